@@ -1,0 +1,283 @@
+//! Events: the one vocabulary of what happened, and the one place that turns it into log lines.
+//!
+//! An event has a `noun.verb` name and fields. A field that came from outside is escaped and cut here, once
+//! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field.
+
+use crate::limits::{LOG_FIELD_MAX, LOG_QUEUE_MAX};
+use crate::peer::Peer;
+use crate::time::{Clock, SystemClock, Timestamp};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// How much an event asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For whoever looks for a fault.
+    Debug,
+    /// What the service does.
+    Info,
+    /// What an administrator should know.
+    Warn,
+    /// What an administrator must act on.
+    Alert,
+}
+
+impl Level {
+    const fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Alert => "alert",
+        }
+    }
+}
+
+/// One event on its way to the log.
+#[derive(Debug)]
+pub struct Event {
+    level: Level,
+    name: &'static str,
+    fields: String,
+}
+
+impl Event {
+    /// A new event; `name` is `noun.verb`.
+    #[must_use]
+    pub fn new(level: Level, name: &'static str) -> Self {
+        Self { level, name, fields: String::with_capacity(128) }
+    }
+    /// `Level::Info`.
+    #[must_use]
+    pub fn info(name: &'static str) -> Self {
+        Self::new(Level::Info, name)
+    }
+    /// `Level::Warn`.
+    #[must_use]
+    pub fn warn(name: &'static str) -> Self {
+        Self::new(Level::Warn, name)
+    }
+    /// `Level::Alert`.
+    #[must_use]
+    pub fn alert(name: &'static str) -> Self {
+        Self::new(Level::Alert, name)
+    }
+    /// `Level::Debug`.
+    #[must_use]
+    pub fn debug(name: &'static str) -> Self {
+        Self::new(Level::Debug, name)
+    }
+    /// Adds a field. The key is ours; the value may be anybody's.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl std::fmt::Display) -> Self {
+        self.fields.push(' ');
+        self.fields.push_str(key);
+        self.fields.push('=');
+        push_escaped(&mut self.fields, &value.to_string());
+        self
+    }
+    /// Adds session, address and listener.
+    #[must_use]
+    pub fn with_peer(self, peer: &Peer) -> Self {
+        self.with("session", peer.session).with("from", peer.address_text()).with("listener", peer.listener)
+    }
+    /// The line without its time, as it is written.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{} {}{}", self.level.name(), self.name, self.fields)
+    }
+}
+
+/// Writes a value so that it can't be taken for another field or line: bare if it is plain, else in quotes with
+/// `\u{…}` escapes, cut at [`LOG_FIELD_MAX`] characters.
+fn push_escaped(out: &mut String, value: &str) {
+    let plain = !value.is_empty()
+        && value.len() <= LOG_FIELD_MAX
+        && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'='));
+    if plain {
+        out.push_str(value);
+        return;
+    }
+    out.push('"');
+    for (index, c) in value.chars().enumerate() {
+        if index >= LOG_FIELD_MAX {
+            out.push('…');
+            break;
+        }
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            ' '..='~' => out.push(c),
+            c if c.is_alphanumeric() => out.push(c),
+            c => {
+                // Writing to a String can't fail.
+                let _infallible = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+        }
+    }
+    out.push('"');
+}
+
+/// Where events go. Cheap to clone; never blocks a session.
+#[derive(Clone)]
+pub struct Events(Arc<Inner>);
+
+struct Inner {
+    level: Level,
+    sink: Sink,
+    dropped: AtomicU64,
+}
+
+enum Sink {
+    Thread(SyncSender<(Timestamp, Event)>),
+    Memory(std::sync::Mutex<Vec<String>>),
+    Nowhere,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+impl Events {
+    /// Lines to `out` from a thread of their own: `2026-01-02T03:04:05.678Z info message.accepted key=value`.
+    /// Lines that can't be written in time are counted, and the count is written.
+    pub fn to_writer(level: Level, mut out: impl std::io::Write + Send + 'static) -> Self {
+        let (tx, rx) = sync_channel::<(Timestamp, Event)>(LOG_QUEUE_MAX);
+        std::thread::spawn(move || {
+            let mut lines = String::new();
+            while let Ok(first) = rx.recv() {
+                lines.clear();
+                push_line(&mut lines, &first);
+                while let Ok(next) = rx.try_recv() {
+                    push_line(&mut lines, &next);
+                    if lines.len() > 64 * 1024 {
+                        break;
+                    }
+                }
+                // A log that can't be written must not stop the mail.
+                let _lost = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+            }
+        });
+        Self(Arc::new(Inner { level, sink: Sink::Thread(tx), dropped: AtomicU64::new(0) }))
+    }
+    /// Lines kept in memory, for tests.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self(Arc::new(Inner {
+            level: Level::Debug,
+            sink: Sink::Memory(std::sync::Mutex::default()),
+            dropped: AtomicU64::new(0),
+        }))
+    }
+    /// No log.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(Arc::new(Inner { level: Level::Alert, sink: Sink::Nowhere, dropped: AtomicU64::new(0) }))
+    }
+    /// What [`Events::memory`] kept.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match &self.0.sink {
+            Sink::Memory(lines) => lines.lock().map(|l| l.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+    /// Tells an event.
+    pub fn emit(&self, event: Event) {
+        if event.level < self.0.level {
+            return;
+        }
+        match &self.0.sink {
+            Sink::Thread(tx) => {
+                if tx.try_send((SystemClock.now(), event)).is_err() {
+                    self.0.dropped.fetch_add(1, Ordering::Relaxed);
+                } else if self.0.dropped.load(Ordering::Relaxed) > 0 {
+                    let dropped = self.0.dropped.swap(0, Ordering::Relaxed);
+                    let told = tx.try_send((SystemClock.now(), Event::warn("log.dropped").with("lines", dropped)));
+                    if told.is_err() {
+                        self.0.dropped.fetch_add(dropped, Ordering::Relaxed);
+                    }
+                }
+            }
+            Sink::Memory(lines) => {
+                if let Ok(mut lines) = lines.lock() {
+                    lines.push(event.text());
+                }
+            }
+            Sink::Nowhere => {}
+        }
+    }
+}
+
+fn push_line(lines: &mut String, (time, event): &(Timestamp, Event)) {
+    push_time(lines, *time);
+    lines.push(' ');
+    lines.push_str(event.level.name());
+    lines.push(' ');
+    lines.push_str(event.name);
+    lines.push_str(&event.fields);
+    lines.push('\n');
+}
+
+/// RFC 3339 in UTC, without a time zone database.
+fn push_time(out: &mut String, time: Timestamp) {
+    let (year, month, day) = civil_from_days(time.secs().div_euclid(86_400));
+    let second = time.secs().rem_euclid(86_400);
+    let _infallible = write!(
+        out,
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        second.div_euclid(3_600),
+        second.div_euclid(60).rem_euclid(60),
+        second.rem_euclid(60),
+        time.0.rem_euclid(1_000)
+    );
+}
+
+/// Gregorian date of a day number since 1970-01-01 (proleptic), by the shift to years that begin in March.
+#[expect(clippy::arithmetic_side_effects, reason = "days of an i64 of milliseconds stay far from the ends of i64")]
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_from_outside_stays_in_its_field() {
+        let line = Event::info("smtp.helo").with("name", "x\r\n1 alert disk.full a=\"b\" \u{1b}[2J\u{202e}").text();
+        assert_eq!(line, "info smtp.helo name=\"x\\u{d}\\u{a}1 alert disk.full a=\\\"b\\\" \\u{1b}[2J\\u{202e}\"");
+    }
+
+    #[test]
+    fn a_long_field_is_cut_at_its_limit() {
+        let line = Event::info("a.b").with("k", "é".repeat(LOG_FIELD_MAX + 1)).text();
+        assert_eq!(line.matches('é').count(), LOG_FIELD_MAX);
+        assert!(line.ends_with("…\""));
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let mut out = String::new();
+        push_time(&mut out, Timestamp(1_709_210_096_789));
+        assert_eq!(out, "2024-02-29T12:34:56.789Z");
+        out.clear();
+        push_time(&mut out, Timestamp(0));
+        assert_eq!(out, "1970-01-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,199 @@
+//! Every limit of the house: name, unit, reason, source. Nothing in the house loops, buffers or waits on outside
+//! data without one of these. Those an administrator may move are defaults here and keys in `mailward.toml`.
+//!
+//! PFX marks a default that Postfix ships and two decades of the Internet have tested.
+
+use std::time::Duration;
+
+// ---- connections -------------------------------------------------------------------------------------------
+
+/// Connections open at once, all listeners together. A process has 1,024 descriptors by default on Debian's
+/// login shells; `serve` raises the soft limit to fit this.
+pub const CONNECTIONS_MAX: usize = 4_000;
+/// Connections open at once from one address (IPv4) or one /64 (IPv6). A household or small office behind one
+/// NAT address with several phones each holding several IMAP sessions stays below.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 200;
+/// Bytes read from a socket in one call.
+pub const READ_BUFFER: usize = 16 * 1024;
+/// Bytes of replies kept for a peer that doesn't read before the session waits for it.
+pub const WRITE_BUFFER_MAX: usize = 64 * 1024;
+/// Whole TLS handshake. Slowloris (attacks H1).
+pub const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+
+// ---- SMTP commands -----------------------------------------------------------------------------------------
+
+/// Longest SMTP command line, bytes with CRLF. RFC 5321 §4.5.3.1.4 asks for 512; RFC 4954 and long ESMTP
+/// parameters need more. PFX `line_length_limit` 2048.
+pub const SMTP_COMMAND_LINE_MAX: usize = 2_048;
+/// Longest line of a SASL exchange, bytes with CRLF. RFC 4954 §4 (12,288).
+pub const SASL_LINE_MAX: usize = 12_288;
+/// Messages in one SMTP session. After it, 421: a client starts anew and limits count anew.
+pub const SMTP_MESSAGES_PER_SESSION_MAX: usize = 10_000;
+/// Recipients of one message. RFC 5321 §4.5.3.1.8 demands at least 100. PFX `smtpd_recipient_limit`.
+pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
+/// Refused recipients in one session before 421 (directory harvest, attacks A6).
+pub const SMTP_UNKNOWN_RECIPIENTS_MAX: usize = 50;
+/// Errors in one session before 421. PFX `smtpd_hard_error_limit`.
+pub const SMTP_ERRORS_MAX: usize = 20;
+/// Commands that bring nothing forward (NOOP, RSET, VRFY, HELP, EHLO) between two messages. PFX
+/// `smtpd_junk_command_limit`.
+pub const SMTP_JUNK_COMMANDS_MAX: usize = 100;
+/// ESMTP parameters of one MAIL or RCPT.
+pub const SMTP_PARAMETERS_MAX: usize = 16;
+/// BDAT chunks of one message: 1-byte chunks cost a reply each.
+pub const SMTP_CHUNKS_MAX: usize = 10_000;
+/// Time to send one whole command line. RFC 5321 §4.5.3.2.7 asks for 5 minutes between commands.
+pub const SMTP_COMMAND_TIME: Duration = Duration::from_secs(300);
+/// Time an unauthenticated or silent peer may hold a session that has given no message.
+pub const SMTP_SESSION_TIME: Duration = Duration::from_secs(3_600);
+/// Grace of message data before [`MIN_DATA_RATE`] is asked.
+pub const DATA_GRACE_TIME: Duration = Duration::from_secs(60);
+/// Slowest rate of message data, bytes a second, on the average since it began. PFX `smtpd_min_data_rate`.
+pub const MIN_DATA_RATE: u64 = 500;
+/// Longest silence within message data. RFC 5321 §4.5.3.2.5 (3 minutes).
+pub const DATA_IDLE_TIME: Duration = Duration::from_secs(180);
+/// AUTH attempts in one session, every protocol.
+pub const AUTH_ATTEMPTS_MAX: usize = 3;
+/// Wait before the answer to a failed login.
+pub const AUTH_FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+// ---- messages ----------------------------------------------------------------------------------------------
+
+/// Largest message, bytes: default of `limits.message_size`. Advertised by SIZE and APPENDLIMIT.
+pub const MESSAGE_SIZE_MAX: u64 = 50 * 1024 * 1024;
+/// Message bytes held in memory by all sessions together while they arrive; more wait with 452.
+pub const MESSAGE_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+/// Header section of a message, bytes. Dovecot CVE-2024-23185.
+pub const HEADER_BYTES_MAX: usize = 256 * 1024;
+/// Header fields of a message. Dovecot CVE-2024-23184.
+pub const HEADER_FIELDS_MAX: usize = 1_000;
+/// `Received` fields before a message is held to loop. PFX `hopcount_limit`; RFC 5321 §6.3.
+pub const RECEIVED_HOPS_MAX: usize = 50;
+/// Nesting of MIME entities that is described; deeper parts are served as opaque bytes of their parent.
+pub const MIME_DEPTH_MAX: usize = 50;
+/// MIME parts of a message that are described; what follows belongs to the last one. Dovecot CVE-2020-25275.
+pub const MIME_PARTS_MAX: usize = 1_000;
+/// Parameters of one Content-Type or Content-Disposition. Dovecot CVE-2026-27859.
+pub const MIME_PARAMETERS_MAX: usize = 64;
+/// Longest boundary we honour, bytes. RFC 2046 §5.1.1 says 70; some senders write more.
+pub const MIME_BOUNDARY_MAX: usize = 256;
+/// Addresses of one header field that ENVELOPE lists. Dovecot CVE-2024-23184.
+pub const ENVELOPE_ADDRESSES_MAX: usize = 1_000;
+/// One ENVELOPE or BODYSTRUCTURE string, bytes; longer is cut.
+pub const ENVELOPE_STRING_MAX: usize = 8 * 1024;
+
+// ---- addresses and names -----------------------------------------------------------------------------------
+
+/// Local part, bytes. RFC 5321 §4.5.3.1.1.
+pub const LOCAL_PART_MAX: usize = 64;
+/// Domain, bytes in ASCII form. RFC 5321 §4.5.3.1.2 says 255 with the root dot; 253 fit the DNS.
+pub const DOMAIN_MAX: usize = 253;
+/// DNS label, bytes. RFC 1035 §2.3.4.
+pub const LABEL_MAX: usize = 63;
+/// A whole path, bytes. RFC 5321 §4.5.3.1.3.
+pub const PATH_MAX: usize = 256;
+/// Hosts of a source route that are read (and ignored).
+pub const SOURCE_ROUTE_MAX: usize = 20;
+/// Mailbox name, bytes of UTF-8.
+pub const MAILBOX_NAME_MAX: usize = 1_000;
+/// Levels of a mailbox name.
+pub const MAILBOX_LEVELS_MAX: usize = 20;
+/// Targets of one alias.
+pub const ALIAS_TARGETS_MAX: usize = 1_000;
+/// Aliases that point at aliases (attacks A7: cycles).
+pub const ALIAS_DEPTH_MAX: usize = 10;
+
+// ---- readers' protocols ------------------------------------------------------------------------------------
+
+/// Longest IMAP command line between literals, bytes. RFC 7162 §4 asks for at least 8,192.
+pub const IMAP_LINE_MAX: usize = 64 * 1024;
+/// One literal of a command other than APPEND, bytes (before and after login).
+pub const IMAP_LITERAL_MAX: usize = 64 * 1024;
+/// One literal before login: a user name or a password.
+pub const IMAP_LITERAL_PREAUTH_MAX: usize = 4 * 1024;
+/// Literals of one command, and their sum in bytes. Cyrus CVE-2024-34055.
+pub const IMAP_LITERALS_MAX: usize = 1_000;
+/// Sum of the literals of one command, bytes, APPEND's message apart.
+pub const IMAP_LITERALS_SUM_MAX: usize = 1024 * 1024;
+/// Nesting of parentheses. Dovecot CVE-2026-27857.
+pub const IMAP_DEPTH_MAX: usize = 20;
+/// Ranges of one sequence set.
+pub const IMAP_SET_RANGES_MAX: usize = 10_000;
+/// Keys of one SEARCH.
+pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
+/// Bad commands in one session before BYE.
+pub const IMAP_ERRORS_MAX: usize = 20;
+/// Time before login.
+pub const IMAP_PREAUTH_TIME: Duration = Duration::from_secs(60);
+/// Silence after login. RFC 9051 §5.4 demands at least 30 minutes.
+pub const IMAP_IDLE_TIME: Duration = Duration::from_secs(31 * 60);
+/// Time for one whole command line or literal once begun.
+pub const IMAP_COMMAND_TIME: Duration = Duration::from_secs(300);
+/// Longest silence of a peer that should read what it asked for.
+pub const WRITE_TIME: Duration = Duration::from_secs(120);
+/// IMAP and POP3 sessions of one account at once.
+pub const SESSIONS_PER_ACCOUNT_MAX: usize = 100;
+/// Mailboxes of one account.
+pub const MAILBOXES_MAX: usize = 10_000;
+/// Keywords of one mailbox: they are bits of one integer.
+pub const KEYWORDS_MAX: usize = 63;
+/// One keyword, bytes.
+pub const KEYWORD_LEN_MAX: usize = 128;
+/// Longest POP3 line, bytes with CRLF. RFC 2449 §4 says 255; SASL asks for more ([`SASL_LINE_MAX`]).
+pub const POP3_LINE_MAX: usize = 512;
+/// Bad commands in one POP3 session.
+pub const POP3_ERRORS_MAX: usize = 20;
+/// Silence in a POP3 session. RFC 1939 §3 (10 minutes).
+pub const POP3_IDLE_TIME: Duration = Duration::from_secs(600);
+
+// ---- passwords ---------------------------------------------------------------------------------------------
+
+/// Longest password, bytes.
+pub const PASSWORD_MAX: usize = 1_024;
+/// Shortest password, characters.
+pub const PASSWORD_MIN: usize = 10;
+/// Password hashes computed at once (attacks C13): each takes 19 MiB.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Logins that wait for their hash; one more is refused with a temporary error.
+pub const HASHES_WAITING_MAX: usize = 100;
+/// Verified credentials remembered, and for how long.
+pub const CREDENTIAL_CACHE_MAX: usize = 10_000;
+/// Time a verified credential is remembered.
+pub const CREDENTIAL_CACHE_TIME: Duration = Duration::from_secs(600);
+/// SCRAM iterations. RFC 7677 §4 asks for at least 4,096.
+pub const SCRAM_ITERATIONS: u32 = 15_000;
+
+// ---- store -------------------------------------------------------------------------------------------------
+
+/// A pack is closed when it has grown past this, bytes.
+pub const PACK_SIZE_MAX: u64 = 256 * 1024 * 1024;
+/// Packs grow by this, bytes, ahead of the writes.
+pub const PACK_STEP: u64 = 8 * 1024 * 1024;
+/// Requests that one commit takes at most; more wait for the next.
+pub const BATCH_REQUESTS_MAX: usize = 512;
+/// Message bytes that one commit takes at most (one larger message goes alone).
+pub const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Requests that wait for the committer; more wait in their sessions.
+pub const COMMIT_QUEUE_MAX: usize = 2_048;
+/// Threads that read the database.
+pub const READERS: usize = 3;
+/// Free space under which no message is accepted, bytes. OpenSMTPD's watermark is 5 %.
+pub const DISK_FREE_MIN: u64 = 256 * 1024 * 1024;
+/// Free space under which no message is accepted, parts of 100, where the file system is smaller than
+/// 20 × [`DISK_FREE_MIN`]'s worth of it; see `store::space`.
+pub const DISK_FREE_MIN_PERCENT: u64 = 5;
+/// Share of dead bytes at which a closed pack is rewritten, parts of 100.
+pub const PACK_DEAD_PERCENT: u64 = 50;
+/// Rows that one read answers at most; more is asked for in pages.
+pub const PAGE_ROWS_MAX: usize = 10_000;
+
+// ---- the process -------------------------------------------------------------------------------------------
+
+/// Time sessions have to end on a clean stop.
+pub const STOP_TIME: Duration = Duration::from_secs(4);
+/// Longest field of a log line that came from outside, characters. Attacks H7.
+pub const LOG_FIELD_MAX: usize = 256;
+/// Log lines that wait to be written; more are counted and dropped (attacks H8).
+pub const LOG_QUEUE_MAX: usize = 10_000;
+/// Longest request on the control socket, bytes.
+pub const CONTROL_REQUEST_MAX: usize = 1024 * 1024;

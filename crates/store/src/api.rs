@@ -1,0 +1,151 @@
+//! The store in the domain's words: what every implementation, on one host or in a cluster, must do. The
+//! conformance suite in [`crate::conformance`] is the other half of this page.
+
+use crate::records::{
+    AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome, Delivered,
+    Delivery, DomainChange, DomainRecord, Expunged, FlagChange, FlagOutcome, MailboxRecord, MessageRecord, NewMessage,
+    UidRange, Usage,
+};
+use bytes::Bytes;
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
+use std::future::Future;
+use std::pin::Pin;
+use tokio::sync::watch;
+
+/// A result that comes when the store has it. A write's comes after it is on stable storage.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What can go wrong. Shown to administrators; protocols turn it into their own replies.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such mailbox, account, domain, alias, message or blob; the word says which.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The name is taken.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// The account may hold no more.
+    #[error("the account is over its quota")]
+    OverQuota,
+    /// A named limit was met; the words say which.
+    #[error("limit reached: {0}")]
+    Limit(&'static str),
+    /// It can't be done, and why: INBOX can't be deleted, a parent of itself, …
+    #[error("{0}")]
+    Refused(&'static str),
+    /// The file system is nearly full; nothing was written.
+    #[error("the disk is nearly full")]
+    DiskFull,
+    /// The store stops, or has stopped after an error; nothing was written.
+    #[error("the store is closed")]
+    Closed,
+    /// Another process has the store open.
+    #[error("the store in {0} is in use by another process")]
+    InUse(String),
+    /// Bytes on disk are not what was written.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// The operating system refused.
+    #[error("{0}: {1}")]
+    Io(String, #[source] std::io::Error),
+    /// The database refused.
+    #[error("database: {0}")]
+    Database(String),
+}
+
+/// Mail: mailboxes and messages. Every write is durable when it answers.
+pub trait MailStore: Send + Sync + 'static {
+    // ---- accepting ----
+
+    /// Puts one message into the mailboxes of one or more accounts, in one commit: all of them or none. A target
+    /// whose account is over quota fails the whole with [`StoreError::OverQuota`]; a named mailbox that is gone
+    /// becomes INBOX.
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>>;
+
+    /// Puts messages into one mailbox, all or none (IMAP APPEND and MULTIAPPEND).
+    fn append(&self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Pending<'_, AppendOutcome>;
+
+    /// Whether a message of this size may be accepted now: [`StoreError::DiskFull`] under the watermark. Cheap:
+    /// asked before every DATA.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] or [`StoreError::Closed`].
+    fn admit(&self, size: u64) -> Result<(), StoreError>;
+
+    // ---- mailboxes ----
+
+    /// All mailboxes of an account, ordered by name.
+    fn mailboxes(&self, account: AccountId) -> Pending<'_, Vec<MailboxRecord>>;
+    /// One mailbox by name.
+    fn mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, MailboxRecord>;
+    /// One mailbox by id, as it is now.
+    fn mailbox_by_id(&self, mailbox: MailboxId) -> Pending<'_, MailboxRecord>;
+    /// Makes a mailbox, and those above it that are missing.
+    fn create_mailbox(
+        &self,
+        account: AccountId,
+        name: MailboxName,
+        special_use: Option<String>,
+    ) -> Pending<'_, MailboxRecord>;
+    /// Deletes a mailbox and its messages. INBOX is refused. A mailbox with others under it stays as a name that
+    /// can't be selected (`selectable == false`).
+    fn delete_mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, ()>;
+    /// Renames a mailbox and all under it. Renaming INBOX moves its messages to the new name and leaves it empty
+    /// (RFC 9051 §6.3.6).
+    fn rename_mailbox(&self, account: AccountId, from: MailboxName, to: MailboxName) -> Pending<'_, ()>;
+    /// Sets whether a name is subscribed; the name need not exist as a mailbox.
+    fn subscribe(&self, account: AccountId, name: MailboxName, subscribed: bool) -> Pending<'_, ()>;
+    /// Subscribed names, ordered, whether or not they exist.
+    fn subscriptions(&self, account: AccountId) -> Pending<'_, Vec<MailboxName>>;
+
+    // ---- messages ----
+
+    /// UIDs of a mailbox in ascending order, and the modification sequence at which that was so.
+    fn uids(&self, mailbox: MailboxId) -> Pending<'_, (Vec<Uid>, ModSeq)>;
+    /// Messages of the ranges (ascending, not overlapping), in ascending order, at most `limit` (and never more
+    /// than `limits::PAGE_ROWS_MAX`); ask again from the last UID + 1 for more.
+    fn messages(&self, mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Pending<'_, Vec<MessageRecord>>;
+    /// What changed after `since`: messages new or with changed flags, and UIDs that are gone, up to now.
+    /// Answers at most `limits::PAGE_ROWS_MAX` changed messages; `more` tells that there are more.
+    fn changes_since(&self, mailbox: MailboxId, since: ModSeq) -> Pending<'_, Changes>;
+    /// Where the bytes and the structure of messages are, in the order asked for; a blob that is gone is left out.
+    fn blobs(&self, blobs: Vec<BlobId>) -> Pending<'_, Vec<Blob>>;
+    /// Bytes `start..end` (cut at the end of the message) of a message. Checked against the pack's hash only by
+    /// `verify`; a short read is [`StoreError::Damaged`].
+    fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes>;
+
+    /// Changes flags and keywords. With `unchanged_since`, messages changed later are left and listed.
+    fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome>;
+    /// Copies messages to another mailbox (same or other account), with flags and internal date.
+    fn copy(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome>;
+    /// Moves messages to another mailbox in one commit (RFC 6851).
+    fn move_messages(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome>;
+    /// Removes messages: those of `ranges` that are `\Deleted` (IMAP), or with `any` all of `ranges` (POP3).
+    fn expunge(&self, mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Pending<'_, Expunged>;
+
+    /// News of one mailbox: the highest modification sequence that is committed. A session that sees it change
+    /// asks [`MailStore::changes_since`].
+    fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq>;
+
+    /// Bytes and messages an account holds, and how many it may.
+    fn usage(&self, account: AccountId) -> Pending<'_, Usage>;
+}
+
+/// Who is who: the records behind the `directory` room, which alone interprets them.
+pub trait DirectoryStore: Send + Sync + 'static {
+    /// Rises with every change of domains, accounts and aliases.
+    fn directory_version(&self) -> watch::Receiver<u64>;
+    /// All domains.
+    fn domains(&self) -> Pending<'_, Vec<DomainRecord>>;
+    /// All accounts.
+    fn accounts(&self) -> Pending<'_, Vec<AccountRecord>>;
+    /// All aliases.
+    fn aliases(&self) -> Pending<'_, Vec<AliasRecord>>;
+    /// Adds, changes or removes a domain. Removing one that still has accounts or aliases is refused.
+    fn change_domain(&self, change: DomainChange) -> Pending<'_, DomainRecord>;
+    /// Adds, changes or removes an account. Adding makes INBOX and the usual special-use mailboxes in the same
+    /// commit. Removing removes its mail.
+    fn change_account(&self, change: AccountChange) -> Pending<'_, AccountRecord>;
+    /// Adds, changes or removes an alias.
+    fn change_alias(&self, change: AliasChange) -> Pending<'_, AliasRecord>;
+}

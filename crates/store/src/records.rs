@@ -1,0 +1,442 @@
+//! What the store keeps, as values.
+
+use bytes::Bytes;
+use mailward_core::{AccountId, BlobId, Domain, DomainId, MailboxId, MailboxName, ModSeq, Timestamp, Uid, UidValidity};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A message's bytes with what is computed from them once, at delivery.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The whole message, CRLF line ends, as it will be served.
+    pub bytes: Bytes,
+    /// BLAKE3 of `bytes`.
+    pub hash: [u8; 32],
+    /// ENVELOPE, BODYSTRUCTURE and part offsets: `message`'s form, opaque to the store.
+    pub structure: Bytes,
+}
+
+impl Content {
+    /// Hashes the bytes.
+    #[must_use]
+    pub fn new(bytes: Bytes, structure: Bytes) -> Self {
+        let hash = *blake3::hash(&bytes).as_bytes();
+        Self { bytes, hash, structure }
+    }
+}
+
+/// System flags as bits (RFC 9051 §2.3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// No flag.
+    pub const NONE: Flags = Flags(0);
+    /// `\Seen`
+    pub const SEEN: Flags = Flags(1);
+    /// `\Answered`
+    pub const ANSWERED: Flags = Flags(2);
+    /// `\Flagged`
+    pub const FLAGGED: Flags = Flags(4);
+    /// `\Deleted`
+    pub const DELETED: Flags = Flags(8);
+    /// `\Draft`
+    pub const DRAFT: Flags = Flags(16);
+    /// Each flag with its name.
+    pub const ALL: [(Flags, &'static str); 5] = [
+        (Flags::ANSWERED, "\\Answered"),
+        (Flags::FLAGGED, "\\Flagged"),
+        (Flags::DELETED, "\\Deleted"),
+        (Flags::SEEN, "\\Seen"),
+        (Flags::DRAFT, "\\Draft"),
+    ];
+    /// Whether all of `other` are set.
+    #[must_use]
+    pub const fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+    /// Both together.
+    #[must_use]
+    pub const fn union(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+}
+
+/// A message for one mailbox (APPEND).
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Its bytes.
+    pub content: Content,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords by name; a mailbox has at most `limits::KEYWORDS_MAX` different ones.
+    pub keywords: Vec<String>,
+    /// INTERNALDATE; now if not given.
+    pub internal_date: Option<Timestamp>,
+}
+
+/// A message for one or more accounts.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its bytes.
+    pub content: Content,
+    /// Where to; an account named twice gets it once per named mailbox.
+    pub targets: Vec<Target>,
+}
+
+/// One place a delivery goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whose.
+    pub account: AccountId,
+    /// Which mailbox; `None` is INBOX.
+    pub mailbox: Option<MailboxName>,
+    /// Flags it arrives with.
+    pub flags: Flags,
+}
+
+/// Where a delivered copy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Whose.
+    pub account: AccountId,
+    /// Which mailbox.
+    pub mailbox: MailboxId,
+    /// Its UID there.
+    pub uid: Uid,
+}
+
+/// UIDs that APPEND gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendOutcome {
+    /// Of the mailbox.
+    pub uid_validity: UidValidity,
+    /// One a message, in order.
+    pub uids: Vec<Uid>,
+    /// Of the mailbox after it.
+    pub mod_seq: ModSeq,
+}
+
+/// A mailbox as it is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxRecord {
+    /// Its id.
+    pub id: MailboxId,
+    /// Whose.
+    pub account: AccountId,
+    /// Its name.
+    pub name: MailboxName,
+    /// Changes when UIDs can't be kept.
+    pub uid_validity: UidValidity,
+    /// The next message's UID.
+    pub uid_next: Uid,
+    /// Highest modification sequence.
+    pub mod_seq: ModSeq,
+    /// Messages.
+    pub messages: u32,
+    /// Messages without `\Seen`.
+    pub unseen: u32,
+    /// Messages with `\Deleted`.
+    pub deleted: u32,
+    /// Sum of message sizes, bytes.
+    pub bytes: u64,
+    /// `\Sent`, `\Trash`, … (RFC 6154), if it has one.
+    pub special_use: Option<String>,
+    /// False for a name that only holds others (`\Noselect`).
+    pub selectable: bool,
+    /// Keywords in use; a keyword's bit in [`MessageRecord::keywords`] is its index here.
+    pub keywords: Vec<String>,
+}
+
+/// A message as a row: everything but its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its bytes.
+    pub blob: BlobId,
+    /// Its size, bytes.
+    pub size: u64,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords as bits over [`MailboxRecord::keywords`].
+    pub keywords: u64,
+    /// When it last changed.
+    pub mod_seq: ModSeq,
+    /// INTERNALDATE.
+    pub internal_date: Timestamp,
+    /// When it came into this mailbox (RFC 8514).
+    pub saved_date: Timestamp,
+}
+
+/// UIDs from `first` to `last`, both included, `first <= last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UidRange {
+    /// First UID.
+    pub first: Uid,
+    /// Last UID.
+    pub last: Uid,
+}
+
+impl UidRange {
+    /// Every UID.
+    pub const ALL: UidRange = UidRange { first: Uid(1), last: Uid(u32::MAX) };
+    /// One UID.
+    #[must_use]
+    pub const fn one(uid: Uid) -> Self {
+        Self { first: uid, last: uid }
+    }
+}
+
+/// What changed in a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New or changed messages, by UID.
+    pub changed: Vec<MessageRecord>,
+    /// UIDs gone, ascending.
+    pub vanished: Vec<Uid>,
+    /// Up to here these are all the changes; ask from here next.
+    pub mod_seq: Option<ModSeq>,
+    /// Whether there are more; `changed` and `vanished` are then complete only up to `mod_seq`.
+    pub more: bool,
+    /// Keywords of the mailbox now.
+    pub keywords: Vec<String>,
+}
+
+/// A message's bytes as the store knows them.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// Its id.
+    pub id: BlobId,
+    /// Its size, bytes.
+    pub size: u64,
+    /// BLAKE3 of the bytes.
+    pub hash: [u8; 32],
+    /// See [`Content::structure`].
+    pub structure: Bytes,
+}
+
+/// How flags change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagAction {
+    /// `+FLAGS`
+    Add,
+    /// `-FLAGS`
+    Remove,
+    /// `FLAGS`
+    Replace,
+}
+
+/// A change of flags.
+#[derive(Clone, Debug)]
+pub struct FlagChange {
+    /// Which messages (ascending, not overlapping).
+    pub ranges: Vec<UidRange>,
+    /// How.
+    pub action: FlagAction,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords by name.
+    pub keywords: Vec<String>,
+    /// Only messages not changed after this (RFC 7162 §3.1.3).
+    pub unchanged_since: Option<ModSeq>,
+}
+
+/// What a change of flags did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlagOutcome {
+    /// Messages of the ranges as they are now (those left by `unchanged_since` not included), by UID.
+    pub messages: Vec<MessageRecord>,
+    /// Messages left because they changed after `unchanged_since`.
+    pub modified: Vec<Uid>,
+    /// Of the mailbox before and after; equal if nothing changed.
+    pub before: Option<ModSeq>,
+    /// See `before`.
+    pub after: Option<ModSeq>,
+    /// Keywords of the mailbox now.
+    pub keywords: Vec<String>,
+}
+
+/// What a copy or move did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyOutcome {
+    /// Of the target.
+    pub uid_validity: UidValidity,
+    /// UID there and UID here, by UID there.
+    pub uids: Vec<(Uid, Uid)>,
+    /// Of the source after it (changes only on a move).
+    pub mod_seq: ModSeq,
+}
+
+/// What an expunge did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expunged {
+    /// UIDs gone, ascending.
+    pub uids: Vec<Uid>,
+    /// Of the mailbox after it.
+    pub mod_seq: ModSeq,
+}
+
+/// What an account holds and may hold; a quota of 0 means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes held.
+    pub bytes: u64,
+    /// Messages held.
+    pub messages: u64,
+    /// Bytes allowed.
+    pub quota_bytes: u64,
+    /// Messages allowed.
+    pub quota_messages: u64,
+}
+
+impl Usage {
+    /// Whether a message of `size` bytes fits.
+    #[must_use]
+    pub const fn admits(&self, size: u64) -> bool {
+        (self.quota_bytes == 0 || self.bytes.saturating_add(size) <= self.quota_bytes)
+            && (self.quota_messages == 0 || self.messages < self.quota_messages)
+    }
+}
+
+/// A domain we receive mail for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainRecord {
+    /// Its id.
+    pub id: DomainId,
+    /// Its name.
+    pub name: Domain,
+    /// Whether mail is taken for it.
+    pub enabled: bool,
+    /// Address that gets what no account or alias of the domain takes.
+    pub catch_all: Option<String>,
+    /// When it was added.
+    pub created: Timestamp,
+}
+
+/// An account as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRecord {
+    /// Its id.
+    pub id: AccountId,
+    /// Its domain.
+    pub domain: DomainId,
+    /// Folded local part.
+    pub local: String,
+    /// Name of the person, for people.
+    pub display_name: String,
+    /// Whether it may log in; a disabled account still receives nothing.
+    pub enabled: bool,
+    /// What verifies its password: `vault`'s form, opaque here. Empty: no password was set.
+    pub credential: Arc<[u8]>,
+    /// Bytes it may hold; 0: no limit.
+    pub quota_bytes: u64,
+    /// Messages it may hold; 0: no limit.
+    pub quota_messages: u64,
+    /// When it was added.
+    pub created: Timestamp,
+}
+
+/// An alias: mail to it goes to its targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasRecord {
+    /// Its domain.
+    pub domain: DomainId,
+    /// Folded local part.
+    pub local: String,
+    /// Addresses, ours or others'.
+    pub targets: Vec<String>,
+    /// When it was added.
+    pub created: Timestamp,
+}
+
+/// A change of a domain.
+#[derive(Clone, Debug)]
+pub enum DomainChange {
+    /// Adds.
+    Add {
+        /// Its name.
+        name: Domain,
+    },
+    /// Sets what is given.
+    Set {
+        /// Which.
+        id: DomainId,
+        /// See [`DomainRecord::enabled`].
+        enabled: Option<bool>,
+        /// See [`DomainRecord::catch_all`].
+        catch_all: Option<Option<String>>,
+    },
+    /// Removes.
+    Remove {
+        /// Which.
+        id: DomainId,
+    },
+}
+
+/// A change of an account.
+#[derive(Clone, Debug)]
+pub enum AccountChange {
+    /// Adds.
+    Add {
+        /// Its domain.
+        domain: DomainId,
+        /// Folded local part; must not be an alias's.
+        local: String,
+        /// See [`AccountRecord::display_name`].
+        display_name: String,
+        /// See [`AccountRecord::credential`].
+        credential: Arc<[u8]>,
+        /// See [`AccountRecord::quota_bytes`].
+        quota_bytes: u64,
+        /// See [`AccountRecord::quota_messages`].
+        quota_messages: u64,
+    },
+    /// Sets what is given.
+    Set {
+        /// Which.
+        id: AccountId,
+        /// See [`AccountRecord::display_name`].
+        display_name: Option<String>,
+        /// See [`AccountRecord::enabled`].
+        enabled: Option<bool>,
+        /// See [`AccountRecord::credential`].
+        credential: Option<Arc<[u8]>>,
+        /// See [`AccountRecord::quota_bytes`].
+        quota_bytes: Option<u64>,
+        /// See [`AccountRecord::quota_messages`].
+        quota_messages: Option<u64>,
+    },
+    /// Removes it with its mail.
+    Remove {
+        /// Which.
+        id: AccountId,
+    },
+}
+
+/// A change of an alias.
+#[derive(Clone, Debug)]
+pub enum AliasChange {
+    /// Adds, or replaces the targets. The local part must not be an account's.
+    Put {
+        /// Its domain.
+        domain: DomainId,
+        /// Folded local part.
+        local: String,
+        /// Addresses.
+        targets: Vec<String>,
+    },
+    /// Removes.
+    Remove {
+        /// Its domain.
+        domain: DomainId,
+        /// Folded local part.
+        local: String,
+    },
+}
