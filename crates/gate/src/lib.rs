@@ -1,1 +1,35 @@
-//! Room being furnished.
+//! # gate: who may connect, and to whom mail is taken
+//!
+//! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
+//! who may send as whom to whom. No rights by default: a right is a value that only this room makes.
+//!
+//! **In**: an address that connects, an account that logs in. **Out**: [`ConnectionPermit`], [`SessionPermit`], or
+//! a refusal that says why.
+//!
+//! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
+//! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
+//! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
+//! configuration ([`Caps`]).
+//!
+//! **Failure**: every question is answered from memory; there is nothing that can be down. What isn't clearly
+//! allowed is refused.
+//!
+//! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes).
+
+mod connections;
+
+pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
+
+/// Why a connection or session was not let in. All are temporary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// Too many connections in all.
+    #[error("too many connections; try again later")]
+    Full,
+    /// Too many connections from this address.
+    #[error("too many connections from your address; close some, or try again later")]
+    AddressFull,
+    /// Too many sessions of this account.
+    #[error("too many sessions of this account; close some, or try again later")]
+    AccountFull,
+}
