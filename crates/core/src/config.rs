@@ -1,1 +1,303 @@
-//! Configuration.
+//! Configuration: what a host is. One TOML file, `mailward.toml`; domains, accounts and aliases live in the store
+//! instead.
+//!
+//! **In**: the file's text. **Out**: a [`Config`] in which every value is possible, or [`ConfigErrors`] that name
+//! file, line, key and mend. One table, [`KEYS`], names every key with its form, unit and reason; the reader, the
+//! commented file that `setup` writes, `mailward config reference` and `docs/configuration.md` all come from it, and
+//! a test holds it against the types below in both directions.
+//!
+//! **Limits**: `limits::CONFIG_SIZE_MAX`, `CONFIG_ERRORS_MAX`, `LISTEN_ADDRESSES_MAX`.
+//!
+//! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
+//! gives no configuration at all.
+
+mod keys;
+mod read;
+mod value;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use keys::{KEYS, Key};
+pub use read::{ConfigError, ConfigErrors, Loaded};
+
+use crate::domain::Domain;
+use crate::event::Level;
+use crate::limits;
+use crate::peer::Listener;
+use serde::{Serialize, Serializer};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Everything `mailward.toml` can say. [`Config::default`] is what an empty file means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// Name of this host in greetings and trace fields; `None` asks the system for it.
+    #[serde(serialize_with = "domain_or_empty")]
+    pub hostname: Option<Domain>,
+    /// Directory of the store, the keys and the control socket.
+    pub data: PathBuf,
+    /// System user to become when started as root; empty: stay as started.
+    pub user: String,
+    /// The doors.
+    pub listen: Listen,
+    /// LMTP on a Unix socket.
+    pub lmtp: Lmtp,
+    /// Certificates.
+    pub tls: Tls,
+    /// Limits that an administrator may move.
+    pub limits: Limits,
+    /// The log.
+    pub log: Log,
+}
+
+/// Addresses of each door; none: that door is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listen {
+    /// SMTP from other servers.
+    pub smtp: Vec<SocketAddr>,
+    /// Submission with STARTTLS.
+    pub submission: Vec<SocketAddr>,
+    /// Submission with TLS from the first byte.
+    pub submissions: Vec<SocketAddr>,
+    /// IMAP with STARTTLS.
+    pub imap: Vec<SocketAddr>,
+    /// IMAP with TLS from the first byte.
+    pub imaps: Vec<SocketAddr>,
+    /// POP3 with STLS.
+    pub pop3: Vec<SocketAddr>,
+    /// POP3 with TLS from the first byte.
+    pub pop3s: Vec<SocketAddr>,
+    /// LMTP over TCP.
+    pub lmtp: Vec<SocketAddr>,
+}
+
+/// LMTP on a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lmtp {
+    /// The socket's path; `None`: off.
+    #[serde(serialize_with = "path_or_off")]
+    pub socket: Option<PathBuf>,
+}
+
+/// Certificate and key, PEM files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    /// The certificate and those above it, ours first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Limits that an administrator may move; all others stand in [`crate::limits`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Largest message, bytes.
+    pub message_size: u64,
+    /// Recipients of one message.
+    pub recipients: usize,
+    /// Messages of one SMTP session.
+    pub messages_per_session: usize,
+    /// Connections open at once.
+    pub connections: usize,
+    /// Connections open at once from one address (IPv4) or one /64 (IPv6).
+    pub connections_per_address: usize,
+    /// IMAP and POP3 sessions of one account at once.
+    pub sessions_per_account: usize,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// Least important events that are written.
+    pub level: LogLevel,
+    /// File to write to; `None`: standard error, which systemd keeps in the journal.
+    #[serde(serialize_with = "path_or_stderr")]
+    pub file: Option<PathBuf>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// For whoever looks for a fault.
+    Debug,
+    /// What the service does.
+    Info,
+    /// What an administrator should know.
+    Warn,
+    /// What an administrator must act on.
+    Alert,
+}
+
+impl LogLevel {
+    /// Every level, the most talkative first.
+    pub const ALL: [LogLevel; 4] = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Alert];
+    /// Its name in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Alert => "alert",
+        }
+    }
+    /// The level of events that it lets through.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Info => Level::Info,
+            LogLevel::Warn => Level::Warn,
+            LogLevel::Alert => Level::Alert,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hostname: None,
+            data: PathBuf::from("/var/lib/mailward"),
+            user: "mailward".to_owned(),
+            listen: Listen::default(),
+            lmtp: Lmtp { socket: Some(PathBuf::from("lmtp.sock")) },
+            tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
+            limits: Limits::default(),
+            log: Log { level: LogLevel::Info, file: None },
+        }
+    }
+}
+
+impl Default for Listen {
+    /// Usual ports on every address, POP3 and LMTP over TCP off.
+    fn default() -> Self {
+        Self {
+            smtp: everywhere(Listener::Smtp),
+            submission: everywhere(Listener::Submission),
+            submissions: everywhere(Listener::Submissions),
+            imap: everywhere(Listener::Imap),
+            imaps: everywhere(Listener::Imaps),
+            pop3: Vec::new(),
+            pop3s: Vec::new(),
+            lmtp: Vec::new(),
+        }
+    }
+}
+
+fn everywhere(listener: Listener) -> Vec<SocketAddr> {
+    let port = listener.usual_port();
+    vec![(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into(), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), port).into()]
+}
+
+impl Listen {
+    /// No door at all.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self {
+            smtp: Vec::new(),
+            submission: Vec::new(),
+            submissions: Vec::new(),
+            imap: Vec::new(),
+            imaps: Vec::new(),
+            pop3: Vec::new(),
+            pop3s: Vec::new(),
+            lmtp: Vec::new(),
+        }
+    }
+    /// The addresses of one door.
+    #[must_use]
+    pub const fn get(&self, listener: Listener) -> &Vec<SocketAddr> {
+        match listener {
+            Listener::Smtp => &self.smtp,
+            Listener::Submission => &self.submission,
+            Listener::Submissions => &self.submissions,
+            Listener::Imap => &self.imap,
+            Listener::Imaps => &self.imaps,
+            Listener::Pop3 => &self.pop3,
+            Listener::Pop3s => &self.pop3s,
+            Listener::Lmtp => &self.lmtp,
+        }
+    }
+    /// The addresses of one door, to be changed.
+    pub const fn get_mut(&mut self, listener: Listener) -> &mut Vec<SocketAddr> {
+        match listener {
+            Listener::Smtp => &mut self.smtp,
+            Listener::Submission => &mut self.submission,
+            Listener::Submissions => &mut self.submissions,
+            Listener::Imap => &mut self.imap,
+            Listener::Imaps => &mut self.imaps,
+            Listener::Pop3 => &mut self.pop3,
+            Listener::Pop3s => &mut self.pop3s,
+            Listener::Lmtp => &mut self.lmtp,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size: limits::MESSAGE_SIZE_MAX,
+            recipients: limits::SMTP_RECIPIENTS_MAX,
+            messages_per_session: limits::SMTP_MESSAGES_PER_SESSION_MAX,
+            connections: limits::CONNECTIONS_MAX,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            sessions_per_account: limits::SESSIONS_PER_ACCOUNT_MAX,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file's text. `name` is what errors call the file. Paths stay as written: see [`Config::resolve`].
+    ///
+    /// # Errors
+    /// [`ConfigErrors`], one or more, by line.
+    pub fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
+        read::parse(text, name)
+    }
+    /// The same for bytes that may be anything; also the entry for fuzzing.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`], one or more, by line.
+    pub fn parse_bytes(bytes: &[u8], name: &str) -> Result<Loaded, ConfigErrors> {
+        read::parse_bytes(bytes, name)
+    }
+    /// Reads a file and makes its paths absolute.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`], also when the file can't be read.
+    pub fn load(file: &Path) -> Result<Loaded, ConfigErrors> {
+        read::load(file)
+    }
+    /// Makes paths absolute: `data` is meant from `base` (where the file lies), all others from `data`.
+    pub fn resolve(&mut self, base: &Path) {
+        self.data = base.join(&self.data);
+        self.tls.certificate = self.data.join(&self.tls.certificate);
+        self.tls.key = self.data.join(&self.tls.key);
+        self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
+        self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
+    }
+    /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are
+    /// commented out, so that a later version may better them.
+    #[must_use]
+    pub fn commented(&self) -> String {
+        write::commented(self)
+    }
+    /// The reference of every key, Markdown: `docs/configuration.md`.
+    #[must_use]
+    pub fn reference() -> String {
+        write::reference()
+    }
+}
+
+fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(domain.as_ref().map_or("", Domain::as_str))
+}
+fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn path_or_stderr<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.as_ref().map_or("stderr".into(), |p| p.to_string_lossy()))
+}

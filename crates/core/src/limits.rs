@@ -143,6 +143,10 @@ pub const KEYWORD_LEN_MAX: usize = 128;
 pub const POP3_LINE_MAX: usize = 512;
 /// Bad commands in one POP3 session.
 pub const POP3_ERRORS_MAX: usize = 20;
+/// Time before a POP3 login, TLS handshake and pauses included.
+pub const POP3_PREAUTH_TIME: Duration = Duration::from_secs(60);
+/// Messages that one POP3 session is shown: the oldest. What is beyond shows once these are fetched and deleted.
+pub const POP3_MESSAGES_MAX: usize = 1_000_000;
 /// Silence in a POP3 session. RFC 1939 §3 (10 minutes).
 pub const POP3_IDLE_TIME: Duration = Duration::from_secs(600);
 
@@ -197,3 +201,22 @@ pub const LOG_FIELD_MAX: usize = 256;
 pub const LOG_QUEUE_MAX: usize = 10_000;
 /// Longest request on the control socket, bytes.
 pub const CONTROL_REQUEST_MAX: usize = 1024 * 1024;
+
+// ---- configuration -----------------------------------------------------------------------------------------
+
+/// Largest `mailward.toml`, bytes: a hundred times what all keys with their comments take.
+pub const CONFIG_SIZE_MAX: usize = 1024 * 1024;
+/// Errors of one file that are told; the first ones are the useful ones.
+pub const CONFIG_ERRORS_MAX: usize = 20;
+/// Addresses of one door.
+pub const LISTEN_ADDRESSES_MAX: usize = 32;
+/// Least that `limits.message_size` may be, bytes. RFC 5321 §4.5.3.1.7 asks for at least 64 K octets.
+pub const MESSAGE_SIZE_CONFIG_MIN: u64 = 64 * 1024;
+/// Most that `limits.message_size` may be, bytes: what [`MESSAGE_BYTES_IN_FLIGHT_MAX`] lets in at all.
+pub const MESSAGE_SIZE_CONFIG_MAX: u64 = 256 * 1024 * 1024;
+/// Least that `limits.recipients` may be. RFC 5321 §4.5.3.1.8.
+pub const SMTP_RECIPIENTS_CONFIG_MIN: usize = 100;
+/// Most that `limits.recipients` may be: each is a row of one commit.
+pub const SMTP_RECIPIENTS_CONFIG_MAX: usize = 10_000;
+/// Most that `limits.connections` may be: descriptors of one process.
+pub const CONNECTIONS_CONFIG_MAX: usize = 100_000;

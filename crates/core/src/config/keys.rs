@@ -1,0 +1,215 @@
+//! The one table of keys. Add a key here and a field in the types; the tests tell if one is missing.
+
+use super::Config;
+use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_socket, write_size};
+use crate::domain::Domain;
+use crate::limits::{
+    CONNECTIONS_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN, SMTP_RECIPIENTS_CONFIG_MAX,
+    SMTP_RECIPIENTS_CONFIG_MIN,
+};
+
+/// One key of `mailward.toml`.
+pub struct Key {
+    /// Section and name with a dot between, or a name alone.
+    pub path: &'static str,
+    /// What the value looks like.
+    pub form: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it does and why one would change it. Lines of at most 100 characters.
+    pub help: &'static str,
+    /// Whether `mailward reload` takes a new value; else it needs a restart.
+    pub reloads: bool,
+    pub(super) read: fn(&mut Config, &Value<'_>) -> Result<(), Refusal>,
+    pub(super) write: fn(&Config) -> String,
+}
+
+impl Key {
+    /// The section, empty for keys that stand before the first.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or("", |(section, _)| section)
+    }
+    /// The name without its section.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+    }
+    /// The value in a configuration, as TOML.
+    #[must_use]
+    pub fn value(&self, config: &Config) -> String {
+        (self.write)(config)
+    }
+    /// The default, as TOML.
+    #[must_use]
+    pub fn default(&self) -> String {
+        (self.write)(&Config::default())
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({})", self.path)
+    }
+}
+
+const ADDRESSES: &str = "list of \"address:port\", or \"off\"";
+
+macro_rules! door {
+    ($name:ident, $help:literal) => {
+        Key {
+            path: concat!("listen.", stringify!($name)),
+            form: ADDRESSES,
+            unit: "IP address and port",
+            help: $help,
+            reloads: false,
+            read: |c, v| v.addresses().map(|a| c.listen.$name = a),
+            write: |c| quoted_addresses(&c.listen.$name),
+        }
+    };
+}
+
+macro_rules! count {
+    ($name:ident, $unit:literal, $range:expr, $form:literal, $help:literal) => {
+        Key {
+            path: concat!("limits.", stringify!($name)),
+            form: $form,
+            unit: $unit,
+            help: $help,
+            reloads: true,
+            read: |c, v| v.count($range.0, $range.1).map(|n| c.limits.$name = n),
+            write: |c| c.limits.$name.to_string(),
+        }
+    };
+}
+
+/// Every key, in the order of the file.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "hostname",
+        form: "domain name, or \"\" for the system's own name",
+        unit: "domain",
+        help: "Name of this host: in greetings, in Received fields, and in the MX records of your domains.\nIt should resolve to this host and back.",
+        reloads: false,
+        read: |c, v| v.hostname().map(|h| c.hostname = h),
+        write: |c| quoted(c.hostname.as_ref().map_or("", Domain::as_str)),
+    },
+    Key {
+        path: "data",
+        form: "path",
+        unit: "directory",
+        help: "Where mail, accounts and keys are kept. A relative path starts where this file lies.",
+        reloads: false,
+        read: |c, v| v.path().map(|p| c.data = p),
+        write: |c| quoted_path(&c.data),
+    },
+    Key {
+        path: "user",
+        form: "name of a system user, or \"\" to stay as started",
+        unit: "user",
+        help: "Started as root, Mailward binds its ports and then becomes this user for good.\nWith \"\" it stays root if root starts it: only for tests and containers.",
+        reloads: false,
+        read: |c, v| v.user().map(|u| c.user = u),
+        write: |c| quoted(&c.user),
+    },
+    door!(smtp, "Mail from other servers. No logins here."),
+    door!(submission, "Mail from your users with STARTTLS (RFC 6409). Logins under TLS only."),
+    door!(submissions, "Mail from your users with TLS from the first byte (RFC 8314): the better choice."),
+    door!(imap, "Reading with STARTTLS. Logins under TLS only."),
+    door!(imaps, "Reading with TLS from the first byte (RFC 8314): the better choice."),
+    door!(pop3, "Fetching with STLS. Off until somebody needs it."),
+    door!(pop3s, "Fetching with TLS from the first byte. Off until somebody needs it."),
+    door!(
+        lmtp,
+        "Mail from a relay of yours by LMTP over TCP (RFC 2033). It carries no password: keep it on loopback\nor a network that only the relay reaches."
+    ),
+    Key {
+        path: "lmtp.socket",
+        form: "path, or \"off\"",
+        unit: "Unix socket",
+        help: "Mail from programs on this host by LMTP. A relative path starts in the data directory.",
+        reloads: false,
+        read: |c, v| v.path_or("off").map(|p| c.lmtp.socket = p),
+        write: |c| quoted_socket(&c.lmtp),
+    },
+    Key {
+        path: "tls.certificate",
+        form: "path",
+        unit: "PEM file",
+        help: "Certificate of this host, with those between it and the authority below it.\nA relative path starts in the data directory.",
+        reloads: true,
+        read: |c, v| v.path().map(|p| c.tls.certificate = p),
+        write: |c| quoted_path(&c.tls.certificate),
+    },
+    Key {
+        path: "tls.key",
+        form: "path",
+        unit: "PEM file",
+        help: "Private key of the certificate. Nobody but root and Mailward's user may read it (mode 600).\nA relative path starts in the data directory.",
+        reloads: true,
+        read: |c, v| v.path().map(|p| c.tls.key = p),
+        write: |c| quoted_path(&c.tls.key),
+    },
+    Key {
+        path: "limits.message_size",
+        form: "\"64 KiB\" to \"256 MiB\"",
+        unit: "bytes, or a string with B, KiB, MiB, GiB",
+        help: "Largest message that is taken, by SMTP and by IMAP.",
+        reloads: true,
+        read: |c, v| v.size(MESSAGE_SIZE_CONFIG_MIN, MESSAGE_SIZE_CONFIG_MAX).map(|n| c.limits.message_size = n),
+        write: |c| quoted(&write_size(c.limits.message_size)),
+    },
+    count!(
+        recipients,
+        "recipients",
+        (SMTP_RECIPIENTS_CONFIG_MIN, SMTP_RECIPIENTS_CONFIG_MAX),
+        "100 to 10000",
+        "Recipients of one message; a sender with more sends them in parts (RFC 5321 §4.5.3.1.8)."
+    ),
+    count!(
+        messages_per_session,
+        "messages",
+        (1, 1_000_000),
+        "1 to 1000000",
+        "Messages of one SMTP connection; after it the sender connects anew."
+    ),
+    count!(
+        connections,
+        "connections",
+        (10, CONNECTIONS_CONFIG_MAX),
+        "10 to 100000",
+        "Connections open at once, all doors together. The limit of open files is raised to fit."
+    ),
+    count!(
+        connections_per_address,
+        "connections",
+        (1, CONNECTIONS_CONFIG_MAX),
+        "1 to 100000",
+        "Connections open at once from one IPv4 address or one IPv6 /64. Raise it where a whole office\ncomes from one address."
+    ),
+    count!(
+        sessions_per_account,
+        "sessions",
+        (1, 10_000),
+        "1 to 10000",
+        "IMAP and POP3 sessions of one account at once, all its devices together."
+    ),
+    Key {
+        path: "log.level",
+        form: "\"debug\", \"info\", \"warn\" or \"alert\"",
+        unit: "level",
+        help: "Least important events that are written. \"info\" has a line for every message and login.",
+        reloads: false,
+        read: |c, v| v.level().map(|l| c.log.level = l),
+        write: |c| quoted(c.log.level.name()),
+    },
+    Key {
+        path: "log.file",
+        form: "path, or \"stderr\"",
+        unit: "file",
+        help: "Where events go. \"stderr\" is the journal under systemd. A relative path starts in the data\ndirectory; the file is opened anew on SIGHUP, so logrotate may move it.",
+        reloads: false,
+        read: |c, v| v.path_or("stderr").map(|p| c.log.file = p),
+        write: |c| c.log.file.as_ref().map_or_else(|| quoted("stderr"), |p| quoted_path(p)),
+    },
+];

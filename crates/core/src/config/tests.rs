@@ -1,0 +1,275 @@
+//! Stories about configuration files.
+
+mod printed;
+
+use super::*;
+use crate::limits::{CONFIG_ERRORS_MAX, CONFIG_SIZE_MAX, LISTEN_ADDRESSES_MAX};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn refused(text: &str) -> String {
+    match Config::parse(text, "mailward.toml") {
+        Ok(loaded) => panic!("{text:?} passed: {:?}", loaded.config),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+fn taken(text: &str) -> Config {
+    match Config::parse(text, "mailward.toml") {
+        Ok(loaded) => loaded.config,
+        Err(errors) => panic!("{text:?} refused: {errors}"),
+    }
+}
+
+/// Every leaf of the serialized types, as `section.name`.
+fn leaves() -> BTreeSet<String> {
+    let table = toml::Table::try_from(Config::default()).unwrap();
+    let mut paths = BTreeSet::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) => paths.extend(inner.keys().map(|key| format!("{name}.{key}"))),
+            _ => drop(paths.insert(name)),
+        }
+    }
+    paths
+}
+
+#[test]
+fn the_table_of_keys_and_the_types_agree_both_ways() {
+    let keys: BTreeSet<String> = KEYS.iter().map(|k| k.path.to_owned()).collect();
+    assert_eq!(keys.len(), KEYS.len(), "a key stands twice");
+    assert_eq!(keys, leaves());
+}
+
+#[test]
+fn every_key_has_a_help_a_unit_and_a_default_that_reads_back() {
+    for key in KEYS {
+        assert!(!key.help.is_empty() && !key.unit.is_empty() && !key.form.is_empty(), "{}", key.path);
+        assert!(key.help.lines().all(|l| l.len() <= 110), "{}: a line of help is too long", key.path);
+        let section = if key.section().is_empty() { String::new() } else { format!("[{}]\n", key.section()) };
+        let config = taken(&format!("{section}{} = {}\n", key.name(), key.default()));
+        assert_eq!(config, Config::default(), "{}", key.path);
+    }
+}
+
+#[test]
+fn an_empty_file_is_every_default() {
+    assert_eq!(taken(""), Config::default());
+}
+
+#[test]
+fn the_commented_file_says_every_key_and_means_the_same() {
+    let mut config =
+        Config { hostname: Domain::parse("mail.example.org").ok(), listen: Listen::off(), ..Config::default() };
+    config.listen.smtp = vec!["127.0.0.1:10025".parse().unwrap(), "[::1]:10025".parse().unwrap()];
+    config.limits.message_size = 3 * 1024 * 1024 + 1;
+    config.log.file = Some("a \"quoted\\name\".log".into());
+    config.lmtp.socket = None;
+    let text = config.commented();
+    assert_eq!(taken(&text), config);
+    for key in KEYS {
+        let line = format!("{} = {}", key.name(), key.value(&config));
+        assert!(text.lines().any(|l| l.trim_start_matches('#') == line), "{line}");
+    }
+    // With every comment sign before a key taken off, it still means the same.
+    let active: String = text
+        .lines()
+        .map(|l| if l.starts_with("# ") { l } else { l.trim_start_matches('#') }.to_owned() + "\n")
+        .collect();
+    assert_eq!(taken(&active), config);
+}
+
+#[test]
+fn a_port_out_of_range_is_told_with_file_line_key_and_value() {
+    let text = "hostname = \"mail.example.org\"\n\n[listen]\nsmtp = \"0.0.0.0:2500000\"\n";
+    assert_eq!(refused(text), "mailward.toml line 4: listen.smtp = \"0.0.0.0:2500000\": port must be 1 to 65535");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    assert_eq!(
+        refused("[listen]\nsmpt = \"off\"\n"),
+        "mailward.toml line 2: listen.smpt is no key; the nearest is listen.smtp"
+    );
+    assert_eq!(
+        refused("hostnam = \"a.example\"\n"),
+        "mailward.toml line 1: hostnam is no key; the nearest is hostname"
+    );
+    assert_eq!(
+        refused("[listne]\nsmtp = \"off\"\n"),
+        "mailward.toml line 1: listne.smtp is no key; the nearest is listen.smtp"
+    );
+    assert_eq!(
+        refused("message_size = \"1 MiB\"\n"),
+        "mailward.toml line 1: message_size is no key; the nearest is limits.message_size"
+    );
+    assert_eq!(
+        refused("[whatever_this_is]\nxyzzy_plugh = 1\n"),
+        "mailward.toml line 1: whatever_this_is.xyzzy_plugh is no key; `mailward config reference` lists all keys"
+    );
+    assert!(refused("[nothing]\n").contains("line 1: nothing is no key"));
+    assert!(refused("hostname.x = 1\n").contains("hostname.x is no key"));
+    assert!(refused("[limits.message_size]\nx = 1\n").contains("must be a string such as \"50 MiB\", not a table"));
+    assert!(refused("listen = 5\n").contains("listen is a section: write [listen]"));
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_in_the_order_of_its_lines() {
+    let text = "[log]\nlevel = \"loud\"\n[listen]\nimap = [\"1.2.3.4\"]\n[limits]\nconnections = 0\n";
+    assert_eq!(
+        refused(text),
+        "mailward.toml line 2: log.level = \"loud\": must be \"debug\", \"info\", \"warn\" or \"alert\"\n\
+         mailward.toml line 4: listen.imap = [\"1.2.3.4\"]: \"1.2.3.4\" has no port: write 1.2.3.4:PORT\n\
+         mailward.toml line 6: limits.connections = 0: must be 10 to 100000"
+    );
+}
+
+#[test]
+fn values_of_the_wrong_kind_say_what_is_wanted() {
+    for (text, part) in [
+        ("hostname = 5", "must be a string in quotes, not an integer"),
+        ("hostname = \"a_b.example\"", "letters, digits and inner hyphens"),
+        ("hostname = \"a\\u0000b\"", "no control characters"),
+        ("data = \"\"", "must name a file or directory"),
+        ("user = \"Root User\"", "must be the name of a system user"),
+        ("user = \"-x\"", "must be the name of a system user"),
+        ("[listen]\nsmtp = 25", "must be a list such as"),
+        ("[listen]\nsmtp = [25]", "not a list of other things than strings"),
+        ("[listen]\nsmtp = \"localhost:25\"", "\"localhost\" is not an IP address"),
+        ("[listen]\nsmtp = \"::1:25\"", "is not an IP address"),
+        ("[listen]\nsmtp = \"1.2.3.4:0\"", "port must be 1 to 65535"),
+        ("[listen]\nsmtp = \"1.2.3.4:+25\"", "port must be 1 to 65535"),
+        ("[listen]\nsmtp = \"1.2.3.4:\"", "port must be 1 to 65535"),
+        ("[listen]\nsmtp = [\"1.2.3.4:25\", \"1.2.3.4:25\"]", "stands there twice"),
+        ("[listen]\nsmtp = \"1.2.3.4:25\"\nimap = \"1.2.3.4:25\"", "listen.smtp has 1.2.3.4:25 already"),
+        ("[limits]\nmessage_size = \"1 KiB\"", "must be 64 KiB to 256 MiB"),
+        ("[limits]\nmessage_size = \"1 TiB\"", "number with a unit"),
+        ("[limits]\nmessage_size = \"99999999999999999999\"", "number with a unit"),
+        ("[limits]\nmessage_size = \"99999999999999999 GiB\"", "number with a unit"),
+        ("[limits]\nmessage_size = -1", "must be 64 KiB to 256 MiB"),
+        ("[limits]\nmessage_size = 1.5", "not a number with a point"),
+        ("[limits]\nrecipients = 99", "must be 100 to 10000"),
+        ("[limits]\nrecipients = \"200\"", "must be an integer without quotes"),
+        ("[limits]\nrecipients = 99999999999999999999", "more than 64 bits"),
+        ("[log]\nlevel = true", "not true or false"),
+        ("[lmtp]\nsocket = \"\"", "or be \"off\""),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(part), "{text:?}: {error}");
+        assert!(error.starts_with("mailward.toml line "), "{error}");
+    }
+}
+
+#[test]
+fn sizes_are_read_in_every_spelling() {
+    for (text, bytes) in [
+        ("\"1 MiB\"", 1 << 20),
+        ("\"1MiB\"", 1 << 20),
+        ("\"70000 b\"", 70_000),
+        ("70000", 70_000),
+        ("\"70000\"", 70_000),
+    ] {
+        assert_eq!(taken(&format!("[limits]\nmessage_size = {text}")).limits.message_size, bytes);
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line() {
+    assert!(refused("a = 1\nb = = 2\n").starts_with("mailward.toml line 2: "));
+    assert!(refused("user = \"\"\nuser = \"\"\n").starts_with("mailward.toml line 2: "));
+    let error = Config::parse_bytes(b"# a\n# \xff\n", "f").map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "f line 2: has bytes that are not UTF-8");
+}
+
+#[test]
+fn a_file_of_endless_errors_tells_the_first_ones_only() {
+    let text: String = (0..CONFIG_ERRORS_MAX * 3).map(|n| format!("x{n} = 1\n")).collect();
+    assert_eq!(refused(&text).lines().count(), CONFIG_ERRORS_MAX);
+}
+
+#[test]
+fn a_file_over_its_size_is_refused_unread() {
+    let text = "#".repeat(CONFIG_SIZE_MAX + 1);
+    assert_eq!(refused(&text), format!("mailward.toml: is larger than {CONFIG_SIZE_MAX} bytes"));
+    let text = "#".repeat(CONFIG_SIZE_MAX);
+    assert_eq!(taken(&text), Config::default());
+}
+
+#[test]
+fn a_door_with_too_many_addresses_is_refused() {
+    let list = |n: usize| {
+        let addresses: Vec<String> = (1..=n).map(|p| format!("\"127.0.0.1:{p}\"")).collect();
+        format!("[listen]\nsmtp = [{}]\n", addresses.join(","))
+    };
+    assert_eq!(taken(&list(LISTEN_ADDRESSES_MAX)).listen.smtp.len(), LISTEN_ADDRESSES_MAX);
+    assert!(refused(&list(LISTEN_ADDRESSES_MAX + 1)).contains("has more than"));
+}
+
+#[test]
+fn endless_nesting_is_refused_without_harm() {
+    let deep = "[".repeat(100_000);
+    assert!(Config::parse(&format!("a = {deep}"), "f").is_err());
+    let dotted = "a.".repeat(50_000);
+    assert!(Config::parse(&format!("{dotted}a = 1"), "f").is_err());
+}
+
+#[test]
+fn relative_paths_start_where_the_file_and_the_data_lie() {
+    let mut config = taken("data = \"mail\"\n[tls]\nkey = \"/etc/ssl/private/mail.pem\"\n");
+    config.resolve(Path::new("/srv"));
+    assert_eq!(config.data, Path::new("/srv/mail"));
+    assert_eq!(config.tls.certificate, Path::new("/srv/mail/tls/certificate.pem"));
+    assert_eq!(config.tls.key, Path::new("/etc/ssl/private/mail.pem"));
+    assert_eq!(config.lmtp.socket.as_deref(), Some(Path::new("/srv/mail/lmtp.sock")));
+}
+
+#[test]
+fn a_fault_found_later_is_told_with_its_line_too() {
+    let loaded = Config::parse("[listen]\n\nsmtp = \"127.0.0.1:25\"\n", "m.toml").unwrap();
+    assert_eq!(
+        loaded.fault("listen.smtp", "in use").to_string(),
+        "m.toml line 3: listen.smtp = [\"127.0.0.1:25\"]: in use"
+    );
+    assert_eq!(
+        loaded.fault("user", "there is no such user").to_string(),
+        "m.toml: user = \"mailward\" (by default): there is no such user"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let _ = Config::parse(&text, "f");
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Config::parse_bytes(&bytes, "f");
+    }
+
+    #[test]
+    fn keys_with_odd_values_never_panic(index in 0..KEYS.len(), value in "[\\[\"0-9a-zA-Z:. ,\\]'{}=\\-]{0,40}") {
+        let key = &KEYS[index];
+        let text = format!("[{}]\n{} = {value}\n", if key.section().is_empty() { "x" } else { key.section() }, key.name());
+        if let Err(errors) = Config::parse(&text, "f") {
+            prop_assert!(!errors.0.is_empty());
+            prop_assert!(errors.0.iter().all(|e| e.what.len() < 1_000 && !e.to_string().contains('\n')));
+        }
+    }
+
+    #[test]
+    fn every_configuration_written_is_read_back(
+        size in 65_536u64..=256 * 1024 * 1024, recipients in 100usize..=10_000, ports in proptest::collection::btree_set(1u16.., 0..5),
+        socket in proptest::option::of("[a-z/\"\\\\ é]{1,20}"), level in 0usize..4,
+    ) {
+        let mut config = Config::default();
+        config.limits.message_size = size;
+        config.limits.recipients = recipients;
+        config.listen = Listen::off();
+        config.listen.pop3 = ports.into_iter().map(|p| SocketAddr::from((Ipv6Addr::LOCALHOST, p))).collect();
+        config.lmtp.socket = socket.filter(|s| s != "off").map(PathBuf::from);
+        config.log.level = LogLevel::ALL[level];
+        let read = Config::parse(&config.commented(), "f").map(|l| l.config);
+        prop_assert_eq!(read, Ok(config));
+    }
+}

@@ -1,0 +1,213 @@
+//! Values of keys: what text may stand after the `=`, and how a value is written back.
+
+use crate::config::{Lmtp, LogLevel};
+use crate::domain::Domain;
+use crate::limits::LISTEN_ADDRESSES_MAX;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// A value of the file, cut down to the kinds that keys use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Text(&'a str),
+    Integer(i64),
+    Texts(Vec<&'a str>),
+    /// Anything else, by the name of its kind.
+    Other(&'static str),
+}
+
+/// Why a value can't stand, without the key and the line.
+pub(super) type Refusal = String;
+
+impl<'a> Value<'a> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Value::Text(_) => "a string",
+            Value::Integer(_) => "an integer",
+            Value::Texts(_) => "a list of strings",
+            Value::Other(kind) => kind,
+        }
+    }
+    fn text(&self) -> Result<&'a str, Refusal> {
+        match self {
+            Value::Text(text) if text.chars().any(char::is_control) => {
+                Err("a string here has no control characters".to_owned())
+            }
+            Value::Text(text) => Ok(text),
+            other => Err(format!("must be a string in quotes, not {}", other.kind())),
+        }
+    }
+
+    pub(super) fn hostname(&self) -> Result<Option<Domain>, Refusal> {
+        match self.text()? {
+            "" => Ok(None),
+            text => Domain::parse_utf8(text).map(Some).map_err(|e| e.to_string()),
+        }
+    }
+
+    pub(super) fn path(&self) -> Result<PathBuf, Refusal> {
+        match self.text()? {
+            "" => Err("must name a file or directory".to_owned()),
+            text => Ok(PathBuf::from(text)),
+        }
+    }
+
+    /// A path, or the word that means none.
+    pub(super) fn path_or(&self, none: &str) -> Result<Option<PathBuf>, Refusal> {
+        match self.text()? {
+            text if text == none => Ok(None),
+            "" => Err(format!("must name a file, or be \"{none}\"")),
+            text => Ok(Some(PathBuf::from(text))),
+        }
+    }
+
+    /// A name as useradd(8) takes it, or nothing.
+    pub(super) fn user(&self) -> Result<String, Refusal> {
+        let text = self.text()?;
+        let first = text.chars().next().is_none_or(|c| c.is_ascii_lowercase() || c == '_');
+        let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
+        if text.len() > 32 || !first || !rest {
+            return Err("must be the name of a system user: small letters, digits, - and _, at most 32".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+
+    pub(super) fn level(&self) -> Result<LogLevel, Refusal> {
+        let text = self.text()?;
+        LogLevel::ALL
+            .into_iter()
+            .find(|level| level.name() == text)
+            .ok_or_else(|| "must be \"debug\", \"info\", \"warn\" or \"alert\"".to_owned())
+    }
+
+    /// Addresses with ports: a list, one string, or `"off"`.
+    pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, Refusal> {
+        let texts = match self {
+            Value::Text("off") => Vec::new(),
+            Value::Text(_) => vec![self.text()?],
+            Value::Texts(texts) => texts.clone(),
+            other => {
+                let kind = other.kind();
+                return Err(format!(
+                    "must be a list such as [\"127.0.0.1:2525\", \"[::1]:2525\"] or \"off\", not {kind}"
+                ));
+            }
+        };
+        if texts.len() > LISTEN_ADDRESSES_MAX {
+            return Err(format!("has more than {LISTEN_ADDRESSES_MAX} addresses"));
+        }
+        let mut addresses: Vec<SocketAddr> = Vec::with_capacity(texts.len());
+        for text in texts {
+            let address = address(text)?;
+            if addresses.contains(&address) {
+                return Err(format!("{address} stands there twice"));
+            }
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+
+    /// A count within a range.
+    pub(super) fn count(&self, least: usize, most: usize) -> Result<usize, Refusal> {
+        let Value::Integer(number) = self else {
+            return Err(format!("must be an integer without quotes, not {}", self.kind()));
+        };
+        usize::try_from(*number)
+            .ok()
+            .filter(|n| (least..=most).contains(n))
+            .ok_or_else(|| format!("must be {least} to {most}"))
+    }
+
+    /// Bytes: an integer, or a string with a unit (`"50 MiB"`).
+    pub(super) fn size(&self, least: u64, most: u64) -> Result<u64, Refusal> {
+        let bytes = match self {
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            Value::Text(text) => Some(parse_size(text).ok_or_else(|| {
+                format!("must be a number with a unit (B, KiB, MiB, GiB) such as \"{}\"", write_size(most))
+            })?),
+            other => return Err(format!("must be a string such as \"50 MiB\", not {}", other.kind())),
+        };
+        bytes
+            .filter(|b| (least..=most).contains(b))
+            .ok_or_else(|| format!("must be {} to {}", write_size(least), write_size(most)))
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, Refusal> {
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("{text:?} has no port: write {text}:PORT"))?;
+    let ip = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(v6) => v6.parse().map(IpAddr::V6).ok(),
+        None => host.parse().map(IpAddr::V4).ok(),
+    };
+    let Some(ip) = ip else {
+        return Err(format!("{host:?} is not an IP address such as 127.0.0.1 or [::1]"));
+    };
+    // `parse` would take "+25".
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(number) if digits && number > 0 => Ok(SocketAddr::new(ip, number)),
+        _ => Err("port must be 1 to 65535".to_owned()),
+    }
+}
+
+/// Units of sizes, the largest first.
+const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// `"50 MiB"`, `"50MiB"`, `"52428800"`.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let number: u64 = number.parse().ok()?;
+    let unit = unit.trim();
+    if unit.is_empty() {
+        return Some(number);
+    }
+    let (_, factor) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    number.checked_mul(*factor)
+}
+
+/// Bytes in the largest unit that needs no fraction.
+pub(super) fn write_size(bytes: u64) -> String {
+    let unit = UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
+    match unit {
+        Some((name, factor)) => format!("{} {name}", bytes.checked_div(*factor).unwrap_or(bytes)),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// A TOML basic string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().saturating_add(2));
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => {
+                out.push_str(&format!("\\u{:04X}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+pub(super) fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+pub(super) fn quoted_addresses(addresses: &[SocketAddr]) -> String {
+    if addresses.is_empty() {
+        return quoted("off");
+    }
+    let texts: Vec<String> = addresses.iter().map(|a| quoted(&a.to_string())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+pub(super) fn quoted_socket(lmtp: &Lmtp) -> String {
+    lmtp.socket.as_ref().map_or_else(|| quoted("off"), |p| quoted_path(p))
+}
