@@ -1,32 +1,22 @@
-//! Channel bindings: what ties a login to the TLS session that carries it (attacks B10).
+//! Computing channel bindings of a TLS session.
 
 use aws_lc_rs::digest;
+use mailward_vault::ChannelBindings;
 use rustls::ProtocolVersion;
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 
-/// What a login may bind to; empty on a plain connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChannelBindings {
-    /// `tls-exporter`, RFC 9266: only with TLS 1.3, where it is unique to the session.
-    pub exporter: Option<[u8; 32]>,
-    /// `tls-server-end-point`, RFC 5929 §4: hash of the server's own certificate. `None` where the certificate's
-    /// signature has no hash function of its own (Ed25519).
-    pub server_end_point: Option<Vec<u8>>,
-}
-
 /// RFC 9266 §2: the label, with an empty context.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-impl ChannelBindings {
-    pub(crate) fn of(connection: &rustls::ServerConnection, server_end_point: Option<Vec<u8>>) -> Self {
-        // With TLS 1.2 the exporter is unique only under conditions (RFC 9266 §3) that clients don't tell us of.
-        let exporter = (connection.protocol_version() == Some(ProtocolVersion::TLSv1_3))
-            .then(|| connection.export_keying_material([0u8; 32], EXPORTER_LABEL, Some(&[])).ok())
-            .flatten();
-        Self { exporter, server_end_point }
-    }
+/// What a login on this connection may bind to.
+pub(crate) fn of(connection: &rustls::ServerConnection, server_end_point: Option<Vec<u8>>) -> ChannelBindings {
+    // With TLS 1.2 the exporter is unique only under conditions (RFC 9266 §3) that clients don't tell us of.
+    let exporter = (connection.protocol_version() == Some(ProtocolVersion::TLSv1_3))
+        .then(|| connection.export_keying_material([0u8; 32], EXPORTER_LABEL, Some(&[])).ok())
+        .flatten();
+    ChannelBindings { exporter, server_end_point }
 }
 
 /// RFC 5929 §4.1: the hash of the certificate by the hash function of its signature, SHA-256 in place of MD5 and

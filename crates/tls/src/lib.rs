@@ -28,9 +28,10 @@ mod wire;
 mod tests;
 
 pub use acceptor::{Acceptor, PEM_FILE_MAX};
-pub use bindings::ChannelBindings;
 pub use error::TlsError;
 pub use wire::{TlsInfo, Wire};
+
+pub use mailward_vault::ChannelBindings;
 
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;

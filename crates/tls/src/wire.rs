@@ -1,9 +1,10 @@
 //! The wire: bytes to and from a peer, whatever carries them.
 
 use crate::acceptor::Acceptor;
-use crate::bindings::ChannelBindings;
+use crate::bindings;
 use crate::error::TlsError;
 use mailward_core::limits::TLS_HANDSHAKE_TIME;
+use mailward_vault::ChannelBindings;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -103,7 +104,7 @@ impl TlsInfo {
             // rustls names TLS 1.3 suites TLS13_…; the IANA registry writes TLS_….
             .map(|name| name.strip_prefix("TLS13_").map_or_else(|| name.to_owned(), |rest| format!("TLS_{rest}")))
             .unwrap_or_default();
-        let bindings = ChannelBindings::of(connection, end_point);
+        let bindings = bindings::of(connection, end_point);
         Self { version, cipher, sni: connection.server_name().map(str::to_owned), bindings }
     }
 }

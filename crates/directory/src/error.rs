@@ -1,0 +1,85 @@
+//! What can go wrong.
+
+use mailward_core::limits::{ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX};
+use mailward_store::StoreError;
+
+/// Why an administrative function did nothing. Shown to administrators.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No such domain.
+    #[error("there is no domain {0}; add it first: mailward domain add {0}")]
+    NoDomain(String),
+    /// No such account.
+    #[error("there is no user {0}")]
+    NoUser(String),
+    /// No such alias.
+    #[error("there is no alias {0}")]
+    NoAlias(String),
+    /// The name is taken by a domain, an account or an alias; the words say which.
+    #[error("{0} is taken already: it is {1}")]
+    Taken(String, &'static str),
+    /// Still in use.
+    #[error("{0} still has {1}; remove them first")]
+    InUse(String, &'static str),
+    /// A local part that no account or alias of ours may have.
+    #[error("{0} can't be the name of {1}: {2}")]
+    LocalPart(String, &'static str, &'static str),
+    /// An address literal where a domain is needed.
+    #[error("{0}: an address of ours has a domain, not an IP address")]
+    Literal(String),
+    /// An alias with no target.
+    #[error("the alias {0} needs at least one target")]
+    NoTarget(String),
+    /// Too many targets, direct or once followed through.
+    #[error("the alias {0} leads to more than {ALIAS_TARGETS_MAX} addresses")]
+    TooManyTargets(String),
+    /// Aliases in a circle, or too many in a row.
+    #[error("the alias {0} leads back to itself, or through more than {ALIAS_DEPTH_MAX} aliases")]
+    Loop(String),
+    /// A target in one of our domains that is neither user nor alias.
+    #[error("{0} is in a domain of ours, but there is no such user or alias")]
+    NoTargetUser(String),
+    /// The last way to reach the postmaster.
+    #[error("{0} can't be removed or disabled: mail to postmaster has nowhere else to go (RFC 5321 §4.5.1)")]
+    Postmaster(String),
+    /// Over a limit of text.
+    #[error("{0} has at most {1} characters")]
+    TooLong(&'static str, usize),
+    /// A control character in a text.
+    #[error("{0} can't hold control characters")]
+    ControlCharacter(&'static str),
+    /// The password doesn't do.
+    #[error("{0}")]
+    Password(#[from] mailward_vault::PasswordFault),
+    /// Too many hashes wait.
+    #[error("the server is busy hashing passwords; try again in a moment")]
+    Busy,
+}
+
+/// Why there is no login. Protocols answer with their own codes and these words; nothing in them tells strangers
+/// whether a user exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Unknown user, wrong password, disabled account, forged message: one answer. Given after
+    /// `limits::AUTH_FAILURE_DELAY`.
+    #[error("user name or password wrong")]
+    Refused,
+    /// The client's message is not of the mechanism's grammar.
+    #[error("malformed authentication message")]
+    Malformed,
+    /// A mechanism that was not advertised.
+    #[error("unknown or unavailable authentication mechanism")]
+    UnknownMechanism,
+    /// No login in clear text.
+    #[error("start TLS first")]
+    NeedsTls,
+    /// Temporary: too many logins at once.
+    #[error("too many logins at once, try again later")]
+    Busy,
+    /// Temporary: the store or the vault failed.
+    #[error("authentication temporarily unavailable")]
+    Unavailable,
+}
