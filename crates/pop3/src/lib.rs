@@ -1,1 +1,35 @@
-//! Room being furnished.
+//! # pop3: mail for clients that fetch and delete
+//!
+//! **For**: reading INBOX by POP3. [`machine`] is the protocol without I/O, [`command`] its grammar, [`dots`] its
+//! multi-line answers, [`maildrop`] what a session sees, [`lock`] who may see it; [`serve`] is the thin session
+//! around them.
+//!
+//! **In**: bytes of anybody. **Out**: messages of those who proved who they are; deletions, at QUIT and only there.
+//!
+//! **What holds**: no login without TLS, and no APOP, which needs passwords in clear on disk. One session at a time in a
+//! maildrop ([`lock`]). Numbers are those of the moment of login; unique ids are `UIDVALIDITY.UID` of INBOX, so
+//! that they outlive sessions and restarts and are never given twice. A session that ends any other way than by
+//! QUIT deletes nothing.
+//!
+//! **Limits** (`mailward_core::limits`): `POP3_LINE_MAX`, `SASL_LINE_MAX`, `POP3_ERRORS_MAX`, `AUTH_ATTEMPTS_MAX`,
+//! `POP3_PREAUTH_TIME`, `POP3_IDLE_TIME` (for a whole line, however its bytes trickle), `WRITE_TIME`,
+//! `WRITE_BUFFER_MAX` (messages and listings are written as fast as they are read), `POP3_MESSAGES_MAX`.
+//!
+//! **On failure**: a store that doesn't answer is `-ERR [SYS/TEMP]`, and a client keeps what it has; one that
+//! fails in the middle of a message ends the session, as nothing else would keep the client from taking half a
+//! message for a whole one.
+//!
+//! **Standards**: RFC 1939 (POP3), 2449 (CAPA, RESP-CODES, PIPELINING), 2595 §4 (STLS), 3206 (AUTH, SYS/TEMP),
+//! 5034 (SASL), 8314 §3.3 (implicit TLS).
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
+pub mod command;
+pub mod dots;
+pub mod lock;
+pub mod machine;
+pub mod maildrop;
+mod session;
+
+pub use lock::Locks;
+pub use session::{Context, serve};

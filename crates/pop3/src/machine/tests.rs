@@ -1,0 +1,341 @@
+use super::*;
+use mailward_core::{BlobId, Uid, UidValidity};
+use proptest::prelude::*;
+
+fn facts(tls: bool) -> WireFacts {
+    WireFacts { tls, can_start_tls: !tls, mechanisms: if tls { vec!["SCRAM-SHA-256", "PLAIN"] } else { Vec::new() } }
+}
+
+/// A session that has said its greeting.
+fn greeted(tls: bool) -> Machine {
+    let mut machine = Machine::new(facts(tls));
+    machine.output().clear();
+    machine
+}
+
+/// A session in a maildrop with messages of these sizes; UIDs are 11, 12, …
+fn opened(sizes: &[u64]) -> Machine {
+    let mut machine = greeted(true);
+    let messages = sizes.iter().zip(11u32..).map(|(size, uid)| (Uid(uid), BlobId(i64::from(uid)), *size));
+    machine.welcome(Maildrop::new(UidValidity(5), messages));
+    machine.output().clear();
+    machine
+}
+
+/// Feeds, and gives back what is written until something other than more bytes is wanted.
+fn say(machine: &mut Machine, bytes: impl AsRef<[u8]>) -> (String, Intent) {
+    machine.feed(bytes.as_ref());
+    let mut written = Vec::new();
+    loop {
+        let intent = machine.advance();
+        written.append(machine.output());
+        if !matches!(intent, Intent::Write) {
+            return (String::from_utf8(written).unwrap(), intent);
+        }
+    }
+}
+
+fn reply(machine: &mut Machine, bytes: impl AsRef<[u8]>) -> String {
+    let (text, intent) = say(machine, bytes);
+    assert!(matches!(intent, Intent::Read), "{intent:?} after {text}");
+    text
+}
+
+#[test]
+fn the_greeting_invites_no_apop() {
+    let mut machine = Machine::new(facts(true));
+    let greeting = String::from_utf8(machine.output().clone()).unwrap();
+    assert!(greeting.starts_with("+OK ") && !greeting.contains('<'), "{greeting}");
+    machine.output().clear();
+    assert_eq!(reply(&mut machine, "APOP alice c4c9334bac560ecc979e58001b3e22fb\r\n"), "-ERR unknown command\r\n");
+}
+
+#[test]
+fn nobody_logs_in_without_tls() {
+    let mut machine = greeted(false);
+    for line in ["USER alice@example.test\r\n", "PASS x\r\n", "AUTH PLAIN AGEAYg==\r\n", "AUTH SCRAM-SHA-256\r\n"] {
+        assert!(reply(&mut machine, line).starts_with("-ERR no login in clear"), "{line}");
+    }
+    let capabilities = reply(&mut machine, "CAPA\r\n");
+    assert!(capabilities.contains("\r\nSTLS\r\n"));
+    assert!(!capabilities.contains("SASL") && !capabilities.contains("USER"));
+}
+
+#[test]
+fn under_tls_capabilities_offer_logins_and_no_second_tls() {
+    let mut machine = greeted(true);
+    let capabilities = reply(&mut machine, "CAPA\r\n");
+    for one in ["USER", "SASL SCRAM-SHA-256 PLAIN", "TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"] {
+        assert!(capabilities.contains(&format!("\r\n{one}\r\n")), "{one}");
+    }
+    assert!(!capabilities.contains("STLS") && capabilities.ends_with("\r\n.\r\n"));
+    assert_eq!(reply(&mut machine, "STLS\r\n"), "-ERR TLS is on already\r\n");
+}
+
+/// Attacks B1.
+#[test]
+fn what_follows_stls_in_clear_ends_the_session() {
+    let mut machine = greeted(false);
+    let (text, intent) = say(&mut machine, "STLS\r\nUSER alice@example.test\r\n");
+    assert!(text.starts_with("-ERR"), "{text}");
+    assert!(matches!(intent, Intent::Close(CloseReason::StlsInjection)));
+    assert!(matches!(say(&mut machine, "STLS\r\n").1, Intent::Close(_)), "closed is closed");
+    // One byte is enough.
+    let (_, intent) = say(&mut greeted(false), "STLS\r\nU");
+    assert!(matches!(intent, Intent::Close(CloseReason::StlsInjection)));
+}
+
+#[test]
+fn tls_starts_once_and_forgets_what_was_said() {
+    let mut machine = greeted(false);
+    let (text, intent) = say(&mut machine, "STLS\r\n");
+    assert_eq!(text, "+OK begin TLS now\r\n");
+    assert!(matches!(intent, Intent::StartTls));
+    machine.tls_started(vec!["PLAIN"]);
+    assert_eq!(reply(&mut machine, "PASS x\r\n"), "-ERR USER comes before PASS\r\n");
+    assert!(reply(&mut machine, "CAPA\r\n").contains("SASL PLAIN"));
+}
+
+#[test]
+fn a_user_and_a_password_are_handed_over_once() {
+    let mut machine = greeted(true);
+    let (text, intent) = say(&mut machine, "USER alice@example.test\r\nPASS two words\r\n");
+    assert!(text.starts_with("+OK"));
+    let Intent::Password { user, password } = intent else { panic!("{intent:?}") };
+    assert_eq!((user.as_str(), password.expose()), ("alice@example.test", &b"two words"[..]));
+    machine.deny(Denial::Refused);
+    let text = reply(&mut machine, "PASS again\r\n");
+    assert!(text.starts_with("-ERR [AUTH] ") && text.contains("USER comes before PASS"), "{text}");
+}
+
+#[test]
+fn three_wrong_logins_end_the_session() {
+    let mut machine = greeted(true);
+    for n in 1..=AUTH_ATTEMPTS_MAX {
+        let (_, intent) = say(&mut machine, "USER a@b.example\r\nPASS x\r\n");
+        assert!(matches!(intent, Intent::Password { .. }), "attempt {n}: {intent:?}");
+        machine.deny(Denial::Refused);
+    }
+    let (text, intent) = say(&mut machine, "USER a@b.example\r\nPASS x\r\n");
+    assert_eq!(text, "-ERR [AUTH] user name or password is wrong\r\n");
+    assert!(matches!(intent, Intent::Close(CloseReason::Logins)));
+}
+
+#[test]
+fn sasl_goes_back_and_forth_in_base64() {
+    let mut machine = greeted(true);
+    let (_, intent) = say(&mut machine, "AUTH SCRAM-SHA-256 biws\r\n");
+    let Intent::SaslBegin { mechanism, initial: Some(initial) } = intent else { panic!("{intent:?}") };
+    assert_eq!((mechanism.as_str(), initial.expose()), ("SCRAM-SHA-256", &b"n,,"[..]));
+    machine.challenge(b"r=1");
+    let (text, intent) = say(&mut machine, "Yz1iaXdz\r\n");
+    assert_eq!(text, "+ cj0x\r\n");
+    assert!(matches!(intent, Intent::SaslResponse(response) if response.expose() == b"c=biws"));
+    machine.challenge(b"");
+    assert_eq!(reply(&mut machine, "*\r\n"), "+ \r\n-ERR given up\r\n");
+    assert!(reply(&mut machine, "CAPA\r\n").starts_with("+OK"), "commands are commands again");
+}
+
+#[test]
+fn a_sasl_line_may_be_longer_than_a_command_but_not_endless() {
+    let mut machine = greeted(true);
+    say(&mut machine, "AUTH PLAIN\r\n");
+    machine.challenge(b"");
+    machine.output().clear();
+    let (_, intent) = say(&mut machine, format!("{}\r\n", "AAAA".repeat(1000)));
+    assert!(matches!(intent, Intent::SaslResponse(response) if response.expose().len() == 3000));
+    machine.challenge(b"");
+    machine.output().clear();
+    let text = reply(&mut machine, format!("{}\r\n", "A".repeat(SASL_LINE_MAX - 1)));
+    assert_eq!(text, "-ERR that line is too long\r\n");
+}
+
+#[test]
+fn listings_leave_out_what_is_marked_and_numbers_stay() {
+    let mut machine = opened(&[100, 200, 300]);
+    assert_eq!(reply(&mut machine, "STAT\r\n"), "+OK 3 600\r\n");
+    assert_eq!(reply(&mut machine, "DELE 2\r\n"), "+OK deleted at QUIT\r\n");
+    assert_eq!(reply(&mut machine, "STAT\r\nLIST\r\n"), "+OK 2 400\r\n+OK\r\n1 100\r\n3 300\r\n.\r\n");
+    assert_eq!(reply(&mut machine, "UIDL\r\n"), "+OK\r\n1 5.11\r\n3 5.13\r\n.\r\n");
+    assert_eq!(reply(&mut machine, "UIDL 3\r\nLIST 3\r\n"), "+OK 3 5.13\r\n+OK 3 300\r\n");
+    for line in ["LIST 2", "UIDL 2", "RETR 2", "TOP 2 0", "DELE 2", "DELE 0", "RETR 4", "RETR 99999999999"] {
+        assert_eq!(reply(&mut machine, format!("{line}\r\n")), "-ERR no such message\r\n", "{line}");
+    }
+    assert_eq!(reply(&mut machine, "RSET\r\nSTAT\r\n"), "+OK\r\n+OK 3 600\r\n");
+}
+
+#[test]
+fn deletions_are_handed_over_at_quit_only() {
+    let mut machine = opened(&[1, 1, 1, 1]);
+    reply(&mut machine, "DELE 1\r\nDELE 2\r\nDELE 4\r\n");
+    let (_, intent) = say(&mut machine, "QUIT\r\n");
+    let Intent::Update(ranges) = intent else { panic!("{intent:?}") };
+    assert_eq!(ranges, [UidRange { first: Uid(11), last: Uid(12) }, UidRange::one(Uid(14))]);
+    machine.updated(true);
+    let (text, intent) = say(&mut machine, "");
+    assert_eq!(text, "+OK bye\r\n");
+    assert!(matches!(intent, Intent::Close(CloseReason::Quit)));
+}
+
+#[test]
+fn a_deletion_that_failed_is_told() {
+    let mut machine = opened(&[1]);
+    reply(&mut machine, "DELE 1\r\n");
+    say(&mut machine, "QUIT\r\n");
+    machine.updated(false);
+    assert!(say(&mut machine, "").0.starts_with("-ERR [SYS/TEMP]"));
+}
+
+#[test]
+fn pipelined_commands_are_answered_in_order() {
+    let mut machine = opened(&[10, 20]);
+    let (text, intent) = say(&mut machine, "STAT\r\nLIST 1\r\nRETR 2\r\nNOOP\r\n");
+    assert_eq!(text, "+OK 2 30\r\n+OK 1 10\r\n");
+    assert!(matches!(intent, Intent::Send { entry, lines: None } if entry.uid == Uid(12)));
+    machine.message_follows(Some(20));
+    machine.output().extend_from_slice(b"text\r\n.\r\n");
+    assert_eq!(reply(&mut machine, ""), "+OK 20 octets\r\ntext\r\n.\r\n+OK\r\n");
+}
+
+#[test]
+fn a_long_listing_is_written_piece_by_piece() {
+    let sizes = vec![1_000u64; 20_000];
+    let mut machine = opened(&sizes);
+    machine.feed(b"UIDL\r\nNOOP\r\n");
+    let mut written = Vec::new();
+    let mut pieces = 0;
+    while matches!(machine.advance(), Intent::Write) {
+        assert!(machine.output().len() < WRITE_BUFFER_MAX + 100);
+        written.append(machine.output());
+        pieces += 1;
+    }
+    written.append(machine.output());
+    assert!(pieces > 2);
+    let text = String::from_utf8(written).unwrap();
+    assert_eq!(text.lines().count(), 1 + sizes.len() + 1 + 1);
+    assert!(text.ends_with("20000 5.20010\r\n.\r\n+OK\r\n"));
+}
+
+#[test]
+fn lines_end_at_their_limit_and_the_session_lives() {
+    let mut machine = greeted(true);
+    let longest = format!("USER {}\r\n", "a".repeat(POP3_LINE_MAX - 7));
+    assert!(reply(&mut machine, &longest).starts_with("+OK"));
+    let longer = format!("USER {}\r\n", "a".repeat(POP3_LINE_MAX - 6));
+    assert_eq!(reply(&mut machine, &longer), "-ERR that line is too long\r\n");
+    // In pieces it is the same line.
+    let mut text = String::new();
+    for piece in longer.as_bytes().chunks(7) {
+        text.push_str(&reply(&mut machine, piece));
+    }
+    assert_eq!(text, "-ERR that line is too long\r\n");
+    assert!(reply(&mut machine, "CAPA\r\n").starts_with("+OK"));
+}
+
+/// Attacks G1, H2.
+#[test]
+fn a_line_without_end_is_neither_kept_nor_suffered() {
+    let mut machine = greeted(true);
+    for _ in 0..100 {
+        let (_, intent) = say(&mut machine, [b'('; 1000]);
+        assert!(machine.input.bytes.len() <= 1000 + POP3_LINE_MAX);
+        if matches!(intent, Intent::Close(CloseReason::Line)) {
+            return;
+        }
+    }
+    panic!("nobody closed");
+}
+
+#[test]
+fn bare_line_ends_and_nul_are_errors() {
+    let mut machine = greeted(true);
+    for line in ["CAPA\n", "CA\rPA\r\n", "CAPA\0\r\n", "CAPA\r\r\n", "PASS a\0b\r\n"] {
+        assert!(reply(&mut machine, line).starts_with("-ERR a line ends with CRLF"), "{line:?}");
+    }
+}
+
+#[test]
+fn too_many_errors_end_the_session() {
+    let mut machine = greeted(true);
+    let (text, intent) = say(&mut machine, "JUNK\r\n".repeat(POP3_ERRORS_MAX + 5));
+    assert_eq!(text.matches("-ERR unknown command\r\n").count(), POP3_ERRORS_MAX);
+    assert!(text.ends_with("-ERR too many errors\r\n"));
+    assert!(matches!(intent, Intent::Close(CloseReason::Errors)));
+}
+
+/// Attacks B8.
+#[test]
+fn a_browser_gets_nothing() {
+    let (text, intent) = say(&mut greeted(true), "POST / HTTP/1.1\r\nHost: a\r\n\r\nUSER a\r\n");
+    assert_eq!(text, "");
+    assert!(matches!(intent, Intent::Close(CloseReason::Http)));
+}
+
+#[test]
+fn passwords_don_t_stay_in_the_input() {
+    let mut machine = greeted(true);
+    say(&mut machine, "USER a\r\nPASS correct horse\r\nNO");
+    assert!(!machine.input.bytes.windows(5).any(|w| w == b"horse"));
+}
+
+proptest! {
+    /// Whatever comes, in whatever pieces: no panic, bounded buffers, and the same replies.
+    #[test]
+    fn pieces_make_no_difference(
+        lines in proptest::collection::vec(
+            prop_oneof![
+                "(CAPA|STLS|NOOP|STAT|LIST|UIDL|RSET|RETR 1|TOP 1 2|DELE 1|DELE 2|LIST 2|QUIT)\r\n",
+                "[A-Za-z0-9 \\x00*=+]{0,12}(\r\n|\n|\r)",
+                Just("x".repeat(700) + "\r\n"),
+            ],
+            0..30,
+        ),
+        cut in 1usize..40,
+        logged_in in any::<bool>(),
+    ) {
+        let whole: String = lines.concat();
+        let run = |step: usize| {
+            let mut machine = if logged_in { opened(&[1, 2, 3]) } else { greeted(true) };
+            let mut written = String::new();
+            for piece in whole.as_bytes().chunks(step) {
+                machine.feed(piece);
+                loop {
+                    let intent = machine.advance();
+                    match intent {
+                        Intent::Read => break,
+                        Intent::Close(_) => {
+                            written.push_str(std::str::from_utf8(machine.output()).unwrap());
+                            return written;
+                        }
+                        Intent::Password { .. } | Intent::SaslBegin { .. } | Intent::SaslResponse(_) => {
+                            machine.deny(Denial::Refused);
+                        }
+                        Intent::Send { .. } => machine.message_gone(false),
+                        Intent::Update(_) => machine.updated(true),
+                        Intent::StartTls => machine.tls_started(Vec::new()),
+                        Intent::Write => {}
+                    }
+                    written.push_str(std::str::from_utf8(machine.output()).unwrap());
+                    machine.output().clear();
+                }
+                written.push_str(std::str::from_utf8(machine.output()).unwrap());
+                machine.output().clear();
+                assert!(machine.input.bytes.len() <= step + SASL_LINE_MAX);
+            }
+            written
+        };
+        prop_assert_eq!(run(cut), run(usize::MAX >> 1));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000), tls in any::<bool>()) {
+        let mut machine = greeted(tls);
+        machine.feed(&bytes);
+        for _ in 0..200 {
+            match machine.advance() {
+                Intent::Read | Intent::Close(_) => break,
+                _ => machine.deny(Denial::Refused),
+            }
+        }
+    }
+}
