@@ -123,6 +123,20 @@ pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
 /// Bad commands in one session before BYE.
 pub const IMAP_ERRORS_MAX: usize = 20;
+/// Bad commands before login before BYE: another protocol's client speaks (ALPACA, attacks B8).
+pub const IMAP_PREAUTH_ERRORS_MAX: usize = 3;
+/// Tag of an IMAP command, bytes. Clients use up to 20.
+pub const IMAP_TAG_MAX: usize = 64;
+/// Items of one FETCH; one for each part of a message fits.
+pub const IMAP_FETCH_ITEMS_MAX: usize = 1_000;
+/// Part numbers of one section (`BODY[1.2.3]`).
+pub const IMAP_SECTION_DEPTH_MAX: usize = MIME_DEPTH_MAX * 2;
+/// Patterns of one LIST (RFC 5258).
+pub const IMAP_LIST_PATTERNS_MAX: usize = 100;
+/// Messages that one FETCH looks up at a time when only rows are asked for.
+pub const IMAP_FETCH_ROWS: usize = 1_000;
+/// Messages that one FETCH looks up at a time when their structure or bytes are asked for.
+pub const IMAP_FETCH_BLOBS: usize = 64;
 /// Time before login.
 pub const IMAP_PREAUTH_TIME: Duration = Duration::from_secs(60);
 /// Silence after login. RFC 9051 §5.4 demands at least 30 minutes.
