@@ -1,0 +1,185 @@
+//! `mailward bench`: measures a mail server, the disk, or the store.
+
+use crate::bench::{BenchError, disk, mailbox, smtp_in};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measure a mail server, the disk, or the store.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailward bench smtp-in --port 10025 --to 'alice@example.test' --users 1
+  mailward bench smtp-in --port 2525 --sessions 20 --messages 10000 --keep --json
+  mailward bench disk --dir /var/lib
+  mailward bench mailbox-size --dir /var/tmp --messages 1000000")]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    SmtpIn(SmtpIn),
+    Disk(Disk),
+    MailboxSize(MailboxSize),
+}
+
+/// Send made-up messages to any SMTP or LMTP server and time its answers.
+///
+/// Every message has its own Message-ID. Fails if any message is not accepted.
+#[derive(Debug, Args)]
+struct SmtpIn {
+    /// Server to send to.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Its port.
+    #[arg(long, default_value_t = 25)]
+    port: u16,
+    /// A Unix socket to send to instead.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port", "starttls"])]
+    socket: Option<PathBuf>,
+    /// Sessions at once.
+    #[arg(long, default_value_t = 20)]
+    sessions: usize,
+    /// Bytes of a message, header included.
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    size: usize,
+    /// Messages to send, all sessions together.
+    #[arg(long, default_value_t = 1_000)]
+    messages: u64,
+    /// Send many messages in each connection; else one.
+    #[arg(long)]
+    keep: bool,
+    /// Send MAIL, RCPT and DATA together if the server offers PIPELINING.
+    #[arg(long)]
+    pipeline: bool,
+    /// Recipient; %d becomes 1, 2, … up to --users, in turn.
+    #[arg(long, default_value = "user%d@example.test")]
+    to: String,
+    /// How many recipients %d stands for.
+    #[arg(long, default_value_t = 100)]
+    users: u64,
+    /// Envelope sender.
+    #[arg(long, default_value = "bench@bench.invalid")]
+    from: String,
+    /// Speak LMTP.
+    #[arg(long)]
+    lmtp: bool,
+    /// Use STARTTLS; the certificate is not checked.
+    #[arg(long)]
+    starttls: bool,
+    /// Time limit for one message, connecting included.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measure what the disk can do, and the store's share of it.
+#[derive(Debug, Args)]
+struct Disk {
+    /// Directory on the disk to measure; what is written there is removed again.
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Bytes of a message.
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    size: usize,
+    /// Messages a batch.
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Time for each way of writing, in each round.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    seconds: f64,
+    /// Rounds; medians are shown.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measure what one more message costs in a large mailbox, against an empty one.
+#[derive(Debug, Args)]
+struct MailboxSize {
+    /// Directory to make the store in; it is removed again. A million messages take about 1 GB.
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Messages in the large mailbox.
+    #[arg(long, default_value_t = 1_000_000)]
+    messages: usize,
+    /// Bytes of the messages that are timed.
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    size: usize,
+    /// Deliveries to time into each mailbox.
+    #[arg(long, default_value_t = 1_000)]
+    samples: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// It could not be measured, or messages were refused (after the report was printed).
+pub(crate) fn run(args: BenchArgs) -> Result<(), BenchError> {
+    match args.what {
+        What::SmtpIn(args) => smtp_in(args),
+        What::Disk(args) => {
+            let time = Duration::try_from_secs_f64(args.seconds)
+                .map_err(|e| BenchError::Option(format!("--seconds {}: {e}", args.seconds)))?;
+            let options =
+                disk::Options { dir: args.dir, size: args.size, batch: args.batch, time, rounds: args.rounds };
+            let report = disk::run(&options)?;
+            show(args.json, &report, || report.print(&options));
+            Ok(())
+        }
+        What::MailboxSize(args) => {
+            let report = mailbox::run(&mailbox::Options {
+                dir: args.dir,
+                messages: args.messages,
+                size: args.size,
+                samples: args.samples,
+            })?;
+            show(args.json, &report, || report.print());
+            Ok(())
+        }
+    }
+}
+
+fn smtp_in(args: SmtpIn) -> Result<(), BenchError> {
+    let report = smtp_in::run(&smtp_in::Options {
+        host: args.host,
+        port: args.port,
+        socket: args.socket,
+        sessions: args.sessions,
+        size: args.size,
+        messages: args.messages,
+        keep: args.keep,
+        pipeline: args.pipeline,
+        to: args.to,
+        users: args.users,
+        from: args.from,
+        lmtp: args.lmtp,
+        starttls: args.starttls,
+        timeout: Duration::from_secs(args.timeout),
+    })?;
+    show(args.json, &report, || report.print());
+    if report.failed > 0 {
+        return Err(BenchError::Failed { failed: report.failed, messages: args.messages });
+    }
+    Ok(())
+}
+
+fn show(json: bool, report: &impl Serialize, print: impl FnOnce()) {
+    if json {
+        match serde_json::to_string_pretty(report) {
+            Ok(text) => println!("{text}"),
+            Err(e) => eprintln!("mailward: the report has no JSON form: {e}"),
+        }
+    } else {
+        print();
+    }
+}
