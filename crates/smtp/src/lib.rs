@@ -1,1 +1,8 @@
 //! Room being furnished.
+pub mod body;
+pub mod command;
+pub mod input;
+pub mod params;
+pub mod path;
+pub mod reply;
+pub mod xtext;

@@ -1,0 +1,122 @@
+//! What every session shares.
+
+use crate::budget::Budget;
+use crate::ids::MessageIds;
+use arc_swap::ArcSwap;
+use mailward_core::config::Limits;
+use mailward_core::event::Events;
+use mailward_core::limits::{
+    MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX, SMTP_MESSAGES_PER_SESSION_MAX, SMTP_RECIPIENTS_MAX,
+};
+use mailward_core::{Clock, Domain, Shutdown};
+use mailward_directory::{Authenticator, Directory};
+use mailward_gate::Gate;
+use mailward_store::MailStore;
+use mailward_tls::Acceptor;
+use std::sync::Arc;
+
+/// What an administrator may move while sessions run; each session reads it at its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Largest message, bytes.
+    pub message_size: u64,
+    /// Recipients of one message.
+    pub recipients: usize,
+    /// Messages in one session.
+    pub messages_per_session: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            message_size: MESSAGE_SIZE_MAX,
+            recipients: SMTP_RECIPIENTS_MAX,
+            messages_per_session: SMTP_MESSAGES_PER_SESSION_MAX,
+        }
+    }
+}
+
+impl From<&Limits> for Settings {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            message_size: limits.message_size,
+            recipients: limits.recipients,
+            messages_per_session: limits.messages_per_session,
+        }
+    }
+}
+
+/// What every session shares. Made once by [`Context::new`], which takes the parts by name.
+pub struct Context {
+    /// Our name in greetings and traces.
+    pub hostname: Domain,
+    /// Where mail goes.
+    pub store: Arc<dyn MailStore>,
+    /// Who is who.
+    pub directory: Arc<Directory>,
+    /// Who logs in.
+    pub auth: Arc<Authenticator>,
+    /// Certificates; without them STARTTLS isn't offered and nobody can log in.
+    pub acceptor: Option<Acceptor>,
+    /// Who may connect.
+    pub gate: Arc<Gate>,
+    /// Where events go.
+    pub events: Events,
+    /// The word that the server stops.
+    pub shutdown: Shutdown,
+    /// What may be moved.
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// The time for traces.
+    pub clock: Arc<dyn Clock>,
+    /// Message bytes of all sessions together.
+    pub budget: Budget,
+    /// Names of messages in traces, replies and log.
+    pub ids: MessageIds,
+}
+
+/// The parts of a [`Context`] that come from outside this room.
+pub struct Parts {
+    /// See [`Context::hostname`].
+    pub hostname: Domain,
+    /// See [`Context::store`].
+    pub store: Arc<dyn MailStore>,
+    /// See [`Context::directory`].
+    pub directory: Arc<Directory>,
+    /// See [`Context::auth`].
+    pub auth: Arc<Authenticator>,
+    /// See [`Context::acceptor`].
+    pub acceptor: Option<Acceptor>,
+    /// See [`Context::gate`].
+    pub gate: Arc<Gate>,
+    /// See [`Context::events`].
+    pub events: Events,
+    /// See [`Context::shutdown`].
+    pub shutdown: Shutdown,
+    /// See [`Context::settings`].
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// See [`Context::clock`].
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let ids = MessageIds::from(parts.clock.now());
+        let acceptor = parts.acceptor.map(|acceptor| acceptor.for_protocol(mailward_core::Protocol::Smtp));
+        Arc::new(Self {
+            hostname: parts.hostname,
+            store: parts.store,
+            directory: parts.directory,
+            auth: parts.auth,
+            acceptor,
+            gate: parts.gate,
+            events: parts.events,
+            shutdown: parts.shutdown,
+            settings: parts.settings,
+            clock: parts.clock,
+            budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
+            ids,
+        })
+    }
+}
