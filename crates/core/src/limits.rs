@@ -79,8 +79,13 @@ pub const MIME_PARAMETERS_MAX: usize = 64;
 pub const MIME_BOUNDARY_MAX: usize = 256;
 /// Addresses of one header field that ENVELOPE lists. Dovecot CVE-2024-23184.
 pub const ENVELOPE_ADDRESSES_MAX: usize = 1_000;
+/// Addresses of all ENVELOPEs of one message together, those of messages inside it counted: a few bytes of header
+/// make a hundred of memory each, and a message may hold hundreds of messages.
+pub const ENVELOPE_ADDRESSES_SUM_MAX: usize = 10_000;
 /// One ENVELOPE or BODYSTRUCTURE string, bytes; longer is cut.
 pub const ENVELOPE_STRING_MAX: usize = 8 * 1024;
+/// Decoded text of one message that SEARCH looks through, bytes of UTF-8; what follows is not searched.
+pub const SEARCH_TEXT_MAX: usize = 8 * 1024 * 1024;
 
 // ---- addresses and names -----------------------------------------------------------------------------------
 
