@@ -35,6 +35,8 @@ pub const SMTP_RECIPIENTS_MAX: usize = 1_000;
 pub const SMTP_UNKNOWN_RECIPIENTS_MAX: usize = 50;
 /// Errors in one session before 421. PFX `smtpd_hard_error_limit`.
 pub const SMTP_ERRORS_MAX: usize = 20;
+/// Lines that are no command before the greeting, until 421: whoever speaks so speaks another protocol (attacks B8).
+pub const SMTP_JUNK_BEFORE_HELLO_MAX: usize = 3;
 /// Commands that bring nothing forward (NOOP, RSET, VRFY, HELP, EHLO) between two messages. PFX
 /// `smtpd_junk_command_limit`.
 pub const SMTP_JUNK_COMMANDS_MAX: usize = 100;

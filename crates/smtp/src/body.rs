@@ -140,10 +140,7 @@ impl DataBody {
             match self.at {
                 At::InLine => {
                     let rest = input.get(pos..).unwrap_or_default();
-                    let Some(offset) = memchr3(b'\r', b'\n', 0, rest) else {
-                        pos = input.len();
-                        break;
-                    };
+                    let Some(offset) = memchr3(b'\r', b'\n', 0, rest) else { break };
                     pos = pos.saturating_add(offset);
                     match input.get(pos) {
                         Some(b'\r') => self.at = At::Cr,

@@ -5,4 +5,5 @@ pub mod input;
 pub mod params;
 pub mod path;
 pub mod reply;
+pub mod server;
 pub mod xtext;
