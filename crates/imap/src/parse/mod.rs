@@ -1,0 +1,309 @@
+//! Bytes of a whole command to a [`Command`]. No I/O, no recursion, every list and depth bounded; what can't be
+//! read without doubt is refused.
+
+mod append;
+mod fetch;
+mod lexer;
+mod list;
+mod search;
+
+use crate::command::{Command, SequenceSet, Store, Tagged};
+use base64::Engine as _;
+use bytes::Bytes;
+use lexer::{Lex, Lexer};
+use mailward_core::limits::KEYWORD_LEN_MAX;
+use mailward_core::{ModSeq, Secret};
+use mailward_store::records::{FlagAction, Flags};
+
+pub use lexer::Fault;
+
+/// A command that wasn't one, with its tag if it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// What to answer with; `*` stands in if there is none.
+    pub tag: Option<String>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// Reads a whole command as [`crate::frame::Framer`] delivers it: lines and literals, without the last line end.
+///
+/// # Errors
+/// [`ParseError`], with the tag if the command begins with one.
+pub fn parse(command: &Bytes) -> Result<Tagged, ParseError> {
+    let mut lexer = Lexer::new(command.clone());
+    let tag = lexer.tag().map_err(|fault| ParseError { tag: None, fault })?;
+    let tagged = |fault| ParseError { tag: Some(tag.clone()), fault };
+    let command = command_after_tag(&mut lexer).map_err(tagged)?;
+    lexer.end().map_err(tagged)?;
+    Ok(Tagged { tag, command })
+}
+
+fn command_after_tag(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    let verb = lexer.word()?;
+    Ok(match verb.as_str() {
+        "CAPABILITY" => Command::Capability,
+        "NOOP" => Command::Noop,
+        "CHECK" => Command::Check,
+        "LOGOUT" => Command::Logout,
+        "STARTTLS" => Command::StartTls,
+        "NAMESPACE" => Command::Namespace,
+        "IDLE" => Command::Idle,
+        "CLOSE" => Command::Close,
+        "UNSELECT" => Command::Unselect,
+        "EXPUNGE" => Command::Expunge(None),
+        "ID" => id(lexer)?,
+        "LOGIN" => login(lexer)?,
+        "AUTHENTICATE" => authenticate(lexer)?,
+        "ENABLE" => enable(lexer)?,
+        "SELECT" => select(lexer, false)?,
+        "EXAMINE" => select(lexer, true)?,
+        "CREATE" => list::create(lexer)?,
+        "DELETE" => Command::Delete(argument(lexer)?),
+        "RENAME" => Command::Rename { from: argument(lexer)?, to: argument(lexer)? },
+        "SUBSCRIBE" => Command::Subscribe { mailbox: argument(lexer)?, subscribed: true },
+        "UNSUBSCRIBE" => Command::Subscribe { mailbox: argument(lexer)?, subscribed: false },
+        "LIST" => list::list(lexer)?,
+        "LSUB" => list::lsub(lexer)?,
+        "STATUS" => list::status(lexer)?,
+        "APPEND" => append::append(lexer)?,
+        "GETQUOTAROOT" => Command::GetQuotaRoot(argument(lexer)?),
+        "GETQUOTA" => {
+            lexer.space()?;
+            Command::GetQuota(lexer.astring()?)
+        }
+        "SETQUOTA" => set_quota(lexer)?,
+        "SEARCH" => search::search(lexer, false)?,
+        "FETCH" => fetch::fetch(lexer, false)?,
+        "STORE" => store(lexer, false)?,
+        "COPY" => copy(lexer, false, false)?,
+        "MOVE" => copy(lexer, false, true)?,
+        "UID" => uid(lexer)?,
+        _ => return Err(Fault::Bad("no such command")),
+    })
+}
+
+fn uid(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    match lexer.word()?.as_str() {
+        "SEARCH" => search::search(lexer, true),
+        "FETCH" => fetch::fetch(lexer, true),
+        "STORE" => store(lexer, true),
+        "COPY" => copy(lexer, true, false),
+        "MOVE" => copy(lexer, true, true),
+        "EXPUNGE" => Ok(Command::Expunge(Some(set(lexer)?))),
+        _ => Err(Fault::Bad("no such UID command")),
+    }
+}
+
+fn argument(lexer: &mut Lexer) -> Lex<mailward_core::MailboxName> {
+    lexer.space()?;
+    lexer.mailbox()
+}
+
+fn set(lexer: &mut Lexer) -> Lex<SequenceSet> {
+    lexer.space()?;
+    lexer.sequence_set()
+}
+
+fn login(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    let user = lexer.astring()?;
+    lexer.space()?;
+    let password = Secret::new(lexer.astring()?);
+    Ok(Command::Login { user, password })
+}
+
+/// RFC 3501 §6.2.2 with the initial response of RFC 4959.
+fn authenticate(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    let mechanism = lexer.atom()?.to_ascii_uppercase();
+    let initial = if lexer.eat(b' ') {
+        let base64 = lexer.astring()?;
+        let response = if base64.as_ref() == b"=" { Some(Secret::new(Vec::new())) } else { sasl_response(&base64) };
+        Some(response.ok_or(Fault::Bad("the initial response isn't base64"))?)
+    } else {
+        None
+    };
+    Ok(Command::Authenticate { mechanism, initial })
+}
+
+/// Decodes a line of a SASL exchange, strictly; `None` if it isn't base64.
+#[must_use]
+pub fn sasl_response(base64: &[u8]) -> Option<Secret> {
+    base64::engine::general_purpose::STANDARD.decode(base64).ok().map(Secret::new)
+}
+
+/// RFC 2971 §3.3: at most 30 pairs.
+fn id(lexer: &mut Lexer) -> Lex<Command> {
+    const PAIRS_MAX: usize = 30;
+    lexer.space()?;
+    if lexer.eat_word("NIL") {
+        return Ok(Command::Id);
+    }
+    if !lexer.open()? {
+        return Err(Fault::Bad("ID takes NIL or a list"));
+    }
+    if lexer.close() {
+        return Ok(Command::Id);
+    }
+    for _pair in 0..PAIRS_MAX {
+        lexer.string()?;
+        lexer.space()?;
+        if !lexer.eat_word("NIL") {
+            lexer.string()?;
+        }
+        if lexer.close() {
+            return Ok(Command::Id);
+        }
+        lexer.space()?;
+    }
+    Err(Fault::Bad("ID takes at most 30 pairs"))
+}
+
+/// RFC 5161.
+fn enable(lexer: &mut Lexer) -> Lex<Command> {
+    const NAMES_MAX: usize = 100;
+    let mut names = Vec::new();
+    while lexer.eat(b' ') {
+        names.push(lexer.atom()?.to_ascii_uppercase());
+        if names.len() > NAMES_MAX {
+            return Err(Fault::Bad("too many names"));
+        }
+    }
+    if names.is_empty() { Err(Fault::Bad("ENABLE takes names of extensions")) } else { Ok(Command::Enable(names)) }
+}
+
+/// RFC 3501 §6.3.1 with RFC 7162 §3.1.8 and RFC 4466's form of parameters.
+fn select(lexer: &mut Lexer, read_only: bool) -> Lex<Command> {
+    let mailbox = argument(lexer)?;
+    let mut condstore = false;
+    if lexer.eat(b' ') {
+        if !lexer.open()? {
+            return Err(Fault::Bad("SELECT takes a mailbox and a list of parameters"));
+        }
+        loop {
+            match lexer.word()?.as_str() {
+                "CONDSTORE" => condstore = true,
+                _ => return Err(Fault::Bad("no such SELECT parameter")),
+            }
+            if lexer.close() {
+                break;
+            }
+            lexer.space()?;
+        }
+    }
+    Ok(Command::Select { mailbox, read_only, condstore })
+}
+
+fn set_quota(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    lexer.astring()?;
+    lexer.space()?;
+    if !lexer.open()? {
+        return Err(Fault::Bad("SETQUOTA takes a root and a list"));
+    }
+    while !lexer.close() {
+        lexer.atom()?;
+        lexer.space()?;
+        lexer.number64()?;
+        lexer.eat(b' ');
+    }
+    Ok(Command::SetQuota)
+}
+
+fn copy(lexer: &mut Lexer, uid: bool, remove: bool) -> Lex<Command> {
+    let set = set(lexer)?;
+    let mailbox = argument(lexer)?;
+    Ok(Command::Copy { uid, set, mailbox, remove })
+}
+
+fn store(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
+    let set = set(lexer)?;
+    lexer.space()?;
+    let mut unchanged_since = None;
+    if lexer.open()? {
+        if !lexer.eat_word("UNCHANGEDSINCE") {
+            return Err(Fault::Bad("no such STORE modifier"));
+        }
+        lexer.space()?;
+        unchanged_since = Some(ModSeq(lexer.number64()?));
+        if !lexer.close() {
+            return Err(Fault::Bad("a parenthesis is missing"));
+        }
+        lexer.space()?;
+    }
+    let action = if lexer.eat(b'+') {
+        FlagAction::Add
+    } else if lexer.eat(b'-') {
+        FlagAction::Remove
+    } else {
+        FlagAction::Replace
+    };
+    let silent = match lexer.word()?.as_str() {
+        "FLAGS" => false,
+        "FLAGS.SILENT" => true,
+        _ => return Err(Fault::Bad("STORE changes FLAGS")),
+    };
+    lexer.space()?;
+    let (flags, keywords) = if lexer.peek() == Some(b'(') {
+        flag_list(lexer)?
+    } else {
+        let mut both = (Flags::NONE, Vec::new());
+        loop {
+            flag(lexer, &mut both)?;
+            if !lexer.eat(b' ') {
+                break both;
+            }
+        }
+    };
+    Ok(Command::Store(Store { uid, set, action, silent, flags, keywords, unchanged_since }))
+}
+
+/// `(\Seen $Junk)`
+fn flag_list(lexer: &mut Lexer) -> Lex<(Flags, Vec<String>)> {
+    let mut both = (Flags::NONE, Vec::new());
+    if !lexer.open()? {
+        return Err(Fault::Bad("a list of flags is missing"));
+    }
+    if lexer.close() {
+        return Ok(both);
+    }
+    loop {
+        flag(lexer, &mut both)?;
+        if lexer.close() {
+            return Ok(both);
+        }
+        lexer.space()?;
+    }
+}
+
+fn flag(lexer: &mut Lexer, (flags, keywords): &mut (Flags, Vec<String>)) -> Lex<()> {
+    if lexer.eat(b'\\') {
+        let name = lexer.atom()?;
+        match Flags::ALL.iter().find(|(_, known)| known.trim_start_matches('\\').eq_ignore_ascii_case(&name)) {
+            Some((known, _)) => *flags = flags.union(*known),
+            // Only the server sets it; clients that copy flags send it all the same.
+            None if name.eq_ignore_ascii_case("Recent") => {}
+            None => return Err(Fault::Bad("no such system flag")),
+        }
+        return Ok(());
+    }
+    let keyword = keyword(lexer)?;
+    if !keywords.iter().any(|known: &String| known.eq_ignore_ascii_case(&keyword)) {
+        if keywords.len() >= mailward_core::limits::KEYWORDS_MAX {
+            return Err(Fault::Limit("a mailbox holds no more keywords"));
+        }
+        keywords.push(keyword);
+    }
+    Ok(())
+}
+
+fn keyword(lexer: &mut Lexer) -> Lex<String> {
+    let keyword = lexer.atom()?;
+    if keyword.len() > KEYWORD_LEN_MAX { Err(Fault::Limit("the keyword is too long")) } else { Ok(keyword) }
+}
+
+#[cfg(test)]
+mod tests;

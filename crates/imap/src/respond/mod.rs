@@ -1,0 +1,144 @@
+//! Writers: what a reply is made of. All of them write whole tokens into a buffer and never look at the network.
+
+mod bodystructure;
+mod envelope;
+
+pub(crate) use bodystructure::body_structure;
+pub(crate) use envelope::envelope;
+
+use mailward_core::Timestamp;
+use mailward_store::records::Flags;
+
+/// Longest text that is written quoted rather than as a literal, bytes.
+const QUOTED_MAX: usize = 1_000;
+
+/// Decimal digits.
+pub(crate) fn number(out: &mut Vec<u8>, mut n: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at = at.saturating_sub(1);
+        if let Some(digit) = digits.get_mut(at) {
+            *digit = b'0'.saturating_add(u8::try_from(n.checked_rem(10).unwrap_or(0)).unwrap_or(0));
+        }
+        n = n.checked_div(10).unwrap_or(0);
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// A string: quoted where it can be, else a literal. NUL can stand in neither and is left out.
+pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) {
+    let quotable = text.len() <= QUOTED_MAX && text.iter().all(|b| matches!(b, b' '..=b'~'));
+    if quotable {
+        out.push(b'"');
+        for byte in text {
+            if matches!(byte, b'"' | b'\\') {
+                out.push(b'\\');
+            }
+            out.push(*byte);
+        }
+        out.push(b'"');
+        return;
+    }
+    let nuls = text.iter().filter(|b| **b == 0).count();
+    literal_start(out, u64::try_from(text.len().saturating_sub(nuls)).unwrap_or(0));
+    if nuls == 0 {
+        out.extend_from_slice(text);
+    } else {
+        out.extend(text.iter().filter(|b| **b != 0));
+    }
+}
+
+/// A string, or NIL.
+pub(crate) fn nstring(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => string(out, text.as_bytes()),
+        None => out.extend_from_slice(b"NIL"),
+    }
+}
+
+/// `{n}` and its line end; n bytes must follow.
+pub(crate) fn literal_start(out: &mut Vec<u8>, size: u64) {
+    out.push(b'{');
+    number(out, size);
+    out.extend_from_slice(b"}\r\n");
+}
+
+/// A mailbox name as it stands on an IMAP4rev1 wire.
+pub(crate) fn mailbox(out: &mut Vec<u8>, name: &str) {
+    string(out, crate::mutf7::encode(name).as_bytes());
+}
+
+/// `(\Seen $Junk)`
+pub(crate) fn flags(out: &mut Vec<u8>, flags: Flags, keywords: u64, names: &[String]) {
+    out.push(b'(');
+    let start = out.len();
+    let mut separate = |out: &mut Vec<u8>| {
+        if out.len() > start {
+            out.push(b' ');
+        }
+    };
+    for (flag, name) in Flags::ALL {
+        if flags.contains(flag) {
+            separate(out);
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+    for (bit, name) in names.iter().enumerate() {
+        let mask = u32::try_from(bit).ok().and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0);
+        if keywords & mask != 0 {
+            separate(out);
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+    out.push(b')');
+}
+
+/// `"17-Jul-1996 02:44:25 +0000"`, always in UTC.
+pub(crate) fn internal_date(out: &mut Vec<u8>, time: Timestamp) {
+    let zoned = jiff::Timestamp::from_second(time.secs()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
+    out.push(b'"');
+    out.extend_from_slice(zoned.strftime("%e-%b-%Y %H:%M:%S +0000").to_string().as_bytes());
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_can_t_be_quoted_is_a_literal() {
+        assert_eq!(written(|o| string(o, b"a\"b\\c")), "\"a\\\"b\\\\c\"");
+        assert_eq!(written(|o| string(o, "ä".as_bytes())), "{2}\r\nä");
+        assert_eq!(written(|o| string(o, b"a\r\nb")), "{4}\r\na\r\nb");
+        assert_eq!(written(|o| string(o, b"a\0\x01")), "{2}\r\na\x01");
+        assert_eq!(written(|o| nstring(o, None)), "NIL");
+        assert_eq!(written(|o| mailbox(o, "Entwürfe")), "\"Entw&APw-rfe\"");
+    }
+
+    #[test]
+    fn flags_and_dates_are_written_as_the_rfc_says() {
+        let names = ["$Junk".to_owned(), "b".to_owned()];
+        assert_eq!(written(|o| flags(o, Flags::SEEN.union(Flags::DELETED), 2, &names)), "(\\Deleted \\Seen b)");
+        assert_eq!(written(|o| flags(o, Flags::NONE, 0, &names)), "()");
+        assert_eq!(written(|o| internal_date(o, Timestamp::from_secs(837_596_665))), "\"17-Jul-1996 09:44:25 +0000\"");
+        assert_eq!(written(|o| internal_date(o, Timestamp(0))), "\" 1-Jan-1970 00:00:00 +0000\"");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_decimal(n in any::<u64>()) {
+            prop_assert_eq!(written(|o| number(o, n)), n.to_string());
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Sequence numbers and UIDs of a selected mailbox, as runs: a million messages without gaps cost one run.
+
+use crate::command::{SequenceSet, SetNumber};
+use mailward_core::Uid;
+use mailward_store::records::UidRange;
+
+/// UIDs `first..=last`, all there; the first has sequence number `sequence`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    first: u32,
+    last: u32,
+    sequence: u32,
+}
+
+impl Run {
+    const fn len(self) -> u32 {
+        self.last.saturating_sub(self.first).saturating_add(1)
+    }
+}
+
+/// The messages a session has been told of, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UidMap {
+    runs: Vec<Run>,
+}
+
+/// A sequence number above the number of messages (RFC 3501 §9, `seq-number`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoSuchMessage;
+
+impl UidMap {
+    /// From ascending UIDs.
+    pub(crate) fn new(uids: &[Uid]) -> Self {
+        let mut map = Self::default();
+        for uid in uids {
+            map.push(*uid);
+        }
+        map
+    }
+
+    /// Number of messages.
+    pub(crate) fn len(&self) -> u32 {
+        self.runs.last().map_or(0, |run| run.sequence.saturating_sub(1).saturating_add(run.len()))
+    }
+
+    /// The highest UID; 0 if there is none.
+    pub(crate) fn last(&self) -> u32 {
+        self.runs.last().map_or(0, |run| run.last)
+    }
+
+    /// Adds a message; one that isn't above the last is ignored.
+    pub(crate) fn push(&mut self, uid: Uid) {
+        if uid.0 <= self.last() {
+            return;
+        }
+        let sequence = self.len().saturating_add(1);
+        match self.runs.last_mut() {
+            Some(run) if run.last.checked_add(1) == Some(uid.0) => run.last = uid.0,
+            _ => self.runs.push(Run { first: uid.0, last: uid.0, sequence }),
+        }
+    }
+
+    /// Sequence number of a UID.
+    pub(crate) fn sequence_of(&self, uid: Uid) -> Option<u32> {
+        let at = self.runs.partition_point(|run| run.last < uid.0);
+        let run = self.runs.get(at)?;
+        let offset = uid.0.checked_sub(run.first)?;
+        Some(run.sequence.saturating_add(offset))
+    }
+
+    /// UID of a sequence number.
+    pub(crate) fn uid_of(&self, sequence: u32) -> Option<Uid> {
+        let at = self.runs.partition_point(|run| run.sequence <= sequence).checked_sub(1)?;
+        let run = self.runs.get(at)?;
+        let uid = run.first.checked_add(sequence.checked_sub(run.sequence)?)?;
+        (uid <= run.last).then_some(Uid(uid))
+    }
+
+    /// Takes messages away and answers the sequence numbers to tell in EXPUNGE responses, in this order, each as it
+    /// is after those before it.
+    pub(crate) fn remove(&mut self, uids: &[Uid]) -> Vec<u32> {
+        let mut told = Vec::new();
+        let mut gone = uids.iter().map(|uid| uid.0).peekable();
+        let mut kept: Vec<Run> = Vec::with_capacity(self.runs.len());
+        let mut keep = |first: u32, last: u32, removed: usize, sequence: u32| {
+            let removed = u32::try_from(removed).unwrap_or(u32::MAX);
+            kept.push(Run { first, last, sequence: sequence.saturating_sub(removed) });
+        };
+        for run in &self.runs {
+            let mut first = run.first;
+            let mut spent = false;
+            while let Some(uid) = gone.next_if(|uid| *uid <= run.last) {
+                if uid < first {
+                    continue;
+                }
+                let sequence = run.sequence.saturating_add(uid.saturating_sub(run.first));
+                if uid > first {
+                    let start = run.sequence.saturating_add(first.saturating_sub(run.first));
+                    keep(first, uid.saturating_sub(1), told.len(), start);
+                }
+                let before = u32::try_from(told.len()).unwrap_or(u32::MAX);
+                told.push(sequence.saturating_sub(before));
+                match uid.checked_add(1).filter(|next| *next <= run.last) {
+                    Some(next) => first = next,
+                    None => spent = true,
+                }
+            }
+            if !spent {
+                let start = run.sequence.saturating_add(first.saturating_sub(run.first));
+                keep(first, run.last, told.len(), start);
+            }
+        }
+        self.runs = kept;
+        told
+    }
+
+    /// UID ranges of a set of UIDs: ascending, not overlapping. UIDs that aren't there are no error.
+    pub(crate) fn resolve_uids(&self, set: &SequenceSet) -> Vec<UidRange> {
+        let highest = self.last();
+        let mut ranges: Vec<(u32, u32)> = Vec::with_capacity(set.0.len());
+        for (a, b) in &set.0 {
+            let number = |n: &SetNumber| match n {
+                SetNumber::Number(n) => *n,
+                SetNumber::Star => highest,
+            };
+            let (a, b) = (number(a), number(b));
+            // `*` of an empty mailbox.
+            if a.max(b) > 0 {
+                ranges.push((a.min(b).max(1), a.max(b)));
+            }
+        }
+        merge(ranges)
+    }
+
+    /// UID ranges of a set of sequence numbers.
+    ///
+    /// # Errors
+    /// [`NoSuchMessage`] if the set names a number above that of messages. A set with `*` of an empty mailbox is
+    /// empty instead: clients ask `1:*` without looking.
+    pub(crate) fn resolve_sequence(&self, set: &SequenceSet) -> Result<Vec<UidRange>, NoSuchMessage> {
+        let count = self.len();
+        let mut ranges = Vec::with_capacity(set.0.len());
+        for (a, b) in &set.0 {
+            let number = |n: &SetNumber| match n {
+                SetNumber::Number(n) => *n,
+                SetNumber::Star => count,
+            };
+            if count == 0 && (*a == SetNumber::Star || *b == SetNumber::Star) {
+                continue;
+            }
+            let (a, b) = (number(a), number(b));
+            let first = self.uid_of(a.min(b)).ok_or(NoSuchMessage)?;
+            let last = self.uid_of(a.max(b)).ok_or(NoSuchMessage)?;
+            // UIDs between the two that the session doesn't know are gone for good.
+            ranges.push((first.0, last.0));
+        }
+        Ok(merge(ranges))
+    }
+}
+
+/// Sorts, and joins what overlaps or touches.
+fn merge(mut ranges: Vec<(u32, u32)>) -> Vec<UidRange> {
+    ranges.sort_unstable();
+    let mut merged: Vec<UidRange> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match merged.last_mut() {
+            Some(range) if first <= range.last.0.saturating_add(1) => range.last = Uid(range.last.0.max(last)),
+            _ => merged.push(UidRange { first: Uid(first), last: Uid(last) }),
+        }
+    }
+    merged
+}
+
+/// Writes numbers as the shortest set: `1:3,7`. They need not be ordered.
+pub(crate) fn write_set(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = u32>) {
+    let ranges = merge(numbers.into_iter().map(|n| (n, n)).collect());
+    for (index, range) in ranges.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        crate::respond::number(out, range.first.0.into());
+        if range.last > range.first {
+            out.push(b':');
+            crate::respond::number(out, range.last.0.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn map(uids: &[u32]) -> UidMap {
+        UidMap::new(&uids.iter().map(|u| Uid(*u)).collect::<Vec<_>>())
+    }
+
+    fn set(ranges: &[(u32, u32)]) -> SequenceSet {
+        let number = |n: u32| if n == 0 { SetNumber::Star } else { SetNumber::Number(n) };
+        SequenceSet(ranges.iter().map(|(a, b)| (number(*a), number(*b))).collect())
+    }
+
+    #[test]
+    fn a_million_messages_are_one_run() {
+        let uids: Vec<Uid> = (1..=1_000_000).map(Uid).collect();
+        let mut map = UidMap::new(&uids);
+        assert_eq!(map.runs.len(), 1);
+        assert_eq!(map.remove(&[Uid(500_000)]), [500_000]);
+        assert_eq!(map.sequence_of(Uid(500_001)), Some(500_000));
+        assert_eq!(map.len(), 999_999);
+    }
+
+    #[test]
+    fn expunges_are_told_as_the_numbers_are_after_those_before() {
+        // RFC 3501 §7.4.1: 3, 4, 7, 11 deleted are told as 3, 3, 5, 8.
+        let mut map = map(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(map.remove(&[Uid(3), Uid(4), Uid(7), Uid(11), Uid(99)]), [3, 3, 5, 8]);
+    }
+
+    #[test]
+    fn a_star_is_the_highest_and_ranges_may_be_backwards() {
+        let map = map(&[5, 6, 9]);
+        assert_eq!(map.resolve_uids(&set(&[(0, 7)])), [UidRange { first: Uid(7), last: Uid(9) }]);
+        assert_eq!(map.resolve_uids(&set(&[(20, 0)])), [UidRange { first: Uid(9), last: Uid(20) }]);
+        assert_eq!(map.resolve_sequence(&set(&[(3, 2), (1, 1)])), Ok(vec![
+            UidRange { first: Uid(5), last: Uid(9) }
+        ]));
+        assert_eq!(map.resolve_sequence(&set(&[(4, 4)])), Err(NoSuchMessage));
+        assert_eq!(UidMap::default().resolve_sequence(&set(&[(1, 0)])), Ok(vec![]));
+    }
+
+    /// Attacks G7.
+    #[test]
+    fn a_set_that_names_everything_many_times_is_one_range() {
+        let map = map(&[1, 2, 3]);
+        let all = set(&vec![(1, u32::MAX); 10_000]);
+        assert_eq!(map.resolve_uids(&all), [UidRange { first: Uid(1), last: Uid(u32::MAX) }]);
+    }
+
+    #[test]
+    fn sets_are_written_short() {
+        let mut out = Vec::new();
+        write_set(&mut out, [7, 1, 2, 3, 9, 10]);
+        assert_eq!(out, b"1:3,7,9:10");
+    }
+
+    proptest! {
+        #[test]
+        fn it_counts_like_a_sorted_list(
+            uids in proptest::collection::btree_set(1u32..200, 0..80),
+            gone in proptest::collection::btree_set(1u32..220, 0..60),
+            more in proptest::collection::btree_set(200u32..260, 0..20),
+        ) {
+            let list: Vec<u32> = uids.iter().copied().collect();
+            let mut map = map(&list);
+            let remove: Vec<Uid> = gone.iter().copied().map(Uid).collect();
+            let mut model = list.clone();
+            let mut expected = Vec::new();
+            for uid in &gone {
+                if let Ok(at) = model.binary_search(uid) {
+                    model.remove(at);
+                    expected.push(u32::try_from(at + 1).unwrap());
+                }
+            }
+            prop_assert_eq!(map.remove(&remove), expected);
+            for uid in more.iter().filter(|u| !model.contains(u)) {
+                if model.last().is_none_or(|last| last < uid) {
+                    model.push(*uid);
+                    map.push(Uid(*uid));
+                }
+            }
+            prop_assert_eq!(map.len() as usize, model.len());
+            let known: BTreeSet<u32> = model.iter().copied().collect();
+            for (index, uid) in model.iter().enumerate() {
+                let sequence = u32::try_from(index + 1).unwrap();
+                prop_assert_eq!(map.sequence_of(Uid(*uid)), Some(sequence));
+                prop_assert_eq!(map.uid_of(sequence), Some(Uid(*uid)));
+            }
+            for uid in 0..300 {
+                prop_assert_eq!(map.sequence_of(Uid(uid)).is_some(), known.contains(&uid));
+            }
+            prop_assert_eq!(map.uid_of(map.len() + 1), None);
+            prop_assert_eq!(map.uid_of(0), None);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The wire's two ends of a session: bytes in, replies out, with their limits in size and time.
+
+use bytes::BytesMut;
+use mailward_core::Shutdown;
+use mailward_core::limits::{READ_BUFFER, WRITE_BUFFER_MAX, WRITE_TIME};
+use mailward_tls::Wire;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Bytes a session that only waits is ready to read: thousands of them wait at once.
+const WAITING_BUFFER: usize = 1024;
+/// Time for what is being written when the server stops.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The client hung up, or what it wrote can no longer be told apart: nothing more can be said.
+    Gone,
+    /// The client asked for it and has been answered.
+    Logout,
+    /// Say BYE with this text.
+    Bye(&'static str),
+}
+
+impl End {
+    /// The server stops.
+    pub(crate) const STOP: End = End::Bye("the server stops; please come back");
+}
+
+/// Both directions of a wire.
+pub(crate) struct Io {
+    wire: Option<Wire>,
+    /// Read and not yet used.
+    pub(crate) input: BytesMut,
+    /// Replies not yet sent.
+    pub(crate) out: Vec<u8>,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Io {
+    pub(crate) fn new(wire: Wire, shutdown: Shutdown) -> Self {
+        Self { wire: Some(wire), input: BytesMut::new(), out: Vec::new(), shutdown }
+    }
+
+    pub(crate) fn wire(&self) -> Option<&Wire> {
+        self.wire.as_ref()
+    }
+
+    /// Takes the wire for STARTTLS.
+    pub(crate) fn take_wire(&mut self) -> Option<Wire> {
+        self.wire.take()
+    }
+
+    /// Gives it back under TLS.
+    pub(crate) fn set_wire(&mut self, wire: Wire) {
+        self.wire = Some(wire);
+    }
+
+    /// A reply line.
+    pub(crate) fn line(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends what is due, then reads at least a byte by the deadline. Cancel-safe once the replies are sent.
+    pub(crate) async fn read(&mut self, deadline: Instant, within: bool) -> Result<(), End> {
+        self.flush().await?;
+        self.input.reserve(if within { READ_BUFFER } else { WAITING_BUFFER });
+        let Some(wire) = &mut self.wire else { return Err(End::Gone) };
+        tokio::select! {
+            biased;
+            () = self.shutdown.fired() => Err(End::STOP),
+            read = timeout_at(deadline, wire.read_buf(&mut self.input)) => match read {
+                Ok(Ok(0) | Err(_)) => Err(End::Gone),
+                Ok(Ok(_)) => Ok(()),
+                Err(_late) => Err(End::Bye("too slow; come back when there is something to say")),
+            },
+        }
+    }
+
+    /// Sends all replies. A client that reads nothing for `WRITE_TIME` is gone.
+    pub(crate) async fn flush(&mut self) -> Result<(), End> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let Some(wire) = &mut self.wire else { return Err(End::Gone) };
+        let mut rest = &self.out[..];
+        let mut stopping = self.shutdown.is_fired();
+        while !rest.is_empty() {
+            let patience = if stopping { STOP_GRACE } else { WRITE_TIME };
+            let wrote = tokio::select! {
+                wrote = timeout(patience, wire.write(rest)) => wrote,
+                () = self.shutdown.fired(), if !stopping => {
+                    stopping = true;
+                    continue;
+                }
+            };
+            match wrote {
+                Ok(Ok(n)) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+                _ => return Err(End::Gone),
+            }
+        }
+        let patience = if stopping { STOP_GRACE } else { WRITE_TIME };
+        if !matches!(timeout(patience, wire.flush()).await, Ok(Ok(()))) {
+            return Err(End::Gone);
+        }
+        self.out.clear();
+        self.out.shrink_to(WRITE_BUFFER_MAX);
+        Ok(())
+    }
+
+    /// Sends the replies if they fill half the buffer: called between tokens, so that what one reply adds fits.
+    pub(crate) async fn spill(&mut self) -> Result<(), End> {
+        if self.out.len() >= WRITE_BUFFER_MAX / 2 { self.flush().await } else { Ok(()) }
+    }
+
+    /// Between two replies of a long answer: sends what is due and obeys the word to stop.
+    pub(crate) async fn between(&mut self) -> Result<(), End> {
+        if self.shutdown.is_fired() {
+            return Err(End::STOP);
+        }
+        self.spill().await
+    }
+
+    /// The last word, and the end of the connection. Nothing can be done about a client that doesn't listen.
+    pub(crate) async fn close(&mut self, end: End) {
+        if let End::Bye(text) = end {
+            self.line(&["* BYE ", text]);
+        }
+        if end != End::Gone && timeout(STOP_GRACE, self.flush()).await.is_err() {
+            return;
+        }
+        if let Some(wire) = &mut self.wire {
+            let _unheard = timeout(STOP_GRACE, wire.shutdown()).await;
+        }
+    }
+
+    /// Drops everything a waiting session doesn't need.
+    pub(crate) fn rest(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+    }
+}
