@@ -1,4 +1,38 @@
-//! Room being furnished.
+//! # store: the durable heart
+//!
+//! **For**: keeping mail. `mailward.db` (SQLite, write-ahead log, `synchronous=FULL`) holds everything but message
+//! bytes; `packs/NNNNNNNN.pack` hold those, append-only, each content once, readable without the database.
+//!
+//! **In**: deliveries, appends, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
+//! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
+//!
+//! **Durability**: a write answers after its bytes and rows are on stable storage: two syncs a batch, whatever the
+//! batch's size. A power cut at any instant loses nothing that was answered and shows nothing twice.
+//!
+//! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
+//! KEYWORDS_MAX}`.
+//!
+//! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
+//! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
+//! never acknowledged is put into `lost-and-found`.
+//!
+//! **Standards**: RFC 9051 §2.3 (UIDs, flags), RFC 7162 (modification sequences), RFC 6154 (special use),
+//! RFC 8514 (saved dates), RFC 9208 (quota), RFC 5321 §6.1 (250 means safe).
+
 pub mod api;
+mod apply;
+mod committer;
+pub mod fault;
+mod local;
+mod news;
+pub mod pack;
+mod readers;
 pub mod records;
+mod recovery;
+mod rows;
+mod schema;
+mod space;
+mod tx;
+
 pub use api::{DirectoryStore, MailStore, Pending, StoreError};
+pub use local::{LocalStore, Options};

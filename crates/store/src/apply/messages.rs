@@ -1,0 +1,242 @@
+//! Messages come, are copied, moved and removed.
+
+use super::mailboxes::{self, keyword_bits};
+use crate::api::StoreError;
+use crate::records::{
+    AppendOutcome, CopyOutcome, Delivered, Expunged, Flags, MailboxRecord, MessageRecord, NewMessage, Target, UidRange,
+};
+use crate::rows;
+use crate::tx::{Placed, Tx, int, unsigned};
+use mailward_core::{AccountId, BlobId, MailboxId, ModSeq, Timestamp, Uid, UidValidity};
+use rusqlite::params;
+
+/// A message row about to be made.
+struct NewRow {
+    blob: BlobId,
+    size: u64,
+    flags: Flags,
+    keywords: u64,
+    internal_date: Timestamp,
+}
+
+/// Delivers to every target, or to none.
+pub(crate) fn deliver(tx: &mut Tx<'_>, placed: &[Placed], targets: &[Target]) -> Result<Vec<Delivered>, StoreError> {
+    let Some(placed) = placed.first() else { return Ok(Vec::new()) };
+    let blob = tx.refer(placed, targets.len())?;
+    let mut delivered = Vec::with_capacity(targets.len());
+    for target in targets {
+        let inbox = charge(tx, target.account, placed.size, 1)?;
+        let mailbox = match &target.mailbox {
+            None => inbox,
+            Some(name) => tx
+                .row(
+                    "SELECT id FROM mailboxes WHERE account = ?1 AND name = ?2 AND selectable",
+                    params![target.account.0, name.as_str()],
+                    |row| Ok(MailboxId(row.get(0)?)),
+                )?
+                .unwrap_or(inbox),
+        };
+        let row = NewRow { blob, size: placed.size, flags: target.flags, keywords: 0, internal_date: tx.now };
+        let (uid, _) = insert(tx, mailbox, &row)?;
+        delivered.push(Delivered { account: target.account, mailbox, uid });
+    }
+    Ok(delivered)
+}
+
+/// Counts bytes and messages against the account's quota and answers its INBOX.
+fn charge(tx: &Tx<'_>, account: AccountId, bytes: u64, messages: u64) -> Result<MailboxId, StoreError> {
+    let charged = tx.row(
+        "UPDATE usage SET bytes = bytes + ?2, messages = messages + ?3 WHERE account = ?1
+         RETURNING inbox, (quota_bytes > 0 AND bytes > quota_bytes) OR (quota_messages > 0 AND messages > quota_messages)",
+        params![account.0, int(bytes), int(messages)],
+        |row| Ok((MailboxId(row.get(0)?), row.get::<_, bool>(1)?)),
+    )?;
+    match charged {
+        None => Err(StoreError::NotFound("account")),
+        Some((_, true)) => Err(StoreError::OverQuota),
+        Some((inbox, false)) => Ok(inbox),
+    }
+}
+
+fn insert(tx: &mut Tx<'_>, mailbox: MailboxId, new: &NewRow) -> Result<(Uid, ModSeq), StoreError> {
+    let unseen = i64::from(!new.flags.contains(Flags::SEEN));
+    let deleted = i64::from(new.flags.contains(Flags::DELETED));
+    let (uid, mod_seq) = tx
+        .row(
+            "UPDATE mailboxes SET uid_next = uid_next + 1, mod_seq = mod_seq + 1, messages = messages + 1,
+             bytes = bytes + ?2, unseen = unseen + ?3, deleted = deleted + ?4
+             WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1, mod_seq",
+            params![mailbox.0, int(new.size), unseen, deleted],
+            |row| Ok((Uid(row.get(0)?), ModSeq(unsigned(row.get(1)?)))),
+        )?
+        .ok_or(StoreError::NotFound("mailbox"))?;
+    tx.execute(
+        "INSERT INTO messages (mailbox, uid, blob, size, flags, keywords, mod_seq, internal_date, saved_date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            mailbox.0,
+            uid.0,
+            new.blob.0,
+            int(new.size),
+            new.flags.0,
+            int(new.keywords),
+            int(mod_seq.0),
+            new.internal_date.0,
+            tx.now.0
+        ],
+    )?;
+    tx.touch(mailbox, mod_seq);
+    Ok((uid, mod_seq))
+}
+
+/// Puts messages into one mailbox, all or none.
+pub(crate) fn append(
+    tx: &mut Tx<'_>,
+    placed: &[Placed],
+    mailbox: MailboxId,
+    messages: &[NewMessage],
+) -> Result<AppendOutcome, StoreError> {
+    let (account, uid_validity) = open(tx, mailbox)?;
+    let mut uids = Vec::with_capacity(messages.len());
+    let mut mod_seq = ModSeq(0);
+    for (message, placed) in messages.iter().zip(placed) {
+        charge(tx, account, placed.size, 1)?;
+        let keywords = keyword_bits(tx, mailbox, &message.keywords, true)?;
+        let blob = tx.refer(placed, 1)?;
+        let row = NewRow {
+            blob,
+            size: placed.size,
+            flags: message.flags,
+            keywords,
+            internal_date: message.internal_date.unwrap_or(tx.now),
+        };
+        let (uid, at) = insert(tx, mailbox, &row)?;
+        uids.push(uid);
+        mod_seq = at;
+    }
+    Ok(AppendOutcome { uid_validity, uids, mod_seq })
+}
+
+/// Whose a mailbox is; it must hold messages.
+fn open(tx: &Tx<'_>, mailbox: MailboxId) -> Result<(AccountId, UidValidity), StoreError> {
+    tx.row("SELECT account, uid_validity FROM mailboxes WHERE id = ?1 AND selectable", params![mailbox.0], |row| {
+        Ok((AccountId(row.get(0)?), UidValidity(row.get(1)?)))
+    })?
+    .ok_or(StoreError::NotFound("mailbox"))
+}
+
+/// Copies messages; with `remove`, takes them from where they were.
+pub(crate) fn copy(
+    tx: &mut Tx<'_>,
+    from: MailboxId,
+    ranges: &[UidRange],
+    to: MailboxId,
+    remove: bool,
+) -> Result<CopyOutcome, StoreError> {
+    let (from_account, _) = open(tx, from)?;
+    let (to_account, uid_validity) = open(tx, to)?;
+    let messages = select(tx, from, ranges)?;
+    let names = mailboxes::keywords(tx, from)?;
+    let mut uids = Vec::with_capacity(messages.len());
+    for message in &messages {
+        // A move within an account needs no room.
+        if !(remove && from_account == to_account) {
+            charge(tx, to_account, message.size, 1)?;
+        }
+        let set: Vec<String> = rows::keyword_names(&names, message.keywords).map(str::to_owned).collect();
+        let keywords = keyword_bits(tx, to, &set, true)?;
+        tx.refer_again(message.blob)?;
+        let row = NewRow {
+            blob: message.blob,
+            size: message.size,
+            flags: message.flags,
+            keywords,
+            internal_date: message.internal_date,
+        };
+        let (uid, _) = insert(tx, to, &row)?;
+        uids.push((uid, message.uid));
+    }
+    let mut mod_seq = mailboxes::mod_seq(tx, from)?;
+    if remove {
+        mod_seq = take_out(tx, from, &messages, (from_account != to_account).then_some(from_account))?;
+    }
+    Ok(CopyOutcome { uid_validity, uids, mod_seq })
+}
+
+/// Removes messages of the ranges that are `\Deleted`, or with `any` all of them.
+pub(crate) fn expunge(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxId,
+    ranges: &[UidRange],
+    any: bool,
+) -> Result<Expunged, StoreError> {
+    let (account, _) = open(tx, mailbox)?;
+    if !any && mailboxes::deleted(tx, mailbox)? == 0 {
+        return Ok(Expunged { uids: Vec::new(), mod_seq: mailboxes::mod_seq(tx, mailbox)? });
+    }
+    let mut messages = select(tx, mailbox, ranges)?;
+    messages.retain(|m| any || m.flags.contains(Flags::DELETED));
+    let mod_seq = take_out(tx, mailbox, &messages, Some(account))?;
+    Ok(Expunged { uids: messages.iter().map(|m| m.uid).collect(), mod_seq })
+}
+
+/// Takes rows out, remembers that they were there, and frees what only they showed.
+fn take_out(
+    tx: &mut Tx<'_>,
+    mailbox: MailboxId,
+    messages: &[MessageRecord],
+    refund: Option<AccountId>,
+) -> Result<ModSeq, StoreError> {
+    let mut mod_seq = mailboxes::mod_seq(tx, mailbox)?;
+    if messages.is_empty() {
+        return Ok(mod_seq);
+    }
+    let (mut bytes, mut unseen, mut deleted) = (0u64, 0i64, 0i64);
+    for message in messages {
+        mod_seq = ModSeq(mod_seq.0.saturating_add(1));
+        tx.execute("DELETE FROM messages WHERE mailbox = ?1 AND uid = ?2", params![mailbox.0, message.uid.0])?;
+        tx.execute(
+            "INSERT INTO expunged (mailbox, mod_seq, uid) VALUES (?1, ?2, ?3)",
+            params![mailbox.0, int(mod_seq.0), message.uid.0],
+        )?;
+        tx.release(message.blob)?;
+        bytes = bytes.saturating_add(message.size);
+        unseen = unseen.saturating_add(i64::from(!message.flags.contains(Flags::SEEN)));
+        deleted = deleted.saturating_add(i64::from(message.flags.contains(Flags::DELETED)));
+    }
+    let count = messages.len() as u64;
+    tx.execute(
+        "UPDATE mailboxes SET mod_seq = ?2, messages = messages - ?3, bytes = bytes - ?4, unseen = unseen - ?5,
+         deleted = deleted - ?6 WHERE id = ?1",
+        params![mailbox.0, int(mod_seq.0), int(count), int(bytes), unseen, deleted],
+    )?;
+    if let Some(account) = refund {
+        tx.execute(
+            "UPDATE usage SET bytes = bytes - ?2, messages = messages - ?3 WHERE account = ?1",
+            params![account.0, int(bytes), int(count)],
+        )?;
+    }
+    tx.touch(mailbox, mod_seq);
+    Ok(mod_seq)
+}
+
+/// Rows of the ranges, by UID.
+pub(super) fn select(tx: &Tx<'_>, mailbox: MailboxId, ranges: &[UidRange]) -> Result<Vec<MessageRecord>, StoreError> {
+    let mut messages = Vec::new();
+    for range in ranges {
+        messages.extend(tx.rows(
+            rows::MESSAGES_BY_UID,
+            params![mailbox.0, range.first.0, range.last.0, i64::MAX],
+            rows::message,
+        )?);
+    }
+    Ok(messages)
+}
+
+/// Removes every message of a mailbox that is about to go.
+pub(super) fn expunge_if_selectable(tx: &mut Tx<'_>, mailbox: &MailboxRecord) -> Result<(), StoreError> {
+    if mailbox.selectable {
+        expunge(tx, mailbox.id, &[UidRange::ALL], true)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! The committer: one thread that owns all writes.
+//!
+//! It takes every job that waits, appends all their messages to the current pack, syncs the pack once, applies all
+//! their changes in one transaction with a savepoint each, commits once, and only then answers each. No timer:
+//! batches grow by themselves under load, and a lone message waits for nobody.
+
+use crate::api::StoreError;
+use crate::fault::{Instant as Point, Witness};
+use crate::news::{News, Touched};
+use crate::pack::writer::PackWriter;
+use crate::records::Content;
+use crate::space::Space;
+use crate::tx::{Placed, Tx};
+use mailward_core::Clock;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX};
+use rusqlite::Connection;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+/// What answers the caller once it is known whether the batch was committed.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Changes rows, or learns why it can't be tried. Keeps nothing if it fails.
+type Apply = Box<dyn FnOnce(Result<(&mut Tx<'_>, &[Placed]), StoreError>) -> Applied + Send>;
+
+/// What applying a job came to.
+pub(crate) struct Applied {
+    keep: bool,
+    answer: Answer,
+}
+
+/// One request to the committer.
+pub(crate) struct Job {
+    contents: Vec<Content>,
+    /// Bytes that must be written again though they are stored already (a pack is being rewritten).
+    relocate: bool,
+    apply: Apply,
+}
+
+impl Job {
+    /// A job, and where its answer comes.
+    pub(crate) fn new<T: Send + 'static>(
+        contents: Vec<Content>,
+        relocate: bool,
+        work: impl FnOnce(&mut Tx<'_>, &[Placed]) -> Result<T, StoreError> + Send + 'static,
+    ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, receiver) = oneshot::channel();
+        // A caller that went away has no use for the answer: its session ended, the change stands.
+        let apply: Apply = Box::new(move |start| match start.and_then(|(tx, placed)| work(tx, placed)) {
+            Ok(value) => {
+                Applied { keep: true, answer: Box::new(move |committed| drop(reply.send(committed.map(|()| value)))) }
+            }
+            Err(error) => Applied { keep: false, answer: Box::new(move |_| drop(reply.send(Err(error)))) },
+        });
+        (Self { contents, relocate, apply }, receiver)
+    }
+
+    fn bytes(&self) -> usize {
+        self.contents.iter().map(|c| c.bytes.len()).fold(0, usize::saturating_add)
+    }
+}
+
+/// The thread's belongings.
+pub(crate) struct Committer {
+    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) connection: Connection,
+    pub(crate) pack: PackWriter,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) news: Arc<News>,
+    pub(crate) space: Arc<Space>,
+    pub(crate) closed: Arc<AtomicBool>,
+    pub(crate) events: Events,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
+}
+
+impl Committer {
+    /// Runs until every sender is gone, or until stable storage can't be trusted any more.
+    pub(crate) fn run(mut self) {
+        let mut held: Option<Job> = None;
+        while let Some(first) = held.take().or_else(|| self.jobs.blocking_recv()) {
+            let mut bytes = first.bytes();
+            let mut batch = vec![first];
+            while batch.len() < BATCH_REQUESTS_MAX {
+                let Ok(next) = self.jobs.try_recv() else { break };
+                bytes = bytes.saturating_add(next.bytes());
+                if bytes > BATCH_BYTES_MAX {
+                    held = Some(next);
+                    break;
+                }
+                batch.push(next);
+            }
+            if self.closed.load(Ordering::Acquire) {
+                batch.into_iter().for_each(refuse);
+                continue;
+            }
+            self.commit(batch);
+        }
+        // A clean end leaves no log behind that the next start must replay.
+        let _left = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    fn commit(&mut self, batch: Vec<Job>) {
+        let before = (self.pack.pack(), self.pack.end());
+        let mut contents = Vec::with_capacity(batch.len());
+        let mut applies = VecDeque::with_capacity(batch.len());
+        for job in batch {
+            contents.push((job.contents, job.relocate));
+            applies.push_back(job.apply);
+        }
+        let mut answers = Vec::with_capacity(applies.len());
+        let outcome = self.write(contents, &mut applies, &mut answers);
+        self.space.forget();
+        match outcome {
+            Ok(touched) => {
+                answers.into_iter().for_each(|answer| answer(Ok(())));
+                self.news.tell(touched);
+            }
+            Err(failure) => self.undo(failure, before, applies, answers),
+        }
+    }
+
+    /// Does a batch up to its commit; takes from `applies` what it has applied. On an error nothing of it stands.
+    fn write(
+        &mut self,
+        contents: Vec<(Vec<Content>, bool)>,
+        applies: &mut VecDeque<Apply>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Touched, Failure> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let mut tx = Tx::new(&self.connection, self.clock.now());
+        let mut places = Vec::with_capacity(contents.len());
+        for (contents, relocate) in &contents {
+            places.push(tx.place(&mut self.pack, contents, *relocate)?);
+        }
+        drop(contents);
+        witness(&self.witness, Point::BeforePackSync);
+        self.pack.sync().map_err(|error| Failure { fatal: !matches!(error, StoreError::DiskFull), error })?;
+        witness(&self.witness, Point::AfterPackSync);
+        for placed in &places {
+            let Some(apply) = applies.pop_front() else { break };
+            answers.push(tx.savepoint(|tx| {
+                let applied = apply(Ok((tx, placed)));
+                (applied.keep, applied.answer)
+            })?);
+        }
+        let touched = tx.finish(&mut self.pack)?;
+        witness(&self.witness, Point::BeforeCommit);
+        self.connection.execute_batch("COMMIT").map_err(|error| {
+            // A full disk is found before anything is synced; after any other failure the log's state is unknown.
+            let full = matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+            Failure { error: error.into(), fatal: !full }
+        })?;
+        witness(&self.witness, Point::AfterCommit);
+        Ok(touched)
+    }
+
+    fn undo(&mut self, failure: Failure, before: (u32, u64), applies: VecDeque<Apply>, answers: Vec<Answer>) {
+        if !self.connection.is_autocommit() {
+            let _undone = self.connection.execute_batch("ROLLBACK");
+        }
+        self.pack.rewind(before.0, before.1);
+        self.events.emit(Event::alert("store.failed").with("error", &failure.error));
+        if failure.fatal {
+            // After a failed sync nobody knows what is on the disk: stop rather than guess.
+            self.closed.store(true, Ordering::Release);
+            self.events.emit(
+                Event::alert("store.closed")
+                    .with("reason", "a sync failed: check the disk, then restart; what was acknowledged is safe"),
+            );
+        }
+        for answer in answers {
+            answer(Err(copy_of(&failure.error)));
+        }
+        for apply in applies {
+            (apply(Err(copy_of(&failure.error))).answer)(Ok(()));
+        }
+    }
+}
+
+struct Failure {
+    error: StoreError,
+    /// Whether stable storage can't be trusted any more.
+    fatal: bool,
+}
+
+impl<E: Into<StoreError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), fatal: false }
+    }
+}
+
+fn witness(witness: &Option<Arc<dyn Witness>>, point: Point) {
+    if let Some(witness) = witness {
+        witness.at(point);
+    }
+}
+
+fn refuse(job: Job) {
+    ((job.apply)(Err(StoreError::Closed)).answer)(Ok(()));
+}
+
+fn copy_of(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::DiskFull => StoreError::DiskFull,
+        StoreError::Closed => StoreError::Closed,
+        StoreError::OverQuota => StoreError::OverQuota,
+        StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
+        other => StoreError::Database(other.to_string()),
+    }
+}

@@ -1,0 +1,20 @@
+//! Instants at which a test may look at the disk, to make the states a power cut could leave.
+
+/// An instant of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Instant {
+    /// Message bytes are written, not synced.
+    BeforePackSync,
+    /// Message bytes are on stable storage; the database knows nothing of them.
+    AfterPackSync,
+    /// All rows are changed; the log isn't written or isn't synced.
+    BeforeCommit,
+    /// Everything is on stable storage; nobody was answered.
+    AfterCommit,
+}
+
+/// Told of each instant, on the committer's thread, which waits for it.
+pub trait Witness: Send + Sync + 'static {
+    /// Called at each instant.
+    fn at(&self, instant: Instant);
+}

@@ -1,0 +1,466 @@
+//! The embedded store: one host, one database, packs beside it.
+
+use crate::api::{DirectoryStore, MailStore, Pending, StoreError};
+use crate::apply::{directory, flags, mailboxes, messages};
+use crate::committer::{Committer, Job};
+use crate::fault::Witness;
+use crate::news::News;
+use crate::pack::HEADER_LEN;
+use crate::pack::files::PackFiles;
+use crate::readers::{Reader, Readers};
+use crate::records::{
+    AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content, CopyOutcome,
+    Delivered, Delivery, DomainChange, DomainRecord, Expunged, FlagChange, FlagOutcome, MailboxRecord, MessageRecord,
+    NewMessage, UidRange, Usage,
+};
+use crate::space::Space;
+use crate::tx::{Placed, Tx, int, unsigned};
+use crate::{recovery, rows, schema};
+use bytes::Bytes;
+use mailward_core::event::Events;
+use mailward_core::limits::{COMMIT_QUEUE_MAX, PACK_SIZE_MAX, PAGE_ROWS_MAX, READERS};
+use mailward_core::{AccountId, BlobId, Clock, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
+use rusqlite::params;
+use std::fs::File;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, watch};
+
+/// What the store is given.
+pub struct Options {
+    /// Where alerts go.
+    pub events: Events,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Size at which a pack is closed, bytes; at most `limits::PACK_SIZE_MAX`.
+    pub pack_size: u64,
+    /// Told of each instant of a commit; for tests.
+    pub witness: Option<Arc<dyn Witness>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { events: Events::nowhere(), clock: Arc::new(SystemClock), pack_size: PACK_SIZE_MAX, witness: None }
+    }
+}
+
+/// The embedded store.
+pub struct LocalStore {
+    dir: PathBuf,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    readers: Readers,
+    files: Arc<PackFiles>,
+    news: Arc<News>,
+    space: Arc<Space>,
+    closed: Arc<AtomicBool>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    /// Held as long as the store is open.
+    _lock: File,
+}
+
+impl LocalStore {
+    /// Opens the store in a directory, makes it if there is none, and recovers it after a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it; what the file system or database says.
+    pub fn open(dir: &Path, options: Options) -> Result<Arc<Self>, StoreError> {
+        let io = |path: &Path| {
+            let shown = path.display().to_string();
+            move |e| StoreError::Io(shown, e)
+        };
+        let packs = dir.join("packs");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&packs).map_err(io(&packs))?;
+        let lock = lock(dir)?;
+        let database = dir.join("mailward.db");
+        let connection = schema::open_writer(&database)?;
+        restrict(&database)?;
+        let files = Arc::new(PackFiles::new(packs));
+        let pack =
+            recovery::open_packs(&connection, &files, &dir.join("lost-and-found"), options.pack_size, &options.events)?;
+        crate::pack::files::sync_dir(dir)?;
+        let readers = Readers::start(&database, READERS)?;
+        let (jobs, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
+        let news = Arc::new(News::new());
+        let space = Arc::new(Space::new(dir.to_owned()));
+        let closed = Arc::new(AtomicBool::new(false));
+        let committer = Committer {
+            jobs: waiting,
+            connection,
+            pack,
+            clock: options.clock,
+            news: Arc::clone(&news),
+            space: Arc::clone(&space),
+            closed: Arc::clone(&closed),
+            events: options.events,
+            witness: options.witness,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-committer".to_owned())
+            .spawn(move || committer.run())
+            .map_err(|e| StoreError::Io("starting a thread".to_owned(), e))?;
+        Ok(Arc::new(Self {
+            dir: dir.to_owned(),
+            jobs: Mutex::new(Some(jobs)),
+            readers,
+            files,
+            news,
+            space,
+            closed,
+            committer: Mutex::new(Some(thread)),
+            _lock: lock,
+        }))
+    }
+
+    /// Commits what waits, takes no more, and ends the threads. Safe to call twice.
+    pub async fn close(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.close();
+        let thread = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A committer that panicked has answered nobody since; there is nothing left to wait for.
+            let _ended = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+    /// Whether it has stopped, of itself (a sync failed) or by [`LocalStore::close`].
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+    pub(crate) fn files(&self) -> &Arc<PackFiles> {
+        &self.files
+    }
+
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        contents: Vec<Content>,
+        relocate: bool,
+        work: impl FnOnce(&mut Tx<'_>, &[Placed]) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'static, T> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            let jobs = jobs.ok_or(StoreError::Closed)?;
+            let (job, answer) = Job::new(contents, relocate, work);
+            jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+            drop(jobs);
+            answer.await.map_err(|_| StoreError::Closed)?
+        })
+    }
+
+    fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'static, T> {
+        self.submit(Vec::new(), false, move |tx, _| work(tx))
+    }
+
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'static, T> {
+        self.readers.ask(question)
+    }
+}
+
+/// One process at a time.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let io = |e| StoreError::Io(path.display().to_string(), e);
+    let file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(dir.display().to_string())),
+        Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+    }
+}
+
+/// The database is for us alone; SQLite gives its log the same mode.
+fn restrict(database: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    for suffix in ["", "-wal", "-shm"] {
+        let path = PathBuf::from(format!("{}{suffix}", database.display()));
+        match std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::Io(path.display().to_string(), e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn mailbox_with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<MailboxRecord, StoreError> {
+    mailbox.keywords = reader.rows(rows::KEYWORDS, params![mailbox.id.0], |row| row.get(1))?;
+    Ok(mailbox)
+}
+
+impl MailStore for LocalStore {
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
+        let Delivery { content, targets } = delivery;
+        self.submit(vec![content], false, move |tx, placed| messages::deliver(tx, placed, &targets))
+    }
+
+    fn append(&self, mailbox: MailboxId, new: Vec<NewMessage>) -> Pending<'_, AppendOutcome> {
+        let contents = new.iter().map(|m| m.content.clone()).collect();
+        self.submit(contents, false, move |tx, placed| messages::append(tx, placed, mailbox, &new))
+    }
+
+    fn admit(&self, size: u64) -> Result<(), StoreError> {
+        if self.is_closed() { Err(StoreError::Closed) } else { self.space.admit(size) }
+    }
+
+    fn mailboxes(&self, account: AccountId) -> Pending<'_, Vec<MailboxRecord>> {
+        self.ask(move |reader| {
+            reader.moment(|reader| {
+                reader
+                    .rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)?
+                    .into_iter()
+                    .map(|m| mailbox_with_keywords(reader, m))
+                    .collect()
+            })
+        })
+    }
+
+    fn mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, MailboxRecord> {
+        self.ask(move |reader| {
+            reader.moment(|reader| {
+                let found = reader.row(rows::MAILBOX_BY_NAME, params![account.0, name.as_str()], rows::mailbox)?;
+                mailbox_with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
+            })
+        })
+    }
+
+    fn mailbox_by_id(&self, mailbox: MailboxId) -> Pending<'_, MailboxRecord> {
+        self.ask(move |reader| {
+            reader.moment(|reader| {
+                let found = reader.row(rows::MAILBOX_BY_ID, params![mailbox.0], rows::mailbox)?;
+                mailbox_with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
+            })
+        })
+    }
+
+    fn create_mailbox(
+        &self,
+        account: AccountId,
+        name: MailboxName,
+        special_use: Option<String>,
+    ) -> Pending<'_, MailboxRecord> {
+        self.change(move |tx| mailboxes::create(tx, account, &name, special_use.as_deref()))
+    }
+
+    fn delete_mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, ()> {
+        self.change(move |tx| mailboxes::delete(tx, account, &name))
+    }
+
+    fn rename_mailbox(&self, account: AccountId, from: MailboxName, to: MailboxName) -> Pending<'_, ()> {
+        self.change(move |tx| mailboxes::rename(tx, account, &from, &to))
+    }
+
+    fn subscribe(&self, account: AccountId, name: MailboxName, subscribed: bool) -> Pending<'_, ()> {
+        self.change(move |tx| mailboxes::subscribe(tx, account, &name, subscribed))
+    }
+
+    fn subscriptions(&self, account: AccountId) -> Pending<'_, Vec<MailboxName>> {
+        self.ask(move |reader| {
+            reader.rows("SELECT name FROM subscriptions WHERE account = ?1 ORDER BY name", params![account.0], |row| {
+                rows::name(row.get(0)?, 0)
+            })
+        })
+    }
+
+    fn uids(&self, mailbox: MailboxId) -> Pending<'_, (Vec<Uid>, ModSeq)> {
+        self.ask(move |reader| {
+            reader.moment(|reader| {
+                let mod_seq = reader
+                    .row("SELECT mod_seq FROM mailboxes WHERE id = ?1", params![mailbox.0], |row| {
+                        Ok(ModSeq(unsigned(row.get(0)?)))
+                    })?
+                    .ok_or(StoreError::NotFound("mailbox"))?;
+                let uids = reader.rows(
+                    "SELECT uid FROM messages WHERE mailbox = ?1 ORDER BY uid",
+                    params![mailbox.0],
+                    |row| Ok(Uid(row.get(0)?)),
+                )?;
+                Ok((uids, mod_seq))
+            })
+        })
+    }
+
+    fn messages(&self, mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Pending<'_, Vec<MessageRecord>> {
+        self.ask(move |reader| {
+            let limit = limit.min(PAGE_ROWS_MAX);
+            let mut found: Vec<MessageRecord> = Vec::new();
+            for range in ranges {
+                let left = limit.saturating_sub(found.len());
+                if left == 0 {
+                    break;
+                }
+                found.extend(reader.rows(
+                    rows::MESSAGES_BY_UID,
+                    params![mailbox.0, range.first.0, range.last.0, int(left as u64)],
+                    rows::message,
+                )?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn changes_since(&self, mailbox: MailboxId, since: ModSeq) -> Pending<'_, Changes> {
+        self.ask(move |reader| reader.moment(|reader| changes(reader, mailbox, since)))
+    }
+
+    fn blobs(&self, blobs: Vec<BlobId>) -> Pending<'_, Vec<Blob>> {
+        self.ask(move |reader| {
+            let mut found = Vec::with_capacity(blobs.len());
+            for id in blobs {
+                found.extend(reader.row(
+                    "SELECT size, hash, structure FROM blobs WHERE id = ?1",
+                    params![id.0],
+                    |row| {
+                        Ok(Blob {
+                            id,
+                            size: unsigned(row.get(0)?),
+                            hash: row.get(1)?,
+                            structure: Bytes::from(row.get::<_, Vec<u8>>(2)?),
+                        })
+                    },
+                )?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
+        let files = Arc::clone(&self.files);
+        self.ask(move |reader| {
+            // Once more if the pack was rewritten between the look and the read.
+            read(reader, &files, blob, start, end).or_else(|error| match error {
+                StoreError::Io(..) => read(reader, &files, blob, start, end),
+                other => Err(other),
+            })
+        })
+    }
+
+    fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome> {
+        self.change(move |tx| flags::change(tx, mailbox, &change))
+    }
+
+    fn copy(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome> {
+        self.change(move |tx| messages::copy(tx, from, &ranges, to, false))
+    }
+
+    fn move_messages(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome> {
+        self.change(move |tx| messages::copy(tx, from, &ranges, to, true))
+    }
+
+    fn expunge(&self, mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Pending<'_, Expunged> {
+        self.change(move |tx| messages::expunge(tx, mailbox, &ranges, any))
+    }
+
+    fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
+        self.news.watch(mailbox)
+    }
+
+    fn usage(&self, account: AccountId) -> Pending<'_, Usage> {
+        self.ask(move |reader| {
+            reader
+                .row(
+                    "SELECT bytes, messages, quota_bytes, quota_messages FROM usage WHERE account = ?1",
+                    params![account.0],
+                    |row| {
+                        Ok(Usage {
+                            bytes: unsigned(row.get(0)?),
+                            messages: unsigned(row.get(1)?),
+                            quota_bytes: unsigned(row.get(2)?),
+                            quota_messages: unsigned(row.get(3)?),
+                        })
+                    },
+                )?
+                .ok_or(StoreError::NotFound("account"))
+        })
+    }
+}
+
+fn read(reader: &Reader, files: &PackFiles, blob: BlobId, start: u64, end: u64) -> Result<Bytes, StoreError> {
+    let (pack, place, size) = reader
+        .row("SELECT pack, place, size FROM blobs WHERE id = ?1", params![blob.0], |row| {
+            Ok((row.get::<_, u32>(0)?, unsigned(row.get(1)?), unsigned(row.get(2)?)))
+        })?
+        .ok_or(StoreError::NotFound("message"))?;
+    let end = end.min(size);
+    let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+    let mut bytes = vec![0u8; length];
+    let at = place.saturating_add(HEADER_LEN).saturating_add(start);
+    files.get(pack)?.read_exact_at(&mut bytes, at).map_err(|e| match e.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            StoreError::Damaged(format!("{} ends before byte {at} + {length}", files.path(pack).display()))
+        }
+        _ => StoreError::Io(files.path(pack).display().to_string(), e),
+    })?;
+    Ok(Bytes::from(bytes))
+}
+
+fn changes(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Changes, StoreError> {
+    let now = reader
+        .row("SELECT mod_seq FROM mailboxes WHERE id = ?1", params![mailbox.0], |row| {
+            Ok(ModSeq(unsigned(row.get(0)?)))
+        })?
+        .ok_or(StoreError::NotFound("mailbox"))?;
+    let page = int(PAGE_ROWS_MAX as u64).saturating_add(1);
+    let mut changed = reader.rows(rows::MESSAGES_BY_MOD_SEQ, params![mailbox.0, int(since.0), page], rows::message)?;
+    let mut vanished = reader.rows(
+        "SELECT uid, mod_seq FROM expunged WHERE mailbox = ?1 AND mod_seq > ?2 ORDER BY mod_seq LIMIT ?3",
+        params![mailbox.0, int(since.0), page],
+        |row| Ok((Uid(row.get(0)?), ModSeq(unsigned(row.get(1)?)))),
+    )?;
+    // Every change has a modification sequence of its own, so a page can end after any of them.
+    let mut upto = now;
+    if changed.len() > PAGE_ROWS_MAX {
+        changed.pop();
+        upto = upto.min(changed.last().map_or(since, |m| m.mod_seq));
+    }
+    if vanished.len() > PAGE_ROWS_MAX {
+        vanished.pop();
+        upto = upto.min(vanished.last().map_or(since, |(_, at)| *at));
+    }
+    changed.retain(|m| m.mod_seq <= upto);
+    changed.sort_unstable_by_key(|m| m.uid);
+    let mut vanished: Vec<Uid> = vanished.into_iter().filter(|(_, at)| *at <= upto).map(|(uid, _)| uid).collect();
+    vanished.sort_unstable();
+    let keywords = reader.rows(rows::KEYWORDS, params![mailbox.0], |row| row.get(1))?;
+    Ok(Changes { changed, vanished, mod_seq: Some(upto), more: upto < now, keywords })
+}
+
+impl DirectoryStore for LocalStore {
+    fn directory_version(&self) -> watch::Receiver<u64> {
+        self.news.watch_directory()
+    }
+    fn domains(&self) -> Pending<'_, Vec<DomainRecord>> {
+        self.ask(|reader| reader.rows(directory::DOMAINS, [], directory::domain))
+    }
+    fn accounts(&self) -> Pending<'_, Vec<AccountRecord>> {
+        self.ask(|reader| reader.rows(directory::ACCOUNTS, [], directory::account))
+    }
+    fn aliases(&self) -> Pending<'_, Vec<AliasRecord>> {
+        self.ask(|reader| reader.rows(directory::ALIASES, [], directory::alias))
+    }
+    fn change_domain(&self, change: DomainChange) -> Pending<'_, DomainRecord> {
+        self.change(move |tx| directory::change_domain(tx, &change))
+    }
+    fn change_account(&self, change: AccountChange) -> Pending<'_, AccountRecord> {
+        self.change(move |tx| directory::change_account(tx, &change))
+    }
+    fn change_alias(&self, change: AliasChange) -> Pending<'_, AliasRecord> {
+        self.change(move |tx| directory::change_alias(tx, &change))
+    }
+}

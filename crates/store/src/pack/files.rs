@@ -1,0 +1,72 @@
+//! The packs' directory and the open files in it.
+
+use super::{file_name, number};
+use crate::api::StoreError;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Packs kept open for reading at once.
+const OPEN_MAX: usize = 64;
+
+/// The packs' directory; hands out open files.
+#[derive(Debug)]
+pub(crate) struct PackFiles {
+    dir: PathBuf,
+    open: Mutex<HashMap<u32, Arc<File>>>,
+}
+
+impl PackFiles {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir, open: Mutex::default() }
+    }
+    pub(crate) fn path(&self, pack: u32) -> PathBuf {
+        self.dir.join(file_name(pack))
+    }
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+    /// An open file to read from.
+    pub(crate) fn get(&self, pack: u32) -> Result<Arc<File>, StoreError> {
+        let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(file) = open.get(&pack) {
+            return Ok(Arc::clone(file));
+        }
+        let path = self.path(pack);
+        let file = Arc::new(File::open(&path).map_err(|e| StoreError::Io(path.display().to_string(), e))?);
+        if open.len() >= OPEN_MAX {
+            // Whoever reads one of them holds it; the others open again when they are asked for.
+            open.clear();
+        }
+        open.insert(pack, Arc::clone(&file));
+        Ok(file)
+    }
+    /// Forgets a pack and removes its file. Whoever reads it still can.
+    pub(crate) fn remove(&self, pack: u32) -> Result<(), StoreError> {
+        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&pack);
+        let path = self.path(pack);
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(StoreError::Io(path.display().to_string(), e)),
+        }
+    }
+    /// Numbers of the packs there are, ascending.
+    pub(crate) fn list(&self) -> Result<Vec<u32>, StoreError> {
+        let shown = self.dir.display().to_string();
+        let entries = std::fs::read_dir(&self.dir).map_err(|e| StoreError::Io(shown.clone(), e))?;
+        let mut packs = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| StoreError::Io(shown.clone(), e))?;
+            packs.extend(entry.file_name().to_str().and_then(number));
+        }
+        packs.sort_unstable();
+        Ok(packs)
+    }
+}
+
+/// Makes a directory's entries durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::Io(dir.display().to_string(), e))
+}

@@ -1,0 +1,114 @@
+//! What happens on opening: nothing that was written is dropped without a trace.
+//!
+//! The database knows where each pack ends. Whatever lies behind that end (messages that were written but never
+//! acknowledged, because power or process went before the commit) is put into `DATA/lost-and-found`, one file a
+//! message named by its hash, and then cut off. Packs that the database doesn't know are treated alike.
+
+use crate::api::StoreError;
+use crate::pack::files::{PackFiles, sync_dir};
+use crate::pack::writer::PackWriter;
+use crate::pack::{Found, HEADER_LEN, Scan};
+use crate::tx::{head, unsigned};
+use mailward_core::event::{Event, Events};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens the current pack for appending, after salvage.
+pub(crate) fn open_packs(
+    connection: &Connection,
+    files: &Arc<PackFiles>,
+    lost_and_found: &Path,
+    pack_size: u64,
+    events: &Events,
+) -> Result<PackWriter, StoreError> {
+    let known: BTreeMap<u32, u64> = connection
+        .prepare("SELECT id, ends FROM packs")?
+        .query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
+        .collect::<Result<_, _>>()?;
+    let on_disk = files.list()?;
+    let last_known = known.last_key_value().map(|(id, _)| *id);
+    let current = last_known.unwrap_or(1);
+    for pack in &on_disk {
+        let ends = known.get(pack).copied();
+        let length = std::fs::metadata(files.path(*pack)).map(|m| m.len()).unwrap_or(0);
+        if ends.is_some_and(|ends| ends > length) {
+            events.emit(
+                Event::alert("store.pack_short")
+                    .with("pack", files.path(*pack).display())
+                    .with("bytes", length)
+                    .with("expected", ends.unwrap_or(0))
+                    .with("do", "run `mailward store verify`, then restore what it lists from a backup"),
+            );
+            continue;
+        }
+        if ends == Some(length) {
+            continue;
+        }
+        let salvaged = salvage(connection, files, *pack, ends.unwrap_or(0), lost_and_found)?;
+        if salvaged > 0 {
+            events.emit(
+                Event::warn("store.salvaged")
+                    .with("messages", salvaged)
+                    .with("into", lost_and_found.display())
+                    .with("why", "written but never acknowledged: their senders send them again"),
+            );
+        }
+        if ends.is_none() && *pack != current {
+            files.remove(*pack)?;
+        }
+    }
+    let end = known.get(&current).copied().unwrap_or(0);
+    PackWriter::open(Arc::clone(files), current, end, pack_size)
+}
+
+/// Copies whole records after `from` that no blob has into lost-and-found; answers how many.
+fn salvage(
+    connection: &Connection,
+    files: &PackFiles,
+    pack: u32,
+    from: u64,
+    lost_and_found: &Path,
+) -> Result<u64, StoreError> {
+    let path = files.path(pack);
+    let io = |e| StoreError::Io(path.display().to_string(), e);
+    let file = File::open(&path).map_err(io)?;
+    let mut salvaged = 0u64;
+    for found in Scan::new(&file, from) {
+        let Found::Record { offset, header } = found.map_err(io)? else { continue };
+        let stored: Option<i64> = connection
+            .prepare_cached(
+                "SELECT b.id FROM blob_hashes h JOIN blobs b ON b.id = h.blob WHERE h.head = ?1 AND b.hash = ?2",
+            )?
+            .query_row(params![head(&header.hash), header.hash.as_slice()], |row| row.get(0))
+            .optional()?;
+        if stored.is_some() {
+            continue;
+        }
+        let size = usize::try_from(header.length).map_err(|_| StoreError::Damaged(path.display().to_string()))?;
+        let mut content = vec![0u8; size];
+        file.read_exact_at(&mut content, offset.saturating_add(HEADER_LEN)).map_err(io)?;
+        keep(lost_and_found, &header.hash, &content)?;
+        salvaged = salvaged.saturating_add(1);
+    }
+    Ok(salvaged)
+}
+
+/// Writes one message into lost-and-found, durably; the same message again is the same file.
+pub(crate) fn keep(lost_and_found: &Path, hash: &[u8; 32], content: &[u8]) -> Result<PathBuf, StoreError> {
+    let io = |e| StoreError::Io(lost_and_found.display().to_string(), e);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(lost_and_found).map_err(io)?;
+    let name: String = blake3::Hash::from_bytes(*hash).to_hex().to_string();
+    let path = lost_and_found.join(format!("{name}.eml"));
+    let part = lost_and_found.join(format!("{name}.part"));
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(io)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(io)?;
+    std::fs::rename(&part, &path).map_err(io)?;
+    sync_dir(lost_and_found)?;
+    Ok(path)
+}

@@ -1,0 +1,194 @@
+//! The database: its tables, how it is opened, how it grows from one version to the next.
+
+use crate::api::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// Version of the tables below, kept in `PRAGMA user_version`.
+pub(crate) const VERSION: i64 = 1;
+
+/// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
+const TABLES: &str = "
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE packs (
+    id    INTEGER PRIMARY KEY,
+    ends  INTEGER NOT NULL,              -- first byte after the last record the database knows
+    live  INTEGER NOT NULL DEFAULT 0     -- bytes of records that some blob refers to, heads included
+);
+
+-- Message bytes; append-only, so that a delivery touches the last page only.
+CREATE TABLE blobs (
+    id        INTEGER PRIMARY KEY,
+    hash      BLOB    NOT NULL,          -- BLAKE3 of the content
+    pack      INTEGER NOT NULL,
+    place     INTEGER NOT NULL,          -- of the record's head
+    size      INTEGER NOT NULL,
+    refs      INTEGER NOT NULL,          -- rows of messages that show it
+    structure BLOB    NOT NULL
+);
+-- The first eight bytes of the hash: a third of the size of an index over all of it.
+CREATE TABLE blob_hashes (
+    head INTEGER NOT NULL,
+    blob INTEGER NOT NULL,
+    PRIMARY KEY (head, blob)
+) WITHOUT ROWID;
+CREATE INDEX blobs_pack ON blobs (pack, place);
+
+CREATE TABLE domains (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    name      TEXT    NOT NULL UNIQUE,
+    enabled   INTEGER NOT NULL DEFAULT 1,
+    catch_all TEXT,
+    created   INTEGER NOT NULL
+);
+
+CREATE TABLE accounts (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain         INTEGER NOT NULL REFERENCES domains (id),
+    local          TEXT    NOT NULL,
+    display_name   TEXT    NOT NULL,
+    enabled        INTEGER NOT NULL DEFAULT 1,
+    credential     BLOB    NOT NULL,
+    quota_bytes    INTEGER NOT NULL DEFAULT 0,
+    quota_messages INTEGER NOT NULL DEFAULT 0,
+    created        INTEGER NOT NULL,
+    UNIQUE (domain, local)
+);
+
+-- Apart from accounts: every delivery writes here, and these rows are small.
+CREATE TABLE usage (
+    account  INTEGER PRIMARY KEY REFERENCES accounts (id),
+    bytes    INTEGER NOT NULL DEFAULT 0,
+    messages INTEGER NOT NULL DEFAULT 0,
+    inbox    INTEGER NOT NULL,
+    quota_bytes    INTEGER NOT NULL DEFAULT 0,
+    quota_messages INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE aliases (
+    domain  INTEGER NOT NULL REFERENCES domains (id),
+    local   TEXT    NOT NULL,
+    targets TEXT    NOT NULL,            -- one address a line
+    created INTEGER NOT NULL,
+    PRIMARY KEY (domain, local)
+) WITHOUT ROWID;
+
+CREATE TABLE mailboxes (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    account      INTEGER NOT NULL,
+    name         TEXT    NOT NULL,
+    uid_validity INTEGER NOT NULL,
+    uid_next     INTEGER NOT NULL DEFAULT 1,
+    mod_seq      INTEGER NOT NULL DEFAULT 1,
+    messages     INTEGER NOT NULL DEFAULT 0,
+    unseen       INTEGER NOT NULL DEFAULT 0,
+    deleted      INTEGER NOT NULL DEFAULT 0,
+    bytes        INTEGER NOT NULL DEFAULT 0,
+    special_use  TEXT,
+    selectable   INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (account, name)
+);
+
+CREATE TABLE keywords (
+    mailbox INTEGER NOT NULL,
+    bit     INTEGER NOT NULL,
+    name    TEXT    NOT NULL,
+    PRIMARY KEY (mailbox, bit)
+) WITHOUT ROWID;
+
+CREATE TABLE subscriptions (
+    account INTEGER NOT NULL,
+    name    TEXT    NOT NULL,
+    PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+
+CREATE TABLE messages (
+    mailbox       INTEGER NOT NULL,
+    uid           INTEGER NOT NULL,
+    blob          INTEGER NOT NULL,
+    size          INTEGER NOT NULL,
+    flags         INTEGER NOT NULL,
+    keywords      INTEGER NOT NULL,
+    mod_seq       INTEGER NOT NULL,
+    internal_date INTEGER NOT NULL,
+    saved_date    INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE INDEX messages_mod_seq ON messages (mailbox, mod_seq);
+
+CREATE TABLE expunged (
+    mailbox INTEGER NOT NULL,
+    mod_seq INTEGER NOT NULL,
+    uid     INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, mod_seq)
+) WITHOUT ROWID;
+";
+
+/// Pages of the WAL after which a commit also moves them into the database: 4 KiB each.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// The one connection that writes.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.pragma_update(None, "page_size", 4096)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Database(format!("the file system doesn't carry a write-ahead log (mode {mode})")));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(128);
+    migrate(&connection)?;
+    Ok(connection)
+}
+
+/// A connection that reads.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -2 * 1024)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection) -> Result<(), StoreError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match version {
+        VERSION => Ok(()),
+        0 => {
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            connection.execute_batch(TABLES)?;
+            connection.pragma_update(None, "user_version", VERSION)?;
+            connection.execute_batch("COMMIT")?;
+            Ok(())
+        }
+        newer => Err(StoreError::Database(format!(
+            "the store has version {newer}, this program knows up to {VERSION}: use the program that wrote it, or a newer one"
+        ))),
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StoreError::DiskFull,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                StoreError::Damaged(format!("mailward.db: {error}"))
+            }
+            _ => StoreError::Database(error.to_string()),
+        }
+    }
+}

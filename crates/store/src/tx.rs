@@ -1,0 +1,272 @@
+//! One transaction of the committer: placing message bytes, changing rows, undoing one job alone.
+
+use crate::api::StoreError;
+use crate::news::Touched;
+use crate::pack::writer::{PackWriter, Place};
+use crate::pack::{HEADER_LEN, Header};
+use crate::records::Content;
+use bytes::Bytes;
+use mailward_core::{BlobId, MailboxId, ModSeq, Timestamp};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+use std::collections::HashMap;
+
+/// Message bytes that are in a pack, with or without a row yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) hash: [u8; 32],
+    pub(crate) size: u64,
+    pub(crate) structure: Bytes,
+    pub(crate) place: Place,
+    /// The row found before the batch; it may be gone by the time this job is applied.
+    known: Option<BlobId>,
+    /// Whether another content of the batch is the same.
+    repeated: bool,
+}
+
+/// A transaction under way.
+pub(crate) struct Tx<'c> {
+    connection: &'c Connection,
+    pub(crate) now: Timestamp,
+    /// Places of this batch by hash.
+    batch: HashMap<[u8; 32], Place>,
+    touched: Touched,
+    /// Live bytes gained and lost, by pack.
+    live: HashMap<u32, i64>,
+    /// What the job under way changed in the three above, to be undone with it.
+    job_touched: Touched,
+    job_live: HashMap<u32, i64>,
+    /// Whether the batch wrote to a pack.
+    wrote: bool,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(connection: &'c Connection, now: Timestamp) -> Self {
+        Self {
+            connection,
+            now,
+            batch: HashMap::new(),
+            touched: Touched::default(),
+            live: HashMap::new(),
+            job_touched: Touched::default(),
+            job_live: HashMap::new(),
+            wrote: false,
+        }
+    }
+
+    // ---- statements ----
+
+    fn statement(&self, sql: &'static str) -> Result<CachedStatement<'_>, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+    pub(crate) fn execute(&self, sql: &'static str, params: impl Params) -> Result<usize, StoreError> {
+        Ok(self.statement(sql)?.execute(params)?)
+    }
+    pub(crate) fn row<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.statement(sql)?.query_row(params, read).optional()?)
+    }
+    pub(crate) fn rows<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.statement(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+    pub(crate) fn last_id(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+    pub(crate) const fn connection(&self) -> &'c Connection {
+        self.connection
+    }
+
+    // ---- placing bytes ----
+
+    /// Puts contents into the pack, each once; with `relocate`, even if the store has them.
+    pub(crate) fn place(
+        &mut self,
+        pack: &mut PackWriter,
+        contents: &[Content],
+        relocate: bool,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let mut placed = Vec::with_capacity(contents.len());
+        for content in contents {
+            let size = content.bytes.len() as u64;
+            let mut entry = Placed {
+                hash: content.hash,
+                size,
+                structure: content.structure.clone(),
+                place: Place { pack: 0, offset: 0 },
+                known: None,
+                repeated: false,
+            };
+            let known = if relocate { None } else { self.find(&content.hash, size)? };
+            if let Some((id, place)) = known {
+                entry.known = Some(id);
+                entry.place = place;
+            } else if let Some(place) = self.batch.get(&content.hash).filter(|_| !relocate) {
+                entry.repeated = true;
+                entry.place = *place;
+            } else {
+                self.wrote = true;
+                let header = Header { length: size, written: self.now.0, hash: content.hash };
+                entry.place = pack.append(&header, &content.bytes)?;
+                self.batch.insert(content.hash, entry.place);
+            }
+            placed.push(entry);
+        }
+        Ok(placed)
+    }
+
+    fn find(&self, hash: &[u8; 32], size: u64) -> Result<Option<(BlobId, Place)>, StoreError> {
+        self.row(
+            "SELECT b.id, b.pack, b.place FROM blob_hashes h JOIN blobs b ON b.id = h.blob
+             WHERE h.head = ?1 AND b.hash = ?2 AND b.size = ?3",
+            params![head(hash), hash.as_slice(), int(size)],
+            |row| Ok((BlobId(row.get(0)?), Place { pack: row.get(1)?, offset: unsigned(row.get(2)?) })),
+        )
+    }
+
+    /// The row of placed bytes, with `refs` more references; makes it if it isn't there (any more).
+    pub(crate) fn refer(&mut self, placed: &Placed, refs: usize) -> Result<BlobId, StoreError> {
+        let refs = i64::try_from(refs).unwrap_or(i64::MAX);
+        let known =
+            if placed.repeated { self.find(&placed.hash, placed.size)?.map(|(id, _)| id) } else { placed.known };
+        if let Some(id) = known
+            && self.execute("UPDATE blobs SET refs = refs + ?2 WHERE id = ?1", params![id.0, refs])? == 1
+        {
+            return Ok(id);
+        }
+        self.execute(
+            "INSERT INTO blobs (hash, pack, place, size, refs, structure) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                placed.hash.as_slice(),
+                placed.place.pack,
+                int(placed.place.offset),
+                int(placed.size),
+                refs,
+                placed.structure.as_ref()
+            ],
+        )?;
+        let id = self.last_id();
+        self.execute("INSERT INTO blob_hashes (head, blob) VALUES (?1, ?2)", params![head(&placed.hash), id])?;
+        self.count_live(placed.place.pack, placed.size, 1);
+        Ok(BlobId(id))
+    }
+
+    /// One more reference to a blob that some row shows.
+    pub(crate) fn refer_again(&self, blob: BlobId) -> Result<(), StoreError> {
+        self.execute("UPDATE blobs SET refs = refs + 1 WHERE id = ?1", params![blob.0])?;
+        Ok(())
+    }
+
+    /// One reference less; the last takes the row with it, and its bytes are dead.
+    pub(crate) fn release(&mut self, blob: BlobId) -> Result<(), StoreError> {
+        let gone = self.row(
+            "UPDATE blobs SET refs = refs - 1 WHERE id = ?1 RETURNING refs, pack, size, hash",
+            params![blob.0],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, row.get::<_, [u8; 32]>(3)?)),
+        )?;
+        if let Some((refs, pack, size, hash)) = gone
+            && refs <= 0
+        {
+            self.execute("DELETE FROM blobs WHERE id = ?1", params![blob.0])?;
+            self.execute("DELETE FROM blob_hashes WHERE head = ?1 AND blob = ?2", params![head(&hash), blob.0])?;
+            self.count_live(pack, unsigned(size), -1);
+        }
+        Ok(())
+    }
+
+    /// Moves a blob's row to the place its bytes were written to again, unless it is gone or moved already.
+    pub(crate) fn relocate(&mut self, blob: BlobId, from: Place, to: &Placed) -> Result<(), StoreError> {
+        let moved = self.execute(
+            "UPDATE blobs SET pack = ?2, place = ?3 WHERE id = ?1 AND pack = ?4 AND place = ?5",
+            params![blob.0, to.place.pack, int(to.place.offset), from.pack, int(from.offset)],
+        )?;
+        if moved == 1 {
+            self.count_live(from.pack, to.size, -1);
+            self.count_live(to.place.pack, to.size, 1);
+        }
+        Ok(())
+    }
+
+    fn count_live(&mut self, pack: u32, size: u64, sign: i64) {
+        let bytes = int(size.saturating_add(HEADER_LEN)).saturating_mul(sign);
+        let live = self.job_live.entry(pack).or_default();
+        *live = live.saturating_add(bytes);
+    }
+
+    // ---- news ----
+
+    /// A mailbox changed; whoever watches it is told after the commit.
+    pub(crate) fn touch(&mut self, mailbox: MailboxId, mod_seq: ModSeq) {
+        self.job_touched.mailboxes.insert(mailbox, mod_seq);
+    }
+    /// Domains, accounts or aliases changed.
+    pub(crate) const fn touch_directory(&mut self) {
+        self.job_touched.directory = true;
+    }
+
+    // ---- jobs and the end ----
+
+    /// Runs one job; what it changed stands only if it says so.
+    pub(crate) fn savepoint<T>(&mut self, job: impl FnOnce(&mut Self) -> (bool, T)) -> Result<T, StoreError> {
+        self.execute("SAVEPOINT job", [])?;
+        let (keep, value) = job(self);
+        if !keep {
+            self.execute("ROLLBACK TO job", [])?;
+            self.job_touched = Touched::default();
+            self.job_live.clear();
+        }
+        self.execute("RELEASE job", [])?;
+        for (pack, bytes) in self.job_live.drain() {
+            let live = self.live.entry(pack).or_default();
+            *live = live.saturating_add(bytes);
+        }
+        self.touched.directory |= std::mem::take(&mut self.job_touched.directory);
+        for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {
+            self.touched.mailboxes.insert(mailbox, mod_seq);
+        }
+        Ok(value)
+    }
+
+    /// Writes what the database must know of the packs; the commit comes next.
+    pub(crate) fn finish(mut self, pack: &mut PackWriter) -> Result<Touched, StoreError> {
+        if self.wrote {
+            for (id, end) in pack.take_closed().into_iter().chain([(pack.pack(), pack.end())]) {
+                self.execute(
+                    "INSERT INTO packs (id, ends) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET ends = ?2",
+                    params![id, int(end)],
+                )?;
+            }
+        }
+        for (pack, bytes) in std::mem::take(&mut self.live) {
+            self.execute(
+                "INSERT INTO packs (id, ends, live) VALUES (?1, 0, ?2) ON CONFLICT (id) DO UPDATE SET live = live + ?2",
+                params![pack, bytes],
+            )?;
+        }
+        Ok(self.touched)
+    }
+}
+
+/// The first eight bytes of a hash, as an integer key.
+pub(crate) fn head(hash: &[u8; 32]) -> i64 {
+    hash.first_chunk::<8>().map_or(0, |head| i64::from_le_bytes(*head))
+}
+
+/// Sizes and places as the database keeps them.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// And back.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
