@@ -274,10 +274,12 @@ mod tests {
     }
 
     fn refusal(text: &[u8], bounds: Bounds) -> Refusal {
-        match steps(&mut Framer::default(), text, bounds).pop() {
-            Some(Step::Refused(refusal)) => refusal,
-            other => panic!("{other:?}"),
-        }
+        let all = steps(&mut Framer::default(), text, bounds);
+        let refused = all.iter().find_map(|step| match step {
+            Step::Refused(refusal) => Some(refusal.clone()),
+            _ => None,
+        });
+        refused.unwrap_or_else(|| panic!("{all:?}"))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use mailward_core::limits::MAILBOX_NAME_MAX;
 
 /// A pattern ready to match many names.
 #[derive(Clone, Debug)]
-pub struct Glob {
+pub(crate) struct Glob {
     /// Bits where the byte of the index is the pattern's.
     bytes: Vec<(u8, Vec<u64>)>,
     /// Bits where `*` stands.
@@ -31,7 +31,7 @@ fn is_set(bits: &[u64], index: usize) -> bool {
 impl Glob {
     /// Reads a pattern.
     #[must_use]
-    pub fn new(pattern: &str) -> Self {
+    pub(crate) fn new(pattern: &str) -> Self {
         // Wildcards side by side are one; after this their number is bounded by that of the plain bytes.
         let mut short: Vec<u8> = Vec::with_capacity(pattern.len());
         for byte in pattern.bytes() {
@@ -84,7 +84,7 @@ impl Glob {
 
     /// Whether the pattern matches all of the name. `INBOX` at the first level matches in any case.
     #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         if self.hopeless {
             return false;
         }

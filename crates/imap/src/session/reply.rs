@@ -32,6 +32,10 @@ pub(crate) enum Stop {
     Store(StoreError),
     /// An answer, early.
     Done(Done),
+    /// The tagged line was written already.
+    Answered,
+    /// An answer, and with it the end.
+    Last(Done, End),
 }
 
 impl From<End> for Stop {

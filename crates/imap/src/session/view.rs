@@ -71,6 +71,14 @@ impl View {
         Ok(ranges)
     }
 
+    /// Every message that the client knows.
+    pub(crate) fn all(&self) -> Vec<UidRange> {
+        match self.map.last() {
+            0 => Vec::new(),
+            last => vec![UidRange { first: Uid(1), last: Uid(last) }],
+        }
+    }
+
     /// Whether there is something to tell.
     pub(crate) fn has_news(&self) -> bool {
         *self.watch.borrow() > self.mod_seq || !self.vanished.is_empty()
