@@ -54,6 +54,8 @@ pub const DATA_GRACE_TIME: Duration = Duration::from_secs(60);
 pub const MIN_DATA_RATE: u64 = 500;
 /// Longest silence within message data. RFC 5321 §4.5.3.2.5 (3 minutes).
 pub const DATA_IDLE_TIME: Duration = Duration::from_secs(180);
+/// How often a session that waits looks at its deadlines: they are met this much late at most.
+pub const DEADLINE_TICK: Duration = Duration::from_secs(5);
 /// AUTH attempts in one session, every protocol.
 pub const AUTH_ATTEMPTS_MAX: usize = 3;
 /// Wait before the answer to a failed login.
@@ -65,6 +67,13 @@ pub const AUTH_FAILURE_DELAY: Duration = Duration::from_secs(1);
 pub const MESSAGE_SIZE_MAX: u64 = 50 * 1024 * 1024;
 /// Message bytes held in memory by all sessions together while they arrive; more wait with 452.
 pub const MESSAGE_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+/// Bytes reserved for a message because its sender announced so many; more only as they come.
+pub const MESSAGE_RESERVE_MAX: usize = 64 * 1024;
+/// Messages from this size on, bytes, are checked and described on a thread of their own: some milliseconds a
+/// megabyte that other sessions would wait.
+pub const BLOCKING_PREPARE_BYTES: usize = 1024 * 1024;
+/// Accounts remembered as over quota, so that on the next try only they are refused.
+pub const FULL_ACCOUNTS_MAX: usize = 10_000;
 /// Header section of a message, bytes. Dovecot CVE-2024-23185.
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Header fields of a message. Dovecot CVE-2024-23184.
@@ -107,6 +116,8 @@ pub const MAILBOX_NAME_MAX: usize = 1_000;
 pub const MAILBOX_LEVELS_MAX: usize = 20;
 /// Targets of one alias.
 pub const ALIAS_TARGETS_MAX: usize = 1_000;
+/// Name of a person, characters: what fits a header line with its encoding.
+pub const DISPLAY_NAME_MAX: usize = 200;
 /// Aliases that point at aliases (attacks A7: cycles).
 pub const ALIAS_DEPTH_MAX: usize = 10;
 

@@ -1,1 +1,27 @@
-//! Room being furnished.
+//! # delivery: where an accepted message goes
+//!
+//! **For**: turning what a session accepted into what the store keeps: the trace fields before it, its structure and
+//! hash beside it, and the mailboxes it goes to.
+//!
+//! **In**: the facts of a transaction ([`Trace`]), the bytes behind them ([`prepare`]), and the right to put them
+//! somewhere ([`mailward_gate::RelayPermit`]). **Out**: one commit ([`deliver`]), or for LMTP an answer for each
+//! recipient ([`deliver_each`]). Every account gets a message once, whatever aliases lead to it.
+//!
+//! A message is written once, behind its trace, in one buffer that becomes the store's: it isn't copied on the way.
+//!
+//! **Limits**: [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
+//! [`HEADER_FIELDS_MAX`](mailward_core::limits::HEADER_FIELDS_MAX),
+//! [`RECEIVED_HOPS_MAX`](mailward_core::limits::RECEIVED_HOPS_MAX).
+//!
+//! **Failure**: all accounts of a commit have the message or none; the store's error comes back as it is.
+//!
+//! **Standards**: RFC 5321 §4.4 (trace), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033 §4.2 (LMTP).
+
+mod deliver;
+mod prepare;
+mod trace;
+
+pub use deliver::{accounts, deliver, deliver_each};
+pub use mailward_message::accept::HeaderFault;
+pub use prepare::prepare;
+pub use trace::{Trace, With};

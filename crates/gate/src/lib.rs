@@ -3,8 +3,8 @@
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
 //! who may send as whom to whom. No rights by default: a right is a value that only this room makes.
 //!
-//! **In**: an address that connects, an account that logs in. **Out**: [`ConnectionPermit`], [`SessionPermit`], or
-//! a refusal that says why.
+//! **In**: an address that connects, an account that logs in, a sender and a recipient. **Out**:
+//! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why.
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
@@ -17,8 +17,10 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes).
 
 mod connections;
+mod relay;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
+pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, decide_recipient, decide_sender};
 
 /// Why a connection or session was not let in. All are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! What every session shares.
 
 use crate::budget::Budget;
+use crate::full::FullAccounts;
 use crate::ids::MessageIds;
 use arc_swap::ArcSwap;
 use mailward_core::config::Limits;
@@ -14,6 +15,7 @@ use mailward_gate::Gate;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// What an administrator may move while sessions run; each session reads it at its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,10 @@ pub struct Context {
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
     pub ids: MessageIds,
+    /// Accounts found over quota.
+    pub(crate) full: FullAccounts,
+    /// When it was last told that the disk is full, seconds since 1970.
+    pub(crate) last_disk_alert: AtomicI64,
 }
 
 /// The parts of a [`Context`] that come from outside this room.
@@ -117,6 +123,8 @@ impl Context {
             clock: parts.clock,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
+            full: FullAccounts::default(),
+            last_disk_alert: AtomicI64::new(0),
         })
     }
 }

@@ -1,19 +1,55 @@
 //! # receive: SMTP, submission and LMTP sessions
+//!
+//! **For**: joining the protocol (`smtp`) with who may send to whom (`gate`), who is who (`directory`) and where
+//! mail goes (`delivery`), over a wire.
+//!
+//! **In**: a wire that somebody connected to, with the place the gate gave it. **Out**: messages in mailboxes, each
+//! answered 250 only when it is on stable storage, and events.
+//!
+//! A session is one loop: what the protocol asks is decided here from memory, but for logins and commits; replies
+//! gather and are written when nothing is left to read, so that a round trip costs one read and one write. A message
+//! is read behind its trace fields into the buffer that the store gets.
+//!
+//! **Limits**: lines, errors, recipients, messages and sizes in `smtp`; times in `SMTP_COMMAND_TIME`,
+//! `SMTP_SESSION_TIME`, `DATA_GRACE_TIME`, `MIN_DATA_RATE`, `DATA_IDLE_TIME`, `WRITE_TIME`; all messages on their way
+//! together in `MESSAGE_BYTES_IN_FLIGHT_MAX`.
+//!
+//! **Failure**: what can't be stored now is answered with 4yz and is nowhere; what was answered with 250 is in every
+//! mailbox it was for. When the server stops, sessions that wait are told 421, and a commit that runs is answered.
+//!
+//! **Standards**: RFC 5321, 6409, 2033 and their extensions as listed in `smtp`.
 
 mod budget;
 mod context;
+mod deadlines;
+mod full;
 mod ids;
+mod replies;
+mod session;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Parts, Settings};
 pub use ids::MessageIds;
 
 use mailward_core::Peer;
+use mailward_core::event::Event;
 use mailward_gate::ConnectionPermit;
 use mailward_tls::Wire;
+use session::{End, Host};
 use std::sync::Arc;
 
-/// Holds one session, from the greeting to its end.
+/// Holds one session, from the greeting to its end. The listener of the peer tells the protocol; on `submissions`
+/// the wire must be under TLS already. The permit is given back when this ends.
 pub async fn serve(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>) {
-    drop((wire, peer, permit, context));
+    context.events.emit(Event::debug("connection.opened").with_peer(&peer));
+    let end = Box::pin(Host::new(&context, &peer).run(wire)).await;
+    drop(permit);
+    context.events.emit(match end {
+        End::Closed(why) if why.is_hostile() => {
+            Event::info("connection.dropped").with_peer(&peer).with("reason", why.name())
+        }
+        End::Closed(why) => Event::debug("connection.closed").with_peer(&peer).with("reason", why.name()),
+        End::Lost => Event::debug("connection.lost").with_peer(&peer),
+        End::Tls => Event::debug("connection.closed").with_peer(&peer).with("reason", "tls"),
+    });
 }

@@ -194,9 +194,8 @@ impl<R: Rights> Session<R> {
     /// What AUTH offers now: on submission, under TLS, to whom isn't logged in.
     fn mechanisms(&self) -> Option<&[&'static str]> {
         let mechanisms = self.settings.tls.as_deref().filter(|offered| !offered.is_empty())?;
-        let offered = self.settings.dialect == Dialect::Submission
-            && self.tls == TlsState::Running
-            && self.login.is_none();
+        let offered =
+            self.settings.dialect == Dialect::Submission && self.tls == TlsState::Running && self.login.is_none();
         offered.then_some(mechanisms)
     }
 

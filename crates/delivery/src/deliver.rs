@@ -1,0 +1,67 @@
+//! Into the mailboxes, in one commit; or, where each recipient has an answer of its own, each for itself if need be.
+
+use mailward_core::AccountId;
+use mailward_gate::RelayPermit;
+use mailward_store::api::{MailStore, StoreError};
+use mailward_store::records::{Content, Delivered, Delivery, Flags, Target};
+
+/// Puts a message where the permits lead: into INBOX of every account, once, in one commit that is durable when
+/// this answers.
+///
+/// # Errors
+/// What the store says; then no account has it.
+pub async fn deliver<'a>(
+    store: &dyn MailStore,
+    content: Content,
+    permits: impl IntoIterator<Item = &'a RelayPermit> + Send,
+) -> Result<Vec<Delivered>, StoreError> {
+    let targets = inboxes(accounts(permits));
+    store.deliver(Delivery { content, targets }).await
+}
+
+/// The same for LMTP, where each recipient gets a reply of its own (RFC 2033 §4.2): one commit for all if that can
+/// be, else one for each, so that a full mailbox fails alone. One answer for each permit, in order. An account that
+/// several permits lead to gets it once; where one permit leads to several accounts, it fails as a whole.
+pub async fn deliver_each(
+    store: &dyn MailStore,
+    content: Content,
+    permits: &[&RelayPermit],
+) -> Vec<Result<(), StoreError>> {
+    let all = accounts(permits.iter().copied());
+    match store.deliver(Delivery { content: content.clone(), targets: inboxes(all) }).await {
+        Ok(_) => return permits.iter().map(|_| Ok(())).collect(),
+        Err(error) if permits.len() == 1 => return vec![Err(error)],
+        Err(_) => {}
+    }
+    let mut done: Vec<AccountId> = Vec::new();
+    let mut answers = Vec::with_capacity(permits.len());
+    for permit in permits {
+        let mut left = accounts([*permit]);
+        left.retain(|account| !done.contains(account));
+        if left.is_empty() {
+            answers.push(Ok(()));
+            continue;
+        }
+        let outcome = store.deliver(Delivery { content: content.clone(), targets: inboxes(left.clone()) }).await;
+        if outcome.is_ok() {
+            done.append(&mut left);
+        }
+        answers.push(outcome.map(|_| ()));
+    }
+    answers
+}
+
+/// The accounts that permits lead to, each once, in order.
+#[must_use]
+pub fn accounts<'a>(permits: impl IntoIterator<Item = &'a RelayPermit>) -> Vec<AccountId> {
+    let mut accounts: Vec<AccountId> =
+        permits.into_iter().flat_map(|permit| permit.targets().iter().map(|target| target.account)).collect();
+    // Sorted rather than searched: an alias may lead to a thousand, and a message has a thousand recipients.
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}
+
+fn inboxes(accounts: Vec<AccountId>) -> Vec<Target> {
+    accounts.into_iter().map(|account| Target { account, mailbox: None, flags: Flags::NONE }).collect()
+}

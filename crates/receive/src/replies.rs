@@ -1,0 +1,46 @@
+//! What policy, directory and store say, as replies.
+
+use mailward_delivery::HeaderFault;
+use mailward_directory::LoginError;
+use mailward_gate::Refusal;
+use mailward_smtp::Reply;
+use mailward_store::StoreError;
+
+pub(crate) const fn refusal(refusal: Refusal) -> Reply {
+    match refusal {
+        Refusal::NotHere => Reply::NOT_IMPLEMENTED,
+        Refusal::LoginRequired => Reply::AUTH_FIRST,
+        Refusal::SenderDenied => Reply::SENDER_DENIED,
+        Refusal::RelayDenied => Reply::RELAY_DENIED,
+        Refusal::NoSending => Reply::NO_SENDING,
+        // The same words: who is disabled is nobody's business (attacks A6).
+        Refusal::UnknownUser | Refusal::Disabled => Reply::UNKNOWN_USER,
+        Refusal::Loop => Reply::ROUTING_LOOP,
+    }
+}
+
+pub(crate) fn header(fault: HeaderFault) -> Reply {
+    match fault {
+        HeaderFault::TooLarge | HeaderFault::TooManyFields => Reply::HEADER_TOO_LARGE.with(&fault.to_string()),
+        HeaderFault::TooManyHops => Reply::TOO_MANY_HOPS,
+    }
+}
+
+pub(crate) const fn store(error: &StoreError) -> Reply {
+    match error {
+        StoreError::OverQuota => Reply::MAILBOX_FULL,
+        StoreError::DiskFull => Reply::NO_SPACE,
+        StoreError::Closed => Reply::SHUTTING_DOWN,
+        _ => Reply::LOCAL_ERROR,
+    }
+}
+
+pub(crate) const fn login(error: LoginError) -> Reply {
+    match error {
+        LoginError::Refused => Reply::AUTH_FAILED,
+        LoginError::Malformed => Reply::AUTH_MALFORMED,
+        LoginError::UnknownMechanism => Reply::AUTH_MECHANISM,
+        LoginError::NeedsTls => Reply::TLS_FIRST,
+        LoginError::Busy | LoginError::Unavailable => Reply::AUTH_BUSY,
+    }
+}

@@ -1,0 +1,431 @@
+//! One session: the loop between the wire and the protocol, which knows no protocol itself.
+
+use crate::Context;
+use crate::budget::Share;
+use crate::deadlines::Deadlines;
+use crate::replies;
+use mailward_core::event::Event;
+use mailward_core::limits::{BLOCKING_PREPARE_BYTES, DEADLINE_TICK, MESSAGE_RESERVE_MAX, READ_BUFFER, WRITE_TIME};
+use mailward_core::{AccountId, Address, Peer, Protocol};
+use mailward_delivery::{HeaderFault, Trace, With};
+use mailward_directory::{Login, Sasl, SaslStep};
+use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, decide_recipient, decide_sender};
+use mailward_smtp::Reply;
+use mailward_smtp::body::Fault;
+use mailward_smtp::input::Input;
+use mailward_smtp::params::RecipientParameters;
+use mailward_smtp::path::ForwardPath;
+use mailward_smtp::server::{
+    AuthTicket, Closing, DataTicket, Dialect, MailGiven, MailTicket, MessageTicket, RecipientTicket, Rights, Session,
+    Settings, Step,
+};
+use mailward_store::StoreError;
+use mailward_store::records::Content;
+use mailward_tls::Wire;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
+
+/// What policy keeps in a session.
+pub(crate) struct House;
+
+impl Rights for House {
+    type Login = Login;
+    type Sasl = Sasl;
+    type Sender = SenderPermit;
+    type Recipient = Taken;
+}
+
+/// A recipient that was taken.
+pub(crate) struct Taken {
+    permit: RelayPermit,
+    /// `None` is `<postmaster>`.
+    address: Option<Address>,
+    /// What its sender wants to hear of it. Everything taken is delivered before it is answered, so nothing is owed
+    /// yet but SUCCESS, which comes with sending.
+    _parameters: RecipientParameters,
+}
+
+/// How a session came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By the protocol.
+    Closed(Closing),
+    /// The peer was gone, or didn't read.
+    Lost,
+    /// The handshake failed.
+    Tls,
+}
+
+/// What a session knows beside the protocol's state.
+pub(crate) struct Host<'c> {
+    context: &'c Context,
+    peer: &'c Peer,
+    share: Share,
+    message: Option<OnItsWay>,
+}
+
+/// A message that was let come.
+struct OnItsWay {
+    id: String,
+    /// Bytes of trace before it.
+    trace: usize,
+    began: Instant,
+}
+
+impl<'c> Host<'c> {
+    pub(crate) fn new(context: &'c Context, peer: &'c Peer) -> Self {
+        Self { context, peer, share: context.budget.share(), message: None }
+    }
+
+    /// Holds the session to its end.
+    pub(crate) async fn run(&mut self, mut wire: Wire) -> End {
+        let mut session: Session<House> = Session::new(self.settings(&wire));
+        let mut input = Input::new(READ_BUFFER);
+        let mut deadlines = Deadlines::new(Instant::now());
+        let mut shutdown = self.context.shutdown.clone();
+        let mut stop = pin!(shutdown.fired());
+        let mut tick = pin!(sleep(DEADLINE_TICK));
+        loop {
+            match session.step(&mut input) {
+                Step::Read => {
+                    if !session.output().is_empty() {
+                        if flush(&mut wire, session.output()).await.is_err() {
+                            return End::Lost;
+                        }
+                        deadlines.replied(Instant::now());
+                    }
+                    if !self.share.resize(session.held()) {
+                        session.give_up(Fault::NoSpace);
+                    }
+                    deadlines.expect_data(session.is_receiving(), Instant::now());
+                    tokio::select! {
+                        biased;
+                        read = wire.read(input.space()) => match read {
+                            Ok(count) if count > 0 => {
+                                input.filled(count);
+                                deadlines.read(count, Instant::now());
+                            }
+                            _ => return End::Lost,
+                        },
+                        () = &mut tick => {
+                            let now = Instant::now();
+                            tick.as_mut().reset(now.checked_add(DEADLINE_TICK).unwrap_or(now));
+                            let useful = session.messages() > 0 || session.login().is_some();
+                            if deadlines.over(now, useful) {
+                                session.farewell(&Reply::TIMEOUT, Closing::Timeout);
+                            }
+                        }
+                        () = &mut stop => session.farewell(&Reply::SHUTTING_DOWN, Closing::Shutdown),
+                    }
+                }
+                Step::Mail(ticket) => self.mail(ticket),
+                Step::Recipient(ticket) => self.recipient(ticket).await,
+                Step::Data(ticket) => self.data(ticket, &wire),
+                Step::Message(ticket) => self.message(ticket).await,
+                Step::Refused(fault, mail) => self.refused(&mail, fault.name()),
+                Step::Auth(mechanism, initial, ticket) => {
+                    let bindings = wire.tls().map(|tls| &tls.bindings);
+                    match self.context.auth.begin(&mechanism, bindings, self.peer) {
+                        Ok(sasl) => auth(sasl, initial, ticket).await,
+                        Err(error) => ticket.refuse(&replies::login(error)),
+                    }
+                }
+                Step::AuthResponse(sasl, response, ticket) => auth(sasl, Some(response), ticket).await,
+                Step::StartTls(mut ticket) => {
+                    let Some(acceptor) = &self.context.acceptor else { return End::Tls };
+                    if flush(&mut wire, ticket.output()).await.is_err() {
+                        return End::Lost;
+                    }
+                    match wire.accept_tls(acceptor).await {
+                        Ok(secured) => wire = secured,
+                        Err(error) => {
+                            let event = Event::debug("tls.failed").with_peer(self.peer).with("error", error);
+                            self.context.events.emit(event);
+                            return End::Tls;
+                        }
+                    }
+                    ticket.started(self.mechanisms(&wire));
+                }
+                Step::Close(why) => {
+                    // Whether the peer still reads it is its own affair.
+                    let _unread = flush(&mut wire, session.output()).await;
+                    let _gone = timeout(WRITE_TIME, wire.shutdown()).await;
+                    return End::Closed(why);
+                }
+            }
+        }
+    }
+
+    fn settings(&self, wire: &Wire) -> Settings {
+        let moved = **self.context.settings.load();
+        Settings {
+            hostname: self.context.hostname.to_string(),
+            dialect: match self.peer.listener.protocol() {
+                Protocol::Submission => Dialect::Submission,
+                Protocol::Lmtp => Dialect::Lmtp,
+                Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
+            },
+            message_size: moved.message_size,
+            recipients: moved.recipients,
+            messages: moved.messages_per_session,
+            tls_available: self.context.acceptor.is_some(),
+            tls: wire.is_tls().then(|| self.mechanisms(wire)),
+        }
+    }
+
+    fn mechanisms(&self, wire: &Wire) -> Vec<&'static str> {
+        self.context.auth.mechanisms(wire.tls().map(|tls| &tls.bindings))
+    }
+
+    fn mail(&self, ticket: MailTicket<'_, House>) {
+        if self.context.shutdown.is_fired() {
+            // A session that always has something to say never waits, and must hear it too.
+            return ticket.refuse(&Reply::SHUTTING_DOWN);
+        }
+        let from = ticket.path().address();
+        match decide_sender(&self.context.directory, ticket.login(), self.peer.listener, from) {
+            Ok(permit) => ticket.accept(permit),
+            Err(refusal) => {
+                let event = Event::info("sender.refused").with_peer(self.peer).with("sender", ticket.path());
+                self.context.events.emit(event.with("reason", refusal));
+                ticket.refuse(&replies::refusal(refusal));
+            }
+        }
+    }
+
+    async fn recipient(&self, ticket: RecipientTicket<'_, House>) {
+        let (recipient, address) = match ticket.path() {
+            ForwardPath::Postmaster => (Recipient::Postmaster, None),
+            ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
+        };
+        let decided = decide_recipient(&self.context.directory, &ticket.mail().sender, recipient);
+        let permit = match decided {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                self.recipient_refused(&ticket, refusal);
+                return ticket.refuse(&replies::refusal(refusal));
+            }
+        };
+        let size = ticket.mail().parameters.size.unwrap_or(1);
+        for target in permit.targets() {
+            if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
+                return ticket.refuse(&Reply::MAILBOX_FULL);
+            }
+        }
+        let _parameters = ticket.parameters().clone();
+        ticket.accept(Taken { permit, address, _parameters });
+    }
+
+    fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
+        let event = Event::info("recipient.refused")
+            .with_peer(self.peer)
+            .with("sender", &ticket.mail().path)
+            .with("recipient", ticket.path())
+            .with("reason", refusal);
+        self.context.events.emit(event);
+    }
+
+    /// Asks whether an account that was full has room again.
+    async fn has_room(&self, account: AccountId, size: u64) -> bool {
+        let room = self.context.store.usage(account).await.is_ok_and(|usage| usage.admits(size));
+        if room {
+            self.context.full.remove(account);
+        }
+        room
+    }
+
+    fn data(&mut self, ticket: DataTicket<'_, House>, wire: &Wire) {
+        let announced = ticket.announced();
+        if let Err(error) = self.context.store.admit(announced) {
+            self.disk_alert(&error);
+            return ticket.refuse(&replies::store(&error));
+        }
+        let reserve = usize::try_from(announced).unwrap_or(usize::MAX).min(MESSAGE_RESERVE_MAX);
+        if !self.share.resize(reserve) {
+            return ticket.refuse(&Reply::NO_SPACE);
+        }
+        let id = self.context.ids.next();
+        let mail = ticket.mail();
+        let trace = Trace {
+            sender: mail.path.address(),
+            hello: &mail.greeted.name,
+            peer: self.peer.address,
+            hostname: &self.context.hostname,
+            with: With {
+                protocol: self.peer.listener.protocol(),
+                extended: mail.greeted.extended,
+                utf8: mail.parameters.smtputf8,
+                tls: wire.is_tls(),
+                authenticated: ticket.login().is_some(),
+            },
+            tls: wire.tls().map(|tls| (tls.version, tls.cipher.as_str())),
+            id: &id,
+            recipient: match mail.recipients.as_slice() {
+                [only] => only.address.as_ref(),
+                _ => None,
+            },
+            time: self.context.clock.now(),
+        };
+        let prefix = trace.fields(reserve);
+        self.message = Some(OnItsWay { id, trace: prefix.len(), began: Instant::now() });
+        ticket.accept(prefix);
+    }
+
+    /// Tells that there is no disk left, once a minute however many ask.
+    fn disk_alert(&self, error: &StoreError) {
+        let now = self.context.clock.now().secs();
+        let last = self.context.last_disk_alert.swap(now, Ordering::Relaxed);
+        if last.saturating_add(60) <= now {
+            self.context.events.emit(Event::alert("store.refuses").with("reason", error));
+        } else {
+            self.context.last_disk_alert.store(last, Ordering::Relaxed);
+        }
+    }
+
+    async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
+        let bytes = ticket.take_bytes();
+        let Some(OnItsWay { id, trace, began }) = self.message.take() else {
+            return ticket.answer(Reply::LOCAL_ERROR);
+        };
+        let size = bytes.len().saturating_sub(trace);
+        match prepare(bytes, trace).await {
+            Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
+            Ok(content) => self.deliver(ticket, content, &id, size, began).await,
+            Err(Unprepared::Header(fault)) => {
+                self.refused(ticket.mail(), &fault.to_string());
+                ticket.answer(replies::header(fault));
+            }
+            Err(Unprepared::Lost) => ticket.answer(Reply::LOCAL_ERROR),
+        }
+        let _given_back = self.share.resize(0);
+    }
+
+    async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
+        let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
+        let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
+        match mailward_delivery::deliver(&*self.context.store, content, permits).await {
+            Ok(_) => {
+                self.accepted(ticket.mail(), id, size, began);
+                ticket.answer(Reply::OK.with(id));
+            }
+            Err(error) => {
+                self.store_failed(ticket.mail(), id, &error);
+                if matches!(error, StoreError::OverQuota) {
+                    let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
+                    self.remember_full(mailward_delivery::accounts(permits), stored).await;
+                }
+                ticket.answer(replies::store(&error));
+            }
+        }
+    }
+
+    async fn deliver_each(
+        &self,
+        ticket: MessageTicket<'_, House>,
+        content: Content,
+        id: &str,
+        size: usize,
+        began: Instant,
+    ) {
+        let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();
+        let outcomes = mailward_delivery::deliver_each(&*self.context.store, content, &permits).await;
+        if outcomes.iter().any(Result::is_ok) {
+            self.accepted(ticket.mail(), id, size, began);
+        }
+        let mut answers = Vec::with_capacity(outcomes.len());
+        for outcome in &outcomes {
+            answers.push(match outcome {
+                Ok(()) => Reply::OK.with(id),
+                Err(error) => {
+                    self.store_failed(ticket.mail(), id, error);
+                    replies::store(error)
+                }
+            });
+        }
+        ticket.answer_each(&answers);
+    }
+
+    /// Finds which of the accounts have no room for so many bytes.
+    async fn remember_full(&self, accounts: Vec<AccountId>, size: u64) {
+        for account in accounts {
+            if self.context.store.usage(account).await.is_ok_and(|usage| !usage.admits(size)) {
+                self.context.full.add(account);
+            }
+        }
+    }
+
+    fn accepted(&self, mail: &MailGiven<House>, id: &str, size: usize, began: Instant) {
+        let event = Event::info("message.accepted")
+            .with("id", id)
+            .with_peer(self.peer)
+            .with("sender", &mail.path)
+            .with("recipients", mail.recipients.len())
+            .with("size", size)
+            .with("ms", began.elapsed().as_millis());
+        self.context.events.emit(event);
+    }
+
+    fn store_failed(&self, mail: &MailGiven<House>, id: &str, error: &StoreError) {
+        let event = match error {
+            StoreError::OverQuota | StoreError::Closed => Event::info("message.deferred"),
+            _ => Event::alert("message.deferred"),
+        };
+        let event = event.with("id", id).with_peer(self.peer).with("sender", &mail.path);
+        self.context.events.emit(event.with("recipients", mail.recipients.len()).with("reason", error));
+    }
+
+    fn refused(&mut self, mail: &MailGiven<House>, reason: &str) {
+        let _given_back = self.share.resize(0);
+        self.message = None;
+        let event = Event::info("message.refused")
+            .with_peer(self.peer)
+            .with("sender", &mail.path)
+            .with("recipients", mail.recipients.len())
+            .with("reason", reason);
+        self.context.events.emit(event);
+    }
+}
+
+/// Why a message can't be given to the store.
+enum Unprepared {
+    Header(HeaderFault),
+    /// The thread that should have done it is gone: the server stops.
+    Lost,
+}
+
+/// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
+/// would feel it.
+async fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, Unprepared> {
+    if bytes.len() < BLOCKING_PREPARE_BYTES {
+        return mailward_delivery::prepare(bytes, trace).map_err(Unprepared::Header);
+    }
+    match tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await {
+        Ok(outcome) => outcome.map_err(Unprepared::Header),
+        Err(_) => Err(Unprepared::Lost),
+    }
+}
+
+/// One step of a login.
+async fn auth(mut sasl: Sasl, response: Option<Vec<u8>>, ticket: AuthTicket<'_, House>) {
+    match sasl.step(response.as_deref()).await {
+        Ok(SaslStep::Challenge(challenge)) => ticket.challenge(sasl, &challenge),
+        Ok(SaslStep::Done(login)) => ticket.done(login),
+        Err(error) => ticket.refuse(&replies::login(error)),
+    }
+}
+
+/// Writes what is there, in one go, and forgets it.
+async fn flush(wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), ()> {
+    let write = async {
+        wire.write_all(out).await?;
+        wire.flush().await
+    };
+    let outcome = timeout(WRITE_TIME, write).await;
+    out.clear();
+    match outcome {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(()),
+    }
+}
