@@ -21,6 +21,7 @@ mod tests;
 
 pub use keys::{KEYS, Key};
 pub use read::{ConfigError, ConfigErrors, Loaded};
+pub use value::parse_size;
 
 use crate::domain::Domain;
 use crate::event::Level;
@@ -264,12 +265,12 @@ impl Config {
     pub fn parse_bytes(bytes: &[u8], name: &str) -> Result<Loaded, ConfigErrors> {
         read::parse_bytes(bytes, name)
     }
-    /// Reads a file and makes its paths absolute.
+    /// Reads a file and makes its paths absolute. `data` stands in place of the file's own key, if given.
     ///
     /// # Errors
     /// [`ConfigErrors`], also when the file can't be read.
-    pub fn load(file: &Path) -> Result<Loaded, ConfigErrors> {
-        read::load(file)
+    pub fn load(file: &Path, data: Option<&Path>) -> Result<Loaded, ConfigErrors> {
+        read::load(file, data)
     }
     /// Makes paths absolute: `data` is meant from `base` (where the file lies), all others from `data`.
     pub fn resolve(&mut self, base: &Path) {

@@ -1,1 +1,37 @@
-fn main() {}
+//! # mailward: the binary
+//!
+//! **For**: the command line ([`cli`], one file a verb) and the composition root ([`compose`]), the only place that
+//! knows every room.
+//!
+//! **In**: arguments, `mailward.toml`, signals, requests on the control socket. **Out**: a running server, or one
+//! thing done; an exit code as sysexits.h has them, and one line on standard error that says what was wrong, where,
+//! and what to do.
+//!
+//! **Limits**: `limits::CONTROL_REQUEST_MAX`, `STOP_TIME` and those that the rooms below keep.
+//!
+//! **Failure**: what can be known before the first connection is refused before the first connection. A panic ends
+//! its own session and nothing else.
+
+mod bench;
+mod cli;
+mod compose;
+mod control;
+mod demo;
+mod failure;
+mod place;
+mod print;
+mod secrets;
+mod setup;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}

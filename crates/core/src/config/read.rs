@@ -96,7 +96,7 @@ impl Loaded {
     }
 }
 
-pub(super) fn load(file: &Path) -> Result<Loaded, ConfigErrors> {
+pub(super) fn load(file: &Path, data: Option<&Path>) -> Result<Loaded, ConfigErrors> {
     let name = file.display().to_string();
     let unreadable =
         |e: std::io::Error| ConfigError { line: None, file: name.clone(), what: format!("can't be read: {e}") };
@@ -104,6 +104,10 @@ pub(super) fn load(file: &Path) -> Result<Loaded, ConfigErrors> {
     let most = u64::try_from(CONFIG_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
     std::fs::File::open(file).and_then(|f| f.take(most).read_to_end(&mut bytes)).map_err(unreadable)?;
     let mut loaded = parse_bytes(&bytes, &name)?;
+    if let Some(data) = data {
+        // Given on the command line: meant from where the command runs.
+        loaded.config.data = std::path::absolute(data).map_err(unreadable)?;
+    }
     let absolute = std::path::absolute(file).map_err(unreadable)?;
     loaded.config.resolve(absolute.parent().unwrap_or(Path::new("/")));
     Ok(loaded)

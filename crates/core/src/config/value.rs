@@ -153,8 +153,10 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
 /// Units of sizes, the largest first.
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// `"50 MiB"`, `"50MiB"`, `"52428800"`.
-fn parse_size(text: &str) -> Option<u64> {
+/// Reads a size as the file and the command line write it: `50 MiB`, `50MiB`, `52428800`. `None` if it is none, or
+/// over 64 bits.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;

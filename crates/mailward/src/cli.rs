@@ -1,0 +1,127 @@
+//! The command line: one file a verb.
+
+mod alias;
+mod bench;
+mod config;
+mod demo;
+mod domain;
+mod reload;
+mod serve;
+mod setup;
+mod status;
+mod stop;
+mod store;
+mod user;
+
+use crate::failure::Failure;
+use crate::place::Where;
+use clap::{Parser, Subcommand};
+
+/// A complete, secure mail server in one program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailward",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  mailward demo                     try it: a whole server on loopback, nothing to configure
+  mailward setup example.org        make a real one
+  mailward serve                    run it
+  mailward user add joe@example.org --generate
+
+Every command takes --config FILE or --data DIR. `mailward help VERB` tells more."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    place: Where,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Demo),
+    Setup(setup::Setup),
+    Serve(serve::Serve),
+    Status(status::Status),
+    Reload(reload::Reload),
+    Stop(stop::Stop),
+    Config(config::ConfigVerb),
+    Domain(domain::Domain),
+    User(user::User),
+    Alias(alias::Alias),
+    Store(store::Store),
+    Bench(bench::BenchArgs),
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let place = &cli.place;
+    match cli.verb {
+        Verb::Demo(verb) => verb.run(place),
+        Verb::Setup(verb) => verb.run(place),
+        Verb::Serve(verb) => verb.run(place),
+        Verb::Status(verb) => verb.run(place),
+        Verb::Reload(verb) => verb.run(place),
+        Verb::Stop(verb) => verb.run(place),
+        Verb::Config(verb) => verb.run(place),
+        Verb::Domain(verb) => verb.run(place),
+        Verb::User(verb) => verb.run(place),
+        Verb::Alias(verb) => verb.run(place),
+        Verb::Store(verb) => verb.run(place),
+        Verb::Bench(verb) => Ok(bench::run(verb)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    /// Every verb and what is under it, by its full name.
+    fn every(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        for under in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let full = format!("{name} {}", under.get_name());
+            every(under, &full, found);
+            found.push((full, under.clone()));
+        }
+    }
+
+    #[test]
+    fn the_command_line_hangs_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_verb_s_help_fits_a_screen_and_ends_with_examples() {
+        let mut command = Cli::command();
+        command.build();
+        let mut found = vec![("mailward".to_owned(), command.clone())];
+        every(&command, "mailward", &mut found);
+        for (name, mut command) in found {
+            let help = command.render_help().to_string();
+            assert!(help.lines().count() <= 40, "{name}: help of {} lines", help.lines().count());
+            assert!(command.get_about().is_some(), "{name} doesn't say what it does");
+            if name != "mailward bench smtp-in"
+                && name != "mailward bench disk"
+                && name != "mailward bench mailbox-size"
+            {
+                assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: help has no examples");
+            }
+        }
+    }
+
+    #[test]
+    fn only_demo_takes_a_password_on_the_command_line() {
+        let mut command = Cli::command();
+        command.build();
+        let mut found = Vec::new();
+        every(&command, "mailward", &mut found);
+        let takers: Vec<String> = found
+            .iter()
+            .filter(|(_, c)| c.get_arguments().any(|a| a.get_id() == "password" && a.get_action().takes_values()))
+            .map(|(name, _)| name.clone())
+            .collect();
+        assert_eq!(takers, ["mailward demo"]);
+    }
+}

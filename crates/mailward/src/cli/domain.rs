@@ -1,0 +1,122 @@
+//! `mailward domain`: domains that mail is taken for.
+
+use crate::control::{CatchAll, Request, client};
+use crate::failure::Failure;
+use crate::place::Where;
+use crate::print;
+use clap::{Args, Subcommand};
+use mailward_core::{Address, Domain as Name};
+
+/// Add, list, change and remove domains that mail is taken for
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailward domain add example.org
+  mailward domain list --json
+  mailward domain set example.org --catch-all joe@example.org")]
+pub(crate) struct Domain {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add a domain
+    #[command(after_help = "Example:\n  mailward domain add example.org")]
+    Add {
+        /// Its name
+        domain: Name,
+    },
+    /// List all domains
+    #[command(after_help = "Examples:\n  mailward domain list\n  mailward domain list --json")]
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a domain
+    #[command(after_help = "Examples:
+  mailward domain set example.org --catch-all joe@example.org
+  mailward domain set example.org --no-catch-all
+  mailward domain set example.org --disable")]
+    Set {
+        /// Its name
+        domain: Name,
+        /// Address that gets mail to nobody
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "no_catch_all")]
+        catch_all: Option<Address>,
+        /// Refuse mail to nobody again
+        #[arg(long)]
+        no_catch_all: bool,
+        /// Take mail for it again
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Refuse all mail for it and all logins of its users
+        #[arg(long)]
+        disable: bool,
+    },
+    /// Remove a domain that has no users and aliases left
+    #[command(after_help = "Example:\n  mailward domain remove example.org")]
+    Remove {
+        /// Its name
+        domain: Name,
+    },
+}
+
+impl Domain {
+    pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
+        let place = place.find()?;
+        match self.what {
+            What::Add { domain } => {
+                client::run(&place, &Request::DomainAdd { name: domain.clone() })?;
+                print::line(format!("{domain} added"))
+            }
+            What::Set { domain, catch_all, no_catch_all, enable, disable } => {
+                let catch_all = match (catch_all, no_catch_all) {
+                    (Some(address), _) => CatchAll::To(address),
+                    (None, true) => CatchAll::Off,
+                    (None, false) => CatchAll::Keep,
+                };
+                let enabled = switched(enable, disable);
+                if matches!(catch_all, CatchAll::Keep) && enabled.is_none() {
+                    return Err(Failure::Usage("nothing to set: see `mailward domain set --help`".to_owned()));
+                }
+                client::run(&place, &Request::DomainSet { name: domain.clone(), enabled, catch_all })?;
+                print::line(format!("{domain} changed"))
+            }
+            What::Remove { domain } => {
+                client::run(&place, &Request::DomainRemove { name: domain.clone() })?;
+                print::line(format!("{domain} removed"))
+            }
+            What::List { json } => {
+                let domains = client::run(&place, &Request::DomainList)?;
+                if json {
+                    return print::json(&domains);
+                }
+                let rows: Vec<Vec<String>> = domains
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|d| {
+                        vec![
+                            d["name"].as_str().unwrap_or_default().to_owned(),
+                            if d["enabled"].as_bool() == Some(false) { "disabled" } else { "enabled" }.to_owned(),
+                            d["users"].to_string(),
+                            d["aliases"].to_string(),
+                            print::tame(d["catch_all"].as_str().unwrap_or("-")),
+                        ]
+                    })
+                    .collect();
+                print::table(&["DOMAIN", "STATE", "USERS", "ALIASES", "CATCH-ALL"], &rows)
+            }
+        }
+    }
+}
+
+/// What two switches say together.
+pub(crate) fn switched(enable: bool, disable: bool) -> Option<bool> {
+    match (enable, disable) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,70 @@
+//! `mailward status`: what runs.
+
+use crate::control::{Request, client};
+use crate::failure::Failure;
+use crate::place::Where;
+use crate::print;
+use clap::Args;
+use serde_json::Value;
+
+/// Tell whether the server runs, what listens, and how many are connected
+///
+/// Exit code 69 if no server runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailward status
+  mailward status --json --data ./mailward-demo")]
+pub(crate) struct Status {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
+        let status = client::run_there(&place.find()?, &Request::Status)?;
+        if self.json {
+            return print::json(&status);
+        }
+        print::line(format!(
+            "mailward {} runs as {} (process {}) for {}, {} connections",
+            plain(&status["version"]),
+            plain(&status["hostname"]),
+            plain(&status["pid"]),
+            since(status["up_seconds"].as_u64().unwrap_or(0)),
+            plain(&status["connections"]),
+        ))?;
+        print::line(format!("data: {}", plain(&status["data"])))?;
+        print::line(format!("configuration: {}", plain(&status["config"])))?;
+        print::line(format!(
+            "certificate: serial {}, {} days left",
+            plain(&status["certificate"]["serial"]),
+            plain(&status["certificate"]["days_left"])
+        ))?;
+        let rows: Vec<Vec<String>> = status["listeners"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|l| vec![plain(&l["name"]), plain(&l["address"]), plain(&l["for"])])
+            .collect();
+        print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)
+    }
+}
+
+/// A JSON value as people write it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn since(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds.div_euclid(60)),
+        7_200..=172_799 => format!("{} h", seconds.div_euclid(3_600)),
+        _ => format!("{} days", seconds.div_euclid(86_400)),
+    }
+}

@@ -1,0 +1,211 @@
+//! `mailward user`: who reads mail.
+
+use super::domain::switched;
+use crate::control::{Request, client};
+use crate::failure::Failure;
+use crate::place::Where;
+use crate::print;
+use crate::secrets::{self, Carried, PasswordWish};
+use clap::{Args, Subcommand};
+use mailward_core::{Address, Domain};
+use serde_json::Value;
+
+/// Add, list, change and remove users
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailward user add joe@example.org --generate
+  mailward user list --json
+  mailward user password joe@example.org
+  mailward user set joe@example.org --quota '5 GiB'")]
+pub(crate) struct User {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add a user
+    ///
+    /// The password is asked for, or read as one line from standard input if that is no terminal.
+    #[command(after_help = "Examples:
+  mailward user add joe@example.org
+  mailward user add joe@example.org --name 'Joe Doe' --quota '5 GiB' --generate
+  pass show joe | mailward user add joe@example.org")]
+    Add {
+        /// Address
+        address: Address,
+        /// Name of the person
+        #[arg(long, default_value = "")]
+        name: String,
+        #[command(flatten)]
+        quota: Quota,
+        #[command(flatten)]
+        source: Source,
+        /// Set no password: nobody logs in until one is set
+        #[arg(long, conflicts_with = "generate")]
+        no_password: bool,
+    },
+    /// List users, with what their mail takes
+    #[command(after_help = "Examples:\n  mailward user list\n  mailward user list --domain example.org --json")]
+    List {
+        /// Those of one domain only
+        #[arg(long)]
+        domain: Option<Domain>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a user
+    #[command(after_help = "Examples:
+  mailward user set joe@example.org --name 'Joe M. Doe' --quota '10 GiB'
+  mailward user set joe@example.org --quota-messages 0     (no limit)
+  mailward user set joe@example.org --disable")]
+    Set {
+        /// Address
+        address: Address,
+        /// Name of the person
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        quota: Quota,
+        /// Let them log in and get mail again
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// No logins and no new mail; the mail stays
+        #[arg(long)]
+        disable: bool,
+    },
+    /// Set a user's password
+    ///
+    /// It is asked for, or read as one line from standard input if that is no terminal.
+    #[command(after_help = "Examples:
+  mailward user password joe@example.org
+  mailward user password joe@example.org --generate")]
+    Password {
+        /// Address
+        address: Address,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Remove a user with all their mail
+    #[command(after_help = "Example:\n  mailward user remove joe@example.org --yes")]
+    Remove {
+        /// Address
+        address: Address,
+        /// Yes, remove all their mail; it can't be brought back
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Quota {
+    /// Bytes they may hold, with a unit; 0: no limit
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    quota: Option<u64>,
+    /// Messages they may hold; 0: no limit
+    #[arg(long, value_name = "NUMBER")]
+    quota_messages: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct Source {
+    /// Make a good password and print it, once
+    #[arg(long)]
+    generate: bool,
+}
+
+impl Source {
+    fn wish(&self, address: &Address) -> Result<PasswordWish, Failure> {
+        if self.generate {
+            return Ok(PasswordWish::Generated);
+        }
+        Ok(PasswordWish::Given(Carried(secrets::ask(&address.to_string())?)))
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    mailward_core::config::parse_size(text)
+        .ok_or_else(|| "a number with B, KiB, MiB or GiB, such as '5 GiB'".to_owned())
+}
+
+impl User {
+    pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
+        let place = place.find()?;
+        match self.what {
+            What::Add { address, name, quota, source, no_password } => {
+                let password = if no_password { PasswordWish::None } else { source.wish(&address)? };
+                let request = Request::UserAdd {
+                    address: address.clone(),
+                    display_name: name,
+                    password,
+                    quota_bytes: quota.quota.unwrap_or(0),
+                    quota_messages: quota.quota_messages.unwrap_or(0),
+                };
+                let added = client::run(&place, &request)?;
+                print::line(format!("{address} added"))?;
+                generated(&added)
+            }
+            What::Set { address, name, quota, enable, disable } => {
+                let enabled = switched(enable, disable);
+                if name.is_none() && quota.quota.is_none() && quota.quota_messages.is_none() && enabled.is_none() {
+                    return Err(Failure::Usage("nothing to set: see `mailward user set --help`".to_owned()));
+                }
+                let request = Request::UserSet {
+                    address: address.clone(),
+                    display_name: name,
+                    enabled,
+                    quota_bytes: quota.quota,
+                    quota_messages: quota.quota_messages,
+                };
+                client::run(&place, &request)?;
+                print::line(format!("{address} changed"))
+            }
+            What::Password { address, source } => {
+                let password = source.wish(&address)?;
+                let set = client::run(&place, &Request::UserPassword { address: address.clone(), password })?;
+                print::line(format!("password of {address} set"))?;
+                generated(&set)
+            }
+            What::Remove { address, yes: false } => Err(Failure::Usage(format!(
+                "this removes all mail of {address}, for good: say --yes if that is meant, or use `mailward user set {address} --disable`"
+            ))),
+            What::Remove { address, yes: true } => {
+                client::run(&place, &Request::UserRemove { address: address.clone() })?;
+                print::line(format!("{address} removed"))
+            }
+            What::List { domain, json } => {
+                let users = client::run(&place, &Request::UserList { domain })?;
+                if json {
+                    return print::json(&users);
+                }
+                let rows: Vec<Vec<String>> = users.as_array().into_iter().flatten().map(row).collect();
+                print::table(&["ADDRESS", "STATE", "MESSAGES", "SIZE", "QUOTA", "NAME"], &rows)
+            }
+        }
+    }
+}
+
+fn generated(answer: &Value) -> Result<(), Failure> {
+    answer["password"].as_str().map_or(Ok(()), secrets::tell)
+}
+
+fn row(user: &Value) -> Vec<String> {
+    let state = match (user["enabled"].as_bool(), user["has_password"].as_bool()) {
+        (Some(false), _) => "disabled",
+        (_, Some(false)) => "no password",
+        _ => "enabled",
+    };
+    let quota = match user["quota_bytes"].as_u64() {
+        None | Some(0) => "-".to_owned(),
+        Some(bytes) => print::bytes(bytes),
+    };
+    vec![
+        print::tame(user["address"].as_str().unwrap_or_default()),
+        state.to_owned(),
+        user["usage"]["messages"].to_string(),
+        print::bytes(user["usage"]["bytes"].as_u64().unwrap_or(0)),
+        quota,
+        print::tame(user["display_name"].as_str().unwrap_or_default()),
+    ]
+}

@@ -1,0 +1,242 @@
+//! # compose: the composition root
+//!
+//! **For**: putting the rooms together into one running server, and taking it apart again. The order matters and is
+//! here: look at everything that can be wrong, bind the doors, give up rights, only then start threads, open the
+//! store and let anybody in.
+//!
+//! **Limits**: `limits::STOP_TIME` for sessions to end; descriptors for `limits.connections` are asked for at the
+//! start.
+//!
+//! **Failure**: before the doors open, refusal with file, line and mend; after, an event and the part that failed
+//! is left out for that one connection, never the server.
+
+pub(crate) mod accept;
+pub(crate) mod checks;
+pub(crate) mod doors;
+pub(crate) mod log;
+pub(crate) mod notify;
+pub(crate) mod privilege;
+mod running;
+mod upkeep;
+
+pub(crate) use running::Running;
+pub(crate) use upkeep::{maintain, open_store};
+
+use crate::control;
+use crate::control::desk::Desk;
+use crate::failure::Failure;
+use crate::place::Place;
+use accept::{Rooms, Sessions};
+use doors::Doors;
+use log::Log;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::STOP_TIME;
+use mailward_core::{Clock as _, Domain, Listener, ShutdownTrigger, SystemClock, shutdown};
+use mailward_directory::{Authenticator, Directory};
+use mailward_gate::Gate;
+use mailward_store::LocalStore;
+use mailward_tls::Acceptor;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Everything that is needed to start, looked at and found good; rights are given up; no thread runs yet.
+pub(crate) struct Prepared {
+    place: Place,
+    hostname: Domain,
+    acceptor: Acceptor,
+    doors: Doors,
+    connections: usize,
+    log: Log,
+    notes: Vec<String>,
+}
+
+/// What runs, for whoever started it.
+pub(crate) struct Started {
+    pub(crate) desk: Desk,
+    pub(crate) running: Running,
+}
+
+/// The first half, in the one thread that there is.
+pub(crate) fn prepare(place: Place) -> Result<Prepared, Failure> {
+    privilege::private_files();
+    let (hostname, acceptor) = checks::before_serving(&place)?;
+    let mut notes = Vec::new();
+    let connections = privilege::raise_open_files(&place.loaded, &mut notes)?;
+    let doors = doors::bind(&place.loaded, &mut notes)?;
+    privilege::give_up(&place.loaded, &mut notes)?;
+    checks::after_giving_up(&place)?;
+    let log = Log::open(&place.loaded)?;
+    Ok(Prepared { place, hostname, acceptor, doors, connections, log, notes })
+}
+
+/// The second half: runs until somebody says stop. `ready` is awaited once everything listens; if it fails, the
+/// server stops again.
+pub(crate) fn run<F, R>(prepared: Prepared, ready: F) -> Result<(), Failure>
+where
+    F: FnOnce(Started) -> R,
+    R: Future<Output = Result<(), Failure>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("threads can't be started", e))?;
+    let result = runtime.block_on(Box::pin(serve(prepared, ready)));
+    // A session that hangs in a system call must not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve<F, R>(prepared: Prepared, ready: F) -> Result<(), Failure>
+where
+    F: FnOnce(Started) -> R,
+    R: Future<Output = Result<(), Failure>>,
+{
+    let Prepared { place, hostname, acceptor, doors, connections, log, notes } = prepared;
+    let (mut log, events) = log.start(place.config());
+    let signals = Signals::new()?;
+    for note in notes {
+        events.emit(Event::warn("server.note").with("text", note));
+    }
+    let store = open_store(&place, events.clone()).await?;
+    let result = with_store(place, hostname, acceptor, doors, connections, &log, &events, signals, &store, ready).await;
+    store.close().await;
+    match &result {
+        Ok(()) => events.emit(Event::info("server.stopped")),
+        Err(failure) => events.emit(Event::alert("server.stopped").with("why", failure)),
+    }
+    log.last_word();
+    result
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where everything comes together")]
+async fn with_store<F, R>(
+    place: Place,
+    hostname: Domain,
+    acceptor: Acceptor,
+    doors: Doors,
+    connections: usize,
+    log: &log::Started,
+    events: &Events,
+    mut signals: Signals,
+    store: &Arc<LocalStore>,
+    ready: F,
+) -> Result<(), Failure>
+where
+    F: FnOnce(Started) -> R,
+    R: Future<Output = Result<(), Failure>>,
+{
+    let directory = Directory::open(store.clone()).await?;
+    let (trigger, shutdown) = shutdown::channel();
+    let gate = Gate::new(running::caps(place.config(), connections));
+    let settings = running::Settings::of(place.config());
+    let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let running = Running::new(running::Parts {
+        place: place.clone(),
+        hostname: hostname.clone(),
+        started: SystemClock.now(),
+        connections,
+        doors: doors.list(),
+        acceptor: acceptor.clone(),
+        gate: gate.clone(),
+        settings: settings.clone(),
+        events: events.clone(),
+        log: log.reopener(),
+        stop,
+    });
+    let desk = Desk { store: store.clone(), directory: directory.clone(), server: Some(running.clone()) };
+    let rooms = Rooms::new(accept::Parts {
+        hostname,
+        store: store.clone(),
+        auth: Authenticator::new(directory.clone(), events.clone()),
+        directory,
+        acceptor,
+        gate,
+        settings,
+        events: events.clone(),
+        shutdown: shutdown.clone(),
+    });
+    let sessions = Sessions::default();
+    let control = control::path::listen(&place.socket(), 0o600)
+        .and_then(|l| l.set_nonblocking(true).and(tokio::net::UnixListener::from_std(l)))
+        .map_err(|e| Failure::io(place.socket().display(), e))?;
+    tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
+    doors.open(&rooms, &sessions, &shutdown)?;
+    drop(rooms);
+    events.emit(
+        Event::info("server.started").with("version", env!("CARGO_PKG_VERSION")).with("data", place.data().display()),
+    );
+    notify::tell("READY=1");
+
+    let result = tokio::select! {
+        why = signals.stop(&running) => { events.emit(Event::info("server.stopping").with("why", why)); Ok(()) }
+        _ = stopped.recv() => { events.emit(Event::info("server.stopping").with("why", "asked to")); Ok(()) }
+        failed = lasting(ready(Started { desk, running: running.clone() })) => Err(failed),
+    };
+    notify::tell("STOPPING=1");
+    close(&trigger, sessions, events).await;
+    // Whoever connects now must find nobody rather than a dead socket.
+    let _gone = std::fs::remove_file(place.socket());
+    doors::remove_sockets(place.config());
+    result
+}
+
+/// Ends only if it fails.
+async fn lasting(ready: impl Future<Output = Result<(), Failure>>) -> Failure {
+    match ready.await {
+        Ok(()) => std::future::pending().await,
+        Err(failure) => failure,
+    }
+}
+
+/// Tells every session, and gives them [`STOP_TIME`].
+async fn close(trigger: &ShutdownTrigger, sessions: Sessions, events: &Events) {
+    trigger.fire();
+    let left = sessions.open();
+    if tokio::time::timeout(STOP_TIME, sessions.ended()).await.is_err() {
+        events.emit(Event::warn("server.cut").with("sessions", left));
+    }
+}
+
+/// Signals that mean something to a server.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let take = |kind| signal(kind).map_err(|e| Failure::io("signals", e));
+        Ok(Self {
+            interrupt: take(SignalKind::interrupt())?,
+            terminate: take(SignalKind::terminate())?,
+            hangup: take(SignalKind::hangup())?,
+        })
+    }
+    /// Waits for a signal that stops; reloads on SIGHUP meanwhile.
+    async fn stop(&mut self, running: &Running) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                // What is wrong is told in the log; the old settings stay.
+                _ = self.hangup.recv() => { let _told = running.reload(); }
+            }
+        }
+    }
+}
+
+/// Names of what listens, for people.
+pub(crate) fn what_is(listener: Listener) -> &'static str {
+    match listener {
+        Listener::Smtp => "mail from other servers",
+        Listener::Submission => "mail from users, STARTTLS",
+        Listener::Submissions => "mail from users, TLS",
+        Listener::Imap => "reading, STARTTLS",
+        Listener::Imaps => "reading, TLS",
+        Listener::Pop3 => "fetching, STLS",
+        Listener::Pop3s => "fetching, TLS",
+        Listener::Lmtp => "mail from your own relay",
+    }
+}

@@ -1,0 +1,381 @@
+//! Letting people in: the gate is asked, a task is made, and whatever happens there happens to one session.
+
+use super::running::Settings;
+use mailward_core::event::{Event, Events};
+use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
+use mailward_directory::{Authenticator, Directory};
+use mailward_gate::{ConnectionPermit, Gate, GateError};
+use mailward_store::LocalStore;
+use mailward_tls::{Acceptor, Wire};
+use std::io;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::Notify;
+
+/// Wait when the system can't give another descriptor: sessions that end free some.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+/// The rooms that sessions are held in. A clone is the same.
+#[derive(Clone)]
+pub(crate) struct Rooms(Arc<Inner>);
+
+struct Inner {
+    receive: Arc<mailward_receive::Context>,
+    imap: Arc<mailward_imap::Context>,
+    pop3: Arc<mailward_pop3::Context>,
+    smtp_tls: Acceptor,
+    imap_tls: Acceptor,
+    pop3_tls: Acceptor,
+    gate: Arc<Gate>,
+    events: Events,
+    refused: Refused,
+    numbers: AtomicU64,
+}
+
+/// What rooms are made of.
+pub(crate) struct Parts {
+    pub(crate) hostname: Domain,
+    pub(crate) store: Arc<LocalStore>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) auth: Arc<Authenticator>,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) settings: Settings,
+    pub(crate) events: Events,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Rooms {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { hostname, store, directory, auth, acceptor, gate, settings, events, shutdown } = parts;
+        let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
+        let imap_tls = acceptor.for_protocol(Protocol::Imap);
+        let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
+        let receive = mailward_receive::Context::new(mailward_receive::Parts {
+            hostname: hostname.clone(),
+            store: store.clone(),
+            directory: directory.clone(),
+            auth: auth.clone(),
+            acceptor: Some(smtp_tls.clone()),
+            gate: gate.clone(),
+            events: events.clone(),
+            shutdown: shutdown.clone(),
+            settings: settings.receive,
+            clock: Arc::new(SystemClock),
+        });
+        let imap = Arc::new(mailward_imap::Context {
+            hostname,
+            store: store.clone(),
+            directory,
+            auth: auth.clone(),
+            acceptor: Some(imap_tls.clone()),
+            gate: gate.clone(),
+            events: events.clone(),
+            shutdown: shutdown.clone(),
+            settings: settings.imap,
+            clock: Arc::new(SystemClock),
+            memory: mailward_imap::AppendMemory::default(),
+        });
+        let pop3 = Arc::new(mailward_pop3::Context {
+            store,
+            auth,
+            acceptor: Some(pop3_tls.clone()),
+            gate: gate.clone(),
+            locks: mailward_pop3::Locks::default(),
+            events: events.clone(),
+            shutdown,
+        });
+        Self(Arc::new(Inner {
+            receive,
+            imap,
+            pop3,
+            smtp_tls,
+            imap_tls,
+            pop3_tls,
+            gate,
+            events,
+            refused: Refused::default(),
+            numbers: AtomicU64::new(0),
+        }))
+    }
+
+    fn peer(&self, listener: Listener, address: Option<IpAddr>) -> Peer {
+        let session = self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // An IPv4 client that came through an IPv6 socket is an IPv4 client.
+        Peer { session, address: address.map(|a| a.to_canonical()), listener }
+    }
+
+    fn acceptor(&self, protocol: Protocol) -> &Acceptor {
+        match protocol {
+            Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => &self.0.smtp_tls,
+            Protocol::Imap => &self.0.imap_tls,
+            Protocol::Pop3 => &self.0.pop3_tls,
+        }
+    }
+
+    /// Holds one session to its end.
+    async fn hold(self, wire: Wire, peer: Peer, permit: ConnectionPermit, mut shutdown: Shutdown) {
+        let protocol = peer.listener.protocol();
+        let wire = if peer.listener.implicit_tls() {
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.fired() => return,
+                accepted = wire.accept_tls(self.acceptor(protocol)) => accepted,
+            };
+            match accepted {
+                Ok(wire) => wire,
+                Err(e) => {
+                    self.0.events.emit(Event::info("tls.failed").with_peer(&peer).with("why", e));
+                    return;
+                }
+            }
+        } else {
+            wire
+        };
+        match protocol {
+            Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => {
+                Box::pin(mailward_receive::serve(wire, peer, permit, self.0.receive.clone())).await;
+            }
+            Protocol::Imap => Box::pin(mailward_imap::serve(wire, peer, permit, self.0.imap.clone())).await,
+            Protocol::Pop3 => Box::pin(mailward_pop3::serve(wire, peer, permit, self.0.pop3.clone())).await,
+        }
+    }
+}
+
+/// Sessions that are open, so that a stop can wait for them. A clone counts the same.
+#[derive(Clone, Default)]
+pub(crate) struct Sessions(Arc<Count>);
+
+#[derive(Default)]
+struct Count {
+    open: AtomicUsize,
+    ended: Notify,
+}
+
+impl Sessions {
+    /// One more, until what this answers is dropped.
+    fn begin(&self, events: &Events, peer: &Peer) -> Life {
+        self.0.open.fetch_add(1, Ordering::AcqRel);
+        Life { sessions: self.clone(), events: events.clone(), peer: peer.clone() }
+    }
+    /// How many.
+    pub(crate) fn open(&self) -> usize {
+        self.0.open.load(Ordering::Acquire)
+    }
+    /// Waits until there is none.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let mut next = pin!(self.0.ended.notified());
+            next.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            next.await;
+        }
+    }
+}
+
+/// One session's life. Ends with it however it ends, and tells if that was a panic: attacks H11.
+struct Life {
+    sessions: Sessions,
+    events: Events,
+    peer: Peer,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.events.emit(Event::alert("session.panicked").with_peer(&self.peer));
+        }
+        self.sessions.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.sessions.0.ended.notify_waiters();
+    }
+}
+
+/// Connections sent away: each is counted, one a second is told (attacks H8).
+#[derive(Default)]
+struct Refused {
+    second: AtomicI64,
+    untold: AtomicU64,
+}
+
+impl Refused {
+    fn tell(&self, events: &Events, listener: Listener, address: Option<IpAddr>, why: &dyn std::fmt::Display) {
+        let now = SystemClock.now().secs();
+        if self.second.swap(now, Ordering::Relaxed) == now {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut event = Event::warn("connection.refused").with("listener", listener).with("why", why);
+        if let Some(address) = address {
+            event = event.with("from", address);
+        }
+        events.emit(event.with("untold_before", self.untold.swap(0, Ordering::Relaxed)));
+    }
+}
+
+/// Lets in by TCP until the server stops.
+pub(crate) async fn accept_tcp(
+    socket: TcpListener,
+    listener: Listener,
+    rooms: Rooms,
+    sessions: Sessions,
+    mut shutdown: Shutdown,
+) {
+    let for_sessions = shutdown.clone();
+    let mut stopped = pin!(shutdown.fired());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, from)) => match rooms.0.gate.admit(Some(from.ip())) {
+                Ok(permit) => {
+                    // Replies are written in one piece each; without it they would wait for acknowledgements.
+                    let _slower = stream.set_nodelay(true);
+                    let peer = rooms.peer(listener, Some(from.ip()));
+                    begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
+                }
+                Err(why) => {
+                    send_away(&stream, listener, why);
+                    rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
+                }
+            },
+            Err(e) => trouble(&rooms, listener, &e).await,
+        }
+    }
+}
+
+/// Lets in by a Unix socket until the server stops.
+pub(crate) async fn accept_unix(
+    socket: UnixListener,
+    listener: Listener,
+    rooms: Rooms,
+    sessions: Sessions,
+    mut shutdown: Shutdown,
+) {
+    let for_sessions = shutdown.clone();
+    let mut stopped = pin!(shutdown.fired());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match rooms.0.gate.admit(None) {
+                Ok(permit) => {
+                    let peer = rooms.peer(listener, None);
+                    begin(&rooms, &sessions, Wire::unix(stream), peer, permit, &for_sessions);
+                }
+                Err(why) => {
+                    let _unheard = stream.try_write(refusal(listener, why).as_bytes());
+                    rooms.0.refused.tell(&rooms.0.events, listener, None, &why);
+                }
+            },
+            Err(e) => trouble(&rooms, listener, &e).await,
+        }
+    }
+}
+
+fn begin(rooms: &Rooms, sessions: &Sessions, wire: Wire, peer: Peer, permit: ConnectionPermit, shutdown: &Shutdown) {
+    let life = sessions.begin(&rooms.0.events, &peer);
+    let session = rooms.clone().hold(wire, peer, permit, shutdown.clone());
+    tokio::spawn(async move {
+        session.await;
+        drop(life);
+    });
+}
+
+/// A word before the door shuts, where the protocol has one before TLS. It fits the empty send buffer or is lost.
+fn send_away(stream: &TcpStream, listener: Listener, why: GateError) {
+    if !listener.implicit_tls() {
+        let _unheard = stream.try_write(refusal(listener, why).as_bytes());
+    }
+}
+
+fn refusal(listener: Listener, why: GateError) -> String {
+    match listener.protocol() {
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => format!("421 4.7.0 {why}\r\n"),
+        Protocol::Imap => format!("* BYE [UNAVAILABLE] {why}\r\n"),
+        Protocol::Pop3 => format!("-ERR [SYS/TEMP] {why}\r\n"),
+    }
+}
+
+/// The listener lives on, whatever one accept said.
+async fn trouble(rooms: &Rooms, listener: Listener, error: &io::Error) {
+    let out = matches!(
+        error.raw_os_error().map(nix::errno::Errno::from_raw),
+        Some(
+            nix::errno::Errno::EMFILE
+                | nix::errno::Errno::ENFILE
+                | nix::errno::Errno::ENOBUFS
+                | nix::errno::Errno::ENOMEM
+        )
+    );
+    rooms.0.refused.tell(&rooms.0.events, listener, None, error);
+    if out {
+        tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> Peer {
+        Peer { session: 1, address: None, listener: Listener::Smtp }
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_every_session() {
+        let sessions = Sessions::default();
+        let life = sessions.begin(&Events::nowhere(), &peer());
+        assert_eq!(sessions.open(), 1);
+        let waiting = tokio::spawn({
+            let sessions = sessions.clone();
+            async move { sessions.ended().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(life);
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_session_and_is_told() {
+        let events = Events::memory();
+        let sessions = Sessions::default();
+        let life = sessions.begin(&events, &peer());
+        let task = tokio::spawn(async move {
+            let _life = life;
+            panic!("as a test");
+        });
+        assert!(task.await.is_err());
+        sessions.ended().await;
+        assert_eq!(events.lines(), ["alert session.panicked session=1 from=local listener=smtp"]);
+    }
+
+    #[test]
+    fn who_is_sent_away_is_told_in_the_protocol_s_words() {
+        assert!(refusal(Listener::Smtp, GateError::Full).starts_with("421 4.7.0 "));
+        assert!(refusal(Listener::Imap, GateError::Full).starts_with("* BYE "));
+        assert!(refusal(Listener::Pop3, GateError::AddressFull).starts_with("-ERR [SYS/TEMP] "));
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_one_line_a_second() {
+        let events = Events::memory();
+        let refused = Refused::default();
+        for _ in 0..1_000 {
+            refused.tell(&events, Listener::Smtp, None, &GateError::Full);
+        }
+        assert!(events.lines().len() <= 2, "{:?}", events.lines());
+    }
+}

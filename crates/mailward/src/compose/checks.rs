@@ -1,0 +1,119 @@
+//! What can be known to be wrong before the first connection: told with file, line and mend.
+
+use super::privilege;
+use crate::failure::Failure;
+use crate::place::Place;
+use mailward_core::Domain;
+use mailward_core::config::{ConfigError, Loaded};
+use mailward_tls::{Acceptor, TlsError};
+use nix::unistd::{Uid, geteuid};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Looks at everything that a server needs. Answers its name and its certificates.
+pub(crate) fn before_serving(place: &Place) -> Result<(Domain, Acceptor), Failure> {
+    let loaded = &place.loaded;
+    place.must_exist()?;
+    configuration_is_ours(place)?;
+    data_is_private(loaded)?;
+    if geteuid().is_root() {
+        privilege::configured_user(loaded)?;
+    }
+    let hostname = hostname(loaded)?;
+    let acceptor = certificates(loaded)?;
+    Ok((hostname, acceptor))
+}
+
+/// Looks again, now with the rights that are left: what a reload and the store will need.
+pub(crate) fn after_giving_up(place: &Place) -> Result<(), Failure> {
+    let loaded = &place.loaded;
+    let me = geteuid();
+    let owner = metadata(loaded, "data", place.data())?.uid();
+    if owner != me.as_raw() && !me.is_root() {
+        let name = nix::unistd::User::from_uid(me).ok().flatten().map_or_else(|| me.to_string(), |u| u.name);
+        let mend = format!(
+            "belongs to another user than {name}, who runs the server: chown -R {name}: {}",
+            place.data().display()
+        );
+        return Err(loaded.fault("data", mend).into());
+    }
+    for (key, path) in [("tls.key", &loaded.config.tls.key), ("tls.certificate", &loaded.config.tls.certificate)] {
+        std::fs::File::open(path)
+            .map_err(|e| loaded.fault(key, format!("the server's user can't read {}: {e}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// The certificates that a configuration names, with the rights of their files.
+pub(crate) fn certificates(loaded: &Loaded) -> Result<Acceptor, Failure> {
+    let tls = &loaded.config.tls;
+    nobody_else_reads(loaded, "tls.key", &tls.key)?;
+    Acceptor::from_files(&tls.certificate, &tls.key).map_err(|error| {
+        let of_key = match &error {
+            TlsError::Key { .. } | TlsError::Mismatch { .. } => true,
+            TlsError::Read { file, .. } | TlsError::TooLarge { file } => *file == tls.key.display().to_string(),
+            _ => false,
+        };
+        loaded.fault(if of_key { "tls.key" } else { "tls.certificate" }, error).into()
+    })
+}
+
+/// The name of this host: as configured, or as the system has it.
+fn hostname(loaded: &Loaded) -> Result<Domain, Failure> {
+    if let Some(name) = &loaded.config.hostname {
+        return Ok(name.clone());
+    }
+    let system = nix::unistd::gethostname().map_err(|e| Failure::sys("this host's name", e))?;
+    let system = system.to_string_lossy();
+    Domain::parse_utf8(&system).map_err(|e| {
+        loaded
+            .fault("hostname", format!("the system's name is {system:?}: {e}; write hostname = \"mail.your.domain\""))
+            .into()
+    })
+}
+
+fn metadata(loaded: &Loaded, key: &str, path: &Path) -> Result<std::fs::Metadata, ConfigError> {
+    path.metadata().map_err(|e| loaded.fault(key, format!("{}: {e}", path.display())))
+}
+
+/// A secret that others can read is none.
+fn nobody_else_reads(loaded: &Loaded, key: &str, path: &Path) -> Result<(), ConfigError> {
+    let mode = metadata(loaded, key, path)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        let what =
+            format!("anybody on this host can get at it (mode {:03o}): chmod 600 {}", mode & 0o777, path.display());
+        return Err(loaded.fault(key, what));
+    }
+    Ok(())
+}
+
+fn data_is_private(loaded: &Loaded) -> Result<(), ConfigError> {
+    let data = &loaded.config.data;
+    let mode = metadata(loaded, "data", data)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        let what = format!(
+            "anybody on this host can get at the mail in it (mode {:03o}): chmod 700 {}",
+            mode & 0o777,
+            data.display()
+        );
+        return Err(loaded.fault("data", what));
+    }
+    Ok(())
+}
+
+/// Root follows no orders that others can write.
+fn configuration_is_ours(place: &Place) -> Result<(), Failure> {
+    let Some(file) = &place.file else { return Ok(()) };
+    let status = file.metadata().map_err(|e| Failure::io(file.display(), e))?;
+    let me = geteuid();
+    let stranger = status.uid() != me.as_raw() && status.uid() != Uid::from_raw(0).as_raw();
+    if status.mode() & 0o002 != 0 || (me.is_root() && (stranger || status.mode() & 0o020 != 0)) {
+        return Err(ConfigError {
+            line: None,
+            file: place.loaded.file.clone(),
+            what: format!("others can write it: chown root {0} && chmod go-w {0}", file.display()),
+        }
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The server that runs, as the control socket and signals see it.
+
+use super::checks;
+use super::doors::Door;
+use super::log::Reopener;
+use super::privilege;
+use crate::failure::Failure;
+use crate::place::Place;
+use arc_swap::ArcSwap;
+use mailward_core::config::{Config, KEYS};
+use mailward_core::event::{Event, Events};
+use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
+use mailward_gate::{Caps, Gate};
+use mailward_tls::Acceptor;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::Sender;
+
+/// What can be asked of a running server. A clone is the same one.
+#[derive(Clone)]
+pub(crate) struct Running(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    /// What is in force; a reload replaces it.
+    config: Mutex<Config>,
+}
+
+/// Settings that rooms read anew while sessions run.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) receive: Arc<ArcSwap<mailward_receive::Settings>>,
+    pub(crate) imap: Arc<ArcSwap<mailward_imap::Settings>>,
+}
+
+/// What it is made of.
+pub(crate) struct Parts {
+    pub(crate) place: Place,
+    pub(crate) hostname: Domain,
+    pub(crate) started: Timestamp,
+    pub(crate) connections: usize,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) settings: Settings,
+    pub(crate) events: Events,
+    pub(crate) log: Reopener,
+    pub(crate) stop: Sender<()>,
+}
+
+impl Settings {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            receive: Arc::new(ArcSwap::from_pointee(mailward_receive::Settings::from(&config.limits))),
+            imap: Arc::new(ArcSwap::from_pointee(imap(config))),
+        }
+    }
+    fn take(&self, config: &Config) {
+        self.receive.store(Arc::new(mailward_receive::Settings::from(&config.limits)));
+        self.imap.store(Arc::new(imap(config)));
+    }
+}
+
+fn imap(config: &Config) -> mailward_imap::Settings {
+    mailward_imap::Settings { message_size: config.limits.message_size }
+}
+
+/// The gate's caps; no more connections than there are descriptors for.
+pub(crate) fn caps(config: &Config, connections: usize) -> Caps {
+    Caps {
+        connections: config.limits.connections.min(connections),
+        per_address: config.limits.connections_per_address,
+        per_account: config.limits.sessions_per_account,
+    }
+}
+
+impl Running {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let config = Mutex::new(parts.place.config().clone());
+        Self(Arc::new(Inner { parts, config }))
+    }
+
+    /// Every door that is open.
+    pub(crate) fn doors(&self) -> &[Door] {
+        &self.0.parts.doors
+    }
+
+    /// What runs, where, since when.
+    pub(crate) fn status(&self) -> Value {
+        let parts = &self.0.parts;
+        let listeners: Vec<Value> = parts
+            .doors
+            .iter()
+            .map(|d| json!({ "name": d.listener.name(), "address": d.address, "for": super::what_is(d.listener) }))
+            .collect();
+        let now = SystemClock.now();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "hostname": parts.hostname,
+            "config": parts.place.file.as_ref().map(|f| f.display().to_string()),
+            "data": parts.place.data().display().to_string(),
+            "up_seconds": now.secs().saturating_sub(parts.started.secs()),
+            "connections": parts.gate.open(),
+            "listeners": listeners,
+            "certificate": {
+                "serial": parts.acceptor.serial(),
+                "days_left": parts.acceptor.expires().secs().saturating_sub(now.secs()).div_euclid(86_400),
+            },
+        })
+    }
+
+    /// Stops the server, cleanly.
+    pub(crate) fn stop(&self) {
+        // Full means that it was told already.
+        let _told = self.0.parts.stop.try_send(());
+    }
+
+    /// Takes new certificates and settings. Whatever is wrong, the old ones stay in force, all of them.
+    pub(crate) fn reload(&self) -> Result<Value, Failure> {
+        let parts = &self.0.parts;
+        parts.log.reopen();
+        match self.try_reload() {
+            Ok((taken, waiting)) => {
+                parts.events.emit(
+                    Event::info("config.reloaded")
+                        .with("serial", parts.acceptor.serial())
+                        .with("taken", taken.join(","))
+                        .with("needs_restart", waiting.join(",")),
+                );
+                Ok(json!({ "serial": parts.acceptor.serial(), "taken": taken, "needs_restart": waiting }))
+            }
+            Err(failure) => {
+                parts.events.emit(Event::alert("config.refused").with("why", &failure));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Keys that were taken, and keys that changed but wait for a restart.
+    fn try_reload(&self) -> Result<(Vec<&'static str>, Vec<&'static str>), Failure> {
+        let parts = &self.0.parts;
+        let loaded = parts.place.again()?;
+        let acceptor = checks::certificates(&loaded)?;
+        let new = &loaded.config;
+        // From here on nothing can fail.
+        let mut current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut taken, mut waiting) = (Vec::new(), Vec::new());
+        for key in KEYS.iter().filter(|k| k.value(new) != k.value(&current)) {
+            if key.reloads { taken.push(key.path) } else { waiting.push(key.path) }
+        }
+        parts.acceptor.replace(&acceptor);
+        let connections = if new.limits.connections > parts.connections {
+            privilege::open_files_for(new.limits.connections)
+        } else {
+            parts.connections
+        };
+        parts.gate.set_caps(caps(new, connections));
+        parts.settings.take(new);
+        current.limits = new.limits.clone();
+        current.tls = new.tls.clone();
+        Ok((taken, waiting))
+    }
+}

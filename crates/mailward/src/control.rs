@@ -1,0 +1,186 @@
+//! # control: one thing done, by a running server or without one
+//!
+//! **For**: administration. Each administrative verb is a [`Request`]. If a server runs, it travels over the Unix
+//! socket `DATA/control.sock`; if none runs, the same function ([`desk::Desk::answer`]) runs in this process, on a
+//! store opened under its lock. So both ways check and do the same.
+//!
+//! **In**: one JSON object on one line. **Out**: one JSON object on one line, [`Response`]. One request a connection.
+//!
+//! **Limits**: `limits::CONTROL_REQUEST_MAX` bytes; [`server::REQUEST_TIME`] to send it; [`server::REQUESTS_AT_ONCE`].
+//!
+//! **Failure**: the socket has mode 0600 in a directory of mode 0700, and the peer's credentials are asked of the
+//! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
+//! request is refused and logged.
+
+pub(crate) mod client;
+pub(crate) mod desk;
+pub(crate) mod path;
+pub(crate) mod server;
+
+use crate::failure::Failure;
+use crate::secrets::PasswordWish;
+use mailward_core::{Address, Domain};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// What runs, where, since when.
+    Status,
+    /// Read the configuration and certificates anew.
+    Reload,
+    /// Stop cleanly.
+    Stop,
+    DomainAdd {
+        name: Domain,
+    },
+    DomainList,
+    DomainSet {
+        name: Domain,
+        enabled: Option<bool>,
+        catch_all: CatchAll,
+    },
+    DomainRemove {
+        name: Domain,
+    },
+    UserAdd {
+        address: Address,
+        display_name: String,
+        password: PasswordWish,
+        quota_bytes: u64,
+        quota_messages: u64,
+    },
+    UserList {
+        domain: Option<Domain>,
+    },
+    UserSet {
+        address: Address,
+        display_name: Option<String>,
+        enabled: Option<bool>,
+        quota_bytes: Option<u64>,
+        quota_messages: Option<u64>,
+    },
+    UserPassword {
+        address: Address,
+        password: PasswordWish,
+    },
+    UserRemove {
+        address: Address,
+    },
+    AliasAdd {
+        alias: Address,
+        targets: Vec<Address>,
+    },
+    AliasList {
+        domain: Option<Domain>,
+    },
+    AliasRemove {
+        alias: Address,
+    },
+    StoreVerify,
+    StoreCompact,
+    StoreStats,
+}
+
+/// What becomes of a catch-all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CatchAll {
+    /// Stays as it is.
+    Keep,
+    /// Is taken off.
+    Off,
+    /// Becomes this.
+    To(Address),
+}
+
+/// What became of it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Response {
+    /// Done; what was asked for.
+    Done(Value),
+    /// Not done.
+    Failed {
+        /// Exit code for the command line.
+        code: u8,
+        /// What was wrong, with what, and what to do.
+        text: String,
+    },
+}
+
+impl Response {
+    /// The answer to a result.
+    pub(crate) fn of(result: Result<Value, Failure>) -> Self {
+        match result {
+            Ok(value) => Response::Done(value),
+            Err(failure) => Response::Failed { code: failure.code(), text: failure.to_string() },
+        }
+    }
+    /// The other way round.
+    pub(crate) fn into_result(self) -> Result<Value, Failure> {
+        match self {
+            Response::Done(value) => Ok(value),
+            Response::Failed { code, text } => Err(Failure::Answered { code, text }),
+        }
+    }
+}
+
+/// Reads a request as it stands on the wire, without its line end.
+pub(crate) fn parse(line: &[u8]) -> Result<Request, Failure> {
+    serde_json::from_slice(line).map_err(|e| Failure::Usage(format!("not a request: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_request_comes_back_as_it_was_sent() {
+        let request = Request::UserAdd {
+            address: "joe@example.org".parse().unwrap(),
+            display_name: "Joe".to_owned(),
+            password: PasswordWish::Generated,
+            quota_bytes: 5,
+            quota_messages: 0,
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        assert!(!text.contains('\n'));
+        assert_eq!(serde_json::to_string(&parse(text.as_bytes()).unwrap()).unwrap(), text);
+    }
+
+    #[test]
+    fn unknown_requests_and_fields_are_refused() {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "{\"do\":\"fly\"}",
+            "{\"do\":\"domain-add\"}",
+            "{\"do\":\"domain-add\",\"name\":\"a\\u000ab\"}",
+            "{\"do\":\"domain-add\",\"name\":\"a.example\",\"as\":\"root\"}",
+            "{\"do\":\"status\"} {\"do\":\"stop\"}",
+        ] {
+            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(parse(b"{\"do\":\"status\"}").is_ok());
+    }
+
+    #[test]
+    fn a_password_in_a_request_is_never_printed() {
+        let line =
+            b"{\"do\":\"user-password\",\"address\":\"a@b.example\",\"password\":{\"given\":\"hunter2hunter2\"}}";
+        let request = parse(line).unwrap();
+        assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+    }
+}

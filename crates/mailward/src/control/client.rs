@@ -1,0 +1,106 @@
+//! The command line's side: asks the running server, or does it itself.
+
+use super::desk::Desk;
+use super::path::Short;
+use super::{Request, Response};
+use crate::compose::privilege;
+use crate::failure::Failure;
+use crate::place::Place;
+use mailward_core::event::Events;
+use serde_json::Value;
+use std::io::{BufReader, ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+/// Most that an answer may have, bytes: a listing of 100,000 users.
+const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+
+/// Does one thing, in the running server or here.
+pub(crate) fn run(place: &Place, request: &Request) -> Result<Value, Failure> {
+    place.must_exist()?;
+    match ask(place, request)? {
+        Some(value) => Ok(value),
+        None => here(place, request.clone()),
+    }
+}
+
+/// Does one thing that only a running server can do.
+pub(crate) fn run_there(place: &Place, request: &Request) -> Result<Value, Failure> {
+    place.must_exist()?;
+    ask(place, request)?.ok_or_else(|| no_server(place))
+}
+
+fn no_server(place: &Place) -> Failure {
+    Failure::NoServer(format!("no server runs on {}", place.data().display()))
+}
+
+/// `None` if nobody listens.
+fn ask(place: &Place, request: &Request) -> Result<Option<Value>, Failure> {
+    let Some(mut answers) = send(place, request)? else { return Ok(None) };
+    answer(place, &mut answers).map(Some)
+}
+
+/// Asks the server to stop and waits until its process is gone.
+pub(crate) fn stop(place: &Place) -> Result<(), Failure> {
+    place.must_exist()?;
+    let mut answers = send(place, &Request::Stop)?.ok_or_else(|| no_server(place))?;
+    answer(place, &mut answers)?;
+    // The server holds the connection as long as it lives. An error is its end too.
+    let _end = answers.read_to_end(&mut Vec::new());
+    Ok(())
+}
+
+fn send(place: &Place, request: &Request) -> Result<Option<BufReader<std::io::Take<UnixStream>>>, Failure> {
+    let path = place.socket();
+    let failed = |e| Failure::io(path.display(), e);
+    let short = match Short::of(&path) {
+        Ok(short) => short,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut stream = match UnixStream::connect(short.path()) {
+        Ok(stream) => stream,
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            return Err(Failure::Rights(format!(
+                "{}: only root and the server's own user may administer it",
+                path.display()
+            )));
+        }
+        Err(e) => return Err(failed(e)),
+    };
+    let mut line = serde_json::to_vec(request).map_err(|e| Failure::Bug(e.to_string()))?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(failed)?;
+    Ok(Some(BufReader::new(stream.take(ANSWER_MAX))))
+}
+
+fn answer(place: &Place, from: &mut impl std::io::BufRead) -> Result<Value, Failure> {
+    let mut line = Vec::new();
+    from.read_until(b'\n', &mut line).map_err(|e| Failure::io(place.socket().display(), e))?;
+    if line.last() != Some(&b'\n') {
+        return Err(Failure::NoServer(format!(
+            "the server on {} went away without an answer: see its log",
+            place.data().display()
+        )));
+    }
+    let response: Response =
+        serde_json::from_slice(&line).map_err(|e| Failure::Bug(format!("the server's answer can't be read: {e}")))?;
+    response.into_result()
+}
+
+/// Opens the store under its lock and does it in this process.
+fn here(place: &Place, request: Request) -> Result<Value, Failure> {
+    // Files that root would make could not be written by the server later.
+    privilege::become_owner_of(place.data())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("threads", e))?;
+    runtime.block_on(async {
+        let desk = Desk::open(place, Events::nowhere()).await?;
+        let result = desk.answer(request).await;
+        desk.close().await;
+        result
+    })
+}

@@ -1,0 +1,144 @@
+//! What is done for a request, whoever asks and wherever it runs.
+
+use super::{CatchAll, Request};
+use crate::compose::Running;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::secrets::PasswordWish;
+use mailward_core::Secret;
+use mailward_core::event::Events;
+use mailward_directory::{Directory, DirectoryError, DomainSettings, NewPassword, NewUser, UserSettings};
+use mailward_store::{LocalStore, StoreError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Store and directory, and the server if one runs.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) store: Arc<LocalStore>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) server: Option<Running>,
+}
+
+impl From<DirectoryError> for Failure {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Store(e) => Failure::Store(e),
+            DirectoryError::Busy => Failure::Answered { code: 75, text: error.to_string() },
+            e => Failure::Refused(e.to_string()),
+        }
+    }
+}
+
+impl From<PasswordWish> for NewPassword {
+    fn from(wish: PasswordWish) -> Self {
+        match wish {
+            PasswordWish::Given(carried) => NewPassword::Given(carried.0),
+            PasswordWish::Generated => NewPassword::Generated,
+            PasswordWish::None => NewPassword::None,
+        }
+    }
+}
+
+fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|e| Failure::Bug(e.to_string()))
+}
+
+/// A generated password, the one time it is told.
+fn told(password: Option<&Secret>) -> Option<String> {
+    password.map(|secret| String::from_utf8_lossy(secret.expose()).into_owned())
+}
+
+impl Desk {
+    /// Opens store and directory of a place, in this process.
+    pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
+        let store = crate::compose::open_store(place, events).await?;
+        match Directory::open(store.clone()).await {
+            Ok(directory) => Ok(Self { store, directory, server: None }),
+            Err(e) => {
+                store.close().await;
+                Err(e.into())
+            }
+        }
+    }
+
+    /// Closes the store.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+
+    fn server(&self) -> Result<&Running, Failure> {
+        self.server.as_ref().ok_or_else(|| Failure::NoServer("no server runs here".to_owned()))
+    }
+
+    /// Does it.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Value, Failure> {
+        match request {
+            Request::Status => Ok(self.server()?.status()),
+            Request::Reload => self.server()?.reload(),
+            Request::Stop => {
+                self.server()?.stop();
+                Ok(Value::Null)
+            }
+            Request::StoreVerify | Request::StoreCompact | Request::StoreStats => self.on_store(request).await,
+            request => self.on_directory(request).await,
+        }
+    }
+
+    async fn on_store(&self, request: Request) -> Result<Value, Failure> {
+        crate::compose::maintain(&self.store, request).await
+    }
+
+    async fn on_directory(&self, request: Request) -> Result<Value, Failure> {
+        let directory = &self.directory;
+        match request {
+            Request::DomainAdd { name } => shown(directory.add_domain(name).await?),
+            Request::DomainList => shown(directory.list_domains()),
+            Request::DomainSet { name, enabled, catch_all } => {
+                let catch_all = match catch_all {
+                    CatchAll::Keep => None,
+                    CatchAll::Off => Some(None),
+                    CatchAll::To(address) => Some(Some(address)),
+                };
+                shown(directory.set_domain(&name, DomainSettings { enabled, catch_all }).await?)
+            }
+            Request::DomainRemove { name } => {
+                directory.remove_domain(&name).await?;
+                Ok(Value::Null)
+            }
+            Request::UserAdd { address, display_name, password, quota_bytes, quota_messages } => {
+                let password = password.into();
+                let user = NewUser { address, password, display_name, quota_bytes, quota_messages };
+                let (user, password) = directory.add_user(user).await?;
+                Ok(json!({ "user": user, "password": told(password.as_ref()) }))
+            }
+            Request::UserList { domain } => {
+                shown(directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?)
+            }
+            Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {
+                let settings = UserSettings { display_name, enabled, quota_bytes, quota_messages };
+                shown(directory.set_user(&address, settings).await?)
+            }
+            Request::UserPassword { address, password } => {
+                let password = directory.set_password(&address, password.into()).await?;
+                Ok(json!({ "password": told(password.as_ref()) }))
+            }
+            Request::UserRemove { address } => {
+                directory.remove_user(&address).await?;
+                Ok(Value::Null)
+            }
+            Request::AliasAdd { alias, targets } => shown(directory.put_alias(&alias, targets).await?),
+            Request::AliasList { domain } => shown(directory.list_aliases(domain.as_ref())),
+            Request::AliasRemove { alias } => {
+                directory.remove_alias(&alias).await?;
+                Ok(Value::Null)
+            }
+            Request::Status
+            | Request::Reload
+            | Request::Stop
+            | Request::StoreVerify
+            | Request::StoreCompact
+            | Request::StoreStats => Err(Failure::Store(StoreError::Refused("not a matter of the directory"))),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A directory beside the place where it will be: raised there whole, or taken away.
+
+use crate::failure::Failure;
+use nix::unistd::{User, fchownat};
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// Made, not yet in its place. Dropped before [`Scaffold::raise`], it is gone with all that is in it.
+pub(super) struct Scaffold {
+    path: PathBuf,
+}
+
+impl Scaffold {
+    pub(super) fn beside(place: &Path) -> Result<Self, Failure> {
+        let parent =
+            place.parent().ok_or_else(|| Failure::Usage(format!("{} can't be a data directory", place.display())))?;
+        std::fs::create_dir_all(parent).map_err(|e| Failure::io(parent.display(), e))?;
+        let mut name = std::ffi::OsString::from(".");
+        name.push(place.file_name().unwrap_or_default());
+        name.push(format!(".new-{}", std::process::id()));
+        let path = parent.join(name);
+        // Not recursive: one that exists is not ours.
+        DirBuilder::new().mode(0o700).create(&path).map_err(|e| Failure::io(path.display(), e))?;
+        Ok(Self { path })
+    }
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+    /// Makes a user the owner of all of it.
+    pub(super) fn give_to(&self, user: &User) -> Result<(), Failure> {
+        let mut left = vec![self.path.clone()];
+        while let Some(path) = left.pop() {
+            let failed = |e| Failure::io(path.display(), e);
+            // Not followed: a link can't lead out of it.
+            fchownat(
+                nix::fcntl::AT_FDCWD,
+                &path,
+                Some(user.uid),
+                Some(user.gid),
+                nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
+            )
+            .map_err(|e| Failure::sys(path.display(), e))?;
+            if path.symlink_metadata().map_err(failed)?.is_dir() {
+                for entry in std::fs::read_dir(&path).map_err(failed)? {
+                    left.push(entry.map_err(failed)?.path());
+                }
+            }
+        }
+        Ok(())
+    }
+    /// Puts it where it belongs, for good: an empty directory there makes way, anything else doesn't.
+    pub(super) fn raise(mut self, place: &Path) -> Result<(), Failure> {
+        std::fs::rename(&self.path, place).map_err(|e| Failure::io(place.display(), e))?;
+        self.path = PathBuf::new();
+        let parent = place.parent().unwrap_or(Path::new("/"));
+        File::open(parent).and_then(|d| d.sync_all()).map_err(|e| Failure::io(parent.display(), e))
+    }
+}
+
+impl Drop for Scaffold {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // If even this fails, its name tells what it was.
+            let _left = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
