@@ -408,3 +408,39 @@ async fn load(store: &dyn MailStore, account: AccountId, most: usize) -> Result<
     }
     Ok((mailbox.id, Maildrop::new(mailbox.uid_validity, messages)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use mailward_core::Domain;
+    use mailward_store::records::{AccountChange, Content, Delivery, DomainChange, Flags, Target};
+    use mailward_store::{DirectoryStore as _, LocalStore, Options};
+
+    #[tokio::test]
+    async fn a_session_is_shown_the_oldest_messages_up_to_its_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+        let domain = DomainChange::Add { name: Domain::parse("example.test").unwrap() };
+        let domain = store.change_domain(domain).await.unwrap().id;
+        let account = AccountChange::Add {
+            domain,
+            local: "alice".to_owned(),
+            display_name: String::new(),
+            credential: Arc::from([]),
+            quota_bytes: 0,
+            quota_messages: 0,
+        };
+        let account = store.change_account(account).await.unwrap().id;
+        for n in 0..5u8 {
+            let content = Content::new(Bytes::from(vec![b'a' + n]), Bytes::new());
+            let target = Target { account, mailbox: None, flags: Flags::NONE };
+            store.deliver(Delivery { content, targets: vec![target] }).await.unwrap();
+        }
+        for (most, shown) in [(0, 0), (3, 3), (5, 5), (6, 5)] {
+            let (_, maildrop) = load(&*store, account, most).await.unwrap();
+            assert_eq!(maildrop.left().0, shown, "at most {most}");
+            assert_eq!(maildrop.get(1).map(|entry| entry.uid), (shown > 0).then_some(Uid(1)), "the oldest comes first");
+        }
+    }
+}
