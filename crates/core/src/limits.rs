@@ -56,6 +56,10 @@ pub const MIN_DATA_RATE: u64 = 500;
 pub const DATA_IDLE_TIME: Duration = Duration::from_secs(180);
 /// How often a session that waits looks at its deadlines: they are met this much late at most.
 pub const DEADLINE_TICK: Duration = Duration::from_secs(5);
+/// Longest wait of our own client for a whole reply. RFC 5321 §4.5.3.2 (5 minutes).
+pub const SMTP_REPLY_TIME: Duration = Duration::from_secs(300);
+/// Lines of one reply that our own client reads (attacks H6).
+pub const SMTP_REPLY_LINES_MAX: usize = 100;
 /// AUTH attempts in one session, every protocol.
 pub const AUTH_ATTEMPTS_MAX: usize = 3;
 /// Wait before the answer to a failed login.

@@ -19,6 +19,7 @@
 //! 9422 (LIMITS).
 
 pub mod body;
+pub mod client;
 pub mod command;
 pub mod input;
 pub mod params;
