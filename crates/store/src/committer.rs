@@ -31,11 +31,21 @@ pub(crate) struct Applied {
     answer: Answer,
 }
 
+/// How a job's contents go into the packs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// Each once: what the store has is not written again.
+    Once,
+    /// Written again though they are stored: their pack is being rewritten.
+    Again,
+    /// A new pack is begun first.
+    NewPack,
+}
+
 /// One request to the committer.
 pub(crate) struct Job {
     contents: Vec<Content>,
-    /// Bytes that must be written again though they are stored already (a pack is being rewritten).
-    relocate: bool,
+    placing: Placing,
     apply: Apply,
 }
 
@@ -43,7 +53,7 @@ impl Job {
     /// A job, and where its answer comes.
     pub(crate) fn new<T: Send + 'static>(
         contents: Vec<Content>,
-        relocate: bool,
+        placing: Placing,
         work: impl FnOnce(&mut Tx<'_>, &[Placed]) -> Result<T, StoreError> + Send + 'static,
     ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, receiver) = oneshot::channel();
@@ -54,7 +64,7 @@ impl Job {
             }
             Err(error) => Applied { keep: false, answer: Box::new(move |_| drop(reply.send(Err(error)))) },
         });
-        (Self { contents, relocate, apply }, receiver)
+        (Self { contents, placing, apply }, receiver)
     }
 
     fn bytes(&self) -> usize {
@@ -106,7 +116,7 @@ impl Committer {
         let mut contents = Vec::with_capacity(batch.len());
         let mut applies = VecDeque::with_capacity(batch.len());
         for job in batch {
-            contents.push((job.contents, job.relocate));
+            contents.push((job.contents, job.placing));
             applies.push_back(job.apply);
         }
         let mut answers = Vec::with_capacity(applies.len());
@@ -114,8 +124,9 @@ impl Committer {
         self.space.forget();
         match outcome {
             Ok(touched) => {
-                answers.into_iter().for_each(|answer| answer(Ok(())));
+                // News first: whoever is answered finds what it changed already told.
                 self.news.tell(touched);
+                answers.into_iter().for_each(|answer| answer(Ok(())));
             }
             Err(failure) => self.undo(failure, before, applies, answers),
         }
@@ -124,15 +135,15 @@ impl Committer {
     /// Does a batch up to its commit; takes from `applies` what it has applied. On an error nothing of it stands.
     fn write(
         &mut self,
-        contents: Vec<(Vec<Content>, bool)>,
+        contents: Vec<(Vec<Content>, Placing)>,
         applies: &mut VecDeque<Apply>,
         answers: &mut Vec<Answer>,
     ) -> Result<Touched, Failure> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut tx = Tx::new(&self.connection, self.clock.now());
         let mut places = Vec::with_capacity(contents.len());
-        for (contents, relocate) in &contents {
-            places.push(tx.place(&mut self.pack, contents, *relocate)?);
+        for (contents, placing) in &contents {
+            places.push(tx.place(&mut self.pack, contents, *placing)?);
         }
         drop(contents);
         witness(&self.witness, Point::BeforePackSync);

@@ -24,6 +24,7 @@ mod apply;
 mod committer;
 pub mod fault;
 mod local;
+pub mod maintenance;
 mod news;
 pub mod pack;
 mod readers;

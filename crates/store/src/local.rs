@@ -2,7 +2,7 @@
 
 use crate::api::{DirectoryStore, MailStore, Pending, StoreError};
 use crate::apply::{directory, flags, mailboxes, messages};
-use crate::committer::{Committer, Job};
+use crate::committer::{Committer, Job, Placing};
 use crate::fault::Witness;
 use crate::news::News;
 use crate::pack::HEADER_LEN;
@@ -37,13 +37,21 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Size at which a pack is closed, bytes; at most `limits::PACK_SIZE_MAX`.
     pub pack_size: u64,
+    /// Pages of the write-ahead log (4 KiB each) after which a commit also moves them into the database.
+    pub checkpoint_pages: u32,
     /// Told of each instant of a commit; for tests.
     pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { events: Events::nowhere(), clock: Arc::new(SystemClock), pack_size: PACK_SIZE_MAX, witness: None }
+        Self {
+            events: Events::nowhere(),
+            clock: Arc::new(SystemClock),
+            pack_size: PACK_SIZE_MAX,
+            checkpoint_pages: 4_000,
+            witness: None,
+        }
     }
 }
 
@@ -76,6 +84,7 @@ impl LocalStore {
         let lock = lock(dir)?;
         let database = dir.join("mailward.db");
         let connection = schema::open_writer(&database)?;
+        connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
         restrict(&database)?;
         let files = Arc::new(PackFiles::new(packs));
         let pack =
@@ -143,13 +152,13 @@ impl LocalStore {
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         contents: Vec<Content>,
-        relocate: bool,
+        placing: Placing,
         work: impl FnOnce(&mut Tx<'_>, &[Placed]) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<'static, T> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             let jobs = jobs.ok_or(StoreError::Closed)?;
-            let (job, answer) = Job::new(contents, relocate, work);
+            let (job, answer) = Job::new(contents, placing, work);
             jobs.send(job).await.map_err(|_| StoreError::Closed)?;
             drop(jobs);
             answer.await.map_err(|_| StoreError::Closed)?
@@ -160,7 +169,7 @@ impl LocalStore {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<'static, T> {
-        self.submit(Vec::new(), false, move |tx, _| work(tx))
+        self.submit(Vec::new(), Placing::Once, move |tx, _| work(tx))
     }
 
     pub(crate) fn ask<T: Send + 'static>(
@@ -172,7 +181,7 @@ impl LocalStore {
 }
 
 /// One process at a time.
-fn lock(dir: &Path) -> Result<File, StoreError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let io = |e| StoreError::Io(path.display().to_string(), e);
     let file =
@@ -207,12 +216,12 @@ fn mailbox_with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<
 impl MailStore for LocalStore {
     fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
         let Delivery { content, targets } = delivery;
-        self.submit(vec![content], false, move |tx, placed| messages::deliver(tx, placed, &targets))
+        self.submit(vec![content], Placing::Once, move |tx, placed| messages::deliver(tx, placed, &targets))
     }
 
     fn append(&self, mailbox: MailboxId, new: Vec<NewMessage>) -> Pending<'_, AppendOutcome> {
         let contents = new.iter().map(|m| m.content.clone()).collect();
-        self.submit(contents, false, move |tx, placed| messages::append(tx, placed, mailbox, &new))
+        self.submit(contents, Placing::Once, move |tx, placed| messages::append(tx, placed, mailbox, &new))
     }
 
     fn admit(&self, size: u64) -> Result<(), StoreError> {

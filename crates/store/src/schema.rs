@@ -129,9 +129,6 @@ CREATE TABLE expunged (
 ) WITHOUT ROWID;
 ";
 
-/// Pages of the WAL after which a commit also moves them into the database: 4 KiB each.
-const CHECKPOINT_PAGES: u32 = 4_000;
-
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -144,7 +141,6 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Database(format!("the file system doesn't carry a write-ahead log (mode {mode})")));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

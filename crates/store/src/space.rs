@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_watermark_is_256_mib_or_5_percent_of_a_small_disk() {
         assert_eq!(watermark(1 << 40), DISK_FREE_MIN);
-        assert_eq!(watermark(100 << 20), (5 << 20) / 100 * 100);
+        assert_eq!(watermark(100 << 20), 5 << 20);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One transaction of the committer: placing message bytes, changing rows, undoing one job alone.
 
 use crate::api::StoreError;
+use crate::committer::Placing;
 use crate::news::Touched;
 use crate::pack::writer::{PackWriter, Place};
 use crate::pack::{HEADER_LEN, Header};
@@ -82,19 +83,21 @@ impl<'c> Tx<'c> {
     pub(crate) fn last_id(&self) -> i64 {
         self.connection.last_insert_rowid()
     }
-    pub(crate) const fn connection(&self) -> &'c Connection {
-        self.connection
-    }
 
     // ---- placing bytes ----
 
-    /// Puts contents into the pack, each once; with `relocate`, even if the store has them.
+    /// Puts contents into the pack.
     pub(crate) fn place(
         &mut self,
         pack: &mut PackWriter,
         contents: &[Content],
-        relocate: bool,
+        placing: Placing,
     ) -> Result<Vec<Placed>, StoreError> {
+        if placing == Placing::NewPack {
+            pack.rotate()?;
+            self.wrote = true;
+        }
+        let again = placing == Placing::Again;
         let mut placed = Vec::with_capacity(contents.len());
         for content in contents {
             let size = content.bytes.len() as u64;
@@ -106,11 +109,11 @@ impl<'c> Tx<'c> {
                 known: None,
                 repeated: false,
             };
-            let known = if relocate { None } else { self.find(&content.hash, size)? };
+            let known = if again { None } else { self.find(&content.hash, size)? };
             if let Some((id, place)) = known {
                 entry.known = Some(id);
                 entry.place = place;
-            } else if let Some(place) = self.batch.get(&content.hash).filter(|_| !relocate) {
+            } else if let Some(place) = self.batch.get(&content.hash).filter(|_| !again) {
                 entry.repeated = true;
                 entry.place = *place;
             } else {
@@ -142,6 +145,12 @@ impl<'c> Tx<'c> {
             && self.execute("UPDATE blobs SET refs = refs + ?2 WHERE id = ?1", params![id.0, refs])? == 1
         {
             return Ok(id);
+        }
+        // A row that was there when the bytes were looked for may be gone by now, and its pack with it.
+        if known.is_some()
+            && self.row("SELECT 1 FROM packs WHERE id = ?1", params![placed.place.pack], |_| Ok(()))?.is_none()
+        {
+            return Err(StoreError::Refused("the pack was being rewritten: try again"));
         }
         self.execute(
             "INSERT INTO blobs (hash, pack, place, size, refs, structure) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

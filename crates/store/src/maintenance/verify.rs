@@ -1,0 +1,254 @@
+//! Is every record, reference and counter as it should be?
+
+use crate::api::StoreError;
+use crate::pack::files::PackFiles;
+use crate::pack::{HEADER_LEN, Header};
+use crate::readers::Reader;
+use crate::tx::{int, unsigned};
+use rusqlite::params;
+use serde::Serialize;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Rows looked at before the caller hears of progress.
+const STEP: i64 = 1_000;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// What, for people.
+    pub what: String,
+    /// Where: pack and offset, table and row, mailbox and UID.
+    pub place: String,
+}
+
+/// What was looked at, and what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Message contents read and hashed.
+    pub contents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Message rows whose content was looked for.
+    pub messages: u64,
+    /// Mailboxes whose counters were added up.
+    pub mailboxes: u64,
+    /// What is wrong; empty if all is well.
+    pub problems: Vec<Problem>,
+}
+
+impl Verified {
+    fn problem(&mut self, what: impl Into<String>, place: impl Into<String>) {
+        self.problems.push(Problem { what: what.into(), place: place.into() });
+    }
+}
+
+struct BlobRow {
+    id: i64,
+    pack: u32,
+    place: u64,
+    size: u64,
+    hash: [u8; 32],
+}
+
+/// Checks everything: the database's own structure, every record's head and hash, every reference, every
+/// counter. Reads all message bytes. May run beside a server: it looks at one moment. `progress` is called now and
+/// then with contents done and contents in all.
+///
+/// # Errors
+/// What keeps it from looking at all; what it finds is in [`Verified::problems`].
+pub fn verify(dir: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
+    let database = dir.join("mailward.db");
+    if !database.exists() {
+        return Err(StoreError::NotFound("store in this directory"));
+    }
+    let reader = Reader::open(&database)?;
+    let files = PackFiles::new(dir.join("packs"));
+    let mut found = Verified::default();
+    reader.moment(|reader| {
+        structure(reader, &mut found)?;
+        contents(reader, &database, &files, &mut found, &mut progress)?;
+        references(reader, &mut found)?;
+        counters(reader, &mut found)
+    })?;
+    Ok(found)
+}
+
+fn structure(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
+    let said: Vec<String> = reader.rows("PRAGMA integrity_check(100)", params![], |row| row.get(0))?;
+    for line in said.into_iter().filter(|line| line != "ok") {
+        found.problem(line, "mailward.db");
+    }
+    Ok(())
+}
+
+fn contents(
+    reader: &Reader,
+    database: &Path,
+    files: &PackFiles,
+    found: &mut Verified,
+    progress: &mut impl FnMut(u64, u64),
+) -> Result<(), StoreError> {
+    let total = unsigned(reader.row("SELECT count(*) FROM blobs", params![], |row| row.get(0))?.unwrap_or(0));
+    let mut after = 0i64;
+    loop {
+        let rows = reader.rows(
+            "SELECT id, pack, place, size, hash FROM blobs WHERE id > ?1 ORDER BY id LIMIT ?2",
+            params![after, STEP],
+            blob,
+        )?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        for row in rows {
+            if let Err(what) = record(files, &row) {
+                // A server may have rewritten the pack since our moment: look where it is now.
+                let fresh = Reader::open(database)?;
+                let now =
+                    fresh.row("SELECT id, pack, place, size, hash FROM blobs WHERE id = ?1", params![row.id], blob)?;
+                let moved = now.filter(|now| (now.pack, now.place) != (row.pack, row.place));
+                if moved.is_none_or(|now| record(files, &now).is_err()) {
+                    found.problem(what, format!("pack {:08} offset {}", row.pack, row.place));
+                }
+            }
+            found.contents = found.contents.saturating_add(1);
+            found.bytes = found.bytes.saturating_add(row.size);
+        }
+        progress(found.contents, total);
+    }
+}
+
+fn blob(row: &rusqlite::Row<'_>) -> rusqlite::Result<BlobRow> {
+    Ok(BlobRow {
+        id: row.get(0)?,
+        pack: row.get(1)?,
+        place: unsigned(row.get(2)?),
+        size: unsigned(row.get(3)?),
+        hash: row.get(4)?,
+    })
+}
+
+/// Reads one record and compares it with its row.
+fn record(files: &PackFiles, row: &BlobRow) -> Result<(), String> {
+    let file = files.get(row.pack).map_err(|e| e.to_string())?;
+    let mut head = [0u8; 64];
+    file.read_exact_at(&mut head, row.place).map_err(|e| format!("the record can't be read: {e}"))?;
+    let header = Header::decode(&head).ok_or("there is no record's head")?;
+    if header.length != row.size || header.hash != row.hash {
+        return Err("the record is another message's".to_owned());
+    }
+    let size = usize::try_from(row.size).map_err(|_| "the record's size is impossible")?;
+    let mut content = vec![0u8; size];
+    file.read_exact_at(&mut content, row.place.saturating_add(HEADER_LEN))
+        .map_err(|e| format!("the message can't be read: {e}"))?;
+    if *blake3::hash(&content).as_bytes() != row.hash {
+        return Err("the message's bytes are not those that were written".to_owned());
+    }
+    Ok(())
+}
+
+/// Each query finds rows that shouldn't be; its text says what is wrong with them.
+const REFERENCES: &[(&str, &str)] = &[
+    (
+        "a message has no content",
+        "SELECT 'mailbox ' || m.mailbox || ' UID ' || m.uid FROM messages m LEFT JOIN blobs b ON b.id = m.blob WHERE b.id IS NULL",
+    ),
+    (
+        "a message's size is not its content's",
+        "SELECT 'mailbox ' || m.mailbox || ' UID ' || m.uid FROM messages m JOIN blobs b ON b.id = m.blob WHERE b.size <> m.size",
+    ),
+    (
+        "a content's references are miscounted",
+        "SELECT 'content ' || b.id FROM blobs b LEFT JOIN (SELECT blob, count(*) n FROM messages GROUP BY blob) m
+         ON m.blob = b.id WHERE b.refs <> coalesce(m.n, 0)",
+    ),
+    (
+        "a content can't be found by its hash",
+        "SELECT 'content ' || b.id FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM blob_hashes h WHERE h.blob = b.id)",
+    ),
+    (
+        "a hash leads to no content",
+        "SELECT 'content ' || h.blob FROM blob_hashes h WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = h.blob)",
+    ),
+    (
+        "a message is in no mailbox",
+        "SELECT 'mailbox ' || m.mailbox || ' UID ' || m.uid FROM messages m LEFT JOIN mailboxes x ON x.id = m.mailbox WHERE x.id IS NULL",
+    ),
+    (
+        "a mailbox belongs to nobody",
+        "SELECT 'mailbox ' || x.id FROM mailboxes x LEFT JOIN accounts a ON a.id = x.account WHERE a.id IS NULL",
+    ),
+    (
+        "an account has no usage or no INBOX",
+        "SELECT 'account ' || a.id FROM accounts a LEFT JOIN usage u ON u.account = a.id
+         LEFT JOIN mailboxes x ON x.id = u.inbox AND x.name = 'INBOX' AND x.account = a.id WHERE x.id IS NULL",
+    ),
+    (
+        "a UID or modification sequence lies beyond its mailbox's",
+        "SELECT 'mailbox ' || m.mailbox || ' UID ' || m.uid FROM messages m JOIN mailboxes x ON x.id = m.mailbox
+         WHERE m.uid >= x.uid_next OR m.mod_seq > x.mod_seq",
+    ),
+    (
+        "a pack's live bytes are miscounted",
+        "SELECT 'pack ' || p.id FROM packs p LEFT JOIN (SELECT pack, sum(size + 64) n FROM blobs GROUP BY pack) b
+         ON b.pack = p.id WHERE p.live <> coalesce(b.n, 0)",
+    ),
+    (
+        "a content lies in a pack that isn't known, or behind its end",
+        "SELECT 'content ' || b.id FROM blobs b LEFT JOIN packs p ON p.id = b.pack
+         WHERE p.id IS NULL OR b.place + b.size + 64 > p.ends",
+    ),
+];
+
+fn references(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
+    for (what, sql) in REFERENCES {
+        for place in reader.rows(sql, params![], |row| row.get::<_, String>(0))? {
+            found.problem(*what, place);
+        }
+    }
+    found.messages = unsigned(reader.row("SELECT count(*) FROM messages", params![], |row| row.get(0))?.unwrap_or(0));
+    Ok(())
+}
+
+/// A mailbox's counters beside what its rows add up to; bits 1 and 8 are `\Seen` and `\Deleted`.
+const MAILBOX_COUNTERS: &str = "
+    SELECT x.id, x.messages, x.unseen, x.deleted, x.bytes,
+           coalesce(m.messages, 0), coalesce(m.unseen, 0), coalesce(m.deleted, 0), coalesce(m.bytes, 0)
+    FROM mailboxes x LEFT JOIN (
+        SELECT mailbox, count(*) messages, sum(flags & 1 = 0) unseen, sum(flags & 8 <> 0) deleted, sum(size) bytes
+        FROM messages GROUP BY mailbox
+    ) m ON m.mailbox = x.id";
+
+fn counters(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
+    let rows = reader.rows(MAILBOX_COUNTERS, params![], |row| {
+        let four = |from: usize| -> rusqlite::Result<[i64; 4]> {
+            let at = |n: usize| row.get(from.saturating_add(n));
+            Ok([at(0)?, at(1)?, at(2)?, at(3)?])
+        };
+        Ok((row.get::<_, i64>(0)?, four(1)?, four(5)?))
+    })?;
+    for (id, kept, counted) in rows {
+        found.mailboxes = found.mailboxes.saturating_add(1);
+        if kept != counted {
+            found.problem(
+                format!("the mailbox counts (messages, unseen, deleted, bytes) {kept:?}, its rows {counted:?}"),
+                format!("mailbox {id}"),
+            );
+        }
+    }
+    let wrong = reader.rows(
+        "SELECT u.account, u.bytes, u.messages, coalesce(m.bytes, 0), coalesce(m.messages, 0) FROM usage u LEFT JOIN (
+             SELECT account, sum(bytes) bytes, sum(messages) messages FROM mailboxes GROUP BY account
+         ) m ON m.account = u.account WHERE u.bytes <> coalesce(m.bytes, 0) OR u.messages <> coalesce(m.messages, 0)",
+        params![],
+        |row| {
+            let (id, bytes, messages): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (real_bytes, real_messages): (i64, i64) = (row.get(3)?, row.get(4)?);
+            Ok((id, format!("usage says {bytes} bytes in {messages} messages, the mailboxes hold {real_bytes} in {real_messages}")))
+        },
+    )?;
+    for (id, what) in wrong {
+        found.problem(what, format!("account {id}"));
+    }
+    debug_assert_eq!(int(HEADER_LEN), 64, "the queries above count on it");
+    Ok(())
+}
