@@ -29,12 +29,12 @@ pub(crate) fn parse_into(value: &[u8], max: usize, list: &mut Vec<EnvelopeAddres
             list.push(address);
         }
         match member.end {
-            End::GroupStart => in_group = true,
-            End::GroupEnd if in_group => {
+            Stop::GroupStart => in_group = true,
+            Stop::GroupEnd if in_group => {
                 in_group = false;
                 list.push(EnvelopeAddress::default());
             }
-            End::Comma | End::GroupEnd | End::Value => {}
+            Stop::Comma | Stop::GroupEnd | Stop::Value => {}
         }
     }
     if in_group {
@@ -45,11 +45,11 @@ pub(crate) fn parse_into(value: &[u8], max: usize, list: &mut Vec<EnvelopeAddres
 /// A member of a list and what ended it.
 struct Member {
     address: Option<EnvelopeAddress>,
-    end: End,
+    end: Stop,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Stop {
     Comma,
     /// A colon: the member is a group's name.
     GroupStart,
@@ -120,7 +120,7 @@ impl<'v> Reader<'v> {
                 }
                 b',' | b';' => {
                     self.at = self.at.saturating_add(1);
-                    let end = if byte == b',' { End::Comma } else { End::GroupEnd };
+                    let end = if byte == b',' { Stop::Comma } else { Stop::GroupEnd };
                     return Member { address: self.bare(at_sign, comment), end };
                 }
                 b':' if !in_group && at_sign.is_none() => {
@@ -128,7 +128,7 @@ impl<'v> Reader<'v> {
                     let mailbox = Some(self.join(0, self.words.len(), Join::Phrase));
                     return Member {
                         address: Some(EnvelopeAddress { mailbox, ..EnvelopeAddress::default() }),
-                        end: End::GroupStart,
+                        end: Stop::GroupStart,
                     };
                 }
                 b'@' => {
@@ -145,7 +145,7 @@ impl<'v> Reader<'v> {
             }
             spaced = false;
         }
-        Member { address: self.bare(at_sign, comment), end: End::Value }
+        Member { address: self.bare(at_sign, comment), end: Stop::Value }
     }
 
     /// An address without angle brackets, of the words so far; `None` if there are none.
@@ -212,7 +212,7 @@ impl<'v> Reader<'v> {
     }
 
     /// What follows an address to the end of its member: its first comment, and the end.
-    fn rest(&mut self) -> (Option<&'v [u8]>, End) {
+    fn rest(&mut self) -> (Option<&'v [u8]>, Stop) {
         let mut comment = None;
         while let Some(byte) = self.value.get(self.at).copied() {
             match byte {
@@ -223,12 +223,12 @@ impl<'v> Reader<'v> {
                 b'"' => self.quoted(false),
                 b',' | b';' => {
                     self.at = self.at.saturating_add(1);
-                    return (comment, if byte == b',' { End::Comma } else { End::GroupEnd });
+                    return (comment, if byte == b',' { Stop::Comma } else { Stop::GroupEnd });
                 }
                 _ => self.at = self.at.saturating_add(1),
             }
         }
-        (comment, End::Value)
+        (comment, Stop::Value)
     }
 
     /// Takes the next `len` bytes as a word.

@@ -290,3 +290,6 @@ fn percent_encode(bytes: &[u8], to: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

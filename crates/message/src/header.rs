@@ -150,3 +150,6 @@ pub fn select<N: AsRef<[u8]>>(header: &[u8], names: &[N], negate: bool) -> Vec<u
     chosen.extend_from_slice(b"\r\n");
     chosen
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,7 @@ impl Walker<'_> {
     }
 
     /// Where the header of the entity at `start` ends, and the delimiter that ends it, if it is that.
-    fn header_end(&self, start: usize) -> (usize, Option<Delimiter>) {
+    fn header_end(&mut self, start: usize) -> (usize, Option<Delimiter>) {
         let rest = from(self.message, start);
         if !self.open.iter().any(|o| o.boundary.is_some()) {
             return (start.saturating_add(header_end(rest)), None);
@@ -338,19 +338,21 @@ impl Walker<'_> {
     }
 
     /// The delimiter that is the whole line at `line`, if it is one.
-    fn delimiter_at(&self, line: usize) -> Option<Delimiter> {
+    fn delimiter_at(&mut self, line: usize) -> Option<Delimiter> {
         let rest = from(self.message, line).strip_prefix(b"--")?;
         let end = line_end(self.message, line);
         let said = trim_end(sub(rest, 0..end.saturating_sub(line).saturating_sub(2)));
+        let mut compared = end.saturating_sub(line);
         let found = self.open.iter().enumerate().rev().find_map(|(of, open)| {
             let boundary = open.boundary.as_deref()?;
-            // Lengths differ for nearly all, so comparing with every open multipart costs next to nothing.
+            compared = compared.saturating_add(boundary.len().min(said.len()));
             match said.strip_prefix(boundary)? {
                 b"" => Some((of, false)),
                 b"--" => Some((of, true)),
                 _ => None,
             }
         });
+        self.work = self.work.saturating_add(compared as u64);
         found.map(|(of, close)| Delimiter { start: line, end, of, close })
     }
 }
@@ -368,3 +370,6 @@ fn opaque(part: &mut Part) {
     part.subtype = "octet-stream".to_owned();
     part.params.retain(|(name, _)| name.starts_with("name"));
 }
+
+#[cfg(test)]
+mod tests;
