@@ -2,11 +2,16 @@
 
 use crate::directory::Directory;
 use crate::error::LoginError;
-use crate::sasl::Sasl;
-use mailward_core::event::Events;
+use crate::sasl::{Mechanism, Sasl};
+use crate::snapshot::AccountEntry;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::AUTH_FAILURE_DELAY;
 use mailward_core::{AccountId, Address, Peer, Secret};
-use mailward_vault::ChannelBindings;
+use mailward_vault::{
+    Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, new_server_secret,
+};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Proof that somebody logged in. Only [`Authenticator`] makes one.
 #[derive(Clone, Debug)]
@@ -28,46 +33,230 @@ impl Login {
     }
 }
 
-/// Decides who logs in, for every protocol.
+/// Decides who logs in, for every protocol, and tells of it.
 pub struct Authenticator {
-    _directory: Arc<Directory>,
-    _events: Events,
+    directory: Arc<Directory>,
+    /// `None` only if the system gave no randomness for its key; then every login is hashed.
+    verified: Option<VerifiedCache>,
+    decoy: Decoy,
+    events: Events,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+/// Why a login failed: for the log alone, never for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    UnknownUser,
+    Disabled,
+    NoPassword,
+    Wrong,
+    OtherIdentity,
+    /// Also what a client says that was lied to about our mechanisms: somebody may sit between us.
+    Binding,
+    Malformed,
+}
+
+impl Why {
+    const fn name(self) -> &'static str {
+        match self {
+            Why::UnknownUser => "unknown_user",
+            Why::Disabled => "disabled",
+            Why::NoPassword => "no_password",
+            Why::Wrong => "wrong",
+            Why::OtherIdentity => "other_identity",
+            Why::Binding => "channel_binding",
+            Why::Malformed => "malformed",
+        }
+    }
+}
+
+/// A user name as a client gave it, looked up.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// Canonical, whether or not it is anybody's. From outside.
+    pub(crate) user: String,
+    account: Option<Arc<AccountEntry>>,
 }
 
 impl Authenticator {
-    /// An authenticator over this directory.
+    /// An authenticator over this directory, with a secret for [`Decoy`]s that lives as long as the process. A
+    /// server that restarts gives [`Authenticator::with_secret`] the one it has kept.
     #[must_use]
     pub fn new(directory: Arc<Directory>, events: Events) -> Arc<Self> {
-        Arc::new(Self { _directory: directory, _events: events })
+        // Without randomness every SCRAM exchange ends before the decoy is asked: there is no nonce either.
+        let secret = new_server_secret().unwrap_or_else(|_| Secret::new("no randomness"));
+        Self::with_secret(directory, events, secret)
     }
-    /// Mechanisms to advertise, best first; none without TLS.
+
+    /// The same, with a secret of 32 random bytes that outlives the process, so that the salts of users who don't
+    /// exist stay the same over restarts, as those of users who do.
     #[must_use]
-    pub fn mechanisms(&self, _tls: Option<&ChannelBindings>) -> Vec<&'static str> {
-        Vec::new()
+    pub fn with_secret(directory: Arc<Directory>, events: Events, secret: Secret) -> Arc<Self> {
+        directory.report_to(events.clone());
+        Arc::new(Self { directory, verified: VerifiedCache::new().ok(), decoy: Decoy::new(secret), events })
     }
+
+    /// Mechanisms to advertise, best first; none without TLS. PLUS only under TLS 1.3: under 1.2 RFC 5802 §6 would
+    /// oblige us to offer `tls-unique`, which is unsafe without conditions that the client can't see.
+    #[must_use]
+    pub fn mechanisms(&self, tls: Option<&ChannelBindings>) -> Vec<&'static str> {
+        let Some(bindings) = tls else {
+            return Vec::new();
+        };
+        Mechanism::ALL.into_iter().filter(|m| m.available(bindings)).map(Mechanism::name).collect()
+    }
+
     /// Begins a SASL exchange (RFC 4422). The name's case doesn't matter.
     ///
     /// # Errors
     /// [`LoginError::NeedsTls`] or [`LoginError::UnknownMechanism`].
     pub fn begin(
         self: &Arc<Self>,
-        _mechanism: &str,
-        _tls: Option<&ChannelBindings>,
-        _peer: &Peer,
+        mechanism: &str,
+        tls: Option<&ChannelBindings>,
+        peer: &Peer,
     ) -> Result<Sasl, LoginError> {
-        Err(LoginError::UnknownMechanism)
+        let bindings = tls.ok_or(LoginError::NeedsTls)?;
+        let mechanism = Mechanism::ALL
+            .into_iter()
+            .find(|m| m.name().eq_ignore_ascii_case(mechanism) && m.available(bindings))
+            .ok_or(LoginError::UnknownMechanism)?;
+        Ok(Sasl::new(Arc::clone(self), mechanism, bindings, peer.clone()))
     }
+
     /// Logs in by name and password (IMAP LOGIN, POP3 USER and PASS). `tls` tells whether the connection has it.
     ///
     /// # Errors
-    /// [`LoginError`].
-    pub async fn password(
+    /// [`LoginError`]; [`LoginError::Refused`] comes after `limits::AUTH_FAILURE_DELAY`.
+    pub async fn password(&self, user: &str, password: &Secret, tls: bool, peer: &Peer) -> Result<Login, LoginError> {
+        if !tls {
+            return Err(LoginError::NeedsTls);
+        }
+        let claim = self.claim(user);
+        self.verify_password(&claim, password, None, "password", peer).await
+    }
+
+    /// Looks a user name up.
+    pub(crate) fn claim(&self, user: &str) -> Claim {
+        let (user, account) = self.directory.named(user);
+        Claim { user, account }
+    }
+
+    /// One way for everybody: the hash is computed whether or not there is a user, a password or a reason to refuse
+    /// (attacks C4).
+    pub(crate) async fn verify_password(
         &self,
-        _user: &str,
-        _password: &Secret,
-        _tls: bool,
-        _peer: &Peer,
+        claim: &Claim,
+        password: &Secret,
+        objection: Option<Why>,
+        mechanism: &'static str,
+        peer: &Peer,
     ) -> Result<Login, LoginError> {
-        Err(LoginError::Refused)
+        let account = claim.account.as_deref();
+        let stored: &[u8] = account.map_or(&[], |a| &a.record.credential);
+        let asked =
+            account.map(|a| Asked { account: a.record.id, user: &claim.user, credential: stored, secret: password });
+        let known = asked.zip(self.verified.as_ref()).is_some_and(|(asked, cache)| cache.knows(asked, Instant::now()));
+        if known && objection.is_none() && claim.is_open() {
+            return self.succeed(claim, mechanism, peer).await;
+        }
+        let credential = account.and_then(|account| self.credential(account));
+        let same = match self.directory.hasher().verify(credential, password).await {
+            Ok(same) => same,
+            Err(VaultError::Busy) => {
+                self.tell_failure(&claim.user, "busy", mechanism, peer);
+                return Err(LoginError::Busy);
+            }
+            Err(_) => {
+                self.tell_failure(&claim.user, "unavailable", mechanism, peer);
+                return Err(LoginError::Unavailable);
+            }
+        };
+        if let Some(why) = claim.objection().or(objection) {
+            return Err(self.fail(&claim.user, why, mechanism, peer).await);
+        }
+        if !same {
+            return Err(self.fail(&claim.user, Why::Wrong, mechanism, peer).await);
+        }
+        if let Some((asked, cache)) = asked.zip(self.verified.as_ref()) {
+            cache.remember(asked, Instant::now());
+        }
+        self.succeed(claim, mechanism, peer).await
+    }
+
+    /// The keys for a SCRAM exchange: the account's, or a decoy's.
+    pub(crate) fn scram_keys(&self, claim: &Claim) -> ScramKeys {
+        let credential = claim.account.as_deref().and_then(|account| self.credential(account));
+        credential.map_or_else(|| self.decoy.scram(&claim.user), |credential| credential.scram().clone())
+    }
+
+    fn credential(&self, account: &AccountEntry) -> Option<Credential> {
+        if account.record.credential.is_empty() {
+            return None;
+        }
+        Credential::from_bytes(&account.record.credential)
+            .inspect_err(|error| {
+                self.events
+                    .emit(Event::alert("credential.damaged").with("user", &account.address).with("error", error));
+            })
+            .ok()
+    }
+
+    /// Makes the proof, if the account is now what it was when the credential was taken: hashing takes time, and a
+    /// SCRAM exchange as long as the client likes.
+    pub(crate) async fn succeed(
+        &self,
+        claim: &Claim,
+        mechanism: &'static str,
+        peer: &Peer,
+    ) -> Result<Login, LoginError> {
+        let now = claim.account.as_ref().and_then(|account| self.directory.account_now(account.record.id));
+        let same = now.as_ref().zip(claim.account.as_ref()).is_some_and(|(now, then)| {
+            now.record.enabled && now.record.credential == then.record.credential && now.address == then.address
+        });
+        let Some(account) = now.filter(|_| same) else {
+            return Err(self.fail(&claim.user, Why::Disabled, mechanism, peer).await);
+        };
+        let event = Event::info("login.succeeded").with_peer(peer).with("user", &account.address);
+        self.events.emit(event.with("mechanism", mechanism));
+        Ok(Login { account: account.record.id, address: account.address.clone() })
+    }
+
+    /// Tells the log why, waits, and gives the client the one answer.
+    pub(crate) async fn fail(&self, user: &str, why: Why, mechanism: &'static str, peer: &Peer) -> LoginError {
+        self.tell_failure(user, why.name(), mechanism, peer);
+        tokio::time::sleep(AUTH_FAILURE_DELAY).await;
+        LoginError::Refused
+    }
+
+    /// A message that is no message of the mechanism tells nothing of any user: the answer needs no delay.
+    pub(crate) fn malformed(&self, mechanism: &'static str, peer: &Peer) -> LoginError {
+        self.tell_failure("", Why::Malformed.name(), mechanism, peer);
+        LoginError::Malformed
+    }
+
+    fn tell_failure(&self, user: &str, why: &'static str, mechanism: &'static str, peer: &Peer) {
+        let event = Event::warn("login.failed").with_peer(peer).with("user", user);
+        self.events.emit(event.with("mechanism", mechanism).with("reason", why));
+    }
+}
+
+impl Claim {
+    /// Why this can't become a login, whatever the proof.
+    pub(crate) fn objection(&self) -> Option<Why> {
+        match &self.account {
+            None => Some(Why::UnknownUser),
+            Some(account) if !account.record.enabled => Some(Why::Disabled),
+            Some(account) if account.record.credential.is_empty() => Some(Why::NoPassword),
+            Some(_) => None,
+        }
+    }
+    fn is_open(&self) -> bool {
+        self.objection().is_none()
     }
 }

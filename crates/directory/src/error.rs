@@ -42,9 +42,9 @@ pub enum DirectoryError {
     /// A target in one of our domains that is neither user nor alias.
     #[error("{0} is in a domain of ours, but there is no such user or alias")]
     NoTargetUser(String),
-    /// The last way to reach the postmaster.
-    #[error("{0} can't be removed or disabled: mail to postmaster has nowhere else to go (RFC 5321 §4.5.1)")]
-    Postmaster(String),
+    /// Something still leads there; the words say what.
+    #[error("{0} is still a target of {1}; change that first")]
+    StillTarget(String, String),
     /// Over a limit of text.
     #[error("{0} has at most {1} characters")]
     TooLong(&'static str, usize),
@@ -54,6 +54,9 @@ pub enum DirectoryError {
     /// The password doesn't do.
     #[error("{0}")]
     Password(#[from] mailward_vault::PasswordFault),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(mailward_vault::VaultError),
     /// Too many hashes wait.
     #[error("the server is busy hashing passwords; try again in a moment")]
     Busy,

@@ -1,5 +1,6 @@
 //! Listings, as command line, pages and API show them.
 
+use crate::snapshot::{AccountEntry, AliasEntry, DomainEntry, Name};
 use mailward_core::{Address, Domain, Timestamp};
 use mailward_store::records::Usage;
 use serde::Serialize;
@@ -52,4 +53,40 @@ pub struct AliasInfo {
     pub targets: Vec<Address>,
     /// When it was added, milliseconds since 1970.
     pub created: Timestamp,
+}
+
+impl DomainInfo {
+    pub(crate) fn of(domain: &DomainEntry) -> Self {
+        let users = domain.names.values().filter(|name| matches!(name, Name::Account(_))).count();
+        Self {
+            name: domain.name.clone(),
+            enabled: domain.enabled,
+            catch_all: domain.catch_all.clone(),
+            users,
+            aliases: domain.names.len().saturating_sub(users),
+            created: domain.created,
+        }
+    }
+}
+
+impl UserInfo {
+    pub(crate) fn of(account: &AccountEntry) -> Self {
+        let record = &account.record;
+        Self {
+            address: account.address.clone(),
+            display_name: record.display_name.clone(),
+            enabled: record.enabled,
+            has_password: !record.credential.is_empty(),
+            quota_bytes: record.quota_bytes,
+            quota_messages: record.quota_messages,
+            usage: None,
+            created: record.created,
+        }
+    }
+}
+
+impl AliasInfo {
+    pub(crate) fn of(alias: &AliasEntry) -> Self {
+        Self { address: alias.address.clone(), targets: alias.targets.clone(), created: alias.created }
+    }
 }

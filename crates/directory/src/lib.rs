@@ -26,10 +26,14 @@ mod directory;
 mod error;
 mod info;
 mod sasl;
+mod snapshot;
+
+#[cfg(test)]
+mod tests;
 
 pub use admin::{DomainSettings, NewPassword, NewUser, UserSettings};
 pub use auth::{Authenticator, Login};
 pub use directory::{Directory, LocalTarget, Resolution};
 pub use error::{DirectoryError, LoginError};
 pub use info::{AliasInfo, DomainInfo, UserInfo};
-pub use sasl::{Sasl, SaslStep};
+pub use sasl::{Sasl, SaslStep, parse_sasl_plain};

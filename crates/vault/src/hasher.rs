@@ -25,9 +25,16 @@ impl Hasher {
     /// With the house's limits.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_limits(HASHES_AT_ONCE, HASHES_WAITING_MAX)
+    }
+
+    /// With limits of the caller's.
+    #[must_use]
+    pub fn with_limits(at_once: usize, waiting: usize) -> Self {
+        let admitted = at_once.saturating_add(waiting).min(Semaphore::MAX_PERMITS);
         Self {
-            running: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
-            admitted: Arc::new(Semaphore::new(HASHES_AT_ONCE.saturating_add(HASHES_WAITING_MAX))),
+            running: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
+            admitted: Arc::new(Semaphore::new(admitted)),
         }
     }
 
