@@ -82,6 +82,9 @@ pub const FULL_ACCOUNTS_MAX: usize = 10_000;
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 /// Header fields of a message. Dovecot CVE-2024-23184.
 pub const HEADER_FIELDS_MAX: usize = 1_000;
+/// Longest name that a message's first header field may have, bytes; a longer one makes the line text, and the
+/// message has no header. RFC 5322 §2.1.1 allows lines of 998.
+pub const HEADER_NAME_MAX: usize = 998;
 /// `Received` fields before a message is held to loop. PFX `hopcount_limit`; RFC 5321 §6.3.
 pub const RECEIVED_HOPS_MAX: usize = 50;
 /// Nesting of MIME entities that is described; deeper parts are served as opaque bytes of their parent.

@@ -237,15 +237,21 @@ impl<'v> Tokens<'v> {
         }
     }
 
-    /// Steps over a colon and blanks around it (obsolete form), if there is one.
+    /// Steps over a colon and the blanks and comments before it (obsolete form), if there is one.
     fn colon(&mut self) -> bool {
-        let rest = self.value.get(self.at..).unwrap_or_default();
-        let blanks = rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
-        let is = rest.get(blanks) == Some(&b':');
-        if is {
-            self.at = self.at.saturating_add(blanks).saturating_add(1);
+        let mut at = self.at;
+        while let Some(byte) = self.value.get(at) {
+            at = match byte {
+                b' ' | b'\t' | b'\r' | b'\n' => at.saturating_add(1),
+                b'(' => comment_end(self.value, at),
+                b':' => {
+                    self.at = at.saturating_add(1);
+                    return true;
+                }
+                _ => return false,
+            }
         }
-        is
+        false
     }
 }
 
@@ -263,6 +269,7 @@ mod tests {
         let at = Some(880_127_706); // 1997-11-21T15:55:06Z
         assert_eq!(secs("Fri, 21 Nov 1997 09:55:06 -0600"), at);
         assert_eq!(secs(" Fri,\r\n 21 Nov 1997 09 : 55 : 06 -0600 (a (nested) comment)"), at);
+        assert_eq!(secs("Fri, 21 Nov 97 09(comment):   55  :  06 -0600"), at);
         assert_eq!(secs("21 Nov 97 09:55:06 CST"), at);
         assert_eq!(secs("21 Nov 1997 15:55:06 GMT"), at);
         assert_eq!(secs("21 Nov 097 15:55:06 Z"), at);

@@ -1,6 +1,7 @@
 //! A header section as bytes: where it ends, its fields, and the choice of some of them.
 
 use crate::bytes::{from, is_blank, line_end, sub, trim_end, without_end};
+use mailward_core::limits::HEADER_NAME_MAX;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -53,11 +54,15 @@ pub(crate) fn empty_line_end(bytes: &[u8], start: usize) -> Option<usize> {
 /// Whether an entity's first line is empty (an empty header), a field, or what mailboxes of the `mbox` kind put
 /// before a message.
 pub(crate) fn starts_like_header(entity: &[u8]) -> bool {
-    let line = sub(entity, 0..line_end(entity, 0));
+    // No more than a name and its colon can matter.
+    let near = sub(entity, 0..entity.len().min(HEADER_NAME_MAX.saturating_add(2)));
+    let line = sub(near, 0..line_end(near, 0));
     without_end(line).is_empty()
         || line.starts_with(b"From ")
         || line.starts_with(b">From ")
-        || name_of(line).is_some_and(|name| !name.is_empty() && name.iter().all(|b| *b > b' ' && *b != 0x7f))
+        || name_of(line).is_some_and(|name| {
+            (1..=HEADER_NAME_MAX).contains(&name.len()) && name.iter().all(|b| *b > b' ' && *b != 0x7f)
+        })
 }
 
 /// What stands before the colon of a field's first line, blanks at its end cut.

@@ -13,14 +13,15 @@
 //! - A header ends at its first empty line; a line of blanks is a continuation. A line without colon is a field
 //!   without name, unless it is the entity's first: then the entity has no header and is all body.
 //! - Of a field or parameter given twice the first counts; `To`, `Cc` and `Bcc` given twice are joined, as the
-//!   obsolete syntax of RFC 5322 §4.5.3 has it.
+//!   obsolete syntax of RFC 5322 §4.5.3 has it. An address field without an address counts as not given.
+//! - MIME-Version is not asked for.
 //! - A delimiter is a whole line: `--`, the boundary, perhaps `--`, perhaps blanks. The innermost open multipart is
 //!   asked first, then those around it. What follows a close delimiter is epilogue, whatever it holds.
 //! - A multipart without usable boundary or without one part is `text/plain`, whole. A `message/rfc822` that is
 //!   encoded, and whatever lies deeper or later than the limits, is `application/octet-stream`, whole.
 //! - The transfer encoding of a multipart is not heeded. An unknown encoding is the identity.
 //!
-//! **Limits**: `limits::MIME_DEPTH_MAX`, `MIME_PARTS_MAX`, `MIME_PARAMETERS_MAX`, `MIME_BOUNDARY_MAX`,
+//! **Limits**: `limits::HEADER_NAME_MAX`, `MIME_DEPTH_MAX`, `MIME_PARTS_MAX`, `MIME_PARAMETERS_MAX`, `MIME_BOUNDARY_MAX`,
 //! `ENVELOPE_ADDRESSES_MAX`, `ENVELOPE_ADDRESSES_SUM_MAX`, `ENVELOPE_STRING_MAX`, `SEARCH_TEXT_MAX`, and for
 //! acceptance `HEADER_BYTES_MAX`, `HEADER_FIELDS_MAX`, `RECEIVED_HOPS_MAX`. No function calls itself; work grows
 //! with the message's bytes (times the depth, at most, for lines that look like delimiters).

@@ -232,8 +232,14 @@ impl Walker<'_> {
         part.params = strings(content_type.params);
         match boundary {
             Some(Some(boundary)) if room => return Inside::Multipart(boundary, part.subtype == "digest"),
-            Some(Some(_)) => opaque(part),
-            Some(None) => plain_text(part),
+            Some(Some(_)) => {
+                as_it_stands(part);
+                opaque(part);
+            }
+            Some(None) => {
+                as_it_stands(part);
+                plain_text(part);
+            }
             None if part.media_type == "message" && matches!(part.subtype.as_str(), "rfc822" | "global") => {
                 if room && matches!(part.encoding.as_str(), "7bit" | "8bit" | "binary") {
                     return Inside::Message;
@@ -294,6 +300,7 @@ impl Walker<'_> {
             end = end.max(part.body.start);
             part.body.end = end;
             if part.is_multipart() && part.first_child == 0 {
+                as_it_stands(part);
                 plain_text(part);
             }
             if part.is_text() || part.is_message() {
@@ -354,6 +361,13 @@ impl Walker<'_> {
         });
         self.work = self.work.saturating_add(compared as u64);
         found.map(|(of, close)| Delimiter { start: line, end, of, close })
+    }
+}
+
+/// A multipart that is served whole after all: nothing in it is encoded, whatever its header says (RFC 2045 §6.4).
+fn as_it_stands(part: &mut Part) {
+    if !matches!(part.encoding.as_str(), "7bit" | "8bit" | "binary") {
+        part.encoding = "7bit".to_owned();
     }
 }
 

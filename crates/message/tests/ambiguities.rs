@@ -93,6 +93,8 @@ fn a_multipart_without_usable_boundary_is_text_whole() {
         let message = format!("Content-Type: {content_type}\r\n\r\n{inside}");
         assert_eq!(tree(&message), [format!("text/plain {inside:?}")], "{content_type}");
         assert_eq!(root(&message).lines, 4);
+        // Nothing in it is encoded, whatever it says.
+        assert_eq!(root(&format!("Content-Transfer-Encoding: base64\r\n{message}")).encoding, "7bit");
     }
     let longest = "b".repeat(MIME_BOUNDARY_MAX);
     let inside = format!("--{longest}\r\n\r\nx\r\n--{longest}--");

@@ -11,6 +11,9 @@ fn a_header_ends_after_its_first_empty_line() {
     assert_eq!(header_end(b"A: b\r\n"), 6);
     assert_eq!(header_end(b"A: b"), 4);
     assert_eq!(header_end(b""), 0);
+    let name = |len: usize| format!("{}: x\r\n\r\nbody", "n".repeat(len)).into_bytes();
+    assert_eq!(header_end(&name(HEADER_NAME_MAX)), HEADER_NAME_MAX + 7);
+    assert_eq!(header_end(&name(HEADER_NAME_MAX + 1)), 0);
     assert_eq!(header_end(b"Just text\r\n\r\nA: b\r\n\r\n"), 0);
 }
 
