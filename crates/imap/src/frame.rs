@@ -286,21 +286,27 @@ mod tests {
     fn a_command_with_literals_comes_as_one() {
         let text = b"a LOGIN {5}\r\nalice {3+}\r\na\r\n\r\nb NOOP\r\n";
         let all = steps(&mut Framer::default(), text, Bounds::BEFORE_LOGIN);
-        assert_eq!(all, [
-            Step::Literal(Announced { size: 5, waits: true, message: false }),
-            Step::Literal(Announced { size: 3, waits: false, message: false }),
-            Step::Command(Bytes::from_static(b"a LOGIN {5}\r\nalice {3+}\r\na\r\n")),
-            Step::Command(Bytes::from_static(b"b NOOP")),
-        ]);
+        assert_eq!(
+            all,
+            [
+                Step::Literal(Announced { size: 5, waits: true, message: false }),
+                Step::Literal(Announced { size: 3, waits: false, message: false }),
+                Step::Command(Bytes::from_static(b"a LOGIN {5}\r\nalice {3+}\r\na\r\n")),
+                Step::Command(Bytes::from_static(b"b NOOP")),
+            ]
+        );
     }
 
     #[test]
     fn only_the_literal_after_the_mailbox_is_a_message() {
         let all = steps(&mut Framer::default(), b"a append {5}\r\nINBOX (\\Seen) {70000}\r\n", after());
-        assert_eq!(all, [
-            Step::Literal(Announced { size: 5, waits: true, message: false }),
-            Step::Literal(Announced { size: 70_000, waits: true, message: true }),
-        ]);
+        assert_eq!(
+            all,
+            [
+                Step::Literal(Announced { size: 5, waits: true, message: false }),
+                Step::Literal(Announced { size: 70_000, waits: true, message: true }),
+            ]
+        );
         assert!(refusal(b"a APPEND {70000}\r\n", after()).too_big);
         assert!(refusal(b"a SELECT {70000}\r\n", after()).too_big);
     }

@@ -50,13 +50,8 @@ impl Glob {
             short.clear();
         }
         let words = (short.len() >> 6).saturating_add(1);
-        let mut glob = Self {
-            bytes: Vec::new(),
-            stars: vec![0; words],
-            percents: vec![0; words],
-            end: short.len(),
-            hopeless,
-        };
+        let mut glob =
+            Self { bytes: Vec::new(), stars: vec![0; words], percents: vec![0; words], end: short.len(), hopeless };
         for (index, byte) in short.iter().copied().enumerate() {
             match byte {
                 b'*' => set(&mut glob.stars, index),
@@ -102,8 +97,7 @@ impl Glob {
                 let here = at.get(word).copied().unwrap_or(0);
                 let of = |bits: Option<&[u64]>| bits.and_then(|b| b.get(word)).copied().unwrap_or(0);
                 let step = here & (of(plain) | of(lower));
-                let stay = here
-                    & (of(Some(&self.stars)) | if byte == b'/' { 0 } else { of(Some(&self.percents)) });
+                let stay = here & (of(Some(&self.stars)) | if byte == b'/' { 0 } else { of(Some(&self.percents)) });
                 *to = (step << 1) | carry | stay;
                 carry = step >> 63;
                 alive |= *to != 0;
@@ -130,6 +124,7 @@ impl Glob {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of a test are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -118,9 +118,8 @@ fn end_shift(out: &mut String, shifted: &mut String) {
     if shifted.is_empty() {
         return;
     }
-    let symbol = |value: u32| {
-        usize::try_from(value & 63).ok().and_then(|v| ALPHABET.get(v)).map_or('A', |b| char::from(*b))
-    };
+    let symbol =
+        |value: u32| usize::try_from(value & 63).ok().and_then(|v| ALPHABET.get(v)).map_or('A', |b| char::from(*b));
     out.push('&');
     let (mut bits, mut held) = (0u32, 0u32);
     for unit in shifted.encode_utf16() {

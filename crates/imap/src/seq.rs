@@ -116,9 +116,9 @@ impl UidMap {
 
     /// Messages of the ranges (ascending, not overlapping).
     pub(crate) fn count(&self, ranges: &[UidRange]) -> u32 {
-        ranges.iter().fold(0u32, |sum, range| sum.saturating_add(self.sequences(*range).map_or(0, |(a, b)| {
-            b.saturating_sub(a).saturating_add(1)
-        })))
+        ranges.iter().fold(0u32, |sum, range| {
+            sum.saturating_add(self.sequences(*range).map_or(0, |(a, b)| b.saturating_sub(a).saturating_add(1)))
+        })
     }
 
     /// Cuts ranges so that each piece names at most `most` messages.
@@ -158,9 +158,9 @@ impl UidMap {
 
     /// Every UID, ascending, with its sequence number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Uid)> {
-        self.runs.iter().flat_map(|run| (run.first..=run.last).map(|uid| {
-            (run.sequence.saturating_add(uid.saturating_sub(run.first)), Uid(uid))
-        }))
+        self.runs.iter().flat_map(|run| {
+            (run.first..=run.last).map(|uid| (run.sequence.saturating_add(uid.saturating_sub(run.first)), Uid(uid)))
+        })
     }
 
     /// UID ranges of a set of UIDs: ascending, not overlapping. UIDs that aren't there are no error.
@@ -236,6 +236,7 @@ pub(crate) fn write_set(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = u32
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of a test are small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -272,9 +273,7 @@ mod tests {
         let map = map(&[5, 6, 9]);
         assert_eq!(map.resolve_uids(&set(&[(0, 7)])), [UidRange { first: Uid(7), last: Uid(9) }]);
         assert_eq!(map.resolve_uids(&set(&[(20, 0)])), [UidRange { first: Uid(9), last: Uid(20) }]);
-        assert_eq!(map.resolve_sequence(&set(&[(3, 2), (1, 1)])), Ok(vec![
-            UidRange { first: Uid(5), last: Uid(9) }
-        ]));
+        assert_eq!(map.resolve_sequence(&set(&[(3, 2), (1, 1)])), Ok(vec![UidRange { first: Uid(5), last: Uid(9) }]));
         assert_eq!(map.resolve_sequence(&set(&[(4, 4)])), Err(NoSuchMessage));
         assert_eq!(UidMap::default().resolve_sequence(&set(&[(1, 0)])), Ok(vec![]));
     }

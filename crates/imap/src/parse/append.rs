@@ -26,8 +26,7 @@ pub(super) fn append(lexer: &mut Lexer) -> Lex<Command> {
 
 /// The moment that `7-Feb-1994` begins in UTC.
 fn date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split('-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
     let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
@@ -53,7 +52,9 @@ mod tests {
     fn days_are_read_and_what_is_none_is_refused() {
         assert_eq!(date("1-Feb-1970").map(|t| t.secs() / 86_400), Some(31));
         assert_eq!(date("01-feb-1970").map(|t| t.secs() / 86_400), Some(31));
-        for bad in ["", "1-2-1970", "32-Jan-1970", "1-Feb-70", "-1-Feb-1970", "1-Feb-1970-", "30-Feb-2000", "+1-Feb-1970"] {
+        for bad in
+            ["", "1-2-1970", "32-Jan-1970", "1-Feb-70", "-1-Feb-1970", "1-Feb-1970-", "30-Feb-2000", "+1-Feb-1970"]
+        {
             assert_eq!(date(bad), None, "{bad}");
         }
     }

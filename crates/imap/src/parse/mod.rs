@@ -307,4 +307,5 @@ fn keyword(lexer: &mut Lexer) -> Lex<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "numbers of a test are small")]
 mod tests;

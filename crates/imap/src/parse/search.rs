@@ -181,9 +181,7 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
             }
             K::ModSeq(ModSeq(lexer.number64()?))
         }
-        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => {
-            K::Header { name: word.to_ascii_lowercase(), text: folded(lexer)? }
-        }
+        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => K::Header { name: word.to_ascii_lowercase(), text: folded(lexer)? },
         "HEADER" => {
             let name = lexer.text_string()?;
             lexer.space()?;

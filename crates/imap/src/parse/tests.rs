@@ -44,7 +44,9 @@ fn strings_come_in_three_forms() {
 /// Attacks G5.
 #[test]
 fn a_nul_never_passes() {
-    for text in ["a LOGIN a \"p\0\"", "a LOGIN a\0 p", "a LOGIN a {1}\r\n\0", "a\0 NOOP", "a NOOP\0", "a LOGIN a \"p\\\0\""] {
+    for text in
+        ["a LOGIN a \"p\0\"", "a LOGIN a\0 p", "a LOGIN a {1}\r\n\0", "a\0 NOOP", "a NOOP\0", "a LOGIN a \"p\\\0\""]
+    {
         assert!(matches!(command(text), Err(Fault::Bad(_))), "{text:?}");
     }
 }
@@ -52,15 +54,64 @@ fn a_nul_never_passes() {
 #[test]
 fn what_isn_t_a_command_is_bad_and_keeps_its_tag() {
     for text in [
-        "", " ", "a", "a ", "a FOO", "a NOOP x", "a NOOP ", "a  NOOP", "a LOGIN a", "a LOGIN a b c", "a LOGIN \"a b",
-        "a LOGIN \"a\\b\" c", "a UID", "a UID FOO 1", "a FETCH 0 FLAGS", "a FETCH 1", "a FETCH 1 (FLAGS", "a FETCH 1 ()",
-        "a FETCH 1:", "a FETCH ,1 FLAGS", "a FETCH 4294967296 FLAGS", "a FETCH 1 (FAST)", "a FETCH 1 BODY[", "a FETCH 1 BODY[MIME]",
-        "a FETCH 1 BODY[0]", "a FETCH 1 BODY[]<0.0>", "a FETCH 1 BODY[]<1>", "a FETCH 1 BODY[1.]x", "a FETCH 1 BODY[HEADER.FIELDS ()]",
-        "a STORE 1 FLAGS", "a STORE 1 FLAGS (\\Foo)", "a STORE 1 LABELS x", "a STORE 1 +FLAGS (\\Seen", "a SEARCH", "a SEARCH ()",
-        "a SEARCH (ALL", "a SEARCH ALL)", "a SEARCH NOT", "a SEARCH OR ALL", "a SEARCH FOO", "a SEARCH ON 1-2-3", "a SELECT",
-        "a SELECT x (FOO)", "a STATUS x ()", "a STATUS x (FOO)", "a LIST \"\"", "a LIST (FOO) \"\" *", "a APPEND x", "a APPEND x \"y\" {1}\r\na",
-        "a APPEND x {5}\r\na", "a ENABLE", "a ID", "a ID (\"a\")", "a AUTHENTICATE PLAIN !", "a CREATE x (USE)", "a LOGIN {-1}\r\n x",
-        "a LOGIN {1 }\r\na b", "a LIST (RECURSIVEMATCH) \"\" *",
+        "",
+        " ",
+        "a",
+        "a ",
+        "a FOO",
+        "a NOOP x",
+        "a NOOP ",
+        "a  NOOP",
+        "a LOGIN a",
+        "a LOGIN a b c",
+        "a LOGIN \"a b",
+        "a LOGIN \"a\\b\" c",
+        "a UID",
+        "a UID FOO 1",
+        "a FETCH 0 FLAGS",
+        "a FETCH 1",
+        "a FETCH 1 (FLAGS",
+        "a FETCH 1 ()",
+        "a FETCH 1:",
+        "a FETCH ,1 FLAGS",
+        "a FETCH 4294967296 FLAGS",
+        "a FETCH 1 (FAST)",
+        "a FETCH 1 BODY[",
+        "a FETCH 1 BODY[MIME]",
+        "a FETCH 1 BODY[0]",
+        "a FETCH 1 BODY[]<0.0>",
+        "a FETCH 1 BODY[]<1>",
+        "a FETCH 1 BODY[1.]x",
+        "a FETCH 1 BODY[HEADER.FIELDS ()]",
+        "a STORE 1 FLAGS",
+        "a STORE 1 FLAGS (\\Foo)",
+        "a STORE 1 LABELS x",
+        "a STORE 1 +FLAGS (\\Seen",
+        "a SEARCH",
+        "a SEARCH ()",
+        "a SEARCH (ALL",
+        "a SEARCH ALL)",
+        "a SEARCH NOT",
+        "a SEARCH OR ALL",
+        "a SEARCH FOO",
+        "a SEARCH ON 1-2-3",
+        "a SELECT",
+        "a SELECT x (FOO)",
+        "a STATUS x ()",
+        "a STATUS x (FOO)",
+        "a LIST \"\"",
+        "a LIST (FOO) \"\" *",
+        "a APPEND x",
+        "a APPEND x \"y\" {1}\r\na",
+        "a APPEND x {5}\r\na",
+        "a ENABLE",
+        "a ID",
+        "a ID (\"a\")",
+        "a AUTHENTICATE PLAIN !",
+        "a CREATE x (USE)",
+        "a LOGIN {-1}\r\n x",
+        "a LOGIN {1 }\r\na b",
+        "a LIST (RECURSIVEMATCH) \"\" *",
     ] {
         assert!(matches!(command(text), Err(Fault::Bad(_))), "{text:?} gave {:?}", command(text));
     }
@@ -96,12 +147,10 @@ fn fetch_items_are_read_as_the_rfc_writes_them() {
     assert_eq!(items("BODY[]"), [section(false, &[], SectionText::All, None)]);
     assert_eq!(items("BODY.PEEK[1.2.MIME]<5.6>"), [section(true, &[1, 2], SectionText::Mime, Some((5, 6)))]);
     let names = vec!["From".to_owned(), "x y".to_owned()];
-    assert_eq!(items("body[HEADER.FIELDS.NOT (From \"x y\")]"), [section(
-        false,
-        &[],
-        SectionText::Fields { names, negate: true },
-        None
-    )]);
+    assert_eq!(
+        items("body[HEADER.FIELDS.NOT (From \"x y\")]"),
+        [section(false, &[], SectionText::Fields { names, negate: true }, None)]
+    );
     let Ok(Command::Fetch(fetch)) = command("a UID FETCH 1:* FLAGS (CHANGEDSINCE 12)") else { panic!() };
     assert_eq!((fetch.uid, fetch.changed_since), (true, Some(ModSeq(12))));
 }
@@ -113,7 +162,10 @@ fn stores_take_flags_with_or_without_parentheses() {
     };
     assert_eq!(store.flags, Flags::SEEN);
     assert_eq!(store.keywords, ["$Junk"]);
-    assert_eq!((store.uid, store.silent, store.action, store.unchanged_since), (true, true, FlagAction::Add, Some(ModSeq(5))));
+    assert_eq!(
+        (store.uid, store.silent, store.action, store.unchanged_since),
+        (true, true, FlagAction::Add, Some(ModSeq(5)))
+    );
     let one = |n| (SetNumber::Number(n), SetNumber::Number(n));
     assert_eq!(store.set.0, [one(1), (SetNumber::Number(3), SetNumber::Star)]);
     let Ok(Command::Store(store)) = command("a STORE 1 FLAGS \\Deleted \\Recent x") else { panic!() };
@@ -126,20 +178,14 @@ fn search_programs_are_flat() {
     use SearchNode::{And, Leaf, Not, Or};
     let seen = || Leaf(SearchKey::Flag(Flags::SEEN, true));
     assert_eq!(program("SEEN"), [And(1), seen()]);
-    assert_eq!(program("OR SEEN (NOT SEEN SEEN) ALL"), [
-        And(2),
-        Or,
-        seen(),
-        And(2),
-        Not,
-        seen(),
-        seen(),
-        Leaf(SearchKey::All)
-    ]);
-    assert_eq!(program("CHARSET utf-8 SUBJECT {3}\r\n\u{c4}x"), [
-        And(1),
-        Leaf(SearchKey::Header { name: "subject".to_owned(), text: "\u{e4}x".to_owned() })
-    ]);
+    assert_eq!(
+        program("OR SEEN (NOT SEEN SEEN) ALL"),
+        [And(2), Or, seen(), And(2), Not, seen(), seen(), Leaf(SearchKey::All)]
+    );
+    assert_eq!(
+        program("CHARSET utf-8 SUBJECT {3}\r\n\u{c4}x"),
+        [And(1), Leaf(SearchKey::Header { name: "subject".to_owned(), text: "\u{e4}x".to_owned() })]
+    );
     assert_eq!(program("SENTSINCE 2-Jan-1970"), [And(1), Leaf(SearchKey::Sent(DateTest::Since(1)))]);
     assert_eq!(program("MODSEQ \"/flags/\\\\draft\" all 62"), [And(1), Leaf(SearchKey::ModSeq(ModSeq(62)))]);
     assert!(matches!(command("a SEARCH CHARSET latin-1 ALL"), Err(Fault::BadCharset)));
@@ -184,7 +230,8 @@ fn lists_end_at_their_limits() {
 
 #[test]
 fn lists_have_their_extensions() {
-    let Ok(Command::List(list)) = command("a LIST (SUBSCRIBED RECURSIVEMATCH) \"a/\" (\"%\" b*) RETURN (CHILDREN STATUS (MESSAGES UNSEEN))")
+    let Ok(Command::List(list)) =
+        command("a LIST (SUBSCRIBED RECURSIVEMATCH) \"a/\" (\"%\" b*) RETURN (CHILDREN STATUS (MESSAGES UNSEEN))")
     else {
         panic!()
     };
@@ -193,12 +240,15 @@ fn lists_have_their_extensions() {
     assert_eq!(list.status, [StatusItem::Messages, StatusItem::Unseen]);
     assert!(matches!(command("a LIST \"\" \"\""), Ok(Command::List(l)) if l.delimiter_only));
     assert!(matches!(command("a LIST () \"\" %"), Ok(Command::List(l)) if l.patterns == ["%"]));
-    assert!(matches!(command("a CREATE x (USE (\\Sent))"), Ok(Command::Create { special_use: Some(u), .. }) if u == "\\Sent"));
+    assert!(
+        matches!(command("a CREATE x (USE (\\Sent))"), Ok(Command::Create { special_use: Some(u), .. }) if u == "\\Sent")
+    );
 }
 
 #[test]
 fn appends_carry_their_message_untouched() {
-    let Ok(Command::Append(append)) = command("a APPEND x (\\Seen) \" 1-Jan-1970 00:00:01 +0000\" {4}\r\na\0\r\n") else {
+    let Ok(Command::Append(append)) = command("a APPEND x (\\Seen) \" 1-Jan-1970 00:00:01 +0000\" {4}\r\na\0\r\n")
+    else {
         panic!()
     };
     assert_eq!(&append.message[..], b"a\0\r\n");

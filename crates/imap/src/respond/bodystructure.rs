@@ -151,10 +151,7 @@ mod tests {
 
     #[test]
     fn a_message_in_a_message_has_its_envelope() {
-        let text = written(
-            "Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n",
-            false,
-        );
+        let text = written("Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n", false);
         assert!(text.starts_with("(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 24 (NIL \"inner\" NIL"), "{text}");
         assert!(text.ends_with(" 3)"), "{text}");
     }

@@ -1,10 +1,10 @@
 //! FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4): rows a page at a time, bytes in pieces.
 
+use super::Session;
 use super::io::Io;
 use super::reply::{Done, Stop};
 use super::section::{locate, needs_structure, sets_seen, structure_of, write_name, write_range, write_value};
 use super::view::View;
-use super::Session;
 use crate::command::{Fetch, FetchItem};
 use crate::respond;
 use mailward_core::limits::{IMAP_FETCH_BLOBS, IMAP_FETCH_ROWS};

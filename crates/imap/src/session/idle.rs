@@ -29,10 +29,10 @@ impl Session {
                 tokio::select! {
                     biased;
                     read = self.io.read(deadline, false) => read?,
-                    news = watch.wait_for(|now| *now > seen) => {
-                        if news.is_err() {
+                    // The guard on the value must not live across an await.
+                    news = async { watch.wait_for(|now| *now > seen).await.is_ok() } => {
+                        if !news {
                             // The store is closing; the word to stop is on its way.
-                            drop(news);
                             self.io.read(deadline, false).await?;
                         }
                     }

@@ -14,9 +14,6 @@ mod select;
 mod store;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 use crate::Context;
 use crate::command::{Command, Tagged};
 use crate::frame::{Bounds, Framer, Refusal, Step};
@@ -148,9 +145,9 @@ impl Session {
                             let budget = DATA_GRACE_TIME.saturating_add(Duration::from_secs(earned));
                             since.checked_add(budget).unwrap_or(*since).min(later(DATA_IDLE_TIME))
                         }
-                        (_, Some(began)) => began.checked_add(IMAP_COMMAND_TIME).unwrap_or(began).min(
-                            self.patience(IMAP_COMMAND_TIME),
-                        ),
+                        (_, Some(began)) => {
+                            began.checked_add(IMAP_COMMAND_TIME).unwrap_or(began).min(self.patience(IMAP_COMMAND_TIME))
+                        }
                         (_, None) => self.patience(IMAP_IDLE_TIME),
                     };
                     let within = framer.is_within();
@@ -202,7 +199,8 @@ impl Session {
         const VERBS: [&[u8]; 9] =
             [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE ", b"CONNECT "];
         let guest = matches!(self.state, State::NotAuthenticated { .. });
-        let http = VERBS.iter().any(|verb| command.starts_with(verb)) && memchr::memmem::find(command, b" HTTP/").is_some();
+        let http =
+            VERBS.iter().any(|verb| command.starts_with(verb)) && memchr::memmem::find(command, b" HTTP/").is_some();
         if guest && http {
             self.context.events.emit(Event::info("imap.dropped").with_peer(&self.peer).with("why", "HTTP request"));
             return Err(End::Gone);
@@ -352,9 +350,7 @@ impl Session {
                 self.io.line(&["* NAMESPACE ((\"\" \"/\")) NIL NIL"]);
                 Ok(Done::ok("that is all there is"))
             }
-            Command::Select { mailbox, read_only, condstore } => {
-                self.select(mailbox, read_only, condstore).await
-            }
+            Command::Select { mailbox, read_only, condstore } => self.select(mailbox, read_only, condstore).await,
             Command::Create { mailbox, special_use } => self.create(account, mailbox, special_use).await,
             Command::Delete(mailbox) => self.delete(account, mailbox).await,
             Command::Rename { from, to } => self.rename(account, from, to).await,

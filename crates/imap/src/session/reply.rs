@@ -73,8 +73,5 @@ pub(crate) fn refused(error: &StoreError) -> Done {
 
 /// Whether an administrator has to know.
 pub(crate) const fn is_fault(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Damaged(_) | StoreError::InUse(_) | StoreError::Io(..) | StoreError::Database(_)
-    )
+    matches!(error, StoreError::Damaged(_) | StoreError::InUse(_) | StoreError::Io(..) | StoreError::Database(_))
 }

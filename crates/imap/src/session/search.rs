@@ -1,12 +1,12 @@
 //! SEARCH (RFC 3501 §6.4.4): flags, dates and sizes from rows, structures and bytes only for the messages that need
 //! them.
 
+use super::Session;
 use super::fetch::after;
 use super::io::Io;
 use super::reply::{Done, Stop};
 use super::section::structure_of;
 use super::view::View;
-use super::Session;
 use crate::command::{DateTest, Search, SearchKey, SearchNode, SearchReturn, SequenceSet};
 use crate::respond;
 use crate::seq::write_set;
@@ -57,8 +57,7 @@ struct Found {
 
 impl Session {
     pub(super) async fn search(&mut self, tag: &str, search: Search) -> Result<Done, Stop> {
-        let mod_seq_asked =
-            search.program.iter().any(|node| matches!(node, SearchNode::Leaf(SearchKey::ModSeq(_))));
+        let mod_seq_asked = search.program.iter().any(|node| matches!(node, SearchNode::Leaf(SearchKey::ModSeq(_))));
         if mod_seq_asked {
             self.use_condstore();
         }
@@ -277,12 +276,7 @@ const fn need_of(key: &SearchKey) -> Need {
 }
 
 /// Whether a message matches: by its row if that decides, else by its bytes.
-async fn matches(
-    store: &dyn MailStore,
-    program: &Program,
-    row: &MessageRecord,
-    now: Timestamp,
-) -> Result<bool, Stop> {
+async fn matches(store: &dyn MailStore, program: &Program, row: &MessageRecord, now: Timestamp) -> Result<bool, Stop> {
     let by_row = |node: &Node| row_matches(node, row, now);
     if let Some(decided) = program.evaluate(by_row) {
         return Ok(decided);
@@ -377,9 +371,11 @@ impl<'a> Text<'a> {
                 let day = day.and_then(|d| date::day_start(d.year, d.month, d.day));
                 Some(day.is_some_and(|d| day_matches(*test, d.secs().div_euclid(86_400))))
             }
-            SearchKey::Header { name, text } => Some(header::fields(self.header).filter(|f| f.is(name)).any(|field| {
-                text.is_empty() || holds(&decode::header_text(field.value).to_lowercase(), text)
-            })),
+            SearchKey::Header { name, text } => Some(
+                header::fields(self.header)
+                    .filter(|f| f.is(name))
+                    .any(|field| text.is_empty() || holds(&decode::header_text(field.value).to_lowercase(), text)),
+            ),
             SearchKey::Body(text) => self.all.as_ref().map(|(_, body)| holds(body, text)),
             SearchKey::Text(text) => self.all.as_ref().map(|(head, body)| holds(head, text) || holds(body, text)),
             _ => None,

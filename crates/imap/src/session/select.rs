@@ -33,12 +33,7 @@ impl Session {
     }
 
     /// RFC 3501 §6.3.1, §6.3.2.
-    pub(super) async fn select(
-        &mut self,
-        name: MailboxName,
-        read_only: bool,
-        condstore: bool,
-    ) -> Result<Done, Stop> {
+    pub(super) async fn select(&mut self, name: MailboxName, read_only: bool, condstore: bool) -> Result<Done, Stop> {
         // A SELECT that fails leaves nothing selected.
         self.deselect();
         self.condstore |= condstore;

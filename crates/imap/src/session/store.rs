@@ -62,14 +62,7 @@ impl Session {
     }
 }
 
-fn tell(
-    out: &mut Vec<u8>,
-    sequence: u32,
-    row: &MessageRecord,
-    command: &Store,
-    condstore: bool,
-    keywords: &[String],
-) {
+fn tell(out: &mut Vec<u8>, sequence: u32, row: &MessageRecord, command: &Store, condstore: bool, keywords: &[String]) {
     out.extend_from_slice(b"* ");
     respond::number(out, sequence.into());
     out.extend_from_slice(b" FETCH (");

@@ -1,0 +1,186 @@
+//! Before login: TLS, LOGIN, AUTHENTICATE, and who is not let in.
+
+use crate::harness::{House, PASSWORD, Plan};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, IMAP_PREAUTH_ERRORS_MAX};
+use mailward_gate::Caps;
+
+fn plain(user: &str, password: &str) -> String {
+    STANDARD.encode(format!("\0{user}\0{password}"))
+}
+
+#[tokio::test]
+async fn nobody_logs_in_without_tls() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    let capabilities = client.ask("CAPABILITY").await;
+    assert!(
+        capabilities[0].contains("STARTTLS LOGINDISABLED") && !capabilities[0].contains("AUTH="),
+        "{capabilities:?}"
+    );
+    let refused = client.ask(&format!("LOGIN alice@example.test {PASSWORD}")).await;
+    assert!(refused[0].starts_with("NO [PRIVACYREQUIRED]"), "{refused:?}");
+    let refused = client.ask(&format!("AUTHENTICATE PLAIN {}", plain("alice@example.test", PASSWORD))).await;
+    assert!(refused[0].starts_with("NO "), "{refused:?}");
+}
+
+#[tokio::test]
+async fn starttls_then_login_opens_the_house() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    client.talk("C: a STARTTLS\nS: a OK …").await;
+    house.start_tls(&mut client).await;
+    let capabilities = client.ask("CAPABILITY").await;
+    assert!(capabilities[0].contains("AUTH=SCRAM-SHA-256-PLUS") && !capabilities[0].contains("LOGINDISABLED"));
+    assert!(client.ask("STARTTLS").await[0].starts_with("BAD"));
+    client
+        .talk(&format!(
+            "C: b LOGIN alice@example.test {PASSWORD}
+             S: b OK [CAPABILITY IMAP4rev1 … APPENDLIMIT=200000] …
+             C: c LOGIN alice@example.test {PASSWORD}
+             S: c BAD …
+             C: d LOGOUT
+             S: * BYE …
+             S: d OK …"
+        ))
+        .await;
+    assert!(client.ends().await.is_empty());
+}
+
+/// Attacks B1.
+#[tokio::test]
+async fn what_follows_starttls_in_clear_ends_the_session() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    client.send("a STARTTLS\r\nb LOGIN alice@example.test x\r\n").await;
+    let lines = client.ends().await;
+    assert!(lines.len() == 1 && lines[0].starts_with("* BYE"), "{lines:?}");
+    assert!(house.context.events.lines().iter().any(|l| l.contains("imap.dropped") && l.contains("STARTTLS")));
+}
+
+#[tokio::test]
+async fn every_mechanism_s_first_answer_may_come_early_or_late() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    client
+        .talk(&format!(
+            "C: a AUTHENTICATE PLAIN
+             S: + …
+             C: {}
+             S: a OK [CAPABILITY …",
+            plain("alice@example.test", PASSWORD)
+        ))
+        .await;
+    let mut client = house.tls().await;
+    let answer = client.ask(&format!("AUTHENTICATE plain {}", plain("bob@example.test", PASSWORD))).await;
+    assert!(answer[0].starts_with("OK "), "{answer:?}");
+    let mut client = house.tls().await;
+    client
+        .talk(&format!(
+            "C: a AUTHENTICATE LOGIN
+             S: + …
+             C: {}
+             S: + …
+             C: {}
+             S: a OK …",
+            STANDARD.encode("alice@example.test"),
+            STANDARD.encode(PASSWORD)
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn an_exchange_can_be_cancelled_and_junk_is_bad() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    client
+        .talk(
+            "C: a AUTHENTICATE PLAIN
+             S: + …
+             C: *
+             S: a BAD …
+             C: b AUTHENTICATE PLAIN
+             S: + …
+             C: !!!
+             S: b BAD …
+             C: c AUTHENTICATE NTLM
+             S: c NO …",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn wrong_logins_look_alike_and_end_at_their_limit() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    let mut answers = Vec::new();
+    for user in ["alice@example.test", "nobody@example.test", "alice@example.test"].iter().take(AUTH_ATTEMPTS_MAX) {
+        answers.push(client.ask(&format!("LOGIN {user} wrong")).await);
+    }
+    assert!(
+        answers.iter().all(|a| a[0] == answers[0][0] && a[0].starts_with("NO [AUTHENTICATIONFAILED]")),
+        "{answers:?}"
+    );
+    let lines = client.ends().await;
+    assert!(lines.len() == 1 && lines[0].starts_with("* BYE"), "{lines:?}");
+}
+
+/// Attacks B8.
+#[tokio::test]
+async fn a_browser_is_dropped_without_a_word() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(client.ends().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_few_junk_commands_before_login_are_enough() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    for n in 0..IMAP_PREAUTH_ERRORS_MAX {
+        client.send(format!("EHLO {n}\r\n")).await;
+    }
+    let lines = client.ends().await;
+    assert_eq!(lines.len(), IMAP_PREAUTH_ERRORS_MAX + 1);
+    assert!(lines.last().unwrap().starts_with("* BYE"));
+}
+
+#[tokio::test]
+async fn nothing_else_is_allowed_before_login() {
+    let house = House::new().await;
+    let mut client = house.plain().await;
+    assert!(client.ask("SELECT INBOX").await[0].starts_with("BAD"));
+    assert!(client.ask("ID NIL").await[1].starts_with("OK"));
+    assert!(client.ask("NOOP").await[0].starts_with("OK"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_who_says_nothing_is_sent_away() {
+    let house = House::new().await;
+    let client = house.plain().await;
+    let started = tokio::time::Instant::now();
+    let mut client = client;
+    client.send("a ").await;
+    let mut stream = client.stream.take().unwrap();
+    let mut rest = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut rest).await.unwrap();
+    assert!(rest.starts_with("* BYE"), "{rest:?}");
+    assert!(started.elapsed() <= mailward_core::limits::IMAP_PREAUTH_TIME * 2);
+}
+
+#[tokio::test]
+async fn an_account_has_so_many_sessions_and_no_more() {
+    let house = House::planned(Plan { caps: Caps { per_account: 2, ..Caps::default() }, ..Plan::default() }).await;
+    let first = house.login("alice").await;
+    let _second = house.login("alice").await;
+    let mut third = house.tls().await;
+    let refused = third.ask(&format!("LOGIN alice@example.test {PASSWORD}")).await;
+    assert!(refused[0].starts_with("NO [LIMIT]"), "{refused:?}");
+    let _bob = house.login("bob").await;
+    drop(first.stream);
+    first.session.await.unwrap();
+    let again = third.ask(&format!("LOGIN alice@example.test {PASSWORD}")).await;
+    assert!(again[0].starts_with("OK"), "{again:?}");
+}
