@@ -1,0 +1,273 @@
+//! A whole house on a temporary directory, and peers that talk to it through memory.
+#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+#![allow(clippy::string_slice, clippy::expect_used, missing_docs, reason = "tests")]
+
+pub mod store;
+
+use mailward_core::event::Events;
+use mailward_core::shutdown::{self, ShutdownTrigger};
+use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
+use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
+use mailward_gate::{Caps, Gate};
+use mailward_receive::{Context, Parts, Settings};
+use mailward_store::records::UidRange;
+use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
+use mailward_tls::client::{Connector, Versions};
+use mailward_tls::{Acceptor, Wire, authority};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+use store::Wrapped;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+
+pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
+
+pub struct House {
+    pub context: Arc<Context>,
+    pub store: Arc<Wrapped>,
+    pub directory: Arc<Directory>,
+    pub events: Events,
+    pub trigger: ShutdownTrigger,
+    connector: Connector,
+    sessions: AtomicU64,
+    _dir: tempfile::TempDir,
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text, true).unwrap()
+}
+
+impl House {
+    /// `s.example` with alice, bob, carol (disabled), small (one message fits), the alias `both`, and the aliases
+    /// `out` and `mixed` that lead elsewhere.
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let local = LocalStore::open(dir.path(), Options::default()).unwrap();
+        let directory = Directory::open(local.clone()).await.unwrap();
+        let store = Wrapped::new(local);
+        directory.add_domain(Domain::parse("s.example").unwrap()).await.unwrap();
+        for (name, quota) in [("alice", 0), ("bob", 0), ("carol", 0), ("small", 1)] {
+            let password = if name == "alice" { NewPassword::Given(Secret::new(PASSWORD)) } else { NewPassword::None };
+            let user = NewUser {
+                address: address(&format!("{name}@s.example")),
+                password,
+                display_name: String::new(),
+                quota_bytes: 0,
+                quota_messages: quota,
+            };
+            directory.add_user(user).await.unwrap();
+        }
+        let disabled = UserSettings { enabled: Some(false), ..UserSettings::default() };
+        directory.set_user(&address("carol@s.example"), disabled).await.unwrap();
+        for (alias, targets) in [
+            ("both", vec!["alice@s.example", "bob@s.example"]),
+            ("out", vec!["x@t.example"]),
+            ("mixed", vec!["alice@s.example", "x@t.example"]),
+            ("postmaster", vec!["alice@s.example"]),
+        ] {
+            let targets = targets.into_iter().map(address).collect();
+            directory.put_alias(&address(&format!("{alias}@s.example")), targets).await.unwrap();
+        }
+        let events = Events::memory();
+        let ca = authority::create(&["s.example"], SystemTime::now()).unwrap();
+        let issued = authority::issue(&ca, &["s.example"], SystemTime::now()).unwrap();
+        let acceptor = Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
+        let connector = Connector::trusting(ca.certificate_pem.as_bytes(), &[], Versions::Both).unwrap();
+        let (trigger, shutdown) = shutdown::channel();
+        let context = Context::new(Parts {
+            hostname: Domain::parse("mx.s.example").unwrap(),
+            store: store.clone(),
+            directory: directory.clone(),
+            auth: Authenticator::new(directory.clone(), events.clone()),
+            acceptor: Some(acceptor),
+            gate: Gate::new(Caps::default()),
+            events: events.clone(),
+            shutdown,
+            settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
+            clock: Arc::new(SystemClock),
+        });
+        Self { context, store, directory, events, trigger, connector, sessions: AtomicU64::new(0), _dir: dir }
+    }
+
+    /// A peer on a listener, before its greeting is read. Under TLS where the listener has it from the first byte.
+    pub async fn connect(&self, listener: Listener) -> Talk {
+        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        let address = (listener != Listener::Lmtp).then(|| "192.0.2.7".parse().unwrap());
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let peer = Peer { session, address, listener };
+        let permit = self.context.gate.admit(address).unwrap();
+        let context = Arc::clone(&self.context);
+        let acceptor = context.acceptor.clone().unwrap();
+        let task = tokio::spawn(async move {
+            let mut wire = Wire::memory(theirs);
+            if listener.implicit_tls() {
+                wire = wire.accept_tls(&acceptor).await.unwrap();
+            }
+            mailward_receive::serve(wire, peer, permit, context).await;
+        });
+        let stream: Box<dyn Stream> = if listener.implicit_tls() {
+            Box::new(self.connector.connect(ours, "s.example").await.unwrap())
+        } else {
+            Box::new(ours)
+        };
+        Talk { stream, unread: Vec::new(), task }
+    }
+
+    /// The same with the greeting read and EHLO (or LHLO) said.
+    pub async fn greeted(&self, listener: Listener) -> Talk {
+        let mut talk = self.connect(listener).await;
+        talk.expect("", 220).await;
+        talk.expect(
+            if listener == Listener::Lmtp { "LHLO client.example\r\n" } else { "EHLO client.example\r\n" },
+            250,
+        )
+        .await;
+        talk
+    }
+
+    /// A session of alice on submissions.
+    pub async fn logged_in(&self) -> Talk {
+        let mut talk = self.greeted(Listener::Submissions).await;
+        let line = format!("AUTH PLAIN {}\r\n", plain("alice@s.example", PASSWORD));
+        talk.expect(&line, 235).await;
+        talk
+    }
+
+    /// STARTTLS on a session that is still in clear.
+    pub async fn secure(&self, mut talk: Talk) -> Talk {
+        talk.expect("STARTTLS\r\n", 220).await;
+        let stream: Box<dyn Stream> = Box::new(self.connector.connect(talk.stream, "s.example").await.unwrap());
+        Talk { stream, unread: Vec::new(), task: talk.task }
+    }
+
+    /// Whole messages in INBOX of a user, oldest first.
+    pub async fn inbox(&self, user: &str) -> Vec<String> {
+        let accounts = self.store.local().accounts().await.unwrap();
+        let account = accounts.into_iter().find(|account| account.local == user).unwrap().id;
+        self.inbox_of(account).await
+    }
+
+    pub async fn inbox_of(&self, account: AccountId) -> Vec<String> {
+        let inbox = self.store.mailbox(account, MailboxName::inbox()).await.unwrap();
+        let records = self.store.messages(inbox.id, vec![UidRange::ALL], 1_000).await.unwrap();
+        let mut messages = Vec::new();
+        for record in records {
+            let bytes = self.store.read(record.blob, 0, record.size).await.unwrap();
+            messages.push(String::from_utf8(bytes.to_vec()).unwrap());
+        }
+        messages
+    }
+
+    /// Whether nobody has any mail.
+    pub async fn nothing_stored(&self) -> bool {
+        for user in ["alice", "bob", "carol", "small"] {
+            if !self.inbox(user).await.is_empty() {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub fn logged(&self, what: &str) -> Vec<String> {
+        self.events.lines().into_iter().filter(|line| line.contains(what)).collect()
+    }
+}
+
+pub fn plain(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(format!("\0{user}\0{password}"))
+}
+
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+pub struct Talk {
+    pub stream: Box<dyn Stream>,
+    unread: Vec<u8>,
+    pub task: JoinHandle<()>,
+}
+
+impl Talk {
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// One reply, with all its lines; empty if the session ended.
+    pub async fn reply(&mut self) -> String {
+        let mut reply = String::new();
+        loop {
+            while let Some(end) = self.unread.windows(2).position(|w| w == b"\r\n") {
+                let line: Vec<u8> = self.unread.drain(..end + 2).collect();
+                let line = String::from_utf8(line).unwrap();
+                let last = line.as_bytes()[3] == b' ';
+                reply.push_str(&line);
+                if last {
+                    return reply;
+                }
+            }
+            match self.stream.read_buf(&mut self.unread).await {
+                Ok(count) if count > 0 => {}
+                _ => return reply,
+            }
+        }
+    }
+
+    pub async fn code(&mut self) -> u16 {
+        let reply = self.reply().await;
+        reply.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0)
+    }
+
+    /// Writes, and gives the one reply.
+    pub async fn say(&mut self, bytes: impl AsRef<[u8]>) -> String {
+        self.write(bytes).await;
+        self.reply().await
+    }
+
+    /// Writes, and gives the codes of as many replies.
+    pub async fn codes(&mut self, bytes: impl AsRef<[u8]>, count: usize) -> Vec<u16> {
+        self.write(bytes).await;
+        let mut codes = Vec::new();
+        for _ in 0..count {
+            codes.push(self.code().await);
+        }
+        codes
+    }
+
+    pub async fn expect(&mut self, bytes: &str, code: u16) -> String {
+        let reply = self.say(bytes).await;
+        assert!(reply.lines().last().is_some_and(|l| l.starts_with(&code.to_string())), "{bytes:?} got {reply:?}");
+        reply
+    }
+
+    /// A whole message to some recipients; the reply to its end.
+    pub async fn deliver(&mut self, from: &str, to: &[&str], message: &str) -> String {
+        self.expect(&format!("MAIL FROM:<{from}>\r\n"), 250).await;
+        for recipient in to {
+            self.expect(&format!("RCPT TO:<{recipient}>\r\n"), 250).await;
+        }
+        self.expect("DATA\r\n", 354).await;
+        self.say(format!("{message}\r\n.\r\n")).await
+    }
+
+    /// Whether the session is over, without another word.
+    pub async fn is_over(&mut self) -> bool {
+        let over = tokio::time::timeout(Duration::from_secs(10), self.reply()).await;
+        over.is_ok_and(|said| said.is_empty())
+    }
+}
+
+/// One end of a pipe for tests that need it bare.
+pub type Bare = DuplexStream;

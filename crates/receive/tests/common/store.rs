@@ -1,0 +1,83 @@
+//! The real store, with a hand on its door: it can say that the disk is full, refuse a delivery, or keep one waiting.
+
+use bytes::Bytes;
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
+use mailward_store::records::{
+    AppendOutcome, Blob, Changes, CopyOutcome, Delivered, Delivery, Expunged, FlagChange, FlagOutcome, MailboxRecord,
+    MessageRecord, NewMessage, UidRange, Usage,
+};
+use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Semaphore, watch};
+
+pub struct Wrapped {
+    inner: Arc<LocalStore>,
+    pub disk_full: AtomicBool,
+    pub refuse: Mutex<Option<fn() -> StoreError>>,
+    pub deliveries: AtomicUsize,
+    /// Deliveries take a permit; tests that hold them take all.
+    pub door: Semaphore,
+}
+
+impl Wrapped {
+    pub fn new(inner: Arc<LocalStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            disk_full: AtomicBool::new(false),
+            refuse: Mutex::new(None),
+            deliveries: AtomicUsize::new(0),
+            door: Semaphore::new(1_000),
+        })
+    }
+    pub fn local(&self) -> &LocalStore {
+        &self.inner
+    }
+}
+
+macro_rules! through {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $type),*) -> Pending<'_, $out> { self.inner.$name($($arg),*) })*
+    };
+}
+
+impl MailStore for Wrapped {
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
+        Box::pin(async move {
+            let _open = self.door.acquire().await;
+            self.deliveries.fetch_add(1, Ordering::Relaxed);
+            let refuse = *self.refuse.lock().unwrap();
+            match refuse {
+                Some(error) => Err(error()),
+                None => self.inner.deliver(delivery).await,
+            }
+        })
+    }
+    fn admit(&self, size: u64) -> Result<(), StoreError> {
+        if self.disk_full.load(Ordering::Relaxed) { Err(StoreError::DiskFull) } else { self.inner.admit(size) }
+    }
+    fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
+        self.inner.watch(mailbox)
+    }
+    through! {
+        append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
+        mailboxes(account: AccountId) -> Vec<MailboxRecord>;
+        mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;
+        mailbox_by_id(mailbox: MailboxId) -> MailboxRecord;
+        create_mailbox(account: AccountId, name: MailboxName, special_use: Option<String>) -> MailboxRecord;
+        delete_mailbox(account: AccountId, name: MailboxName) -> ();
+        rename_mailbox(account: AccountId, from: MailboxName, to: MailboxName) -> ();
+        subscribe(account: AccountId, name: MailboxName, subscribed: bool) -> ();
+        subscriptions(account: AccountId) -> Vec<MailboxName>;
+        uids(mailbox: MailboxId) -> (Vec<Uid>, ModSeq);
+        messages(mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Vec<MessageRecord>;
+        changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
+        blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
+        read(blob: BlobId, start: u64, end: u64) -> Bytes;
+        change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
+        copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
+        move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
+        expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
+        usage(account: AccountId) -> Usage;
+    }
+}
