@@ -186,6 +186,10 @@ class Demo(Process):
         self.ports = facts["ports"]
         self.users = {user["address"]: user["password"] for user in facts["users"]}
 
+    def log_text(self):
+        own = self.data / "mailward.log"
+        return super().log_text() + (own.read_text("utf-8", "replace") if own.exists() else "")
+
     # ---- wires ---------------------------------------------------------------------------------------------
 
     def trust(self):
