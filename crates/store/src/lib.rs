@@ -19,6 +19,8 @@
 //! **Standards**: RFC 9051 §2.3 (UIDs, flags), RFC 7162 (modification sequences), RFC 6154 (special use),
 //! RFC 8514 (saved dates), RFC 9208 (quota), RFC 5321 §6.1 (250 means safe).
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
 pub mod api;
 mod apply;
 mod committer;

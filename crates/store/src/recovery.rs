@@ -7,7 +7,7 @@
 use crate::api::StoreError;
 use crate::pack::files::{PackFiles, sync_dir};
 use crate::pack::writer::PackWriter;
-use crate::pack::{Found, HEADER_LEN, Scan};
+use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
 use crate::tx::{head, unsigned};
 use mailward_core::event::{Event, Events};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -26,15 +26,23 @@ pub(crate) fn open_packs(
     pack_size: u64,
     events: &Events,
 ) -> Result<PackWriter, StoreError> {
-    let known: BTreeMap<u32, u64> = connection
-        .prepare("SELECT id, ends FROM packs")?
-        .query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
+    let known: BTreeMap<u32, (u64, PackKey)> = connection
+        .prepare("SELECT id, ends, key FROM packs")?
+        .query_map([], |row| Ok((row.get(0)?, (unsigned(row.get(1)?), PackKey(row.get(2)?)))))?
         .collect::<Result<_, _>>()?;
     let on_disk = files.list()?;
     let last_known = known.last_key_value().map(|(id, _)| *id);
     let current = last_known.unwrap_or(1);
     for pack in &on_disk {
-        let ends = known.get(pack).copied();
+        let ends = known.get(pack).map(|(ends, _)| *ends);
+        if let Some((_, key)) = known.get(pack)
+            && files.mend_head(*pack, *key)?
+        {
+            events.emit(Event::alert("store.head_mended").with("pack", files.path(*pack).display()).with(
+                "do",
+                "the disk changed bytes that were written: run `mailward store verify` and check the disk",
+            ));
+        }
         let length = std::fs::metadata(files.path(*pack)).map(|m| m.len()).unwrap_or(0);
         if ends.is_some_and(|ends| ends > length) {
             events.emit(
@@ -49,7 +57,7 @@ pub(crate) fn open_packs(
         if ends == Some(length) {
             continue;
         }
-        let salvaged = salvage(connection, files, *pack, ends.unwrap_or(0), lost_and_found)?;
+        let salvaged = salvage(connection, files, *pack, ends.unwrap_or(PACK_HEAD_LEN), lost_and_found)?;
         if salvaged > 0 {
             events.emit(
                 Event::warn("store.salvaged")
@@ -62,8 +70,7 @@ pub(crate) fn open_packs(
             files.remove(*pack)?;
         }
     }
-    let end = known.get(&current).copied().unwrap_or(0);
-    PackWriter::open(Arc::clone(files), current, end, pack_size)
+    PackWriter::open(Arc::clone(files), current, known.get(&current).copied(), pack_size)
 }
 
 /// Copies whole records after `from` that no blob has into lost-and-found; answers how many.
@@ -78,7 +85,9 @@ fn salvage(
     let io = |e| StoreError::Io(path.display().to_string(), e);
     let file = File::open(&path).map_err(io)?;
     let mut salvaged = 0u64;
-    for found in Scan::new(&file, from) {
+    // A pack that was begun and never written to may have no head yet.
+    let Some(key) = files.key(pack)? else { return Ok(0) };
+    for found in Scan::new(&file, from, key) {
         let Found::Record { offset, header } = found.map_err(io)? else { continue };
         let stored: Option<i64> = connection
             .prepare_cached(

@@ -18,6 +18,7 @@ CREATE TABLE meta (
 CREATE TABLE packs (
     id    INTEGER PRIMARY KEY,
     ends  INTEGER NOT NULL,              -- first byte after the last record the database knows
+    key   BLOB    NOT NULL,              -- copy of the one in its head
     live  INTEGER NOT NULL DEFAULT 0     -- bytes of records that some blob refers to, heads included
 );
 

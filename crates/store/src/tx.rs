@@ -248,18 +248,15 @@ impl<'c> Tx<'c> {
     /// Writes what the database must know of the packs; the commit comes next.
     pub(crate) fn finish(mut self, pack: &mut PackWriter) -> Result<Touched, StoreError> {
         if self.wrote {
-            for (id, end) in pack.take_closed().into_iter().chain([(pack.pack(), pack.end())]) {
+            for end in pack.take_closed().into_iter().chain([pack.end_of_pack()]) {
                 self.execute(
-                    "INSERT INTO packs (id, ends) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET ends = ?2",
-                    params![id, int(end)],
+                    "INSERT INTO packs (id, ends, key) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET ends = ?2",
+                    params![end.pack, int(end.end), end.key.0.as_slice()],
                 )?;
             }
         }
         for (pack, bytes) in std::mem::take(&mut self.live) {
-            self.execute(
-                "INSERT INTO packs (id, ends, live) VALUES (?1, 0, ?2) ON CONFLICT (id) DO UPDATE SET live = live + ?2",
-                params![pack, bytes],
-            )?;
+            self.execute("UPDATE packs SET live = live + ?2 WHERE id = ?1", params![pack, bytes])?;
         }
         Ok(self.touched)
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Domain, MailboxName, Uid};
 use mailward_store::maintenance::{compact, salvage, stats, verify};
-use mailward_store::pack::{HEADER_LEN, Header};
+use mailward_store::pack::{HEADER_LEN, Header, PACK_HEAD_LEN, PackKey};
 use mailward_store::records::*;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options, StoreError};
 use std::os::unix::fs::FileExt;
@@ -107,9 +107,9 @@ async fn one_wrong_byte_is_found_and_salvage_takes_out_that_message_alone() {
     store.close().await;
     drop(store);
     let pack = std::fs::OpenOptions::new().write(true).open(dir.path().join("packs/00000001.pack")).unwrap();
-    pack.write_all_at(b"X", HEADER_LEN + 4).unwrap();
+    pack.write_all_at(b"X", PACK_HEAD_LEN + HEADER_LEN + 4).unwrap();
     let found = problems(dir.path());
-    assert_eq!(found, ["pack 00000001 offset 0: the message's bytes are not those that were written"]);
+    assert_eq!(found, ["pack 00000001 offset 64: the message's bytes are not those that were written"]);
     let done = salvage(dir.path()).unwrap();
     assert_eq!(done.lost, ["alice@example.test INBOX UID 1"]);
     assert!(done.left.is_empty(), "{:?}", done.left);
@@ -176,18 +176,38 @@ async fn what_was_written_but_never_acknowledged_is_kept_aside() {
     let content = b"written, then the power went";
     let header = Header { length: content.len() as u64, written: 0, hash: *blake3::hash(content).as_bytes() };
     let path = dir.path().join("packs/00000001.pack");
-    let pack = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    let end = HEADER_LEN + 1_000 + 10;
-    pack.write_all_at(&header.encode(), end).unwrap();
+    let pack = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut head = [0; 64];
+    pack.read_exact_at(&mut head, 0).unwrap();
+    let key = PackKey::decode(&head).unwrap();
+    let end = PACK_HEAD_LEN + HEADER_LEN + 1_000 + 10;
+    pack.write_all_at(&header.encode(&key), end).unwrap();
     pack.write_all_at(content, end + HEADER_LEN).unwrap();
     // And a torn one behind it.
-    pack.write_all_at(&header.encode()[..40], end + HEADER_LEN + content.len() as u64).unwrap();
+    pack.write_all_at(&header.encode(&key)[..40], end + HEADER_LEN + content.len() as u64).unwrap();
     let events = Events::memory();
     let store = LocalStore::open(dir.path(), Options { events: events.clone(), ..Options::default() }).unwrap();
     assert!(events.lines().iter().any(|l| l.contains("store.salvaged messages=1")), "{:?}", events.lines());
     let kept = dir.path().join(format!("lost-and-found/{}.eml", blake3::hash(content).to_hex()));
     assert_eq!(std::fs::read(kept).unwrap(), content);
     assert_eq!(texts(&store, alice).await, ["message 0"]);
+    store.close().await;
+    assert!(problems(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_head_of_a_pack_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, alice) = filled(dir.path(), 3).await;
+    store.close().await;
+    drop(store);
+    let pack = std::fs::OpenOptions::new().write(true).open(dir.path().join("packs/00000001.pack")).unwrap();
+    pack.write_all_at(&[0; 64], 0).unwrap();
+    assert_eq!(problems(dir.path()), ["pack 00000001: the pack's head is damaged; the next start writes it again"]);
+    let events = Events::memory();
+    let store = LocalStore::open(dir.path(), Options { events: events.clone(), ..Options::default() }).unwrap();
+    assert!(events.lines().iter().any(|l| l.contains("store.head_mended")));
+    assert_eq!(texts(&store, alice).await.len(), 3);
     store.close().await;
     assert!(problems(dir.path()).is_empty());
 }

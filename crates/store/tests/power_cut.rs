@@ -4,7 +4,13 @@
 //!
 //! What is on the disk for certain is what a sync covered; everything written since may be there, in part, by
 //! sectors, or not at all.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation
+)]
 
 use bytes::Bytes;
 use mailward_core::{AccountId, Domain, MailboxName};
@@ -65,8 +71,8 @@ fn torn(name: &str, synced: &[u8], written: &[u8], dice: &mut Dice) -> Vec<u8> {
         let end = (start + SECTOR).min(length);
         let kept = name.ends_with("-wal") && start == 0;
         if !kept && dice.coin() {
-            for at in start..end {
-                bytes[at] = synced.get(at).copied().unwrap_or(0);
+            for (at, byte) in bytes.iter_mut().enumerate().take(end).skip(start) {
+                *byte = synced.get(at).copied().unwrap_or(0);
             }
         }
     }

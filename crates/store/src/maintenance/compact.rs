@@ -7,8 +7,8 @@
 use crate::api::StoreError;
 use crate::committer::Placing;
 use crate::local::LocalStore;
-use crate::pack::HEADER_LEN;
 use crate::pack::writer::Place;
+use crate::pack::{HEADER_LEN, PACK_HEAD_LEN};
 use crate::records::Content;
 use crate::tx::{int, unsigned};
 use bytes::Bytes;
@@ -65,7 +65,7 @@ pub async fn compact(store: &LocalStore, all: bool) -> Result<Compacted, StoreEr
         .await?;
     let mut done = Compacted::default();
     for pack in packs {
-        let dead = pack.ends.saturating_sub(pack.live);
+        let dead = pack.ends.saturating_sub(PACK_HEAD_LEN).saturating_sub(pack.live);
         let share = if all { 0 } else { pack.ends.saturating_mul(PACK_DEAD_PERCENT).div_euclid(100).max(1) };
         if dead > 0 && dead >= share {
             rewrite(store, &pack, &mut done).await?;

@@ -3,7 +3,7 @@
 use super::verify::verify;
 use crate::api::StoreError;
 use crate::pack::files::PackFiles;
-use crate::pack::{Found, HEADER_LEN, Header, Scan};
+use crate::pack::{Found, HEADER_LEN, Header, PACK_HEAD_LEN, PackKey, Scan};
 use crate::{local, recovery, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
@@ -62,6 +62,7 @@ pub fn salvage(dir: &Path) -> Result<Salvaged, StoreError> {
     }
     let connection = schema::open_writer(&database)?;
     let files = PackFiles::new(dir.join("packs"));
+    mend_heads(&connection, &files)?;
     done.lost = drop_lost(&connection, &files)?;
     count_anew(&connection, &files)?;
     done.found = keep_unknown(&connection, &files, &dir.join("lost-and-found"))?;
@@ -125,15 +126,35 @@ fn carry_over(damaged: &Path, fresh: &Connection) -> Result<u64, StoreError> {
     Ok(carried)
 }
 
+/// Writes damaged heads of packs again, where the database knows their keys.
+fn mend_heads(connection: &Connection, files: &PackFiles) -> Result<(), StoreError> {
+    let on_disk = files.list()?;
+    let known: Vec<(u32, [u8; 32])> = connection
+        .prepare("SELECT id, key FROM packs")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (pack, key) in known {
+        if on_disk.contains(&pack) {
+            files.mend_head(pack, PackKey(key))?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes out blobs whose bytes are not there whole, and the messages that showed them.
 fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare("SELECT id, pack, place, size, hash FROM blobs")?;
+    let mut statement = connection.prepare(
+        "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b LEFT JOIN packs p ON p.id = b.pack",
+    )?;
     let mut rows = statement.query([])?;
     let mut bad: Vec<i64> = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, pack, place): (i64, u32, u64) = (row.get(0)?, row.get(1)?, crate::tx::unsigned(row.get(2)?));
         let (size, hash): (u64, [u8; 32]) = (crate::tx::unsigned(row.get(3)?), row.get(4)?);
-        if !readable(files, pack, place, size, &hash) {
+        // Without the database's copy of the key, the one in the pack's head has to do.
+        let key: Option<[u8; 32]> = row.get(5)?;
+        let key = key.map(PackKey).or_else(|| files.key(pack).ok().flatten());
+        if key.is_none_or(|key| !readable(files, &key, pack, place, size, &hash)) {
             bad.push(id);
         }
     }
@@ -158,11 +179,11 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
     Ok(lost)
 }
 
-fn readable(files: &PackFiles, pack: u32, place: u64, size: u64, hash: &[u8; 32]) -> bool {
+fn readable(files: &PackFiles, key: &PackKey, pack: u32, place: u64, size: u64, hash: &[u8; 32]) -> bool {
     let Ok(file) = files.get(pack) else { return false };
     let mut head = [0u8; 64];
     if file.read_exact_at(&mut head, place).is_err()
-        || Header::decode(&head).is_none_or(|h| h.length != size || h.hash != *hash)
+        || Header::decode(&head, key).is_none_or(|h| h.length != size || h.hash != *hash)
     {
         return false;
     }
@@ -212,7 +233,10 @@ fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreErr
                     a.quota_bytes, a.quota_messages FROM accounts a;",
     )?;
     for pack in files.list()? {
-        connection.execute("INSERT OR IGNORE INTO packs (id, ends) VALUES (?1, 0)", params![pack])?;
+        if let Some(key) = files.key(pack)? {
+            let sql = "INSERT OR IGNORE INTO packs (id, ends, key) VALUES (?1, ?2, ?3)";
+            connection.execute(sql, params![pack, crate::tx::int(PACK_HEAD_LEN), key.0.as_slice()])?;
+        }
     }
     connection.execute_batch(
         "UPDATE packs SET live = (SELECT coalesce(sum(size + 64), 0) FROM blobs b WHERE b.pack = packs.id),
@@ -231,7 +255,8 @@ fn keep_unknown(connection: &Connection, files: &PackFiles, lost_and_found: &Pat
         let path = files.path(pack);
         let io = |e| StoreError::Io(path.display().to_string(), e);
         let file = File::open(&path).map_err(io)?;
-        for found in Scan::new(&file, 0) {
+        let Some(key) = files.key(pack)? else { continue };
+        for found in Scan::new(&file, PACK_HEAD_LEN, key) {
             let Found::Record { offset, header } = found.map_err(io)? else { continue };
             if known.insert(header.hash) {
                 let mut content = vec![0u8; usize::try_from(header.length).unwrap_or(0)];

@@ -54,7 +54,7 @@ pub fn stats(dir: &Path) -> Result<Stats, StoreError> {
         let (_, message_bytes) = two("SELECT 0, coalesce(sum(bytes), 0) FROM mailboxes")?;
         let (contents, content_bytes) = two("SELECT count(*), coalesce(sum(size), 0) FROM blobs")?;
         let (packs, live_bytes) = two("SELECT count(*), coalesce(sum(live), 0) FROM packs")?;
-        let (_, ends) = two("SELECT 0, coalesce(sum(ends), 0) FROM packs")?;
+        let (_, ends) = two("SELECT 0, coalesce(sum(ends - 64), 0) FROM packs")?;
         let size = |suffix: &str| std::fs::metadata(format!("{}{suffix}", database.display())).map_or(0, |m| m.len());
         Ok(Stats {
             domains,

@@ -2,7 +2,7 @@
 
 use crate::api::StoreError;
 use crate::pack::files::PackFiles;
-use crate::pack::{HEADER_LEN, Header};
+use crate::pack::{HEADER_LEN, Header, PackKey};
 use crate::readers::Reader;
 use crate::tx::{int, unsigned};
 use rusqlite::params;
@@ -49,7 +49,12 @@ struct BlobRow {
     place: u64,
     size: u64,
     hash: [u8; 32],
+    key: PackKey,
 }
+
+/// Contents after an id, with their packs' keys.
+const CONTENTS: &str = "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b JOIN packs p ON p.id = b.pack
+     WHERE b.id > ?1 ORDER BY b.id LIMIT ?2";
 
 /// Checks everything: the database's own structure, every record's head and hash, every reference, every
 /// counter. Reads all message bytes. May run beside a server: it looks at one moment. `progress` is called now and
@@ -67,6 +72,7 @@ pub fn verify(dir: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Verified
     let mut found = Verified::default();
     reader.moment(|reader| {
         structure(reader, &mut found)?;
+        heads(reader, &files, &mut found)?;
         contents(reader, &database, &files, &mut found, &mut progress)?;
         references(reader, &mut found)?;
         counters(reader, &mut found)
@@ -82,6 +88,18 @@ fn structure(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn heads(reader: &Reader, files: &PackFiles, found: &mut Verified) -> Result<(), StoreError> {
+    for (pack, key) in
+        reader.rows("SELECT id, key FROM packs", params![], |row| Ok((row.get(0)?, PackKey(row.get(1)?))))?
+    {
+        // A pack whose file is gone shows with each of its contents.
+        if files.key(pack).is_ok_and(|head| head != Some(key)) {
+            found.problem("the pack's head is damaged; the next start writes it again", format!("pack {pack:08}"));
+        }
+    }
+    Ok(())
+}
+
 fn contents(
     reader: &Reader,
     database: &Path,
@@ -92,11 +110,7 @@ fn contents(
     let total = unsigned(reader.row("SELECT count(*) FROM blobs", params![], |row| row.get(0))?.unwrap_or(0));
     let mut after = 0i64;
     loop {
-        let rows = reader.rows(
-            "SELECT id, pack, place, size, hash FROM blobs WHERE id > ?1 ORDER BY id LIMIT ?2",
-            params![after, STEP],
-            blob,
-        )?;
+        let rows = reader.rows(CONTENTS, params![after, STEP], blob)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in rows {
@@ -124,6 +138,7 @@ fn blob(row: &rusqlite::Row<'_>) -> rusqlite::Result<BlobRow> {
         place: unsigned(row.get(2)?),
         size: unsigned(row.get(3)?),
         hash: row.get(4)?,
+        key: PackKey(row.get(5)?),
     })
 }
 
@@ -132,7 +147,7 @@ fn record(files: &PackFiles, row: &BlobRow) -> Result<(), String> {
     let file = files.get(row.pack).map_err(|e| e.to_string())?;
     let mut head = [0u8; 64];
     file.read_exact_at(&mut head, row.place).map_err(|e| format!("the record can't be read: {e}"))?;
-    let header = Header::decode(&head).ok_or("there is no record's head")?;
+    let header = Header::decode(&head, &row.key).ok_or("there is no record's head")?;
     if header.length != row.size || header.hash != row.hash {
         return Err("the record is another message's".to_owned());
     }

@@ -1,9 +1,10 @@
 //! The packs' directory and the open files in it.
 
-use super::{file_name, number};
+use super::{PackKey, file_name, number};
 use crate::api::StoreError;
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -51,6 +52,26 @@ impl PackFiles {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(StoreError::Io(path.display().to_string(), e)),
         }
+    }
+    /// The key in a pack's head; `None` if the head is damaged.
+    pub(crate) fn key(&self, pack: u32) -> Result<Option<PackKey>, StoreError> {
+        let mut head = [0u8; 64];
+        match self.get(pack)?.read_exact_at(&mut head, 0) {
+            Ok(()) => Ok(PackKey::decode(&head)),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(e) => Err(StoreError::Io(self.path(pack).display().to_string(), e)),
+        }
+    }
+    /// Writes a pack's head again if it isn't the one with this key. Answers whether it did.
+    pub(crate) fn mend_head(&self, pack: u32, key: PackKey) -> Result<bool, StoreError> {
+        if self.key(pack)? == Some(key) {
+            return Ok(false);
+        }
+        let path = self.path(pack);
+        let io = |e| StoreError::Io(path.display().to_string(), e);
+        let file = std::fs::OpenOptions::new().write(true).open(&path).map_err(io)?;
+        file.write_all_at(&key.encode(), 0).and_then(|()| file.sync_all()).map_err(io)?;
+        Ok(true)
     }
     /// Numbers of the packs there are, ascending.
     pub(crate) fn list(&self) -> Result<Vec<u32>, StoreError> {

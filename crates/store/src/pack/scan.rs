@@ -1,6 +1,6 @@
 //! Walking a pack without the database.
 
-use super::{HEADER_LEN, Header};
+use super::{HEADER_LEN, Header, PackKey};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -70,6 +70,7 @@ pub enum Found {
 /// Iterates over what a pack holds from an offset on. Memory: one record's content in pieces of 64 KiB.
 pub struct Scan<S> {
     source: S,
+    key: PackKey,
     offset: u64,
     length: Option<u64>,
     failed: bool,
@@ -77,8 +78,8 @@ pub struct Scan<S> {
 
 impl<S: Source> Scan<S> {
     /// From `offset` on, which must be a record's beginning.
-    pub fn new(source: S, offset: u64) -> Self {
-        Self { source, offset, length: None, failed: false }
+    pub fn new(source: S, offset: u64, key: PackKey) -> Self {
+        Self { source, key, offset, length: None, failed: false }
     }
 
     fn step(&mut self) -> io::Result<Option<Found>> {
@@ -114,7 +115,7 @@ impl<S: Source> Scan<S> {
         }
         let mut bytes = [0u8; 64];
         self.source.read_at(&mut bytes, offset)?;
-        Ok(Header::decode(&bytes))
+        Ok(Header::decode(&bytes, &self.key))
     }
 
     fn next_header(&self, from: u64, length: u64) -> io::Result<u64> {

@@ -1,10 +1,11 @@
 //! Appending to the current pack. Only the committer does it.
 
 use super::files::{PackFiles, sync_dir};
-use super::{HEADER_LEN, Header};
+use super::{HEADER_LEN, Header, PACK_HEAD_LEN, PackKey};
 use crate::api::StoreError;
 use mailward_core::limits::{PACK_SIZE_MAX, PACK_STEP};
 use std::fs::{File, OpenOptions};
+use std::io::Read as _;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
 
@@ -18,11 +19,27 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
+/// Where a pack ends, and its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PackEnd {
+    pub(crate) pack: u32,
+    pub(crate) end: u64,
+    pub(crate) key: PackKey,
+}
+
+fn random_key() -> Result<PackKey, StoreError> {
+    let mut key = [0u8; 32];
+    let path = "/dev/urandom";
+    File::open(path).and_then(|mut f| f.read_exact(&mut key)).map_err(|e| StoreError::Io(path.to_owned(), e))?;
+    Ok(PackKey(key))
+}
+
 /// The current pack, open for appending.
 #[derive(Debug)]
 pub(crate) struct PackWriter {
     files: Arc<PackFiles>,
     pack: u32,
+    key: PackKey,
     file: File,
     /// Next byte to write, gathered bytes included.
     end: u64,
@@ -34,16 +51,21 @@ pub(crate) struct PackWriter {
     /// Anything written since the last sync.
     dirty: bool,
     /// Packs closed since somebody asked, with their ends.
-    closed: Vec<(u32, u64)>,
+    closed: Vec<PackEnd>,
 }
 
 impl PackWriter {
-    /// Opens the pack to append at `end`; what lies behind is cut off (whoever calls has salvaged it).
-    pub(crate) fn open(files: Arc<PackFiles>, pack: u32, end: u64, size_max: u64) -> Result<Self, StoreError> {
+    /// Opens the pack to append at `end`; what lies behind is cut off (whoever calls has salvaged it). Without a
+    /// key it is begun anew.
+    pub(crate) fn open(
+        files: Arc<PackFiles>,
+        pack: u32,
+        resume: Option<(u64, PackKey)>,
+        size_max: u64,
+    ) -> Result<Self, StoreError> {
         let path = files.path(pack);
         let shown = path.display().to_string();
         let io = |e| StoreError::Io(shown.clone(), e);
-        let fresh = !path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -52,15 +74,20 @@ impl PackWriter {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
+        let (end, key) = match resume {
+            Some((end, key)) => (end.max(PACK_HEAD_LEN), key),
+            None => (PACK_HEAD_LEN, random_key()?),
+        };
         // Zeros again after the end: a record that was never acknowledged must not be found there later.
         file.set_len(end).map_err(io)?;
-        if fresh {
-            file.sync_all().map_err(io)?;
+        if resume.is_none() {
+            file.write_all_at(&key.encode(), 0).and_then(|()| file.sync_all()).map_err(io)?;
             sync_dir(files.dir())?;
         }
         Ok(Self {
             files,
             pack,
+            key,
             file,
             end,
             gathered: Vec::new(),
@@ -78,19 +105,24 @@ impl PackWriter {
         self.end
     }
 
+    /// What the database must know of the current pack.
+    pub(crate) const fn end_of_pack(&self) -> PackEnd {
+        PackEnd { pack: self.pack, end: self.end, key: self.key }
+    }
+
     /// Packs closed since the last call, with their ends.
-    pub(crate) fn take_closed(&mut self) -> Vec<(u32, u64)> {
+    pub(crate) fn take_closed(&mut self) -> Vec<PackEnd> {
         std::mem::take(&mut self.closed)
     }
 
     /// Appends one record. It is on the disk after [`PackWriter::sync`].
     pub(crate) fn append(&mut self, header: &Header, content: &[u8]) -> Result<Place, StoreError> {
         let size = HEADER_LEN.saturating_add(header.length);
-        if self.end > 0 && self.end.saturating_add(size) > self.size_max {
+        if self.end > PACK_HEAD_LEN && self.end.saturating_add(size) > self.size_max {
             self.rotate()?;
         }
         let place = Place { pack: self.pack, offset: self.end };
-        self.gathered.extend_from_slice(&header.encode());
+        self.gathered.extend_from_slice(&header.encode(&self.key));
         self.gathered.extend_from_slice(content);
         self.end = self.end.saturating_add(size);
         self.dirty = true;
@@ -165,8 +197,8 @@ impl PackWriter {
         self.file.set_len(self.end).and_then(|()| self.file.sync_all()).map_err(|e| self.io(e))?;
         let next = self.pack.checked_add(1).ok_or(StoreError::Limit("packs"))?;
         let mut closed = std::mem::take(&mut self.closed);
-        closed.push((self.pack, self.end));
-        *self = Self { closed, ..Self::open(Arc::clone(&self.files), next, 0, self.size_max)? };
+        closed.push(self.end_of_pack());
+        *self = Self { closed, ..Self::open(Arc::clone(&self.files), next, None, self.size_max)? };
         Ok(())
     }
 }
