@@ -205,6 +205,16 @@ impl Talk {
         self.stream.flush().await.unwrap();
     }
 
+    /// Writes as often as told, a while between; stops when the session is over.
+    pub async fn drip(&mut self, bytes: &str, times: u64, pause: Duration) {
+        for _ in 0..times {
+            if self.stream.write_all(bytes.as_bytes()).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     /// One reply, with all its lines; empty if the session ended.
     pub async fn reply(&mut self) -> String {
         let mut reply = String::new();
