@@ -38,10 +38,16 @@ pub(crate) enum Name {
     Alias(Arc<AliasEntry>),
 }
 
-#[derive(Debug)]
 pub(crate) struct AccountEntry {
     pub(crate) address: Address,
     pub(crate) record: AccountRecord,
+}
+
+impl std::fmt::Debug for AccountEntry {
+    /// Without the credential.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AccountEntry({})", self.address)
+    }
 }
 
 #[derive(Debug)]

@@ -38,9 +38,10 @@ struct Certificates {
 }
 
 /// A client that offers ALPN must offer one of these; one that offers none is served (RFC 7301 §3.2, attacks B8).
-const ALPN_SMTP: &[u8] = b"smtp";
-const ALPN_IMAP: &[u8] = b"imap";
-const ALPN_POP3: &[u8] = b"pop3";
+/// Exim offers both of the first, none of which IANA registered; `imap` and `pop3` are RFC 2595's.
+const ALPN_SMTP: [&[u8]; 2] = [b"smtp", b"esmtp"];
+const ALPN_IMAP: [&[u8]; 1] = [b"imap"];
+const ALPN_POP3: [&[u8]; 1] = [b"pop3"];
 
 impl Acceptor {
     /// Takes a chain (the server's own certificate first) and its key, both PEM.
@@ -151,10 +152,10 @@ impl Certificates {
 
         let certified = Arc::new(certified);
         Ok(Self {
-            any: config(&certified, &[ALPN_SMTP, ALPN_IMAP, ALPN_POP3])?,
-            smtp: config(&certified, &[ALPN_SMTP])?,
-            imap: config(&certified, &[ALPN_IMAP])?,
-            pop3: config(&certified, &[ALPN_POP3])?,
+            any: config(&certified, &[&ALPN_SMTP[..], &ALPN_IMAP, &ALPN_POP3].concat())?,
+            smtp: config(&certified, &ALPN_SMTP)?,
+            imap: config(&certified, &ALPN_IMAP)?,
+            pop3: config(&certified, &ALPN_POP3)?,
             end_point,
             expires,
             serial,

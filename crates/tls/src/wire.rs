@@ -13,8 +13,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 /// A connection to a peer: TCP, Unix socket or memory, plain or under TLS. [`AsyncRead`] and [`AsyncWrite`]; not
-/// buffered beyond what TLS needs, so write whole replies. `shutdown` says goodbye to TLS (close_notify) and closes
-/// the sending side.
+/// buffered beyond what TLS needs, so write whole replies, and flush after them: under TLS a write may leave bytes
+/// behind that only a flush sends. `shutdown` says goodbye to TLS (close_notify) and closes the sending side.
 #[derive(Debug)]
 pub struct Wire(Inner);
 

@@ -1,6 +1,6 @@
 //! What strangers see of users who don't exist.
 
-use crate::credential::{Credential, ScramKeys, sign};
+use crate::credential::{ScramKeys, sign};
 use mailward_core::Secret;
 use mailward_core::limits::SCRAM_ITERATIONS;
 
@@ -26,11 +26,6 @@ impl Decoy {
             stored_key: keyed("stored key"),
             server_key: keyed("server key"),
         }
-    }
-    /// A credential that costs the same to verify as a real one and that no password opens.
-    #[must_use]
-    pub fn credential(&self) -> Credential {
-        Credential::of_nobody()
     }
 }
 

@@ -29,7 +29,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             let (mut accounts, mut aliases) = (Vec::new(), Vec::new());
             for (index, name) in names.into_iter().enumerate() {
                 let domain = if index < 8 { 0 } else { 1 };
-                let local = "abcdefghabcdefgh"[index..=index].to_owned();
+                let local = char::from(b"abcdefghabcdefgh"[index]).to_string();
                 match name {
                     None => {}
                     Some(Some(targets)) => {
