@@ -33,6 +33,10 @@ pub(crate) struct Wishes {
 
 /// Runs the demo until somebody stops it.
 pub(crate) fn run(wishes: Wishes) -> Result<(), Failure> {
+    let place = Where { config: None, data: Some(wishes.data.clone()) };
+    stage::is_free(&wishes.data)?;
+    stage::set(&wishes.data, wishes.port_base)?;
+    let prepared = compose::prepare(place.find()?)?;
     if let Some(file) = &wishes.ready_file {
         // One that an earlier run left would be believed.
         match std::fs::remove_file(file) {
@@ -40,9 +44,6 @@ pub(crate) fn run(wishes: Wishes) -> Result<(), Failure> {
             _ => {}
         }
     }
-    stage::set(&wishes.data, wishes.port_base)?;
-    let place = Where { config: None, data: Some(wishes.data.clone()) }.find()?;
-    let prepared = compose::prepare(place)?;
     compose::run(prepared, |started| inhabit(started, wishes))
 }
 

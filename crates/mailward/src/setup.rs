@@ -70,6 +70,9 @@ pub(crate) fn run(wishes: &Wishes) -> Result<(), Failure> {
     }
     if let Some(owner) = &plan.owner {
         scaffold.give_to(owner)?;
+        if plan.config_file.is_none() {
+            roots_own(&scaffold.path().join(CONFIG_NAME), owner)?;
+        }
     }
     scaffold.raise(&plan.data)?;
     if let Some(file) = &plan.config_file {
@@ -240,9 +243,17 @@ fn configure(file: &Path, text: &str, owner: Option<&User>) -> Result<(), Failur
     }
     write(file, text.as_bytes(), 0o640)?;
     if let Some(owner) = owner {
-        nix::unistd::chown(file, None, Some(owner.gid)).map_err(|e| Failure::sys(file.display(), e))?;
+        roots_own(file, owner)?;
     }
     Ok(())
+}
+
+/// A file that the server's user reads and only root writes: root starts the server by what it says.
+fn roots_own(file: &Path, owner: &User) -> Result<(), Failure> {
+    let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o640);
+    std::fs::set_permissions(file, mode).map_err(|e| Failure::io(file.display(), e))?;
+    nix::unistd::chown(file, Some(nix::unistd::Uid::from_raw(0)), Some(owner.gid))
+        .map_err(|e| Failure::sys(file.display(), e))
 }
 
 /// What to do next.

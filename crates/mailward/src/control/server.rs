@@ -49,7 +49,7 @@ async fn one(mut stream: UnixStream, desk: &Desk, events: &Events) -> Result<(),
     let uid = stream.peer_cred().map_err(broken)?.uid();
     let ours = nix::unistd::geteuid().as_raw();
     let (read, mut write) = stream.split();
-    let result = if uid == ours || uid == 0 {
+    let result = if may_administer(uid, ours) {
         let most = u64::try_from(CONTROL_REQUEST_MAX).unwrap_or(u64::MAX).saturating_add(1);
         let mut line = Vec::new();
         let mut reader = BufReader::new(read.take(most));
@@ -75,10 +75,42 @@ async fn one(mut stream: UnixStream, desk: &Desk, events: &Events) -> Result<(),
     Ok(())
 }
 
+/// Root and the server's own user.
+const fn may_administer(uid: u32, ours: u32) -> bool {
+    uid == 0 || uid == ours
+}
+
 fn request(line: &[u8]) -> Result<Request, Failure> {
     if line.len() > CONTROL_REQUEST_MAX {
         return Err(Failure::Usage(format!("a request has at most {CONTROL_REQUEST_MAX} bytes")));
     }
     let line = line.strip_suffix(b"\n").ok_or_else(|| Failure::Usage("a request ends with a newline".to_owned()))?;
     parse(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attacks H12.
+    #[test]
+    fn only_root_and_the_server_s_own_user_administer_it() {
+        assert!(may_administer(0, 110));
+        assert!(may_administer(110, 110));
+        assert!(!may_administer(1_000, 110));
+        assert!(!may_administer(1_000, 0));
+    }
+
+    #[test]
+    fn a_request_ends_at_its_limit_and_with_a_newline() {
+        assert!(request(b"{\"do\":\"status\"}\n").is_ok());
+        assert!(request(b"{\"do\":\"status\"}").is_err(), "cut off");
+        let mut long = b"{\"do\":\"status\"}".to_vec();
+        long.resize(CONTROL_REQUEST_MAX, b' ');
+        long.push(b'\n');
+        let told = request(&long).map(|_| ()).unwrap_err().to_string();
+        assert!(told.contains("at most"), "{told}");
+        long.remove(CONTROL_REQUEST_MAX - 1);
+        assert!(request(&long).is_ok());
+    }
 }

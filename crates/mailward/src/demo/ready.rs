@@ -85,8 +85,8 @@ impl Ready {
              \x20   --from {alice} --to {bob} --header 'Subject: Hello Bob' --body 'It works.'\n\n\
              Read Bob's newest message, and what is in his INBOX:\n\
              \x20 curl -s --cacert {ca} --user {login} 'imaps://localhost:{imaps}/INBOX;MAILINDEX=*'\n\
-             \x20 mutt -n -F /dev/null -e 'set certificate_file={ca} imap_user={bob}' \\\n\
-             \x20   -e {password} -f imaps://localhost:{imaps}/INBOX\n\n\
+             \x20 mutt -n -F /dev/null -e 'set certificate_file={ca} folder=imaps://localhost:{imaps}/' \\\n\
+             \x20   -e 'set spoolfile=+INBOX imap_user={bob}' -e {password}\n\n\
              Stop with Ctrl-C, or from elsewhere:\n\
              \x20 {program} stop --data {data}\n",
             submission = port(Listener::Submission),

@@ -1,8 +1,9 @@
 //! The directory: authority, certificate, configuration.
 
 use super::DOMAIN;
+use crate::control::path::Short;
 use crate::failure::Failure;
-use crate::place::CONFIG_NAME;
+use crate::place::{CONFIG_NAME, socket_in};
 use mailward_core::config::{Config, Listen};
 use mailward_core::{Clock as _, Domain, Listener, SystemClock};
 use mailward_tls::{Acceptor, authority};
@@ -19,6 +20,18 @@ pub(crate) const MARK: &str = "demo.json";
 pub(crate) const CA: &str = "tls/ca.pem";
 /// A certificate with less than this left is made anew, seconds.
 const RENEW_BEFORE: i64 = 30 * 86_400;
+
+/// Refuses a directory in which a server runs: its configuration must not change under it.
+pub(crate) fn is_free(data: &Path) -> Result<(), Failure> {
+    let socket = Short::of(&socket_in(data)).and_then(|s| std::os::unix::net::UnixStream::connect(s.path()));
+    match socket {
+        Ok(_) => Err(Failure::Refused(format!(
+            "a server runs on {0} already: mailward status --data {0}, or mailward stop --data {0}",
+            data.display()
+        ))),
+        Err(_) => Ok(()),
+    }
+}
 
 /// Makes what is missing.
 pub(crate) fn set(data: &Path, port_base: u16) -> Result<(), Failure> {
