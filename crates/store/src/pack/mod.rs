@@ -191,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn the_record_right_behind_a_damaged_head_is_found() {
+        let content = b"whole";
+        let whole = Header { length: content.len() as u64, written: 0, hash: *blake3::hash(content).as_bytes() };
+        let mut pack = KEY.encode().to_vec();
+        pack.extend_from_slice(&Header { length: u64::MAX, written: 0, hash: [1; 32] }.encode(&KEY));
+        pack.extend_from_slice(&whole.encode(&KEY));
+        pack.extend_from_slice(content);
+        assert_eq!(fuzz_scan(&pack), 1);
+    }
+
+    #[test]
     fn pack_names_are_eight_digits() {
         assert_eq!(file_name(7), "00000007.pack");
         assert_eq!(number("00000007.pack"), Some(7));

@@ -129,7 +129,7 @@ impl<S: Source> Scan<S> {
             for window in piece.windows(super::MAGIC.len()) {
                 if window == super::MAGIC {
                     let place = at.saturating_add(candidate);
-                    if place > from && self.header_at(place, length)?.is_some() {
+                    if place >= from && self.header_at(place, length)?.is_some() {
                         return Ok(place);
                     }
                 }
