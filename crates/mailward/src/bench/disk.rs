@@ -47,7 +47,10 @@ pub(crate) struct Report {
 impl Report {
     /// For people.
     pub(crate) fn print(&self, options: &Options) {
-        println!("{} bytes a message, {} a batch; messages a second, medians of {} rounds", options.size, options.batch, options.rounds);
+        println!(
+            "{} bytes a message, {} a batch; messages a second, medians of {} rounds",
+            options.size, options.batch, options.rounds
+        );
         println!("a batch, one sync, appended         {:>9.0}", self.batch_appended);
         println!("a batch, one sync, preallocated     {:>9.0}", self.batch_preallocated);
         println!("one message, one sync, appended     {:>9.0}", self.one_appended);

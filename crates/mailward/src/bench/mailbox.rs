@@ -7,7 +7,8 @@ use super::disk::Place;
 use super::store::Yard;
 use super::timing::{Distribution, Times, ratio};
 use mailward_core::AccountId;
-use mailward_store::{Flags, MailStore as _, NewMessage, StoreError};
+use mailward_store::records::{Flags, NewMessage};
+use mailward_store::{MailStore as _, StoreError};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -78,9 +79,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, BenchError> {
     let begin = Instant::now();
     fill(&yard, large, options.messages)?;
     let filled = begin.elapsed();
-    let (empty_ms, large_ms) = alternate(options.samples, |to_large| {
-        yard.deliver_one(if to_large { large } else { empty }, options.size)
-    })?;
+    let (empty_ms, large_ms) =
+        alternate(options.samples, |to_large| yard.deliver_one(if to_large { large } else { empty }, options.size))?;
     let (empty_batch_ms, large_batch_ms) = alternate(options.samples.div_ceil(10), |to_large| {
         yard.deliver_many(if to_large { large } else { empty }, BATCH, options.size)
     })?;
@@ -99,11 +99,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, BenchError> {
 
 fn fill(yard: &Yard, account: AccountId, messages: usize) -> Result<(), BenchError> {
     let mailbox = yard.runtime.block_on(yard.store.mailboxes(account))?;
-    let inbox = mailbox
-        .iter()
-        .find(|m| m.name.as_str() == "INBOX")
-        .map(|m| m.id)
-        .ok_or(StoreError::NotFound("mailbox"))?;
+    let inbox =
+        mailbox.iter().find(|m| m.name.as_str() == "INBOX").map(|m| m.id).ok_or(StoreError::NotFound("mailbox"))?;
     let mut left = messages;
     while left > 0 {
         let step = left.min(FILL_STEP);

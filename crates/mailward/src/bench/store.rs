@@ -6,10 +6,8 @@ use super::timing::{count, ratio};
 use bytes::Bytes;
 use mailward_core::{AccountId, Domain};
 use mailward_message::Structure;
-use mailward_store::{
-    AccountChange, Content, Delivery, DirectoryStore as _, DomainChange, Flags, LocalStore, MailStore as _, StoreError,
-    Target,
-};
+use mailward_store::records::{AccountChange, Content, Delivery, DomainChange, Flags, Target};
+use mailward_store::{DirectoryStore as _, LocalStore, MailStore as _, StoreError};
 use std::cell::Cell;
 use std::io::Write as _;
 use std::path::Path;
@@ -30,8 +28,7 @@ impl Yard {
     /// A new store in `dir` with so many accounts.
     pub(super) fn open(dir: &Path, accounts: usize) -> Result<Self, BenchError> {
         std::fs::create_dir_all(dir).map_err(|source| BenchError::Disk { path: dir.to_owned(), source })?;
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(BenchError::Runtime)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(BenchError::Runtime)?;
         let (store, accounts) = runtime.block_on(async {
             let store = LocalStore::open(dir, mailward_store::Options::default())?;
             let name = Domain::parse("example.test").map_err(|e| StoreError::Database(e.to_string()))?;
@@ -73,10 +70,7 @@ impl Yard {
 
     /// A delivery to one account's INBOX.
     pub(super) fn delivery(&self, account: AccountId, size: usize) -> Delivery {
-        Delivery {
-            content: self.content(size),
-            targets: vec![Target { account, mailbox: None, flags: Flags::NONE }],
-        }
+        Delivery { content: self.content(size), targets: vec![Target { account, mailbox: None, flags: Flags::NONE }] }
     }
 
     /// Messages a second with so many deliveries waiting at any time, to the accounts in turn.
@@ -133,7 +127,7 @@ impl Yard {
 
     /// Ends the store cleanly.
     pub(super) fn close(self) -> Result<(), BenchError> {
-        self.runtime.block_on(self.store.close())?;
+        self.runtime.block_on(self.store.close());
         Ok(())
     }
 }

@@ -99,8 +99,7 @@ impl Session {
             session.say(b"STARTTLS\r\n", "STARTTLS", 2).await?;
             let Self { stream, input, .. } = session;
             let stream = connector.connect(name.clone(), stream).await.map_err(Failure::Connect)?;
-            session =
-                Self { stream: Box::new(stream), input, used: 0, output: Vec::new(), pipelining: false };
+            session = Self { stream: Box::new(stream), input, used: 0, output: Vec::new(), pipelining: false };
             session.input.clear();
             session.hello(plan).await?;
         }

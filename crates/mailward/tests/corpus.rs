@@ -1,0 +1,34 @@
+//! Every input that a fuzz target has kept, through the same functions: what once was found stays mended.
+#![allow(clippy::arithmetic_side_effects, unreachable_pub, missing_docs, reason = "the targets are test code")]
+#![allow(clippy::cast_possible_truncation, reason = "the targets are test code")]
+
+#[cfg(test)]
+#[path = "../../../fuzz/src/lib.rs"]
+mod targets;
+
+use std::path::Path;
+
+#[test]
+fn the_corpus_of_every_target_finds_nothing() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (name, run) in targets::TARGETS {
+        let mut inputs = 0;
+        for entry in std::fs::read_dir(corpus.join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            let input = std::fs::read(&path).unwrap();
+            let outcome = std::panic::catch_unwind(|| run(&input));
+            assert!(outcome.is_ok(), "a finding: {}", path.display());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{name} has no corpus");
+    }
+}
+
+#[test]
+fn nothing_at_all_is_an_input_too() {
+    for (_, run) in targets::TARGETS {
+        run(b"");
+        run(b"\0");
+        run(&[0xff; 300]);
+    }
+}

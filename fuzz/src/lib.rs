@@ -1,0 +1,49 @@
+//! What each fuzz target does with its bytes: more than not to panic, it says what must hold. The same functions
+//! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
+
+pub mod address;
+pub mod config;
+pub mod imap_command;
+pub mod mailbox_name;
+pub mod mime;
+pub mod pack;
+pub mod pop3_command;
+pub mod sasl;
+pub mod smtp_body;
+pub mod smtp_command;
+
+/// Every target with its name, which is also its corpus's.
+pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+    ("address", address::run),
+    ("config", config::run),
+    ("imap_command", imap_command::run),
+    ("mailbox_name", mailbox_name::run),
+    ("mime", mime::run),
+    ("pack", pack::run),
+    ("pop3_command", pop3_command::run),
+    ("sasl", sasl::run),
+    ("smtp_body", smtp_body::run),
+    ("smtp_command", smtp_command::run),
+];
+
+/// Splits off a first byte that steers the target, so that one input holds everything.
+fn steered(data: &[u8]) -> Option<(u8, &[u8])> {
+    data.split_first().map(|(first, rest)| (*first, rest))
+}
+
+/// Pieces of varying length that make up `data`: how bytes may come from a network. `seed` 0 gives all in one.
+fn pieces(data: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
+    let mut rest = data;
+    let mut state = u32::from(seed);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        let wanted =
+            if seed == 0 { rest.len() } else { 1 + usize::try_from(state >> 16).unwrap_or(0) % usize::from(seed) };
+        let (piece, after) = rest.split_at(wanted.min(rest.len()));
+        rest = after;
+        Some(piece)
+    })
+}
