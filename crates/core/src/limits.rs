@@ -157,7 +157,7 @@ pub const IMAP_FETCH_ITEMS_MAX: usize = 1_000;
 /// Part numbers of one section (`BODY[1.2.3]`).
 pub const IMAP_SECTION_DEPTH_MAX: usize = MIME_DEPTH_MAX * 2;
 /// Patterns of one LIST (RFC 5258).
-pub const IMAP_LIST_PATTERNS_MAX: usize = 100;
+pub const IMAP_LIST_PATTERNS_MAX: usize = 20;
 /// Messages that one FETCH looks up at a time when only rows are asked for.
 pub const IMAP_FETCH_ROWS: usize = 1_000;
 /// Messages that one FETCH looks up at a time when their structure or bytes are asked for.

@@ -7,9 +7,9 @@ use crate::command::Command;
 use crate::parse::sasl_response;
 use base64::Engine as _;
 use bytes::Bytes;
-use mailward_core::Secret;
 use mailward_core::event::Event;
 use mailward_core::limits::{AUTH_ATTEMPTS_MAX, SASL_LINE_MAX};
+use mailward_core::{Protocol, Secret};
 use mailward_directory::{Login, LoginError, SaslStep};
 
 /// What works in every state, once logged in, and is therefore told there.
@@ -67,7 +67,7 @@ impl Session {
         self.io.line(&[tag, " OK begin TLS now"]);
         self.io.flush().await?;
         let wire = self.io.take_wire().ok_or(End::Gone)?;
-        match Box::pin(wire.accept_tls(&acceptor)).await {
+        match Box::pin(wire.accept_tls(&acceptor.for_protocol(Protocol::Imap))).await {
             Ok(wire) => {
                 self.io.set_wire(wire);
                 self.errors = 0;

@@ -18,6 +18,7 @@ impl Session {
                 }
                 return Ok(Done::bad("IDLE ends with DONE"));
             }
+            self.check_welcome()?;
             if let State::Selected(_, view) = &mut self.state {
                 if view.has_news() {
                     view.tell_news(&mut self.io, &*self.context.store, self.condstore, Expunges::Tell).await?;

@@ -33,7 +33,11 @@ impl Session {
         let names: BTreeSet<&str> = mailboxes.iter().map(|m| m.name.as_str()).collect();
         let entries = entries(&mailboxes, &subscriptions, &list);
         let globs: Vec<Glob> = list.patterns.iter().map(|p| Glob::new(p)).collect();
-        for (name, entry) in entries {
+        for (index, (name, entry)) in entries.into_iter().enumerate() {
+            if index & 63 == 63 {
+                // Many names times many patterns: others of this thread have their turn in between.
+                tokio::task::yield_now().await;
+            }
             if !globs.iter().any(|glob| glob.matches(&name)) {
                 continue;
             }

@@ -26,7 +26,7 @@ use mailward_core::limits::{
     IMAP_PREAUTH_TIME, MIN_DATA_RATE,
 };
 use mailward_core::{AccountId, Peer};
-use mailward_directory::Login;
+use mailward_directory::{Login, Resolution};
 use mailward_gate::SessionPermit;
 use mailward_tls::Wire;
 use reply::{Done, Stop};
@@ -156,7 +156,12 @@ impl Session {
                         self.io.rest();
                     }
                     self.io.read(deadline, within).await?;
-                    began = began.or_else(|| Some(Instant::now()));
+                    // A message's time is its own; what follows it has a command's again.
+                    began = if framer.is_within_message() {
+                        Some(Instant::now())
+                    } else {
+                        began.or_else(|| Some(Instant::now()))
+                    };
                 }
                 Step::Literal(announced) => {
                     if announced.message {
@@ -188,9 +193,14 @@ impl Session {
         self.context.store.admit(size).map_err(|_| "[UNAVAILABLE] the server can't take messages now")?;
         let bytes = u32::try_from(size).map_err(|_| "[TOOBIG] the message is larger than this server takes")?;
         let room = Arc::clone(&self.context.memory.0).acquire_many_owned(bytes);
-        match tokio::time::timeout(DATA_GRACE_TIME, room).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err("[INUSE] too many messages arrive at once; try again later"),
+        let mut shutdown = self.io.shutdown.clone();
+        let room = tokio::select! {
+            room = tokio::time::timeout(DATA_GRACE_TIME, room) => room.ok().and_then(Result::ok),
+            () = shutdown.fired() => None,
+        };
+        match room {
+            Some(permit) => Ok(permit),
+            None => Err("[INUSE] too many messages arrive at once; try again later"),
         }
     }
 
@@ -248,8 +258,23 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the account is still there and may be used: a session doesn't outlive the right to it.
+    fn check_welcome(&self) -> Result<(), End> {
+        let (State::Authenticated(user) | State::Selected(user, _)) = &self.state else { return Ok(()) };
+        let resolution = self.context.directory.resolve(user.login.address());
+        match resolution {
+            Resolution::Disabled | Resolution::UnknownUser => {}
+            Resolution::Deliver { local, .. } if local.iter().all(|target| target.account != user.account()) => {}
+            _ => return Ok(()),
+        }
+        let event = Event::info("imap.dropped").with_peer(&self.peer).with("user", user.login.address());
+        self.context.events.emit(event.with("why", "account disabled or removed"));
+        Err(End::Bye("the account was disabled"))
+    }
+
     async fn answer(&mut self, tagged: Tagged) -> Result<(), End> {
         let Tagged { tag, command } = tagged;
+        self.check_welcome()?;
         // RFC 3501 §7.4.1: sequence numbers must stand while commands that use them are answered.
         let expunges = match &command {
             Command::Fetch(f) if !f.uid => Expunges::Hold,

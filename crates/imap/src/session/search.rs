@@ -28,13 +28,11 @@ enum Need {
 }
 
 /// A program for one mailbox: sets resolved, keywords as bits.
-#[derive(Clone)]
 struct Program {
     nodes: Vec<Node>,
     need: Need,
 }
 
-#[derive(Clone)]
 enum Node {
     And(usize),
     Or,
@@ -64,7 +62,7 @@ impl Session {
         let store = Arc::clone(&self.context.store);
         let now = self.context.clock.now();
         let (_, view, io) = self.selected()?;
-        let program = Program::new(&search.program, view)?;
+        let program = Arc::new(Program::new(&search.program, view)?);
         let mut found = Found::default();
         let mut ranges = program.scanned(view);
         if program.is_of_sets() {
@@ -81,8 +79,12 @@ impl Session {
             let rows = store.messages(view.mailbox, ranges.clone(), limit).await?;
             let Some(last) = rows.last().map(|row| row.uid) else { break };
             ranges = after(&ranges, last);
-            for row in &rows {
+            for (index, row) in rows.iter().enumerate() {
                 let Some(sequence) = view.map.sequence_of(row.uid) else { continue };
+                if index & 255 == 255 {
+                    // Many keys times many messages: others of this thread have their turn in between.
+                    tokio::task::yield_now().await;
+                }
                 if matches(&*store, &program, row, now).await? {
                     found.add(if search.uid { row.uid.0 } else { sequence }, row.mod_seq);
                 }
@@ -243,14 +245,17 @@ impl Program {
         for node in self.nodes.iter().rev() {
             let value = match node {
                 Node::And(n) => {
-                    let operands = stack.split_off(stack.len().saturating_sub(*n));
-                    if operands.contains(&Some(false)) {
+                    let rest = stack.len().saturating_sub(*n);
+                    let operands = stack.get(rest..).unwrap_or_default();
+                    let all = if operands.contains(&Some(false)) {
                         Some(false)
                     } else if operands.contains(&None) {
                         None
                     } else {
                         Some(true)
-                    }
+                    };
+                    stack.truncate(rest);
+                    all
                 }
                 Node::Or => match (stack.pop().flatten(), stack.pop().flatten()) {
                     (Some(true), _) | (_, Some(true)) => Some(true),
@@ -276,7 +281,12 @@ const fn need_of(key: &SearchKey) -> Need {
 }
 
 /// Whether a message matches: by its row if that decides, else by its bytes.
-async fn matches(store: &dyn MailStore, program: &Program, row: &MessageRecord, now: Timestamp) -> Result<bool, Stop> {
+async fn matches(
+    store: &dyn MailStore,
+    program: &Arc<Program>,
+    row: &MessageRecord,
+    now: Timestamp,
+) -> Result<bool, Stop> {
     let by_row = |node: &Node| row_matches(node, row, now);
     if let Some(decided) = program.evaluate(by_row) {
         return Ok(decided);
@@ -290,7 +300,7 @@ async fn matches(store: &dyn MailStore, program: &Program, row: &MessageRecord, 
         Need::Body => store.read(row.blob, 0, row.size).await?,
     };
     // Decoding may take long; other sessions of the thread must not wait for it.
-    let (program, row) = (program.clone(), row.clone());
+    let (program, row) = (Arc::clone(program), row.clone());
     let searched = tokio::task::spawn_blocking(move || {
         let text = Text::new(&bytes, &structure, program.need);
         program.evaluate(|node| row_matches(node, &row, now).or_else(|| text.matches(node)))

@@ -5,6 +5,7 @@ use super::reply::Stop;
 use crate::command::SequenceSet;
 use crate::respond;
 use crate::seq::UidMap;
+use mailward_core::limits::KEYWORDS_MAX;
 use mailward_core::{MailboxId, ModSeq, Uid};
 use mailward_store::records::{Changes, FlagOutcome, Flags, MailboxRecord, MessageRecord, UidRange};
 use mailward_store::{MailStore, StoreError};
@@ -22,6 +23,8 @@ pub(crate) struct View {
     pub(crate) keywords: Vec<String>,
     /// Gone, and not yet told: their sequence numbers stand until they are.
     vanished: BTreeSet<Uid>,
+    /// Come, and not yet told: kept here, so that a store that fails half-way through the news loses none.
+    arrived: BTreeSet<Uid>,
     pub(crate) watch: watch::Receiver<ModSeq>,
 }
 
@@ -50,6 +53,7 @@ impl View {
             mod_seq,
             keywords: record.keywords.clone(),
             vanished: BTreeSet::new(),
+            arrived: BTreeSet::new(),
             watch,
         };
         Ok((view, record))
@@ -81,7 +85,7 @@ impl View {
 
     /// Whether there is something to tell.
     pub(crate) fn has_news(&self) -> bool {
-        *self.watch.borrow() > self.mod_seq || !self.vanished.is_empty()
+        *self.watch.borrow() > self.mod_seq || !self.vanished.is_empty() || !self.arrived.is_empty()
     }
 
     /// Asks the store for what changed and tells it: FLAGS, FETCH, EXPUNGE if it may, EXISTS.
@@ -92,7 +96,6 @@ impl View {
         condstore: bool,
         expunges: Expunges,
     ) -> Result<(), Stop> {
-        let mut arrived: BTreeSet<Uid> = BTreeSet::new();
         let known = self.map.last();
         while *self.watch.borrow_and_update() > self.mod_seq {
             let changes = store.changes_since(self.mailbox, self.mod_seq).await?;
@@ -100,14 +103,14 @@ impl View {
             let Changes { changed, vanished, mod_seq, more, .. } = changes;
             for row in changed {
                 if row.uid.0 > known {
-                    arrived.insert(row.uid);
+                    self.arrived.insert(row.uid);
                 } else if let Some(sequence) = self.map.sequence_of(row.uid) {
                     io.between().await?;
                     self.tell_flags(io, sequence, &row, condstore);
                 }
             }
             for uid in vanished {
-                arrived.remove(&uid);
+                self.arrived.remove(&uid);
                 if self.map.sequence_of(uid).is_some() {
                     self.vanished.insert(uid);
                 }
@@ -130,8 +133,8 @@ impl View {
                 io.between().await?;
             }
         }
-        if !arrived.is_empty() {
-            for uid in arrived {
+        if !self.arrived.is_empty() {
+            for uid in std::mem::take(&mut self.arrived) {
                 self.map.push(uid);
             }
             io.line(&["* ", &self.map.len().to_string(), " EXISTS"]);
@@ -201,7 +204,9 @@ impl View {
             let mut list = Vec::new();
             respond::flags(&mut list, all, u64::MAX, &self.keywords);
             out.extend(list.iter().filter(|b| !matches!(b, b'(' | b')')));
-            out.extend_from_slice(b" \\*");
+            if self.keywords.len() < KEYWORDS_MAX {
+                out.extend_from_slice(b" \\*");
+            }
         }
         out.extend_from_slice(b")] flags that stay\r\n");
     }

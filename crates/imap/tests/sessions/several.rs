@@ -1,6 +1,7 @@
 //! Several sessions in one mailbox, IDLE, and the end of the server.
 
 use crate::harness::{House, mail};
+use mailward_directory::UserSettings;
 
 #[tokio::test]
 async fn news_come_with_the_next_command() {
@@ -106,6 +107,21 @@ async fn idle_ends_with_its_mailbox() {
     two.talk("C: a IDLE\nS: + …").await;
     one.ask("DELETE Short").await;
     two.talk("S: a NO …\nS: * BYE …").await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_s_sessions_end() {
+    let house = House::new().await;
+    let mut waiting = house.login("alice").await;
+    let mut idle = house.login("alice").await;
+    idle.ask("SELECT INBOX").await;
+    idle.talk("C: a IDLE\nS: + …").await;
+    let alice = "alice@example.test".parse().unwrap();
+    let disabled = UserSettings { enabled: Some(false), ..UserSettings::default() };
+    house.context.directory.set_user(&alice, disabled).await.unwrap();
+    waiting.talk("C: a LIST \"\" *\nS: * BYE …").await;
+    idle.talk("C: DONE\nS: a OK …\nC: b NOOP\nS: * BYE …").await;
+    assert!(idle.ends().await.is_empty());
 }
 
 #[tokio::test]
