@@ -111,13 +111,14 @@ mod tests {
     const PLAIN: With =
         With { protocol: Protocol::Smtp, extended: true, utf8: false, tls: false, authenticated: false };
 
-    fn text(change: impl FnOnce(&mut Trace<'_>)) -> String {
-        let hostname = Domain::parse("mx.s.example").unwrap();
-        let mut trace = Trace {
+    fn text<'a>(change: impl FnOnce(&mut Trace<'a>)) -> String {
+        static HOSTNAME: std::sync::LazyLock<Domain> =
+            std::sync::LazyLock::new(|| Domain::parse("mx.s.example").unwrap());
+        let mut trace: Trace<'a> = Trace {
             sender: None,
             hello: "client.example",
             peer: Some("192.0.2.1".parse().unwrap()),
-            hostname: &hostname,
+            hostname: &HOSTNAME,
             with: PLAIN,
             tls: None,
             id: "abc",

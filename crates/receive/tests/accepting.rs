@@ -1,4 +1,10 @@
 //! A message goes its way: from the first byte to a mailbox, through every door.
+#![allow(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at what it didn't expect"
+)]
 
 mod common;
 

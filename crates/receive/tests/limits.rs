@@ -1,4 +1,10 @@
 //! Past every limit, through whole sessions: what a peer hears, and that nothing stays behind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at what it didn't expect"
+)]
 
 mod common;
 
@@ -70,7 +76,8 @@ async fn a_nearly_full_disk_refuses_before_the_data() {
 #[tokio::test]
 async fn what_the_store_can_t_do_is_said_as_it_is() {
     let house = House::new().await;
-    let cases: [(fn() -> StoreError, &str); 5] = [
+    type Failure = fn() -> StoreError;
+    let cases: [(Failure, &str); 5] = [
         (|| StoreError::OverQuota, "452 4.2.2 "),
         (|| StoreError::DiskFull, "452 4.3.1 "),
         (|| StoreError::Closed, "421 4.3.2 "),
