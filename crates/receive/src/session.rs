@@ -42,9 +42,10 @@ pub(crate) struct Taken {
     permit: RelayPermit,
     /// `None` is `<postmaster>`.
     address: Option<Address>,
-    /// What its sender wants to hear of it. Everything taken is delivered before it is answered, so nothing is owed
-    /// yet but SUCCESS, which comes with sending.
-    _parameters: RecipientParameters,
+    /// What its sender wants to hear of it (RFC 3461). Whatever is taken is delivered before it is answered, so no
+    /// failure is ever owed.
+    #[expect(dead_code, reason = "the queue runner that sends DSNs reads it; kept with the permit it belongs to")]
+    parameters: RecipientParameters,
 }
 
 /// How a session came to its end.
@@ -214,8 +215,8 @@ impl<'c> Host<'c> {
                 return ticket.refuse(&Reply::MAILBOX_FULL);
             }
         }
-        let _parameters = ticket.parameters().clone();
-        ticket.accept(Taken { permit, address, _parameters });
+        let parameters = ticket.parameters().clone();
+        ticket.accept(Taken { permit, address, parameters });
     }
 
     fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {

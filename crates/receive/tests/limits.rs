@@ -90,6 +90,7 @@ async fn what_the_store_can_t_do_is_said_as_it_is() {
         let reply = talk.deliver("a@c.example", &["alice@s.example"], "x").await;
         assert!(reply.starts_with(answer), "{reply}");
         assert!(!reply.contains("gone"), "what is wrong inside is for the log");
+        assert!(!answer.starts_with("421") || talk.is_over().await);
     }
     assert!(house.nothing_stored().await);
     assert!(house.logged("alert message.deferred").iter().any(|line| line.contains("gone")));

@@ -319,17 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         let mut lines = Vec::new();
         loop {
             let line = self.line().await?;
-            let (code, rest) = line.split_at_checked(3).ok_or(ClientError::Malformed("a line too short"))?;
-            let code: u16 = code.parse().map_err(|_| ClientError::Malformed("no code"))?;
-            if !(200..600).contains(&code) {
-                return Err(ClientError::Malformed("a code out of range"));
-            }
-            let (more, text) = match rest.split_at_checked(1) {
-                Some(("-", text)) => (true, text),
-                Some((" ", text)) => (false, text),
-                None => (false, ""),
-                Some(_) => return Err(ClientError::Malformed("no code")),
-            };
+            let (code, more, text) = reply_line(&line)?;
             if lines.len() >= SMTP_REPLY_LINES_MAX {
                 return Err(ClientError::Malformed("too many lines"));
             }
@@ -355,6 +345,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
                 return Err(ClientError::Closed);
             }
         }
+    }
+}
+
+/// Reads one line of a reply, without its end: code, whether more follow, text (RFC 5321 §4.2).
+///
+/// # Errors
+/// [`ClientError::Malformed`].
+pub fn reply_line(line: &str) -> Result<(u16, bool, &str), ClientError> {
+    let (code, rest) = line.split_at_checked(3).ok_or(ClientError::Malformed("a line too short"))?;
+    // Digits only: `parse` would take a sign.
+    let digits = code.bytes().all(|b| b.is_ascii_digit());
+    let code: u16 = code.parse().ok().filter(|_| digits).ok_or(ClientError::Malformed("no code"))?;
+    if !(200..600).contains(&code) {
+        return Err(ClientError::Malformed("a code out of range"));
+    }
+    match rest.split_at_checked(1) {
+        Some(("-", text)) => Ok((code, true, text)),
+        Some((" ", text)) => Ok((code, false, text)),
+        None if rest.is_empty() => Ok((code, false, "")),
+        _ => Err(ClientError::Malformed("no code")),
     }
 }
 

@@ -312,6 +312,13 @@ impl<R: Rights> Session<R> {
         }
     }
 
+    /// After a reply that policy gave: 421 says that the session is over (RFC 5321 §3.8), so it is.
+    fn end_after(&mut self, reply: &Reply) {
+        if reply.code() == 421 {
+            self.state = State::Closed(Closing::Shutdown);
+        }
+    }
+
     /// A reply to a command that brought nothing and counts against the session.
     fn fail(&mut self, reply: &Reply) {
         self.counters.errors = self.counters.errors.saturating_add(1);

@@ -126,6 +126,13 @@ fn stray_line_ends_are_never_sent() {
 
 proptest! {
     #[test]
+    fn no_reply_line_makes_it_panic(line in "([0-9]{3}[ -])?\\PC{0,40}") {
+        if let Ok((code, _, text)) = reply_line(&line) {
+            prop_assert!((200..600).contains(&code) && line.ends_with(text));
+        }
+    }
+
+    #[test]
     fn what_is_stuffed_comes_back_the_same(lines in proptest::collection::vec("[.a]{0,4}", 0..10)) {
         let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let mut body = DataBody::new(Vec::new(), 10_000);

@@ -78,6 +78,9 @@ impl Talk {
         loop {
             match self.session.step(&mut self.input) {
                 Step::Read => break,
+                Step::Mail(ticket) if ticket.path().to_string().starts_with("stopping") => {
+                    ticket.refuse(&Reply::SHUTTING_DOWN);
+                }
                 Step::Mail(ticket) => ticket.accept(()),
                 Step::Recipient(ticket) => {
                     let path = ticket.path().to_string();
@@ -470,6 +473,14 @@ fn guessing_recipients_ends_the_session() {
         assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [550]);
     }
     assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [421]);
+}
+
+#[test]
+fn an_answer_of_421_ends_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    assert_eq!(talk.codes("MAIL FROM:<stopping@c.example>\r\nRCPT TO:<bob@s.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::Shutdown));
 }
 
 #[test]

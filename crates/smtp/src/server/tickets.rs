@@ -1,4 +1,4 @@
-//! The questions a session asks. Each answer uses its ticket up.
+//! The questions a session asks. Each answer uses its ticket up. An answer of 421 ends the session.
 
 use super::states::{Chunks, Closing, Greeted, MailGiven, Rights, State, TlsState};
 use super::{Dialect, Session};
@@ -51,6 +51,7 @@ impl<R: Rights> MailTicket<'_, R> {
     pub fn refuse(self, reply: &Reply) {
         self.session.state = State::Greeted(self.greeted);
         self.session.fail(reply);
+        self.session.end_after(reply);
     }
 }
 
@@ -94,6 +95,7 @@ impl<R: Rights> RecipientTicket<'_, R> {
     pub fn refuse(self, reply: &Reply) {
         self.session.state = State::Mail(Box::new(self.mail));
         self.session.refuse_recipient(reply);
+        self.session.end_after(reply);
     }
 }
 
@@ -156,6 +158,11 @@ impl<R: Rights> DataTicket<'_, R> {
             How::Data { hasty } => {
                 self.session.state = back;
                 self.session.refuse_data(reply, hasty);
+                self.session.end_after(reply);
+            }
+            How::Chunk(_) if reply.code() == 421 => {
+                reply.write(&mut self.session.out);
+                self.session.end_after(reply);
             }
             How::Chunk(chunk) => {
                 let back = Box::new(back);
@@ -209,6 +216,9 @@ impl<R: Rights> MessageTicket<'_, R> {
         }
         self.session.answer_message(&self.mail, replies);
         self.session.state = State::Greeted(self.mail.greeted);
+        if let Some(last) = replies.last() {
+            self.session.end_after(last);
+        }
     }
 }
 
