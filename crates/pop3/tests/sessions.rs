@@ -1,5 +1,11 @@
 //! Whole sessions over memory, with the real store, directory and TLS.
-#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test stops at the first thing that isn't as it should be"
+)]
 
 use bytes::Bytes;
 use mailward_core::event::Events;
