@@ -20,7 +20,7 @@ mod running;
 mod upkeep;
 
 pub(crate) use running::Running;
-pub(crate) use upkeep::{maintain, open_store};
+pub(crate) use upkeep::open_store;
 
 use crate::control;
 use crate::control::desk::Desk;
@@ -35,6 +35,7 @@ use mailward_core::{Clock as _, Domain, Listener, ShutdownTrigger, SystemClock, 
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
 use mailward_store::LocalStore;
+use mailward_store::maintenance::compact_in_background;
 use mailward_tls::Acceptor;
 use std::future::Future;
 use std::sync::Arc;
@@ -98,7 +99,7 @@ where
     for note in notes {
         events.emit(Event::warn("server.note").with("text", note));
     }
-    let store = open_store(&place, events.clone()).await?;
+    let store = open_store(&place, events.clone())?;
     let result = with_store(place, hostname, acceptor, doors, connections, &log, &events, signals, &store, ready).await;
     store.close().await;
     match &result {
@@ -161,6 +162,7 @@ where
         .and_then(|l| l.set_nonblocking(true).and(tokio::net::UnixListener::from_std(l)))
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(

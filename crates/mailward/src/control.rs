@@ -79,9 +79,10 @@ pub(crate) enum Request {
     AliasRemove {
         alias: Address,
     },
-    StoreVerify,
-    StoreCompact,
-    StoreStats,
+    /// Gives back the space of deleted mail; `all`: also where little is dead.
+    StoreCompact {
+        all: bool,
+    },
 }
 
 /// What becomes of a catch-all.

@@ -12,6 +12,8 @@
 //! **Failure**: what can be known before the first connection is refused before the first connection. A panic ends
 //! its own session and nothing else.
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
 mod bench;
 mod cli;
 mod compose;

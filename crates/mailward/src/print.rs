@@ -2,7 +2,20 @@
 
 use crate::failure::Failure;
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{ErrorKind, Write as _};
+
+/// Members of an answer.
+pub(crate) trait Field {
+    /// The member of this name; null if there is none.
+    fn field(&self, name: &str) -> &Value;
+}
+
+impl Field for Value {
+    fn field(&self, name: &str) -> &Value {
+        self.get(name).unwrap_or(&Value::Null)
+    }
+}
 
 /// A line to standard output. A reader that has gone away (`| head`) has seen enough: that is no error.
 pub(crate) fn line(text: impl std::fmt::Display) -> Result<(), Failure> {

@@ -75,12 +75,12 @@ pub(crate) fn run(wishes: &Wishes) -> Result<(), Failure> {
         }
     }
     scaffold.raise(&plan.data)?;
-    if let Some(file) = &plan.config_file {
-        if let Err(failure) = configure(file, &text, plan.owner.as_ref()) {
-            // Half a server is none.
-            let _gone = std::fs::remove_dir_all(&plan.data);
-            return Err(failure);
-        }
+    if let Some(file) = &plan.config_file
+        && let Err(failure) = configure(file, &text, plan.owner.as_ref())
+    {
+        // Half a server is none.
+        let _gone = std::fs::remove_dir_all(&plan.data);
+        return Err(failure);
     }
     print::text(&told(&plan, &password))
 }

@@ -3,7 +3,7 @@
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
-use crate::print;
+use crate::print::{self, Field as _};
 use clap::{Args, Subcommand};
 use mailward_core::{Address, Domain};
 
@@ -72,8 +72,11 @@ impl Alias {
                     .flatten()
                     .map(|a| {
                         let targets: Vec<&str> =
-                            a["targets"].as_array().into_iter().flatten().filter_map(|t| t.as_str()).collect();
-                        vec![print::tame(a["address"].as_str().unwrap_or_default()), print::tame(&targets.join(", "))]
+                            a.field("targets").as_array().into_iter().flatten().filter_map(|t| t.as_str()).collect();
+                        vec![
+                            print::tame(a.field("address").as_str().unwrap_or_default()),
+                            print::tame(&targets.join(", ")),
+                        ]
                     })
                     .collect();
                 print::table(&["ALIAS", "LEADS TO"], &rows)

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Measure a mail server, the disk, or the store.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mailward bench smtp-in --port 10025 --to 'alice@example.test' --users 1
+  mailward bench smtp-in --port 10025 --to alice@example.test
   mailward bench smtp-in --port 2525 --sessions 20 --messages 10000 --keep --json
   mailward bench disk --dir /var/lib
   mailward bench mailbox-size --dir /var/tmp --messages 1000000")]
@@ -29,6 +29,9 @@ enum What {
 ///
 /// Every message has its own Message-ID. Fails if any message is not accepted.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  mailward bench smtp-in --port 10025 --to alice@example.test
+  mailward bench smtp-in --port 2525 --sessions 100 --messages 20000 --keep --json")]
 struct SmtpIn {
     /// Server to send to.
     #[arg(long, default_value = "127.0.0.1")]
@@ -79,6 +82,8 @@ struct SmtpIn {
 
 /// Measure what the disk can do, and the store's share of it.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mailward bench disk --dir /var/lib")]
 struct Disk {
     /// Directory on the disk to measure; what is written there is removed again.
     #[arg(long, default_value = ".")]
@@ -102,6 +107,8 @@ struct Disk {
 
 /// Measure what one more message costs in a large mailbox, against an empty one.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mailward bench mailbox-size --dir /var/tmp")]
 struct MailboxSize {
     /// Directory to make the store in; it is removed again. A million messages take about 1 GB.
     #[arg(long, default_value = ".")]

@@ -3,7 +3,7 @@
 use crate::control::{CatchAll, Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
-use crate::print;
+use crate::print::{self, Field as _};
 use clap::{Args, Subcommand};
 use mailward_core::{Address, Domain as Name};
 
@@ -98,11 +98,11 @@ impl Domain {
                     .flatten()
                     .map(|d| {
                         vec![
-                            d["name"].as_str().unwrap_or_default().to_owned(),
-                            if d["enabled"].as_bool() == Some(false) { "disabled" } else { "enabled" }.to_owned(),
-                            d["users"].to_string(),
-                            d["aliases"].to_string(),
-                            print::tame(d["catch_all"].as_str().unwrap_or("-")),
+                            d.field("name").as_str().unwrap_or_default().to_owned(),
+                            if d.field("enabled").as_bool() == Some(false) { "disabled" } else { "enabled" }.to_owned(),
+                            d.field("users").to_string(),
+                            d.field("aliases").to_string(),
+                            print::tame(d.field("catch_all").as_str().unwrap_or("-")),
                         ]
                     })
                     .collect();

@@ -3,7 +3,7 @@
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
-use crate::print;
+use crate::print::{self, Field as _};
 use clap::Args;
 use serde_json::Value;
 
@@ -26,9 +26,9 @@ impl Reload {
         if self.json {
             return print::json(&answer);
         }
-        print::line(format!("certificate in use: serial {}", text(&answer["serial"])))?;
+        print::line(format!("certificate in use: serial {}", text(answer.field("serial"))))?;
         for (key, words) in [("taken", "taken"), ("needs_restart", "changed, but needs a restart")] {
-            for name in answer[key].as_array().into_iter().flatten() {
+            for name in answer.field(key).as_array().into_iter().flatten() {
                 print::line(format!("{}: {words}", text(name)))?;
             }
         }

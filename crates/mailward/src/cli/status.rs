@@ -3,7 +3,7 @@
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
-use crate::print;
+use crate::print::{self, Field as _};
 use clap::Args;
 use serde_json::Value;
 
@@ -28,24 +28,25 @@ impl Status {
         }
         print::line(format!(
             "mailward {} runs as {} (process {}) for {}, {} connections",
-            plain(&status["version"]),
-            plain(&status["hostname"]),
-            plain(&status["pid"]),
-            since(status["up_seconds"].as_u64().unwrap_or(0)),
-            plain(&status["connections"]),
+            plain(status.field("version")),
+            plain(status.field("hostname")),
+            plain(status.field("pid")),
+            since(status.field("up_seconds").as_u64().unwrap_or(0)),
+            plain(status.field("connections")),
         ))?;
-        print::line(format!("data: {}", plain(&status["data"])))?;
-        print::line(format!("configuration: {}", plain(&status["config"])))?;
+        print::line(format!("data: {}", plain(status.field("data"))))?;
+        print::line(format!("configuration: {}", plain(status.field("config"))))?;
         print::line(format!(
             "certificate: serial {}, {} days left",
-            plain(&status["certificate"]["serial"]),
-            plain(&status["certificate"]["days_left"])
+            plain(status.field("certificate").field("serial")),
+            plain(status.field("certificate").field("days_left"))
         ))?;
-        let rows: Vec<Vec<String>> = status["listeners"]
+        let rows: Vec<Vec<String>> = status
+            .field("listeners")
             .as_array()
             .into_iter()
             .flatten()
-            .map(|l| vec![plain(&l["name"]), plain(&l["address"]), plain(&l["for"])])
+            .map(|l| vec![plain(l.field("name")), plain(l.field("address")), plain(l.field("for"))])
             .collect();
         print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)
     }

@@ -1,18 +1,174 @@
 //! `mailward store`: looking after the store.
 
+use crate::compose::privilege;
+use crate::control::{Request, client};
 use crate::failure::Failure;
-use crate::place::Where;
-use clap::Args;
+use crate::place::{Place, Where};
+use crate::print::{self, Field as _};
+use clap::{Args, Subcommand};
+use mailward_store::maintenance::{self, Problem, Salvaged, Stats, Verified};
+use std::io::{IsTerminal as _, Write as _};
 
 /// Check, repair, compact and measure the store
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mailward store verify")]
-pub(crate) struct Store {}
+  mailward store verify && echo whole
+  mailward store stats --json
+  mailward store compact")]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Check every record, reference and counter
+    ///
+    /// Reads every message. May run beside the server. Exit code 65 if anything is wrong.
+    #[command(after_help = "Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
+    Verify {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Rebuild what can be rebuilt after damage, and report the rest
+    ///
+    /// Only while no server runs. Keeps a damaged database beside the new one. Copy the data directory first.
+    #[command(after_help = "Examples:\n  mailward store salvage\n  mailward store salvage --data /srv/copy --json")]
+    Salvage {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give back the space of deleted mail now
+    ///
+    /// The running server does it by itself where half of a pack is dead; mail comes and goes meanwhile.
+    #[command(after_help = "Examples:\n  mailward store compact\n  mailward store compact --json")]
+    Compact {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell how much there is, and what it takes
+    #[command(after_help = "Examples:\n  mailward store stats\n  mailward store stats --json")]
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 impl Store {
     pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
-        let _place = place.find()?;
-        Ok(())
+        let place = place.find()?;
+        place.must_exist()?;
+        match self.what {
+            What::Verify { json } => verify(&place, json),
+            What::Salvage { json } => salvage(&place, json),
+            What::Compact { json } => compact(&place, json),
+            What::Stats { json } => stats(&place, json),
+        }
+    }
+}
+
+fn verify(place: &Place, json: bool) -> Result<(), Failure> {
+    privilege::become_owner_of(place.data())?;
+    let mut shown = std::io::stderr().is_terminal().then(std::io::stderr);
+    let found = maintenance::verify(place.data(), |done, all| {
+        if let Some(err) = &mut shown {
+            // Progress that can't be shown stops nothing.
+            let _lost = write!(err, "\r{done} of {all}\u{1b}[K").and_then(|()| err.flush());
+        }
+    })?;
+    if let Some(err) = &mut shown {
+        let _lost = write!(err, "\r\u{1b}[K");
+    }
+    let Verified { contents, bytes, messages, mailboxes, problems } = &found;
+    if json {
+        print::json(&found)?;
+    } else {
+        tell_problems(problems)?;
+        print::line(format!(
+            "{contents} contents ({}), {messages} messages, {mailboxes} mailboxes looked at",
+            print::bytes(*bytes)
+        ))?;
+    }
+    whole(problems, "`mailward store salvage` keeps what can be kept")
+}
+
+fn salvage(place: &Place, json: bool) -> Result<(), Failure> {
+    privilege::become_owner_of(place.data())?;
+    let done = maintenance::salvage(place.data())?;
+    if json {
+        print::json(&done)?;
+    } else {
+        let Salvaged { damaged_database, rows, lost, found, left } = &done;
+        if let Some(kept) = damaged_database {
+            print::line(format!(
+                "the database was damaged: {rows} rows carried over; the old one is {}",
+                kept.display()
+            ))?;
+        }
+        for message in lost {
+            print::line(format!("lost: {}", print::tame(message)))?;
+        }
+        tell_problems(left)?;
+        print::line(format!("{} messages lost, {found} found and put into lost-and-found", lost.len()))?;
+    }
+    whole(&done.left, "see docs/store.md")
+}
+
+fn compact(place: &Place, json: bool) -> Result<(), Failure> {
+    let done = client::run(place, &Request::StoreCompact { all: true })?;
+    if json {
+        return print::json(&done);
+    }
+    let damaged = done.field("damaged").as_array().map_or(0, Vec::len);
+    print::line(format!(
+        "{} packs rewritten, {} given back",
+        done.field("packs"),
+        print::bytes(done.field("freed").as_u64().unwrap_or(0))
+    ))?;
+    if damaged > 0 {
+        return Err(Failure::Found(format!("{damaged} packs are damaged and were left alone: mailward store verify")));
+    }
+    Ok(())
+}
+
+fn stats(place: &Place, json: bool) -> Result<(), Failure> {
+    privilege::become_owner_of(place.data())?;
+    let stats = maintenance::stats(place.data())?;
+    if json {
+        return print::json(&stats);
+    }
+    let Stats { domains, accounts, mailboxes, messages, message_bytes, .. } = stats;
+    let Stats { contents, content_bytes, packs, live_bytes, dead_bytes, database_bytes, .. } = stats;
+    let row = |name: &str, count: u64, bytes: Option<u64>| {
+        vec![name.to_owned(), count.to_string(), bytes.map_or_else(|| "-".to_owned(), print::bytes)]
+    };
+    print::table(
+        &["WHAT", "COUNT", "SIZE"],
+        &[
+            row("domains", domains, None),
+            row("accounts", accounts, None),
+            row("mailboxes", mailboxes, None),
+            row("messages, in every mailbox", messages, Some(message_bytes)),
+            row("contents, each once", contents, Some(content_bytes)),
+            row("packs: in use", packs, Some(live_bytes)),
+            row("packs: to be given back", packs, Some(dead_bytes)),
+            row("database", 1, Some(database_bytes)),
+        ],
+    )
+}
+
+fn tell_problems(problems: &[Problem]) -> Result<(), Failure> {
+    problems.iter().try_for_each(|p| print::line(format!("{}: {}", print::tame(&p.place), print::tame(&p.what))))
+}
+
+fn whole(problems: &[Problem], mend: &str) -> Result<(), Failure> {
+    match problems.len() {
+        0 => Ok(()),
+        1 => Err(Failure::Found(format!("the store has a problem: {mend}"))),
+        n => Err(Failure::Found(format!("the store has {n} problems: {mend}"))),
     }
 }

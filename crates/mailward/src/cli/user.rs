@@ -4,7 +4,7 @@ use super::domain::switched;
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
-use crate::print;
+use crate::print::{self, Field as _};
 use crate::secrets::{self, Carried, PasswordWish};
 use clap::{Args, Subcommand};
 use mailward_core::{Address, Domain};
@@ -187,25 +187,25 @@ impl User {
 }
 
 fn generated(answer: &Value) -> Result<(), Failure> {
-    answer["password"].as_str().map_or(Ok(()), secrets::tell)
+    answer.field("password").as_str().map_or(Ok(()), secrets::tell)
 }
 
 fn row(user: &Value) -> Vec<String> {
-    let state = match (user["enabled"].as_bool(), user["has_password"].as_bool()) {
+    let state = match (user.field("enabled").as_bool(), user.field("has_password").as_bool()) {
         (Some(false), _) => "disabled",
         (_, Some(false)) => "no password",
         _ => "enabled",
     };
-    let quota = match user["quota_bytes"].as_u64() {
+    let quota = match user.field("quota_bytes").as_u64() {
         None | Some(0) => "-".to_owned(),
         Some(bytes) => print::bytes(bytes),
     };
     vec![
-        print::tame(user["address"].as_str().unwrap_or_default()),
+        print::tame(user.field("address").as_str().unwrap_or_default()),
         state.to_owned(),
-        user["usage"]["messages"].to_string(),
-        print::bytes(user["usage"]["bytes"].as_u64().unwrap_or(0)),
+        user.field("usage").field("messages").to_string(),
+        print::bytes(user.field("usage").field("bytes").as_u64().unwrap_or(0)),
         quota,
-        print::tame(user["display_name"].as_str().unwrap_or_default()),
+        print::tame(user.field("display_name").as_str().unwrap_or_default()),
     ]
 }

@@ -8,7 +8,7 @@ use crate::secrets::PasswordWish;
 use mailward_core::Secret;
 use mailward_core::event::Events;
 use mailward_directory::{Directory, DirectoryError, DomainSettings, NewPassword, NewUser, UserSettings};
-use mailward_store::{LocalStore, StoreError};
+use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ fn told(password: Option<&Secret>) -> Option<String> {
 impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
-        let store = crate::compose::open_store(place, events).await?;
+        let store = crate::compose::open_store(place, events)?;
         match Directory::open(store.clone()).await {
             Ok(directory) => Ok(Self { store, directory, server: None }),
             Err(e) => {
@@ -80,13 +80,9 @@ impl Desk {
                 self.server()?.stop();
                 Ok(Value::Null)
             }
-            Request::StoreVerify | Request::StoreCompact | Request::StoreStats => self.on_store(request).await,
+            Request::StoreCompact { all } => shown(maintenance::compact(&self.store, all).await?),
             request => self.on_directory(request).await,
         }
-    }
-
-    async fn on_store(&self, request: Request) -> Result<Value, Failure> {
-        crate::compose::maintain(&self.store, request).await
     }
 
     async fn on_directory(&self, request: Request) -> Result<Value, Failure> {
@@ -133,12 +129,9 @@ impl Desk {
                 directory.remove_alias(&alias).await?;
                 Ok(Value::Null)
             }
-            Request::Status
-            | Request::Reload
-            | Request::Stop
-            | Request::StoreVerify
-            | Request::StoreCompact
-            | Request::StoreStats => Err(Failure::Store(StoreError::Refused("not a matter of the directory"))),
+            Request::Status | Request::Reload | Request::Stop | Request::StoreCompact { .. } => {
+                Err(Failure::Bug("not a matter of the directory".to_owned()))
+            }
         }
     }
 }

@@ -1,0 +1,123 @@
+//! Administration: the same with a running server and without one.
+
+use crate::support::*;
+use nix::sys::signal::Signal;
+
+/// Adds, changes, lists and removes everything there is, on the server of this data directory.
+fn everything(data: &str) {
+    let at = |arguments: &[&str]| -> String {
+        let mut all = arguments.to_vec();
+        all.extend(["--data", data]);
+        done(&all)
+    };
+    let listed = |what: &str| -> serde_json::Value { serde_json::from_str(&at(&[what, "list", "--json"])).unwrap() };
+    let refused = |arguments: &[&str], part: &str| {
+        let mut all = arguments.to_vec();
+        all.extend(["--data", data]);
+        let (code, out, err) = run(&all);
+        assert!(code != 0 && out.is_empty() && err.contains(part), "{arguments:?}: {code} {out} {err}");
+    };
+
+    at(&["domain", "add", "example.org"]);
+    refused(&["domain", "add", "example.org"], "example.org");
+    let told = at(&["user", "add", "joe@example.org", "--name", "Joe", "--quota", "1 MiB", "--generate"]);
+    let password = told.lines().find_map(|l| l.strip_prefix("password: ")).unwrap();
+    assert!(password.len() >= 16, "{told}");
+    at(&["user", "add", "ann@example.org", "--no-password"]);
+    at(&["alias", "add", "sales@example.org", "joe@example.org", "ann@example.org", "away@example.net"]);
+    at(&["domain", "set", "example.org", "--catch-all", "joe@example.org"]);
+    at(&["user", "set", "ann@example.org", "--disable", "--quota-messages", "7"]);
+
+    let users = listed("user");
+    let joe = users.as_array().unwrap().iter().find(|u| u["address"] == "joe@example.org").unwrap();
+    assert_eq!((joe["display_name"].as_str(), joe["quota_bytes"].as_u64()), (Some("Joe"), Some(1 << 20)));
+    let ann = users.as_array().unwrap().iter().find(|u| u["address"] == "ann@example.org").unwrap();
+    assert_eq!((ann["enabled"].as_bool(), ann["has_password"].as_bool()), (Some(false), Some(false)));
+    assert_eq!(ann["quota_messages"], 7);
+    assert_eq!(listed("alias")[0]["targets"].as_array().unwrap().len(), 3);
+    let domains = listed("domain");
+    let domain = domains.as_array().unwrap().iter().find(|d| d["name"] == "example.org").unwrap();
+    assert_eq!(domain["catch_all"], "joe@example.org");
+    assert!(at(&["user", "list"]).contains("disabled"));
+
+    // Passwords: by standard input, and by the same policy whoever sets them.
+    let set = ["user", "password", "joe@example.org", "--data", data];
+    let (code, _, err) = run_with(&set, "example.org1\n");
+    assert_eq!(code, 1, "{err}");
+    let (code, _, err) = run_with(&set, "\n");
+    assert_eq!(code, 64, "{err}");
+    let (code, _, err) = run_with(&set, "plum wagon ferry ochre\n");
+    assert_eq!(code, 0, "{err}");
+
+    refused(&["user", "remove", "joe@example.org"], "--yes");
+    refused(&["domain", "remove", "example.org"], "example.org still has");
+    refused(&["user", "add", "a b@example.org", "--generate"], "");
+    refused(&["user", "set", "joe@example.org"], "nothing to set");
+    at(&["domain", "set", "example.org", "--no-catch-all"]);
+    at(&["alias", "remove", "sales@example.org"]);
+    at(&["user", "remove", "ann@example.org", "--yes"]);
+}
+
+#[test]
+fn everything_is_administered_while_the_server_runs() {
+    let (mut server, ready) = Server::demo();
+    everything(&server.data());
+    // It works at once: mail comes in, the new password logs in.
+    assert!(deliver(port(&ready, "smtp"), "joe@example.org", "hello").starts_with("250 "));
+    assert!(deliver(port(&ready, "smtp"), "ann@example.org", "hello").starts_with("550 5.1.1"));
+    let joe = serde_json::json!({ "address": "joe@example.org", "password": "plum wagon ferry ochre" });
+    let mut ready = ready;
+    ready["users"][0] = joe;
+    assert_eq!(imap(&ready, 0).1, 1);
+    server.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn everything_is_administered_while_no_server_runs() {
+    let (mut server, _) = Server::demo();
+    server.stop(Signal::SIGTERM);
+    everything(&server.data());
+}
+
+#[test]
+fn status_tells_what_runs_and_says_69_if_nothing_does() {
+    let (mut server, ready) = Server::demo();
+    let data = server.data();
+    let status = json(&["status", "--json", "--data", &data]);
+    assert_eq!(status["pid"], ready["pid"]);
+    assert!(status["certificate"]["days_left"].as_i64().unwrap() > 700);
+    assert_eq!(status["listeners"].as_array().unwrap().len(), 8);
+    assert!(done(&["status", "--data", &data]).contains("imaps"));
+    let began = std::time::Instant::now();
+    done(&["stop", "--data", &data]);
+    assert!(began.elapsed().as_secs() < 5);
+    assert_eq!(ended(&mut server.child).0, Some(0));
+    let (code, _, err) = run(&["status", "--data", &data]);
+    assert_eq!(code, 69, "{err}");
+}
+
+#[test]
+fn what_is_no_request_gets_an_answer_and_changes_nothing() {
+    use std::io::{BufRead as _, Write as _};
+    let (mut server, _) = Server::demo();
+    let socket = server.dir.path().join("demo/control.sock");
+    for line in [
+        "GET / HTTP/1.1\n".to_owned(),
+        "{}\n".to_owned(),
+        "\n".to_owned(),
+        format!("{}\n", "[".repeat(100_000)),
+        "x".repeat(2 << 20),
+    ] {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        // One over the limit may be cut off while it is still being sent.
+        let _cut = stream.write_all(line.as_bytes());
+        let mut answer = String::new();
+        let read = std::io::BufReader::new(stream).read_line(&mut answer);
+        if line.len() < 1 << 20 {
+            read.unwrap();
+            assert!(answer.starts_with("{\"failed\":{\"code\":64,"), "{answer}");
+        }
+    }
+    assert_eq!(run(&["status", "--data", &server.data()]).0, 0);
+    server.stop(Signal::SIGTERM);
+}

@@ -1,0 +1,10 @@
+//! Stories about the whole program: the real binary, real sockets, one story a test.
+
+#![cfg(test)]
+#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+
+mod admin;
+mod demo;
+mod pages;
+mod serve;
+mod support;

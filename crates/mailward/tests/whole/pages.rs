@@ -1,0 +1,68 @@
+//! Pages that must say what the code does.
+
+use crate::support::done;
+use std::path::Path;
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest: toml::Table = page("Cargo.toml").parse().unwrap();
+    let reasons = page("docs/dependencies.md");
+    let names = manifest["workspace"]["dependencies"].as_table().unwrap().keys();
+    let ours = |name: &&String| !name.starts_with("mailward-");
+    let missing: Vec<_> = names.filter(ours).filter(|n| !reasons.contains(&format!("| `{n}` |"))).collect();
+    assert!(missing.is_empty(), "docs/dependencies.md gives no reason for {missing:?}");
+}
+
+#[test]
+fn the_reference_and_a_whole_file_are_printed() {
+    assert_eq!(done(&["config", "reference"]), page("docs/configuration.md"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mailward.toml");
+    std::fs::write(&file, done(&["config", "reference", "--file"])).unwrap();
+    let shown = done(&["config", "show", "--config", file.to_str().unwrap()]);
+    assert!(shown.contains("limits.message_size = \"50 MiB\"  # default"), "{shown}");
+}
+
+#[test]
+fn the_readme_names_verbs_that_exist() {
+    let help = done(&["help"]);
+    for verb in
+        ["demo", "setup", "serve", "status", "reload", "stop", "config", "domain", "user", "alias", "store", "bench"]
+    {
+        assert!(help.contains(verb), "{verb}");
+        assert!(page("README.md").contains(&format!("`{verb}")), "{verb}");
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "docs/README.md",
+        "docs/first-mail.md",
+        "docs/users.md",
+        "docs/running.md",
+        "docs/clients.md",
+        "docs/vulnerabilities.md",
+        "docs/configuration.md",
+        "docs/limits.md",
+    ] {
+        let text = page(name);
+        let folder = root.join(name).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(folder.join(target).exists(), "{name}: {link}");
+            }
+        }
+    }
+}
