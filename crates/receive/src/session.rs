@@ -245,6 +245,8 @@ impl<'c> Host<'c> {
         }
         let reserve = usize::try_from(announced).unwrap_or(usize::MAX).min(MESSAGE_RESERVE_MAX);
         if !self.share.resize(reserve) {
+            let event = Event::info("message.deferred").with_peer(self.peer).with("sender", &ticket.mail().path);
+            self.context.events.emit(event.with("reason", "no memory for messages on their way"));
             return ticket.refuse(&Reply::NO_SPACE);
         }
         let id = self.context.ids.next();

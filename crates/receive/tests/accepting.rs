@@ -10,6 +10,7 @@ mod common;
 
 use common::{House, Talk, plain};
 use mailward_core::Listener;
+use mailward_tls::Wire;
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
 
@@ -192,4 +193,32 @@ async fn our_own_client_talks_to_our_own_server() {
     assert_eq!((sent.refused.len(), sent.refused[0].1.code), (1, 550));
     client.quit().await.unwrap();
     assert!(house.inbox("alice").await[0].ends_with("\r\nSubject: x\r\n\r\n.one\r\n"));
+}
+
+#[tokio::test]
+async fn real_sockets_carry_it_too() {
+    let house = House::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let unix = tokio::net::UnixListener::bind(dir.path().join("lmtp.sock")).unwrap();
+
+    let client = tokio::net::TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
+    let (server, from) = tcp.accept().await.unwrap();
+    let mut talk = Talk::over(client, house.serve(Wire::tcp(server), Listener::Smtp, Some(from.ip())));
+    talk.expect("", 220).await;
+    talk.expect("EHLO c.example\r\n", 250).await;
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
+    let smuggled = talk.deliver("a@c.example", &["alice@s.example"], "x\r\n.\nMAIL FROM:<>\r\nNOOP").await;
+    assert!(smuggled.starts_with("550 5.6.0 "), "{smuggled}");
+    talk.expect("QUIT\r\n", 221).await;
+
+    let client = tokio::net::UnixStream::connect(dir.path().join("lmtp.sock")).await.unwrap();
+    let (server, _) = unix.accept().await.unwrap();
+    let mut talk = Talk::over(client, house.serve(Wire::unix(server), Listener::Lmtp, None));
+    talk.expect("", 220).await;
+    talk.expect("LHLO c.example\r\n", 250).await;
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
+    talk.expect("MAIL FROM:<a@s.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<u@t.example>\r\n", 550).await;
+    assert_eq!(house.inbox("alice").await.len(), 2);
 }

@@ -12,7 +12,8 @@ use common::House;
 use mailward_core::Listener;
 use mailward_core::limits::{
     DATA_GRACE_TIME, DATA_IDLE_TIME, DEADLINE_TICK, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX,
-    RECEIVED_HOPS_MAX, SMTP_COMMAND_TIME, SMTP_ERRORS_MAX, SMTP_SESSION_TIME,
+    RECEIVED_HOPS_MAX, SMTP_COMMAND_TIME, SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX, SMTP_SESSION_TIME,
+    SMTP_UNKNOWN_RECIPIENTS_MAX, WRITE_TIME,
 };
 use mailward_receive::Settings;
 use mailward_store::StoreError;
@@ -37,6 +38,48 @@ async fn sizes_recipients_and_messages_are_as_configured() {
     assert!(talk.say(format!("{}\r\n.\r\n", "x".repeat(998))).await.starts_with("250"));
     talk.expect("MAIL FROM:<a@c.example>\r\n", 421).await;
     assert!(talk.is_over().await);
+}
+
+#[tokio::test]
+async fn a_message_has_a_thousand_recipients_and_no_more() {
+    let house = House::new().await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    let all: String = (0..=SMTP_RECIPIENTS_MAX).map(|n| format!("RCPT TO:<alice+{n}@s.example>\r\n")).collect();
+    let codes = talk.codes(all, SMTP_RECIPIENTS_MAX + 1).await;
+    assert!(codes.iter().take(SMTP_RECIPIENTS_MAX).all(|code| *code == 250));
+    assert_eq!(codes.last(), Some(&452));
+    talk.expect("DATA\r\n", 354).await;
+    assert!(talk.say("Subject: x\r\n\r\nx\r\n.\r\n").await.starts_with("250"));
+    assert_eq!(house.inbox("alice").await.len(), 1, "one account, one copy");
+}
+
+/// Attacks A6.
+#[tokio::test]
+async fn guessing_recipients_ends_the_session() {
+    let house = House::new().await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    for n in 0..SMTP_UNKNOWN_RECIPIENTS_MAX {
+        talk.expect(&format!("RCPT TO:<guess{n}@s.example>\r\n"), 550).await;
+    }
+    talk.expect("RCPT TO:<alice@s.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<guess@s.example>\r\n", 421).await;
+    assert!(talk.is_over().await);
+}
+
+/// Attacks H1.
+#[tokio::test]
+async fn a_peer_that_doesn_t_read_is_left() {
+    let house = House::new().await;
+    let mut talk = house.connect_through(Listener::Smtp, 64).await;
+    talk.expect("", 220).await;
+    talk.write("EHLO c.example\r\n").await;
+    tokio::time::pause();
+    tokio::time::sleep(WRITE_TIME + Duration::from_secs(1)).await;
+    talk.task.await.unwrap();
+    assert_eq!(house.logged("connection.lost").len(), 1);
+    assert_eq!(house.context.gate.open(), 0);
 }
 
 #[tokio::test]

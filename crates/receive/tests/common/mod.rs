@@ -21,11 +21,12 @@ use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use store::Wrapped;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
 pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
@@ -103,26 +104,35 @@ impl House {
 
     /// A peer on a listener, before its greeting is read. Under TLS where the listener has it from the first byte.
     pub async fn connect(&self, listener: Listener) -> Talk {
-        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        self.connect_through(listener, 256 * 1024).await
+    }
+
+    /// The same through a pipe that holds so many bytes each way.
+    pub async fn connect_through(&self, listener: Listener, capacity: usize) -> Talk {
+        let (ours, theirs) = tokio::io::duplex(capacity);
         let address = (listener != Listener::Lmtp).then(|| "192.0.2.7".parse().unwrap());
-        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let peer = Peer { session, address, listener };
-        let permit = self.context.gate.admit(address).unwrap();
-        let context = Arc::clone(&self.context);
-        let acceptor = context.acceptor.clone().unwrap();
-        let task = tokio::spawn(async move {
-            let mut wire = Wire::memory(theirs);
-            if listener.implicit_tls() {
-                wire = wire.accept_tls(&acceptor).await.unwrap();
-            }
-            mailward_receive::serve(wire, peer, permit, context).await;
-        });
+        let task = self.serve(Wire::memory(theirs), listener, address);
         let stream: Box<dyn Stream> = if listener.implicit_tls() {
             Box::new(self.connector.connect(ours, "s.example").await.unwrap())
         } else {
             Box::new(ours)
         };
         Talk { stream, unread: Vec::new(), task }
+    }
+
+    /// Serves a wire, as the accept loop does.
+    pub fn serve(&self, mut wire: Wire, listener: Listener, address: Option<IpAddr>) -> JoinHandle<()> {
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let peer = Peer { session, address, listener };
+        let permit = self.context.gate.admit(address).unwrap();
+        let context = Arc::clone(&self.context);
+        let acceptor = context.acceptor.clone().unwrap();
+        tokio::spawn(async move {
+            if listener.implicit_tls() {
+                wire = wire.accept_tls(&acceptor).await.unwrap();
+            }
+            mailward_receive::serve(wire, peer, permit, context).await;
+        })
     }
 
     /// The same with the greeting read and EHLO (or LHLO) said.
@@ -197,6 +207,13 @@ pub struct Talk {
     pub stream: Box<dyn Stream>,
     unread: Vec<u8>,
     pub task: JoinHandle<()>,
+}
+
+impl Talk {
+    /// Over any stream that a session serves already.
+    pub fn over(stream: impl Stream + 'static, task: JoinHandle<()>) -> Self {
+        Self { stream: Box::new(stream), unread: Vec::new(), task }
+    }
 }
 
 impl Talk {
@@ -278,6 +295,3 @@ impl Talk {
         over.is_ok_and(|said| said.is_empty())
     }
 }
-
-/// One end of a pipe for tests that need it bare.
-pub type Bare = DuplexStream;
