@@ -1,7 +1,7 @@
 //! FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4): rows a page at a time, bytes in pieces.
 
 use super::Session;
-use super::io::Io;
+use super::io::{End, Io};
 use super::reply::{Done, Stop};
 use super::section::{locate, needs_structure, sets_seen, structure_of, write_name, write_range, write_value};
 use super::view::View;
@@ -10,8 +10,8 @@ use crate::respond;
 use mailward_core::limits::{IMAP_FETCH_BLOBS, IMAP_FETCH_ROWS};
 use mailward_core::{BlobId, Uid};
 use mailward_message::{Section, Structure};
-use mailward_store::MailStore;
 use mailward_store::records::{Blob, FlagAction, FlagChange, Flags, MessageRecord, UidRange};
+use mailward_store::{MailStore, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -105,35 +105,72 @@ async fn write_page(
     let mut vanished = 0u32;
     for row in &rows {
         let Some(sequence) = view.map.sequence_of(row.uid) else { continue };
-        let structure = match (plan.structure, blobs.get(&row.blob)) {
-            (true, Some(blob)) => Some(structure_of(store, blob).await?),
-            (true, None) => {
-                vanished = vanished.saturating_add(1);
-                continue;
-            }
-            (false, _) => None,
-        };
         io.between().await?;
-        io.out.extend_from_slice(b"* ");
-        respond::number(&mut io.out, sequence.into());
-        io.out.extend_from_slice(b" FETCH (");
-        let message = Message { row, structure: structure.as_ref(), keywords: &view.keywords };
-        for (index, item) in plan.items.iter().enumerate() {
-            if index > 0 {
-                io.out.push(b' ');
+        let mark = io.mark();
+        let blob = blobs.get(&row.blob);
+        let written = if plan.structure && blob.is_none() {
+            Err(StoreError::NotFound("message").into())
+        } else {
+            let seen = newly_seen.contains(&row.uid);
+            write_message(io, store, plan, &view.keywords, Row { sequence, row, blob, seen }).await
+        };
+        match written {
+            Ok(()) => {}
+            Err(Stop::Store(error)) => {
+                // What was written of it is taken back, or, if it was sent, the session ends: never half a reply.
+                if !io.take_back(mark) {
+                    return Err(End::Gone.into());
+                }
+                if !matches!(error, StoreError::NotFound(_)) {
+                    return Err(error.into());
+                }
+                vanished = vanished.saturating_add(1);
             }
-            write_item(io, store, &message, item).await?;
+            Err(stop) => return Err(stop),
         }
-        if newly_seen.contains(&row.uid) && !plan.items.contains(&FetchItem::Flags) {
-            io.out.push(b' ');
-            write_item(io, store, &message, &FetchItem::Flags).await?;
-        }
-        io.out.extend_from_slice(b")\r\n");
     }
     Ok(vanished)
 }
 
-async fn blobs_of(store: &dyn MailStore, rows: &[MessageRecord]) -> Result<HashMap<BlobId, Blob>, Stop> {
+/// A message of a page, to be told.
+struct Row<'a> {
+    sequence: u32,
+    row: &'a MessageRecord,
+    blob: Option<&'a Blob>,
+    /// Its `\Seen` was set just now.
+    seen: bool,
+}
+
+async fn write_message(
+    io: &mut Io,
+    store: &dyn MailStore,
+    plan: &Plan,
+    keywords: &[String],
+    told: Row<'_>,
+) -> Result<(), Stop> {
+    let structure = match told.blob {
+        Some(blob) => Some(structure_of(store, blob).await?),
+        None => None,
+    };
+    io.out.extend_from_slice(b"* ");
+    respond::number(&mut io.out, told.sequence.into());
+    io.out.extend_from_slice(b" FETCH (");
+    let message = Message { row: told.row, structure: structure.as_ref(), keywords };
+    for (index, item) in plan.items.iter().enumerate() {
+        if index > 0 {
+            io.out.push(b' ');
+        }
+        write_item(io, store, &message, item).await?;
+    }
+    if told.seen && !plan.items.contains(&FetchItem::Flags) {
+        io.out.push(b' ');
+        write_item(io, store, &message, &FetchItem::Flags).await?;
+    }
+    io.out.extend_from_slice(b")\r\n");
+    Ok(())
+}
+
+pub(super) async fn blobs_of(store: &dyn MailStore, rows: &[MessageRecord]) -> Result<HashMap<BlobId, Blob>, Stop> {
     let mut ids: Vec<BlobId> = rows.iter().map(|row| row.blob).collect();
     ids.sort_unstable();
     ids.dedup();

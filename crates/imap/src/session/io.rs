@@ -37,11 +37,20 @@ pub(crate) struct Io {
     /// Replies not yet sent.
     pub(crate) out: Vec<u8>,
     pub(crate) shutdown: Shutdown,
+    /// How often replies were sent.
+    sent: u64,
+}
+
+/// A place in the replies; see [`Io::take_back`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    sent: u64,
+    at: usize,
 }
 
 impl Io {
     pub(crate) fn new(wire: Wire, shutdown: Shutdown) -> Self {
-        Self { wire: Some(wire), input: BytesMut::new(), out: Vec::new(), shutdown }
+        Self { wire: Some(wire), input: BytesMut::new(), out: Vec::new(), shutdown, sent: 0 }
     }
 
     pub(crate) fn wire(&self) -> Option<&Wire> {
@@ -56,6 +65,19 @@ impl Io {
     /// Gives it back under TLS.
     pub(crate) fn set_wire(&mut self, wire: Wire) {
         self.wire = Some(wire);
+    }
+
+    /// Where the next reply begins.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { sent: self.sent, at: self.out.len() }
+    }
+
+    /// Takes back what was written since; false if some of it was sent.
+    pub(crate) fn take_back(&mut self, mark: Mark) -> bool {
+        if self.sent == mark.sent {
+            self.out.truncate(mark.at);
+        }
+        self.sent == mark.sent
     }
 
     /// A reply line.
@@ -87,6 +109,7 @@ impl Io {
         if self.out.is_empty() {
             return Ok(());
         }
+        self.sent = self.sent.wrapping_add(1);
         let Some(wire) = &mut self.wire else { return Err(End::Gone) };
         let mut rest = &self.out[..];
         let mut stopping = self.shutdown.is_fired();

@@ -2,7 +2,7 @@
 //! them.
 
 use super::Session;
-use super::fetch::after;
+use super::fetch::{after, blobs_of};
 use super::io::Io;
 use super::reply::{Done, Stop};
 use super::section::structure_of;
@@ -14,8 +14,8 @@ use bytes::Bytes;
 use mailward_core::limits::{IMAP_FETCH_BLOBS, PAGE_ROWS_MAX};
 use mailward_core::{ModSeq, Timestamp, Uid};
 use mailward_message::{Section, Structure, date, decode, header};
-use mailward_store::MailStore;
-use mailward_store::records::{MessageRecord, UidRange};
+use mailward_store::records::{Blob, MessageRecord, UidRange};
+use mailward_store::{MailStore, StoreError};
 use std::sync::Arc;
 
 /// What a key needs beside the row, from the cheap to the dear.
@@ -79,14 +79,33 @@ impl Session {
             let rows = store.messages(view.mailbox, ranges.clone(), limit).await?;
             let Some(last) = rows.last().map(|row| row.uid) else { break };
             ranges = after(&ranges, last);
-            for (index, row) in rows.iter().enumerate() {
-                let Some(sequence) = view.map.sequence_of(row.uid) else { continue };
+            let mut undecided: Vec<MessageRecord> = Vec::new();
+            let mut hits: Vec<(Uid, ModSeq)> = Vec::new();
+            for (index, row) in rows.into_iter().enumerate() {
                 if index & 255 == 255 {
                     // Many keys times many messages: others of this thread have their turn in between.
                     tokio::task::yield_now().await;
                 }
-                if matches(&*store, &program, row, now).await? {
-                    found.add(if search.uid { row.uid.0 } else { sequence }, row.mod_seq);
+                match program.evaluate(|node| row_matches(node, &row, now)) {
+                    Some(true) => hits.push((row.uid, row.mod_seq)),
+                    Some(false) => {}
+                    None => undecided.push(row),
+                }
+            }
+            if !undecided.is_empty() {
+                let blobs = blobs_of(&*store, &undecided).await?;
+                for row in undecided {
+                    let Some(blob) = blobs.get(&row.blob) else { continue };
+                    let (uid, mod_seq) = (row.uid, row.mod_seq);
+                    if matches_text(&*store, &program, row, blob, now).await? {
+                        hits.push((uid, mod_seq));
+                    }
+                }
+                hits.sort_unstable();
+            }
+            for (uid, mod_seq) in hits {
+                if let Some(sequence) = view.map.sequence_of(uid) {
+                    found.add(if search.uid { uid.0 } else { sequence }, mod_seq);
                 }
             }
             // A long search is cut short by a stop, not by a client that can't be asked.
@@ -280,33 +299,38 @@ const fn need_of(key: &SearchKey) -> Need {
     }
 }
 
-/// Whether a message matches: by its row if that decides, else by its bytes.
-async fn matches(
+/// Whether a message matches whose row doesn't decide it. One that went in the meantime doesn't.
+async fn matches_text(
     store: &dyn MailStore,
     program: &Arc<Program>,
-    row: &MessageRecord,
+    row: MessageRecord,
+    blob: &Blob,
     now: Timestamp,
 ) -> Result<bool, Stop> {
-    let by_row = |node: &Node| row_matches(node, row, now);
-    if let Some(decided) = program.evaluate(by_row) {
-        return Ok(decided);
-    }
-    let Some(blob) = store.blobs(vec![row.blob]).await?.pop() else { return Ok(false) };
-    let structure = structure_of(store, &blob).await?;
+    let structure = structure_of(store, blob).await?;
     let header = structure.section(&[], Section::Header).unwrap_or(0..0);
-    let bytes = match program.need {
-        Need::Row | Need::Structure => Bytes::new(),
-        Need::Header => store.read(row.blob, header.start, header.end).await?,
-        Need::Body => store.read(row.blob, 0, row.size).await?,
+    let read = match program.need {
+        Need::Row | Need::Structure => Ok(Bytes::new()),
+        Need::Header => store.read(row.blob, header.start, header.end).await,
+        Need::Body => store.read(row.blob, 0, row.size).await,
     };
-    // Decoding may take long; other sessions of the thread must not wait for it.
-    let (program, row) = (Arc::clone(program), row.clone());
-    let searched = tokio::task::spawn_blocking(move || {
+    let bytes = match read {
+        Err(StoreError::NotFound(_)) => return Ok(false),
+        other => other?,
+    };
+    let all_keys = move |program: &Program| {
         let text = Text::new(&bytes, &structure, program.need);
-        program.evaluate(|node| row_matches(node, &row, now).or_else(|| text.matches(node)))
-    });
-    let searched = searched.await.map_err(|_| Done::no("[SERVERBUG] a message can't be searched"))?;
-    Ok(searched.unwrap_or(false))
+        let matches = program.evaluate(|node| row_matches(node, &row, now).or_else(|| text.matches(node)));
+        matches.unwrap_or(false)
+    };
+    if program.need < Need::Body {
+        tokio::task::yield_now().await;
+        return Ok(all_keys(program));
+    }
+    // Decoding a large message takes long; other sessions of the thread must not wait for it.
+    let program = Arc::clone(program);
+    let searched = tokio::task::spawn_blocking(move || all_keys(&program));
+    Ok(searched.await.map_err(|_| Done::no("[SERVERBUG] a message can't be searched"))?)
 }
 
 fn set_matches(node: &Node, uid: Uid) -> Option<bool> {

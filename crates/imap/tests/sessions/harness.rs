@@ -1,5 +1,6 @@
 //! A house with two users in memory and on a temporary disk, and clients that talk to it as written.
 
+use crate::faulty::Faulty;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use mailward_core::event::Events;
@@ -14,6 +15,7 @@ use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -24,6 +26,8 @@ pub struct House {
     pub context: Arc<Context>,
     pub store: Arc<LocalStore>,
     pub trigger: ShutdownTrigger,
+    /// Reads of messages from this offset on fail.
+    pub torn: Arc<AtomicU64>,
     connector: Connector,
     _dir: tempfile::TempDir,
 }
@@ -68,9 +72,11 @@ impl House {
         let connector = Connector::trusting(ca.certificate_pem.as_bytes(), &[], Versions::Both).unwrap();
         let events = Events::memory();
         let (trigger, shutdown) = channel();
+        let torn = Arc::new(AtomicU64::new(u64::MAX));
+        let faulty = Faulty { store: Arc::clone(&store), torn: Arc::clone(&torn) };
         let context = Context {
             hostname: Domain::parse("mail.example.test").unwrap(),
-            store: Arc::clone(&store) as Arc<dyn MailStore>,
+            store: Arc::new(faulty),
             auth: Authenticator::new(Arc::clone(&directory), events.clone()),
             directory,
             acceptor: Some(acceptor),
@@ -81,7 +87,7 @@ impl House {
             clock: Arc::new(SystemClock),
             memory: plan.memory,
         };
-        Self { context: Arc::new(context), store, trigger, connector, _dir: dir }
+        Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
     }
 
     pub fn account(&self, user: &str) -> AccountId {

@@ -12,6 +12,7 @@
 
 mod condstore;
 mod entering;
+mod faulty;
 mod harness;
 mod limits;
 mod mailboxes;

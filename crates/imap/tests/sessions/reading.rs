@@ -1,6 +1,7 @@
 //! FETCH, SEARCH: what is in the messages.
 
 use crate::harness::{House, mail};
+use std::sync::atomic::Ordering;
 
 const MIXED: &str = "From: \"Bob B.\" <bob@example.test>\r\nTo: alice@example.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nDate: Mon, 7 Feb 1994 21:52:25 -0800\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nR3LDvMOfZQ==\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nX-A: 1\r\n\r\ninner body\r\n--b--\r\n";
 
@@ -181,4 +182,27 @@ async fn an_empty_mailbox_has_nothing_to_fetch() {
         assert!(answer.len() == 1 && answer[0].starts_with("OK"), "{command}: {answer:?}");
     }
     assert_eq!(client.ask("SEARCH ALL").await[0], "* SEARCH");
+}
+
+#[tokio::test]
+async fn a_message_that_can_t_be_read_is_refused_and_never_half_sent() {
+    let house = House::new().await;
+    house.deliver(None, &mail("large", &"x".repeat(150_000))).await;
+    let mut client = house.login("alice").await;
+    client.ask("SELECT INBOX").await;
+    house.torn.store(0, Ordering::Relaxed);
+    client
+        .talk(
+            "C: a FETCH 1 (UID BODY.PEEK[])
+             S: a NO [CORRUPTION] …
+             C: b FETCH 1 (UID RFC822.SIZE)
+             S: * 1 FETCH (UID 1 RFC822.SIZE …)
+             S: b OK …",
+        )
+        .await;
+    assert!(house.context.events.lines().iter().any(|line| line.starts_with("alert imap.fault")));
+    // Torn in the middle: what was announced can't come, so the connection goes, without a tagged line.
+    house.torn.store(100_000, Ordering::Relaxed);
+    client.send("c FETCH 1 BODY.PEEK[]\r\n").await;
+    assert!(client.ends().await.is_empty());
 }

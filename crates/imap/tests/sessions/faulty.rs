@@ -1,0 +1,62 @@
+//! A store whose disk can be torn under a message that is being read.
+
+use bytes::Bytes;
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
+use mailward_store::records::{
+    AppendOutcome, Blob, Changes, CopyOutcome, Delivered, Delivery, Expunged, FlagChange, FlagOutcome, MailboxRecord,
+    MessageRecord, NewMessage, UidRange, Usage,
+};
+use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
+
+pub struct Faulty {
+    pub store: Arc<LocalStore>,
+    pub torn: Arc<AtomicU64>,
+}
+
+macro_rules! as_it_is {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $type),*) -> Pending<'_, $out> { self.store.$name($($arg),*) })*
+    };
+}
+
+impl MailStore for Faulty {
+    as_it_is! {
+        deliver(delivery: Delivery) -> Vec<Delivered>;
+        append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
+        mailboxes(account: AccountId) -> Vec<MailboxRecord>;
+        mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;
+        mailbox_by_id(mailbox: MailboxId) -> MailboxRecord;
+        create_mailbox(account: AccountId, name: MailboxName, special_use: Option<String>) -> MailboxRecord;
+        delete_mailbox(account: AccountId, name: MailboxName) -> ();
+        rename_mailbox(account: AccountId, from: MailboxName, to: MailboxName) -> ();
+        subscribe(account: AccountId, name: MailboxName, subscribed: bool) -> ();
+        subscriptions(account: AccountId) -> Vec<MailboxName>;
+        uids(mailbox: MailboxId) -> (Vec<Uid>, ModSeq);
+        messages(mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Vec<MessageRecord>;
+        changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
+        blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
+        change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
+        copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
+        move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
+        expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
+        usage(account: AccountId) -> Usage;
+    }
+
+    fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
+        if start >= self.torn.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
+        }
+        self.store.read(blob, start, end)
+    }
+
+    fn admit(&self, size: u64) -> Result<(), StoreError> {
+        self.store.admit(size)
+    }
+
+    fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
+        self.store.watch(mailbox)
+    }
+}
