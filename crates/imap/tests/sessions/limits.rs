@@ -2,8 +2,8 @@
 
 use crate::harness::{House, Plan, mail};
 use mailward_core::limits::{
-    IMAP_COMMAND_TIME, IMAP_DEPTH_MAX, IMAP_ERRORS_MAX, IMAP_IDLE_TIME, IMAP_LINE_MAX, IMAP_LITERAL_MAX,
-    IMAP_LITERALS_MAX, SASL_LINE_MAX, WRITE_TIME,
+    IMAP_COMMAND_TIME, IMAP_DEPTH_MAX, IMAP_ERRORS_MAX, IMAP_FETCH_BLOBS, IMAP_IDLE_TIME, IMAP_LINE_MAX,
+    IMAP_LITERAL_MAX, IMAP_LITERALS_MAX, SASL_LINE_MAX, WRITE_TIME,
 };
 use mailward_imap::AppendMemory;
 use std::time::Duration;
@@ -143,4 +143,43 @@ async fn messages_on_their_way_share_their_memory() {
     two.talk("S: + …").await;
     two.send(format!("{filled}\r\n")).await;
     two.talk("S: b OK …").await;
+}
+
+/// Attacks B5.
+#[tokio::test]
+async fn a_sasl_line_ends_at_its_limit() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    client.talk("C: a AUTHENTICATE PLAIN\nS: + …").await;
+    client.send("A".repeat(SASL_LINE_MAX + 1)).await;
+    let lines = client.ends().await;
+    assert!(lines.len() == 1 && lines[0].starts_with("* BYE"), "{lines:?}");
+}
+
+/// More messages than one look-up answers come all the same, each once and in order.
+#[tokio::test]
+async fn a_fetch_goes_on_from_page_to_page() {
+    let house = House::new().await;
+    let many = IMAP_FETCH_BLOBS * 2 + 3;
+    for n in 1..=many {
+        house.deliver(None, &mail(&format!("s{n}"), "x")).await;
+    }
+    let mut client = house.login("alice").await;
+    client.ask("SELECT INBOX").await;
+    client.ask("STORE 5 +FLAGS.SILENT (\\Deleted)").await;
+    client.ask("EXPUNGE").await;
+    let answer = client.ask("FETCH 1:* (UID BODY[HEADER.FIELDS (SUBJECT)])").await;
+    assert_eq!(answer.len(), many);
+    for (index, line) in answer.iter().take(many - 1).enumerate() {
+        let uid = if index < 4 { index + 1 } else { index + 2 };
+        let subject = format!("Subject: s{uid}\r\n");
+        assert!(
+            line.starts_with(&format!("* {} FETCH (UID {uid} BODY[", index + 1)) && line.contains(&subject),
+            "{line}"
+        );
+    }
+    let found = client.ask("SEARCH HEADER Subject s1 UNDELETED").await;
+    assert!(found[0].split(' ').count() > 30, "{found:?}");
+    let found = client.ask(&format!("UID SEARCH SUBJECT s{many}")).await;
+    assert_eq!(found[0], format!("* SEARCH {many}"));
 }
