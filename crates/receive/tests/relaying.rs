@@ -66,6 +66,27 @@ const BATTERY: &[Probe] = &[
     probe(26, "<a@c.example>", "<u@t.example> ORCPT=rfc822;alice@s.example"),
 ];
 
+/// The seventeen probes of the classic public relay tester, in its order, which it sends in one session.
+const ABUSE_NET: [(&str, &str); 17] = [
+    ("<spamtest@t.example>", "<u@t.example>"),
+    ("<spamtest>", "<u@t.example>"),
+    ("<>", "<u@t.example>"),
+    ("<spamtest@s.example>", "<u@t.example>"),
+    ("<spamtest@[192.0.2.1]>", "<u@t.example>"),
+    ("<spamtest@s.example>", "<u%t.example@s.example>"),
+    ("<spamtest@s.example>", "<u%t.example@[192.0.2.1]>"),
+    ("<spamtest@s.example>", "<\"u@t.example\">"),
+    ("<spamtest@s.example>", "<\"u%t.example\">"),
+    ("<spamtest@s.example>", "<u@t.example@s.example>"),
+    ("<spamtest@s.example>", "<\"u@t.example\"@s.example>"),
+    ("<spamtest@s.example>", "<u@t.example@[192.0.2.1]>"),
+    ("<spamtest@s.example>", "<@s.example:u@t.example>"),
+    ("<spamtest@s.example>", "<@[192.0.2.1]:u@t.example>"),
+    ("<spamtest@s.example>", "<t.example!u>"),
+    ("<spamtest@s.example>", "<t.example!u@s.example>"),
+    ("<spamtest@s.example>", "<t.example!u@[192.0.2.1]>"),
+];
+
 /// Tries one form; tells how it was refused. Panics if it wasn't, or if mail could follow.
 async fn refused(talk: &mut Talk, probe: &Probe) -> u16 {
     let what = format!("{} {} -> {}", probe.number, probe.from, probe.to);
@@ -104,6 +125,25 @@ async fn run(house: &House, listener: Listener) {
 #[tokio::test]
 async fn no_stranger_relays_through_port_25() {
     run(&House::new().await, Listener::Smtp).await;
+}
+
+#[tokio::test]
+async fn the_public_relay_tester_finds_no_relay() {
+    let house = House::new().await;
+    for listener in [Listener::Smtp, Listener::Lmtp, Listener::Submission] {
+        let mut talk = house.greeted(listener).await;
+        for (number, (from, to)) in ABUSE_NET.iter().enumerate() {
+            if listener == Listener::Submission {
+                // Without login every line is an error there, and the session would end in the middle.
+                talk = house.greeted(listener).await;
+            }
+            talk.expect("RSET\r\n", 250).await;
+            talk.say(format!("MAIL FROM:{from}\r\n")).await;
+            let recipient = talk.say(format!("RCPT TO:{to}\r\n")).await;
+            assert!(recipient.starts_with('5'), "{number} {from} {to}: {recipient}");
+        }
+    }
+    assert!(house.nothing_stored().await);
 }
 
 #[tokio::test]
