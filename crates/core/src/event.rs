@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use crate::time::{Clock, SystemClock, Timestamp};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// How much an event asks for.
@@ -25,6 +25,15 @@ pub enum Level {
 }
 
 impl Level {
+    /// For [`Inner::level`]; rises with the order of levels.
+    const fn rank(self) -> u8 {
+        match self {
+            Level::Debug => 0,
+            Level::Info => 1,
+            Level::Warn => 2,
+            Level::Alert => 3,
+        }
+    }
     const fn name(self) -> &'static str {
         match self {
             Level::Debug => "debug",
@@ -127,7 +136,8 @@ fn push_escaped(out: &mut String, value: &str) {
 pub struct Events(Arc<Inner>);
 
 struct Inner {
-    level: Level,
+    /// [`Level::rank`] of the least important events that are told.
+    level: AtomicU8,
     sink: Sink,
     dropped: AtomicU64,
 }
@@ -164,13 +174,13 @@ impl Events {
                 let _lost = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
             }
         });
-        Self(Arc::new(Inner { level, sink: Sink::Thread(tx), dropped: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { level: AtomicU8::new(level.rank()), sink: Sink::Thread(tx), dropped: AtomicU64::new(0) }))
     }
     /// Lines kept in memory, for tests.
     #[must_use]
     pub fn memory() -> Self {
         Self(Arc::new(Inner {
-            level: Level::Debug,
+            level: AtomicU8::new(Level::Debug.rank()),
             sink: Sink::Memory(std::sync::Mutex::default()),
             dropped: AtomicU64::new(0),
         }))
@@ -178,7 +188,11 @@ impl Events {
     /// No log.
     #[must_use]
     pub fn nowhere() -> Self {
-        Self(Arc::new(Inner { level: Level::Alert, sink: Sink::Nowhere, dropped: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            level: AtomicU8::new(Level::Alert.rank()),
+            sink: Sink::Nowhere,
+            dropped: AtomicU64::new(0),
+        }))
     }
     /// What [`Events::memory`] kept.
     #[must_use]
@@ -188,9 +202,13 @@ impl Events {
             _ => Vec::new(),
         }
     }
+    /// Changes how important an event must be to be told, from now on, for every clone.
+    pub fn set_level(&self, level: Level) {
+        self.0.level.store(level.rank(), Ordering::Relaxed);
+    }
     /// Tells an event.
     pub fn emit(&self, event: Event) {
-        if event.level < self.0.level {
+        if event.level.rank() < self.0.level.load(Ordering::Relaxed) {
             return;
         }
         match &self.0.sink {
@@ -262,6 +280,17 @@ mod tests {
     fn a_field_from_outside_stays_in_its_field() {
         let line = Event::info("smtp.helo").with("name", "x\r\n1 alert disk.full a=\"b\" \u{1b}[2J\u{202e}").text();
         assert_eq!(line, "info smtp.helo name=\"x\\u{d}\\u{a}1 alert disk.full a=\\\"b\\\" \\u{1b}[2J\\u{202e}\"");
+    }
+
+    #[test]
+    fn the_level_can_be_changed_while_events_come() {
+        let events = Events::memory();
+        events.set_level(Level::Warn);
+        events.emit(Event::info("a.b"));
+        events.emit(Event::warn("c.d"));
+        events.set_level(Level::Info);
+        events.emit(Event::info("e.f"));
+        assert_eq!(events.lines(), ["warn c.d", "info e.f"]);
     }
 
     #[test]

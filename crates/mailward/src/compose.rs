@@ -97,7 +97,7 @@ where
     let (mut log, events) = log.start(place.config());
     let signals = Signals::new()?;
     for note in notes {
-        events.emit(Event::warn("server.note").with("text", note));
+        events.emit(Event::warn("server.noted").with("text", note));
     }
     let store = open_store(&place, events.clone())?;
     let result = with_store(place, hostname, acceptor, doors, connections, &log, &events, signals, &store, ready).await;

@@ -3,6 +3,9 @@
 use mailward_core::config::{ConfigError, ConfigErrors};
 use std::fmt::Display;
 
+/// Exit code for a command line that makes no sense.
+pub(crate) const USAGE: u8 = 64;
+
 /// Why a command failed. Its text says what was wrong, with what, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -69,7 +72,7 @@ impl Failure {
     /// Exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Failure::Usage(_) => 64,
+            Failure::Usage(_) => USAGE,
             Failure::Found(_) => 65,
             Failure::NoServer(_) => 69,
             Failure::Bug(_) => 70,

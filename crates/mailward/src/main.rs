@@ -29,7 +29,15 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()) {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(words) => {
+            // Help and version come this way too. A reader that has gone away has seen enough.
+            let _lost = words.print();
+            return ExitCode::from(if words.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    match cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             print::complain(&failure);

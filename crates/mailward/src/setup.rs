@@ -55,8 +55,13 @@ struct Plan {
     make_certificate: bool,
 }
 
-/// Makes the server.
+/// Makes the server and says what comes next.
 pub(crate) fn run(wishes: &Wishes) -> Result<(), Failure> {
+    print::text(&make(wishes)?)
+}
+
+/// Makes the server; answers what is to be said.
+fn make(wishes: &Wishes) -> Result<String, Failure> {
     crate::compose::privilege::private_files();
     let plan = plan(wishes)?;
     let scaffold = Scaffold::beside(&plan.data)?;
@@ -82,7 +87,7 @@ pub(crate) fn run(wishes: &Wishes) -> Result<(), Failure> {
         let _gone = std::fs::remove_dir_all(&plan.data);
         return Err(failure);
     }
-    print::text(&told(&plan, &password))
+    Ok(told(&plan, &password))
 }
 
 /// Looks at everything that can be known beforehand.
@@ -302,7 +307,6 @@ mod tests {
             hostname: None,
             pair: None,
             user: String::new(),
-            // Port 0 is asked of nobody: is_free binds what the test gives.
             port_base: Some(free_base()),
             config: None,
             data: Some(data.to_owned()),
@@ -326,7 +330,7 @@ mod tests {
     fn a_new_server_passes_its_own_check() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("mail");
-        run(&wishes(&data)).unwrap();
+        make(&wishes(&data)).unwrap();
         assert_eq!(entries(dir.path()), ["mail"], "nothing is left beside it");
         assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         let place = crate::place::Where { config: None, data: Some(data) }.find().unwrap();
@@ -338,7 +342,7 @@ mod tests {
     fn a_place_that_is_taken_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("precious"), "mail").unwrap();
-        let error = run(&wishes(dir.path())).unwrap_err().to_string();
+        let error = make(&wishes(dir.path())).unwrap_err().to_string();
         assert!(error.contains("is there already: nothing was changed"), "{error}");
         assert_eq!(entries(dir.path()), ["precious"]);
     }
@@ -351,7 +355,7 @@ mod tests {
         std::fs::write(dir.path().join("file"), "").unwrap();
         let mut wishes = wishes(&data);
         wishes.config = Some(dir.path().join("file/mailward.toml"));
-        assert!(run(&wishes).is_err());
+        assert!(make(&wishes).is_err());
         assert_eq!(entries(dir.path()), ["file"]);
     }
 
@@ -367,7 +371,7 @@ mod tests {
         write(&dir.path().join("k.pem"), other.key_pem.as_bytes(), 0o600).unwrap();
         let mut wishes = wishes(&data);
         wishes.pair = Some((dir.path().join("c.pem"), dir.path().join("k.pem")));
-        let error = run(&wishes).unwrap_err();
+        let error = make(&wishes).unwrap_err();
         assert_eq!(error.code(), 78);
         assert!(error.to_string().contains("tls.key"), "{error}");
         assert_eq!(entries(dir.path()), ["c.pem", "k.pem"]);
@@ -380,7 +384,7 @@ mod tests {
         let port = socket.local_addr().unwrap().port();
         let mut wishes = wishes(&dir.path().join("mail"));
         wishes.port_base = Some(port - 25);
-        let error = run(&wishes).unwrap_err().to_string();
+        let error = make(&wishes).unwrap_err().to_string();
         assert!(error.starts_with(&format!("smtp on 127.0.0.1:{port}: another program")), "{error}");
         assert!(entries(dir.path()).is_empty());
     }

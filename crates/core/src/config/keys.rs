@@ -199,7 +199,7 @@ pub const KEYS: &[Key] = &[
         form: "\"debug\", \"info\", \"warn\" or \"alert\"",
         unit: "level",
         help: "Least important events that are written. \"info\" has a line for every message and login.",
-        reloads: false,
+        reloads: true,
         read: |c, v| v.level().map(|l| c.log.level = l),
         write: |c| quoted(c.log.level.name()),
     },

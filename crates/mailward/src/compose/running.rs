@@ -157,6 +157,8 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        parts.events.set_level(new.log.level.level());
+        current.log.level = new.log.level;
         current.limits = new.limits.clone();
         current.tls = new.tls.clone();
         Ok((taken, waiting))

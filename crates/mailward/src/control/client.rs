@@ -10,9 +10,13 @@ use mailward_core::event::Events;
 use serde_json::Value;
 use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Most that an answer may have, bytes: a listing of 100,000 users.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+
+/// How long a stop is waited for: twice what a server takes at most, and a busy disk.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does one thing, in the running server or here.
 pub(crate) fn run(place: &Place, request: &Request) -> Result<Value, Failure> {
@@ -44,9 +48,17 @@ pub(crate) fn stop(place: &Place) -> Result<(), Failure> {
     place.must_exist()?;
     let mut answers = send(place, &Request::Stop)?.ok_or_else(|| no_server(place))?;
     answer(place, &mut answers)?;
-    // The server holds the connection as long as it lives. An error is its end too.
-    let _end = answers.read_to_end(&mut Vec::new());
-    Ok(())
+    // The server holds the connection as long as it lives.
+    answers.get_ref().get_ref().set_read_timeout(Some(STOP_PATIENCE)).map_err(|e| Failure::io("control socket", e))?;
+    match answers.read_to_end(&mut Vec::new()) {
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(Failure::NoServer(format!(
+            "the server on {} was told to stop and still runs after {} s: see its log",
+            place.data().display(),
+            STOP_PATIENCE.as_secs()
+        ))),
+        // An error of any other kind is the end of the server too.
+        _ => Ok(()),
+    }
 }
 
 fn send(place: &Place, request: &Request) -> Result<Option<BufReader<std::io::Take<UnixStream>>>, Failure> {

@@ -97,6 +97,48 @@ fn status_tells_what_runs_and_says_69_if_nothing_does() {
 }
 
 #[test]
+fn a_command_line_that_makes_no_sense_is_64_and_help_is_0() {
+    for wrong in
+        [&["frobnicate"][..], &["user", "add"], &["user", "add", "a@@b", "--generate"], &["domain", "add", "a..b"]]
+    {
+        let (code, out, err) = run(wrong);
+        assert!(code == 64 && out.is_empty() && !err.is_empty(), "{wrong:?}: {code} {out} {err}");
+    }
+    assert!(done(&["--help"]).contains("Examples:"));
+    assert!(done(&["--version"]).starts_with("mailward "));
+}
+
+#[test]
+fn the_store_is_looked_after_beside_the_server_and_without_it() {
+    let (mut server, ready) = Server::demo();
+    let data = server.data();
+    assert!(deliver(port(&ready, "smtp"), "alice@example.test", "one more").starts_with("250 "));
+    let stats = json(&["store", "stats", "--json", "--data", &data]);
+    assert_eq!((stats["messages"].as_u64(), stats["contents"].as_u64()), (Some(10), Some(8)), "{stats}");
+    assert!(done(&["store", "stats", "--data", &data]).contains("contents, each once"));
+    assert_eq!(json(&["store", "verify", "--json", "--data", &data])["problems"], serde_json::json!([]));
+    assert!(done(&["store", "compact", "--data", &data]).contains("packs rewritten"));
+    let (code, _, err) = run(&["store", "salvage", "--data", &data]);
+    assert_eq!(code, 75, "not while a server runs: {err}");
+    server.stop(Signal::SIGTERM);
+    done(&["store", "verify", "--data", &data]);
+    json(&["store", "compact", "--json", "--data", &data]);
+    assert_eq!(json(&["store", "salvage", "--json", "--data", &data])["lost"], serde_json::json!([]));
+
+    // One byte of one message is not what was written.
+    let pack = std::fs::read_dir(server.dir.path().join("demo/packs")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let at = bytes.windows(9).position(|w| w == b"Shall we ").unwrap();
+    bytes[at] = b'W';
+    std::fs::write(&pack, bytes).unwrap();
+    let (code, out, err) = run(&["store", "verify", "--data", &data]);
+    assert!(code == 65 && !out.is_empty() && err.contains("mailward store salvage"), "{code} {out} {err}");
+    let told = json(&["store", "salvage", "--json", "--data", &data]);
+    assert_eq!(told["lost"].as_array().unwrap().len(), 1, "{told}");
+    done(&["store", "verify", "--data", &data]);
+}
+
+#[test]
 fn what_is_no_request_gets_an_answer_and_changes_nothing() {
     use std::io::{BufRead as _, Write as _};
     let (mut server, _) = Server::demo();

@@ -120,10 +120,10 @@ fn a_reload_takes_certificates_and_settings_without_dropping_a_session() {
 
     write("certificate.pem", &new.chain_pem);
     configure(&data, "[limits]", "[limits]\nmessage_size = \"1 MiB\"");
-    configure(&data, "[log]", "[log]\nlevel = \"warn\"");
+    configure(&data, "[log]", "[log]\nlevel = \"warn\"\nfile = \"log\"");
     let told = json(&["reload", "--json", "--data", &data]);
-    assert_eq!(told["taken"], serde_json::json!(["limits.message_size"]));
-    assert_eq!(told["needs_restart"], serde_json::json!(["log.level"]));
+    assert_eq!(told["taken"], serde_json::json!(["limits.message_size", "log.level"]));
+    assert_eq!(told["needs_restart"], serde_json::json!(["log.file"]));
     assert_ne!(Talk::tls(base + 993, &ca).stir().certificate(), before.certificate());
     let mut after = Talk::plain(base + 25);
     after.until("220 ");
