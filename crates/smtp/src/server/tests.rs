@@ -533,6 +533,8 @@ fn auth_stands_only_on_submission_under_tls_and_once() {
     assert_eq!(talk.send("AUTH LOGIN\r\n"), "334 TmFtZQ==\r\n");
     assert_eq!(talk.codes("*\r\n"), [501]);
     assert_eq!(talk.codes("AUTH LOGIN\r\nnot base64\r\nNOOP\r\n"), [334, 501, 250]);
+    // The empty answer that ends SCRAM is an answer, not a line without meaning.
+    assert_eq!(talk.codes("AUTH LOGIN\r\n\r\n"), [334, 535]);
     assert_eq!(talk.codes("AUTH LOGIN\r\nZ29vZA==\r\n"), [334, 235]);
     assert_eq!(talk.codes("AUTH PLAIN Z29vZA==\r\n"), [503], "twice");
     assert!(!talk.send(HELLO).contains("AUTH"));
