@@ -135,6 +135,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_string_reads_back_as_it_was(text in proptest::collection::vec(1u8..=255, 0..50)) {
+            let mut line = b"a LOGIN ".to_vec();
+            string(&mut line, &text);
+            line.extend_from_slice(b" x");
+            let tagged = crate::parse::parse(&line.into());
+            let Ok(crate::command::Command::Login { user, .. }) = tagged.map(|t| t.command) else {
+                return Err(TestCaseError::fail("not a LOGIN"));
+            };
+            prop_assert_eq!(&user[..], &text[..]);
+        }
+
+        #[test]
         fn numbers_are_decimal(n in any::<u64>()) {
             prop_assert_eq!(written(|o| number(o, n)), n.to_string());
         }

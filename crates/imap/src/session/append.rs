@@ -12,9 +12,6 @@ use mailward_store::records::{Content, NewMessage};
 impl Session {
     pub(super) async fn append(&mut self, account: AccountId, append: Append) -> Result<Done, Stop> {
         let Append { mailbox, flags, keywords, date, message } = append;
-        if let Err(why) = check(&message) {
-            return Ok(Done::no(format!("[CANNOT] {why}")));
-        }
         let record = match self.context.store.mailbox(account, mailbox).await {
             Err(StoreError::NotFound(_)) => return Ok(Done::no("[TRYCREATE] there is no such mailbox")),
             other => other?,
@@ -22,12 +19,17 @@ impl Session {
         if !record.selectable {
             return Ok(Done::no("[TRYCREATE] the name only holds others"));
         }
-        // A large message takes a while to walk and to hash: not on a thread that others wait for.
+        // A large message takes a while to check, walk and hash: not on a thread that others wait for.
         let content = tokio::task::spawn_blocking(move || {
+            check(&message)?;
             let structure = Structure::parse(&message).to_bytes();
-            Content::new(message, structure.into())
+            Ok::<_, String>(Content::new(message, structure.into()))
         });
-        let content = content.await.map_err(|_| Done::no("[SERVERBUG] the message can't be read"))?;
+        let content = match content.await {
+            Ok(Ok(content)) => content,
+            Ok(Err(why)) => return Ok(Done::no(format!("[CANNOT] {why}"))),
+            Err(_) => return Ok(Done::no("[SERVERBUG] the message can't be read")),
+        };
         let new = NewMessage { content, flags, keywords, internal_date: date };
         let outcome = self.context.store.append(record.id, vec![new]).await?;
         let uid = outcome.uids.first().map_or(0, |uid| uid.0);

@@ -29,6 +29,17 @@ impl End {
     pub(crate) const STOP: End = End::Bye("the server stops; please come back");
 }
 
+/// Waits for a client to take what it is sent: `WRITE_TIME`, or a moment once the server stops.
+async fn patiently<T>(shutdown: &mut Shutdown, sending: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+    tokio::pin!(sending);
+    let sent = tokio::select! {
+        biased;
+        sent = timeout(WRITE_TIME, &mut sending) => sent,
+        () = shutdown.fired() => timeout(STOP_GRACE, sending).await,
+    };
+    sent.ok()?.ok()
+}
+
 /// Both directions of a wire.
 pub(crate) struct Io {
     wire: Option<Wire>,
@@ -112,25 +123,13 @@ impl Io {
         self.sent = self.sent.wrapping_add(1);
         let Some(wire) = &mut self.wire else { return Err(End::Gone) };
         let mut rest = &self.out[..];
-        let mut stopping = self.shutdown.is_fired();
         while !rest.is_empty() {
-            let patience = if stopping { STOP_GRACE } else { WRITE_TIME };
-            let wrote = tokio::select! {
-                wrote = timeout(patience, wire.write(rest)) => wrote,
-                () = self.shutdown.fired(), if !stopping => {
-                    stopping = true;
-                    continue;
-                }
-            };
-            match wrote {
-                Ok(Ok(n)) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+            match patiently(&mut self.shutdown, wire.write(rest)).await {
+                Some(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
                 _ => return Err(End::Gone),
             }
         }
-        let patience = if stopping { STOP_GRACE } else { WRITE_TIME };
-        if !matches!(timeout(patience, wire.flush()).await, Ok(Ok(()))) {
-            return Err(End::Gone);
-        }
+        patiently(&mut self.shutdown, wire.flush()).await.ok_or(End::Gone)?;
         self.out.clear();
         self.out.shrink_to(WRITE_BUFFER_MAX);
         Ok(())

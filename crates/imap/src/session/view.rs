@@ -97,7 +97,11 @@ impl View {
         expunges: Expunges,
     ) -> Result<(), Stop> {
         let known = self.map.last();
-        while *self.watch.borrow_and_update() > self.mod_seq {
+        loop {
+            let committed = *self.watch.borrow_and_update();
+            if committed <= self.mod_seq {
+                break;
+            }
             let changes = store.changes_since(self.mailbox, self.mod_seq).await?;
             self.learn_keywords(io, &changes.keywords);
             let Changes { changed, vanished, mod_seq, more, .. } = changes;
@@ -115,14 +119,13 @@ impl View {
                     self.vanished.insert(uid);
                 }
             }
-            match mod_seq {
-                Some(upto) if upto > self.mod_seq => self.mod_seq = upto,
-                // It has nothing more to tell, whatever the watch says.
-                _ => break,
-            }
-            if !more && *self.watch.borrow() <= self.mod_seq {
+            let upto = mod_seq.unwrap_or(self.mod_seq);
+            if more && upto <= self.mod_seq {
+                // It promises more and doesn't move: rather late than for ever.
                 break;
             }
+            // What was committed before we asked, and all of it was answered, is known now, whatever its number.
+            self.mod_seq = if more { upto } else { upto.max(committed).max(self.mod_seq) };
         }
         if expunges == Expunges::Tell && !self.vanished.is_empty() {
             let gone: Vec<Uid> = std::mem::take(&mut self.vanished).into_iter().collect();
