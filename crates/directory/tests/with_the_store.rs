@@ -1,5 +1,7 @@
 //! The directory over the real store: what was changed is there after a restart, and other writers are seen.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may stop where something is not as it should be")]
+
 use mailward_core::event::Events;
 use mailward_core::{Address, Listener, Peer, Secret};
 use mailward_directory::{
