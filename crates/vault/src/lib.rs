@@ -3,7 +3,7 @@
 //! **For**: turning passwords into what verifies them, verifying them, answering SCRAM, remembering for a while what
 //! was verified, judging and generating passwords. No other room compares or keeps a secret.
 //!
-//! **In**: passwords as [`Secret`](mailward_core::Secret)s, SCRAM messages as bytes from clients. **Out**:
+//! **In**: passwords as [`Secret`]s, SCRAM messages as bytes from clients. **Out**:
 //! [`Credential`]s to store, verdicts, SCRAM messages.
 //!
 //! **Limits**: passwords have `PASSWORD_MIN` characters to `PASSWORD_MAX` bytes; `HASHES_AT_ONCE` hashes run, each
