@@ -98,16 +98,14 @@ mod tests {
         command.build();
         let mut found = vec![("mailward".to_owned(), command.clone())];
         every(&command, "mailward", &mut found);
-        for (name, mut command) in found {
-            let help = command.render_help().to_string();
-            assert!(help.lines().count() <= 40, "{name}: help of {} lines", help.lines().count());
+        for (name, command) in found {
+            // Measuring takes many knobs, which --help tells at length.
+            let measuring = name.starts_with("mailward bench ");
+            let words = name.split(' ').chain([if measuring { "-h" } else { "--help" }]);
+            let help = Cli::command().try_get_matches_from(words).unwrap_err().to_string();
+            assert!(help.lines().count() <= 36, "{name}: help of {} lines:\n{help}", help.lines().count());
             assert!(command.get_about().is_some(), "{name} doesn't say what it does");
-            if name != "mailward bench smtp-in"
-                && name != "mailward bench disk"
-                && name != "mailward bench mailbox-size"
-            {
-                assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: help has no examples");
-            }
+            assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: no examples");
         }
     }
 

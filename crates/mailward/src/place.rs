@@ -18,7 +18,7 @@ pub(crate) struct Where {
     /// Configuration file [usual: /etc/mailward/mailward.toml]
     #[arg(long, value_name = "FILE", global = true, display_order = 900)]
     pub(crate) config: Option<PathBuf>,
-    /// Data directory; its mailward.toml is used if it has one [usual: /var/lib/mailward]
+    /// Data directory, with a mailward.toml in it or not [usual: /var/lib/mailward]
     #[arg(long, value_name = "DIR", global = true, display_order = 901)]
     pub(crate) data: Option<PathBuf>,
 }

@@ -7,15 +7,15 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Run a whole server on loopback, with users and mail in it, nothing to configure
-///
-/// No root, no configuration. Makes ./mailward-demo (or --data DIR) with a certificate authority of its own, the
-/// domain example.test, alice and bob, and a few messages; prints what runs where and what to type. A second start
-/// keeps everything. A password given here is taken as it is: nobody but this host can reach the demo.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "No root, no configuration. Makes ./mailward-demo (or --data DIR) with a certificate authority of its own, the domain example.test, alice and bob, and a few messages; prints what runs where and what to type. A second start keeps everything. A password given here is taken as it is: nobody but this host can reach the demo.
+
+Examples:
   mailward demo
   mailward demo --data /tmp/demo --port-base 20000 --ready-file /tmp/demo.json
-  mailward stop --data ./mailward-demo")]
+  mailward stop --data ./mailward-demo"
+)]
 pub(crate) struct Demo {
     /// The ports are this plus the usual ones
     #[arg(long, value_name = "N", default_value_t = 10_000)]

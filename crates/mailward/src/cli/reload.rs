@@ -8,10 +8,10 @@ use clap::Args;
 use serde_json::Value;
 
 /// Have the running server take new certificates and settings
-///
-/// No session is dropped. A bad file keeps the old settings, and says why. The same as SIGHUP.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "No session is dropped. A bad file keeps the old settings, and says why. The same as SIGHUP.
+
+Examples:
   mailward reload
   mailward config check && mailward reload")]
 pub(crate) struct Reload {

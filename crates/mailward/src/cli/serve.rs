@@ -6,15 +6,15 @@ use crate::place::{CONFIG_NAME, Where};
 use clap::Args;
 
 /// Run the server until it is told to stop
-///
-/// Looks at everything that can be wrong first, and says file, line and mend. Started as root, it binds its ports
-/// and then becomes the user that the configuration names. SIGHUP takes new certificates and settings, SIGTERM and
-/// SIGINT stop cleanly within 5 seconds.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Looks at everything that can be wrong first, and says file, line and mend. Started as root, it binds its ports and then becomes the user that the configuration names. SIGHUP takes new certificates and settings, SIGTERM and SIGINT stop cleanly within 5 seconds.
+
+Examples:
   mailward serve
   mailward serve --config /etc/mailward/mailward.toml
-  systemctl enable --now mailward       (contrib/mailward.service)")]
+  systemctl enable --now mailward       (contrib/mailward.service)"
+)]
 pub(crate) struct Serve {}
 
 impl Serve {

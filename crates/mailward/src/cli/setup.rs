@@ -8,15 +8,16 @@ use mailward_core::Domain;
 use std::path::PathBuf;
 
 /// Make a server for a domain: configuration, data, keys, and a postmaster
-///
-/// Looks at the host first and leaves nothing half-written. As root: /var/lib/mailward and
-/// /etc/mailward/mailward.toml with the usual ports. Otherwise: --data DIR, on loopback, ports from 10000 up.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Looks at the host first and leaves nothing half-written. As root: /var/lib/mailward and /etc/mailward/mailward.toml with the usual ports. Otherwise: --data DIR, on loopback, ports from 10000 up.
+
+Examples:
   mailward setup example.org
   mailward setup example.org --hostname mx1.example.org \\
       --certificate /etc/ssl/mx1.pem --key /etc/ssl/private/mx1.key
-  mailward setup example.org --data ./mail          (to try it without root)")]
+  mailward setup example.org --data ./mail          (to try it without root)"
+)]
 pub(crate) struct Setup {
     /// Domain to take mail for
     domain: Domain,

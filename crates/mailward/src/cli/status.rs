@@ -8,10 +8,10 @@ use clap::Args;
 use serde_json::Value;
 
 /// Tell whether the server runs, what listens, and how many are connected
-///
-/// Exit code 69 if no server runs.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Exit code 69 if no server runs.
+
+Examples:
   mailward status
   mailward status --json --data ./mailward-demo")]
 pub(crate) struct Status {

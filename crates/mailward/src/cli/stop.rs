@@ -6,12 +6,14 @@ use crate::place::Where;
 use clap::Args;
 
 /// Stop the running server cleanly, and wait until it is gone
-///
-/// No new connections; messages on their way in are committed; every session is told. At most 5 seconds.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "No new connections; messages on their way in are committed; every session is told. At most 5 seconds.
+
+Examples:
   mailward stop
-  mailward stop --data ./mailward-demo")]
+  mailward stop --data ./mailward-demo"
+)]
 pub(crate) struct Stop {}
 
 impl Stop {

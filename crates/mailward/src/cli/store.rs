@@ -23,27 +23,31 @@ pub(crate) struct Store {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Check every record, reference and counter
-    ///
-    /// Reads every message. May run beside the server. Exit code 65 if anything is wrong.
-    #[command(after_help = "Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
+    #[command(after_help = "Reads every message. May run beside the server. Exit code 65 if anything is wrong.
+
+Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
     Verify {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Rebuild what can be rebuilt after damage, and report the rest
-    ///
-    /// Only while no server runs. Keeps a damaged database beside the new one. Copy the data directory first.
-    #[command(after_help = "Examples:\n  mailward store salvage\n  mailward store salvage --data /srv/copy --json")]
+    #[command(
+        after_help = "Only while no server runs. Keeps a damaged database beside the new one. Copy the data directory first.
+
+Examples:\n  mailward store salvage\n  mailward store salvage --data /srv/copy --json"
+    )]
     Salvage {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Give back the space of deleted mail now
-    ///
-    /// The running server does it by itself where half of a pack is dead; mail comes and goes meanwhile.
-    #[command(after_help = "Examples:\n  mailward store compact\n  mailward store compact --json")]
+    #[command(
+        after_help = "The running server does it by itself where half of a pack is dead; mail comes and goes meanwhile.
+
+Examples:\n  mailward store compact\n  mailward store compact --json"
+    )]
     Compact {
         /// Print JSON
         #[arg(long)]

@@ -25,9 +25,9 @@ pub(crate) struct User {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Add a user
-    ///
-    /// The password is asked for, or read as one line from standard input if that is no terminal.
-    #[command(after_help = "Examples:
+    #[command(after_help = "The password is asked for, or read as one line from standard input if that is no terminal.
+
+Examples:
   mailward user add joe@example.org
   mailward user add joe@example.org --name 'Joe Doe' --quota '5 GiB' --generate
   pass show joe | mailward user add joe@example.org")]
@@ -35,8 +35,8 @@ enum What {
         /// Address
         address: Address,
         /// Name of the person
-        #[arg(long, default_value = "")]
-        name: String,
+        #[arg(long)]
+        name: Option<String>,
         #[command(flatten)]
         quota: Quota,
         #[command(flatten)]
@@ -76,9 +76,9 @@ enum What {
         disable: bool,
     },
     /// Set a user's password
-    ///
-    /// It is asked for, or read as one line from standard input if that is no terminal.
-    #[command(after_help = "Examples:
+    #[command(after_help = "It is asked for, or read as one line from standard input if that is no terminal.
+
+Examples:
   mailward user password joe@example.org
   mailward user password joe@example.org --generate")]
     Password {
@@ -137,7 +137,7 @@ impl User {
                 let password = if no_password { PasswordWish::None } else { source.wish(&address)? };
                 let request = Request::UserAdd {
                     address: address.clone(),
-                    display_name: name,
+                    display_name: name.unwrap_or_default(),
                     password,
                     quota_bytes: quota.quota.unwrap_or(0),
                     quota_messages: quota.quota_messages.unwrap_or(0),
