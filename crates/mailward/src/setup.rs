@@ -10,6 +10,7 @@
 //! **Failure**: whatever goes wrong, the place is as it was before.
 
 mod dns;
+mod host;
 mod scaffold;
 
 use crate::compose::doors;
@@ -271,6 +272,7 @@ fn told(plan: &Plan, password: &Secret) -> String {
     };
     let config = config_file.clone().unwrap_or_else(|| data.join(CONFIG_NAME));
     let password = String::from_utf8_lossy(password.expose()).into_owned();
+    let notes: String = host::notes(hostname, data).iter().map(|note| format!("\nNote: {note}.\n")).collect();
     let certificate = if plan.make_certificate {
         format!(
             "\nThe certificate is of an authority of its own ({}): good for a trial. Put a public\n\
@@ -281,7 +283,7 @@ fn told(plan: &Plan, password: &Secret) -> String {
         String::new()
     };
     format!(
-        "Made {}\n     {}\n\n\
+        "Made {}\n     {}\n{notes}\n\
          \x20 postmaster@{domain}   password {password}\n\
          \x20 This is the only time it is shown.\n\n\
          Next:\n\
@@ -313,10 +315,11 @@ mod tests {
         }
     }
 
-    /// A base at which the usual ports are likely free: tests of several processes run at once.
+    /// A base at which the usual ports are free now, below those of outgoing connections.
     fn free_base() -> u16 {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        socket.local_addr().unwrap().port().clamp(20_000, 60_000)
+        let free = |base: &u16| ports_are_free(&listen(Some(*base)).unwrap()).is_ok();
+        let first = u16::try_from(std::process::id() % 200).unwrap();
+        (0..200).map(|n| 11_050 + (first + n) % 200 * 100).find(free).unwrap()
     }
 
     fn entries(dir: &Path) -> Vec<String> {
