@@ -24,7 +24,7 @@ use mailward_directory::{Directory, NewPassword, NewUser};
 use mailward_store::{LocalStore, Options};
 use mailward_tls::{Acceptor, authority};
 use nix::unistd::{User, geteuid};
-use scaffold::Scaffold;
+use scaffold::{Above, Scaffold};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -80,14 +80,16 @@ fn make(wishes: &Wishes) -> Result<String, Failure> {
             roots_own(&scaffold.path().join(CONFIG_NAME), owner)?;
         }
     }
-    scaffold.raise(&plan.data)?;
-    if let Some(file) = &plan.config_file
-        && let Err(failure) = configure(file, &text, plan.owner.as_ref())
-    {
+    let above = match &plan.config_file {
+        Some(file) => Some(configure(file, &text, plan.owner.as_ref())?),
+        None => None,
+    };
+    if let Err(failure) = scaffold.raise(&plan.data) {
         // Half a server is none.
-        let _gone = std::fs::remove_dir_all(&plan.data);
+        plan.config_file.iter().for_each(|file| drop(std::fs::remove_file(file)));
         return Err(failure);
     }
+    drop(above);
     Ok(told(&plan, &password))
 }
 
@@ -239,19 +241,13 @@ async fn postmaster(store: &std::sync::Arc<LocalStore>, plan: &Plan) -> Result<S
 }
 
 /// Writes the configuration outside the data directory: root's, readable to the server's user.
-fn configure(file: &Path, text: &str, owner: Option<&User>) -> Result<(), Failure> {
-    let directory = file.parent().unwrap_or(Path::new("/"));
-    if !directory.exists() {
-        std::fs::create_dir_all(directory).map_err(|e| Failure::io(directory.display(), e))?;
-        // The umask keeps others out, but the server's user must come in.
-        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-        std::fs::set_permissions(directory, mode).map_err(|e| Failure::io(directory.display(), e))?;
-    }
+fn configure(file: &Path, text: &str, owner: Option<&User>) -> Result<Above, Failure> {
+    let above = Above::of(file)?;
     write(file, text.as_bytes(), 0o640)?;
     if let Some(owner) = owner {
         roots_own(file, owner)?;
     }
-    Ok(())
+    Ok(above)
 }
 
 /// A file that the server's user reads and only root writes: root starts the server by what it says.
@@ -357,6 +353,25 @@ mod tests {
         // The configuration can't be written: its directory is a file.
         std::fs::write(dir.path().join("file"), "").unwrap();
         let mut wishes = wishes(&data);
+        wishes.config = Some(dir.path().join("file/mailward.toml"));
+        assert!(make(&wishes).is_err());
+        assert_eq!(entries(dir.path()), ["file"]);
+    }
+
+    #[test]
+    fn directories_above_are_passable_and_gone_again_after_a_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wishes = wishes(&dir.path().join("var/lib/mail"));
+        wishes.config = Some(dir.path().join("etc/mailward/mailward.toml"));
+        make(&wishes).unwrap();
+        for made in ["var", "var/lib", "etc", "etc/mailward"] {
+            assert_eq!(std::fs::metadata(dir.path().join(made)).unwrap().permissions().mode() & 0o777, 0o755, "{made}");
+        }
+        assert_eq!(std::fs::metadata(dir.path().join("var/lib/mail")).unwrap().permissions().mode() & 0o777, 0o700);
+
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        wishes.data = Some(dir.path().join("var/lib/mail"));
         wishes.config = Some(dir.path().join("file/mailward.toml"));
         assert!(make(&wishes).is_err());
         assert_eq!(entries(dir.path()), ["file"]);

@@ -2,27 +2,57 @@
 
 use crate::failure::Failure;
 use nix::unistd::{User, fchownat};
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Made, not yet in its place. Dropped before [`Scaffold::raise`], it is gone with all that is in it.
 pub(super) struct Scaffold {
     path: PathBuf,
+    _above: Above,
+}
+
+/// Directories that had to be made above something, everybody's to pass through. Dropped, those that are empty are
+/// gone again.
+pub(super) struct Above(Vec<PathBuf>);
+
+impl Above {
+    pub(super) fn of(path: &Path) -> Result<Self, Failure> {
+        let missing: Vec<&Path> =
+            path.ancestors().skip(1).take_while(|a| !a.as_os_str().is_empty() && !a.exists()).collect();
+        let mut made = Self(Vec::new());
+        for directory in missing.into_iter().rev() {
+            let failed = |e| Failure::io(directory.display(), e);
+            std::fs::create_dir(directory).map_err(failed)?;
+            made.0.push(directory.to_owned());
+            // The umask keeps others out of what we make; the server's user has to come through here.
+            std::fs::set_permissions(directory, Permissions::from_mode(0o755)).map_err(failed)?;
+        }
+        Ok(made)
+    }
+}
+
+impl Drop for Above {
+    fn drop(&mut self) {
+        for directory in self.0.iter().rev() {
+            // One that has something in it by now stays.
+            let _stays = std::fs::remove_dir(directory);
+        }
+    }
 }
 
 impl Scaffold {
     pub(super) fn beside(place: &Path) -> Result<Self, Failure> {
         let parent =
             place.parent().ok_or_else(|| Failure::Usage(format!("{} can't be a data directory", place.display())))?;
-        std::fs::create_dir_all(parent).map_err(|e| Failure::io(parent.display(), e))?;
+        let above = Above::of(place)?;
         let mut name = std::ffi::OsString::from(".");
         name.push(place.file_name().unwrap_or_default());
         name.push(format!(".new-{}", std::process::id()));
         let path = parent.join(name);
         // Not recursive: one that exists is not ours.
         DirBuilder::new().mode(0o700).create(&path).map_err(|e| Failure::io(path.display(), e))?;
-        Ok(Self { path })
+        Ok(Self { path, _above: above })
     }
     pub(super) fn path(&self) -> &Path {
         &self.path
