@@ -114,11 +114,11 @@ class Process:
 
     running = []
 
-    def __init__(self, words, log):
+    def __init__(self, words, log, **process):
         self.log = Path(log)
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
-                [BINARY, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=WORK
+                [BINARY, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=WORK, **process
             )
         Process.running.append(self)
 
@@ -161,7 +161,7 @@ class Process:
 class Demo(Process):
     """`mailward demo`, listening."""
 
-    def __init__(self, data=None, base=None, log=None, words=()):
+    def __init__(self, data=None, base=None, log=None, words=(), process=None):
         self.data = Path(data or WORK / "data")
         self.base = base or PORT_BASE
         ready = WORK / f"ready-{self.base}.json"
@@ -170,6 +170,7 @@ class Demo(Process):
             ["demo", "--data", self.data, "--port-base", self.base, "--ready-file", ready, "--password", PASSWORD]
             + list(words),
             log or WORK / f"server-{self.base}.log",
+            **(process or {}),
         )
 
         def is_ready():
