@@ -240,6 +240,18 @@ pub const LOG_FIELD_MAX: usize = 256;
 pub const LOG_QUEUE_MAX: usize = 10_000;
 /// Longest request on the control socket, bytes.
 pub const CONTROL_REQUEST_MAX: usize = 1024 * 1024;
+/// Time to send one request on the control socket.
+pub const CONTROL_REQUEST_TIME: Duration = Duration::from_secs(10);
+/// Requests of the control socket that are worked on at once; more wait.
+pub const CONTROL_REQUESTS_AT_ONCE: usize = 16;
+/// Longest answer that the command line reads from the control socket, bytes: a listing of 100,000 users.
+pub const CONTROL_ANSWER_MAX: u64 = 64 * 1024 * 1024;
+/// Connections that wait to be accepted; the kernel cuts it at net.core.somaxconn.
+pub const LISTEN_BACKLOG: i32 = 1_024;
+/// Pause in accepting when the system has no descriptor left: sessions that end free some.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Descriptors asked for besides those of connections: store, log, listeners.
+pub const DESCRIPTORS_BESIDES: u64 = 256;
 
 // ---- configuration -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 //!
 //! **In**: one JSON object on one line. **Out**: one JSON object on one line, [`Response`]. One request a connection.
 //!
-//! **Limits**: `limits::CONTROL_REQUEST_MAX` bytes; [`server::REQUEST_TIME`] to send it; [`server::REQUESTS_AT_ONCE`].
+//! **Limits**: `limits::CONTROL_REQUEST_MAX`, `CONTROL_REQUEST_TIME`, `CONTROL_REQUESTS_AT_ONCE`, `CONTROL_ANSWER_MAX`.
 //!
 //! **Failure**: the socket has mode 0600 in a directory of mode 0700, and the peer's credentials are asked of the
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a

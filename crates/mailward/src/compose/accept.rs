@@ -2,6 +2,7 @@
 
 use super::running::Settings;
 use mailward_core::event::{Event, Events};
+use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{ConnectionPermit, Gate, GateError};
@@ -12,12 +13,8 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Notify;
-
-/// Wait when the system can't give another descriptor: sessions that end free some.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 
 /// The rooms that sessions are held in. A clone is the same.
 #[derive(Clone)]
@@ -321,7 +318,7 @@ async fn trouble(rooms: &Rooms, listener: Listener, error: &io::Error) {
     );
     rooms.0.refused.tell(&rooms.0.events, listener, None, error);
     if out {
-        tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
+        tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
 

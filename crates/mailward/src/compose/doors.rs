@@ -4,6 +4,7 @@ use super::accept::{Rooms, Sessions, accept_tcp, accept_unix};
 use crate::control::path;
 use crate::failure::Failure;
 use mailward_core::config::{Config, Loaded};
+use mailward_core::limits::LISTEN_BACKLOG;
 use mailward_core::{Listener, Shutdown};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -13,9 +14,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-
-/// Connections that wait to be accepted; the kernel cuts it at net.core.somaxconn.
-const BACKLOG: i32 = 1_024;
 
 /// Listening sockets, nobody let in yet.
 pub(crate) struct Doors {
@@ -84,7 +82,7 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Errno> {
         setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
     }
     bind_to(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
-    listen(&fd, Backlog::new(BACKLOG)?)?;
+    listen(&fd, Backlog::new(LISTEN_BACKLOG)?)?;
     Ok(TcpListener::from(fd))
 }
 

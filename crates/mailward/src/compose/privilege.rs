@@ -3,15 +3,13 @@
 
 use crate::failure::Failure;
 use mailward_core::config::Loaded;
+use mailward_core::limits::DESCRIPTORS_BESIDES;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setgroups, setuid};
 use std::ffi::CString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-
-/// Descriptors besides those of connections: store, log, listeners, what a library needs.
-const DESCRIPTORS_BESIDES: u64 = 256;
 
 /// What we make is ours alone.
 pub(crate) fn private_files() {

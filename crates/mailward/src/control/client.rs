@@ -7,13 +7,11 @@ use crate::compose::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::event::Events;
+use mailward_core::limits::CONTROL_ANSWER_MAX;
 use serde_json::Value;
 use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
-
-/// Most that an answer may have, bytes: a listing of 100,000 users.
-const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 
 /// How long a stop is waited for: twice what a server takes at most, and a busy disk.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +81,7 @@ fn send(place: &Place, request: &Request) -> Result<Option<BufReader<std::io::Ta
     let mut line = serde_json::to_vec(request).map_err(|e| Failure::Bug(e.to_string()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(failed)?;
-    Ok(Some(BufReader::new(stream.take(ANSWER_MAX))))
+    Ok(Some(BufReader::new(stream.take(CONTROL_ANSWER_MAX))))
 }
 
 fn answer(place: &Place, from: &mut impl std::io::BufRead) -> Result<Value, Failure> {

@@ -5,23 +5,18 @@ use super::{Request, Response, parse};
 use crate::failure::Failure;
 use mailward_core::Shutdown;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::CONTROL_REQUEST_MAX;
+use mailward_core::limits::{ACCEPT_PAUSE, CONTROL_REQUEST_MAX, CONTROL_REQUEST_TIME, CONTROL_REQUESTS_AT_ONCE};
+use std::io;
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Time to send one request.
-pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(10);
-/// Requests worked on at once; more wait.
-pub(crate) const REQUESTS_AT_ONCE: usize = 16;
-
 /// Takes requests until the server stops.
 pub(crate) async fn serve(listener: UnixListener, desk: Desk, events: Events, mut shutdown: Shutdown) {
-    let slots = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
+    let slots = Arc::new(Semaphore::new(CONTROL_REQUESTS_AT_ONCE));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -29,14 +24,20 @@ pub(crate) async fn serve(listener: UnixListener, desk: Desk, events: Events, mu
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of descriptors: the sessions that end will free some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        // Before anything is read, and before a stranger takes a place.
+        if let Err(failure) = owner_calls(&stream, &events) {
+            if let Ok(answer) = written(Err(failure)) {
+                let _unheard = stream.try_write(&answer);
+            }
+            continue;
+        }
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (desk, events) = (desk.clone(), events.clone());
         tokio::spawn(async move {
-            if let Err(failure) = one(stream, &desk, &events).await {
+            if let Err(failure) = one(stream, &desk).await {
                 events.emit(Event::warn("control.failed").with("why", failure));
             }
             drop(slot);
@@ -44,35 +45,50 @@ pub(crate) async fn serve(listener: UnixListener, desk: Desk, events: Events, mu
     }
 }
 
-async fn one(mut stream: UnixStream, desk: &Desk, events: &Events) -> Result<(), Failure> {
-    let broken = |e| Failure::io("control socket", e);
+/// Asks the kernel who calls.
+fn owner_calls(stream: &UnixStream, events: &Events) -> Result<(), Failure> {
     let uid = stream.peer_cred().map_err(broken)?.uid();
-    let ours = nix::unistd::geteuid().as_raw();
-    let (read, mut write) = stream.split();
-    let result = if may_administer(uid, ours) {
-        let most = u64::try_from(CONTROL_REQUEST_MAX).unwrap_or(u64::MAX).saturating_add(1);
-        let mut line = Vec::new();
-        let mut reader = BufReader::new(read.take(most));
-        let read = timeout(REQUEST_TIME, reader.read_until(b'\n', &mut line)).await;
-        read.map_err(|e| broken(e.into()))?.map_err(broken)?;
-        request(&line)
-    } else {
-        events.emit(Event::warn("control.refused").with("uid", uid));
-        Err(Failure::Rights("only root and the server's own user may administer it".to_owned()))
-    };
-    let stops = matches!(result, Ok(Request::Stop));
-    let result = match result {
+    if may_administer(uid, nix::unistd::geteuid().as_raw()) {
+        return Ok(());
+    }
+    events.emit(Event::warn("control.refused").with("uid", uid));
+    Err(Failure::Rights("only root and the server's own user may administer it".to_owned()))
+}
+
+async fn one(mut stream: UnixStream, desk: &Desk) -> Result<(), Failure> {
+    let request = read(&mut stream).await?;
+    let stops = matches!(request, Ok(Request::Stop));
+    let result = match request {
         Ok(request) => desk.answer(request).await,
         Err(failure) => Err(failure),
     };
-    let mut answer = serde_json::to_vec(&Response::of(result)).map_err(|e| Failure::Bug(e.to_string()))?;
-    answer.push(b'\n');
-    write.write_all(&answer).await.map_err(broken)?;
+    stream.write_all(&written(result)?).await.map_err(broken)?;
     if stops {
         // Whoever asked for the stop sees this connection end with the process, and not before: nobody closes it.
         let _until_the_end = stream.into_std().map_err(broken)?.into_raw_fd();
     }
     Ok(())
+}
+
+/// One request; the outer error is that nothing came, the inner that it is none.
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Result<Request, Failure>, Failure> {
+    let most = u64::try_from(CONTROL_REQUEST_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(from.take(most));
+    let read = timeout(CONTROL_REQUEST_TIME, reader.read_until(b'\n', &mut line)).await;
+    read.map_err(|e| broken(e.into()))?.map_err(broken)?;
+    Ok(request(&line))
+}
+
+/// An answer as it stands on the wire.
+fn written(result: Result<serde_json::Value, Failure>) -> Result<Vec<u8>, Failure> {
+    let mut answer = serde_json::to_vec(&Response::of(result)).map_err(|e| Failure::Bug(e.to_string()))?;
+    answer.push(b'\n');
+    Ok(answer)
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::io("control socket", error)
 }
 
 /// Root and the server's own user.
@@ -99,6 +115,15 @@ mod tests {
         assert!(may_administer(110, 110));
         assert!(!may_administer(1_000, 110));
         assert!(!may_administer(1_000, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_ends_is_waited_for_so_long_and_no_longer() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        near.write_all(b"{\"do\":").await.unwrap();
+        let began = tokio::time::Instant::now();
+        assert!(read(&mut far).await.is_err());
+        assert_eq!(began.elapsed(), CONTROL_REQUEST_TIME);
     }
 
     #[test]

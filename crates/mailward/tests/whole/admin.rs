@@ -163,3 +163,46 @@ fn what_is_no_request_gets_an_answer_and_changes_nothing() {
     assert_eq!(run(&["status", "--data", &server.data()]).0, 0);
     server.stop(Signal::SIGTERM);
 }
+
+/// Attacks H12: even if the rights of the files were wrong, the kernel tells who calls.
+#[test]
+fn a_stranger_on_this_host_is_sent_away() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let (mut server, _) = Server::demo();
+    let at = |name: &str| server.dir.path().join(name);
+    std::fs::copy(env!("CARGO_BIN_EXE_mailward"), at("mailward")).unwrap();
+    for (name, mode) in
+        [("", 0o755), ("mailward", 0o755), ("demo", 0o755), ("demo/mailward.toml", 0o644), ("demo/control.sock", 0o666)]
+    {
+        std::fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+    }
+    let mut command = std::process::Command::new(at("mailward"));
+    let output = command.args(["user", "list", "--data", &server.data()]).uid(65_534).gid(65_534).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(77), "{err}");
+    assert!(err.contains("only root and the server's own user may administer it"), "{err}");
+    assert!(output.stdout.is_empty());
+    let log = std::fs::read_to_string(at("demo/mailward.log")).unwrap();
+    assert!(log.contains("control.refused uid=65534"), "{log}");
+    server.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn silent_callers_take_their_places_and_no_more() {
+    let (mut server, _) = Server::demo();
+    let socket = server.dir.path().join("demo/control.sock");
+    let held: Vec<_> = (0..mailward_core::limits::CONTROL_REQUESTS_AT_ONCE + 4)
+        .map(|_| std::os::unix::net::UnixStream::connect(&socket).unwrap())
+        .collect();
+    // It waits for a place, and gets one when they go.
+    let mut waiting =
+        mailward(&["status", "--data", &server.data()]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    drop(held);
+    assert_eq!(ended(&mut waiting).0, Some(0));
+    server.stop(Signal::SIGTERM);
+}
