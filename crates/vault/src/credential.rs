@@ -2,13 +2,14 @@
 
 use crate::error::VaultError;
 use crate::{prepare, random};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use mailward_core::Secret;
-use mailward_core::limits::SCRAM_ITERATIONS;
+use mailward_core::limits::{HASHES_AT_ONCE, SCRAM_ITERATIONS};
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -148,12 +149,40 @@ impl Credential {
     }
 }
 
+/// Memory that hashes are computed in, kept for the next: given back and asked for anew, 19 MiB a time, it would be
+/// scattered over the allocator's arenas and stay with the process many times over.
+struct Memory(Vec<Block>);
+
+static IDLE_MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+
+impl Memory {
+    fn take(blocks: usize) -> Self {
+        let idle = IDLE_MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = idle.unwrap_or_default();
+        memory.resize(blocks, Block::default());
+        Self(memory)
+    }
+    fn blocks(&mut self) -> &mut [Block] {
+        &mut self.0
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut idle = IDLE_MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < HASHES_AT_ONCE {
+            idle.push(std::mem::take(&mut self.0));
+        }
+    }
+}
+
 impl Argon2Hash {
     fn compute(&self, password: &[u8]) -> Result<Zeroizing<[u8; KEY]>, VaultError> {
         let params = Params::new(self.memory, self.passes, self.lanes, Some(KEY)).map_err(|_| VaultError::Hashing)?;
         let mut out = Zeroizing::new([0u8; KEY]);
+        let mut memory = Memory::take(params.block_count());
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(password, &self.salt, out.as_mut())
+            .hash_password_into_with_memory(password, &self.salt, out.as_mut(), memory.blocks())
             .map_err(|_| VaultError::Hashing)?;
         Ok(out)
     }
