@@ -12,8 +12,11 @@ pub mod sasl;
 pub mod smtp_body;
 pub mod smtp_command;
 
-/// Every target with its name, which is also its corpus's.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+/// A target's name, which is also its corpus's, and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 10] = [
     ("address", address::run),
     ("config", config::run),
     ("imap_command", imap_command::run),

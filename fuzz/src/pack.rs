@@ -56,7 +56,9 @@ fn scan(pack: &[u8]) -> Vec<usize> {
 fn next_header(pack: &[u8], from: u64) -> u64 {
     let from = usize::try_from(from).expect("small");
     (from..pack.len())
-        .find(|at| pack.get(*at..at + 64).and_then(|b| b.first_chunk()).is_some_and(|b| Header::decode(b, &KEY).is_some()))
+        .find(|at| {
+            pack.get(*at..at + 64).and_then(|b| b.first_chunk()).is_some_and(|b| Header::decode(b, &KEY).is_some())
+        })
         .unwrap_or(pack.len()) as u64
 }
 
