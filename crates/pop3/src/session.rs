@@ -8,8 +8,8 @@ use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     PAGE_ROWS_MAX, POP3_IDLE_TIME, POP3_MESSAGES_MAX, POP3_PREAUTH_TIME, READ_BUFFER, WRITE_BUFFER_MAX, WRITE_TIME,
 };
-use mailward_core::{AccountId, MailboxId, MailboxName, Peer, Secret, Shutdown, Uid};
-use mailward_directory::{Authenticator, Login, LoginError, Sasl, SaslStep};
+use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown, Uid};
+use mailward_directory::{Authenticator, Directory, Login, LoginError, Resolution, Sasl, SaslStep};
 use mailward_gate::{ConnectionPermit, Gate, SessionPermit};
 use mailward_store::records::UidRange;
 use mailward_store::{MailStore, StoreError};
@@ -23,6 +23,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub struct Context {
     /// Where mail is.
     pub store: Arc<dyn MailStore>,
+    /// Who is who: a session doesn't outlive the right to its account.
+    pub directory: Arc<Directory>,
     /// Who may log in.
     pub auth: Arc<Authenticator>,
     /// For STLS; `None` where there is no certificate.
@@ -53,6 +55,8 @@ enum End {
     Stopping,
     /// The server stops, in the middle of a message.
     Cut,
+    /// The account was disabled or removed since login.
+    Unwelcome,
 }
 
 impl End {
@@ -70,6 +74,7 @@ impl End {
             End::Tls => "tls",
             End::Store => "store",
             End::Stopping | End::Cut => "stopping",
+            End::Unwelcome => "account",
         }
     }
     /// Ends that look like an attack rather than like the Internet.
@@ -137,6 +142,7 @@ struct Session {
 /// A maildrop that is ours.
 struct Opened {
     account: AccountId,
+    address: Address,
     mailbox: MailboxId,
     _lock: Lock,
     _permit: SessionPermit,
@@ -191,6 +197,9 @@ impl Session {
                     }
                 }
                 Intent::SaslResponse(response) => self.sasl_step(Some(response)).await,
+                Intent::Send { .. } | Intent::Update(_) if !self.is_welcome() => {
+                    return self.close(wire, End::Unwelcome).await;
+                }
                 Intent::Send { entry, lines } => {
                     if let Err(end) = self.send(&mut wire, entry, lines).await {
                         return self.close(wire, end).await;
@@ -240,13 +249,25 @@ impl Session {
                         .with("messages", messages)
                         .with("octets", octets),
                 );
-                self.opened = Some(Opened { account, mailbox, _lock: lock, _permit: permit });
+                self.opened =
+                    Some(Opened { account, address: login.address().clone(), mailbox, _lock: lock, _permit: permit });
                 self.machine.welcome(maildrop);
             }
             Err(error) => {
                 self.tell_store(&error);
                 self.machine.deny(Denial::Temporary);
             }
+        }
+    }
+
+    /// Whether the account is still there and may be used: no mail is shown or deleted without that.
+    fn is_welcome(&self) -> bool {
+        let Some(opened) = &self.opened else { return false };
+        match self.context.directory.resolve(&opened.address) {
+            Resolution::Disabled | Resolution::UnknownUser => false,
+            // Somebody else has the address now.
+            Resolution::Deliver { local, .. } => local.iter().any(|target| target.account == opened.account),
+            Resolution::NotLocal | Resolution::Loop => false,
         }
     }
 
@@ -348,11 +369,14 @@ impl Session {
 
     /// Says the last word, where there is one to say, and closes.
     async fn close(&mut self, mut wire: Wire, end: End) -> End {
-        if end == End::Stopping {
-            self.machine.stopping();
+        match end {
+            End::Stopping => self.machine.stopping(),
+            End::Unwelcome => self.machine.unwelcome(),
+            _ => {}
         }
         // In the middle of a message nothing can be said: it would be taken for its text.
-        let unheard = matches!(end, End::Machine(_) | End::Stopping) && self.write_out(&mut wire).await.is_err();
+        let unheard =
+            matches!(end, End::Machine(_) | End::Stopping | End::Unwelcome) && self.write_out(&mut wire).await.is_err();
         if !unheard {
             // A TLS end is owed to a client that wants to know that nobody cut the line.
             let _gone = timeout(WRITE_TIME, wire.shutdown()).await;

@@ -12,7 +12,7 @@ use mailward_core::event::Events;
 use mailward_core::limits::{POP3_IDLE_TIME, POP3_PREAUTH_TIME, WRITE_TIME};
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{AccountId, Domain, Listener, MailboxName, Peer, Secret};
-use mailward_directory::{Authenticator, Directory, NewPassword, NewUser};
+use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
 use mailward_gate::{Caps, Gate};
 use mailward_pop3::{Context, Locks, serve};
 use mailward_store::records::{Content, Delivery, Flags, Target, UidRange};
@@ -61,7 +61,8 @@ impl House {
         let (stop, shutdown) = shutdown::channel();
         let context = Context {
             store: store.clone(),
-            auth: Authenticator::new(directory, events.clone()),
+            auth: Authenticator::new(directory.clone(), events.clone()),
+            directory,
             acceptor: Some(acceptor),
             gate: Gate::new(Caps::default()),
             locks: Locks::default(),
@@ -321,6 +322,28 @@ async fn a_large_message_passes_a_narrow_wire_whole() {
     assert_eq!(client.line().await, format!("+OK {} octets", text.len()));
     assert!(client.body().await == text.as_bytes());
     assert_eq!(client.line().await, format!("+OK 1 {}", text.len()));
+}
+
+#[tokio::test]
+async fn a_session_doesn_t_outlive_its_account() {
+    let house = House::new().await;
+    house.deliver(mail("one", "")).await;
+    for command in ["RETR 1", "TOP 1 0", "QUIT"] {
+        let (mut client, task) = house.login().await;
+        client.ask("DELE 1").await;
+        client.ask("RSET").await;
+        if command == "QUIT" {
+            client.ask("DELE 1").await;
+        }
+        let set = |enabled| UserSettings { enabled: Some(enabled), ..UserSettings::default() };
+        house.context.directory.set_user(&ALICE.parse().unwrap(), set(false)).await.unwrap();
+        client.send(&format!("{command}\r\n")).await;
+        assert!(client.rest().await.starts_with("-ERR [AUTH] "), "{command}");
+        task.await.unwrap();
+        house.ended("account");
+        house.context.directory.set_user(&ALICE.parse().unwrap(), set(true)).await.unwrap();
+    }
+    assert_eq!(house.left().await, 1, "nothing was deleted");
 }
 
 /// Attacks B1.

@@ -67,7 +67,7 @@ impl Rooms {
         let imap = Arc::new(mailward_imap::Context {
             hostname,
             store: store.clone(),
-            directory,
+            directory: directory.clone(),
             auth: auth.clone(),
             acceptor: Some(imap_tls.clone()),
             gate: gate.clone(),
@@ -79,6 +79,7 @@ impl Rooms {
         });
         let pop3 = Arc::new(mailward_pop3::Context {
             store,
+            directory,
             auth,
             acceptor: Some(pop3_tls.clone()),
             gate: gate.clone(),
