@@ -426,7 +426,10 @@ fn changes(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Changes
         })?
         .ok_or(StoreError::NotFound("mailbox"))?;
     let page = int(PAGE_ROWS_MAX as u64).saturating_add(1);
-    let mut changed = reader.rows(rows::MESSAGES_BY_MOD_SEQ, params![mailbox.0, int(since.0), page], rows::message)?;
+    let mut changed = reader.rows(rows::MESSAGES_CHANGED, params![mailbox.0, int(since.0), page], rows::message)?;
+    let first = first_after(reader, mailbox, since)?;
+    changed.extend(reader.rows(rows::MESSAGES_AS_THEY_CAME, params![mailbox.0, first.0, page], rows::message)?);
+    changed.sort_unstable_by_key(|m| m.mod_seq);
     let mut vanished = reader.rows(
         "SELECT uid, mod_seq FROM expunged WHERE mailbox = ?1 AND mod_seq > ?2 ORDER BY mod_seq LIMIT ?3",
         params![mailbox.0, int(since.0), page],
@@ -435,7 +438,7 @@ fn changes(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Changes
     // Every change has a modification sequence of its own, so a page can end after any of them.
     let mut upto = now;
     if changed.len() > PAGE_ROWS_MAX {
-        changed.pop();
+        changed.truncate(PAGE_ROWS_MAX);
         upto = upto.min(changed.last().map_or(since, |m| m.mod_seq));
     }
     if vanished.len() > PAGE_ROWS_MAX {
@@ -448,6 +451,24 @@ fn changes(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Changes
     vanished.sort_unstable();
     let keywords = reader.rows(rows::KEYWORDS, params![mailbox.0], |row| row.get(1))?;
     Ok(Changes { changed, vanished, mod_seq: Some(upto), more: upto < now, keywords })
+}
+
+/// UID of the first message that came after `since`: by halving, as `came` rises with the UIDs.
+fn first_after(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Uid, StoreError> {
+    let (mut low, mut high) = (1u32, u32::MAX);
+    while low < high {
+        let middle = low.midpoint(high);
+        let found = reader.row(
+            "SELECT uid, came FROM messages WHERE mailbox = ?1 AND uid >= ?2 ORDER BY uid LIMIT 1",
+            params![mailbox.0, middle],
+            |row| Ok((row.get::<_, u32>(0)?, ModSeq(unsigned(row.get(1)?)))),
+        )?;
+        match found {
+            Some((uid, came)) if came <= since => low = uid.saturating_add(1),
+            _ => high = middle,
+        }
+    }
+    Ok(Uid(low))
 }
 
 impl DirectoryStore for LocalStore {

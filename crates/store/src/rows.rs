@@ -10,10 +10,16 @@ pub(crate) const MESSAGES_BY_UID: &str =
     "SELECT uid, blob, size, flags, keywords, mod_seq, internal_date, saved_date FROM messages
      WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid LIMIT ?4";
 
-/// Messages changed after a modification sequence, at most so many.
-pub(crate) const MESSAGES_BY_MOD_SEQ: &str =
+/// Messages whose flags changed after a modification sequence, at most so many, in its order.
+pub(crate) const MESSAGES_CHANGED: &str =
     "SELECT uid, blob, size, flags, keywords, mod_seq, internal_date, saved_date FROM messages
-     WHERE mailbox = ?1 AND mod_seq > ?2 ORDER BY mod_seq LIMIT ?3";
+     WHERE mailbox = ?1 AND mod_seq > ?2 AND mod_seq <> came ORDER BY mod_seq LIMIT ?3";
+
+/// Messages unchanged since they came, from a UID on, at most so many: their modification sequences rise with their
+/// UIDs.
+pub(crate) const MESSAGES_AS_THEY_CAME: &str =
+    "SELECT uid, blob, size, flags, keywords, mod_seq, internal_date, saved_date FROM messages
+     WHERE mailbox = ?1 AND uid >= ?2 AND mod_seq = came ORDER BY uid LIMIT ?3";
 
 pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
     Ok(MessageRecord {

@@ -71,8 +71,8 @@ fn insert(tx: &mut Tx<'_>, mailbox: MailboxId, new: &NewRow) -> Result<(Uid, Mod
         )?
         .ok_or(StoreError::NotFound("mailbox"))?;
     tx.execute(
-        "INSERT INTO messages (mailbox, uid, blob, size, flags, keywords, mod_seq, internal_date, saved_date)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO messages (mailbox, uid, blob, size, flags, keywords, mod_seq, came, internal_date, saved_date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
         params![
             mailbox.0,
             uid.0,

@@ -43,11 +43,37 @@ proptest! {
             let archive = w.store.mailbox(w.alice, name("Archive")).await.unwrap().id;
             let mut model = Model { next: (1, 1), ..Model::default() };
             let mut last = ModSeq(0);
-            for step in steps {
+            let mut replica = Replica::default();
+            for (count, step) in steps.into_iter().enumerate() {
                 run(&w, inbox, archive, &mut model, step).await;
                 compare(&w, &model, &mut last).await;
+                if count % 3 != 0 {
+                    replica.follow(&w, inbox, &model.inbox).await;
+                }
             }
         });
+    }
+}
+
+/// Somebody who only ever asks what changed.
+#[derive(Default)]
+struct Replica {
+    since: Option<ModSeq>,
+    flags: BTreeMap<u32, u32>,
+}
+
+impl Replica {
+    async fn follow(&mut self, w: &World, inbox: mailward_core::MailboxId, expect: &BTreeMap<u32, (String, u32)>) {
+        let changes = w.store.changes_since(inbox, self.since.unwrap_or(ModSeq(0))).await.unwrap();
+        for message in changes.changed {
+            self.flags.insert(message.uid.0, message.flags.0);
+        }
+        for uid in changes.vanished {
+            self.flags.remove(&uid.0);
+        }
+        self.since = changes.mod_seq;
+        let expect: BTreeMap<u32, u32> = expect.iter().map(|(uid, (_, flags))| (*uid, *flags)).collect();
+        assert_eq!(self.flags, expect, "what changed doesn't lead to what is");
     }
 }
 
