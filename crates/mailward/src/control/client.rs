@@ -80,7 +80,11 @@ fn send(place: &Place, request: &Request) -> Result<Option<BufReader<std::io::Ta
     };
     let mut line = serde_json::to_vec(request).map_err(|e| Failure::Bug(e.to_string()))?;
     line.push(b'\n');
-    stream.write_all(&line).map_err(failed)?;
+    match stream.write_all(&line) {
+        // Whoever is sent away gets the reason before the question is out.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => {}
+        written => written.map_err(failed)?,
+    }
     Ok(Some(BufReader::new(stream.take(CONTROL_ANSWER_MAX))))
 }
 
