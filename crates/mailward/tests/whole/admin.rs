@@ -187,9 +187,9 @@ fn a_stranger_on_this_host_is_sent_away() {
     assert_eq!(output.status.code(), Some(77), "{err}");
     assert!(err.contains("only root and the server's own user may administer it"), "{err}");
     assert!(output.stdout.is_empty());
-    let log = std::fs::read_to_string(at("demo/mailward.log")).unwrap();
-    assert!(log.contains("control.refused uid=65534"), "{log}");
     server.stop(Signal::SIGTERM);
+    let log = std::fs::read_to_string(server.dir.path().join("demo/mailward.log")).unwrap();
+    assert!(log.contains("control.refused uid=65534"), "{log}");
 }
 
 #[test]
