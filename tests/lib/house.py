@@ -7,16 +7,21 @@ A story is a program `run` in a folder. The runner gives it, by environment:
 Only the standard library is used.
 """
 
+import fcntl
 import imaplib
 import json
 import os
 import poplib
+import pty
+import select
 import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import termios
 import time
 from email.message import EmailMessage
 from pathlib import Path
@@ -107,6 +112,35 @@ def mailward(*words, ok=(0,), stdin=None):
         raise Failed(f"mailward {' '.join(map(str, words))}\n    exit {done.returncode}\n{out}{err}")
     done.out, done.err = out, err
     return done
+
+
+def on_terminal(*command):
+    """Runs a program on a terminal of its own, to its end; gives what it showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "vt100"
+        os.execvp(command[0], [str(word) for word in command])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    shown = b""
+    end = time.monotonic() + PATIENCE
+    while True:
+        ready, _, _ = select.select([terminal], [], [], 1)
+        if ready:
+            try:
+                more = os.read(terminal, 65536)
+            except OSError:  # EIO: the program has closed its terminal.
+                break
+            if not more:
+                break
+            shown += more
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise Failed(f"{command[0]} didn't end; it shows\n{shown[-3000:].decode('utf-8', 'replace')}")
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    same(os.waitstatus_to_exitcode(status), 0, f"exit code of {command[0]}")
+    return shown.decode("utf-8", "replace")
 
 
 class Process:
