@@ -212,6 +212,9 @@ pub const SCRAM_ITERATIONS: u32 = 15_000;
 pub const PACK_SIZE_MAX: u64 = 256 * 1024 * 1024;
 /// Packs grow by this, bytes, ahead of the writes.
 pub const PACK_STEP: u64 = 8 * 1024 * 1024;
+/// The database's write-ahead log is grown to this when a server opens it, bytes: what it holds when its pages are
+/// moved into the database, and a large batch more.
+pub const LOG_AHEAD: u64 = 20 * 1024 * 1024;
 /// Requests that one commit takes at most; more wait for the next.
 pub const BATCH_REQUESTS_MAX: usize = 512;
 /// Message bytes that one commit takes at most (one larger message goes alone).

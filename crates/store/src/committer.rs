@@ -1,7 +1,7 @@
 //! The committer: one thread that owns all writes.
 //!
-//! It takes every job that waits, appends all their messages to the current pack, syncs the pack once, applies all
-//! their changes in one transaction with a savepoint each, commits once, and only then answers each. No timer:
+//! It takes every job that waits, appends all their messages to the current pack, applies all their changes in one
+//! transaction with a savepoint each, commits once while the pack is synced, and only when both are done answers each. No timer:
 //! batches grow by themselves under load, and a lone message waits for nobody.
 
 use crate::api::StoreError;
@@ -10,6 +10,7 @@ use crate::news::{News, Touched};
 use crate::pack::writer::PackWriter;
 use crate::records::Content;
 use crate::space::Space;
+use crate::syncer::Syncer;
 use crate::tx::{Placed, Tx};
 use mailward_core::Clock;
 use mailward_core::event::{Event, Events};
@@ -77,6 +78,7 @@ pub(crate) struct Committer {
     pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) connection: Connection,
     pub(crate) pack: PackWriter,
+    pub(crate) syncer: Syncer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) news: Arc<News>,
     pub(crate) space: Arc<Space>,
@@ -107,6 +109,10 @@ impl Committer {
             }
             self.commit(batch);
         }
+        // Nothing is unproven after a clean end.
+        if !self.closed.load(Ordering::Acquire) && self.pack.sync().is_ok() {
+            let _kept = crate::tx::prove(&self.connection, (self.pack.pack(), self.pack.end()));
+        }
         // A clean end leaves no log behind that the next start must replay.
         let _left = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
@@ -120,7 +126,7 @@ impl Committer {
             applies.push_back(job.apply);
         }
         let mut answers = Vec::with_capacity(applies.len());
-        let outcome = self.write(contents, &mut applies, &mut answers);
+        let outcome = self.write(contents, before, &mut applies, &mut answers);
         self.space.forget();
         match outcome {
             Ok(touched) => {
@@ -136,6 +142,7 @@ impl Committer {
     fn write(
         &mut self,
         contents: Vec<(Vec<Content>, Placing)>,
+        before: (u32, u64),
         applies: &mut VecDeque<Apply>,
         answers: &mut Vec<Answer>,
     ) -> Result<Touched, Failure> {
@@ -145,10 +152,18 @@ impl Committer {
         for (contents, placing) in &contents {
             places.push(tx.place(&mut self.pack, contents, *placing)?);
         }
-        drop(contents);
         witness(&self.witness, Point::BeforePackSync);
-        self.pack.sync().map_err(|error| Failure { fatal: !matches!(error, StoreError::DiskFull), error })?;
-        witness(&self.witness, Point::AfterPackSync);
+        // Bytes of a message that is new may be synced beside the commit: if power goes between the two, its rows are
+        // taken out again and nobody was told of it. Bytes that replace others must be safe before their rows say so.
+        let replaces = contents.iter().any(|(_, placing)| *placing == Placing::Again);
+        drop(contents);
+        if let Some(file) = self.pack.written().map_err(stable)? {
+            self.syncer.begin(file)?;
+        }
+        if replaces {
+            self.syncer.finish().map_err(stable)?;
+            witness(&self.witness, Point::AfterPackSync);
+        }
         for placed in &places {
             let Some(apply) = applies.pop_front() else { break };
             answers.push(tx.savepoint(|tx| {
@@ -156,7 +171,7 @@ impl Committer {
                 (applied.keep, applied.answer)
             })?);
         }
-        let touched = tx.finish(&mut self.pack)?;
+        let touched = tx.finish(&mut self.pack, before)?;
         witness(&self.witness, Point::BeforeCommit);
         self.connection.execute_batch("COMMIT").map_err(|error| {
             // A full disk is found before anything is synced; after any other failure the log's state is unknown.
@@ -164,10 +179,16 @@ impl Committer {
             Failure { error: error.into(), fatal: !full }
         })?;
         witness(&self.witness, Point::AfterCommit);
+        if !replaces {
+            self.syncer.finish().map_err(stable)?;
+            witness(&self.witness, Point::AfterPackSync);
+        }
         Ok(touched)
     }
 
-    fn undo(&mut self, failure: Failure, before: (u32, u64), applies: VecDeque<Apply>, answers: Vec<Answer>) {
+    fn undo(&mut self, mut failure: Failure, before: (u32, u64), applies: VecDeque<Apply>, answers: Vec<Answer>) {
+        // A sync that was begun is waited for, whatever else failed.
+        failure.fatal |= self.syncer.finish().is_err();
         if !self.connection.is_autocommit() {
             let _undone = self.connection.execute_batch("ROLLBACK");
         }
@@ -200,6 +221,11 @@ impl<E: Into<StoreError>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self { error: error.into(), fatal: false }
     }
+}
+
+/// A failure of the pack: any but a full disk leaves it unknown what is on stable storage.
+fn stable(error: StoreError) -> Failure {
+    Failure { fatal: !matches!(error, StoreError::DiskFull), error }
 }
 
 fn witness(witness: &Option<Arc<dyn Witness>>, point: Point) {

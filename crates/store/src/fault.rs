@@ -5,11 +5,12 @@
 pub enum Instant {
     /// Message bytes are written, not synced.
     BeforePackSync,
-    /// Message bytes are on stable storage; the database knows nothing of them.
+    /// Message bytes are on stable storage. Comes after the commit, but before it where bytes are written that replace
+    /// others (compaction).
     AfterPackSync,
     /// All rows are changed; the log isn't written or isn't synced.
     BeforeCommit,
-    /// Everything is on stable storage; nobody was answered.
+    /// Rows are on stable storage; nobody was answered.
     AfterCommit,
 }
 

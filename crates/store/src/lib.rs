@@ -6,8 +6,10 @@
 //! **In**: deliveries, appends, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
 //! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
 //!
-//! **Durability**: a write answers after its bytes and rows are on stable storage: two syncs a batch, whatever the
-//! batch's size. A power cut at any instant loses nothing that was answered and shows nothing twice.
+//! **Durability**: a write answers after its bytes and rows are on stable storage: two syncs a batch, at the same time,
+//! whatever the batch's size. A power cut at any instant loses nothing that was answered and shows nothing twice: rows
+//! whose bytes didn't reach the disk belong to the last batch, which nobody was told of, and go at the next opening
+//! ([`recovery`](self)).
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
 //! KEYWORDS_MAX}`.
@@ -35,6 +37,7 @@ mod recovery;
 mod rows;
 mod schema;
 mod space;
+mod syncer;
 mod tx;
 
 pub use api::{DirectoryStore, MailStore, Pending, StoreError};

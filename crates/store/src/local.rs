@@ -14,6 +14,7 @@ use crate::records::{
     NewMessage, UidRange, Usage,
 };
 use crate::space::Space;
+use crate::syncer::Syncer;
 use crate::tx::{Placed, Tx, int, unsigned};
 use crate::{recovery, rows, schema};
 use bytes::Bytes;
@@ -39,6 +40,9 @@ pub struct Options {
     pub pack_size: u64,
     /// Pages of the write-ahead log (4 KiB each) after which a commit also moves them into the database.
     pub checkpoint_pages: u32,
+    /// Bytes by which the write-ahead log is grown when it is opened, so that commits write no file-system metadata;
+    /// 0: it grows as it is written. A server gives `limits::LOG_AHEAD`.
+    pub log_ahead: u64,
     /// Told of each instant of a commit; for tests.
     pub witness: Option<Arc<dyn Witness>>,
 }
@@ -50,6 +54,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             pack_size: PACK_SIZE_MAX,
             checkpoint_pages: 4_000,
+            log_ahead: 0,
             witness: None,
         }
     }
@@ -86,7 +91,9 @@ impl LocalStore {
         let connection = schema::open_writer(&database)?;
         connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
         restrict(&database)?;
+        schema::grow_log(&database, options.log_ahead)?;
         let files = Arc::new(PackFiles::new(packs));
+        recovery::drop_unproven(&connection, &files, options.clock.now(), &options.events)?;
         let pack =
             recovery::open_packs(&connection, &files, &dir.join("lost-and-found"), options.pack_size, &options.events)?;
         crate::pack::files::sync_dir(dir)?;
@@ -99,6 +106,7 @@ impl LocalStore {
             jobs: waiting,
             connection,
             pack,
+            syncer: Syncer::start()?,
             clock: options.clock,
             news: Arc::clone(&news),
             space: Arc::clone(&space),

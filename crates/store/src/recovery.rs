@@ -5,11 +5,14 @@
 //! message named by its hash, and then cut off. Packs that the database doesn't know are treated alike.
 
 use crate::api::StoreError;
+use crate::apply::messages::take_out_of_blobs;
+use crate::pack::content::ContentRow;
 use crate::pack::files::{PackFiles, sync_dir};
 use crate::pack::writer::PackWriter;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::tx::{head, unsigned};
+use crate::tx::{Tx, head, prove, unsigned};
 use mailward_core::event::{Event, Events};
+use mailward_core::{BlobId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,6 +20,58 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Takes out what the last batch before a power cut put into the database though its bytes didn't reach the pack:
+/// nobody was told that it was accepted. Only what lies behind the place up to which the packs are known to be
+/// synced is looked at: one batch.
+pub(crate) fn drop_unproven(
+    connection: &Connection,
+    files: &PackFiles,
+    now: Timestamp,
+    events: &Events,
+) -> Result<(), StoreError> {
+    let unproven = unproven(connection)?;
+    let mut torn = Vec::new();
+    for row in &unproven {
+        if row.check(files).is_err() {
+            torn.push(BlobId(row.id));
+        }
+    }
+    if torn.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let mut tx = Tx::new(connection, now);
+    let taken = tx.savepoint(|tx| {
+        let taken = take_out_of_blobs(tx, &torn);
+        (taken.is_ok(), taken)
+    })??;
+    tx.write_live()?;
+    connection.execute_batch("COMMIT")?;
+    events.emit(
+        Event::warn("store.torn")
+            .with("messages", taken)
+            .with("why", "never acknowledged: their senders send them again"),
+    );
+    Ok(())
+}
+
+/// Rows of the batch whose bytes may not all be on the disk.
+fn unproven(connection: &Connection) -> Result<Vec<ContentRow>, StoreError> {
+    let value = |key: &str| -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = ?1";
+        Ok(connection.query_row(sql, params![key], |row| row.get(0)).optional()?)
+    };
+    let (Some(pack), Some(end)) = (value("proven_pack")?, value("proven_end")?) else { return Ok(Vec::new()) };
+    let rows = connection
+        .prepare(
+            "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b JOIN packs p ON p.id = b.pack
+             WHERE b.pack > ?1 OR (b.pack = ?1 AND b.place >= ?2)",
+        )?
+        .query_map(params![pack, end], ContentRow::read)?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
 
 /// Opens the current pack for appending, after salvage.
 pub(crate) fn open_packs(
@@ -70,7 +125,10 @@ pub(crate) fn open_packs(
             files.remove(*pack)?;
         }
     }
-    PackWriter::open(Arc::clone(files), current, known.get(&current).copied(), pack_size)
+    let writer = PackWriter::open(Arc::clone(files), current, known.get(&current).copied(), pack_size)?;
+    // What is here now was looked at, and `open` has synced it.
+    prove(connection, (writer.pack(), writer.end()))?;
+    Ok(writer)
 }
 
 /// Copies whole records after `from` that no blob has into lost-and-found; answers how many.

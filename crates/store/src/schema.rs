@@ -2,6 +2,7 @@
 
 use crate::api::StoreError;
 use rusqlite::{Connection, OpenFlags};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -150,6 +151,27 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(128);
     migrate(&connection)?;
     Ok(connection)
+}
+
+/// Writes zeros behind the end of the log. SQLite writes over them as it goes, and a reader of the log stops at the
+/// first frame whose checksum is wrong, so that zeros are never taken for frames.
+pub(crate) fn grow_log(database: &Path, size: u64) -> Result<(), StoreError> {
+    let path = format!("{}-wal", database.display());
+    let io = |e| StoreError::Io(path.clone(), e);
+    let file = match std::fs::OpenOptions::new().write(true).open(&path) {
+        Ok(file) => file,
+        // The log is made with the first write.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(io(e)),
+    };
+    let zeros = vec![0u8; 1024 * 1024];
+    let mut at = file.metadata().map_err(io)?.len();
+    while at < size {
+        let count = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX).min(zeros.len());
+        file.write_all_at(zeros.get(..count).unwrap_or(&zeros), at).map_err(io)?;
+        at = at.saturating_add(count as u64);
+    }
+    file.sync_all().map_err(io)
 }
 
 /// A connection that reads.

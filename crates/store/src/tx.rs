@@ -245,9 +245,11 @@ impl<'c> Tx<'c> {
         Ok(value)
     }
 
-    /// Writes what the database must know of the packs; the commit comes next.
-    pub(crate) fn finish(mut self, pack: &mut PackWriter) -> Result<Touched, StoreError> {
+    /// Writes what the database must know of the packs; the commit comes next. Everything before `proven` is known to
+    /// be on stable storage, whatever becomes of this batch.
+    pub(crate) fn finish(self, pack: &mut PackWriter, proven: (u32, u64)) -> Result<Touched, StoreError> {
         if self.wrote {
+            prove(self.connection, proven)?;
             for end in pack.take_closed().into_iter().chain([pack.end_of_pack()]) {
                 self.execute(
                     "INSERT INTO packs (id, ends, key) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET ends = ?2",
@@ -255,11 +257,25 @@ impl<'c> Tx<'c> {
                 )?;
             }
         }
+        self.write_live()
+    }
+
+    /// The same for a transaction that wrote to no pack.
+    pub(crate) fn write_live(mut self) -> Result<Touched, StoreError> {
         for (pack, bytes) in std::mem::take(&mut self.live) {
             self.execute("UPDATE packs SET live = live + ?2 WHERE id = ?1", params![pack, bytes])?;
         }
         Ok(self.touched)
     }
+}
+
+/// Notes up to which place the packs are known to be on stable storage.
+pub(crate) fn prove(connection: &Connection, (pack, end): (u32, u64)) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute(params!["proven_pack", pack])?;
+    statement.execute(params!["proven_end", int(end)])?;
+    Ok(())
 }
 
 /// The first eight bytes of a hash, as an integer key.

@@ -105,14 +105,14 @@ impl Witness for Saboteur {
         let mut cut = Image::new();
         for (name, bytes) in &written {
             let empty = Vec::new();
-            let synced = state.synced.get(name).unwrap_or(&empty);
-            let bytes = match instant {
-                Instant::BeforePackSync => torn(name, synced, bytes, &mut state.dice),
-                _ if pack(name) => bytes.clone(),
-                Instant::AfterCommit if name.ends_with("-wal") => bytes.clone(),
+            let committed = instant == Instant::AfterCommit && !pack(name);
+            let bytes = if committed && name.ends_with("-wal") {
+                bytes.clone()
+            } else if committed {
                 // The commit may have moved the log into the database, and that may be torn; the log is whole.
-                Instant::AfterCommit => torn(name, &state.before_commit[name], bytes, &mut state.dice),
-                _ => torn(name, synced, bytes, &mut state.dice),
+                torn(name, &state.before_commit[name], bytes, &mut state.dice)
+            } else {
+                torn(name, state.synced.get(name).unwrap_or(&empty), bytes, &mut state.dice)
             };
             cut.insert(name.clone(), bytes);
         }
@@ -132,7 +132,7 @@ impl Witness for Saboteur {
             Instant::BeforePackSync => {}
             Instant::AfterPackSync => state.synced.extend(written.into_iter().filter(|(name, _)| pack(name))),
             Instant::BeforeCommit => state.before_commit = written,
-            Instant::AfterCommit => state.synced = written,
+            Instant::AfterCommit => state.synced.extend(written.into_iter().filter(|(name, _)| !pack(name))),
         }
     }
 }

@@ -163,6 +163,22 @@ pub(crate) fn copy(
     Ok(CopyOutcome { uid_validity, uids, mod_seq })
 }
 
+/// Takes out every message that shows one of these blobs; answers how many.
+pub(crate) fn take_out_of_blobs(tx: &mut Tx<'_>, blobs: &[BlobId]) -> Result<u64, StoreError> {
+    let mut taken = 0u64;
+    // No index leads from a blob to its messages: this is asked once, after a power cut.
+    let holders = tx.rows("SELECT mailbox, uid, blob FROM messages", [], |row| {
+        Ok((MailboxId(row.get(0)?), Uid(row.get(1)?), BlobId(row.get(2)?)))
+    })?;
+    for (mailbox, uid, _) in holders.into_iter().filter(|(_, _, blob)| blobs.contains(blob)) {
+        let (account, _) = open(tx, mailbox)?;
+        let message = select(tx, mailbox, &[UidRange::one(uid)])?;
+        take_out(tx, mailbox, &message, Some(account))?;
+        taken = taken.saturating_add(1);
+    }
+    Ok(taken)
+}
+
 /// Removes messages of the ranges that are `\Deleted`, or with `any` all of them.
 pub(crate) fn expunge(
     tx: &mut Tx<'_>,

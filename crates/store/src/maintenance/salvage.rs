@@ -2,8 +2,9 @@
 
 use super::verify::verify;
 use crate::api::StoreError;
+use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
-use crate::pack::{Found, HEADER_LEN, Header, PACK_HEAD_LEN, PackKey, Scan};
+use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
 use crate::{local, recovery, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
@@ -149,13 +150,16 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
     let mut rows = statement.query([])?;
     let mut bad: Vec<i64> = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, pack, place): (i64, u32, u64) = (row.get(0)?, row.get(1)?, crate::tx::unsigned(row.get(2)?));
-        let (size, hash): (u64, [u8; 32]) = (crate::tx::unsigned(row.get(3)?), row.get(4)?);
+        let pack: u32 = row.get(1)?;
         // Without the database's copy of the key, the one in the pack's head has to do.
         let key: Option<[u8; 32]> = row.get(5)?;
-        let key = key.map(PackKey).or_else(|| files.key(pack).ok().flatten());
-        if key.is_none_or(|key| !readable(files, &key, pack, place, size, &hash)) {
-            bad.push(id);
+        let Some(key) = key.map(PackKey).or_else(|| files.key(pack).ok().flatten()) else {
+            bad.push(row.get(0)?);
+            continue;
+        };
+        let content = ContentRow::with_key(row, key)?;
+        if content.check(files).is_err() {
+            bad.push(content.id);
         }
     }
     drop(rows);
@@ -177,19 +181,6 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
         .collect::<Result<_, _>>()?;
     connection.execute_batch("DELETE FROM messages WHERE blob NOT IN (SELECT id FROM blobs); COMMIT")?;
     Ok(lost)
-}
-
-fn readable(files: &PackFiles, key: &PackKey, pack: u32, place: u64, size: u64, hash: &[u8; 32]) -> bool {
-    let Ok(file) = files.get(pack) else { return false };
-    let mut head = [0u8; 64];
-    if file.read_exact_at(&mut head, place).is_err()
-        || Header::decode(&head, key).is_none_or(|h| h.length != size || h.hash != *hash)
-    {
-        return false;
-    }
-    let mut content = vec![0u8; usize::try_from(size).unwrap_or(0)];
-    file.read_exact_at(&mut content, place.saturating_add(HEADER_LEN)).is_ok()
-        && blake3::hash(&content).as_bytes() == hash
 }
 
 /// Sets every counter to what the rows add up to, and gives every account its INBOX.

@@ -1,13 +1,13 @@
 //! Is every record, reference and counter as it should be?
 
 use crate::api::StoreError;
+use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
-use crate::pack::{HEADER_LEN, Header, PackKey};
+use crate::pack::{HEADER_LEN, PackKey};
 use crate::readers::Reader;
 use crate::tx::{int, unsigned};
 use rusqlite::params;
 use serde::Serialize;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Rows looked at before the caller hears of progress.
@@ -41,15 +41,6 @@ impl Verified {
     fn problem(&mut self, what: impl Into<String>, place: impl Into<String>) {
         self.problems.push(Problem { what: what.into(), place: place.into() });
     }
-}
-
-struct BlobRow {
-    id: i64,
-    pack: u32,
-    place: u64,
-    size: u64,
-    hash: [u8; 32],
-    key: PackKey,
 }
 
 /// Contents after an id, with their packs' keys.
@@ -110,17 +101,17 @@ fn contents(
     let total = unsigned(reader.row("SELECT count(*) FROM blobs", params![], |row| row.get(0))?.unwrap_or(0));
     let mut after = 0i64;
     loop {
-        let rows = reader.rows(CONTENTS, params![after, STEP], blob)?;
+        let rows = reader.rows(CONTENTS, params![after, STEP], ContentRow::read)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id;
         for row in rows {
-            if let Err(what) = record(files, &row) {
+            if let Err(what) = row.check(files) {
                 // A server may have rewritten the pack since our moment: look where it is now.
                 let fresh = Reader::open(database)?;
-                let now = fresh.row(CONTENTS, params![row.id.saturating_sub(1), 1], blob)?;
+                let now = fresh.row(CONTENTS, params![row.id.saturating_sub(1), 1], ContentRow::read)?;
                 let now = now.filter(|now| now.id == row.id);
                 let moved = now.filter(|now| (now.pack, now.place) != (row.pack, row.place));
-                if moved.is_none_or(|now| record(files, &now).is_err()) {
+                if moved.is_none_or(|now| now.check(files).is_err()) {
                     found.problem(what, format!("pack {:08} offset {}", row.pack, row.place));
                 }
             }
@@ -129,36 +120,6 @@ fn contents(
         }
         progress(found.contents, total);
     }
-}
-
-fn blob(row: &rusqlite::Row<'_>) -> rusqlite::Result<BlobRow> {
-    Ok(BlobRow {
-        id: row.get(0)?,
-        pack: row.get(1)?,
-        place: unsigned(row.get(2)?),
-        size: unsigned(row.get(3)?),
-        hash: row.get(4)?,
-        key: PackKey(row.get(5)?),
-    })
-}
-
-/// Reads one record and compares it with its row.
-fn record(files: &PackFiles, row: &BlobRow) -> Result<(), String> {
-    let file = files.get(row.pack).map_err(|e| e.to_string())?;
-    let mut head = [0u8; 64];
-    file.read_exact_at(&mut head, row.place).map_err(|e| format!("the record can't be read: {e}"))?;
-    let header = Header::decode(&head, &row.key).ok_or("there is no record's head")?;
-    if header.length != row.size || header.hash != row.hash {
-        return Err("the record is another message's".to_owned());
-    }
-    let size = usize::try_from(row.size).map_err(|_| "the record's size is impossible")?;
-    let mut content = vec![0u8; size];
-    file.read_exact_at(&mut content, row.place.saturating_add(HEADER_LEN))
-        .map_err(|e| format!("the message can't be read: {e}"))?;
-    if *blake3::hash(&content).as_bytes() != row.hash {
-        return Err("the message's bytes are not those that were written".to_owned());
-    }
-    Ok(())
 }
 
 /// Each query finds rows that shouldn't be; its text says what is wrong with them.

@@ -20,6 +20,7 @@
 //! After the last record there are zeros: packs grow ahead of the writes, so that a sync writes data and no
 //! file-system metadata.
 
+pub(crate) mod content;
 pub(crate) mod files;
 mod scan;
 pub(crate) mod writer;

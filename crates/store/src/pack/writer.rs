@@ -40,7 +40,7 @@ pub(crate) struct PackWriter {
     files: Arc<PackFiles>,
     pack: u32,
     key: PackKey,
-    file: File,
+    file: Arc<File>,
     /// Next byte to write, gathered bytes included.
     end: u64,
     /// Bytes gathered for `end - gathered.len()`.
@@ -81,14 +81,15 @@ impl PackWriter {
         // Zeros again after the end: a record that was never acknowledged must not be found there later.
         file.set_len(end).map_err(io)?;
         if resume.is_none() {
-            file.write_all_at(&key.encode(), 0).and_then(|()| file.sync_all()).map_err(io)?;
-            sync_dir(files.dir())?;
+            file.write_all_at(&key.encode(), 0).map_err(io)?;
         }
+        file.sync_all().map_err(io)?;
+        sync_dir(files.dir())?;
         Ok(Self {
             files,
             pack,
             key,
-            file,
+            file: Arc::new(file),
             end,
             gathered: Vec::new(),
             allocated: end,
@@ -173,12 +174,16 @@ impl PackWriter {
         Ok(())
     }
 
+    /// Writes everything appended; what still has to be synced for it to be on stable storage, if anything.
+    pub(crate) fn written(&mut self) -> Result<Option<Arc<File>>, StoreError> {
+        self.flush()?;
+        Ok(std::mem::take(&mut self.dirty).then(|| Arc::clone(&self.file)))
+    }
+
     /// Puts everything appended on stable storage.
     pub(crate) fn sync(&mut self) -> Result<(), StoreError> {
-        self.flush()?;
-        if self.dirty {
-            self.file.sync_data().map_err(|e| self.io(e))?;
-            self.dirty = false;
+        if let Some(file) = self.written()? {
+            file.sync_data().map_err(|e| self.io(e))?;
         }
         Ok(())
     }
