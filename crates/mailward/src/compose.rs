@@ -21,6 +21,7 @@ mod upkeep;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::open_store;
+use upkeep::server_secret;
 
 use crate::control;
 use crate::control::desk::Desk;
@@ -30,7 +31,7 @@ use accept::{Rooms, Sessions};
 use doors::Doors;
 use log::Log;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::STOP_TIME;
+use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
@@ -99,7 +100,7 @@ where
     for note in notes {
         events.emit(Event::warn("server.noted").with("text", note));
     }
-    let store = open_store(&place, events.clone())?;
+    let store = open_store(&place, events.clone(), LOG_AHEAD)?;
     let result = with_store(place, hostname, acceptor, doors, connections, &log, &events, signals, &store, ready).await;
     store.close().await;
     match &result {
@@ -149,7 +150,7 @@ where
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::new(directory.clone(), events.clone()),
+        auth: Authenticator::with_secret(directory.clone(), events.clone(), server_secret(place.data())?),
         directory,
         acceptor,
         gate,

@@ -52,7 +52,7 @@ fn told(password: Option<&Secret>) -> Option<String> {
 impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
-        let store = crate::compose::open_store(place, events)?;
+        let store = crate::compose::open_store(place, events, 0)?;
         match Directory::open(store.clone()).await {
             Ok(directory) => Ok(Self { store, directory, server: None }),
             Err(e) => {
