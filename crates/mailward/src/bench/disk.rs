@@ -46,28 +46,31 @@ pub(crate) struct Report {
 
 impl Report {
     /// For people.
-    pub(crate) fn print(&self, options: &Options) {
-        println!(
-            "{} bytes a message, {} a batch; messages a second, medians of {} rounds",
-            options.size, options.batch, options.rounds
-        );
-        println!("a batch, one sync, appended         {:>9.0}", self.batch_appended);
-        println!("a batch, one sync, preallocated     {:>9.0}", self.batch_preallocated);
-        println!("one message, one sync, appended     {:>9.0}", self.one_appended);
-        println!("one message, one sync, preallocated {:>9.0}", self.one_preallocated);
-        println!("one file a message                  {:>9.0}", self.file_each);
+    pub(crate) fn text(&self, options: &Options) -> String {
         let share = |ours, disk| ratio(ours, disk) * 100.0;
-        println!(
-            "the store, {:>3} deliveries waiting   {:>9.0}  {:.0} % of a batch preallocated",
+        format!(
+            "{} bytes a message, {} a batch; messages a second, medians of {} rounds\n\
+             a batch, one sync, appended         {:>9.0}\n\
+             a batch, one sync, preallocated     {:>9.0}\n\
+             one message, one sync, appended     {:>9.0}\n\
+             one message, one sync, preallocated {:>9.0}\n\
+             one file a message                  {:>9.0}\n\
+             the store, {:>3} deliveries waiting   {:>9.0}  {:.0} % of a batch preallocated\n\
+             the store, one delivery at a time   {:>9.0}  {:.0} % of one message preallocated",
+            options.size,
+            options.batch,
+            options.rounds,
+            self.batch_appended,
+            self.batch_preallocated,
+            self.one_appended,
+            self.one_preallocated,
+            self.file_each,
             options.batch,
             self.store_batch,
-            share(self.store_batch, self.batch_preallocated)
-        );
-        println!(
-            "the store, one delivery at a time   {:>9.0}  {:.0} % of one message preallocated",
+            share(self.store_batch, self.batch_preallocated),
             self.store_one,
             share(self.store_one, self.one_preallocated)
-        );
+        )
     }
 }
 

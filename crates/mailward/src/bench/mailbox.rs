@@ -52,13 +52,17 @@ pub(crate) struct Report {
 
 impl Report {
     /// For people.
-    pub(crate) fn print(&self) {
-        println!("filled with {} messages in {:.1} s", self.filled_messages, self.filled_in_seconds);
+    pub(crate) fn text(&self) -> String {
         let line = |what: &str, empty: &Distribution, large: &Distribution, times: f64| {
-            println!("{what:<24} empty {:>8.3} ms   large {:>8.3} ms   ratio {times:.2}", empty.p50, large.p50);
+            format!("{what:<24} empty {:>8.3} ms   large {:>8.3} ms   ratio {times:.2}", empty.p50, large.p50)
         };
-        line("one delivery, median", &self.empty_ms, &self.large_ms, self.ratio);
-        line("64 at once, median", &self.empty_batch_ms, &self.large_batch_ms, self.batch_ratio);
+        format!(
+            "filled with {} messages in {:.1} s\n{}\n{}",
+            self.filled_messages,
+            self.filled_in_seconds,
+            line("one delivery, median", &self.empty_ms, &self.large_ms, self.ratio),
+            line("64 at once, median", &self.empty_batch_ms, &self.large_batch_ms, self.batch_ratio)
+        )
     }
 }
 

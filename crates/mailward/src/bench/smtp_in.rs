@@ -74,21 +74,31 @@ pub(crate) struct Report {
 
 impl Report {
     /// For people.
-    pub(crate) fn print(&self) {
+    pub(crate) fn text(&self) -> String {
         let l = &self.latency_ms;
-        println!("accepted     {} in {:.3} s: {:.0} messages/s", self.accepted, self.seconds, self.per_second);
-        println!(
-            "latency      p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms, max {:.2} ms, mean {:.2} ms",
-            l.p50, l.p95, l.p99, l.max, l.mean
+        let mut text = format!(
+            "accepted     {} in {:.3} s: {:.0} messages/s\n\
+             latency      p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms, max {:.2} ms, mean {:.2} ms\n\
+             connections  {}\n\
+             load program {:.2} processor seconds",
+            self.accepted,
+            self.seconds,
+            self.per_second,
+            l.p50,
+            l.p95,
+            l.p99,
+            l.max,
+            l.mean,
+            self.connections,
+            self.cpu_seconds
         );
-        println!("connections  {}", self.connections);
-        println!("load program {:.2} processor seconds", self.cpu_seconds);
         if self.failed > 0 {
-            println!("failed       {}", self.failed);
+            text.push_str(&format!("\nfailed       {}", self.failed));
             for (reason, times) in &self.failures {
-                println!("  {times:>8}  {reason}");
+                text.push_str(&format!("\n  {times:>8}  {reason}"));
             }
         }
+        text
     }
 }
 

@@ -1,8 +1,9 @@
 //! `mailward bench`: measures a mail server, the disk, or the store.
 
 use crate::bench::{BenchError, disk, mailbox, smtp_in};
+use crate::failure::Failure;
+use crate::print;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,7 +132,7 @@ struct MailboxSize {
 ///
 /// # Errors
 /// It could not be measured, or messages were refused (after the report was printed).
-pub(crate) fn run(args: BenchArgs) -> Result<(), BenchError> {
+pub(crate) fn run(args: BenchArgs) -> Result<(), Failure> {
     match args.what {
         What::SmtpIn(args) => smtp_in(args),
         What::Disk(args) => {
@@ -140,8 +141,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<(), BenchError> {
             let options =
                 disk::Options { dir: args.dir, size: args.size, batch: args.batch, time, rounds: args.rounds };
             let report = disk::run(&options)?;
-            show(args.json, &report, || report.print(&options));
-            Ok(())
+            if args.json { print::json(&report) } else { print::line(report.text(&options)) }
         }
         What::MailboxSize(args) => {
             let report = mailbox::run(&mailbox::Options {
@@ -150,13 +150,12 @@ pub(crate) fn run(args: BenchArgs) -> Result<(), BenchError> {
                 size: args.size,
                 samples: args.samples,
             })?;
-            show(args.json, &report, || report.print());
-            Ok(())
+            if args.json { print::json(&report) } else { print::line(report.text()) }
         }
     }
 }
 
-fn smtp_in(args: SmtpIn) -> Result<(), BenchError> {
+fn smtp_in(args: SmtpIn) -> Result<(), Failure> {
     let report = smtp_in::run(&smtp_in::Options {
         host: args.host,
         port: args.port,
@@ -173,20 +172,13 @@ fn smtp_in(args: SmtpIn) -> Result<(), BenchError> {
         starttls: args.starttls,
         timeout: Duration::from_secs(args.timeout),
     })?;
-    show(args.json, &report, || report.print());
+    if args.json {
+        print::json(&report)?;
+    } else {
+        print::line(report.text())?;
+    }
     if report.failed > 0 {
-        return Err(BenchError::Failed { failed: report.failed, messages: args.messages });
+        return Err(BenchError::Failed { failed: report.failed, messages: args.messages }.into());
     }
     Ok(())
-}
-
-fn show(json: bool, report: &impl Serialize, print: impl FnOnce()) {
-    if json {
-        match serde_json::to_string_pretty(report) {
-            Ok(text) => println!("{text}"),
-            Err(e) => eprintln!("mailward: the report has no JSON form: {e}"),
-        }
-    } else {
-        print();
-    }
 }
