@@ -11,7 +11,7 @@ use crate::pack::writer::PackWriter;
 use crate::records::Content;
 use crate::space::Space;
 use crate::syncer::Syncer;
-use crate::tx::{Placed, Tx};
+use crate::tx::{Placed, Tx, prove};
 use mailward_core::Clock;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX};
@@ -111,7 +111,7 @@ impl Committer {
         }
         // Nothing is unproven after a clean end.
         if !self.closed.load(Ordering::Acquire) && self.pack.sync().is_ok() {
-            let _kept = crate::tx::prove(&self.connection, (self.pack.pack(), self.pack.end()));
+            let _kept = prove(&self.connection, &self.pack);
         }
         // A clean end leaves no log behind that the next start must replay.
         let _left = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -10,7 +10,7 @@ use crate::pack::content::ContentRow;
 use crate::pack::files::{PackFiles, sync_dir};
 use crate::pack::writer::PackWriter;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::tx::{Tx, head, prove, unsigned};
+use crate::tx::{PROVEN, Tx, head, prove, unsigned};
 use mailward_core::event::{Event, Events};
 use mailward_core::{BlobId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -58,11 +58,9 @@ pub(crate) fn drop_unproven(
 
 /// Rows of the batch whose bytes may not all be on the disk.
 fn unproven(connection: &Connection) -> Result<Vec<ContentRow>, StoreError> {
-    let value = |key: &str| -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT value FROM meta WHERE key = ?1";
-        Ok(connection.query_row(sql, params![key], |row| row.get(0)).optional()?)
-    };
-    let (Some(pack), Some(end)) = (value("proven_pack")?, value("proven_end")?) else { return Ok(Vec::new()) };
+    let proven: Option<(i64, i64)> =
+        connection.query_row(PROVEN, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((pack, end)) = proven else { return Ok(Vec::new()) };
     let rows = connection
         .prepare(
             "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b JOIN packs p ON p.id = b.pack
@@ -127,7 +125,7 @@ pub(crate) fn open_packs(
     }
     let writer = PackWriter::open(Arc::clone(files), current, known.get(&current).copied(), pack_size)?;
     // What is here now was looked at, and `open` has synced it.
-    prove(connection, (writer.pack(), writer.end()))?;
+    prove(connection, &writer)?;
     Ok(writer)
 }
 

@@ -20,7 +20,11 @@ CREATE TABLE packs (
     id    INTEGER PRIMARY KEY,
     ends  INTEGER NOT NULL,              -- first byte after the last record the database knows
     key   BLOB    NOT NULL,              -- copy of the one in its head
-    live  INTEGER NOT NULL DEFAULT 0     -- bytes of records that some blob refers to, heads included
+    live  INTEGER NOT NULL DEFAULT 0,    -- bytes of records that some blob refers to, heads included
+    -- Up to where the packs were known to be on stable storage before the batch that wrote `ends`; the row of the last
+    -- pack counts.
+    proven_pack INTEGER NOT NULL DEFAULT 0,
+    proven_end  INTEGER NOT NULL DEFAULT 0
 );
 
 -- Message bytes; append-only, so that a delivery touches the last page only.

@@ -249,11 +249,11 @@ impl<'c> Tx<'c> {
     /// be on stable storage, whatever becomes of this batch.
     pub(crate) fn finish(self, pack: &mut PackWriter, proven: (u32, u64)) -> Result<Touched, StoreError> {
         if self.wrote {
-            prove(self.connection, proven)?;
             for end in pack.take_closed().into_iter().chain([pack.end_of_pack()]) {
                 self.execute(
-                    "INSERT INTO packs (id, ends, key) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET ends = ?2",
-                    params![end.pack, int(end.end), end.key.0.as_slice()],
+                    "INSERT INTO packs (id, ends, key, proven_pack, proven_end) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (id) DO UPDATE SET ends = ?2, proven_pack = ?4, proven_end = ?5",
+                    params![end.pack, int(end.end), end.key.0.as_slice(), proven.0, int(proven.1)],
                 )?;
             }
         }
@@ -269,14 +269,15 @@ impl<'c> Tx<'c> {
     }
 }
 
-/// Notes up to which place the packs are known to be on stable storage.
-pub(crate) fn prove(connection: &Connection, (pack, end): (u32, u64)) -> Result<(), StoreError> {
-    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    statement.execute(params!["proven_pack", pack])?;
-    statement.execute(params!["proven_end", int(end)])?;
+/// Notes that the packs are on stable storage up to the end of the last.
+pub(crate) fn prove(connection: &Connection, pack: &PackWriter) -> Result<(), StoreError> {
+    let sql = "UPDATE packs SET proven_pack = ?1, proven_end = ?2 WHERE id = (SELECT max(id) FROM packs)";
+    connection.prepare_cached(sql)?.execute(params![pack.pack(), int(pack.end())])?;
     Ok(())
 }
+
+/// Pack and place from which on bytes may not be on stable storage: `(proven_pack, proven_end)`.
+pub(crate) const PROVEN: &str = "SELECT proven_pack, proven_end FROM packs ORDER BY id DESC LIMIT 1";
 
 /// The first eight bytes of a hash, as an integer key.
 pub(crate) fn head(hash: &[u8; 32]) -> i64 {

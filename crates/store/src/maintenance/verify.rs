@@ -5,7 +5,7 @@ use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
 use crate::pack::{HEADER_LEN, PackKey};
 use crate::readers::Reader;
-use crate::tx::{int, unsigned};
+use crate::tx::{PROVEN, int, unsigned};
 use rusqlite::params;
 use serde::Serialize;
 use std::path::Path;
@@ -99,9 +99,8 @@ fn contents(
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<(), StoreError> {
     let total = unsigned(reader.row("SELECT count(*) FROM blobs", params![], |row| row.get(0))?.unwrap_or(0));
-    let proven =
-        |key: &str| reader.row("SELECT value FROM meta WHERE key = ?1", params![key], |row| row.get::<_, i64>(0));
-    let proven = (proven("proven_pack")?.unwrap_or(i64::MAX), proven("proven_end")?.unwrap_or(0));
+    let proven = reader.row(PROVEN, params![], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    let proven = proven.unwrap_or((i64::MAX, 0));
     let mut after = 0i64;
     loop {
         let rows = reader.rows(CONTENTS, params![after, STEP], ContentRow::read)?;
