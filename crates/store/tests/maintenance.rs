@@ -101,6 +101,19 @@ async fn a_pack_with_little_dead_is_left_alone() {
 }
 
 #[tokio::test]
+async fn compacting_again_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, alice) = filled(dir.path(), 6).await;
+    let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap();
+    store.expunge(inbox.id, vec![UidRange::one(Uid(6))], true).await.unwrap();
+    assert!(compact(&store, true).await.unwrap().freed > 0);
+    let packs = stats(dir.path()).unwrap().packs;
+    assert_eq!(compact(&store, true).await.unwrap(), mailward_store::maintenance::Compacted::default());
+    assert_eq!(stats(dir.path()).unwrap().packs, packs);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn one_wrong_byte_is_found_and_salvage_takes_out_that_message_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (store, alice) = filled(dir.path(), 3).await;

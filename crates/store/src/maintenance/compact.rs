@@ -51,7 +51,7 @@ struct Pack {
 /// # Errors
 /// What the store says; what was done until then stands.
 pub async fn compact(store: &LocalStore, all: bool) -> Result<Compacted, StoreError> {
-    if all {
+    if all && current_has_dead(store).await? {
         store.submit(Vec::new(), Placing::NewPack, |_, _| Ok(())).await?;
     }
     let packs = store
@@ -72,6 +72,17 @@ pub async fn compact(store: &LocalStore, all: bool) -> Result<Compacted, StoreEr
         }
     }
     Ok(done)
+}
+
+/// Whether closing the current pack would let anything be given back.
+async fn current_has_dead(store: &LocalStore) -> Result<bool, StoreError> {
+    let head = int(PACK_HEAD_LEN);
+    let last = store
+        .ask(move |reader| {
+            reader.row("SELECT ends - ?1 > live FROM packs ORDER BY id DESC LIMIT 1", params![head], |row| row.get(0))
+        })
+        .await?;
+    Ok(last.unwrap_or(false))
 }
 
 /// One record still needed.
