@@ -3,7 +3,7 @@
 //! An event has a `noun.verb` name and fields. A field that came from outside is escaped and cut here, once
 //! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field.
 
-use crate::limits::{LOG_FIELD_MAX, LOG_QUEUE_MAX};
+use crate::limits::{LOG_FIELD_MAX, LOG_GATHER_TIME, LOG_QUEUE_MAX};
 use crate::peer::Peer;
 use crate::time::{Clock, SystemClock, Timestamp};
 use std::fmt::Write as _;
@@ -164,6 +164,8 @@ impl Events {
             while let Ok(first) = rx.recv() {
                 lines.clear();
                 push_line(&mut lines, &first);
+                // What else happens in this moment shares the write, and needs not wake us for it.
+                std::thread::sleep(LOG_GATHER_TIME);
                 while let Ok(next) = rx.try_recv() {
                     push_line(&mut lines, &next);
                     if lines.len() > 64 * 1024 {

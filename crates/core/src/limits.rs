@@ -239,6 +239,8 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 pub const STOP_TIME: Duration = Duration::from_secs(4);
 /// Longest field of a log line that came from outside, characters. Attacks H7.
 pub const LOG_FIELD_MAX: usize = 256;
+/// Time in which log lines are gathered for one write.
+pub const LOG_GATHER_TIME: Duration = Duration::from_millis(10);
 /// Log lines that wait to be written; more are counted and dropped (attacks H8).
 pub const LOG_QUEUE_MAX: usize = 10_000;
 /// Longest request on the control socket, bytes.
