@@ -25,6 +25,7 @@
 //! 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888
 //! (LITERAL+), 7889 (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
 
+mod collate;
 pub mod command;
 pub mod frame;
 mod glob;
@@ -34,6 +35,8 @@ mod respond;
 mod seq;
 mod serve;
 mod session;
+pub mod sort;
+pub mod thread;
 
 use arc_swap::ArcSwap;
 use mailward_core::event::Events;
