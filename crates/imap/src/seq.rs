@@ -235,6 +235,27 @@ pub(crate) fn write_set(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = u32
     }
 }
 
+/// Writes numbers in their order as a set (RFC 5267 §3.2): neighbours that ascend are a range, and nothing else is.
+pub(crate) fn write_ordered_set(out: &mut Vec<u8>, numbers: &[u32]) {
+    let mut rest = numbers;
+    while let Some((first, mut after)) = rest.split_first() {
+        let mut last = *first;
+        while let Some((next, further)) = after.split_first().filter(|(next, _)| last.checked_add(1) == Some(**next)) {
+            last = *next;
+            after = further;
+        }
+        if rest.len() < numbers.len() {
+            out.push(b',');
+        }
+        crate::respond::number(out, (*first).into());
+        if last > *first {
+            out.push(b':');
+            crate::respond::number(out, last.into());
+        }
+        rest = after;
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "numbers of a test are small")]
 mod tests {
@@ -291,6 +312,23 @@ mod tests {
         let mut out = Vec::new();
         write_set(&mut out, [7, 1, 2, 3, 9, 10]);
         assert_eq!(out, b"1:3,7,9:10");
+    }
+
+    /// RFC 5267 §3.2 and its example.
+    #[test]
+    fn ordered_sets_keep_their_order() {
+        for (numbers, set) in [
+            (&[][..], ""),
+            (&[5], "5"),
+            (&[1, 2, 3, 7], "1:3,7"),
+            (&[23_765, 23_764, 23_763, 23_761], "23765,23764,23763,23761"),
+            (&[4, 5, 3, 1, 2, 2], "4:5,3,1:2,2"),
+            (&[u32::MAX, 1], "4294967295,1"),
+        ] {
+            let mut out = Vec::new();
+            write_ordered_set(&mut out, numbers);
+            assert_eq!(String::from_utf8(out).unwrap(), set);
+        }
     }
 
     proptest! {

@@ -102,8 +102,8 @@ impl Sorter {
     #[must_use]
     pub fn bytes(&self) -> usize {
         // What puts them in order holds another two for each.
-        let rows = self.rows.len().saturating_mul(size_of::<Row>());
-        rows.saturating_mul(3).saturating_add(self.keys.len())
+        let rows = self.rows.capacity().saturating_mul(size_of::<Row>());
+        rows.saturating_mul(3).saturating_add(self.keys.capacity())
     }
 
     /// Adds a message, after those that stand before it in the mailbox: that order decides where no key does.
@@ -113,7 +113,8 @@ impl Sorter {
             let keys = &mut self.keys;
             let envelope = message.envelope;
             match criterion.key {
-                SortKey::Arrival => push_number(keys, message.internal_date.secs()),
+                // To the millisecond, though INTERNALDATE tells seconds: what came first is first.
+                SortKey::Arrival => push_number(keys, message.internal_date.0),
                 SortKey::Date => push_number(keys, sent_date(envelope, message.internal_date)),
                 SortKey::Size => push_number(keys, i64::try_from(message.size).unwrap_or(i64::MAX)),
                 SortKey::Subject => {
@@ -145,7 +146,7 @@ impl Sorter {
             start = row.end;
         }
         // Stable: what is the same stays in the order of the mailbox, whatever is reversed.
-        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        rows.sort_by_key(|(key, _)| *key);
         rows.into_iter().map(|(_, number)| number).collect()
     }
 }

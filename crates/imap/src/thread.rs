@@ -114,9 +114,9 @@ impl Messages {
     pub fn bytes(&self) -> usize {
         const WORK_A_ROW: usize = 64;
         const WORK_AN_ID: usize = 32;
-        let rows = self.rows.len().saturating_mul(size_of::<Row>().saturating_add(WORK_A_ROW));
+        let rows = self.rows.capacity().saturating_mul(size_of::<Row>().saturating_add(WORK_A_ROW));
         let ids = self.ids.len().saturating_add(self.rows.len()).saturating_mul(WORK_AN_ID);
-        let references = self.references.len().saturating_mul(size_of::<u32>());
+        let references = self.references.capacity().saturating_mul(size_of::<u32>());
         [rows, ids, references, self.ids.bytes(), self.subjects.bytes()].into_iter().fold(0, usize::saturating_add)
     }
 }
@@ -228,4 +228,9 @@ impl Writer<'_> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "numbers of a test are small, its texts ASCII"
+)]
 mod tests;

@@ -15,7 +15,8 @@ use mailward_directory::{Login, LoginError, SaslStep};
 /// What works in every state, once logged in, and is therefore told there.
 const EXTENSIONS: &str = "IMAP4rev1 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE CHILDREN UIDPLUS MOVE SPECIAL-USE \
                           CREATE-SPECIAL-USE UNSELECT CONDSTORE ESEARCH WITHIN LIST-EXTENDED LIST-STATUS STATUS=SIZE \
-                          QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
+                          QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE SORT SORT=DISPLAY ESORT THREAD=REFERENCES \
+                          THREAD=ORDEREDSUBJECT";
 
 impl Session {
     /// The words of CAPABILITY in this state.

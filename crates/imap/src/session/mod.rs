@@ -11,6 +11,7 @@ mod reply;
 mod search;
 mod section;
 mod select;
+mod sort;
 mod store;
 mod view;
 
@@ -280,6 +281,8 @@ impl Session {
             Command::Fetch(f) if !f.uid => Expunges::Hold,
             Command::Store(s) if !s.uid => Expunges::Hold,
             Command::Search(s) if !s.uid => Expunges::Hold,
+            Command::Sort(s) if !s.uid => Expunges::Hold,
+            Command::Thread(t) if !t.uid => Expunges::Hold,
             _ => Expunges::Tell,
         };
         let done = match Box::pin(self.dispatch(&tag, command)).await {
@@ -400,6 +403,8 @@ impl Session {
             Command::Unselect => self.close(false).await,
             Command::Expunge(set) => self.expunge(set).await,
             Command::Search(search) => self.search(tag, search).await,
+            Command::Sort(sort) => self.sort(tag, sort).await,
+            Command::Thread(thread) => self.thread(thread).await,
             Command::Fetch(fetch) => self.fetch(fetch).await,
             Command::Store(store) => self.store(store).await,
             Command::Copy { uid, set, mailbox, remove } => self.copy(uid, set, mailbox, remove).await,

@@ -9,7 +9,7 @@ use super::section::structure_of;
 use super::view::View;
 use crate::command::{DateTest, Search, SearchKey, SearchNode, SearchReturn, SequenceSet};
 use crate::respond;
-use crate::seq::write_set;
+use crate::seq::write_ordered_set;
 use bytes::Bytes;
 use mailward_core::limits::{IMAP_FETCH_BLOBS, PAGE_ROWS_MAX};
 use mailward_core::{ModSeq, Timestamp, Uid};
@@ -43,10 +43,26 @@ enum Node {
     Key(SearchKey),
 }
 
+/// A message that a program matches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hit {
+    pub(super) uid: Uid,
+    pub(super) sequence: u32,
+    /// Not of a program of nothing but numbers, which isn't asked of the store.
+    pub(super) mod_seq: Option<ModSeq>,
+}
+
+impl Hit {
+    /// What stands for it in an answer.
+    pub(super) const fn number(self, uid: bool) -> u32 {
+        if uid { self.uid.0 } else { self.sequence }
+    }
+}
+
 /// What was found.
 #[derive(Default)]
-struct Found {
-    /// UIDs or sequence numbers, ascending.
+pub(super) struct Found {
+    /// UIDs or sequence numbers, in the order in which they are told.
     numbers: Vec<u32>,
     /// Highest of theirs.
     mod_seq: Option<ModSeq>,
@@ -55,21 +71,35 @@ struct Found {
 
 impl Session {
     pub(super) async fn search(&mut self, tag: &str, search: Search) -> Result<Done, Stop> {
-        let mod_seq_asked = search.program.iter().any(|node| matches!(node, SearchNode::Leaf(SearchKey::ModSeq(_))));
-        if mod_seq_asked {
+        let mut found = Found::default();
+        for hit in self.find(&search.program).await? {
+            found.add(hit.number(search.uid), hit.mod_seq);
+        }
+        let (_, _, io) = self.selected()?;
+        let mod_seq_asked = asks_mod_seq(&search.program);
+        match search.returns {
+            None => write_plain(io, b"* SEARCH", &found, mod_seq_asked).await?,
+            Some(returns) => write_extended(io, &found, returns, mod_seq_asked, search.uid, tag),
+        }
+        Ok(Done::ok("searched"))
+    }
+
+    /// The messages that a program matches, in the order of the mailbox.
+    pub(super) async fn find(&mut self, program: &[SearchNode]) -> Result<Vec<Hit>, Stop> {
+        if asks_mod_seq(program) {
             self.use_condstore();
         }
         let store = Arc::clone(&self.context.store);
         let now = self.context.clock.now();
         let (_, view, io) = self.selected()?;
-        let program = Arc::new(Program::new(&search.program, view)?);
-        let mut found = Found::default();
+        let program = Arc::new(Program::new(program, view)?);
+        let mut found = Vec::new();
         let mut ranges = program.scanned(view);
         if program.is_of_sets() {
             // Answered from what the client knows, without asking the store.
             for (sequence, uid) in view.map.iter() {
                 if program.evaluate(|node| set_matches(node, uid)) == Some(true) {
-                    found.numbers.push(if search.uid { uid.0 } else { sequence });
+                    found.push(Hit { uid, sequence, mod_seq: None });
                 }
             }
             ranges.clear();
@@ -105,7 +135,7 @@ impl Session {
             }
             for (uid, mod_seq) in hits {
                 if let Some(sequence) = view.map.sequence_of(uid) {
-                    found.add(if search.uid { uid.0 } else { sequence }, mod_seq);
+                    found.push(Hit { uid, sequence, mod_seq: Some(mod_seq) });
                 }
             }
             // A long search is cut short by a stop, not by a client that can't be asked.
@@ -113,17 +143,19 @@ impl Session {
                 return Err(super::io::End::STOP.into());
             }
         }
-        match search.returns {
-            None => write_plain(io, &found, mod_seq_asked).await?,
-            Some(returns) => write_extended(io, &found, returns, mod_seq_asked, search.uid, tag),
-        }
-        Ok(Done::ok("searched"))
+        Ok(found)
     }
 }
 
+/// Whether MODSEQ is among the keys: then it is told, too (RFC 7162 §3.1.5).
+pub(super) fn asks_mod_seq(program: &[SearchNode]) -> bool {
+    program.iter().any(|node| matches!(node, SearchNode::Leaf(SearchKey::ModSeq(_))))
+}
+
 impl Found {
-    fn add(&mut self, number: u32, mod_seq: ModSeq) {
+    pub(super) fn add(&mut self, number: u32, mod_seq: Option<ModSeq>) {
         self.numbers.push(number);
+        let Some(mod_seq) = mod_seq else { return };
         self.mod_seq = Some(self.mod_seq.map_or(mod_seq, |highest| highest.max(mod_seq)));
         self.first_and_last = Some(match self.first_and_last {
             Some((first, _)) => (first, mod_seq),
@@ -132,8 +164,9 @@ impl Found {
     }
 }
 
-async fn write_plain(io: &mut Io, found: &Found, mod_seq_asked: bool) -> Result<(), Stop> {
-    io.out.extend_from_slice(b"* SEARCH");
+/// `* SEARCH 2 3 6`, or what else the answer is called.
+pub(super) async fn write_plain(io: &mut Io, name: &[u8], found: &Found, mod_seq_asked: bool) -> Result<(), Stop> {
+    io.out.extend_from_slice(name);
     for number in &found.numbers {
         io.out.push(b' ');
         respond::number(&mut io.out, (*number).into());
@@ -148,8 +181,15 @@ async fn write_plain(io: &mut Io, found: &Found, mod_seq_asked: bool) -> Result<
     Ok(())
 }
 
-/// RFC 4731 §3.1, §3.2.
-fn write_extended(io: &mut Io, found: &Found, returns: SearchReturn, mod_seq_asked: bool, uid: bool, tag: &str) {
+/// RFC 4731 §3.1, §3.2. The lowest of those found is the first, also where SORT ordered them (RFC 5267 §3.1).
+pub(super) fn write_extended(
+    io: &mut Io,
+    found: &Found,
+    returns: SearchReturn,
+    mod_seq_asked: bool,
+    uid: bool,
+    tag: &str,
+) {
     let out = &mut io.out;
     out.extend_from_slice(b"* ESEARCH (TAG ");
     respond::string(out, tag.as_bytes());
@@ -174,7 +214,7 @@ fn write_extended(io: &mut Io, found: &Found, returns: SearchReturn, mod_seq_ask
     }
     if returns.all && !found.numbers.is_empty() {
         out.extend_from_slice(b" ALL ");
-        write_set(out, found.numbers.iter().copied());
+        write_ordered_set(out, &found.numbers);
     }
     // Of the messages that are told: with MIN or MAX alone these are the first and the last.
     let told = match (returns.all || returns.count, returns.min, returns.max, found.first_and_last) {

@@ -23,9 +23,9 @@ impl Names {
 
     /// Memory held, bytes.
     pub(super) fn bytes(&self) -> usize {
-        let ends = self.ends.len().saturating_mul(size_of::<usize>());
+        let ends = self.ends.capacity().saturating_mul(size_of::<usize>());
         let slots = self.slots.len().saturating_mul(size_of::<u32>());
-        self.texts.len().saturating_add(ends).saturating_add(slots)
+        self.texts.capacity().saturating_add(ends).saturating_add(slots)
     }
 
     /// The number of a text, given to it if it has none.

@@ -18,4 +18,5 @@ mod limits;
 mod mailboxes;
 mod reading;
 mod several;
+mod sorting;
 mod writing;
