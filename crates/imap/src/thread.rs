@@ -112,12 +112,13 @@ impl Messages {
     /// Memory held by it and needed to thread it, about, bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        const WORK_A_ROW: usize = 64;
-        const WORK_AN_ID: usize = 32;
+        // Columns that threading makes, those of four bytes added up.
+        const WORK_A_ROW: usize = 24;
+        const WORK_A_NODE: usize = 40;
         let rows = self.rows.capacity().saturating_mul(size_of::<Row>().saturating_add(WORK_A_ROW));
-        let ids = self.ids.len().saturating_add(self.rows.len()).saturating_mul(WORK_AN_ID);
+        let nodes = self.ids.len().max(self.rows.len()).saturating_mul(WORK_A_NODE);
         let references = self.references.capacity().saturating_mul(size_of::<u32>());
-        [rows, ids, references, self.ids.bytes(), self.subjects.bytes()].into_iter().fold(0, usize::saturating_add)
+        [rows, nodes, references, self.ids.bytes(), self.subjects.bytes()].into_iter().fold(0, usize::saturating_add)
     }
 }
 

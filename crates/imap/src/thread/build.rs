@@ -25,8 +25,7 @@ pub fn ordered_subject(messages: &Messages) -> Threads {
 /// REFERENCES: messages follow those that they refer to; what belongs together by its subject is gathered.
 #[must_use]
 pub fn references(messages: &Messages) -> Threads {
-    let linked = Linked::of(messages);
-    let mut place = pruned(&linked, messages.rows.len());
+    let mut place = pruned(&Linked::of(messages), messages.rows.len());
     gather_subjects(&messages.rows, &mut place);
     arranged(&messages.rows, &place)
 }
@@ -43,18 +42,20 @@ struct Linked {
 impl Linked {
     /// (1): the first message with an id has it; others, and those without, have a node that nobody refers to.
     fn of(messages: &Messages) -> Self {
-        let mut own_node = count(messages.ids.len());
-        let mut message = Column::of(messages.ids.len().saturating_add(messages.rows.len()));
+        let mut nodes = messages.ids.len();
+        let mut message = Column::of(nodes);
         let mut node = Vec::with_capacity(messages.rows.len());
         for (row, index) in messages.rows.iter().zip(0..) {
-            let is_first = row.id != NONE && message.get(row.id) == NONE;
-            let at = if is_first { row.id } else { own_node };
-            own_node = own_node.saturating_add(u32::from(!is_first));
-            message.set(at, index);
-            node.push(at);
+            if row.id != NONE && message.get(row.id) == NONE {
+                message.set(row.id, index);
+                node.push(row.id);
+            } else {
+                node.push(count(nodes));
+                nodes = nodes.saturating_add(1);
+                message.0.push(index);
+            }
         }
-        let forest = Forest::of(messages.ids.len().saturating_add(messages.rows.len()));
-        let mut linked = Self { forest, node, message };
+        let mut linked = Self { forest: Forest::of(nodes), node, message };
         let mut start = 0_usize;
         for index in 0..messages.rows.len() {
             let (Some(row), Some(node)) = (messages.rows.get(index), linked.node.get(index).copied()) else { break };

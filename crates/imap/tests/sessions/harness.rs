@@ -36,13 +36,15 @@ pub struct Plan {
     pub caps: Caps,
     pub settings: Settings,
     pub memory: AppendMemory,
+    pub sort_memory: SortMemory,
     pub quota_bytes: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let settings = Settings { message_size: 200_000 };
-        Self { caps: Caps::default(), settings, memory: AppendMemory::default(), quota_bytes: 0 }
+        let (memory, sort_memory) = (AppendMemory::default(), SortMemory::default());
+        Self { caps: Caps::default(), settings, memory, sort_memory, quota_bytes: 0 }
     }
 }
 
@@ -86,7 +88,7 @@ impl House {
             settings: Arc::new(ArcSwap::from_pointee(plan.settings)),
             clock: Arc::new(SystemClock),
             memory: plan.memory,
-            sort_memory: SortMemory::default(),
+            sort_memory: plan.sort_memory,
         };
         Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
     }

@@ -1,6 +1,7 @@
 //! SORT and THREAD, as clients see them.
 
-use crate::harness::House;
+use crate::harness::{House, Plan};
+use mailward_imap::SortMemory;
 
 /// A message of these header fields; its bytes as many more as wanted.
 fn mail(fields: &str, more: usize) -> String {
@@ -238,4 +239,24 @@ async fn a_mailbox_of_several_pages_is_sorted_whole() {
     let mut told: Vec<usize> = threads.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
     told.sort_unstable();
     assert_eq!(told, (1..=many).collect::<Vec<_>>());
+}
+
+/// Attacks G7: what is gathered is bounded, and what is refused harms nothing.
+#[tokio::test]
+async fn a_sort_that_takes_too_much_memory_is_refused() {
+    let house = House::planned(Plan { sort_memory: SortMemory::new(0), ..Plan::default() }).await;
+    let long = "y".repeat(300);
+    let fields = format!("From: \"{long}\" <{long}@x>|To: \"{long}\" <{long}@x>|Cc: {long}@x|Subject: {long}");
+    house.deliver(None, &mail(&fields, 0)).await;
+    let mut client = house.login("alice").await;
+    client.ask("SELECT INBOX").await;
+    for _doubled in 0..10 {
+        client.ask("COPY 1:* INBOX").await;
+    }
+    // A thousand messages of one and a half KiB of keys each are more than the MiB that everyone has.
+    let all = "SORT (SUBJECT FROM TO CC DISPLAYFROM DISPLAYTO DATE ARRIVAL SIZE) UTF-8 ALL";
+    let answer = client.ask(all).await;
+    assert!(answer.len() == 1 && answer[0].starts_with("NO [INUSE]"), "{answer:?}");
+    assert_eq!(client.ask("SORT (ARRIVAL) UTF-8 ALL").await[0].split(' ').count(), 2 + 1024);
+    assert!(client.ask("THREAD REFERENCES UTF-8 ALL").await[0].starts_with("* THREAD (("));
 }
