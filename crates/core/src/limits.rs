@@ -178,6 +178,12 @@ pub const MAILBOXES_MAX: usize = 10_000;
 pub const KEYWORDS_MAX: usize = 63;
 /// One keyword, bytes.
 pub const KEYWORD_LEN_MAX: usize = 128;
+/// People that one mailbox is shared with (attacks G10).
+pub const ACL_ENTRIES_MAX: usize = 100;
+/// Annotations of one mailbox by one account, and of it shared by all (attacks G10).
+pub const METADATA_ENTRIES_MAX: usize = 100;
+/// One annotation's value, bytes. RFC 5464 §4.1 asks for at least 1,024.
+pub const METADATA_VALUE_MAX: usize = 16 * 1024;
 /// Longest POP3 line, bytes with CRLF. RFC 2449 §4 says 255; SASL asks for more ([`SASL_LINE_MAX`]).
 pub const POP3_LINE_MAX: usize = 512;
 /// Bad commands in one POP3 session.

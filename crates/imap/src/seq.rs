@@ -29,13 +29,15 @@ pub(crate) struct UidMap {
 pub(crate) struct NoSuchMessage;
 
 impl UidMap {
-    /// From ascending UIDs.
-    pub(crate) fn new(uids: &[Uid]) -> Self {
-        let mut map = Self::default();
-        for uid in uids {
-            map.push(*uid);
-        }
-        map
+    /// From ascending runs that don't touch.
+    pub(crate) fn new(uids: &[UidRange]) -> Self {
+        let mut sequence = 1u32;
+        let runs = uids.iter().map(|range| {
+            let run = Run { first: range.first.0, last: range.last.0, sequence };
+            sequence = sequence.saturating_add(run.len());
+            run
+        });
+        Self { runs: runs.collect() }
     }
 
     /// Number of messages.
@@ -243,7 +245,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn map(uids: &[u32]) -> UidMap {
-        UidMap::new(&uids.iter().map(|u| Uid(*u)).collect::<Vec<_>>())
+        let mut map = UidMap::default();
+        for uid in uids {
+            map.push(Uid(*uid));
+        }
+        map
     }
 
     fn set(ranges: &[(u32, u32)]) -> SequenceSet {
@@ -253,8 +259,7 @@ mod tests {
 
     #[test]
     fn a_million_messages_are_one_run() {
-        let uids: Vec<Uid> = (1..=1_000_000).map(Uid).collect();
-        let mut map = UidMap::new(&uids);
+        let mut map = UidMap::new(&[UidRange { first: Uid(1), last: Uid(1_000_000) }]);
         assert_eq!(map.runs.len(), 1);
         assert_eq!(map.remove(&[Uid(500_000)]), [500_000]);
         assert_eq!(map.sequence_of(Uid(500_001)), Some(500_000));

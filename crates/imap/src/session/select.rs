@@ -43,7 +43,7 @@ impl Session {
             return Ok(Done::no("[NONEXISTENT] the name only holds others"));
         }
         let (view, record) = View::open(&*self.context.store, record.id, read_only).await?;
-        self.tell_selected(&view, record.uid_validity.0, uid_next(&view, &record));
+        self.tell_selected(&view, record.uid_validity.0, record.uid_next.0);
         let event = Event::debug("imap.selected").with_peer(&self.peer).with("mailbox", &record.name);
         self.context.events.emit(event);
         self.state = match std::mem::replace(&mut self.state, nobody()) {
@@ -110,11 +110,6 @@ impl Session {
             false => Done::ok("expunged"),
         })
     }
-}
-
-/// A number above every UID that the client is told of and not above that of any message to come.
-fn uid_next(view: &View, record: &mailward_store::records::MailboxRecord) -> u32 {
-    if record.mod_seq == view.mod_seq { record.uid_next.0 } else { view.map.last().saturating_add(1) }
 }
 
 /// Stands in while a state is taken apart and put together; never seen outside.

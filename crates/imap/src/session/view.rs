@@ -7,7 +7,7 @@ use crate::respond;
 use crate::seq::UidMap;
 use mailward_core::limits::KEYWORDS_MAX;
 use mailward_core::{MailboxId, ModSeq, Uid};
-use mailward_store::records::{Changes, FlagOutcome, Flags, MailboxRecord, MessageRecord, UidRange};
+use mailward_store::records::{Changes, FlagOutcome, Flags, MailboxRecord, MessageRecord, Opened, UidRange};
 use mailward_store::{MailStore, StoreError};
 use std::collections::BTreeSet;
 use tokio::sync::watch;
@@ -36,7 +36,7 @@ pub(crate) enum Expunges {
 }
 
 impl View {
-    /// Opens a mailbox; the record is as old as the list of UIDs or younger.
+    /// Opens a mailbox.
     pub(crate) async fn open(
         store: &dyn MailStore,
         mailbox: MailboxId,
@@ -44,13 +44,12 @@ impl View {
     ) -> Result<(Self, MailboxRecord), StoreError> {
         // News that come after this are not lost.
         let watch = store.watch(mailbox);
-        let (uids, mod_seq) = store.uids(mailbox).await?;
-        let record = store.mailbox_by_id(mailbox).await?;
+        let Opened { mailbox: record, uids } = store.open(mailbox).await?;
         let view = Self {
             mailbox,
             read_only,
             map: UidMap::new(&uids),
-            mod_seq,
+            mod_seq: record.mod_seq,
             keywords: record.keywords.clone(),
             vanished: BTreeSet::new(),
             arrived: BTreeSet::new(),
