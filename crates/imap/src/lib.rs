@@ -25,6 +25,7 @@
 //! 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888
 //! (LITERAL+), 7889 (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
 
+pub mod capability;
 pub mod command;
 pub mod frame;
 mod glob;
@@ -37,7 +38,7 @@ mod session;
 
 use arc_swap::ArcSwap;
 use mailward_core::event::Events;
-use mailward_core::limits::{MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX};
+use mailward_core::limits::{IMAP_COMPRESSED_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX};
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
@@ -85,6 +86,26 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Memory for messages on their way in.
     pub memory: AppendMemory,
+    /// How many sessions may be compressed.
+    pub compressed: CompressedSessions,
+}
+
+/// Places for sessions that use COMPRESS (`limits::IMAP_COMPRESSED_MAX`). A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct CompressedSessions(Arc<Semaphore>);
+
+impl Default for CompressedSessions {
+    fn default() -> Self {
+        Self::new(IMAP_COMPRESSED_MAX)
+    }
+}
+
+impl CompressedSessions {
+    /// So many places.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
 }
 
 /// Bytes that the messages of all APPENDs may hold together while they arrive

@@ -22,6 +22,7 @@ use mailward_core::limits::{COMMIT_QUEUE_MAX, PACK_SIZE_MAX, PAGE_ROWS_MAX, READ
 use mailward_core::{AccountId, BlobId, Clock, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
 use rusqlite::params;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -359,8 +360,8 @@ impl MailStore for LocalStore {
         self.ask_packs(move |reader, files| reads::read(reader, files, blob, start, end))
     }
 
-    fn read_whole(&self, blobs: Vec<BlobId>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
-        self.ask_packs(move |reader, files| reads::read_whole(reader, files, &blobs, most))
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        self.ask_packs(move |reader, files| reads::read_parts(reader, files, &parts, most))
     }
 
     fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome> {
