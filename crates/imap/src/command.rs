@@ -1,5 +1,7 @@
 //! Commands as values: what a client asked for, already checked against every limit of the grammar.
 
+use crate::sort::SortCriterion;
+use crate::thread::ThreadAlgorithm;
 use bytes::Bytes;
 use mailward_core::{MailboxName, ModSeq, Secret, Timestamp};
 use mailward_store::records::{FlagAction, Flags, Rights};
@@ -172,6 +174,10 @@ pub enum Command {
     Expunge(Option<SequenceSet>),
     /// SEARCH and UID SEARCH
     Search(Search),
+    /// SORT and UID SORT (RFC 5256, 5267, 5957)
+    Sort(Sort),
+    /// THREAD and UID THREAD (RFC 5256)
+    Thread(Thread),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE
@@ -460,6 +466,30 @@ pub struct Search {
     /// ESEARCH (RFC 4731) options; `None` is the plain answer.
     pub returns: Option<SearchReturn>,
     /// The program, in prefix order.
+    pub program: Vec<SearchNode>,
+}
+
+/// SORT's arguments.
+#[derive(Clone, Debug)]
+pub struct Sort {
+    /// Answer UIDs.
+    pub uid: bool,
+    /// ESORT (RFC 5267 §3) options; `None` is the plain answer.
+    pub returns: Option<SearchReturn>,
+    /// What to order by; the first decides first. At most `limits::IMAP_SORT_CRITERIA_MAX`.
+    pub criteria: Vec<SortCriterion>,
+    /// Which messages, as in SEARCH.
+    pub program: Vec<SearchNode>,
+}
+
+/// THREAD's arguments.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Answer UIDs.
+    pub uid: bool,
+    /// How.
+    pub algorithm: ThreadAlgorithm,
+    /// Which messages, as in SEARCH.
     pub program: Vec<SearchNode>,
 }
 

@@ -9,6 +9,7 @@ mod metadata;
 mod notify;
 mod rights;
 mod search;
+mod sort;
 
 use crate::command::{Command, Qresync, SequenceSet, Store, Tagged};
 use base64::Engine as _;
@@ -92,6 +93,8 @@ fn command_after_tag(lexer: &mut Lexer) -> Lex<Command> {
         }
         "SETQUOTA" => set_quota(lexer)?,
         "SEARCH" => search::search(lexer, false)?,
+        "SORT" => sort::sort(lexer, false)?,
+        "THREAD" => sort::thread(lexer, false)?,
         "FETCH" => fetch::fetch(lexer, false)?,
         "STORE" => store(lexer, false)?,
         "COPY" => copy(lexer, false, false)?,
@@ -105,6 +108,8 @@ fn uid(lexer: &mut Lexer) -> Lex<Command> {
     lexer.space()?;
     match lexer.word()?.as_str() {
         "SEARCH" => search::search(lexer, true),
+        "SORT" => sort::sort(lexer, true),
+        "THREAD" => sort::thread(lexer, true),
         "FETCH" => fetch::fetch(lexer, true),
         "STORE" => store(lexer, true),
         "COPY" => copy(lexer, true, false),

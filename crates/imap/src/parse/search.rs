@@ -17,16 +17,21 @@ pub(super) fn search(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
     }
     if lexer.eat_word("CHARSET") {
         lexer.space()?;
-        let charset = lexer.text_string()?;
-        if !["UTF-8", "US-ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&charset)) {
-            return Err(Fault::BadCharset { save: returns.is_some_and(|returns: SearchReturn| returns.save) });
-        }
+        charset(lexer, returns.is_some_and(|returns: SearchReturn| returns.save))?;
         lexer.space()?;
     }
     Ok(Command::Search(Search { uid, returns, program: program(lexer)? }))
 }
 
-fn return_options(lexer: &mut Lexer) -> Lex<SearchReturn> {
+/// A charset's name that is known here: every string is UTF-8, which ASCII is too.
+pub(super) fn charset(lexer: &mut Lexer, save: bool) -> Lex<()> {
+    let charset = lexer.text_string()?;
+    let known = ["UTF-8", "US-ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&charset));
+    if known { Ok(()) } else { Err(Fault::BadCharset { save }) }
+}
+
+/// `(MIN MAX ALL COUNT)` after RETURN.
+pub(super) fn return_options(lexer: &mut Lexer) -> Lex<SearchReturn> {
     let mut options = SearchReturn::default();
     if !lexer.open()? {
         return Err(Fault::Bad("RETURN takes a list"));
@@ -70,7 +75,7 @@ enum Open {
 
 /// Keys nest without recursion: NOT and OR may be as many as there may be keys, parentheses as deep as the lexer
 /// lets them.
-fn program(lexer: &mut Lexer) -> Lex<Vec<SearchNode>> {
+pub(super) fn program(lexer: &mut Lexer) -> Lex<Vec<SearchNode>> {
     let mut nodes = vec![SearchNode::And(0)];
     let mut open = vec![Open::Group(0, 0)];
     loop {

@@ -2,10 +2,12 @@ use super::*;
 use crate::command::{
     BodySection, DateTest, FetchItem, NotifyMailboxes, SearchKey, SearchNode, SectionText, SetNumber, StatusItem,
 };
+use crate::sort::SortKey;
+use crate::thread::ThreadAlgorithm;
 use mailward_core::limits::{
     IMAP_APPEND_MESSAGES_MAX, IMAP_DEPTH_MAX, IMAP_FETCH_ITEMS_MAX, IMAP_LIST_PATTERNS_MAX, IMAP_NOTIFY_GROUPS_MAX,
-    IMAP_NOTIFY_MAILBOXES_MAX, IMAP_SEARCH_KEYS_MAX, IMAP_SECTION_DEPTH_MAX, IMAP_SET_RANGES_MAX, IMAP_TAG_MAX,
-    KEYWORDS_MAX,
+    IMAP_NOTIFY_MAILBOXES_MAX, IMAP_SEARCH_KEYS_MAX, IMAP_SECTION_DEPTH_MAX, IMAP_SET_RANGES_MAX,
+    IMAP_SORT_CRITERIA_MAX, IMAP_TAG_MAX, KEYWORDS_MAX,
 };
 use mailward_store::records::Rights;
 use proptest::prelude::*;
@@ -99,6 +101,19 @@ fn what_isn_t_a_command_is_bad_and_keeps_its_tag() {
         "a SEARCH OR ALL",
         "a SEARCH FOO",
         "a SEARCH ON 1-2-3",
+        "a SORT",
+        "a SORT (DATE) UTF-8",
+        "a SORT () UTF-8 ALL",
+        "a SORT DATE UTF-8 ALL",
+        "a SORT (REVERSE) UTF-8 ALL",
+        "a SORT (REVERSE REVERSE DATE) UTF-8 ALL",
+        "a SORT (DATE  SIZE) UTF-8 ALL",
+        "a SORT RETURN (DATE) (DATE) UTF-8 ALL",
+        "a SORT RETURN (COUNT) UTF-8 ALL",
+        "a THREAD",
+        "a THREAD REFERENCES UTF-8",
+        "a THREAD REFERENCES UTF-8 ()",
+        "a THREAD (REFERENCES) UTF-8 ALL",
         "a SELECT",
         "a SELECT x (FOO)",
         "a STATUS x ()",
@@ -195,6 +210,40 @@ fn search_programs_are_flat() {
     assert!(matches!(command("a SEARCH CHARSET latin-1 ALL"), Err(Fault::BadCharset { save: false })));
     let Ok(Command::Search(search)) = command("a UID SEARCH RETURN () 1:5") else { panic!() };
     assert!(search.returns.is_some_and(|r| r.all && !r.min));
+}
+
+#[test]
+fn sorts_have_criteria_a_charset_and_a_program() {
+    let sorted = |text: &str| match command(text) {
+        Ok(Command::Sort(sort)) => sort,
+        other => panic!("{text:?} gave {other:?}"),
+    };
+    let sort = sorted("a SORT (subject REVERSE date DISPLAYFROM) \"utf-8\" SINCE 1-Feb-1994 SEEN");
+    let criteria: Vec<(SortKey, bool)> = sort.criteria.iter().map(|c| (c.key, c.reverse)).collect();
+    assert_eq!(criteria, [(SortKey::Subject, false), (SortKey::Date, true), (SortKey::DisplayFrom, false)]);
+    assert_eq!((sort.uid, sort.returns, sort.program.len()), (false, None, 3));
+    let sort = sorted("a UID SORT RETURN (MIN COUNT) (ARRIVAL CC FROM SIZE TO DISPLAYTO) US-ASCII ALL");
+    assert_eq!((sort.uid, sort.criteria.len()), (true, 6));
+    assert!(sort.returns.is_some_and(|r| r.min && r.count && !r.max && !r.all));
+    assert!(sorted("a SORT RETURN () (SIZE) UTF-8 ALL").returns.is_some_and(|r| r.all));
+    assert!(matches!(command("a SORT (DATE) KOI8-R ALL"), Err(Fault::BadCharset { save: false })));
+    assert!(matches!(command("a SORT (DATE COLOUR) UTF-8 ALL"), Err(Fault::Cannot(_))));
+    let many = |n: usize| format!("a SORT ({}) UTF-8 ALL", vec!["DATE"; n].join(" "));
+    assert!(command(&many(IMAP_SORT_CRITERIA_MAX)).is_ok());
+    assert_eq!(bad(&many(IMAP_SORT_CRITERIA_MAX + 1)), "too many SORT criteria");
+}
+
+#[test]
+fn threads_have_an_algorithm_a_charset_and_a_program() {
+    let Ok(Command::Thread(thread)) = command("a THREAD orderedsubject UTF-8 OR SEEN SUBJECT {2}\r\n\u{e4}") else {
+        panic!()
+    };
+    assert_eq!((thread.uid, thread.algorithm), (false, ThreadAlgorithm::OrderedSubject));
+    assert_eq!(thread.program.len(), 4);
+    let Ok(Command::Thread(thread)) = command("a UID THREAD REFERENCES US-ASCII ALL") else { panic!() };
+    assert_eq!((thread.uid, thread.algorithm), (true, ThreadAlgorithm::References));
+    assert!(matches!(command("a THREAD REFERENCES KOI8-R ALL"), Err(Fault::BadCharset { save: false })));
+    assert!(matches!(command("a THREAD REFS UTF-8 ALL"), Err(Fault::Cannot(_))));
 }
 
 /// Attacks G2.
@@ -384,7 +433,7 @@ proptest! {
 
     #[test]
     fn nothing_like_a_command_makes_it_panic(
-        verb in "(UID )?(FETCH|STORE|SEARCH|LIST|STATUS|APPEND|LOGIN|ID|SELECT|CREATE|AUTHENTICATE|COPY|ENABLE|REPLACE|NOTIFY|SETACL|GETMETADATA|SETMETADATA)",
+        verb in "(UID )?(FETCH|STORE|SEARCH|SORT|THREAD|LIST|STATUS|APPEND|LOGIN|ID|SELECT|CREATE|AUTHENTICATE|COPY|ENABLE|REPLACE|NOTIFY|SETACL|GETMETADATA|SETMETADATA)",
         rest in "[ ()\\[\\]<>{}\"\\\\*%:,.+0-9a-zA-Z&=\r\n\u{0}\u{e4}-]{0,120}",
     ) {
         let _ = parse(&Bytes::from(format!("a {verb} {rest}")), true);

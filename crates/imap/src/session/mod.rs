@@ -21,6 +21,7 @@ mod rights;
 mod search;
 mod section;
 mod select;
+mod sort;
 mod store;
 mod view;
 
@@ -302,6 +303,8 @@ impl Session {
             Command::Fetch(f) if !f.uid => Expunges::Hold,
             Command::Store(s) if !s.uid => Expunges::Hold,
             Command::Search(s) if !s.uid => Expunges::Hold,
+            Command::Sort(s) if !s.uid => Expunges::Hold,
+            Command::Thread(t) if !t.uid => Expunges::Hold,
             _ => Expunges::Tell,
         };
         let allowed = self.check_rights().await;
@@ -441,6 +444,8 @@ impl Session {
             Command::Unselect => self.close(false).await,
             Command::Expunge(set) => self.expunge(set).await,
             Command::Search(search) => self.search(tag, search).await,
+            Command::Sort(sort) => self.sort(tag, sort).await,
+            Command::Thread(thread) => self.thread(tag, thread).await,
             Command::Fetch(fetch) => self.fetch(fetch).await,
             Command::Store(store) => self.store(store).await,
             Command::Copy { uid, set, mailbox, remove } => self.copy(uid, set, mailbox, remove).await,

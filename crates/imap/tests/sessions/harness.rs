@@ -8,7 +8,7 @@ use mailward_core::shutdown::{ShutdownTrigger, channel};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock, Uid};
 use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, Resolution};
 use mailward_gate::{Caps, Gate};
-use mailward_imap::{AppendMemory, Context, Settings, serve};
+use mailward_imap::{AppendMemory, Context, Settings, SortMemory, serve};
 use mailward_message::Structure;
 use mailward_store::records::{Content, Delivery, Flags, Target};
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
@@ -87,6 +87,7 @@ impl House {
             clock: Arc::new(SystemClock),
             memory: plan.memory,
             compressed: mailward_imap::CompressedSessions::default(),
+            sort_memory: SortMemory::default(),
         };
         Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
     }

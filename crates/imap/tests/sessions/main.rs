@@ -28,4 +28,5 @@ mod rev2;
 mod searching;
 mod several;
 mod sharing;
+mod sorting;
 mod writing;

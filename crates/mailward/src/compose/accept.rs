@@ -77,6 +77,7 @@ impl Rooms {
             clock: Arc::new(SystemClock),
             memory: mailward_imap::AppendMemory::default(),
             compressed: mailward_imap::CompressedSessions::default(),
+            sort_memory: mailward_imap::SortMemory::default(),
         });
         let pop3 = Arc::new(mailward_pop3::Context {
             store,
