@@ -184,6 +184,21 @@ pub const IMAP_SORT_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const IMAP_SORT_BYTES_SUM_MAX: usize = 512 * 1024 * 1024;
 /// Of these, what each SORT and THREAD may take without being counted: mailboxes of some thousand messages.
 pub const IMAP_SORT_BYTES_FREE: usize = 1024 * 1024;
+/// Messages of one APPEND (RFC 3502), or one commit would hold up others for long.
+pub const IMAP_APPEND_MESSAGES_MAX: usize = 100;
+/// Groups of mailboxes in one NOTIFY (RFC 5465).
+pub const IMAP_NOTIFY_GROUPS_MAX: usize = 20;
+/// Mailboxes named by one group of a NOTIFY.
+pub const IMAP_NOTIFY_MAILBOXES_MAX: usize = 100;
+/// Shortest time between two looks at all of an account's mailboxes for one NOTIFY.
+pub const IMAP_NOTIFY_PAUSE: Duration = Duration::from_millis(500);
+/// Messages that one commit copies, moves or expunges for a session; MOVE and EXPUNGE of more take several, COPY of more
+/// is refused, as it is all or nothing (RFC 3501 §6.4.7).
+pub const IMAP_COPY_MAX: usize = 100_000;
+/// Time between two signs of life during a long command (RFC 9585 §3).
+pub const IMAP_PROGRESS_TIME: Duration = Duration::from_secs(10);
+/// Sessions that use COMPRESS=DEFLATE at once: each holds a third of a megabyte for it.
+pub const IMAP_COMPRESSED_MAX: usize = 500;
 /// Time before login.
 pub const IMAP_PREAUTH_TIME: Duration = Duration::from_secs(60);
 /// Silence after login. RFC 9051 §5.4 demands at least 30 minutes.
@@ -200,6 +215,14 @@ pub const MAILBOXES_MAX: usize = 10_000;
 pub const KEYWORDS_MAX: usize = 63;
 /// One keyword, bytes.
 pub const KEYWORD_LEN_MAX: usize = 128;
+/// People that one mailbox is shared with (attacks G10).
+pub const ACL_ENTRIES_MAX: usize = 100;
+/// Annotations of one mailbox by one account, and of it shared by all (attacks G10).
+pub const METADATA_ENTRIES_MAX: usize = 100;
+/// Name of an annotation below `/private` or `/shared`, bytes.
+pub const METADATA_NAME_MAX: usize = 256;
+/// One annotation's value, bytes. RFC 5464 §4.1 asks for at least 1,024.
+pub const METADATA_VALUE_MAX: usize = 16 * 1024;
 /// Longest POP3 line, bytes with CRLF. RFC 2449 §4 says 255; SASL asks for more ([`SASL_LINE_MAX`]).
 pub const POP3_LINE_MAX: usize = 512;
 /// Bad commands in one POP3 session.

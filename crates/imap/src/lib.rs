@@ -27,6 +27,7 @@
 //! (LIST-STATUS), 5957 (SORT=DISPLAY), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888 (LITERAL+), 7889
 //! (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
 
+pub mod capability;
 mod collate;
 pub mod command;
 pub mod frame;
@@ -42,7 +43,9 @@ pub mod thread;
 
 use arc_swap::ArcSwap;
 use mailward_core::event::Events;
-use mailward_core::limits::{IMAP_SORT_BYTES_SUM_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX};
+use mailward_core::limits::{
+    IMAP_COMPRESSED_MAX, IMAP_SORT_BYTES_SUM_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX,
+};
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
@@ -90,8 +93,28 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Memory for messages on their way in.
     pub memory: AppendMemory,
+    /// How many sessions may be compressed.
+    pub compressed: CompressedSessions,
     /// Memory for what SORT and THREAD gather.
     pub sort_memory: SortMemory,
+}
+
+/// Places for sessions that use COMPRESS (`limits::IMAP_COMPRESSED_MAX`). A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct CompressedSessions(Arc<Semaphore>);
+
+impl Default for CompressedSessions {
+    fn default() -> Self {
+        Self::new(IMAP_COMPRESSED_MAX)
+    }
+}
+
+impl CompressedSessions {
+    /// So many places.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
 }
 
 /// Bytes that the messages of all APPENDs may hold together while they arrive

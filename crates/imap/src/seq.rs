@@ -1,6 +1,6 @@
 //! Sequence numbers and UIDs of a selected mailbox, as runs: a million messages without gaps cost one run.
 
-use crate::command::{SequenceSet, SetNumber};
+use crate::command::{Partial, SequenceSet, SetNumber};
 use mailward_core::Uid;
 use mailward_store::records::UidRange;
 
@@ -29,13 +29,15 @@ pub(crate) struct UidMap {
 pub(crate) struct NoSuchMessage;
 
 impl UidMap {
-    /// From ascending UIDs.
-    pub(crate) fn new(uids: &[Uid]) -> Self {
-        let mut map = Self::default();
-        for uid in uids {
-            map.push(*uid);
-        }
-        map
+    /// From ascending runs that don't touch.
+    pub(crate) fn new(uids: &[UidRange]) -> Self {
+        let mut sequence = 1u32;
+        let runs = uids.iter().map(|range| {
+            let run = Run { first: range.first.0, last: range.last.0, sequence };
+            sequence = sequence.saturating_add(run.len());
+            run
+        });
+        Self { runs: runs.collect() }
     }
 
     /// Number of messages.
@@ -147,6 +149,41 @@ impl UidMap {
         pieces
     }
 
+    /// What a window of the messages of the ranges leaves of them (RFC 9394 §3.3).
+    pub(crate) fn window(&self, ranges: &[UidRange], partial: Partial) -> Vec<UidRange> {
+        let mut skip = partial.first.saturating_sub(1);
+        let mut left = partial.last.saturating_sub(partial.first).saturating_add(1);
+        let mut chosen = Vec::new();
+        let mut add = |(from, to): (u32, u32)| {
+            let there = to.saturating_sub(from).saturating_add(1);
+            let skipped = skip.min(there);
+            skip = skip.saturating_sub(skipped);
+            let taken = left.min(there.saturating_sub(skipped));
+            left = left.saturating_sub(taken);
+            if let Some(more) = taken.checked_sub(1) {
+                let (first, last) = if partial.from_end {
+                    let last = to.saturating_sub(skipped);
+                    (last.saturating_sub(more), last)
+                } else {
+                    let first = from.saturating_add(skipped);
+                    (first, first.saturating_add(more))
+                };
+                if let (Some(first), Some(last)) = (self.uid_of(first), self.uid_of(last)) {
+                    chosen.push((first.0, last.0));
+                }
+            }
+        };
+        let present = ranges.iter().filter_map(|range| self.sequences(*range));
+        if partial.from_end {
+            let mut present: Vec<(u32, u32)> = present.collect();
+            present.reverse();
+            present.into_iter().for_each(&mut add);
+        } else {
+            present.for_each(&mut add);
+        }
+        merge(chosen)
+    }
+
     /// First and last sequence number of the messages of a range; `None` if it has none.
     fn sequences(&self, range: UidRange) -> Option<(u32, u32)> {
         let first = self.runs.get(self.runs.partition_point(|run| run.last < range.first.0))?;
@@ -170,7 +207,7 @@ impl UidMap {
         for (a, b) in &set.0 {
             let number = |n: &SetNumber| match n {
                 SetNumber::Number(n) => *n,
-                SetNumber::Star => highest,
+                SetNumber::Star | SetNumber::Saved => highest,
             };
             let (a, b) = (number(a), number(b));
             // `*` of an empty mailbox.
@@ -192,7 +229,7 @@ impl UidMap {
         for (a, b) in &set.0 {
             let number = |n: &SetNumber| match n {
                 SetNumber::Number(n) => *n,
-                SetNumber::Star => count,
+                SetNumber::Star | SetNumber::Saved => count,
             };
             if count == 0 && (*a == SetNumber::Star || *b == SetNumber::Star) {
                 continue;
@@ -205,6 +242,20 @@ impl UidMap {
         }
         Ok(merge(ranges))
     }
+}
+
+/// A set of plain numbers as ranges, whatever is there.
+pub(crate) fn plain_ranges(set: &SequenceSet) -> Vec<UidRange> {
+    let pairs = set.0.iter().filter_map(|pair| match pair {
+        (SetNumber::Number(a), SetNumber::Number(b)) => Some((*a.min(b), *a.max(b))),
+        _ => None,
+    });
+    merge(pairs.collect())
+}
+
+/// UIDs (ascending) as ranges.
+pub(crate) fn ranges_of(uids: impl IntoIterator<Item = Uid>) -> Vec<UidRange> {
+    merge(uids.into_iter().map(|uid| (uid.0, uid.0)).collect())
 }
 
 /// Sorts, and joins what overlaps or touches.
@@ -264,7 +315,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn map(uids: &[u32]) -> UidMap {
-        UidMap::new(&uids.iter().map(|u| Uid(*u)).collect::<Vec<_>>())
+        let mut map = UidMap::default();
+        for uid in uids {
+            map.push(Uid(*uid));
+        }
+        map
     }
 
     fn set(ranges: &[(u32, u32)]) -> SequenceSet {
@@ -274,8 +329,7 @@ mod tests {
 
     #[test]
     fn a_million_messages_are_one_run() {
-        let uids: Vec<Uid> = (1..=1_000_000).map(Uid).collect();
-        let mut map = UidMap::new(&uids);
+        let mut map = UidMap::new(&[UidRange { first: Uid(1), last: Uid(1_000_000) }]);
         assert_eq!(map.runs.len(), 1);
         assert_eq!(map.remove(&[Uid(500_000)]), [500_000]);
         assert_eq!(map.sequence_of(Uid(500_001)), Some(500_000));
@@ -305,6 +359,25 @@ mod tests {
         let map = map(&[1, 2, 3]);
         let all = set(&vec![(1, u32::MAX); 10_000]);
         assert_eq!(map.resolve_uids(&all), [UidRange { first: Uid(1), last: Uid(u32::MAX) }]);
+    }
+
+    #[test]
+    fn a_window_counts_from_either_end() {
+        let map = map(&[2, 3, 5, 8, 9]);
+        let all = [UidRange { first: Uid(1), last: Uid(99) }];
+        let window = |first, last, from_end| {
+            let chosen = map.window(&all, Partial { first, last, from_end });
+            map.iter()
+                .map(|(_, uid)| uid)
+                .filter(|uid| chosen.iter().any(|r| r.first <= *uid && *uid <= r.last))
+                .map(|uid| uid.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(window(1, 2, false), [2, 3]);
+        assert_eq!(window(2, 4, false), [3, 5, 8]);
+        assert_eq!(window(1, 2, true), [8, 9]);
+        assert_eq!(window(4, 100, true), [2, 3]);
+        assert_eq!(window(6, 9, false), Vec::<u32>::new());
     }
 
     #[test]

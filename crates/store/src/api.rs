@@ -3,12 +3,13 @@
 
 use crate::records::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome, Delivered,
-    Delivery, DomainChange, DomainRecord, Expunged, FlagChange, FlagOutcome, MailboxRecord, MessageRecord, NewMessage,
-    UidRange, Usage,
+    Delivery, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord, MessageRecord,
+    Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use tokio::sync::watch;
 
@@ -100,11 +101,13 @@ pub trait MailStore: Send + Sync + 'static {
 
     // ---- messages ----
 
-    /// UIDs of a mailbox in ascending order, and the modification sequence at which that was so.
-    fn uids(&self, mailbox: MailboxId) -> Pending<'_, (Vec<Uid>, ModSeq)>;
+    /// A mailbox with the UIDs of its messages.
+    fn open(&self, mailbox: MailboxId) -> Pending<'_, Opened>;
     /// Messages of the ranges (ascending, not overlapping), in ascending order, at most `limit` (and never more
     /// than `limits::PAGE_ROWS_MAX`); ask again from the last UID + 1 for more.
     fn messages(&self, mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Pending<'_, Vec<MessageRecord>>;
+    /// The same with what is [`Wanted`] of each: all in one question. A message whose blob is gone is left out.
+    fn fetch(&self, mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Pending<'_, Vec<Fetched>>;
     /// What changed after `since`: messages new or with changed flags, and UIDs that are gone, up to now.
     /// Answers at most `limits::PAGE_ROWS_MAX` changed messages; `more` tells that there are more.
     fn changes_since(&self, mailbox: MailboxId, since: ModSeq) -> Pending<'_, Changes>;
@@ -113,6 +116,13 @@ pub trait MailStore: Send + Sync + 'static {
     /// Bytes `start..end` (cut at the end of the message) of a message. Checked against the pack's hash only by
     /// `verify`; a short read is [`StoreError::Damaged`].
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes>;
+    /// Parts of messages (cut at their ends), in the order asked for, until together they would exceed `most` bytes (the
+    /// first always comes); of one that is gone `None`.
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>>;
+    /// The same with whole messages.
+    fn read_whole(&self, blobs: Vec<BlobId>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        self.read_parts(blobs.into_iter().map(|blob| (blob, 0..u64::MAX)).collect(), most)
+    }
 
     /// Changes flags and keywords. With `unchanged_since`, messages changed later are left and listed.
     fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome>;
@@ -120,12 +130,32 @@ pub trait MailStore: Send + Sync + 'static {
     fn copy(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome>;
     /// Moves messages to another mailbox in one commit (RFC 6851).
     fn move_messages(&self, from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> Pending<'_, CopyOutcome>;
+    /// Takes a message out and puts another in, both or neither (RFC 8508).
+    fn replace(&self, old: (MailboxId, Uid), to: MailboxId, new: NewMessage) -> Pending<'_, AppendOutcome>;
     /// Removes messages: those of `ranges` that are `\Deleted` (IMAP), or with `any` all of `ranges` (POP3).
     fn expunge(&self, mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Pending<'_, Expunged>;
 
     /// News of one mailbox: the highest modification sequence that is committed. A session that sees it change
     /// asks [`MailStore::changes_since`].
     fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq>;
+
+    /// News of an account: rises with every change of its mailboxes, of what is in them, of its subscriptions, and of
+    /// what others let it see.
+    fn watch_account(&self, account: AccountId) -> watch::Receiver<u64>;
+
+    // ---- shared ----
+
+    /// Who else may do what with a mailbox, by account.
+    fn rights(&self, mailbox: MailboxId) -> Pending<'_, Vec<(AccountId, Rights)>>;
+    /// Sets what another account may do; [`Rights::NONE`] takes the entry away. The owner's rights can't be changed.
+    fn set_rights(&self, mailbox: MailboxId, account: AccountId, rights: Rights) -> Pending<'_, ()>;
+    /// Mailboxes of others that an account has rights to, with those rights, ordered by owner and name.
+    fn shared_with(&self, account: AccountId) -> Pending<'_, Vec<(MailboxRecord, Rights)>>;
+
+    /// Annotations of a mailbox, or with `None` of the server, that an account sees: its own and those of everybody.
+    fn metadata(&self, account: AccountId, mailbox: Option<MailboxId>) -> Pending<'_, Vec<Metadata>>;
+    /// Changes annotations, all of them or none.
+    fn annotate(&self, mailbox: Option<MailboxId>, changes: Vec<MetadataChange>) -> Pending<'_, ()>;
 
     /// Bytes and messages an account holds, and how many it may.
     fn usage(&self, account: AccountId) -> Pending<'_, Usage>;

@@ -32,6 +32,7 @@ pub mod maintenance;
 mod news;
 pub mod pack;
 mod readers;
+mod reads;
 pub mod records;
 mod recovery;
 mod rows;

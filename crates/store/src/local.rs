@@ -1,29 +1,29 @@
 //! The embedded store: one host, one database, packs beside it.
 
 use crate::api::{DirectoryStore, MailStore, Pending, StoreError};
-use crate::apply::{directory, flags, mailboxes, messages};
+use crate::apply::{directory, flags, mailboxes, messages, sharing};
 use crate::committer::{Committer, Job, Placing};
 use crate::fault::Witness;
 use crate::news::News;
-use crate::pack::HEADER_LEN;
 use crate::pack::files::PackFiles;
 use crate::readers::{Reader, Readers};
 use crate::records::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content, CopyOutcome,
-    Delivered, Delivery, DomainChange, DomainRecord, Expunged, FlagChange, FlagOutcome, MailboxRecord, MessageRecord,
-    NewMessage, UidRange, Usage,
+    Delivered, Delivery, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord,
+    MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
 use crate::space::Space;
 use crate::syncer::Syncer;
 use crate::tx::{Placed, Tx, int, unsigned};
-use crate::{recovery, rows, schema};
+use crate::{reads, recovery, rows, schema};
 use bytes::Bytes;
 use mailward_core::event::Events;
 use mailward_core::limits::{COMMIT_QUEUE_MAX, PACK_SIZE_MAX, PAGE_ROWS_MAX, READERS};
 use mailward_core::{AccountId, BlobId, Clock, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
 use rusqlite::params;
 use std::fs::File;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::ops::Range;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -186,6 +186,20 @@ impl LocalStore {
     ) -> Pending<'static, T> {
         self.readers.ask(question)
     }
+
+    /// A question that reads packs: once more if one was rewritten between the look and the read.
+    fn ask_packs<T: Send + 'static>(
+        &self,
+        question: impl Fn(&Reader, &PackFiles) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'static, T> {
+        let files = Arc::clone(&self.files);
+        self.ask(move |reader| {
+            question(reader, &files).or_else(|error| match error {
+                StoreError::Io(..) => question(reader, &files),
+                other => Err(other),
+            })
+        })
+    }
 }
 
 /// One process at a time.
@@ -216,11 +230,6 @@ fn restrict(database: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn mailbox_with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<MailboxRecord, StoreError> {
-    mailbox.keywords = reader.rows(rows::KEYWORDS, params![mailbox.id.0], |row| row.get(1))?;
-    Ok(mailbox)
-}
-
 impl MailStore for LocalStore {
     fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
         let Delivery { content, targets } = delivery;
@@ -242,7 +251,7 @@ impl MailStore for LocalStore {
                 reader
                     .rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)?
                     .into_iter()
-                    .map(|m| mailbox_with_keywords(reader, m))
+                    .map(|m| reads::with_keywords(reader, m))
                     .collect()
             })
         })
@@ -252,7 +261,7 @@ impl MailStore for LocalStore {
         self.ask(move |reader| {
             reader.moment(|reader| {
                 let found = reader.row(rows::MAILBOX_BY_NAME, params![account.0, name.as_str()], rows::mailbox)?;
-                mailbox_with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
+                reads::with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
             })
         })
     }
@@ -261,7 +270,7 @@ impl MailStore for LocalStore {
         self.ask(move |reader| {
             reader.moment(|reader| {
                 let found = reader.row(rows::MAILBOX_BY_ID, params![mailbox.0], rows::mailbox)?;
-                mailbox_with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
+                reads::with_keywords(reader, found.ok_or(StoreError::NotFound("mailbox"))?)
             })
         })
     }
@@ -295,22 +304,8 @@ impl MailStore for LocalStore {
         })
     }
 
-    fn uids(&self, mailbox: MailboxId) -> Pending<'_, (Vec<Uid>, ModSeq)> {
-        self.ask(move |reader| {
-            reader.moment(|reader| {
-                let mod_seq = reader
-                    .row("SELECT mod_seq FROM mailboxes WHERE id = ?1", params![mailbox.0], |row| {
-                        Ok(ModSeq(unsigned(row.get(0)?)))
-                    })?
-                    .ok_or(StoreError::NotFound("mailbox"))?;
-                let uids = reader.rows(
-                    "SELECT uid FROM messages WHERE mailbox = ?1 ORDER BY uid",
-                    params![mailbox.0],
-                    |row| Ok(Uid(row.get(0)?)),
-                )?;
-                Ok((uids, mod_seq))
-            })
-        })
+    fn open(&self, mailbox: MailboxId) -> Pending<'_, Opened> {
+        self.ask(move |reader| reader.moment(|reader| reads::open(reader, mailbox)))
     }
 
     fn messages(&self, mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Pending<'_, Vec<MessageRecord>> {
@@ -357,15 +352,16 @@ impl MailStore for LocalStore {
         })
     }
 
+    fn fetch(&self, mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Pending<'_, Vec<Fetched>> {
+        self.ask_packs(move |reader, files| reads::fetch(reader, files, mailbox, &ranges, wanted))
+    }
+
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
-        let files = Arc::clone(&self.files);
-        self.ask(move |reader| {
-            // Once more if the pack was rewritten between the look and the read.
-            read(reader, &files, blob, start, end).or_else(|error| match error {
-                StoreError::Io(..) => read(reader, &files, blob, start, end),
-                other => Err(other),
-            })
-        })
+        self.ask_packs(move |reader, files| reads::read(reader, files, blob, start, end))
+    }
+
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        self.ask_packs(move |reader, files| reads::read_parts(reader, files, &parts, most))
     }
 
     fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome> {
@@ -380,12 +376,41 @@ impl MailStore for LocalStore {
         self.change(move |tx| messages::copy(tx, from, &ranges, to, true))
     }
 
+    fn replace(&self, old: (MailboxId, Uid), to: MailboxId, new: NewMessage) -> Pending<'_, AppendOutcome> {
+        let contents = vec![new.content.clone()];
+        self.submit(contents, Placing::Once, move |tx, placed| messages::replace(tx, placed, old, to, &new))
+    }
+
     fn expunge(&self, mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Pending<'_, Expunged> {
         self.change(move |tx| messages::expunge(tx, mailbox, &ranges, any))
     }
 
     fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
         self.news.watch(mailbox)
+    }
+
+    fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {
+        self.news.watch_account(account)
+    }
+
+    fn rights(&self, mailbox: MailboxId) -> Pending<'_, Vec<(AccountId, Rights)>> {
+        self.ask(move |reader| reads::rights(reader, mailbox))
+    }
+
+    fn set_rights(&self, mailbox: MailboxId, account: AccountId, rights: Rights) -> Pending<'_, ()> {
+        self.change(move |tx| sharing::set_rights(tx, mailbox, account, rights))
+    }
+
+    fn shared_with(&self, account: AccountId) -> Pending<'_, Vec<(MailboxRecord, Rights)>> {
+        self.ask(move |reader| reader.moment(|reader| reads::shared_with(reader, account)))
+    }
+
+    fn metadata(&self, account: AccountId, mailbox: Option<MailboxId>) -> Pending<'_, Vec<Metadata>> {
+        self.ask(move |reader| reads::metadata(reader, account, mailbox))
+    }
+
+    fn annotate(&self, mailbox: Option<MailboxId>, changes: Vec<MetadataChange>) -> Pending<'_, ()> {
+        self.change(move |tx| sharing::annotate(tx, mailbox, &changes))
     }
 
     fn usage(&self, account: AccountId) -> Pending<'_, Usage> {
@@ -406,25 +431,6 @@ impl MailStore for LocalStore {
                 .ok_or(StoreError::NotFound("account"))
         })
     }
-}
-
-fn read(reader: &Reader, files: &PackFiles, blob: BlobId, start: u64, end: u64) -> Result<Bytes, StoreError> {
-    let (pack, place, size) = reader
-        .row("SELECT pack, place, size FROM blobs WHERE id = ?1", params![blob.0], |row| {
-            Ok((row.get::<_, u32>(0)?, unsigned(row.get(1)?), unsigned(row.get(2)?)))
-        })?
-        .ok_or(StoreError::NotFound("message"))?;
-    let end = end.min(size);
-    let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
-    let mut bytes = vec![0u8; length];
-    let at = place.saturating_add(HEADER_LEN).saturating_add(start);
-    files.get(pack)?.read_exact_at(&mut bytes, at).map_err(|e| match e.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            StoreError::Damaged(format!("{} ends before byte {at} + {length}", files.path(pack).display()))
-        }
-        _ => StoreError::Io(files.path(pack).display().to_string(), e),
-    })?;
-    Ok(Bytes::from(bytes))
 }
 
 fn changes(reader: &Reader, mailbox: MailboxId, since: ModSeq) -> Result<Changes, StoreError> {

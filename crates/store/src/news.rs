@@ -1,7 +1,8 @@
 //! News of changes to whoever watches.
 
-use mailward_core::{MailboxId, ModSeq};
-use std::collections::HashMap;
+use mailward_core::{AccountId, MailboxId, ModSeq};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -9,27 +10,27 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
     pub(crate) mailboxes: HashMap<MailboxId, ModSeq>,
+    pub(crate) accounts: HashSet<AccountId>,
     pub(crate) directory: bool,
 }
 
 /// Who watches what.
 #[derive(Debug)]
 pub(crate) struct News {
-    mailboxes: Mutex<HashMap<MailboxId, watch::Sender<ModSeq>>>,
+    mailboxes: Watched<MailboxId, ModSeq>,
+    accounts: Watched<AccountId, u64>,
     directory: watch::Sender<u64>,
 }
 
 impl News {
     pub(crate) fn new() -> Self {
-        Self { mailboxes: Mutex::default(), directory: watch::Sender::new(0) }
-    }
-    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxId, watch::Sender<ModSeq>>> {
-        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { mailboxes: Watched::default(), accounts: Watched::default(), directory: watch::Sender::new(0) }
     }
     pub(crate) fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
-        let mut mailboxes = self.lock();
-        mailboxes.retain(|_, sender| sender.receiver_count() > 0);
-        mailboxes.entry(mailbox).or_insert_with(|| watch::Sender::new(ModSeq(0))).subscribe()
+        self.mailboxes.watch(mailbox, ModSeq(0))
+    }
+    pub(crate) fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {
+        self.accounts.watch(account, 0)
     }
     pub(crate) fn watch_directory(&self) -> watch::Receiver<u64> {
         self.directory.subscribe()
@@ -38,13 +39,42 @@ impl News {
         if touched.directory {
             self.directory.send_modify(|version| *version = version.wrapping_add(1));
         }
-        let mailboxes = self.lock();
-        if mailboxes.is_empty() {
+        self.mailboxes.tell(touched.mailboxes, |now, news| *now = news);
+        let accounts = touched.accounts.into_iter().map(|account| (account, ()));
+        self.accounts.tell(accounts, |version, ()| *version = version.wrapping_add(1));
+    }
+}
+
+/// A value for each key that somebody watches.
+#[derive(Debug)]
+struct Watched<K, V>(Mutex<HashMap<K, watch::Sender<V>>>);
+
+impl<K, V> Default for Watched<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Eq + Hash, V> Watched<K, V> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, watch::Sender<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn watch(&self, key: K, value: V) -> watch::Receiver<V> {
+        let mut watched = self.lock();
+        // Those nobody watches any more go when the table would grow: each costs as much as it saves.
+        if watched.len() == watched.capacity() {
+            watched.retain(|_, sender| sender.receiver_count() > 0);
+        }
+        watched.entry(key).or_insert_with(|| watch::Sender::new(value)).subscribe()
+    }
+    fn tell<N>(&self, news: impl IntoIterator<Item = (K, N)>, mut change: impl FnMut(&mut V, N)) {
+        let watched = self.lock();
+        if watched.is_empty() {
             return;
         }
-        for (mailbox, mod_seq) in touched.mailboxes {
-            if let Some(sender) = mailboxes.get(&mailbox) {
-                sender.send_replace(mod_seq);
+        for (key, value) in news {
+            if let Some(sender) = watched.get(&key) {
+                sender.send_modify(|now| change(now, value));
             }
         }
     }

@@ -34,6 +34,22 @@ impl Reader {
         let rows = statement.query_map(params, read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+    /// Row by row, for as long as `read` says so.
+    pub(crate) fn each(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            if !read(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
     /// Several reads of one moment.
     pub(crate) fn moment<T>(&self, read: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.0.execute_batch("BEGIN")?;

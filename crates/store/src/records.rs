@@ -222,6 +222,125 @@ pub struct Blob {
     pub structure: Bytes,
 }
 
+/// A mailbox as a session opens it: one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The mailbox.
+    pub mailbox: MailboxRecord,
+    /// UIDs of its messages: ascending, not touching each other. As many as there are gaps, whatever the number of
+    /// messages.
+    pub uids: Vec<UidRange>,
+}
+
+/// What is wanted of messages beside their rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// [`Fetched::blob`].
+    pub blob: bool,
+    /// [`Fetched::bytes`].
+    pub bytes: bool,
+    /// Messages at most.
+    pub rows: usize,
+    /// Bytes of structures and messages together after which the answer ends early.
+    pub most: u64,
+}
+
+/// A message with what was wanted of it.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Its row.
+    pub row: MessageRecord,
+    /// Hash and structure, if wanted.
+    pub blob: Option<Blob>,
+    /// All its bytes, if wanted and the message is not larger than [`Wanted::most`].
+    pub bytes: Option<Bytes>,
+}
+
+/// What an account may do with a mailbox of another (RFC 4314 §2.1), as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rights(pub u32);
+
+impl Rights {
+    /// None.
+    pub const NONE: Rights = Rights(0);
+    /// The mailbox is seen by LIST.
+    pub const LOOKUP: Rights = Rights(1);
+    /// It may be read.
+    pub const READ: Rights = Rights(1 << 1);
+    /// `\Seen` may be changed.
+    pub const SEEN: Rights = Rights(1 << 2);
+    /// Other flags may be changed.
+    pub const WRITE: Rights = Rights(1 << 3);
+    /// Messages may be put in.
+    pub const INSERT: Rights = Rights(1 << 4);
+    /// Mail may be sent to it; kept, without a meaning here.
+    pub const POST: Rights = Rights(1 << 5);
+    /// Mailboxes may be made under it.
+    pub const CREATE: Rights = Rights(1 << 6);
+    /// The mailbox may be deleted and renamed.
+    pub const DELETE_MAILBOX: Rights = Rights(1 << 7);
+    /// `\Deleted` may be changed.
+    pub const DELETE_MESSAGES: Rights = Rights(1 << 8);
+    /// Messages may be expunged.
+    pub const EXPUNGE: Rights = Rights(1 << 9);
+    /// Rights may be given and taken.
+    pub const ADMINISTER: Rights = Rights(1 << 10);
+    /// Each right with its letter, in the order of RFC 4314.
+    pub const LETTERS: [(Rights, char); 11] = [
+        (Rights::LOOKUP, 'l'),
+        (Rights::READ, 'r'),
+        (Rights::SEEN, 's'),
+        (Rights::WRITE, 'w'),
+        (Rights::INSERT, 'i'),
+        (Rights::POST, 'p'),
+        (Rights::CREATE, 'k'),
+        (Rights::DELETE_MAILBOX, 'x'),
+        (Rights::DELETE_MESSAGES, 't'),
+        (Rights::EXPUNGE, 'e'),
+        (Rights::ADMINISTER, 'a'),
+    ];
+    /// Every right: what an owner has.
+    pub const ALL: Rights = Rights((1 << 11) - 1);
+    /// Whether all of `other` are there.
+    #[must_use]
+    pub const fn contains(self, other: Rights) -> bool {
+        self.0 & other.0 == other.0
+    }
+    /// Both together.
+    #[must_use]
+    pub const fn union(self, other: Rights) -> Rights {
+        Rights(self.0 | other.0)
+    }
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, other: Rights) -> Rights {
+        Rights(self.0 & !other.0)
+    }
+}
+
+/// An annotation (RFC 5464).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Whose, for `/private`; `None` is `/shared`.
+    pub account: Option<AccountId>,
+    /// Its name below `/private` or `/shared`, folded.
+    pub entry: String,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// A change of an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataChange {
+    /// See [`Metadata::account`].
+    pub account: Option<AccountId>,
+    /// See [`Metadata::entry`].
+    pub entry: String,
+    /// Its new value; `None` takes it away.
+    pub value: Option<Bytes>,
+}
+
 /// How flags change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlagAction {

@@ -34,19 +34,24 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
     })
 }
 
-/// Columns of a mailbox, in [`mailbox`]'s order; a `WHERE` follows.
+/// Columns of a mailbox, in [`mailbox`]'s order; a `FROM` follows.
 macro_rules! mailbox_columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, account, name, uid_validity, uid_next, mod_seq, messages, unseen, deleted, bytes, special_use, ",
-            "selectable FROM mailboxes ",
+            "selectable",
             $rest
         )
     };
 }
-pub(crate) const MAILBOX_BY_ID: &str = mailbox_columns!("WHERE id = ?1");
-pub(crate) const MAILBOX_BY_NAME: &str = mailbox_columns!("WHERE account = ?1 AND name = ?2");
-pub(crate) const MAILBOXES_BY_ACCOUNT: &str = mailbox_columns!("WHERE account = ?1 ORDER BY name");
+pub(crate) const MAILBOX_BY_ID: &str = mailbox_columns!(" FROM mailboxes WHERE id = ?1");
+pub(crate) const MAILBOX_BY_NAME: &str = mailbox_columns!(" FROM mailboxes WHERE account = ?1 AND name = ?2");
+pub(crate) const MAILBOXES_BY_ACCOUNT: &str = mailbox_columns!(" FROM mailboxes WHERE account = ?1 ORDER BY name");
+/// With the rights of account 1 after the others.
+pub(crate) const MAILBOXES_SHARED: &str = mailbox_columns!(
+    ", (SELECT rights FROM acl WHERE mailbox = id AND acl.account = ?1) FROM mailboxes
+     WHERE id IN (SELECT mailbox FROM acl WHERE acl.account = ?1) ORDER BY account, name"
+);
 
 /// A mailbox, its keywords still to come.
 pub(crate) fn mailbox(row: &Row<'_>) -> rusqlite::Result<MailboxRecord> {

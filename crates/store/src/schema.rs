@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -137,6 +137,36 @@ CREATE TABLE expunged (
 ) WITHOUT ROWID;
 ";
 
+/// What version 2 adds.
+const TABLES_2: &str = "
+-- UIDs that were given and are gone, neighbours merged: every UID below uid_next that is in no such run is there. So the
+-- UIDs of a mailbox are known without reading its messages.
+CREATE TABLE gone (
+    mailbox INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, first)
+) WITHOUT ROWID;
+
+-- Who else may do what with a mailbox (RFC 4314); rights are bits.
+CREATE TABLE acl (
+    mailbox INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    rights  INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, account)
+) WITHOUT ROWID;
+CREATE INDEX acl_account ON acl (account);
+
+-- Annotations (RFC 5464). Mailbox 0 is the server, account 0 everybody: /shared entries.
+CREATE TABLE metadata (
+    mailbox INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    entry   TEXT    NOT NULL,
+    value   BLOB    NOT NULL,
+    PRIMARY KEY (mailbox, account, entry)
+) WITHOUT ROWID;
+";
+
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -193,9 +223,13 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
         VERSION => Ok(()),
-        0 => {
+        0 | 1 => {
             connection.execute_batch("BEGIN IMMEDIATE")?;
-            connection.execute_batch(TABLES)?;
+            if version == 0 {
+                connection.execute_batch(TABLES)?;
+            }
+            connection.execute_batch(TABLES_2)?;
+            fill_gone(connection)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())
@@ -204,6 +238,34 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             "the store has version {newer}, this program knows up to {VERSION}: use the program that wrote it, or a newer one"
         ))),
     }
+}
+
+/// Writes the table of UIDs that are gone from what is there: after a change of version, and after a salvage.
+pub(crate) fn fill_gone(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM gone", [])?;
+    let mut mailboxes = connection.prepare("SELECT id, uid_next FROM mailboxes")?;
+    let mut uids = connection.prepare("SELECT uid FROM messages WHERE mailbox = ?1 ORDER BY uid")?;
+    let mut insert = connection.prepare("INSERT INTO gone (mailbox, first, last) VALUES (?1, ?2, ?3)")?;
+    let mut rows = mailboxes.query([])?;
+    while let Some(row) = rows.next()? {
+        let (mailbox, end): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let mut expected = 1i64;
+        let mut there = uids.query([mailbox])?;
+        loop {
+            let uid = match there.next()? {
+                Some(row) => row.get(0)?,
+                None => end,
+            };
+            if uid > expected {
+                insert.execute([mailbox, expected, uid.saturating_sub(1)])?;
+            }
+            expected = uid.saturating_add(1);
+            if uid >= end {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -7,7 +7,7 @@ use crate::pack::writer::{PackWriter, Place};
 use crate::pack::{HEADER_LEN, Header};
 use crate::records::Content;
 use bytes::Bytes;
-use mailward_core::{BlobId, MailboxId, ModSeq, Timestamp};
+use mailward_core::{AccountId, BlobId, MailboxId, ModSeq, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
 use std::collections::HashMap;
 
@@ -214,8 +214,13 @@ impl<'c> Tx<'c> {
     // ---- news ----
 
     /// A mailbox changed; whoever watches it is told after the commit.
-    pub(crate) fn touch(&mut self, mailbox: MailboxId, mod_seq: ModSeq) {
+    pub(crate) fn touch(&mut self, mailbox: MailboxId, owner: AccountId, mod_seq: ModSeq) {
         self.job_touched.mailboxes.insert(mailbox, mod_seq);
+        self.touch_account(owner);
+    }
+    /// Something of an account's mailboxes changed: a name, a subscription, who may use them, what is in them.
+    pub(crate) fn touch_account(&mut self, account: AccountId) {
+        self.job_touched.accounts.insert(account);
     }
     /// Domains, accounts or aliases changed.
     pub(crate) const fn touch_directory(&mut self) {
@@ -242,6 +247,7 @@ impl<'c> Tx<'c> {
         for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {
             self.touched.mailboxes.insert(mailbox, mod_seq);
         }
+        self.touched.accounts.extend(self.job_touched.accounts.drain());
         Ok(value)
     }
 

@@ -236,3 +236,43 @@ async fn nothing_in_the_store_can_be_read_by_others() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_store_of_version_1_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, alice) = filled(dir.path(), 10).await;
+    let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;
+    let gone = [(2, 3), (7, 7), (10, 10)].map(|(first, last)| UidRange { first: Uid(first), last: Uid(last) });
+    store.expunge(inbox, gone.to_vec(), true).await.unwrap();
+    let before = store.open(inbox).await.unwrap();
+    store.close().await;
+    drop(store);
+    let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
+    database.execute_batch("DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata; PRAGMA user_version = 1").unwrap();
+    drop(database);
+    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(store.open(inbox).await.unwrap(), before);
+    assert_eq!(problems(dir.path()), Vec::<String>::new());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn verify_sees_uids_that_are_lost_or_listed_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, alice) = filled(dir.path(), 5).await;
+    let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;
+    store.expunge(inbox, vec![UidRange::one(Uid(3))], true).await.unwrap();
+    store.close().await;
+    let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
+    for (harm, seen) in [
+        ("DELETE FROM gone", "neither there nor listed"),
+        ("UPDATE gone SET first = 2, last = 2", "listed as gone"),
+        ("UPDATE gone SET last = 4", "listed as gone"),
+    ] {
+        database.execute_batch(harm).unwrap();
+        assert!(problems(dir.path()).iter().any(|p| p.contains(seen)), "{harm}");
+        database.execute("DELETE FROM gone", []).unwrap();
+        database.execute("INSERT INTO gone VALUES (?1, 3, 3)", [inbox.0]).unwrap();
+    }
+    assert_eq!(problems(dir.path()), Vec::<String>::new());
+}

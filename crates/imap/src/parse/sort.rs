@@ -17,7 +17,12 @@ pub(super) fn sort(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
         lexer.space()?;
     }
     let criteria = criteria(lexer)?;
-    Ok(Command::Sort(Sort { uid, returns, criteria, program: search_criteria(lexer)? }))
+    Ok(Command::Sort(Sort {
+        uid,
+        returns,
+        criteria,
+        program: search_criteria(lexer, returns.is_some_and(|r| r.save))?,
+    }))
 }
 
 pub(super) fn thread(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
@@ -27,7 +32,7 @@ pub(super) fn thread(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
         "REFERENCES" => ThreadAlgorithm::References,
         _ => return Err(Fault::Cannot("that THREAD algorithm isn't known here")),
     };
-    Ok(Command::Thread(Thread { uid, algorithm, program: search_criteria(lexer)? }))
+    Ok(Command::Thread(Thread { uid, algorithm, program: search_criteria(lexer, false)? }))
 }
 
 /// `(SUBJECT REVERSE DATE)`. A criterion that isn't known is no bad command: other servers may know it.
@@ -66,9 +71,9 @@ fn criteria(lexer: &mut Lexer) -> Lex<Vec<SortCriterion>> {
 }
 
 /// ` UTF-8 SINCE 1-Feb-1994`
-fn search_criteria(lexer: &mut Lexer) -> Lex<Vec<SearchNode>> {
+fn search_criteria(lexer: &mut Lexer, save: bool) -> Lex<Vec<SearchNode>> {
     lexer.space()?;
-    charset(lexer)?;
+    charset(lexer, save)?;
     lexer.space()?;
     program(lexer)
 }

@@ -2,10 +2,11 @@
 //! time, and the order of all. Only numbers and folded texts are kept of a message.
 
 use super::Session;
-use super::fetch::blobs_of;
+use super::fetch::{blobs_of, structure_of};
+use super::progress::Progress;
 use super::reply::{Done, Stop};
-use super::search::{Found, Hit, asks_mod_seq, write_extended, write_plain};
-use super::section::structure_of;
+use super::results::{Found, Hit};
+use super::search::asks_mod_seq;
 use crate::SortMemory;
 use crate::command::{Sort, Thread};
 use crate::sort::{SortInput, Sorter, sent_date};
@@ -25,11 +26,18 @@ use tokio::sync::OwnedSemaphorePermit;
 
 impl Session {
     pub(super) async fn sort(&mut self, tag: &str, sort: Sort) -> Result<Done, Stop> {
-        let hits = self.find(&sort.program).await?;
+        let sorted = self.sorted(tag, &sort).await;
+        let found = sorted.map(|hits| Found { hits, uid: sort.uid, mod_seq: asks_mod_seq(&sort.program) });
+        self.tell_found(tag, b"* SORT", found, sort.returns).await?;
+        Ok(Done::ok("sorted"))
+    }
+
+    async fn sorted(&mut self, tag: &str, sort: &Sort) -> Result<Vec<Hit>, Stop> {
+        let hits = self.find(tag, &sort.program).await?;
         let mut budget = Budget::of(&self.context.sort_memory);
         let mut sorter = Sorter::new(&sort.criteria);
         let need = if sorter.needs_envelope() { Need::Structure } else { Need::Row };
-        self.gather(&hits, need, |place, message| {
+        self.gather(tag, &hits, need, |place, message| {
             sorter.add(&SortInput {
                 number: place,
                 internal_date: message.row.internal_date,
@@ -40,26 +48,16 @@ impl Session {
         })
         .await?;
         let order = in_the_background(move || sorter.ordered()).await?;
-        let mut found = Found::default();
-        for hit in order.iter().filter_map(|place| hits.get(usize::try_from(*place).ok()?)) {
-            found.add(hit.number(sort.uid), hit.mod_seq);
-        }
-        let mod_seq_asked = asks_mod_seq(&sort.program);
-        let (_, _, io) = self.selected()?;
-        match sort.returns {
-            None => write_plain(io, b"* SORT", &found, mod_seq_asked).await?,
-            Some(returns) => write_extended(io, &found, returns, mod_seq_asked, sort.uid, tag),
-        }
-        Ok(Done::ok("sorted"))
+        Ok(order.iter().filter_map(|place| hits.get(usize::try_from(*place).ok()?).copied()).collect())
     }
 
-    pub(super) async fn thread(&mut self, thread: Thread) -> Result<Done, Stop> {
-        let hits = self.find(&thread.program).await?;
+    pub(super) async fn thread(&mut self, tag: &str, thread: Thread) -> Result<Done, Stop> {
+        let hits = self.find(tag, &thread.program).await?;
         let mut budget = Budget::of(&self.context.sort_memory);
         let mut messages = Messages::default();
         let by_references = thread.algorithm == ThreadAlgorithm::References;
         let need = if by_references { Need::Header } else { Need::Structure };
-        self.gather(&hits, need, |place, message| {
+        self.gather(tag, &hits, need, |place, message| {
             let envelope = message.structure.map(Structure::envelope);
             let subject = envelope.and_then(|e| e.subject.as_ref()).map(|raw| header_text(raw.as_bytes()));
             let Ancestry { id, references } = ancestry(&message.header);
@@ -76,7 +74,7 @@ impl Session {
         .await?;
         let algorithm = if by_references { references } else { ordered_subject };
         let threads = in_the_background(move || algorithm(&messages)).await?;
-        let (_, _, io) = self.selected()?;
+        let (_, io) = self.selected()?;
         io.out.extend_from_slice(b"* THREAD");
         if !threads.tops().is_empty() {
             io.out.push(b' ');
@@ -92,13 +90,15 @@ impl Session {
     /// Shows each message that is still there, with its place among those found.
     async fn gather(
         &mut self,
+        tag: &str,
         hits: &[Hit],
         need: Need,
         mut show: impl FnMut(u32, Shown<'_>) -> Result<(), Done> + Send,
     ) -> Result<(), Stop> {
         let store = Arc::clone(&self.context.store);
-        let (_, view, io) = self.selected()?;
+        let (view, io) = self.selected()?;
         let page = if need == Need::Row { PAGE_ROWS_MAX } else { IMAP_FETCH_BLOBS };
+        let mut progress = Progress::new(tag, u32::try_from(hits.len()).unwrap_or(u32::MAX));
         let mut places = hits.iter().zip(0_u32..).peekable();
         for some in hits.chunks(page) {
             io.between().await?;
@@ -121,6 +121,7 @@ impl Session {
                     Err(error) => return Err(error.into()),
                 }
             }
+            progress.step(io, some.len()).await?;
             // Others of this thread have their turn in between.
             tokio::task::yield_now().await;
         }

@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
-use mailward_store::records::{
-    AppendOutcome, Blob, Changes, CopyOutcome, Delivered, Delivery, Expunged, FlagChange, FlagOutcome, MailboxRecord,
-    MessageRecord, NewMessage, UidRange, Usage,
-};
+use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -34,7 +32,13 @@ impl MailStore for Faulty {
         rename_mailbox(account: AccountId, from: MailboxName, to: MailboxName) -> ();
         subscribe(account: AccountId, name: MailboxName, subscribed: bool) -> ();
         subscriptions(account: AccountId) -> Vec<MailboxName>;
-        uids(mailbox: MailboxId) -> (Vec<Uid>, ModSeq);
+        open(mailbox: MailboxId) -> Opened;
+        replace(old: (MailboxId, Uid), to: MailboxId, new: NewMessage) -> AppendOutcome;
+        rights(mailbox: MailboxId) -> Vec<(AccountId, Rights)>;
+        set_rights(mailbox: MailboxId, account: AccountId, rights: Rights) -> ();
+        shared_with(account: AccountId) -> Vec<(MailboxRecord, Rights)>;
+        metadata(account: AccountId, mailbox: Option<MailboxId>) -> Vec<Metadata>;
+        annotate(mailbox: Option<MailboxId>, changes: Vec<MetadataChange>) -> ();
         messages(mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Vec<MessageRecord>;
         changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
         blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
@@ -52,11 +56,30 @@ impl MailStore for Faulty {
         self.store.read(blob, start, end)
     }
 
+    fn fetch(&self, mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Pending<'_, Vec<Fetched>> {
+        if wanted.bytes && self.torn.load(Ordering::Relaxed) == 0 {
+            return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
+        }
+        self.store.fetch(mailbox, ranges, wanted)
+    }
+
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        let torn = self.torn.load(Ordering::Relaxed);
+        if parts.iter().any(|(_, range)| range.start >= torn) {
+            return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
+        }
+        self.store.read_parts(parts, most)
+    }
+
     fn admit(&self, size: u64) -> Result<(), StoreError> {
         self.store.admit(size)
     }
 
     fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
         self.store.watch(mailbox)
+    }
+
+    fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {
+        self.store.watch_account(account)
     }
 }

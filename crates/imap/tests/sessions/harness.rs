@@ -88,6 +88,7 @@ impl House {
             settings: Arc::new(ArcSwap::from_pointee(plan.settings)),
             clock: Arc::new(SystemClock),
             memory: plan.memory,
+            compressed: mailward_imap::CompressedSessions::default(),
             sort_memory: plan.sort_memory,
         };
         Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
@@ -182,6 +183,15 @@ impl Client {
         let stream = self.stream.as_mut().unwrap();
         stream.write_all(text.as_ref()).await.unwrap();
         stream.flush().await.unwrap();
+    }
+
+    /// What has come, as it is; nothing at the end of the session.
+    pub async fn bytes(&mut self) -> Vec<u8> {
+        if self.read.is_empty() {
+            let wait = tokio::time::timeout(Duration::from_secs(20), self.more());
+            let _more = wait.await.expect("the server answers in time");
+        }
+        std::mem::take(&mut self.read)
     }
 
     /// One reply with its literals, without the last line end; empty at the end of the session.

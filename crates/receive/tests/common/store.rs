@@ -2,10 +2,7 @@
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
-use mailward_store::records::{
-    AppendOutcome, Blob, Changes, CopyOutcome, Delivered, Delivery, Expunged, FlagChange, FlagOutcome, MailboxRecord,
-    MessageRecord, NewMessage, UidRange, Usage,
-};
+use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -59,6 +56,9 @@ impl MailStore for Wrapped {
     fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
         self.inner.watch(mailbox)
     }
+    fn watch_account(&self, account: AccountId) -> watch::Receiver<u64> {
+        self.inner.watch_account(account)
+    }
     through! {
         append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
@@ -69,10 +69,18 @@ impl MailStore for Wrapped {
         rename_mailbox(account: AccountId, from: MailboxName, to: MailboxName) -> ();
         subscribe(account: AccountId, name: MailboxName, subscribed: bool) -> ();
         subscriptions(account: AccountId) -> Vec<MailboxName>;
-        uids(mailbox: MailboxId) -> (Vec<Uid>, ModSeq);
+        open(mailbox: MailboxId) -> Opened;
+        replace(old: (MailboxId, Uid), to: MailboxId, new: NewMessage) -> AppendOutcome;
+        rights(mailbox: MailboxId) -> Vec<(AccountId, Rights)>;
+        set_rights(mailbox: MailboxId, account: AccountId, rights: Rights) -> ();
+        shared_with(account: AccountId) -> Vec<(MailboxRecord, Rights)>;
+        metadata(account: AccountId, mailbox: Option<MailboxId>) -> Vec<Metadata>;
+        annotate(mailbox: Option<MailboxId>, changes: Vec<MetadataChange>) -> ();
         messages(mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Vec<MessageRecord>;
         changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
         blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
+        fetch(mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Vec<Fetched>;
+        read_parts(parts: Vec<(BlobId, std::ops::Range<u64>)>, most: u64) -> Vec<Option<Bytes>>;
         read(blob: BlobId, start: u64, end: u64) -> Bytes;
         change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
         copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;

@@ -44,7 +44,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, mailbox: MailboxId, change: &FlagChange) -
             "UPDATE mailboxes SET mod_seq = ?2, unseen = unseen + ?3, deleted = deleted + ?4 WHERE id = ?1",
             params![mailbox.0, int(after.0), unseen, deleted],
         )?;
-        tx.touch(mailbox, after);
+        tx.touch(mailbox, mailboxes::owner(tx, mailbox)?, after);
     }
     outcome.after = Some(after);
     outcome.keywords = mailboxes::keywords(tx, mailbox)?;

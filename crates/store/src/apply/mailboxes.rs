@@ -1,5 +1,6 @@
 //! Mailboxes are made, renamed, deleted and subscribed.
 
+use super::sharing;
 use crate::api::StoreError;
 use crate::records::{MailboxRecord, UidRange};
 use crate::rows;
@@ -88,15 +89,21 @@ pub(crate) fn create(
             if unsigned(count) >= MAILBOXES_MAX as u64 {
                 return Err(StoreError::Limit("mailboxes of an account"));
             }
-            if let Some(parent) = name.parent()
-                && by_name(tx, account, &parent)?.is_none()
-            {
-                // As deep as a name may be: `limits::MAILBOX_LEVELS_MAX`.
-                create(tx, account, &parent, None)?;
+            let mut above = None;
+            if let Some(parent) = name.parent() {
+                above = Some(match by_name(tx, account, &parent)? {
+                    Some(found) => found.id,
+                    // As deep as a name may be: `limits::MAILBOX_LEVELS_MAX`.
+                    None => create(tx, account, &parent, None)?.id,
+                });
             }
-            insert(tx, account, name.as_str(), special_use)?;
+            let id = insert(tx, account, name.as_str(), special_use)?;
+            if let Some(above) = above {
+                sharing::inherit(tx, above, id)?;
+            }
         }
     }
+    tx.touch_account(account);
     by_name(tx, account, name)?.ok_or(StoreError::NotFound("mailbox"))
 }
 
@@ -117,7 +124,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, account: AccountId, name: &MailboxName) ->
     } else {
         tx.execute("DELETE FROM mailboxes WHERE id = ?1", params![found.id.0])?;
     }
-    tx.touch(found.id, ModSeq(found.mod_seq.0.saturating_add(1)));
+    tx.touch(found.id, account, ModSeq(found.mod_seq.0.saturating_add(1)));
     Ok(())
 }
 
@@ -125,7 +132,8 @@ pub(crate) fn delete(tx: &mut Tx<'_>, account: AccountId, name: &MailboxName) ->
 fn forget(tx: &Tx<'_>, mailbox: MailboxId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM expunged WHERE mailbox = ?1", params![mailbox.0])?;
     tx.execute("DELETE FROM keywords WHERE mailbox = ?1", params![mailbox.0])?;
-    Ok(())
+    tx.execute("DELETE FROM gone WHERE mailbox = ?1", params![mailbox.0])?;
+    sharing::forget_mailbox(tx, mailbox)
 }
 
 /// Removes all of an account's mailboxes with their messages.
@@ -133,8 +141,9 @@ pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Stor
     for found in tx.rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)? {
         super::messages::expunge_if_selectable(tx, &found)?;
         forget(tx, found.id)?;
-        tx.touch(found.id, ModSeq(found.mod_seq.0.saturating_add(1)));
+        tx.touch(found.id, account, ModSeq(found.mod_seq.0.saturating_add(1)));
     }
+    sharing::forget_account(tx, account)?;
     tx.execute("DELETE FROM mailboxes WHERE account = ?1", params![account.0])?;
     tx.execute("DELETE FROM subscriptions WHERE account = ?1", params![account.0])?;
     Ok(())
@@ -185,6 +194,7 @@ pub(crate) fn rename(
     for (id, name) in renamed {
         tx.execute("UPDATE mailboxes SET name = ?2 WHERE id = ?1", params![id.0, name.as_str()])?;
     }
+    tx.touch_account(account);
     Ok(())
 }
 
@@ -195,6 +205,7 @@ pub(crate) fn subscribe(
     name: &MailboxName,
     subscribed: bool,
 ) -> Result<(), StoreError> {
+    tx.touch_account(account);
     if !subscribed {
         tx.execute("DELETE FROM subscriptions WHERE account = ?1 AND name = ?2", params![account.0, name.as_str()])?;
         return Ok(());
@@ -209,6 +220,12 @@ pub(crate) fn subscribe(
 }
 
 // ---- what other modules ask of a mailbox ----
+
+/// Whose it is.
+pub(super) fn owner(tx: &Tx<'_>, mailbox: MailboxId) -> Result<AccountId, StoreError> {
+    tx.row("SELECT account FROM mailboxes WHERE id = ?1", params![mailbox.0], |row| Ok(AccountId(row.get(0)?)))?
+        .ok_or(StoreError::NotFound("mailbox"))
+}
 
 /// Its modification sequence.
 pub(super) fn mod_seq(tx: &Tx<'_>, mailbox: MailboxId) -> Result<ModSeq, StoreError> {

@@ -1,5 +1,6 @@
 //! Messages come, are copied, moved and removed.
 
+use super::gone;
 use super::mailboxes::{self, keyword_bits};
 use crate::api::StoreError;
 use crate::records::{
@@ -61,13 +62,13 @@ fn charge(tx: &Tx<'_>, account: AccountId, bytes: u64, messages: u64) -> Result<
 fn insert(tx: &mut Tx<'_>, mailbox: MailboxId, new: &NewRow) -> Result<(Uid, ModSeq), StoreError> {
     let unseen = i64::from(!new.flags.contains(Flags::SEEN));
     let deleted = i64::from(new.flags.contains(Flags::DELETED));
-    let (uid, mod_seq) = tx
+    let (uid, mod_seq, account) = tx
         .row(
             "UPDATE mailboxes SET uid_next = uid_next + 1, mod_seq = mod_seq + 1, messages = messages + 1,
              bytes = bytes + ?2, unseen = unseen + ?3, deleted = deleted + ?4
-             WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1, mod_seq",
+             WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1, mod_seq, account",
             params![mailbox.0, int(new.size), unseen, deleted],
-            |row| Ok((Uid(row.get(0)?), ModSeq(unsigned(row.get(1)?)))),
+            |row| Ok((Uid(row.get(0)?), ModSeq(unsigned(row.get(1)?)), AccountId(row.get(2)?))),
         )?
         .ok_or(StoreError::NotFound("mailbox"))?;
     tx.execute(
@@ -85,7 +86,7 @@ fn insert(tx: &mut Tx<'_>, mailbox: MailboxId, new: &NewRow) -> Result<(Uid, Mod
             tx.now.0
         ],
     )?;
-    tx.touch(mailbox, mod_seq);
+    tx.touch(mailbox, account, mod_seq);
     Ok((uid, mod_seq))
 }
 
@@ -115,6 +116,24 @@ pub(crate) fn append(
         mod_seq = at;
     }
     Ok(AppendOutcome { uid_validity, uids, mod_seq })
+}
+
+/// Puts a message into a mailbox and takes another out, both or neither (RFC 8508).
+pub(crate) fn replace(
+    tx: &mut Tx<'_>,
+    placed: &[Placed],
+    (from, uid): (MailboxId, Uid),
+    to: MailboxId,
+    message: &NewMessage,
+) -> Result<AppendOutcome, StoreError> {
+    let old = select(tx, from, &[UidRange::one(uid)])?;
+    if old.is_empty() {
+        return Err(StoreError::NotFound("message"));
+    }
+    // First out, then in: who is at his quota may still replace a draft by a shorter one.
+    let (account, _) = open(tx, from)?;
+    take_out(tx, from, &old, Some(account))?;
+    append(tx, placed, to, std::slice::from_ref(message))
 }
 
 /// Whose a mailbox is; it must hold messages.
@@ -220,19 +239,21 @@ fn take_out(
         unseen = unseen.saturating_add(i64::from(!message.flags.contains(Flags::SEEN)));
         deleted = deleted.saturating_add(i64::from(message.flags.contains(Flags::DELETED)));
     }
+    gone::add(tx, mailbox, messages.iter().map(|m| m.uid))?;
     let count = messages.len() as u64;
     tx.execute(
         "UPDATE mailboxes SET mod_seq = ?2, messages = messages - ?3, bytes = bytes - ?4, unseen = unseen - ?5,
          deleted = deleted - ?6 WHERE id = ?1",
         params![mailbox.0, int(mod_seq.0), int(count), int(bytes), unseen, deleted],
     )?;
+    let owner = mailboxes::owner(tx, mailbox)?;
     if let Some(account) = refund {
         tx.execute(
             "UPDATE usage SET bytes = bytes - ?2, messages = messages - ?3 WHERE account = ?1",
             params![account.0, int(bytes), int(count)],
         )?;
     }
-    tx.touch(mailbox, mod_seq);
+    tx.touch(mailbox, owner, mod_seq);
     Ok(mod_seq)
 }
 

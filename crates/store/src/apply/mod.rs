@@ -2,5 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod flags;
+mod gone;
 pub(crate) mod mailboxes;
 pub(crate) mod messages;
+pub(crate) mod sharing;

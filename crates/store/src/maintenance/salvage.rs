@@ -29,7 +29,7 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "meta",
     "packs",
     "blobs",
@@ -37,6 +37,8 @@ const TABLES: [&str; 13] = [
     "domains",
     "accounts",
     "usage",
+    "acl",
+    "metadata",
     "aliases",
     "mailboxes",
     "keywords",
@@ -189,6 +191,9 @@ fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreErr
         "BEGIN IMMEDIATE;
          DELETE FROM mailboxes WHERE account NOT IN (SELECT id FROM accounts);
          DELETE FROM messages WHERE mailbox NOT IN (SELECT id FROM mailboxes);
+         DELETE FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes) OR account NOT IN (SELECT id FROM accounts);
+         DELETE FROM metadata WHERE (mailbox <> 0 AND mailbox NOT IN (SELECT id FROM mailboxes))
+             OR (account <> 0 AND account NOT IN (SELECT id FROM accounts));
          INSERT OR IGNORE INTO mailboxes (account, name, uid_validity)
              SELECT a.id, 'INBOX', coalesce((SELECT value FROM meta WHERE key = 'uid_validity'), 1) + a.id FROM accounts a
              WHERE NOT EXISTS (SELECT 1 FROM mailboxes x WHERE x.account = a.id AND x.name = 'INBOX');
@@ -223,6 +228,7 @@ fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreErr
                     (SELECT id FROM mailboxes x WHERE x.account = a.id AND x.name = 'INBOX'),
                     a.quota_bytes, a.quota_messages FROM accounts a;",
     )?;
+    crate::schema::fill_gone(connection)?;
     for pack in files.list()? {
         if let Some(key) = files.key(pack)? {
             let sql = "INSERT OR IGNORE INTO packs (id, ends, key) VALUES (?1, ?2, ?3)";

@@ -179,8 +179,28 @@ const REFERENCES: &[(&str, &str)] = &[
     ),
 ];
 
+/// A mailbox's UIDs must be known without its messages: each below UIDNEXT is either there or in a run of those that
+/// are gone.
+const GONE: &[(&str, &str)] = &[
+    (
+        "a message's UID is listed as gone",
+        "SELECT 'mailbox ' || m.mailbox || ' UID ' || m.uid FROM messages m
+         WHERE m.uid <= (SELECT last FROM gone g WHERE g.mailbox = m.mailbox AND g.first <= m.uid ORDER BY first DESC LIMIT 1)",
+    ),
+    (
+        "UIDs are neither there nor listed as gone",
+        "SELECT 'mailbox ' || x.id FROM mailboxes x WHERE x.uid_next - 1 <> x.messages
+         + (SELECT coalesce(sum(last - first + 1), 0) FROM gone g WHERE g.mailbox = x.id)",
+    ),
+    (
+        "runs of UIDs that are gone overlap or touch",
+        "SELECT 'mailbox ' || g.mailbox || ' UID ' || g.first FROM gone g JOIN gone h
+         ON h.mailbox = g.mailbox AND h.first > g.first AND h.first <= g.last + 1",
+    ),
+];
+
 fn references(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
-    for (what, sql) in REFERENCES {
+    for (what, sql) in REFERENCES.iter().chain(GONE) {
         for place in reader.rows(sql, params![], |row| row.get::<_, String>(0))? {
             found.problem(*what, place);
         }

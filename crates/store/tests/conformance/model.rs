@@ -141,6 +141,10 @@ async fn compare(w: &World, model: &Model, last: &mut ModSeq) {
             messages.iter().zip(texts).map(|(m, text)| (m.uid.0, (text, m.flags.0))).collect();
         assert_eq!(&held, expect);
         assert_eq!(record.uid_next.0, next);
+        let runs = w.store.open(record.id).await.unwrap().uids;
+        assert!(runs.windows(2).all(|w| w[0].last.0 + 1 < w[1].first.0), "runs touch: {runs:?}");
+        let uids: Vec<u32> = runs.iter().flat_map(|run| run.first.0..=run.last.0).collect();
+        assert_eq!(uids, expect.keys().copied().collect::<Vec<_>>(), "known without the messages");
         assert_eq!(record.messages as usize, expect.len());
         assert_eq!(record.unseen as usize, expect.values().filter(|(_, f)| f & Flags::SEEN.0 == 0).count());
         assert_eq!(record.deleted as usize, expect.values().filter(|(_, f)| f & Flags::DELETED.0 != 0).count());
