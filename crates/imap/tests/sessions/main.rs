@@ -29,4 +29,5 @@ mod searching;
 mod several;
 mod sharing;
 mod sorting;
+mod watched;
 mod writing;
