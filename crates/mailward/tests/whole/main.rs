@@ -7,4 +7,5 @@ mod admin;
 mod demo;
 mod pages;
 mod serve;
+mod sessions;
 mod support;
