@@ -104,6 +104,9 @@ pub const ENVELOPE_ADDRESSES_SUM_MAX: usize = 10_000;
 pub const ENVELOPE_STRING_MAX: usize = 8 * 1024;
 /// Decoded text of one message that SEARCH looks through, bytes of UTF-8; what follows is not searched.
 pub const SEARCH_TEXT_MAX: usize = 8 * 1024 * 1024;
+/// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
+/// What follows is not searched.
+pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
 
 // ---- addresses and names -----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ use super::lexer::{Fault, Lex, Lexer};
 use crate::command::{Command, DateTest, Search, SearchKey, SearchNode, SearchReturn};
 use mailward_core::ModSeq;
 use mailward_core::limits::IMAP_SEARCH_KEYS_MAX;
+use mailward_message::decode::fold;
 use mailward_store::records::Flags;
 
 pub(super) fn search(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
@@ -194,5 +195,5 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
 }
 
 fn folded(lexer: &mut Lexer) -> Lex<String> {
-    Ok(lexer.text_string()?.to_lowercase())
+    Ok(fold(&lexer.text_string()?))
 }

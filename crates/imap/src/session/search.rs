@@ -389,8 +389,8 @@ impl<'a> Text<'a> {
         let header_end = structure.section(&[], Section::Header).map_or(0, |range| range.end);
         let header = bytes.get(..usize::try_from(header_end).unwrap_or(usize::MAX)).unwrap_or(bytes);
         let all = (need == Need::Body).then(|| {
-            let text = decode::text_of(bytes, structure);
-            (text.header.to_lowercase(), text.body.to_lowercase())
+            let folded = decode::Folded::of(bytes, structure);
+            (folded.header, folded.body)
         });
         Self { header, structure, all }
     }
@@ -408,7 +408,7 @@ impl<'a> Text<'a> {
             SearchKey::Header { name, text } => Some(
                 header::fields(self.header)
                     .filter(|f| f.is(name))
-                    .any(|field| text.is_empty() || holds(&decode::header_text(field.value).to_lowercase(), text)),
+                    .any(|field| text.is_empty() || holds(&decode::fold(&decode::header_text(field.value)), text)),
             ),
             SearchKey::Body(text) => self.all.as_ref().map(|(_, body)| holds(body, text)),
             SearchKey::Text(text) => self.all.as_ref().map(|(head, body)| holds(head, text) || holds(body, text)),
