@@ -235,6 +235,31 @@ pub const DISK_FREE_MIN_PERCENT: u64 = 5;
 pub const PACK_DEAD_PERCENT: u64 = 50;
 /// Rows that one read answers at most; more is asked for in pages.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Messages that the search index takes in one transaction.
+pub const INDEX_BATCH_BLOBS: usize = 256;
+/// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
+/// ([`SEARCH_FOLDED_MAX`]).
+pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+/// How many times as long as it worked the search index rests while mail is committed.
+pub const INDEX_REST: u32 = 3;
+/// Time without a commit after which the search index doesn't rest.
+pub const INDEX_CALM: Duration = Duration::from_secs(1);
+/// Times that the search index tries to read a message before it goes on without.
+pub const INDEX_READ_TRIES: u32 = 3;
+/// Pause of the search index after an error: a full disk, one that can't be read.
+pub const INDEX_RETRY_TIME: Duration = Duration::from_secs(60);
+/// Threads that ask the search index.
+pub const INDEX_READERS: usize = 2;
+/// Trigrams of a text that the search index is asked for: a word has less, and more would hardly leave out more.
+pub const INDEX_TRIGRAMS_MAX: usize = 16;
+/// Entries of the search index that are compared with the messages there are in one transaction.
+pub const INDEX_SWEEP_ROWS: usize = 1_000;
+/// Share of messages gone since the last time at which their entries are removed from the search index, parts of 100.
+pub const INDEX_GONE_PERCENT: i64 = 10;
+/// Pages of the search index that are merged at a time to give back the space of removed entries.
+pub const INDEX_MERGE_PAGES: i64 = 500;
+/// Entries of the search index that `store verify` compares with their messages, about.
+pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
 // ---- the process -------------------------------------------------------------------------------------------
 

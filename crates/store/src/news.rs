@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub(crate) struct Touched {
     pub(crate) mailboxes: HashMap<MailboxId, ModSeq>,
     pub(crate) directory: bool,
+    /// Blobs that went.
+    pub(crate) gone: u64,
 }
 
 /// Who watches what.
