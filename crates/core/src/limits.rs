@@ -115,6 +115,9 @@ pub const PREVIEW_CHARACTERS_MAX: usize = 200;
 pub const PREVIEW_BYTES_MAX: usize = 64 * 1024;
 /// Parts that are tried until one has text for a PREVIEW.
 pub const PREVIEW_PARTS_MAX: usize = 4;
+/// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
+/// What follows is not searched.
+pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
 
 // ---- addresses and names -----------------------------------------------------------------------------------
 
@@ -157,6 +160,10 @@ pub const IMAP_DEPTH_MAX: usize = 20;
 pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
+/// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
+pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
+pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.
 pub const IMAP_ERRORS_MAX: usize = 20;
 /// Bad commands before login before BYE: another protocol's client speaks (ALPACA, attacks B8).
@@ -277,6 +284,31 @@ pub const DISK_FREE_MIN_PERCENT: u64 = 5;
 pub const PACK_DEAD_PERCENT: u64 = 50;
 /// Rows that one read answers at most; more is asked for in pages.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Messages that the search index takes in one transaction.
+pub const INDEX_BATCH_BLOBS: usize = 256;
+/// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
+/// ([`SEARCH_FOLDED_MAX`]).
+pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+/// How many times as long as it worked the search index rests while mail is committed.
+pub const INDEX_REST: u32 = 3;
+/// Time without a commit after which the search index doesn't rest.
+pub const INDEX_CALM: Duration = Duration::from_secs(1);
+/// Times that the search index tries to read a message before it goes on without.
+pub const INDEX_READ_TRIES: u32 = 3;
+/// Pause of the search index after an error: a full disk, one that can't be read.
+pub const INDEX_RETRY_TIME: Duration = Duration::from_secs(60);
+/// Threads that ask the search index.
+pub const INDEX_READERS: usize = 2;
+/// Trigrams of a text that the search index is asked for: a word has less, and more would hardly leave out more.
+pub const INDEX_TRIGRAMS_MAX: usize = 16;
+/// Entries of the search index that are compared with the messages there are in one transaction.
+pub const INDEX_SWEEP_ROWS: usize = 1_000;
+/// Share of messages gone since the last time at which their entries are removed from the search index, parts of 100.
+pub const INDEX_GONE_PERCENT: i64 = 10;
+/// Pages of the search index that are merged at a time to give back the space of removed entries.
+pub const INDEX_MERGE_PAGES: i64 = 500;
+/// Entries of the search index that `store verify` compares with their messages, about.
+pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
 // ---- the process -------------------------------------------------------------------------------------------
 

@@ -124,6 +124,15 @@ pub trait MailStore: Send + Sync + 'static {
         self.read_parts(blobs.into_iter().map(|blob| (blob, 0..u64::MAX)).collect(), most)
     }
 
+    /// Those of `among` (at most `limits::PAGE_ROWS_MAX`) that may hold a text, ascending; `None` if the store can't tell.
+    /// The text is folded (`mailward_message::decode::fold`), and held by a message whose `searchable` text has it.
+    /// A message that is left out holds it nowhere; one that is named has to be read. A store without an index can
+    /// never tell.
+    fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {
+        drop((needle, among));
+        Box::pin(async { Ok(None) })
+    }
+
     /// Changes flags and keywords. With `unchanged_since`, messages changed later are left and listed.
     fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome>;
     /// Copies messages to another mailbox (same or other account), with flags and internal date.

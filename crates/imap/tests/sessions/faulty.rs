@@ -47,6 +47,7 @@ impl MailStore for Faulty {
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
         usage(account: AccountId) -> Usage;
+        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
     }
 
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
