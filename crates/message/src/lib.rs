@@ -6,7 +6,8 @@
 //!
 //! **In**: the bytes of a whole message, whoever wrote them. **Out**: [`Structure`] (offsets and undecoded
 //! strings), [`header`] (fields as bytes), [`decode`] (transfer encodings, charsets, encoded words, text to
-//! search), [`date`], and [`accept::check`], the only function here that refuses.
+//! search), [`date`], [`downgrade`] (a header for readers without UTF-8), and [`accept::check`], the only function here
+//! that refuses.
 //!
 //! **How one tree comes of a message that allows two** (attacks E1; each line has a test in `tests/ambiguities.rs`):
 //! - Lines end at LF, a CR before it belongs to the end. A bare CR is a character.
@@ -30,7 +31,7 @@
 //! ([`StructureError`]); the caller then parses the message again.
 //!
 //! **Standards**: RFC 5322 and 6532 (header, addresses, dates, with the obsolete forms), RFC 2045, 2046, 2183,
-//! 2231 (MIME), RFC 2047 (encoded words), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
+//! 2231 (MIME), RFC 2047 (encoded words), RFC 6858 (downgrading), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
 //! BODYSTRUCTURE).
 
 pub mod accept;
@@ -39,6 +40,7 @@ mod bytes;
 pub mod content;
 pub mod date;
 pub mod decode;
+pub mod downgrade;
 mod envelope;
 pub mod header;
 mod structure;
