@@ -24,12 +24,14 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+mod ahead;
 pub mod command;
 pub mod dots;
 pub mod lock;
 pub mod machine;
 pub mod maildrop;
 mod session;
+mod surrogate;
 
 pub use lock::Locks;
 pub use session::{Context, serve};
