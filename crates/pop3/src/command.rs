@@ -167,7 +167,8 @@ fn lang(rest: Option<&[u8]>) -> Option<Command> {
     let mut words = words(rest);
     let Some(range) = words.next() else { return Some(Command::Lang(None)) };
     let mut subtags = range.split(|b| *b == b'-');
-    let primary = subtags.next().is_some_and(|tag| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphabetic));
+    let primary =
+        subtags.next().is_some_and(|tag| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphabetic));
     let others = subtags.all(|tag| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric));
     if words.next().is_some() || !((primary && others) || range == b"*") {
         return None;

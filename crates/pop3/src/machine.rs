@@ -11,8 +11,8 @@ use crate::command::{self, Command, CommandError};
 use crate::maildrop::Maildrop;
 use input::{Input, Taken};
 use listing::Listing;
-use mailward_core::limits::{AUTH_ATTEMPTS_MAX, POP3_ERRORS_MAX, POP3_LINE_MAX, SASL_LINE_MAX, WRITE_BUFFER_MAX};
 use mailward_core::Secret;
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, POP3_ERRORS_MAX, POP3_LINE_MAX, SASL_LINE_MAX, WRITE_BUFFER_MAX};
 use mailward_store::records::UidRange;
 use std::io::Write as _;
 

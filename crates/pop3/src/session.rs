@@ -8,8 +8,7 @@ use crate::machine::{CloseReason, Denial, Intent, Machine, WireFacts};
 use crate::maildrop::Maildrop;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER,
-    WRITE_TIME,
+    POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER, WRITE_TIME,
 };
 use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown};
 use mailward_directory::{Authenticator, Directory, Login, LoginError, Resolution, Sasl, SaslStep};
@@ -264,7 +263,8 @@ impl Session {
                         .with("user", login.address())
                         .with("messages", maildrop.left()),
                 );
-                self.own = Some(Own { account, address: login.address().clone(), mailbox, _lock: lock, _permit: permit });
+                self.own =
+                    Some(Own { account, address: login.address().clone(), mailbox, _lock: lock, _permit: permit });
                 self.machine.welcome(maildrop);
             }
             Err(error) => {

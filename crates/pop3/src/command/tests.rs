@@ -66,7 +66,17 @@ fn a_language_is_a_range_of_letters() {
     }
     let i_default = parse(b"LANG i-default");
     assert!(matches!(i_default, Ok(Command::Lang(Some(tag))) if tag == "i-default"));
-    for bad in ["LANG en de", "LANG e n", "LANG -", "LANG en-", "LANG -en", "LANG *-en", "LANG abcdefghi", "LANG e1", "LANG d\u{e4}"] {
+    for bad in [
+        "LANG en de",
+        "LANG e n",
+        "LANG -",
+        "LANG en-",
+        "LANG -en",
+        "LANG *-en",
+        "LANG abcdefghi",
+        "LANG e1",
+        "LANG d\u{e4}",
+    ] {
         assert_eq!(parse(bad.as_bytes()).err(), Some(CommandError::Usage("LANG [language]")), "{bad}");
     }
     assert!(matches!(parse(b"utf8"), Ok(Command::Utf8)));

@@ -198,7 +198,10 @@ fn listings_leave_out_what_is_marked_and_numbers_stay() {
 fn an_empty_maildrop_has_empty_listings() {
     let mut machine = greeted(true);
     machine.welcome(Maildrop::new(UidValidity(5), &[], 0, u32::MAX));
-    assert_eq!(reply(&mut machine, "STAT\r\nLIST\r\nUIDL\r\n"), "+OK 0 messages\r\n+OK 0 0\r\n+OK\r\n.\r\n+OK\r\n.\r\n");
+    assert_eq!(
+        reply(&mut machine, "STAT\r\nLIST\r\nUIDL\r\n"),
+        "+OK 0 messages\r\n+OK 0 0\r\n+OK\r\n.\r\n+OK\r\n.\r\n"
+    );
     let mut machine = opened(1);
     assert_eq!(reply(&mut machine, "DELE 1\r\nSTAT\r\nLIST\r\n"), "+OK deleted at QUIT\r\n+OK 0 0\r\n+OK\r\n.\r\n");
 }
