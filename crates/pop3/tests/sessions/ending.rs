@@ -1,8 +1,9 @@
 //! QUIT and every other end.
 
 use crate::harness::*;
-use mailward_core::limits::POP3_IDLE_TIME;
+use mailward_core::limits::{PAGE_ROWS_MAX, POP3_IDLE_TIME};
 use mailward_directory::UserSettings;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -57,7 +58,7 @@ async fn a_session_that_breaks_off_deletes_nothing_and_frees_the_maildrop() {
 async fn a_session_doesn_t_outlive_its_account() {
     let house = House::new().await;
     house.deliver(mail("one", "")).await;
-    for command in ["RETR 1", "TOP 1 0", "QUIT"] {
+    for command in ["RETR 1", "TOP 1 0", "LIST", "LIST 1", "QUIT"] {
         let (mut client, task) = house.login().await;
         client.ask("DELE 1").await;
         client.ask("RSET").await;
@@ -102,4 +103,31 @@ async fn silence_after_login_ends_without_a_word_and_without_deleting() {
     tokio::time::resume();
     house.ended("idle");
     assert_eq!(house.left().await, 1);
+    // Attacks G11: its lock has ended with it.
+    let (mut client, _task) = house.login().await;
+    assert_eq!(client.ask("UIDL 1").await.split('.').nth(1), Some("1"));
+}
+
+#[tokio::test]
+async fn more_gaps_than_one_commit_takes_are_deleted_all_the_same() {
+    let messages = 2 * PAGE_ROWS_MAX + 10;
+    let house = House::new().await;
+    house.fill(messages, |number| mail(&number.to_string(), "")).await;
+    let (client, task) = house.login().await;
+    let marks: String = (1..=messages).step_by(2).map(|number| format!("DELE {number}\r\n")).collect();
+    // As the wire holds less than the answers.
+    let (mut reader, mut writer) = tokio::io::split(client.wire);
+    let sending = tokio::spawn(async move {
+        writer.write_all(marks.as_bytes()).await.unwrap();
+        writer.write_all(b"QUIT\r\n").await.unwrap();
+        writer.flush().await.unwrap();
+        writer
+    });
+    let mut answers = String::new();
+    let _cut = reader.read_to_string(&mut answers).await;
+    sending.await.unwrap();
+    task.await.unwrap();
+    assert_eq!(answers.matches("+OK deleted at QUIT\r\n").count(), messages / 2);
+    assert!(answers.ends_with("+OK bye\r\n"));
+    assert_eq!(house.left().await as usize, messages / 2);
 }

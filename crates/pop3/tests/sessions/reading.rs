@@ -105,11 +105,12 @@ async fn pipelined_commands_get_their_answers_in_order() {
     house.expunge(60, 60).await;
     let mut asked = String::new();
     for number in 1..=199 {
-        asked.push_str(&format!("RETR {number}\r\n"));
+        asked.push_str(&format!("RETR {number:020}\r\n"));
         if number % 10 == 0 {
             asked.push_str(&format!("DELE {number}\r\nDELE {}\r\nTOP {} 1\r\nNOOP\r\n", number + 5, number - 1));
         }
     }
+    assert!(asked.len() > POP3_READ_BUFFER);
     client.send(&asked).await;
     for number in 1usize..=199 {
         // UID 50 was gone at login; UID 60, number 59, since.
