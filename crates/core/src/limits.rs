@@ -237,9 +237,26 @@ pub const POP3_ERRORS_MAX: usize = 20;
 /// Time before a POP3 login, TLS handshake and pauses included.
 pub const POP3_PREAUTH_TIME: Duration = Duration::from_secs(60);
 /// Messages that one POP3 session is shown: the oldest. What is beyond shows once these are fetched and deleted.
-pub const POP3_MESSAGES_MAX: usize = 1_000_000;
-/// Silence in a POP3 session. RFC 1939 §3 (10 minutes).
+pub const POP3_MESSAGES_MAX: u32 = 1_000_000;
+/// Silence in a POP3 session. RFC 1939 §3 (10 minutes). A maildrop's lock lives no longer without a word.
 pub const POP3_IDLE_TIME: Duration = Duration::from_secs(600);
+/// Pause after which a POP3 session gives back the buffers that it doesn't need while it waits.
+pub const POP3_PAUSE_TIME: Duration = Duration::from_secs(1);
+/// Wait of a POP3 login for the session that has the maildrop (attacks G11): one whose line was cut is gone in this time.
+pub const POP3_LOCK_WAIT: Duration = Duration::from_secs(3);
+/// Bytes that a POP3 session reads in one call; its commands are short.
+pub const POP3_READ_BUFFER: usize = 4 * 1024;
+/// Bytes of messages that are read ahead for a POP3 client that asks for one after the other.
+pub const POP3_AHEAD_MAX: u64 = 64 * 1024;
+/// Messages that are read ahead.
+pub const POP3_AHEAD_MESSAGES: usize = 64;
+/// Bytes of a message that is too large to be read ahead which TOP reads at a time: most ask for the header.
+pub const POP3_TOP_PIECE: u64 = 8 * 1024;
+/// Messages whose sizes LIST and STAT look up at a time.
+pub const POP3_LIST_ROWS: usize = 1_000;
+/// Bytes of rewritten headers of one message that is shown to a client without UTF-8 (RFC 6858); past it the client is
+/// told that it needs UTF-8.
+pub const POP3_SURROGATE_MAX: usize = 1024 * 1024;
 
 // ---- passwords ---------------------------------------------------------------------------------------------
 
