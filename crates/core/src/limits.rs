@@ -149,6 +149,10 @@ pub const IMAP_DEPTH_MAX: usize = 20;
 pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
+/// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
+pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
+pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.
 pub const IMAP_ERRORS_MAX: usize = 20;
 /// Bad commands before login before BYE: another protocol's client speaks (ALPACA, attacks B8).

@@ -184,7 +184,7 @@ fn search_programs_are_flat() {
     );
     assert_eq!(
         program("CHARSET utf-8 SUBJECT {3}\r\n\u{c4}x"),
-        [And(1), Leaf(SearchKey::Header { name: "subject".to_owned(), text: "\u{e4}x".to_owned() })]
+        [And(1), Leaf(SearchKey::Header { name: "subject".to_owned(), text: "a\u{308}x".to_owned() })]
     );
     assert_eq!(program("SENTSINCE 2-Jan-1970"), [And(1), Leaf(SearchKey::Sent(DateTest::Since(1)))]);
     assert_eq!(program("MODSEQ \"/flags/\\\\draft\" all 62"), [And(1), Leaf(SearchKey::ModSeq(ModSeq(62)))]);

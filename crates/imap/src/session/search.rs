@@ -1,5 +1,5 @@
 //! SEARCH (RFC 3501 §6.4.4): flags, dates and sizes from rows, structures and bytes only for the messages that need
-//! them.
+//! them. Which ones can't hold a text the store's index tells; the others are read.
 
 use super::Session;
 use super::fetch::{after, blobs_of};
@@ -11,8 +11,8 @@ use crate::command::{DateTest, Search, SearchKey, SearchNode, SearchReturn, Sequ
 use crate::respond;
 use crate::seq::write_set;
 use bytes::Bytes;
-use mailward_core::limits::{IMAP_FETCH_BLOBS, PAGE_ROWS_MAX};
-use mailward_core::{ModSeq, Timestamp, Uid};
+use mailward_core::limits::{IMAP_FETCH_BLOBS, IMAP_SEARCH_INDEXED_FROM, IMAP_SEARCH_INDEXED_MAX, PAGE_ROWS_MAX};
+use mailward_core::{BlobId, ModSeq, Timestamp, Uid};
 use mailward_message::{Section, Structure, date, decode, header};
 use mailward_store::records::{Blob, MessageRecord, UidRange};
 use mailward_store::{MailStore, StoreError};
@@ -31,6 +31,8 @@ enum Need {
 struct Program {
     nodes: Vec<Node>,
     need: Need,
+    /// Texts that the store's index can be asked for, each once.
+    texts: Vec<String>,
 }
 
 enum Node {
@@ -41,6 +43,8 @@ enum Node {
     /// Bits that must be set, or not.
     Keyword(u64, bool),
     Key(SearchKey),
+    /// A key with one of [`Program::texts`].
+    Text(SearchKey, usize),
 }
 
 /// What was found.
@@ -75,7 +79,8 @@ impl Session {
             ranges.clear();
         }
         while !ranges.is_empty() {
-            let limit = if program.need == Need::Row { PAGE_ROWS_MAX } else { IMAP_FETCH_BLOBS };
+            let in_rows = program.need == Need::Row || !program.texts.is_empty();
+            let limit = if in_rows { PAGE_ROWS_MAX } else { IMAP_FETCH_BLOBS };
             let rows = store.messages(view.mailbox, ranges.clone(), limit).await?;
             let Some(last) = rows.last().map(|row| row.uid) else { break };
             ranges = after(&ranges, last);
@@ -92,17 +97,19 @@ impl Session {
                     None => undecided.push(row),
                 }
             }
-            if !undecided.is_empty() {
-                let blobs = blobs_of(&*store, &undecided).await?;
-                for row in undecided {
+            let mut undecided = ask_index(&*store, &program, undecided, &mut hits, now).await?.into_iter();
+            while undecided.len() > 0 && !io.shutdown.is_fired() {
+                let piece: Vec<MessageRecord> = undecided.by_ref().take(IMAP_FETCH_BLOBS).collect();
+                let blobs = blobs_of(&*store, &piece).await?;
+                for row in piece {
                     let Some(blob) = blobs.get(&row.blob) else { continue };
                     let (uid, mod_seq) = (row.uid, row.mod_seq);
                     if matches_text(&*store, &program, row, blob, now).await? {
                         hits.push((uid, mod_seq));
                     }
                 }
-                hits.sort_unstable();
             }
+            hits.sort_unstable();
             for (uid, mod_seq) in hits {
                 if let Some(sequence) = view.map.sequence_of(uid) {
                     found.add(if search.uid { uid.0 } else { sequence }, mod_seq);
@@ -195,6 +202,7 @@ impl Program {
         let sequence = |set: &SequenceSet, uid| view.resolve(set, uid).map(Node::Ranges);
         let mut resolved = Vec::with_capacity(nodes.len());
         let mut need = Need::Row;
+        let mut texts: Vec<String> = Vec::new();
         for node in nodes {
             resolved.push(match node {
                 SearchNode::And(n) => Node::And(*n),
@@ -209,11 +217,21 @@ impl Program {
                 }
                 SearchNode::Leaf(key) => {
                     need = need.max(need_of(key));
-                    Node::Key(key.clone())
+                    match text_of(key) {
+                        Some(text) => {
+                            let known = texts.iter().position(|known| known == text);
+                            let number = known.unwrap_or(texts.len());
+                            if known.is_none() {
+                                texts.push(text.to_owned());
+                            }
+                            Node::Text(key.clone(), number)
+                        }
+                        None => Node::Key(key.clone()),
+                    }
                 }
             });
         }
-        Ok(Self { nodes: resolved, need })
+        Ok(Self { nodes: resolved, need, texts })
     }
 
     /// The UIDs to look at: those of a set that every match must be in, if the program has one outside NOT and OR.
@@ -236,7 +254,7 @@ impl Program {
     fn is_of_sets(&self) -> bool {
         self.nodes.iter().all(|node| match node {
             Node::Key(key) => matches!(key, SearchKey::All | SearchKey::Nothing),
-            Node::Keyword(..) => false,
+            Node::Keyword(..) | Node::Text(..) => false,
             Node::And(_) | Node::Or | Node::Not | Node::Ranges(_) => true,
         })
     }
@@ -299,6 +317,60 @@ const fn need_of(key: &SearchKey) -> Need {
     }
 }
 
+/// The text of a key that an index of trigrams can be asked for.
+fn text_of(key: &SearchKey) -> Option<&str> {
+    match key {
+        SearchKey::Header { text, .. } | SearchKey::Body(text) | SearchKey::Text(text) => {
+            text.chars().nth(2).is_some().then_some(text)
+        }
+        _ => None,
+    }
+}
+
+/// Asks the store's index who may hold the texts, and decides by it what can be; answers who has to be read.
+async fn ask_index(
+    store: &dyn MailStore,
+    program: &Program,
+    mut undecided: Vec<MessageRecord>,
+    hits: &mut Vec<(Uid, ModSeq)>,
+    now: Timestamp,
+) -> Result<Vec<MessageRecord>, Stop> {
+    let mut holders: Vec<Option<Vec<BlobId>>> = vec![None; program.texts.len()];
+    for (number, text) in program.texts.iter().enumerate().take(IMAP_SEARCH_INDEXED_MAX) {
+        if undecided.len() < IMAP_SEARCH_INDEXED_FROM {
+            break;
+        }
+        let among = undecided.iter().map(|row| row.blob).collect();
+        let found = store.find_text(text.clone(), among).await?;
+        if found.is_none() {
+            continue;
+        }
+        if let Some(slot) = holders.get_mut(number) {
+            *slot = found;
+        }
+        let mut left = Vec::new();
+        for (index, row) in undecided.into_iter().enumerate() {
+            if index & 255 == 255 {
+                tokio::task::yield_now().await;
+            }
+            let by_index = |node: &Node| match node {
+                Node::Text(_, number) => {
+                    let holders = holders.get(*number).and_then(Option::as_ref)?;
+                    holders.binary_search(&row.blob).is_err().then_some(false)
+                }
+                other => row_matches(other, &row, now),
+            };
+            match program.evaluate(by_index) {
+                Some(true) => hits.push((row.uid, row.mod_seq)),
+                Some(false) => {}
+                None => left.push(row),
+            }
+        }
+        undecided = left;
+    }
+    Ok(undecided)
+}
+
 /// Whether a message matches whose row doesn't decide it. One that went in the meantime doesn't.
 async fn matches_text(
     store: &dyn MailStore,
@@ -350,7 +422,7 @@ fn row_matches(node: &Node, row: &MessageRecord, now: Timestamp) -> Option<bool>
         Node::Ranges(_) => return set_matches(node, row.uid),
         Node::Keyword(bit, set) => return Some((row.keywords & bit != 0) == *set),
         Node::Key(key) => key,
-        Node::And(_) | Node::Or | Node::Not => return None,
+        Node::And(_) | Node::Or | Node::Not | Node::Text(..) => return None,
     };
     Some(match key {
         SearchKey::All => true,
@@ -396,7 +468,7 @@ impl<'a> Text<'a> {
     }
 
     fn matches(&self, node: &Node) -> Option<bool> {
-        let Node::Key(key) = node else { return None };
+        let (Node::Key(key) | Node::Text(key, _)) = node else { return None };
         let holds = |text: &str, sought: &str| memchr::memmem::find(text.as_bytes(), sought.as_bytes()).is_some();
         match key {
             SearchKey::Sent(test) => {

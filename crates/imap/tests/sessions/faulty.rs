@@ -1,4 +1,4 @@
-//! A store whose disk can be torn under a message that is being read.
+//! A store whose disk can be torn under a message that is being read, and whose index can be taken away.
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
@@ -8,12 +8,16 @@ use mailward_store::records::{
 };
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 pub struct Faulty {
     pub store: Arc<LocalStore>,
     pub torn: Arc<AtomicU64>,
+    /// Whether it has no index to ask.
+    pub blind: Arc<AtomicBool>,
+    /// Reads of message bytes so far.
+    pub reads: Arc<AtomicU64>,
 }
 
 macro_rules! as_it_is {
@@ -49,7 +53,15 @@ impl MailStore for Faulty {
         if start >= self.torn.load(Ordering::Relaxed) {
             return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
         }
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.store.read(blob, start, end)
+    }
+
+    fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {
+        if self.blind.load(Ordering::Relaxed) {
+            return Box::pin(async { Ok(None) });
+        }
+        self.store.find_text(needle, among)
     }
 
     fn admit(&self, size: u64) -> Result<(), StoreError> {

@@ -17,5 +17,6 @@ mod harness;
 mod limits;
 mod mailboxes;
 mod reading;
+mod searching;
 mod several;
 mod writing;

@@ -74,6 +74,7 @@ impl MailStore for Wrapped {
         changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
         blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
         read(blob: BlobId, start: u64, end: u64) -> Bytes;
+        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
         change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
         copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
