@@ -15,7 +15,7 @@ use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -28,6 +28,10 @@ pub struct House {
     pub trigger: ShutdownTrigger,
     /// Reads of messages from this offset on fail.
     pub torn: Arc<AtomicU64>,
+    /// Whether SEARCH finds no index to ask.
+    pub blind: Arc<AtomicBool>,
+    /// Messages fetched so far.
+    pub reads: Arc<AtomicU64>,
     connector: Connector,
     _dir: tempfile::TempDir,
 }
@@ -75,7 +79,13 @@ impl House {
         let events = Events::memory();
         let (trigger, shutdown) = channel();
         let torn = Arc::new(AtomicU64::new(u64::MAX));
-        let faulty = Faulty { store: Arc::clone(&store), torn: Arc::clone(&torn) };
+        let (blind, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let faulty = Faulty {
+            store: Arc::clone(&store),
+            torn: Arc::clone(&torn),
+            blind: Arc::clone(&blind),
+            reads: Arc::clone(&reads),
+        };
         let context = Context {
             hostname: Domain::parse("mail.example.test").unwrap(),
             store: Arc::new(faulty),
@@ -91,7 +101,7 @@ impl House {
             compressed: mailward_imap::CompressedSessions::default(),
             sort_memory: plan.sort_memory,
         };
-        Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
+        Self { context: Arc::new(context), store, trigger, torn, blind, reads, connector, _dir: dir }
     }
 
     pub fn account(&self, user: &str) -> AccountId {

@@ -17,6 +17,7 @@ mod condstore;
 mod entering;
 mod faulty;
 mod harness;
+mod indexed;
 mod limits;
 mod mailboxes;
 mod notifying;

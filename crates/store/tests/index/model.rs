@@ -244,7 +244,7 @@ fn whatever_happens_the_index_misses_nothing() {
         Arc::clone(&w.dir)
     });
     let foreign = other.path().join("index.db");
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(48));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(32));
     let steps = proptest::collection::vec(step(), 1..30);
     runner
         .run(&steps, |steps| {

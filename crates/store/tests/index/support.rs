@@ -10,6 +10,7 @@ use mailward_store::maintenance::{Stats, stats, verify};
 use mailward_store::records::*;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 pub(crate) struct World {
@@ -25,12 +26,19 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct Gate {
     shut: Mutex<bool>,
+    held: AtomicBool,
     opened: Condvar,
 }
 
 impl Gate {
     pub(crate) fn shut(&self) {
         *self.shut.lock().unwrap() = true;
+    }
+    /// Comes when the index has read what it is kept from committing.
+    pub(crate) async fn holds(&self) {
+        while !self.held.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
     }
     pub(crate) fn open(&self) {
         *self.shut.lock().unwrap() = false;
@@ -42,7 +50,9 @@ impl Witness for Gate {
     fn at(&self, instant: Instant) {
         if instant == Instant::BeforeIndexCommit {
             let shut = self.shut.lock().unwrap();
+            self.held.store(*shut, Ordering::SeqCst);
             drop(self.opened.wait_while(shut, |shut| *shut).unwrap());
+            self.held.store(false, Ordering::SeqCst);
         }
     }
 }
