@@ -29,6 +29,9 @@ pub fn run(data: &[u8]) {
     }
     fields(data);
     let text = decode::text_of(data, &structure);
+    if let Some(searchable) = decode::searchable(data, &structure) {
+        assert!(searchable.contains(&decode::fold(&text.header)) && searchable.contains(&decode::fold(&text.body)));
+    }
     for found in [&text.subject, &text.from, &text.to, &text.cc, &text.bcc] {
         assert!(found.len() <= 16 * data.len() + 64, "{} bytes of {}", found.len(), data.len());
     }

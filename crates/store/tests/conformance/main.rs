@@ -14,4 +14,5 @@ mod directory;
 mod flags;
 mod mailboxes;
 mod model;
+mod searching;
 mod support;
