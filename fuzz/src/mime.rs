@@ -36,6 +36,9 @@ pub fn run(data: &[u8]) {
     let shown = preview::preview(data, &structure);
     assert!(shown.chars().count() <= PREVIEW_CHARACTERS_MAX && !shown.chars().any(char::is_control), "{shown:?}");
     let text = decode::text_of(data, &structure);
+    if let Some(searchable) = decode::searchable(data, &structure) {
+        assert!(searchable.contains(&decode::fold(&text.header)) && searchable.contains(&decode::fold(&text.body)));
+    }
     for found in [&text.subject, &text.from, &text.to, &text.cc, &text.bcc] {
         assert!(found.len() <= 16 * data.len() + 64, "{} bytes of {}", found.len(), data.len());
     }

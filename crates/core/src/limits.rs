@@ -316,8 +316,8 @@ pub const INDEX_READ_TRIES: u32 = 3;
 pub const INDEX_RETRY_TIME: Duration = Duration::from_secs(60);
 /// Threads that ask the search index.
 pub const INDEX_READERS: usize = 2;
-/// Trigrams of a text that the search index is asked for: a word has less, and more would hardly leave out more.
-pub const INDEX_TRIGRAMS_MAX: usize = 16;
+/// Trigrams of a text that the search index is asked for: a line of text has about as many.
+pub const INDEX_TRIGRAMS_MAX: usize = 64;
 /// Entries of the search index that are compared with the messages there are in one transaction.
 pub const INDEX_SWEEP_ROWS: usize = 1_000;
 /// Share of messages gone since the last time at which their entries are removed from the search index, parts of 100.
