@@ -38,7 +38,9 @@ pub fn run(data: &[u8]) {
 
 fn parsed(command: Vec<u8>) {
     let tag = tag_of(&command);
-    match parse::parse(&command.into()) {
+    let command: bytes::Bytes = command.into();
+    let _utf8 = parse::parse(&command, true);
+    match parse::parse(&command, false) {
         Ok(tagged) => assert_eq!(Some(tagged.tag), tag),
         Err(e) => {
             // A line that is nothing but a tag has one for the parser only.

@@ -11,12 +11,13 @@ pub mod pop3_command;
 pub mod sasl;
 pub mod smtp_body;
 pub mod smtp_command;
+pub mod thread;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("address", address::run),
     ("config", config::run),
     ("imap_command", imap_command::run),
@@ -27,6 +28,7 @@ pub const TARGETS: [Target; 10] = [
     ("sasl", sasl::run),
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
+    ("thread", thread::run),
 ];
 
 /// Splits off a first byte that steers the target, so that one input holds everything.

@@ -1,7 +1,12 @@
 //! Messages: the walk, what is kept of it, and what is decoded by it.
 
-use mailward_core::limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX, RECEIVED_HOPS_MAX};
-use mailward_message::{Part, Section, Structure, accept, content, date, decode, downgrade, header};
+use mailward_core::limits::{
+    HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX, PREVIEW_CHARACTERS_MAX, RECEIVED_HOPS_MAX,
+    REFERENCES_MAX,
+};
+use mailward_message::{
+    Part, Section, Structure, accept, content, date, decode, downgrade, header, preview, references, subject,
+};
 
 pub fn run(data: &[u8]) {
     let structure = Structure::parse(data);
@@ -28,6 +33,8 @@ pub fn run(data: &[u8]) {
         Err(fault) => assert!(!fault.to_string().is_empty()),
     }
     fields(data);
+    let shown = preview::preview(data, &structure);
+    assert!(shown.chars().count() <= PREVIEW_CHARACTERS_MAX && !shown.chars().any(char::is_control), "{shown:?}");
     let text = decode::text_of(data, &structure);
     for found in [&text.subject, &text.from, &text.to, &text.cc, &text.bcc] {
         assert!(found.len() <= 16 * data.len() + 64, "{} bytes of {}", found.len(), data.len());
@@ -41,7 +48,15 @@ fn fields(data: &[u8]) {
     for field in header::fields(data) {
         assert!(field.whole.start == at && field.whole.end > at && field.whole.end <= data.len(), "fields touch");
         at = field.whole.end;
-        let _text = decode::header_text(field.value);
+        let text = decode::header_text(field.value);
+        let base = subject::base_subject(&text);
+        assert!(base.text.len() <= text.len());
+        let again = subject::base_subject(&base.text);
+        assert!(again.text == base.text && !again.is_reply_or_forward, "{text:?}");
+        let ids = references::message_ids(field.value);
+        assert!(
+            ids.len() <= REFERENCES_MAX && ids.iter().all(|id| id.contains('@') && !id.contains(['\r', '\n', '\0']))
+        );
         let _date = date::parse(field.value);
         let _internal = date::parse_internal(field.value);
         let _type = content::parse_type(field.value);

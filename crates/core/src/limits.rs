@@ -104,6 +104,20 @@ pub const ENVELOPE_ADDRESSES_SUM_MAX: usize = 10_000;
 pub const ENVELOPE_STRING_MAX: usize = 8 * 1024;
 /// Decoded text of one message that SEARCH looks through, bytes of UTF-8; what follows is not searched.
 pub const SEARCH_TEXT_MAX: usize = 8 * 1024 * 1024;
+/// Longest message id that is one, bytes without its brackets: it fits a line (RFC 5322 §2.1.1).
+pub const MESSAGE_ID_MAX: usize = 998;
+/// Message ids of one References field that THREAD follows: the first and the last ones of more. Programs that
+/// answer keep 20 to 100 of them.
+pub const REFERENCES_MAX: usize = 200;
+/// Longest PREVIEW, characters. RFC 8970 §3.3 says 200, and never more than 256.
+pub const PREVIEW_CHARACTERS_MAX: usize = 200;
+/// Bytes of one part, as it stands in the message, that a PREVIEW is made of: an HTML mail's style sheet comes first.
+pub const PREVIEW_BYTES_MAX: usize = 64 * 1024;
+/// Parts that are tried until one has text for a PREVIEW.
+pub const PREVIEW_PARTS_MAX: usize = 4;
+/// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
+/// What follows is not searched.
+pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
 
 // ---- addresses and names -----------------------------------------------------------------------------------
 
@@ -146,6 +160,10 @@ pub const IMAP_DEPTH_MAX: usize = 20;
 pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
+/// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
+pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
+pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.
 pub const IMAP_ERRORS_MAX: usize = 20;
 /// Bad commands before login before BYE: another protocol's client speaks (ALPACA, attacks B8).
@@ -162,6 +180,32 @@ pub const IMAP_LIST_PATTERNS_MAX: usize = 20;
 pub const IMAP_FETCH_ROWS: usize = 1_000;
 /// Messages that one FETCH looks up at a time when their structure or bytes are asked for.
 pub const IMAP_FETCH_BLOBS: usize = 64;
+/// Criteria of one SORT: each of the nine both ways, with room to spare.
+pub const IMAP_SORT_CRITERIA_MAX: usize = 32;
+/// Longest text that one SORT criterion compares, bytes after folding; what follows decides nothing.
+pub const IMAP_SORT_KEY_MAX: usize = 256;
+/// Memory for the keys of one SORT or the ids, subjects and threads of one THREAD, bytes; a mailbox that needs more
+/// is refused with NO [LIMIT]. Some 200 bytes a message: a million messages fit (attacks G7).
+pub const IMAP_SORT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The same for all sessions together; more is refused with NO [INUSE].
+pub const IMAP_SORT_BYTES_SUM_MAX: usize = 512 * 1024 * 1024;
+/// Of these, what each SORT and THREAD may take without being counted: mailboxes of some thousand messages.
+pub const IMAP_SORT_BYTES_FREE: usize = 1024 * 1024;
+/// Messages of one APPEND (RFC 3502), or one commit would hold up others for long.
+pub const IMAP_APPEND_MESSAGES_MAX: usize = 100;
+/// Groups of mailboxes in one NOTIFY (RFC 5465).
+pub const IMAP_NOTIFY_GROUPS_MAX: usize = 20;
+/// Mailboxes named by one group of a NOTIFY.
+pub const IMAP_NOTIFY_MAILBOXES_MAX: usize = 100;
+/// Shortest time between two looks at all of an account's mailboxes for one NOTIFY.
+pub const IMAP_NOTIFY_PAUSE: Duration = Duration::from_millis(500);
+/// Messages that one commit copies, moves or expunges for a session; MOVE and EXPUNGE of more take several, COPY of more
+/// is refused, as it is all or nothing (RFC 3501 §6.4.7).
+pub const IMAP_COPY_MAX: usize = 100_000;
+/// Time between two signs of life during a long command (RFC 9585 §3).
+pub const IMAP_PROGRESS_TIME: Duration = Duration::from_secs(10);
+/// Sessions that use COMPRESS=DEFLATE at once: each holds a third of a megabyte for it.
+pub const IMAP_COMPRESSED_MAX: usize = 500;
 /// Time before login.
 pub const IMAP_PREAUTH_TIME: Duration = Duration::from_secs(60);
 /// Silence after login. RFC 9051 §5.4 demands at least 30 minutes.
@@ -182,6 +226,8 @@ pub const KEYWORD_LEN_MAX: usize = 128;
 pub const ACL_ENTRIES_MAX: usize = 100;
 /// Annotations of one mailbox by one account, and of it shared by all (attacks G10).
 pub const METADATA_ENTRIES_MAX: usize = 100;
+/// Name of an annotation below `/private` or `/shared`, bytes.
+pub const METADATA_NAME_MAX: usize = 256;
 /// One annotation's value, bytes. RFC 5464 §4.1 asks for at least 1,024.
 pub const METADATA_VALUE_MAX: usize = 16 * 1024;
 /// Longest POP3 line, bytes with CRLF. RFC 2449 §4 says 255; SASL asks for more ([`SASL_LINE_MAX`]).
@@ -255,6 +301,31 @@ pub const DISK_FREE_MIN_PERCENT: u64 = 5;
 pub const PACK_DEAD_PERCENT: u64 = 50;
 /// Rows that one read answers at most; more is asked for in pages.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Messages that the search index takes in one transaction.
+pub const INDEX_BATCH_BLOBS: usize = 256;
+/// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
+/// ([`SEARCH_FOLDED_MAX`]).
+pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+/// How many times as long as it worked the search index rests while mail is committed.
+pub const INDEX_REST: u32 = 3;
+/// Time without a commit after which the search index doesn't rest.
+pub const INDEX_CALM: Duration = Duration::from_secs(1);
+/// Times that the search index tries to read a message before it goes on without.
+pub const INDEX_READ_TRIES: u32 = 3;
+/// Pause of the search index after an error: a full disk, one that can't be read.
+pub const INDEX_RETRY_TIME: Duration = Duration::from_secs(60);
+/// Threads that ask the search index.
+pub const INDEX_READERS: usize = 2;
+/// Trigrams of a text that the search index is asked for: a word has less, and more would hardly leave out more.
+pub const INDEX_TRIGRAMS_MAX: usize = 16;
+/// Entries of the search index that are compared with the messages there are in one transaction.
+pub const INDEX_SWEEP_ROWS: usize = 1_000;
+/// Share of messages gone since the last time at which their entries are removed from the search index, parts of 100.
+pub const INDEX_GONE_PERCENT: i64 = 10;
+/// Pages of the search index that are merged at a time to give back the space of removed entries.
+pub const INDEX_MERGE_PAGES: i64 = 500;
+/// Entries of the search index that `store verify` compares with their messages, about.
+pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
 // ---- the process -------------------------------------------------------------------------------------------
 

@@ -172,6 +172,11 @@ impl Directory {
             _ => None,
         }
     }
+    /// An account's own address.
+    #[must_use]
+    pub fn address_of(&self, account: AccountId) -> Option<Address> {
+        self.snapshot.load().account(account).map(|entry| entry.address.clone())
+    }
     /// The account's own address, then aliases that lead to it alone, in order.
     #[must_use]
     pub fn addresses_of(&self, account: AccountId) -> Vec<Address> {

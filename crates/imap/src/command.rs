@@ -1,8 +1,11 @@
 //! Commands as values: what a client asked for, already checked against every limit of the grammar.
 
+use crate::sort::SortCriterion;
+use crate::thread::ThreadAlgorithm;
 use bytes::Bytes;
 use mailward_core::{MailboxName, ModSeq, Secret, Timestamp};
-use mailward_store::records::{FlagAction, Flags};
+use mailward_message::decode::EnvelopeField;
+use mailward_store::records::{FlagAction, Flags, Rights};
 
 /// A command with the tag its answer bears (RFC 3501 §2.2.1).
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub enum Command {
         read_only: bool,
         /// `(CONDSTORE)` was given.
         condstore: bool,
+        /// `(QRESYNC (…))` was given.
+        qresync: Option<Qresync>,
     },
     /// CREATE, with its special use (RFC 6154 §3)
     Create {
@@ -92,8 +97,68 @@ pub enum Command {
         /// What of it.
         items: Vec<StatusItem>,
     },
-    /// APPEND
-    Append(Append),
+    /// APPEND, of one message or more (RFC 3502)
+    Append {
+        /// Where to.
+        mailbox: MailboxName,
+        /// At least one.
+        messages: Vec<NewMail>,
+    },
+    /// REPLACE and UID REPLACE (RFC 8508)
+    Replace {
+        /// The number is a UID.
+        uid: bool,
+        /// Which message goes.
+        number: SetNumber,
+        /// Where the new one goes.
+        mailbox: MailboxName,
+        /// What comes.
+        message: NewMail,
+    },
+    /// GETACL (RFC 4314)
+    GetAcl(MailboxName),
+    /// SETACL
+    SetAcl {
+        /// Which.
+        mailbox: MailboxName,
+        /// Whose rights, as it came.
+        identifier: String,
+        /// Give, take or set.
+        action: FlagAction,
+        /// Which rights.
+        rights: Rights,
+    },
+    /// DELETEACL
+    DeleteAcl {
+        /// Which.
+        mailbox: MailboxName,
+        /// Whose rights, as it came.
+        identifier: String,
+    },
+    /// LISTRIGHTS
+    ListRights {
+        /// Which.
+        mailbox: MailboxName,
+        /// Whose rights, as it came.
+        identifier: String,
+    },
+    /// MYRIGHTS
+    MyRights(MailboxName),
+    /// GETMETADATA (RFC 5464)
+    GetMetadata(GetMetadata),
+    /// SETMETADATA
+    SetMetadata {
+        /// Which; `None` is the server.
+        mailbox: Option<MailboxName>,
+        /// Entry and value; `None` takes it away.
+        entries: Vec<(MetadataEntry, Option<Bytes>)>,
+    },
+    /// COMPRESS DEFLATE (RFC 4978)
+    Compress,
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
+    /// NOTIFY (RFC 5465); no groups is NONE.
+    Notify(Notify),
     /// GETQUOTAROOT (RFC 9208)
     GetQuotaRoot(MailboxName),
     /// GETQUOTA
@@ -110,6 +175,10 @@ pub enum Command {
     Expunge(Option<SequenceSet>),
     /// SEARCH and UID SEARCH
     Search(Search),
+    /// SORT and UID SORT (RFC 5256, 5267, 5957)
+    Sort(Sort),
+    /// THREAD and UID THREAD (RFC 5256)
+    Thread(Thread),
     /// FETCH and UID FETCH
     Fetch(Fetch),
     /// STORE and UID STORE
@@ -127,6 +196,28 @@ pub enum Command {
     },
 }
 
+/// SELECT's QRESYNC parameter (RFC 7162 §3.2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Qresync {
+    /// The UIDVALIDITY that the client knows.
+    pub uid_validity: u32,
+    /// The highest modification sequence that it knows.
+    pub mod_seq: ModSeq,
+    /// The UIDs that it knows; all of them if not given.
+    pub known: Option<SequenceSet>,
+}
+
+/// A window of results (RFC 9394): the `first` to the `last`, from 1, counted from the start or from the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// From 1.
+    pub first: u32,
+    /// At least `first`.
+    pub last: u32,
+    /// Counted from the end.
+    pub from_end: bool,
+}
+
 /// A number of a sequence set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetNumber {
@@ -134,6 +225,8 @@ pub enum SetNumber {
     Number(u32),
     /// `*`: the highest there is.
     Star,
+    /// `$`: what the last SEARCH saved (RFC 5182); always alone in its set.
+    Saved,
 }
 
 /// Ranges as they came: unordered, overlapping, either end first. At most `limits::IMAP_SET_RANGES_MAX`.
@@ -157,6 +250,8 @@ pub struct List {
     pub extended: bool,
     /// Tell `\Subscribed`.
     pub return_subscribed: bool,
+    /// Tell MYRIGHTS of each (RFC 8440).
+    pub return_rights: bool,
     /// Tell STATUS of each.
     pub status: Vec<StatusItem>,
 }
@@ -174,13 +269,12 @@ pub enum StatusItem {
     Size,
     Deleted,
     AppendLimit,
+    MailboxId,
 }
 
-/// APPEND's arguments.
+/// A message as APPEND brings it.
 #[derive(Clone, Debug)]
-pub struct Append {
-    /// Where to.
-    pub mailbox: MailboxName,
+pub struct NewMail {
     /// System flags.
     pub flags: Flags,
     /// Keywords.
@@ -189,6 +283,81 @@ pub struct Append {
     pub date: Option<Timestamp>,
     /// The message.
     pub message: Bytes,
+}
+
+/// An entry's name below `/private` or `/shared`, in lower case (RFC 5464 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataEntry {
+    /// `/shared`
+    pub shared: bool,
+    /// What follows, without the slash before it; empty for `/private` and `/shared` themselves.
+    pub name: String,
+}
+
+/// GETMETADATA's arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetMetadata {
+    /// Which; `None` is the server.
+    pub mailbox: Option<MailboxName>,
+    /// Longest value that is told, bytes.
+    pub max_size: Option<u64>,
+    /// Levels below each entry that are told: 0, 1, or with `None` all.
+    pub depth: Option<u32>,
+    /// Which entries.
+    pub entries: Vec<MetadataEntry>,
+}
+
+/// NOTIFY's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Tell STATUS of everything at once.
+    pub status: bool,
+    /// What is to be told of what.
+    pub groups: Vec<NotifyGroup>,
+}
+
+/// Mailboxes, and what of them is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyGroup {
+    /// Which.
+    pub mailboxes: NotifyMailboxes,
+    /// What of them; none: nothing.
+    pub events: NotifyEvents,
+}
+
+/// RFC 5465 §6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotifyMailboxes {
+    /// The selected one; with `delayed`, expunges only when they may be told.
+    Selected {
+        /// SELECTED-DELAYED
+        delayed: bool,
+    },
+    /// Where mail is delivered.
+    Inboxes,
+    /// All of the user's own.
+    Personal,
+    /// All that are subscribed.
+    Subscribed,
+    /// These and all under them.
+    Subtree(Vec<MailboxName>),
+    /// These.
+    Mailboxes(Vec<MailboxName>),
+}
+
+/// RFC 5465 §5.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotifyEvents {
+    /// MessageNew, MessageExpunge, FlagChange: whether messages are told of at all.
+    pub messages: bool,
+    /// FlagChange
+    pub flags: bool,
+    /// What is fetched of each new message of the selected mailbox.
+    pub fetch: Vec<FetchItem>,
+    /// MailboxName
+    pub names: bool,
+    /// SubscriptionChange
+    pub subscriptions: bool,
 }
 
 /// STORE's arguments.
@@ -221,6 +390,10 @@ pub struct Fetch {
     pub items: Vec<FetchItem>,
     /// RFC 7162 §3.1.4.
     pub changed_since: Option<ModSeq>,
+    /// RFC 7162 §3.2.6.
+    pub vanished: bool,
+    /// RFC 9394 §3.3.
+    pub partial: Option<Partial>,
 }
 
 /// One thing to fetch (RFC 3501 §6.4.5).
@@ -239,6 +412,18 @@ pub enum FetchItem {
     Rfc822Header,
     Rfc822Text,
     Section(BodySection),
+    /// `BINARY[part]<partial>` (RFC 3516)
+    Binary(BodySection),
+    /// `BINARY.SIZE[part]`
+    BinarySize(Vec<u32>),
+    /// RFC 8474
+    EmailId,
+    /// RFC 8474
+    ThreadId,
+    /// RFC 8514
+    SaveDate,
+    /// RFC 8970; with LAZY as without: it is made in no time.
+    Preview,
 }
 
 /// `BODY[section]<partial>`
@@ -285,6 +470,30 @@ pub struct Search {
     pub program: Vec<SearchNode>,
 }
 
+/// SORT's arguments.
+#[derive(Clone, Debug)]
+pub struct Sort {
+    /// Answer UIDs.
+    pub uid: bool,
+    /// ESORT (RFC 5267 §3) options; `None` is the plain answer.
+    pub returns: Option<SearchReturn>,
+    /// What to order by; the first decides first. At most `limits::IMAP_SORT_CRITERIA_MAX`.
+    pub criteria: Vec<SortCriterion>,
+    /// Which messages, as in SEARCH.
+    pub program: Vec<SearchNode>,
+}
+
+/// THREAD's arguments.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Answer UIDs.
+    pub uid: bool,
+    /// How.
+    pub algorithm: ThreadAlgorithm,
+    /// Which messages, as in SEARCH.
+    pub program: Vec<SearchNode>,
+}
+
 /// ESEARCH result options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the protocol's own words")]
@@ -293,6 +502,10 @@ pub struct SearchReturn {
     pub max: bool,
     pub all: bool,
     pub count: bool,
+    /// RFC 5182
+    pub save: bool,
+    /// RFC 9394
+    pub partial: Option<Partial>,
 }
 
 /// A search program, flat and in prefix order, so that no key of a stranger makes us recurse.
@@ -333,12 +546,25 @@ pub enum SearchKey {
     Internal(DateTest),
     /// `Date:`'s day, as it is written there.
     Sent(DateTest),
+    /// The day it came into the mailbox (RFC 8514), in UTC.
+    Saved(DateTest),
+    /// EMAILID (RFC 8474).
+    EmailId(String),
+    /// THREADID (RFC 8474).
+    ThreadId(String),
     /// Seconds: INTERNALDATE within the last so many (YOUNGER), or not (OLDER).
     Within {
         /// How long ago.
         seconds: u32,
         /// YOUNGER.
         younger: bool,
+    },
+    /// A field of the envelope holds a text.
+    Envelope {
+        /// SUBJECT, FROM, TO, CC or BCC.
+        field: EnvelopeField,
+        /// Text, folded.
+        text: String,
     },
     /// A header field holds a text; empty text: the field is there.
     Header {

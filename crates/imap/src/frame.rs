@@ -78,8 +78,10 @@ pub struct Framer {
     /// Bytes of a literal still to come.
     missing: u64,
     literals: usize,
-    /// Bytes of the command, its message apart.
+    /// Bytes of the command, its messages apart.
     sum: u64,
+    /// Bytes of its messages.
+    messages: u64,
 }
 
 impl Framer {
@@ -147,8 +149,13 @@ impl Framer {
             let Some(max) = bounds.message else {
                 return self.refused("log in first", false, !waits);
             };
+            self.messages = self.messages.saturating_add(size);
             if size > max {
                 return self.refused("the message is larger than this server takes", true, !waits);
+            }
+            // RFC 3502: those of one APPEND are held together.
+            if self.messages > max {
+                return self.refused("the messages of one APPEND are larger than this server takes", true, !waits);
             }
         } else {
             self.sum = self.sum.saturating_add(size);
@@ -227,13 +234,31 @@ fn literal_at_end(line: &[u8]) -> Option<(u64, bool, usize)> {
     Some((size, waits, line.len().saturating_sub(open)))
 }
 
-/// Whether what comes after these bytes is APPEND's message: the mailbox name is there already.
+/// Whether what comes after these bytes is a message: APPEND's mailbox name is there already, or REPLACE's number and
+/// mailbox name.
 fn is_message_next(before: &[u8]) -> bool {
-    let mut words = before.splitn(3, |b| *b == b' ');
-    let (_tag, Some(verb), Some(rest)) = (words.next(), words.next(), words.next()) else {
-        return false;
+    let word = |text: &[u8]| -> (usize, usize) {
+        let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+        (end, end.saturating_add(1).min(text.len()))
     };
-    verb.eq_ignore_ascii_case(b"APPEND") && !rest.is_empty()
+    let mut rest = before;
+    let mut next = || {
+        let (end, after) = word(rest);
+        let (taken, left) = (rest.get(..end).unwrap_or_default(), rest.get(after..).unwrap_or_default());
+        rest = left;
+        taken
+    };
+    let _tag = next();
+    let mut verb = next();
+    if verb.eq_ignore_ascii_case(b"UID") {
+        verb = next();
+    }
+    if verb.eq_ignore_ascii_case(b"REPLACE") {
+        let _number = next();
+    } else if !verb.eq_ignore_ascii_case(b"APPEND") {
+        return false;
+    }
+    !rest.is_empty()
 }
 
 /// The tag at the beginning of a command, if it has one.
@@ -308,6 +333,14 @@ mod tests {
             ]
         );
         assert!(refusal(b"a APPEND {70000}\r\n", after()).too_big);
+        for before in ["REPLACE 4 INBOX", "UID REPLACE 4 INBOX (\\Seen)", "APPEND INBOX {70000+}\r\n"] {
+            let text = format!("a {before} {{70000}}\r\n")
+                .replace("{70000+}\r\n ", &format!("{{70000+}}\r\n{} ", "x".repeat(70_000)));
+            let all = steps(&mut Framer::default(), text.as_bytes(), after());
+            let last = Some(&Step::Literal(Announced { size: 70_000, waits: true, message: true }));
+            assert_eq!(all.last(), last, "{before}");
+        }
+        assert!(refusal(b"a REPLACE 4 {70000}\r\n", after()).too_big);
         assert!(refusal(b"a SELECT {70000}\r\n", after()).too_big);
     }
 
@@ -325,6 +358,8 @@ mod tests {
         assert!(refusal(text.as_bytes(), Bounds::BEFORE_LOGIN).too_big);
         assert!(!refusal(b"a APPEND INBOX {10}\r\n", Bounds::BEFORE_LOGIN).close);
         assert!(refusal(b"a APPEND INBOX {1000001}\r\n", after()).too_big);
+        let together = format!("a APPEND INBOX {{600000+}}\r\n{} {{600000}}\r\n", "x".repeat(600_000));
+        assert!(refusal(together.as_bytes(), after()).too_big, "several messages have one limit");
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //! **Limits**: `core::limits::IMAP_*`, `WRITE_BUFFER_MAX`, `WRITE_TIME`, `AUTH_ATTEMPTS_MAX`,
 //! `SESSIONS_PER_ACCOUNT_MAX`, `MESSAGE_BYTES_IN_FLIGHT_MAX`, `DATA_GRACE_TIME`, `DATA_IDLE_TIME`, `MIN_DATA_RATE`.
 //! A literal is refused by its announced size before memory is given for it. A FETCH holds one write buffer and one
-//! piece of a message, whatever it asks for; a client that doesn't read is cut off after `WRITE_TIME`.
+//! piece of a message, whatever it asks for; a client that doesn't read is cut off after `WRITE_TIME`. SORT and THREAD
+//! hold a few hundred bytes a message, counted against `IMAP_SORT_BYTES_MAX` and, all together, its sum.
 //!
 //! **Failure**: a command that can't be read gets `BAD` with its tag and changes nothing; a store that can't answer
 //! gets `NO [UNAVAILABLE]` (or the code that fits), the session lives on. A message that can't be read to its end
@@ -21,10 +22,13 @@
 //! stop every session gets `* BYE`.
 //!
 //! **Standards**: RFC 3501 (IMAP4rev1), 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3348/5258 (CHILDREN,
-//! LIST-EXTENDED), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR), 5032 (WITHIN), 5161 (ENABLE),
-//! 5530 (response codes), 5819 (LIST-STATUS), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888
-//! (LITERAL+), 7889 (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
+//! LIST-EXTENDED), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR), 5032 (WITHIN), 5051
+//! (`i;unicode-casemap`), 5161 (ENABLE), 5256 (SORT, THREAD), 5267 §3 (ESORT), 5530 (response codes), 5819
+//! (LIST-STATUS), 5957 (SORT=DISPLAY), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888 (LITERAL+), 7889
+//! (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
 
+pub mod capability;
+mod collate;
 pub mod command;
 pub mod frame;
 mod glob;
@@ -34,10 +38,14 @@ mod respond;
 mod seq;
 mod serve;
 mod session;
+pub mod sort;
+pub mod thread;
 
 use arc_swap::ArcSwap;
 use mailward_core::event::Events;
-use mailward_core::limits::{MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX};
+use mailward_core::limits::{
+    IMAP_COMPRESSED_MAX, IMAP_SORT_BYTES_SUM_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX,
+};
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
@@ -85,6 +93,28 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Memory for messages on their way in.
     pub memory: AppendMemory,
+    /// How many sessions may be compressed.
+    pub compressed: CompressedSessions,
+    /// Memory for what SORT and THREAD gather.
+    pub sort_memory: SortMemory,
+}
+
+/// Places for sessions that use COMPRESS (`limits::IMAP_COMPRESSED_MAX`). A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct CompressedSessions(Arc<Semaphore>);
+
+impl Default for CompressedSessions {
+    fn default() -> Self {
+        Self::new(IMAP_COMPRESSED_MAX)
+    }
+}
+
+impl CompressedSessions {
+    /// So many places.
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
 }
 
 /// Bytes that the messages of all APPENDs may hold together while they arrive
@@ -99,6 +129,25 @@ impl Default for AppendMemory {
 }
 
 impl AppendMemory {
+    /// Room for so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+    }
+}
+
+/// Bytes that all SORTs and THREADs may hold together (`limits::IMAP_SORT_BYTES_SUM_MAX`), beyond the first ones that
+/// each may take anyway. A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct SortMemory(Arc<Semaphore>);
+
+impl Default for SortMemory {
+    fn default() -> Self {
+        Self::new(IMAP_SORT_BYTES_SUM_MAX)
+    }
+}
+
+impl SortMemory {
     /// Room for so many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {

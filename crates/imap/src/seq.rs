@@ -1,6 +1,6 @@
 //! Sequence numbers and UIDs of a selected mailbox, as runs: a million messages without gaps cost one run.
 
-use crate::command::{SequenceSet, SetNumber};
+use crate::command::{Partial, SequenceSet, SetNumber};
 use mailward_core::Uid;
 use mailward_store::records::UidRange;
 
@@ -149,6 +149,41 @@ impl UidMap {
         pieces
     }
 
+    /// What a window of the messages of the ranges leaves of them (RFC 9394 §3.3).
+    pub(crate) fn window(&self, ranges: &[UidRange], partial: Partial) -> Vec<UidRange> {
+        let mut skip = partial.first.saturating_sub(1);
+        let mut left = partial.last.saturating_sub(partial.first).saturating_add(1);
+        let mut chosen = Vec::new();
+        let mut add = |(from, to): (u32, u32)| {
+            let there = to.saturating_sub(from).saturating_add(1);
+            let skipped = skip.min(there);
+            skip = skip.saturating_sub(skipped);
+            let taken = left.min(there.saturating_sub(skipped));
+            left = left.saturating_sub(taken);
+            if let Some(more) = taken.checked_sub(1) {
+                let (first, last) = if partial.from_end {
+                    let last = to.saturating_sub(skipped);
+                    (last.saturating_sub(more), last)
+                } else {
+                    let first = from.saturating_add(skipped);
+                    (first, first.saturating_add(more))
+                };
+                if let (Some(first), Some(last)) = (self.uid_of(first), self.uid_of(last)) {
+                    chosen.push((first.0, last.0));
+                }
+            }
+        };
+        let present = ranges.iter().filter_map(|range| self.sequences(*range));
+        if partial.from_end {
+            let mut present: Vec<(u32, u32)> = present.collect();
+            present.reverse();
+            present.into_iter().for_each(&mut add);
+        } else {
+            present.for_each(&mut add);
+        }
+        merge(chosen)
+    }
+
     /// First and last sequence number of the messages of a range; `None` if it has none.
     fn sequences(&self, range: UidRange) -> Option<(u32, u32)> {
         let first = self.runs.get(self.runs.partition_point(|run| run.last < range.first.0))?;
@@ -172,7 +207,7 @@ impl UidMap {
         for (a, b) in &set.0 {
             let number = |n: &SetNumber| match n {
                 SetNumber::Number(n) => *n,
-                SetNumber::Star => highest,
+                SetNumber::Star | SetNumber::Saved => highest,
             };
             let (a, b) = (number(a), number(b));
             // `*` of an empty mailbox.
@@ -194,7 +229,7 @@ impl UidMap {
         for (a, b) in &set.0 {
             let number = |n: &SetNumber| match n {
                 SetNumber::Number(n) => *n,
-                SetNumber::Star => count,
+                SetNumber::Star | SetNumber::Saved => count,
             };
             if count == 0 && (*a == SetNumber::Star || *b == SetNumber::Star) {
                 continue;
@@ -207,6 +242,20 @@ impl UidMap {
         }
         Ok(merge(ranges))
     }
+}
+
+/// A set of plain numbers as ranges, whatever is there.
+pub(crate) fn plain_ranges(set: &SequenceSet) -> Vec<UidRange> {
+    let pairs = set.0.iter().filter_map(|pair| match pair {
+        (SetNumber::Number(a), SetNumber::Number(b)) => Some((*a.min(b), *a.max(b))),
+        _ => None,
+    });
+    merge(pairs.collect())
+}
+
+/// UIDs (ascending) as ranges.
+pub(crate) fn ranges_of(uids: impl IntoIterator<Item = Uid>) -> Vec<UidRange> {
+    merge(uids.into_iter().map(|uid| (uid.0, uid.0)).collect())
 }
 
 /// Sorts, and joins what overlaps or touches.
@@ -234,6 +283,27 @@ pub(crate) fn write_set(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = u32
             out.push(b':');
             crate::respond::number(out, range.last.0.into());
         }
+    }
+}
+
+/// Writes numbers in their order as a set (RFC 5267 §3.2): neighbours that ascend are a range, and nothing else is.
+pub(crate) fn write_ordered_set(out: &mut Vec<u8>, numbers: &[u32]) {
+    let mut rest = numbers;
+    while let Some((first, mut after)) = rest.split_first() {
+        let mut last = *first;
+        while let Some((next, further)) = after.split_first().filter(|(next, _)| last.checked_add(1) == Some(**next)) {
+            last = *next;
+            after = further;
+        }
+        if rest.len() < numbers.len() {
+            out.push(b',');
+        }
+        crate::respond::number(out, (*first).into());
+        if last > *first {
+            out.push(b':');
+            crate::respond::number(out, last.into());
+        }
+        rest = after;
     }
 }
 
@@ -292,10 +362,46 @@ mod tests {
     }
 
     #[test]
+    fn a_window_counts_from_either_end() {
+        let map = map(&[2, 3, 5, 8, 9]);
+        let all = [UidRange { first: Uid(1), last: Uid(99) }];
+        let window = |first, last, from_end| {
+            let chosen = map.window(&all, Partial { first, last, from_end });
+            map.iter()
+                .map(|(_, uid)| uid)
+                .filter(|uid| chosen.iter().any(|r| r.first <= *uid && *uid <= r.last))
+                .map(|uid| uid.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(window(1, 2, false), [2, 3]);
+        assert_eq!(window(2, 4, false), [3, 5, 8]);
+        assert_eq!(window(1, 2, true), [8, 9]);
+        assert_eq!(window(4, 100, true), [2, 3]);
+        assert_eq!(window(6, 9, false), Vec::<u32>::new());
+    }
+
+    #[test]
     fn sets_are_written_short() {
         let mut out = Vec::new();
         write_set(&mut out, [7, 1, 2, 3, 9, 10]);
         assert_eq!(out, b"1:3,7,9:10");
+    }
+
+    /// RFC 5267 §3.2 and its example.
+    #[test]
+    fn ordered_sets_keep_their_order() {
+        for (numbers, set) in [
+            (&[][..], ""),
+            (&[5], "5"),
+            (&[1, 2, 3, 7], "1:3,7"),
+            (&[23_765, 23_764, 23_763, 23_761], "23765,23764,23763,23761"),
+            (&[4, 5, 3, 1, 2, 2], "4:5,3,1:2,2"),
+            (&[u32::MAX, 1], "4294967295,1"),
+        ] {
+            let mut out = Vec::new();
+            write_ordered_set(&mut out, numbers);
+            assert_eq!(String::from_utf8(out).unwrap(), set);
+        }
     }
 
     proptest! {

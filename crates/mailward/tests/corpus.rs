@@ -6,6 +6,7 @@
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
+use proptest::prelude::*;
 use std::path::Path;
 
 #[test]
@@ -30,5 +31,16 @@ fn nothing_at_all_is_an_input_too() {
         run(b"");
         run(b"\0");
         run(&[0xff; 300]);
+    }
+}
+
+proptest! {
+    /// What has a form of its own here rather than a text's gets some of it without a fuzzer, too.
+    #[test]
+    fn conversations_of_any_bytes_are_whole(data in proptest::collection::vec(0_u8..12, 0..200), kinds in any::<u64>()) {
+        // Small numbers are ids that meet each other; some are made into what comes between them.
+        let shaped: Vec<u8> = data.iter().enumerate().map(|(at, byte)| if kinds >> (at % 64) & 1 == 1 { byte.wrapping_mul(21) } else { *byte }).collect();
+        targets::thread::run(&data);
+        targets::thread::run(&shaped);
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use mailward_core::limits::PAGE_ROWS_MAX;
 use mailward_core::{AccountId, BlobId, MailboxId, Uid};
 use rusqlite::{Row, params};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 pub(crate) fn with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<MailboxRecord, StoreError> {
@@ -116,24 +117,25 @@ pub(crate) fn read(
     bytes_at(files, pack, place, start, end.min(size))
 }
 
-/// See `MailStore::read_whole`.
-pub(crate) fn read_whole(
+/// See `MailStore::read_parts`.
+pub(crate) fn read_parts(
     reader: &Reader,
     files: &PackFiles,
-    blobs: &[BlobId],
+    parts: &[(BlobId, Range<u64>)],
     most: u64,
 ) -> Result<Vec<Option<Bytes>>, StoreError> {
-    let (mut found, mut held) = (Vec::with_capacity(blobs.len()), 0u64);
-    for blob in blobs {
+    let (mut found, mut held) = (Vec::with_capacity(parts.len()), 0u64);
+    for (blob, range) in parts {
         let Some((pack, at, size)) = place(reader, *blob)? else {
             found.push(None);
             continue;
         };
-        held = held.saturating_add(size);
+        let end = range.end.min(size);
+        held = held.saturating_add(end.saturating_sub(range.start));
         if held > most && !found.is_empty() {
             break;
         }
-        found.push(Some(bytes_at(files, pack, at, 0, size)?));
+        found.push(Some(bytes_at(files, pack, at, range.start, end)?));
     }
     Ok(found)
 }

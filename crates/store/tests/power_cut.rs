@@ -99,6 +99,9 @@ struct State {
 
 impl Witness for Saboteur {
     fn at(&self, instant: Instant) {
+        if matches!(instant, Instant::BeforeIndexCommit | Instant::AfterIndexCommit) {
+            return;
+        }
         let acknowledged = self.acknowledged.lock().unwrap().clone();
         let written = image(&self.dir);
         let mut guard = self.state.lock().unwrap();
@@ -136,6 +139,7 @@ impl Witness for Saboteur {
             Instant::AfterPackSync => state.synced.extend(written.into_iter().filter(|(name, _)| pack(name))),
             Instant::BeforeCommit => state.before_commit = written,
             Instant::AfterCommit => state.synced.extend(written.into_iter().filter(|(name, _)| !pack(name))),
+            Instant::BeforeIndexCommit | Instant::AfterIndexCommit => {}
         }
     }
 }

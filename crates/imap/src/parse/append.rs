@@ -1,14 +1,37 @@
-//! APPEND and the dates of commands.
+//! APPEND, REPLACE and the dates of commands.
 
 use super::lexer::{Fault, Lex, Lexer};
-use crate::command::{Append, Command};
+use crate::command::{Command, NewMail};
 use mailward_core::Timestamp;
+use mailward_core::limits::IMAP_APPEND_MESSAGES_MAX;
 use mailward_message::date::{day_start, parse_internal};
 
-/// RFC 3501 §6.3.11.
+/// RFC 3501 §6.3.11 with RFC 3502: a mailbox and one message after the other.
 pub(super) fn append(lexer: &mut Lexer) -> Lex<Command> {
     let mailbox = super::argument(lexer)?;
+    let mut messages = Vec::new();
+    loop {
+        lexer.space()?;
+        if messages.len() >= IMAP_APPEND_MESSAGES_MAX {
+            return Err(Fault::Limit("one APPEND brings no more messages"));
+        }
+        messages.push(new_mail(lexer)?);
+        if lexer.end().is_ok() {
+            return Ok(Command::Append { mailbox, messages });
+        }
+    }
+}
+
+/// RFC 8508 §3.2.
+pub(super) fn replace(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
     lexer.space()?;
+    let number = lexer.set_number()?;
+    let mailbox = super::argument(lexer)?;
+    lexer.space()?;
+    Ok(Command::Replace { uid, number, mailbox, message: new_mail(lexer)? })
+}
+
+fn new_mail(lexer: &mut Lexer) -> Lex<NewMail> {
     let (mut flags, mut keywords) = Default::default();
     if lexer.peek() == Some(b'(') {
         (flags, keywords) = super::flag_list(lexer)?;
@@ -20,8 +43,19 @@ pub(super) fn append(lexer: &mut Lexer) -> Lex<Command> {
         lexer.space()?;
     }
     // Its bytes may be anything here; what can't be a message is refused with the reason by the session.
-    let message = lexer.literal()?;
-    Ok(Command::Append(Append { mailbox, flags, keywords, date, message }))
+    let message = if lexer.eat_word("UTF8") {
+        // RFC 9755 §4: a message with UTF-8 in its header.
+        lexer.space()?;
+        let opened = lexer.open()?;
+        let message = lexer.literal8()?;
+        if !opened || !lexer.close() {
+            return Err(Fault::Bad("UTF8 takes a message in parentheses"));
+        }
+        message
+    } else {
+        lexer.literal8()?
+    };
+    Ok(NewMail { flags, keywords, date, message })
 }
 
 /// The moment that `7-Feb-1994` begins in UTC.

@@ -1,40 +1,84 @@
 //! FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
 
 use super::lexer::{Fault, Lex, Lexer};
-use crate::command::{BodySection, Command, Fetch, FetchItem, SectionText};
+use crate::command::{BodySection, Command, Fetch, FetchItem, Partial, SectionText};
 use mailward_core::ModSeq;
 use mailward_core::limits::{IMAP_FETCH_ITEMS_MAX, IMAP_SECTION_DEPTH_MAX};
 
 pub(super) fn fetch(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
     let set = super::set(lexer)?;
     lexer.space()?;
-    let mut items = Vec::new();
-    if lexer.open()? {
-        loop {
-            item(lexer, &mut items, false)?;
-            if items.len() > IMAP_FETCH_ITEMS_MAX {
-                return Err(Fault::Bad("too many items"));
-            }
-            if lexer.close() {
-                break;
-            }
-            lexer.space()?;
-        }
+    let items = if lexer.peek() == Some(b'(') {
+        items(lexer)?
     } else {
+        let mut items = Vec::new();
         item(lexer, &mut items, true)?;
-    }
-    let mut changed_since = None;
+        items
+    };
+    let mut fetch = Fetch { uid, set, items, changed_since: None, vanished: false, partial: None };
     if lexer.eat(b' ') {
-        if !lexer.open()? || !lexer.eat_word("CHANGEDSINCE") {
-            return Err(Fault::Bad("no such FETCH modifier"));
+        modifiers(lexer, &mut fetch)?;
+    }
+    Ok(Command::Fetch(fetch))
+}
+
+/// `(CHANGEDSINCE 12345 VANISHED PARTIAL 1:50)` (RFC 7162 §3.2.6, RFC 9394 §3.3)
+fn modifiers(lexer: &mut Lexer, fetch: &mut Fetch) -> Lex<()> {
+    if !lexer.open()? {
+        return Err(Fault::Bad("no such FETCH modifier"));
+    }
+    loop {
+        match lexer.word()?.as_str() {
+            "CHANGEDSINCE" => {
+                lexer.space()?;
+                fetch.changed_since = Some(ModSeq(lexer.number64()?));
+            }
+            "VANISHED" if fetch.uid => fetch.vanished = true,
+            "PARTIAL" if fetch.uid => {
+                lexer.space()?;
+                fetch.partial = Some(partial(lexer)?);
+            }
+            _ => return Err(Fault::Bad("no such FETCH modifier")),
+        }
+        if lexer.close() {
+            break;
         }
         lexer.space()?;
-        changed_since = Some(ModSeq(lexer.number64()?));
-        if !lexer.close() {
-            return Err(Fault::Bad("a parenthesis is missing"));
-        }
     }
-    Ok(Command::Fetch(Fetch { uid, set, items, changed_since }))
+    if fetch.vanished && fetch.changed_since.is_none() {
+        return Err(Fault::Bad("VANISHED needs CHANGEDSINCE"));
+    }
+    Ok(())
+}
+
+/// `1:100`, `-1:-100` (RFC 9394 §4)
+pub(super) fn partial(lexer: &mut Lexer) -> Lex<Partial> {
+    let from_end = lexer.eat(b'-');
+    let first = lexer.positive()?;
+    lexer.expect(b':', "a window is first:last")?;
+    if lexer.eat(b'-') != from_end {
+        return Err(Fault::Bad("a window counts from one end"));
+    }
+    let last = lexer.positive()?;
+    Ok(Partial { first: first.min(last), last: first.max(last), from_end })
+}
+
+/// `(FLAGS UID)`
+pub(super) fn items(lexer: &mut Lexer) -> Lex<Vec<FetchItem>> {
+    let mut items = Vec::new();
+    if !lexer.open()? {
+        return Err(Fault::Bad("a list of FETCH items is missing"));
+    }
+    loop {
+        item(lexer, &mut items, false)?;
+        if items.len() > IMAP_FETCH_ITEMS_MAX {
+            return Err(Fault::Bad("too many items"));
+        }
+        if lexer.close() {
+            return Ok(items);
+        }
+        lexer.space()?;
+    }
 }
 
 fn item(lexer: &mut Lexer, items: &mut Vec<FetchItem>, alone: bool) -> Lex<()> {
@@ -58,6 +102,29 @@ fn item(lexer: &mut Lexer, items: &mut Vec<FetchItem>, alone: bool) -> Lex<()> {
         "BODY" if lexer.peek() == Some(b'[') => items.push(I::Section(section(lexer, false)?)),
         "BODY" => items.push(I::Body),
         "BODY.PEEK" => items.push(I::Section(section(lexer, true)?)),
+        "BINARY" => items.push(I::Binary(binary(lexer, false)?)),
+        "BINARY.PEEK" => items.push(I::Binary(binary(lexer, true)?)),
+        "BINARY.SIZE" => {
+            let section = binary(lexer, true)?;
+            if section.partial.is_some() {
+                return Err(Fault::Bad("BINARY.SIZE is of whole parts"));
+            }
+            items.push(I::BinarySize(section.path));
+        }
+        "EMAILID" => items.push(I::EmailId),
+        "THREADID" => items.push(I::ThreadId),
+        "SAVEDATE" => items.push(I::SaveDate),
+        "PREVIEW" => {
+            // RFC 8970 §3.2: `(LAZY)` leaves it to the server.
+            if lexer.peek_after_space() == Some(b'(') {
+                lexer.space()?;
+                let lazy = lexer.open()? && lexer.eat_word("LAZY") && lexer.close();
+                if !lazy {
+                    return Err(Fault::Bad("PREVIEW takes (LAZY) or nothing"));
+                }
+            }
+            items.push(I::Preview);
+        }
         _ => return Err(Fault::Bad("no such FETCH item")),
     }
     Ok(())
@@ -97,6 +164,14 @@ fn section(lexer: &mut Lexer, peek: bool) -> Lex<BodySection> {
         partial = Some((first, count));
     }
     Ok(BodySection { peek, path, text, partial })
+}
+
+/// `[1.2]<0.100>` (RFC 3516 §4.2): part numbers only.
+fn binary(lexer: &mut Lexer, peek: bool) -> Lex<BodySection> {
+    match section(lexer, peek)? {
+        section @ BodySection { text: SectionText::All, .. } => Ok(section),
+        _ => Err(Fault::Bad("BINARY takes part numbers only")),
+    }
 }
 
 fn section_text(lexer: &mut Lexer, in_part: bool) -> Lex<SectionText> {

@@ -14,7 +14,12 @@ pub enum Fault {
     /// Against what names can be: `NO [CANNOT]`.
     Cannot(&'static str),
     /// RFC 3501 §6.4.4: `NO [BADCHARSET (…)]`.
-    BadCharset,
+    BadCharset {
+        /// The result was to be saved.
+        save: bool,
+    },
+    /// RFC 5465 §5: `NO [BADEVENT (…)]`.
+    BadEvent,
     /// A limit that a client may learn of: `NO [LIMIT]`.
     Limit(&'static str),
 }
@@ -28,6 +33,8 @@ pub(crate) struct Lexer {
     input: Bytes,
     at: usize,
     depth: usize,
+    /// Mailbox names are UTF-8 (RFC 9051 §5.1, RFC 9755 §3), not modified UTF-7.
+    utf8: bool,
 }
 
 pub(crate) const fn is_atom_char(byte: u8) -> bool {
@@ -47,8 +54,8 @@ const fn is_word_char(byte: u8) -> bool {
 }
 
 impl Lexer {
-    pub(crate) const fn new(input: Bytes) -> Self {
-        Self { input, at: 0, depth: 0 }
+    pub(crate) const fn new(input: Bytes, utf8: bool) -> Self {
+        Self { input, at: 0, depth: 0, utf8 }
     }
 
     fn rest(&self) -> &[u8] {
@@ -68,6 +75,23 @@ impl Lexer {
         let is = self.peek() == Some(byte);
         if is {
             self.advance(1);
+        }
+        is
+    }
+
+    /// The byte after the space that is next, if one is.
+    pub(crate) fn peek_after_space(&self) -> Option<u8> {
+        match self.rest() {
+            [b' ', next, ..] => Some(*next),
+            _ => None,
+        }
+    }
+
+    /// Takes these bytes if they are next.
+    pub(crate) fn eat_text(&mut self, text: &[u8]) -> bool {
+        let is = self.rest().starts_with(text);
+        if is {
+            self.advance(text.len());
         }
         is
     }
@@ -220,6 +244,22 @@ impl Lexer {
         }
     }
 
+    /// A literal with or without the `~` of RFC 3516.
+    pub(crate) fn literal8(&mut self) -> Lex<Bytes> {
+        let _binary = self.eat(b'~');
+        self.literal()
+    }
+
+    /// A string, a literal of any bytes, or NIL.
+    pub(crate) fn value(&mut self) -> Lex<Option<Bytes>> {
+        match self.peek() {
+            Some(b'~') => self.literal8().map(Some),
+            Some(b'"' | b'{') => self.string().map(Some),
+            _ if self.eat_word("NIL") => Ok(None),
+            _ => Err(Fault::Bad("a string or NIL is missing")),
+        }
+    }
+
     /// `{n}` or `{n+}`, a line end, and n bytes of any kind. The framer has seen to its size.
     pub(crate) fn literal(&mut self) -> Lex<Bytes> {
         self.expect(b'{', "a literal is missing")?;
@@ -248,18 +288,34 @@ impl Lexer {
         String::from_utf8(self.astring()?.to_vec()).map_err(|_| Fault::Bad("a string isn't UTF-8"))
     }
 
-    /// A mailbox name in modified UTF-7.
+    /// A mailbox name.
     pub(crate) fn mailbox(&mut self) -> Lex<MailboxName> {
-        mailbox_name(&self.astring()?)
+        let name = self.astring()?;
+        mailbox_name(&self.name_text(&name)?)
     }
 
     /// A LIST pattern or reference, decoded.
     pub(crate) fn pattern(&mut self) -> Lex<String> {
-        let wire = if self.is_string_next() { self.string()? } else { self.take(is_list_char) };
-        mutf7::decode(&wire).map_err(|_| Fault::Cannot("the mailbox name isn't modified UTF-7"))
+        let utf8 = self.utf8;
+        let wire = if self.is_string_next() {
+            self.string()?
+        } else {
+            self.take(|byte| is_list_char(byte) || (utf8 && !byte.is_ascii()))
+        };
+        self.name_text(&wire)
+    }
+
+    fn name_text(&self, wire: &[u8]) -> Lex<String> {
+        if self.utf8 {
+            return String::from_utf8(wire.to_vec()).map_err(|_| Fault::Cannot("the mailbox name isn't UTF-8"));
+        }
+        mutf7::decode(wire).map_err(|_| Fault::Cannot("the mailbox name isn't modified UTF-7"))
     }
 
     pub(crate) fn sequence_set(&mut self) -> Lex<SequenceSet> {
+        if self.eat(b'$') {
+            return Ok(SequenceSet(vec![(SetNumber::Saved, SetNumber::Saved)]));
+        }
         let mut ranges = Vec::new();
         loop {
             let first = self.set_number()?;
@@ -274,15 +330,14 @@ impl Lexer {
         }
     }
 
-    fn set_number(&mut self) -> Lex<SetNumber> {
+    pub(crate) fn set_number(&mut self) -> Lex<SetNumber> {
         if self.eat(b'*') { Ok(SetNumber::Star) } else { self.positive().map(SetNumber::Number) }
     }
 }
 
-/// A mailbox name as it came.
-pub(crate) fn mailbox_name(wire: &[u8]) -> Lex<MailboxName> {
-    let name = mutf7::decode(wire).map_err(|_| Fault::Cannot("the mailbox name isn't modified UTF-7"))?;
-    MailboxName::parse(&name).map_err(|error| {
+/// A mailbox name, decoded.
+fn mailbox_name(name: &str) -> Lex<MailboxName> {
+    MailboxName::parse(name).map_err(|error| {
         use mailward_core::MailboxNameError as E;
         Fault::Cannot(match error {
             E::Empty => "a mailbox name has at least one character in each level",

@@ -112,6 +112,7 @@ fn returns(lexer: &mut Lexer, list: &mut List) -> Lex<()> {
             "SUBSCRIBED" => list.return_subscribed = true,
             // Told always.
             "CHILDREN" | "SPECIAL-USE" => {}
+            "MYRIGHTS" => list.return_rights = true,
             "STATUS" => {
                 lexer.space()?;
                 list.status = status_items(lexer)?;
@@ -156,6 +157,7 @@ fn status_items(lexer: &mut Lexer) -> Lex<Vec<StatusItem>> {
             "SIZE" => S::Size,
             "DELETED" => S::Deleted,
             "APPENDLIMIT" => S::AppendLimit,
+            "MAILBOXID" => S::MailboxId,
             _ => return Err(Fault::Bad("no such STATUS item")),
         };
         if !items.contains(&item) {

@@ -5,9 +5,13 @@ mod append;
 mod fetch;
 mod lexer;
 mod list;
+mod metadata;
+mod notify;
+mod rights;
 mod search;
+mod sort;
 
-use crate::command::{Command, SequenceSet, Store, Tagged};
+use crate::command::{Command, Qresync, SequenceSet, Store, Tagged};
 use base64::Engine as _;
 use bytes::Bytes;
 use lexer::{Lex, Lexer};
@@ -17,6 +21,7 @@ use mailward_store::records::{FlagAction, Flags};
 
 pub use lexer::Fault;
 pub(crate) use lexer::is_atom_char;
+pub(crate) use rights::{OLD_CREATE, OLD_DELETE};
 
 /// A command that wasn't one, with its tag if it had one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +33,12 @@ pub struct ParseError {
 }
 
 /// Reads a whole command as [`crate::frame::Framer`] delivers it: lines and literals, without the last line end.
+/// With `utf8`, mailbox names are UTF-8 instead of modified UTF-7.
 ///
 /// # Errors
 /// [`ParseError`], with the tag if the command begins with one.
-pub fn parse(command: &Bytes) -> Result<Tagged, ParseError> {
-    let mut lexer = Lexer::new(command.clone());
+pub fn parse(command: &Bytes, utf8: bool) -> Result<Tagged, ParseError> {
+    let mut lexer = Lexer::new(command.clone(), utf8);
     let tag = lexer.tag().map_err(|fault| ParseError { tag: None, fault })?;
     let tagged = |fault| ParseError { tag: Some(tag.clone()), fault };
     let command = command_after_tag(&mut lexer).map_err(tagged)?;
@@ -69,6 +75,17 @@ fn command_after_tag(lexer: &mut Lexer) -> Lex<Command> {
         "LSUB" => list::lsub(lexer)?,
         "STATUS" => list::status(lexer)?,
         "APPEND" => append::append(lexer)?,
+        "REPLACE" => append::replace(lexer, false)?,
+        "COMPRESS" => compress(lexer)?,
+        "UNAUTHENTICATE" => Command::Unauthenticate,
+        "NOTIFY" => notify::notify(lexer)?,
+        "GETACL" => Command::GetAcl(argument(lexer)?),
+        "SETACL" => rights::set_acl(lexer)?,
+        "DELETEACL" => rights::delete_acl(lexer)?,
+        "LISTRIGHTS" => rights::list_rights(lexer)?,
+        "MYRIGHTS" => Command::MyRights(argument(lexer)?),
+        "GETMETADATA" => metadata::get(lexer)?,
+        "SETMETADATA" => metadata::set(lexer)?,
         "GETQUOTAROOT" => Command::GetQuotaRoot(argument(lexer)?),
         "GETQUOTA" => {
             lexer.space()?;
@@ -76,6 +93,8 @@ fn command_after_tag(lexer: &mut Lexer) -> Lex<Command> {
         }
         "SETQUOTA" => set_quota(lexer)?,
         "SEARCH" => search::search(lexer, false)?,
+        "SORT" => sort::sort(lexer, false)?,
+        "THREAD" => sort::thread(lexer, false)?,
         "FETCH" => fetch::fetch(lexer, false)?,
         "STORE" => store(lexer, false)?,
         "COPY" => copy(lexer, false, false)?,
@@ -89,11 +108,14 @@ fn uid(lexer: &mut Lexer) -> Lex<Command> {
     lexer.space()?;
     match lexer.word()?.as_str() {
         "SEARCH" => search::search(lexer, true),
+        "SORT" => sort::sort(lexer, true),
+        "THREAD" => sort::thread(lexer, true),
         "FETCH" => fetch::fetch(lexer, true),
         "STORE" => store(lexer, true),
         "COPY" => copy(lexer, true, false),
         "MOVE" => copy(lexer, true, true),
         "EXPUNGE" => Ok(Command::Expunge(Some(set(lexer)?))),
+        "REPLACE" => append::replace(lexer, true),
         _ => Err(Fault::Bad("no such UID command")),
     }
 }
@@ -176,10 +198,10 @@ fn enable(lexer: &mut Lexer) -> Lex<Command> {
     if names.is_empty() { Err(Fault::Bad("ENABLE takes names of extensions")) } else { Ok(Command::Enable(names)) }
 }
 
-/// RFC 3501 §6.3.1 with RFC 7162 §3.1.8 and RFC 4466's form of parameters.
+/// RFC 3501 §6.3.1 with RFC 7162 §3.1.8 and §3.2.5, and RFC 4466's form of parameters.
 fn select(lexer: &mut Lexer, read_only: bool) -> Lex<Command> {
     let mailbox = argument(lexer)?;
-    let mut condstore = false;
+    let (mut condstore, mut qresync) = (false, None);
     if lexer.eat(b' ') {
         if !lexer.open()? {
             return Err(Fault::Bad("SELECT takes a mailbox and a list of parameters"));
@@ -187,6 +209,10 @@ fn select(lexer: &mut Lexer, read_only: bool) -> Lex<Command> {
         loop {
             match lexer.word()?.as_str() {
                 "CONDSTORE" => condstore = true,
+                "QRESYNC" if qresync.is_none() => {
+                    lexer.space()?;
+                    qresync = Some(resync(lexer)?);
+                }
                 _ => return Err(Fault::Bad("no such SELECT parameter")),
             }
             if lexer.close() {
@@ -195,7 +221,54 @@ fn select(lexer: &mut Lexer, read_only: bool) -> Lex<Command> {
             lexer.space()?;
         }
     }
-    Ok(Command::Select { mailbox, read_only, condstore })
+    Ok(Command::Select { mailbox, read_only, condstore, qresync })
+}
+
+/// `(67890007 20050715194045000 41,43:211 (1,3 41,43))`. The pairs of numbers and UIDs help a server that forgets what
+/// was expunged; ours doesn't, so they are read and not needed.
+fn resync(lexer: &mut Lexer) -> Lex<Qresync> {
+    const SHAPE: Fault = Fault::Bad("QRESYNC takes (uidvalidity modseq [uids [(numbers uids)]])");
+    if !lexer.open()? {
+        return Err(SHAPE);
+    }
+    let uid_validity = lexer.positive()?;
+    lexer.space()?;
+    let mod_seq = ModSeq(lexer.number64()?);
+    let mut known = None;
+    if lexer.eat(b' ') {
+        if lexer.peek() != Some(b'(') {
+            known = Some(numbers(lexer)?);
+        }
+        if known.is_none() || lexer.eat(b' ') {
+            if !lexer.open()? {
+                return Err(SHAPE);
+            }
+            numbers(lexer)?;
+            lexer.space()?;
+            numbers(lexer)?;
+            if !lexer.close() {
+                return Err(SHAPE);
+            }
+        }
+    }
+    if !lexer.close() {
+        return Err(SHAPE);
+    }
+    Ok(Qresync { uid_validity, mod_seq, known })
+}
+
+/// A set of numbers only (RFC 7162 §7, `known-uids`): neither `*` nor `$`.
+fn numbers(lexer: &mut Lexer) -> Lex<SequenceSet> {
+    use crate::command::SetNumber::Number;
+    let set = lexer.sequence_set()?;
+    let plain = set.0.iter().all(|pair| matches!(pair, (Number(_), Number(_))));
+    if plain { Ok(set) } else { Err(Fault::Bad("the set holds numbers only")) }
+}
+
+/// RFC 4978 §3.
+fn compress(lexer: &mut Lexer) -> Lex<Command> {
+    lexer.space()?;
+    if lexer.eat_word("DEFLATE") { Ok(Command::Compress) } else { Err(Fault::Bad("COMPRESS takes DEFLATE")) }
 }
 
 fn set_quota(lexer: &mut Lexer) -> Lex<Command> {

@@ -5,6 +5,7 @@ use super::lexer::{Fault, Lex, Lexer};
 use crate::command::{Command, DateTest, Search, SearchKey, SearchNode, SearchReturn};
 use mailward_core::ModSeq;
 use mailward_core::limits::IMAP_SEARCH_KEYS_MAX;
+use mailward_message::decode::{EnvelopeField, fold};
 use mailward_store::records::Flags;
 
 pub(super) fn search(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
@@ -17,16 +18,21 @@ pub(super) fn search(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
     }
     if lexer.eat_word("CHARSET") {
         lexer.space()?;
-        let charset = lexer.text_string()?;
-        if !["UTF-8", "US-ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&charset)) {
-            return Err(Fault::BadCharset);
-        }
+        charset(lexer, returns.is_some_and(|returns: SearchReturn| returns.save))?;
         lexer.space()?;
     }
     Ok(Command::Search(Search { uid, returns, program: program(lexer)? }))
 }
 
-fn return_options(lexer: &mut Lexer) -> Lex<SearchReturn> {
+/// A charset's name that is known here: every string is UTF-8, which ASCII is too.
+pub(super) fn charset(lexer: &mut Lexer, save: bool) -> Lex<()> {
+    let charset = lexer.text_string()?;
+    let known = ["UTF-8", "US-ASCII"].iter().any(|known| known.eq_ignore_ascii_case(&charset));
+    if known { Ok(()) } else { Err(Fault::BadCharset { save }) }
+}
+
+/// `(MIN MAX ALL COUNT)` after RETURN.
+pub(super) fn return_options(lexer: &mut Lexer) -> Lex<SearchReturn> {
     let mut options = SearchReturn::default();
     if !lexer.open()? {
         return Err(Fault::Bad("RETURN takes a list"));
@@ -41,13 +47,23 @@ fn return_options(lexer: &mut Lexer) -> Lex<SearchReturn> {
             "MAX" => options.max = true,
             "ALL" => options.all = true,
             "COUNT" => options.count = true,
+            "SAVE" => options.save = true,
+            "PARTIAL" if options.partial.is_none() => {
+                lexer.space()?;
+                options.partial = Some(super::fetch::partial(lexer)?);
+            }
             _ => return Err(Fault::Bad("no such SEARCH return option")),
         }
         if lexer.close() {
-            return Ok(options);
+            break;
         }
         lexer.space()?;
     }
+    // RFC 9394 §3.1: a window or all of it.
+    if options.all && options.partial.is_some() {
+        return Err(Fault::Bad("PARTIAL and ALL exclude each other"));
+    }
+    Ok(options)
 }
 
 /// What is open while keys are read.
@@ -60,7 +76,7 @@ enum Open {
 
 /// Keys nest without recursion: NOT and OR may be as many as there may be keys, parentheses as deep as the lexer
 /// lets them.
-fn program(lexer: &mut Lexer) -> Lex<Vec<SearchNode>> {
+pub(super) fn program(lexer: &mut Lexer) -> Lex<Vec<SearchNode>> {
     let mut nodes = vec![SearchNode::And(0)];
     let mut open = vec![Open::Group(0, 0)];
     loop {
@@ -130,13 +146,14 @@ fn operator(lexer: &mut Lexer) -> Option<(SearchNode, usize)> {
 
 fn key(lexer: &mut Lexer) -> Lex<SearchKey> {
     use SearchKey as K;
-    if lexer.peek().is_some_and(|b| b.is_ascii_digit() || b == b'*') {
+    if lexer.peek().is_some_and(|b| b.is_ascii_digit() || matches!(b, b'*' | b'$')) {
         return Ok(K::Sequence(lexer.sequence_set()?));
     }
     let word = lexer.word()?;
     let flag = |flag, set| Ok(K::Flag(flag, set));
     match word.as_str() {
-        "ALL" | "OLD" => Ok(K::All),
+        // Of every message it is known when it came.
+        "ALL" | "OLD" | "SAVEDATESUPPORTED" => Ok(K::All),
         "NEW" | "RECENT" => Ok(K::Nothing),
         "ANSWERED" => flag(Flags::ANSWERED, true),
         "UNANSWERED" => flag(Flags::ANSWERED, false),
@@ -166,6 +183,11 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
         "BEFORE" => K::Internal(DateTest::Before(day(lexer)?)),
         "ON" => K::Internal(DateTest::On(day(lexer)?)),
         "SINCE" => K::Internal(DateTest::Since(day(lexer)?)),
+        "SAVEDBEFORE" => K::Saved(DateTest::Before(day(lexer)?)),
+        "SAVEDON" => K::Saved(DateTest::On(day(lexer)?)),
+        "SAVEDSINCE" => K::Saved(DateTest::Since(day(lexer)?)),
+        "EMAILID" => K::EmailId(lexer.text_string()?),
+        "THREADID" => K::ThreadId(lexer.text_string()?),
         "SENTBEFORE" => K::Sent(DateTest::Before(day(lexer)?)),
         "SENTON" => K::Sent(DateTest::On(day(lexer)?)),
         "SENTSINCE" => K::Sent(DateTest::Since(day(lexer)?)),
@@ -181,7 +203,11 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
             }
             K::ModSeq(ModSeq(lexer.number64()?))
         }
-        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => K::Header { name: word.to_ascii_lowercase(), text: folded(lexer)? },
+        "SUBJECT" => K::Envelope { field: EnvelopeField::Subject, text: folded(lexer)? },
+        "FROM" => K::Envelope { field: EnvelopeField::From, text: folded(lexer)? },
+        "TO" => K::Envelope { field: EnvelopeField::To, text: folded(lexer)? },
+        "CC" => K::Envelope { field: EnvelopeField::Cc, text: folded(lexer)? },
+        "BCC" => K::Envelope { field: EnvelopeField::Bcc, text: folded(lexer)? },
         "HEADER" => {
             let name = lexer.text_string()?;
             lexer.space()?;
@@ -194,5 +220,5 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
 }
 
 fn folded(lexer: &mut Lexer) -> Lex<String> {
-    Ok(lexer.text_string()?.to_lowercase())
+    Ok(fold(&lexer.text_string()?))
 }

@@ -1,13 +1,20 @@
 use super::*;
-use crate::command::{BodySection, DateTest, FetchItem, SearchKey, SearchNode, SectionText, SetNumber, StatusItem};
-use mailward_core::limits::{
-    IMAP_DEPTH_MAX, IMAP_FETCH_ITEMS_MAX, IMAP_LIST_PATTERNS_MAX, IMAP_SEARCH_KEYS_MAX, IMAP_SECTION_DEPTH_MAX,
-    IMAP_SET_RANGES_MAX, IMAP_TAG_MAX, KEYWORDS_MAX,
+use crate::command::{
+    BodySection, DateTest, FetchItem, NotifyMailboxes, SearchKey, SearchNode, SectionText, SetNumber, StatusItem,
 };
+use crate::sort::SortKey;
+use crate::thread::ThreadAlgorithm;
+use mailward_core::limits::{
+    IMAP_APPEND_MESSAGES_MAX, IMAP_DEPTH_MAX, IMAP_FETCH_ITEMS_MAX, IMAP_LIST_PATTERNS_MAX, IMAP_NOTIFY_GROUPS_MAX,
+    IMAP_NOTIFY_MAILBOXES_MAX, IMAP_SEARCH_KEYS_MAX, IMAP_SECTION_DEPTH_MAX, IMAP_SET_RANGES_MAX,
+    IMAP_SORT_CRITERIA_MAX, IMAP_TAG_MAX, KEYWORDS_MAX,
+};
+use mailward_message::decode::EnvelopeField;
+use mailward_store::records::Rights;
 use proptest::prelude::*;
 
 fn command(text: &str) -> Result<Command, Fault> {
-    parse(&Bytes::copy_from_slice(text.as_bytes())).map(|t| t.command).map_err(|e| e.fault)
+    parse(&Bytes::copy_from_slice(text.as_bytes()), false).map(|t| t.command).map_err(|e| e.fault)
 }
 
 fn bad(text: &str) -> &'static str {
@@ -95,6 +102,19 @@ fn what_isn_t_a_command_is_bad_and_keeps_its_tag() {
         "a SEARCH OR ALL",
         "a SEARCH FOO",
         "a SEARCH ON 1-2-3",
+        "a SORT",
+        "a SORT (DATE) UTF-8",
+        "a SORT () UTF-8 ALL",
+        "a SORT DATE UTF-8 ALL",
+        "a SORT (REVERSE) UTF-8 ALL",
+        "a SORT (REVERSE REVERSE DATE) UTF-8 ALL",
+        "a SORT (DATE  SIZE) UTF-8 ALL",
+        "a SORT RETURN (DATE) (DATE) UTF-8 ALL",
+        "a SORT RETURN (COUNT) UTF-8 ALL",
+        "a THREAD",
+        "a THREAD REFERENCES UTF-8",
+        "a THREAD REFERENCES UTF-8 ()",
+        "a THREAD (REFERENCES) UTF-8 ALL",
         "a SELECT",
         "a SELECT x (FOO)",
         "a STATUS x ()",
@@ -115,9 +135,9 @@ fn what_isn_t_a_command_is_bad_and_keeps_its_tag() {
     ] {
         assert!(matches!(command(text), Err(Fault::Bad(_))), "{text:?} gave {:?}", command(text));
     }
-    let error = parse(&Bytes::from_static(b"x1 FOO")).unwrap_err();
+    let error = parse(&Bytes::from_static(b"x1 FOO"), false).unwrap_err();
     assert_eq!(error.tag.as_deref(), Some("x1"));
-    assert_eq!(parse(&Bytes::from_static(b"+ NOOP")).unwrap_err().tag, None);
+    assert_eq!(parse(&Bytes::from_static(b"+ NOOP"), false).unwrap_err().tag, None);
     assert!(command(&format!("{} NOOP", "t".repeat(IMAP_TAG_MAX))).is_ok());
     assert!(command(&format!("{} NOOP", "t".repeat(IMAP_TAG_MAX + 1))).is_err());
 }
@@ -184,13 +204,47 @@ fn search_programs_are_flat() {
     );
     assert_eq!(
         program("CHARSET utf-8 SUBJECT {3}\r\n\u{c4}x"),
-        [And(1), Leaf(SearchKey::Header { name: "subject".to_owned(), text: "\u{e4}x".to_owned() })]
+        [And(1), Leaf(SearchKey::Envelope { field: EnvelopeField::Subject, text: "a\u{308}x".to_owned() })]
     );
     assert_eq!(program("SENTSINCE 2-Jan-1970"), [And(1), Leaf(SearchKey::Sent(DateTest::Since(1)))]);
     assert_eq!(program("MODSEQ \"/flags/\\\\draft\" all 62"), [And(1), Leaf(SearchKey::ModSeq(ModSeq(62)))]);
-    assert!(matches!(command("a SEARCH CHARSET latin-1 ALL"), Err(Fault::BadCharset)));
+    assert!(matches!(command("a SEARCH CHARSET latin-1 ALL"), Err(Fault::BadCharset { save: false })));
     let Ok(Command::Search(search)) = command("a UID SEARCH RETURN () 1:5") else { panic!() };
     assert!(search.returns.is_some_and(|r| r.all && !r.min));
+}
+
+#[test]
+fn sorts_have_criteria_a_charset_and_a_program() {
+    let sorted = |text: &str| match command(text) {
+        Ok(Command::Sort(sort)) => sort,
+        other => panic!("{text:?} gave {other:?}"),
+    };
+    let sort = sorted("a SORT (subject REVERSE date DISPLAYFROM) \"utf-8\" SINCE 1-Feb-1994 SEEN");
+    let criteria: Vec<(SortKey, bool)> = sort.criteria.iter().map(|c| (c.key, c.reverse)).collect();
+    assert_eq!(criteria, [(SortKey::Subject, false), (SortKey::Date, true), (SortKey::DisplayFrom, false)]);
+    assert_eq!((sort.uid, sort.returns, sort.program.len()), (false, None, 3));
+    let sort = sorted("a UID SORT RETURN (MIN COUNT) (ARRIVAL CC FROM SIZE TO DISPLAYTO) US-ASCII ALL");
+    assert_eq!((sort.uid, sort.criteria.len()), (true, 6));
+    assert!(sort.returns.is_some_and(|r| r.min && r.count && !r.max && !r.all));
+    assert!(sorted("a SORT RETURN () (SIZE) UTF-8 ALL").returns.is_some_and(|r| r.all));
+    assert!(matches!(command("a SORT (DATE) KOI8-R ALL"), Err(Fault::BadCharset { save: false })));
+    assert!(matches!(command("a SORT (DATE COLOUR) UTF-8 ALL"), Err(Fault::Cannot(_))));
+    let many = |n: usize| format!("a SORT ({}) UTF-8 ALL", vec!["DATE"; n].join(" "));
+    assert!(command(&many(IMAP_SORT_CRITERIA_MAX)).is_ok());
+    assert_eq!(bad(&many(IMAP_SORT_CRITERIA_MAX + 1)), "too many SORT criteria");
+}
+
+#[test]
+fn threads_have_an_algorithm_a_charset_and_a_program() {
+    let Ok(Command::Thread(thread)) = command("a THREAD orderedsubject UTF-8 OR SEEN SUBJECT {2}\r\n\u{e4}") else {
+        panic!()
+    };
+    assert_eq!((thread.uid, thread.algorithm), (false, ThreadAlgorithm::OrderedSubject));
+    assert_eq!(thread.program.len(), 4);
+    let Ok(Command::Thread(thread)) = command("a UID THREAD REFERENCES US-ASCII ALL") else { panic!() };
+    assert_eq!((thread.uid, thread.algorithm), (true, ThreadAlgorithm::References));
+    assert!(matches!(command("a THREAD REFERENCES KOI8-R ALL"), Err(Fault::BadCharset { save: false })));
+    assert!(matches!(command("a THREAD REFS UTF-8 ALL"), Err(Fault::Cannot(_))));
 }
 
 /// Attacks G2.
@@ -247,27 +301,143 @@ fn lists_have_their_extensions() {
 
 #[test]
 fn appends_carry_their_message_untouched() {
-    let Ok(Command::Append(append)) = command("a APPEND x (\\Seen) \" 1-Jan-1970 00:00:01 +0000\" {4}\r\na\0\r\n")
+    let text = "a APPEND x (\\Seen) \" 1-Jan-1970 00:00:01 +0000\" {4}\r\na\0\r\n (a) ~{1}\r\nb UTF8 (~{2}\r\ncd)";
+    let Ok(Command::Append { messages, .. }) = command(text) else { panic!("{:?}", command(text)) };
+    let [first, second, third] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(&first.message[..], b"a\0\r\n");
+    assert_eq!(first.date.map(|d| d.secs()), Some(1));
+    assert_eq!(first.flags, Flags::SEEN);
+    assert_eq!((&second.message[..], &second.keywords[..]), (&b"b"[..], &["a".to_owned()][..]));
+    assert_eq!(&third.message[..], b"cd");
+    let one = " {1}\r\nx";
+    assert!(command(&format!("a APPEND x{}", one.repeat(IMAP_APPEND_MESSAGES_MAX))).is_ok());
+    assert!(matches!(
+        command(&format!("a APPEND x{}", one.repeat(IMAP_APPEND_MESSAGES_MAX + 1))),
+        Err(Fault::Limit(_))
+    ));
+    assert!(matches!(
+        command("a UID REPLACE 7 x {1}\r\ny"),
+        Ok(Command::Replace { uid: true, number: SetNumber::Number(7), .. })
+    ));
+}
+
+#[test]
+fn what_a_client_knows_is_read() {
+    let Ok(Command::Select { qresync: Some(qresync), condstore, .. }) =
+        command("a SELECT x (CONDSTORE QRESYNC (7 20 1,3:5 (1:2 3:4)))")
     else {
         panic!()
     };
-    assert_eq!(&append.message[..], b"a\0\r\n");
-    assert_eq!(append.date.map(|d| d.secs()), Some(1));
-    assert_eq!(append.flags, Flags::SEEN);
+    assert!(condstore);
+    assert_eq!((qresync.uid_validity, qresync.mod_seq), (7, ModSeq(20)));
+    assert_eq!(qresync.known.map(|set| set.0.len()), Some(2));
+    for good in ["(7 20)", "(7 20 1:5)", "(7 20 (1 2))"] {
+        assert!(command(&format!("a SELECT x (QRESYNC {good})")).is_ok(), "{good}");
+    }
+    for bad in ["", "(0 20)", "(7)", "(7 20 1:*)", "(7 20 $)", "(7 20 1 (1))", "(7 20 1 2)", "(7 20", "(7 20))"] {
+        assert!(command(&format!("a SELECT x (QRESYNC {bad})")).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn windows_count_from_one_end() {
+    let partial = |text: &str| match command(&format!("a UID FETCH 1:* UID (PARTIAL {text})")) {
+        Ok(Command::Fetch(fetch)) => fetch.partial.map(|p| (p.first, p.last, p.from_end)),
+        _ => None,
+    };
+    assert_eq!(partial("1:10"), Some((1, 10, false)));
+    assert_eq!(partial("-10:-1"), Some((1, 10, true)));
+    for bad in ["0:1", "1:-2", "-1:2", "1", "1:*"] {
+        assert_eq!(partial(bad), None, "{bad}");
+    }
+    assert!(command("a FETCH 1 UID (PARTIAL 1:2)").is_err(), "of UIDs only");
+    assert!(command("a UID FETCH 1 UID (VANISHED)").is_err(), "needs CHANGEDSINCE");
+}
+
+#[test]
+fn parts_decoded_are_named_by_numbers_only() {
+    assert!(matches!(&items("BINARY.PEEK[1.2]<3.4>")[..], [FetchItem::Binary(s)] if s.peek && s.path == [1, 2]));
+    assert_eq!(items("(BINARY.SIZE[2] PREVIEW (LAZY) SAVEDATE)").len(), 3);
+    for bad in ["BINARY[HEADER]", "BINARY.SIZE[1]<0.1>", "PREVIEW (SLOW)", "(PREVIEW ())"] {
+        assert!(command(&format!("a FETCH 1 {bad}")).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn rights_are_letters() {
+    let rights = |text: &str| match command(&format!("a SETACL x bob@example.test {text}")) {
+        Ok(Command::SetAcl { action, rights, .. }) => Some((action, rights)),
+        _ => None,
+    };
+    assert_eq!(rights("lr"), Some((FlagAction::Replace, Rights::LOOKUP.union(Rights::READ))));
+    assert_eq!(rights("+c"), Some((FlagAction::Add, Rights::CREATE.union(Rights::DELETE_MAILBOX))));
+    assert_eq!(rights("-d"), Some((FlagAction::Remove, Rights::DELETE_MESSAGES.union(Rights::EXPUNGE))));
+    assert_eq!(rights("\"\""), Some((FlagAction::Replace, Rights::NONE)));
+    assert_eq!(rights("lz"), None);
+}
+
+#[test]
+fn entries_begin_with_whose_they_are() {
+    let Ok(Command::GetMetadata(asked)) = command("a GETMETADATA (DEPTH 1 MAXSIZE 10) \"\" (/Shared /private/Comment)")
+    else {
+        panic!()
+    };
+    assert_eq!((asked.mailbox, asked.depth, asked.max_size), (None, Some(1), Some(10)));
+    assert_eq!(
+        asked.entries.iter().map(|e| (e.shared, e.name.as_str())).collect::<Vec<_>>(),
+        [(true, ""), (false, "comment")]
+    );
+    for bad in ["/other/x", "/private/", "/private//x", "/private/x/", "/private/a*", "/privatex", "/shared/\u{e4}"] {
+        assert!(command(&format!("a GETMETADATA INBOX \"{bad}\"")).is_err(), "{bad}");
+    }
+    let Ok(Command::SetMetadata { entries, .. }) = command("a SETMETADATA x (/private/a ~{2}\r\n\0b /shared/b NIL)")
+    else {
+        panic!()
+    };
+    assert_eq!(entries.iter().map(|(_, v)| v.as_ref().map(|v| v.len())).collect::<Vec<_>>(), [Some(2), None]);
+    assert!(command("a SETMETADATA x (/private NIL)").is_err());
+}
+
+#[test]
+fn notifications_are_read_in_their_groups() {
+    let text = "a NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[HEADER.FIELDS (From)]) MessageExpunge)) \
+                (subtree (A B) (MessageNew MessageExpunge FlagChange)) (personal (MailboxName)) (inboxes NONE)";
+    let Ok(Command::Notify(notify)) = command(text) else { panic!("{:?}", command(text)) };
+    assert!(notify.status && notify.groups.len() == 4);
+    assert_eq!(notify.groups[0].events.fetch.len(), 2);
+    assert!(matches!(&notify.groups[1].mailboxes, NotifyMailboxes::Subtree(names) if names.len() == 2));
+    assert!(matches!(command("a NOTIFY NONE"), Ok(Command::Notify(n)) if n.groups.is_empty()));
+    assert!(matches!(command("a NOTIFY SET (personal (AnnotationChange))"), Err(Fault::BadEvent)));
+    for bad in ["SET", "SET (personal)", "SET (personal (MessageNew))", "SET (selected (FlagChange))", "SET (x NONE)"] {
+        assert!(matches!(command(&format!("a NOTIFY {bad}")), Err(Fault::Bad(_))), "{bad}");
+    }
+    let many = "(inboxes NONE) ".repeat(IMAP_NOTIFY_GROUPS_MAX + 1);
+    assert!(command(&format!("a NOTIFY SET {}", many.trim_end())).is_err());
+    let names = "x ".repeat(IMAP_NOTIFY_MAILBOXES_MAX + 1);
+    assert!(command(&format!("a NOTIFY SET (mailboxes ({}) NONE)", names.trim_end())).is_err());
+}
+
+#[test]
+fn names_are_utf8_where_the_client_has_said_so() {
+    let text = Bytes::from("a DELETE \"Entw\u{fc}rfe & x\"");
+    let Ok(Command::Delete(name)) = parse(&text, true).map(|t| t.command) else { panic!() };
+    assert_eq!(name.as_str(), "Entw\u{fc}rfe & x");
+    assert!(parse(&text, false).is_err());
+    assert!(parse(&Bytes::from_static(b"a DELETE \"\xff\""), true).is_err());
 }
 
 proptest! {
     #[test]
     fn nothing_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse(&Bytes::from(bytes));
+        let _ = parse(&Bytes::from(bytes), false);
     }
 
     #[test]
     fn nothing_like_a_command_makes_it_panic(
-        verb in "(UID )?(FETCH|STORE|SEARCH|LIST|STATUS|APPEND|LOGIN|ID|SELECT|CREATE|AUTHENTICATE|COPY|ENABLE)",
+        verb in "(UID )?(FETCH|STORE|SEARCH|SORT|THREAD|LIST|STATUS|APPEND|LOGIN|ID|SELECT|CREATE|AUTHENTICATE|COPY|ENABLE|REPLACE|NOTIFY|SETACL|GETMETADATA|SETMETADATA)",
         rest in "[ ()\\[\\]<>{}\"\\\\*%:,.+0-9a-zA-Z&=\r\n\u{0}\u{e4}-]{0,120}",
     ) {
-        let _ = parse(&Bytes::from(format!("a {verb} {rest}")));
+        let _ = parse(&Bytes::from(format!("a {verb} {rest}")), true);
     }
 
     #[test]

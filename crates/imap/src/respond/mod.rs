@@ -6,7 +6,7 @@ mod envelope;
 pub(crate) use bodystructure::body_structure;
 pub(crate) use envelope::envelope;
 
-use mailward_core::Timestamp;
+use mailward_core::{MailboxId, Timestamp};
 use mailward_store::records::Flags;
 
 /// Longest text that is written quoted rather than as a literal, bytes.
@@ -67,9 +67,27 @@ pub(crate) fn literal_start(out: &mut Vec<u8>, size: u64) {
     out.extend_from_slice(b"}\r\n");
 }
 
-/// A mailbox name as it stands on an IMAP4rev1 wire.
-pub(crate) fn mailbox(out: &mut Vec<u8>, name: &str) {
-    string(out, crate::mutf7::encode(name).as_bytes());
+/// A mailbox name as it stands on the wire: in modified UTF-7, or where the client has said so in UTF-8.
+pub(crate) fn mailbox(out: &mut Vec<u8>, name: &str, utf8: bool) {
+    if utf8 { string(out, name.as_bytes()) } else { string(out, crate::mutf7::encode(name).as_bytes()) }
+}
+
+/// MAILBOXID (RFC 8474 §4): the store never gives the same id to two mailboxes.
+pub(crate) fn mailbox_id(out: &mut Vec<u8>, mailbox: MailboxId) {
+    out.push(b'F');
+    number(out, u64::try_from(mailbox.0).unwrap_or(0));
+}
+
+/// EMAILID (RFC 8474 §5.1): of the content, so that copies have the same. Sixteen bytes of its hash can't be the same
+/// by chance.
+pub(crate) fn email_id(hash: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    let head = hash.first_chunk::<16>().copied().unwrap_or_default();
+    // Writing to a string doesn't fail.
+    head.iter().fold("M".to_owned(), |mut id, byte| {
+        let _never = write!(id, "{byte:02x}");
+        id
+    })
 }
 
 /// `(\Seen $Junk)`
@@ -122,7 +140,8 @@ mod tests {
         assert_eq!(written(|o| string(o, b"a\r\nb")), "{4}\r\na\r\nb");
         assert_eq!(written(|o| string(o, b"a\0\x01")), "{2}\r\na\x01");
         assert_eq!(written(|o| nstring(o, None)), "NIL");
-        assert_eq!(written(|o| mailbox(o, "Entwürfe")), "\"Entw&APw-rfe\"");
+        assert_eq!(written(|o| mailbox(o, "Entwürfe", false)), "\"Entw&APw-rfe\"");
+        assert_eq!(written(|o| mailbox(o, "Entwürfe", true)), "{9}\r\nEntwürfe");
     }
 
     #[test]
@@ -139,7 +158,7 @@ mod tests {
             let mut line = b"a LOGIN ".to_vec();
             string(&mut line, &text);
             line.extend_from_slice(b" x");
-            let tagged = crate::parse::parse(&line.into());
+            let tagged = crate::parse::parse(&line.into(), false);
             let Ok(crate::command::Command::Login { user, .. }) = tagged.map(|t| t.command) else {
                 return Err(TestCaseError::fail("not a LOGIN"));
             };

@@ -1,39 +1,95 @@
-//! APPEND (RFC 3501 §6.3.11) and what a message must be to be stored.
+//! APPEND (RFC 3501 §6.3.11), REPLACE (RFC 8508) and what a message must be to be stored.
 
 use super::Session;
+use super::access::Place;
 use super::reply::{Done, Stop};
-use crate::command::Append;
+use crate::command::{NewMail, SetNumber};
+use crate::seq::write_set;
 use bytes::Bytes;
-use mailward_core::AccountId;
+use mailward_core::limits::BLOCKING_PREPARE_BYTES;
+use mailward_core::{MailboxName, Uid};
 use mailward_message::{Structure, accept};
-use mailward_store::StoreError;
-use mailward_store::records::{Content, NewMessage};
+use mailward_store::records::{AppendOutcome, Content, Flags, NewMessage, Rights};
+use std::sync::Arc;
 
 impl Session {
-    pub(super) async fn append(&mut self, account: AccountId, append: Append) -> Result<Done, Stop> {
-        let Append { mailbox, flags, keywords, date, message } = append;
-        let record = match self.context.store.mailbox(account, mailbox).await {
-            Err(StoreError::NotFound(_)) => return Ok(Done::no("[TRYCREATE] there is no such mailbox")),
-            other => other?,
-        };
-        if !record.selectable {
-            return Ok(Done::no("[TRYCREATE] the name only holds others"));
+    /// One message or several (RFC 3502), all of them or none.
+    pub(super) async fn append(&mut self, name: &MailboxName, messages: Vec<NewMail>) -> Result<Done, Stop> {
+        let place = self.target(name).await?;
+        let mut new = Vec::with_capacity(messages.len());
+        for message in messages {
+            new.push(prepare(&place, message).await?);
         }
-        // A large message takes a while to check, walk and hash: not on a thread that others wait for.
-        let content = tokio::task::spawn_blocking(move || {
-            check(&message)?;
-            let structure = Structure::parse(&message).to_bytes();
-            Ok::<_, String>(Content::new(message, structure.into()))
-        });
-        let content = match content.await {
-            Ok(Ok(content)) => content,
-            Ok(Err(why)) => return Ok(Done::no(format!("[CANNOT] {why}"))),
-            Err(_) => return Ok(Done::no("[SERVERBUG] the message can't be read")),
+        let outcome = self.context.store.append(place.record.id, new).await?;
+        Ok(Done::ok(format!("{} appended", append_uid(&outcome))))
+    }
+
+    /// RFC 8508: the new message comes and the old one goes in one step.
+    pub(super) async fn replace(
+        &mut self,
+        uid: bool,
+        number: SetNumber,
+        name: &MailboxName,
+        message: NewMail,
+    ) -> Result<Done, Stop> {
+        let place = self.target(name).await?;
+        let store = Arc::clone(&self.context.store);
+        let (view, io) = self.selected()?;
+        view.require_writable(Rights::DELETE_MESSAGES.union(Rights::EXPUNGE))?;
+        let old = match number {
+            SetNumber::Number(number) if uid => Some(Uid(number)).filter(|uid| view.map.sequence_of(*uid).is_some()),
+            SetNumber::Number(number) => view.map.uid_of(number),
+            SetNumber::Star => Some(Uid(view.map.last())).filter(|uid| uid.0 > 0),
+            SetNumber::Saved => None,
         };
-        let new = NewMessage { content, flags, keywords, internal_date: date };
-        let outcome = self.context.store.append(record.id, vec![new]).await?;
-        let uid = outcome.uids.first().map_or(0, |uid| uid.0);
-        Ok(Done::ok(format!("[APPENDUID {} {uid}] appended", outcome.uid_validity)))
+        let Some(old) = old else {
+            return Ok(if uid {
+                Done::no("[NONEXISTENT] there is no such message")
+            } else {
+                Done::bad("there is no message of that number")
+            });
+        };
+        let mailbox = view.mailbox;
+        let new = prepare(&place, message).await?;
+        let outcome = store.replace((mailbox, old), place.record.id, new).await?;
+        // RFC 8508 §4.1: the UID before the news of what went.
+        io.line(&["* OK ", &append_uid(&outcome), " replaced"]);
+        Ok(Done::ok("replaced"))
+    }
+}
+
+/// `[APPENDUID 38505 3955:3957]` (RFC 4315 §3, RFC 3502 §4.3)
+fn append_uid(outcome: &AppendOutcome) -> String {
+    let mut code = format!("[APPENDUID {} ", outcome.uid_validity).into_bytes();
+    write_set(&mut code, outcome.uids.iter().map(|uid| uid.0));
+    code.push(b']');
+    String::from_utf8_lossy(&code).into_owned()
+}
+
+/// Checks and describes a message; of its flags those are kept that the user may set there (RFC 4314 §4).
+async fn prepare(place: &Place, mail: NewMail) -> Result<NewMessage, Stop> {
+    let NewMail { mut flags, mut keywords, date, message } = mail;
+    for (right, of) in [(Rights::SEEN, Flags::SEEN), (Rights::DELETE_MESSAGES, Flags::DELETED)] {
+        if !place.rights.contains(right) {
+            flags = flags.without(of);
+        }
+    }
+    if !place.rights.contains(Rights::WRITE) {
+        flags = flags.without(Flags::ANSWERED.union(Flags::FLAGGED).union(Flags::DRAFT));
+        keywords.clear();
+    }
+    let small = message.len() < BLOCKING_PREPARE_BYTES;
+    let describe = move || {
+        check(&message)?;
+        let structure = Structure::parse(&message).to_bytes();
+        Ok::<_, String>(Content::new(message, structure.into()))
+    };
+    // A large message takes a while to check, walk and hash: not on a thread that others wait for.
+    let described = if small { Ok(describe()) } else { tokio::task::spawn_blocking(describe).await };
+    match described {
+        Ok(Ok(content)) => Ok(NewMessage { content, flags, keywords, internal_date: date }),
+        Ok(Err(why)) => Err(Done::no(format!("[CANNOT] {why}")).into()),
+        Err(_) => Err(Done::no("[SERVERBUG] the message can't be read").into()),
     }
 }
 

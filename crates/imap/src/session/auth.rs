@@ -2,28 +2,26 @@
 
 use super::io::End;
 use super::reply::{Done, Stop};
-use super::{Session, State, User};
+use super::select::Enabled;
+use super::{Session, State, User, later};
+use crate::capability;
 use crate::command::Command;
 use crate::parse::sasl_response;
 use base64::Engine as _;
 use bytes::Bytes;
 use mailward_core::event::Event;
-use mailward_core::limits::{AUTH_ATTEMPTS_MAX, SASL_LINE_MAX};
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, IMAP_PREAUTH_TIME, SASL_LINE_MAX};
 use mailward_core::{Protocol, Secret};
 use mailward_directory::{Login, LoginError, SaslStep};
-
-/// What works in every state, once logged in, and is therefore told there.
-const EXTENSIONS: &str = "IMAP4rev1 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE CHILDREN UIDPLUS MOVE SPECIAL-USE \
-                          CREATE-SPECIAL-USE UNSELECT CONDSTORE ESEARCH WITHIN LIST-EXTENDED LIST-STATUS STATUS=SIZE \
-                          QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
 
 impl Session {
     /// The words of CAPABILITY in this state.
     pub(super) fn capabilities(&self) -> String {
         if !matches!(self.state, State::NotAuthenticated { .. }) {
-            return format!("{EXTENSIONS} APPENDLIMIT={}", self.context.settings.load().message_size);
+            let limit = self.context.settings.load().message_size;
+            return format!("{} APPENDLIMIT={limit}", capability::after_login());
         }
-        let mut text = "IMAP4rev1 LITERAL+ SASL-IR ENABLE ID".to_owned();
+        let mut text = capability::before_login();
         let tls = self.io.wire().and_then(|wire| wire.tls());
         match tls {
             Some(tls) => {
@@ -128,11 +126,9 @@ impl Session {
             LoginError::Malformed => Done::bad(error.to_string()),
             LoginError::Refused | LoginError::UnknownMechanism => Done::no(format!("[AUTHENTICATIONFAILED] {error}")),
         };
-        if let State::NotAuthenticated { failures, .. } = &mut self.state {
-            *failures = failures.saturating_add(1);
-            if *failures >= AUTH_ATTEMPTS_MAX {
-                return Err(Stop::Last(failed, End::Bye("too many logins failed")));
-            }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= AUTH_ATTEMPTS_MAX {
+            return Err(Stop::Last(failed, End::Bye("too many logins failed")));
         }
         Ok(failed)
     }
@@ -150,6 +146,14 @@ impl Session {
                 Done::no(format!("[LIMIT] {error}"))
             }
         }
+    }
+
+    /// RFC 8437: the next user begins anew. TLS and compression stay, and so does the count of logins that failed.
+    pub(super) fn unauthenticate(&mut self) -> Done {
+        self.state = State::NotAuthenticated { deadline: later(IMAP_PREAUTH_TIME) };
+        self.enabled = Enabled::default();
+        self.notify = None;
+        Done::ok("nobody is logged in")
     }
 
     /// A line that isn't a command: of a SASL exchange, or IDLE's end.

@@ -1,32 +1,40 @@
-//! FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4): rows a page at a time, bytes in pieces.
+//! FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4): a page at a time, each page in one question to the store, or two where
+//! parts of messages are wanted. A page holds at most one buffer of structures and bytes, whatever is asked for.
 
 use super::Session;
 use super::io::{End, Io};
+use super::item::{Message, write_item};
 use super::reply::{Done, Stop};
-use super::section::{locate, needs_structure, sets_seen, structure_of, write_name, write_range, write_value};
-use super::view::View;
+use super::section::{Held, Source, cover, needs_bytes, needs_structure, sets_seen};
+use super::view::{View, write_vanished};
+use crate::AppendMemory;
 use crate::command::{Fetch, FetchItem};
 use crate::respond;
-use mailward_core::limits::{IMAP_FETCH_BLOBS, IMAP_FETCH_ROWS};
+use mailward_core::limits::{IMAP_FETCH_ROWS, WRITE_BUFFER_MAX};
 use mailward_core::{BlobId, Uid};
-use mailward_message::{Section, Structure};
-use mailward_store::records::{Blob, FlagAction, FlagChange, Flags, MessageRecord, UidRange};
+use mailward_message::Structure;
+use mailward_store::records::{Blob, Fetched, FlagAction, FlagChange, Flags, MessageRecord, Rights, UidRange, Wanted};
 use mailward_store::{MailStore, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// Bytes of structures and messages that one page holds.
+const PAGE_BYTES: u64 = WRITE_BUFFER_MAX as u64;
+
 /// What a FETCH needs beside its items.
-struct Plan {
+pub(super) struct Plan {
     items: Vec<FetchItem>,
     /// Their `\Seen` is set.
     seen: bool,
-    /// Structures are needed.
+    /// Structures are read.
     structure: bool,
-    page: usize,
+    /// Parts of messages are read when their structures are known.
+    parts: bool,
+    wanted: Wanted,
 }
 
 impl Plan {
-    fn new(mut items: Vec<FetchItem>, uid: bool, read_only: bool, modseq: bool) -> Self {
+    pub(super) fn new(mut items: Vec<FetchItem>, uid: bool, seen: bool, modseq: bool) -> Self {
         if uid {
             items.insert(0, FetchItem::Uid);
         }
@@ -41,43 +49,91 @@ impl Plan {
             }
         }
         let structure = once.iter().any(needs_structure);
-        let bytes = structure || once.iter().any(|i| matches!(i, FetchItem::Section(_) | FetchItem::Rfc822));
+        // The whole message: known without its structure, so it comes with the row.
+        let whole = once.iter().any(|item| needs_bytes(item) && !needs_structure(item));
         Self {
-            seen: !read_only && once.iter().any(sets_seen),
+            seen: seen && once.iter().any(sets_seen),
             structure,
-            page: if bytes { IMAP_FETCH_BLOBS } else { IMAP_FETCH_ROWS },
+            parts: !whole && once.iter().any(needs_bytes),
+            wanted: Wanted {
+                blob: structure || once.contains(&FetchItem::EmailId),
+                bytes: whole,
+                rows: IMAP_FETCH_ROWS,
+                most: PAGE_BYTES,
+            },
             items: once,
         }
+    }
+
+    /// What each page asks of the store.
+    pub(super) const fn wanted(&self) -> Wanted {
+        self.wanted
     }
 }
 
 impl Session {
     pub(super) async fn fetch(&mut self, fetch: Fetch) -> Result<Done, Stop> {
+        if fetch.vanished && !self.enabled.qresync {
+            return Ok(Done::bad("ENABLE QRESYNC first"));
+        }
         if fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq) {
             self.use_condstore();
         }
         let store = Arc::clone(&self.context.store);
-        let (_, view, io) = self.selected()?;
+        let memory = self.context.memory.clone();
+        let qresync = self.enabled.qresync;
+        let (view, io) = self.selected()?;
         let mut ranges = view.resolve(&fetch.set, fetch.uid)?;
+        if let Some(partial) = fetch.partial {
+            ranges = view.map.window(&ranges, partial);
+        }
         let known = view.map.count(&ranges);
-        let plan = Plan::new(fetch.items, fetch.uid, view.read_only, fetch.changed_since.is_some());
+        if fetch.vanished
+            && let Some(since) = fetch.changed_since
+        {
+            tell_gone(io, &*store, view, &view.requested(&fetch.set), since).await?;
+        }
+        let seen = !view.read_only && view.rights.contains(Rights::SEEN);
+        let plan = Plan::new(fetch.items, fetch.uid || qresync, seen, fetch.changed_since.is_some());
         let mut met = 0u32;
         while !ranges.is_empty() {
-            let rows = store.messages(view.mailbox, ranges.clone(), plan.page).await?;
-            let Some(last) = rows.last().map(|row| row.uid) else { break };
+            let mut page = store.fetch(view.mailbox, ranges.clone(), plan.wanted).await?;
+            let Some(last) = page.last().map(|fetched| fetched.row.uid) else { break };
             ranges = after(&ranges, last);
-            let mut rows: Vec<MessageRecord> =
-                rows.into_iter().filter(|row| view.map.sequence_of(row.uid).is_some()).collect();
-            met = met.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            page.retain(|fetched| view.map.sequence_of(fetched.row.uid).is_some());
+            met = met.saturating_add(u32::try_from(page.len()).unwrap_or(u32::MAX));
             if let Some(since) = fetch.changed_since {
-                rows.retain(|row| row.mod_seq > since);
+                page.retain(|fetched| fetched.row.mod_seq > since);
             }
-            met = met.saturating_sub(write_page(io, &*store, view, &plan, rows).await?);
+            met = met.saturating_sub(write_page(io, &*store, &memory, view, &plan, page).await?);
         }
         if !fetch.uid && met < known {
             return Ok(Done::no("[EXPUNGEISSUED] some of the messages are gone"));
         }
         Ok(Done::ok("fetched"))
+    }
+}
+
+/// What of the messages asked for is gone since (RFC 7162 §3.2.6).
+async fn tell_gone(
+    io: &mut Io,
+    store: &dyn MailStore,
+    view: &View,
+    asked: &[UidRange],
+    mut since: mailward_core::ModSeq,
+) -> Result<(), Stop> {
+    loop {
+        let changes = store.changes_since(view.mailbox, since).await?;
+        let gone = changes.vanished.iter().filter(|uid| {
+            let at = asked.partition_point(|range| range.last < **uid);
+            asked.get(at).is_some_and(|range| range.first <= **uid) && view.map.sequence_of(**uid).is_none()
+        });
+        write_vanished(&mut io.out, "VANISHED (EARLIER)", gone.map(|uid| uid.0));
+        io.between().await?;
+        match changes.mod_seq {
+            Some(upto) if changes.more && upto > since => since = upto,
+            _ => return Ok(()),
+        }
     }
 }
 
@@ -92,79 +148,95 @@ pub(super) fn after(ranges: &[UidRange], last: Uid) -> Vec<UidRange> {
 }
 
 /// Answers how many messages vanished while the page was made.
-async fn write_page(
+pub(super) async fn write_page(
     io: &mut Io,
     store: &dyn MailStore,
+    memory: &AppendMemory,
     view: &mut View,
     plan: &Plan,
-    mut rows: Vec<MessageRecord>,
+    mut page: Vec<Fetched>,
 ) -> Result<u32, Stop> {
-    let blobs = if plan.structure { blobs_of(store, &rows).await? } else { HashMap::new() };
-    let newly_seen = if plan.seen { set_seen(io, store, view, &mut rows).await? } else { HashSet::new() };
-    view.name_keywords(io, store, &rows).await?;
+    let newly_seen = if plan.seen { set_seen(io, store, view, &mut page).await? } else { HashSet::new() };
+    view.name_keywords(io, store, page.iter().map(|fetched| &fetched.row)).await?;
+    let mut structures = Vec::with_capacity(page.len());
+    for fetched in &page {
+        structures.push(match (&fetched.blob, plan.structure) {
+            (Some(blob), true) => Some(structure_of(store, blob).await?),
+            _ => None,
+        });
+    }
+    let parts = if plan.parts { read_parts(store, plan, &page, &structures).await? } else { HashMap::new() };
     let mut vanished = 0u32;
-    for row in &rows {
-        let Some(sequence) = view.map.sequence_of(row.uid) else { continue };
+    for (fetched, structure) in page.iter().zip(&structures) {
+        let Some(sequence) = view.map.sequence_of(fetched.row.uid) else { continue };
         io.between().await?;
         let mark = io.mark();
-        let blob = blobs.get(&row.blob);
-        let written = if plan.structure && blob.is_none() {
-            Err(StoreError::NotFound("message").into())
-        } else {
-            let seen = newly_seen.contains(&row.uid);
-            write_message(io, store, plan, &view.keywords, Row { sequence, row, blob, seen }).await
+        let held = match &fetched.bytes {
+            Some(bytes) => Some(Held { start: 0, bytes: bytes.clone() }),
+            None => parts.get(&fetched.row.uid).cloned(),
         };
-        match written {
+        let source = Source { store, memory, blob: fetched.row.blob, held };
+        let message = Message {
+            row: &fetched.row,
+            blob: fetched.blob.as_ref(),
+            structure: structure.as_ref(),
+            keywords: &view.keywords,
+            source,
+        };
+        match write_message(io, plan, sequence, &message, newly_seen.contains(&fetched.row.uid)).await {
             Ok(()) => {}
-            Err(Stop::Store(error)) => {
-                // What was written of it is taken back, or, if it was sent, the session ends: never half a reply.
-                if !io.take_back(mark) {
-                    return Err(End::Gone.into());
-                }
-                if !matches!(error, StoreError::NotFound(_)) {
-                    return Err(error.into());
-                }
-                vanished = vanished.saturating_add(1);
+            // What was written of it is taken back, or, if it was sent, the session ends: never half a reply.
+            Err(Stop::Store(StoreError::NotFound(_))) if io.take_back(mark) => vanished = vanished.saturating_add(1),
+            Err(Stop::Store(error)) if io.take_back(mark) => return Err(error.into()),
+            Err(Stop::Store(_)) => return Err(End::Gone.into()),
+            Err(stop) => {
+                let _whole_again = io.take_back(mark);
+                return Err(stop);
             }
-            Err(stop) => return Err(stop),
         }
     }
     Ok(vanished)
 }
 
-/// A message of a page, to be told.
-struct Row<'a> {
-    sequence: u32,
-    row: &'a MessageRecord,
-    blob: Option<&'a Blob>,
-    /// Its `\Seen` was set just now.
-    seen: bool,
-}
-
-async fn write_message(
-    io: &mut Io,
+/// What the items need of each message's bytes, all of a page in one question. What is too large for a page is read
+/// piece by piece when its turn comes.
+async fn read_parts(
     store: &dyn MailStore,
     plan: &Plan,
-    keywords: &[String],
-    told: Row<'_>,
-) -> Result<(), Stop> {
-    let structure = match told.blob {
-        Some(blob) => Some(structure_of(store, blob).await?),
-        None => None,
-    };
+    page: &[Fetched],
+    structures: &[Option<Structure>],
+) -> Result<HashMap<Uid, Held>, Stop> {
+    let mut wanted = Vec::new();
+    for (fetched, structure) in page.iter().zip(structures) {
+        if let Some(range) = cover(&plan.items, structure.as_ref(), fetched.row.size)
+            && range.end.saturating_sub(range.start) <= PAGE_BYTES
+        {
+            wanted.push((fetched.row.uid, fetched.row.blob, range));
+        }
+    }
+    let parts: Vec<_> = wanted.iter().map(|(_, blob, range)| (*blob, range.clone())).collect();
+    if parts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let read = store.read_parts(parts, PAGE_BYTES).await?;
+    let held = wanted.into_iter().zip(read);
+    Ok(held.filter_map(|((uid, _, range), bytes)| Some((uid, Held { start: range.start, bytes: bytes? }))).collect())
+}
+
+async fn write_message(io: &mut Io, plan: &Plan, sequence: u32, message: &Message<'_>, seen: bool) -> Result<(), Stop> {
     io.out.extend_from_slice(b"* ");
-    respond::number(&mut io.out, told.sequence.into());
+    respond::number(&mut io.out, sequence.into());
     io.out.extend_from_slice(b" FETCH (");
-    let message = Message { row: told.row, structure: structure.as_ref(), keywords };
     for (index, item) in plan.items.iter().enumerate() {
         if index > 0 {
             io.out.push(b' ');
         }
-        write_item(io, store, &message, item).await?;
+        write_item(io, message, item).await?;
     }
-    if told.seen && !plan.items.contains(&FetchItem::Flags) {
+    // Its `\Seen` was set just now.
+    if seen && !plan.items.contains(&FetchItem::Flags) {
         io.out.push(b' ');
-        write_item(io, store, &message, &FetchItem::Flags).await?;
+        write_item(io, message, &FetchItem::Flags).await?;
     }
     io.out.extend_from_slice(b")\r\n");
     Ok(())
@@ -177,15 +249,30 @@ pub(super) async fn blobs_of(store: &dyn MailStore, rows: &[MessageRecord]) -> R
     Ok(store.blobs(ids).await?.into_iter().map(|blob| (blob.id, blob)).collect())
 }
 
+/// The structure as it was made at delivery, or, if it was made by another version, anew.
+pub(super) async fn structure_of(store: &dyn MailStore, blob: &Blob) -> Result<Structure, StoreError> {
+    match Structure::from_bytes(&blob.structure) {
+        Ok(structure) => Ok(structure),
+        Err(_) => {
+            let bytes = store.read(blob.id, 0, blob.size).await?;
+            let parsed = tokio::task::spawn_blocking(move || Structure::parse(&bytes)).await;
+            parsed.map_err(|_| StoreError::Damaged("a message's structure".to_owned()))
+        }
+    }
+}
+
 /// Sets `\Seen` where it isn't, durably, before the bytes are sent; answers for which messages.
 async fn set_seen(
     io: &mut Io,
     store: &dyn MailStore,
     view: &mut View,
-    rows: &mut [MessageRecord],
+    page: &mut [Fetched],
 ) -> Result<HashSet<Uid>, Stop> {
-    let unseen: Vec<UidRange> =
-        rows.iter().filter(|row| !row.flags.contains(Flags::SEEN)).map(|row| UidRange::one(row.uid)).collect();
+    let unseen: Vec<UidRange> = page
+        .iter()
+        .filter(|fetched| !fetched.row.flags.contains(Flags::SEEN))
+        .map(|fetched| UidRange::one(fetched.row.uid))
+        .collect();
     if unseen.is_empty() {
         return Ok(HashSet::new());
     }
@@ -199,84 +286,10 @@ async fn set_seen(
     let outcome = store.change_flags(view.mailbox, change).await?;
     view.own_change(io, &outcome);
     let changed: HashMap<Uid, &MessageRecord> = outcome.messages.iter().map(|row| (row.uid, row)).collect();
-    for row in rows.iter_mut() {
-        if let Some(now) = changed.get(&row.uid) {
-            *row = (*now).clone();
+    for fetched in page.iter_mut() {
+        if let Some(now) = changed.get(&fetched.row.uid) {
+            fetched.row = (*now).clone();
         }
     }
     Ok(changed.into_keys().collect())
-}
-
-/// A message of a page.
-struct Message<'a> {
-    row: &'a MessageRecord,
-    structure: Option<&'a Structure>,
-    keywords: &'a [String],
-}
-
-async fn write_item(io: &mut Io, store: &dyn MailStore, message: &Message<'_>, item: &FetchItem) -> Result<(), Stop> {
-    let row = message.row;
-    let out = &mut io.out;
-    match item {
-        FetchItem::Flags => {
-            out.extend_from_slice(b"FLAGS ");
-            respond::flags(out, row.flags, row.keywords, message.keywords);
-        }
-        FetchItem::Uid => {
-            out.extend_from_slice(b"UID ");
-            respond::number(out, row.uid.0.into());
-        }
-        FetchItem::InternalDate => {
-            out.extend_from_slice(b"INTERNALDATE ");
-            respond::internal_date(out, row.internal_date);
-        }
-        FetchItem::Rfc822Size => {
-            out.extend_from_slice(b"RFC822.SIZE ");
-            respond::number(out, row.size);
-        }
-        FetchItem::ModSeq => {
-            out.extend_from_slice(b"MODSEQ (");
-            respond::number(out, row.mod_seq.0);
-            out.push(b')');
-        }
-        FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => {
-            write_structure(out, message.structure, item);
-        }
-        FetchItem::Rfc822 => {
-            out.extend_from_slice(b"RFC822 ");
-            write_range(io, store, row.blob, 0..row.size).await?;
-        }
-        FetchItem::Rfc822Header | FetchItem::Rfc822Text => {
-            let header = *item == FetchItem::Rfc822Header;
-            out.extend_from_slice(if header { b"RFC822.HEADER " } else { b"RFC822.TEXT " });
-            let section = if header { Section::Header } else { Section::Text };
-            let range = message.structure.and_then(|s| s.section(&[], section)).unwrap_or(0..0);
-            write_range(io, store, row.blob, range).await?;
-        }
-        FetchItem::Section(section) => {
-            write_name(out, section);
-            let meant = locate(message.structure, row.size, section);
-            write_value(io, store, row.blob, meant, section).await?;
-        }
-    }
-    io.spill().await?;
-    Ok(())
-}
-
-fn write_structure(out: &mut Vec<u8>, structure: Option<&Structure>, item: &FetchItem) {
-    let Some(structure) = structure else { return };
-    match item {
-        FetchItem::Envelope => {
-            out.extend_from_slice(b"ENVELOPE ");
-            respond::envelope(out, structure.envelope());
-        }
-        FetchItem::Body => {
-            out.extend_from_slice(b"BODY ");
-            respond::body_structure(out, structure, false);
-        }
-        _ => {
-            out.extend_from_slice(b"BODYSTRUCTURE ");
-            respond::body_structure(out, structure, true);
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The wire's two ends of a session: bytes in, replies out, with their limits in size and time.
 
+use super::deflate::Deflate;
 use bytes::BytesMut;
 use mailward_core::Shutdown;
 use mailward_core::limits::{READ_BUFFER, WRITE_BUFFER_MAX, WRITE_TIME};
@@ -48,6 +49,8 @@ pub(crate) struct Io {
     /// Replies not yet sent.
     pub(crate) out: Vec<u8>,
     pub(crate) shutdown: Shutdown,
+    /// Once COMPRESS has been agreed on.
+    pub(super) deflate: Option<Box<Deflate>>,
     /// How often replies were sent.
     sent: u64,
 }
@@ -61,7 +64,7 @@ pub(crate) struct Mark {
 
 impl Io {
     pub(crate) fn new(wire: Wire, shutdown: Shutdown) -> Self {
-        Self { wire: Some(wire), input: BytesMut::new(), out: Vec::new(), shutdown, sent: 0 }
+        Self { wire: Some(wire), input: BytesMut::new(), out: Vec::new(), shutdown, deflate: None, sent: 0 }
     }
 
     pub(crate) fn wire(&self) -> Option<&Wire> {
@@ -102,16 +105,31 @@ impl Io {
     /// Sends what is due, then reads at least a byte by the deadline. Cancel-safe once the replies are sent.
     pub(crate) async fn read(&mut self, deadline: Instant, within: bool) -> Result<(), End> {
         self.flush().await?;
-        self.input.reserve(if within { READ_BUFFER } else { WAITING_BUFFER });
-        let Some(wire) = &mut self.wire else { return Err(End::Gone) };
-        tokio::select! {
-            biased;
-            () = self.shutdown.fired() => Err(End::STOP),
-            read = timeout_at(deadline, wire.read_buf(&mut self.input)) => match read {
-                Ok(Ok(0) | Err(_)) => Err(End::Gone),
-                Ok(Ok(_)) => Ok(()),
-                Err(_late) => Err(End::Bye("too slow; come back when there is something to say")),
-            },
+        let room = if within { READ_BUFFER } else { WAITING_BUFFER };
+        loop {
+            let input = match &mut self.deflate {
+                None => &mut self.input,
+                Some(deflate) => {
+                    if deflate.unpack(&mut self.input)? {
+                        return Ok(());
+                    }
+                    &mut deflate.raw
+                }
+            };
+            input.reserve(room);
+            let Some(wire) = &mut self.wire else { return Err(End::Gone) };
+            tokio::select! {
+                biased;
+                () = self.shutdown.fired() => return Err(End::STOP),
+                read = timeout_at(deadline, wire.read_buf(input)) => match read {
+                    Ok(Ok(0) | Err(_)) => return Err(End::Gone),
+                    Ok(Ok(_)) => {}
+                    Err(_late) => return Err(End::Bye("too slow; come back when there is something to say")),
+                },
+            }
+            if self.deflate.is_none() {
+                return Ok(());
+            }
         }
     }
 
@@ -122,6 +140,9 @@ impl Io {
         }
         self.sent = self.sent.wrapping_add(1);
         let Some(wire) = &mut self.wire else { return Err(End::Gone) };
+        if let Some(deflate) = &mut self.deflate {
+            self.out = deflate.pack(&self.out)?;
+        }
         let mut rest = &self.out[..];
         while !rest.is_empty() {
             match patiently(&mut self.shutdown, wire.write(rest)).await {

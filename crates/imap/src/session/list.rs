@@ -1,39 +1,44 @@
 //! LIST, LSUB and STATUS (RFC 3501 §6.3.8 to §6.3.10; RFC 5258, 5819, 6154).
 
 use super::Session;
+use super::access::{Place, SHARED, is_shared, shared_name};
 use super::reply::{Done, Stop};
 use crate::command::{List, StatusItem};
 use crate::glob::Glob;
 use crate::respond;
-use mailward_core::{AccountId, MailboxName};
-use mailward_store::records::MailboxRecord;
+use mailward_core::MailboxName;
+use mailward_store::records::Rights;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One name as LIST tells it.
 #[derive(Default)]
-struct Entry<'a> {
-    record: Option<&'a MailboxRecord>,
+struct Entry {
+    /// Nothing for a name that is subscribed only, and for the levels above what others share.
+    place: Option<Place>,
+    /// A level above what others share.
+    level: bool,
     subscribed: bool,
     /// Something under it is subscribed (RFC 5258 §3.5).
     holds_subscribed: bool,
 }
 
 impl Session {
-    pub(super) async fn list(&mut self, account: AccountId, list: List) -> Result<Done, Stop> {
+    pub(super) async fn list(&mut self, list: List) -> Result<Done, Stop> {
         if list.delimiter_only {
             self.io.line(&["* LIST (\\Noselect) \"/\" \"\""]);
             return Ok(Done::ok("that is the delimiter"));
         }
-        let mailboxes = self.context.store.mailboxes(account).await?;
+        let account = self.account()?;
         let subscriptions = if list.return_subscribed || list.subscribed_only {
             self.context.store.subscriptions(account).await?
         } else {
             Vec::new()
         };
-        let names: BTreeSet<&str> = mailboxes.iter().map(|m| m.name.as_str()).collect();
-        let entries = entries(&mailboxes, &subscriptions, &list);
+        let mut all = self.places().await?;
+        let names: BTreeSet<String> = all.keys().cloned().collect();
+        select(&mut all, &subscriptions, &list);
         let globs: Vec<Glob> = list.patterns.iter().map(|p| Glob::new(p)).collect();
-        for (index, (name, entry)) in entries.into_iter().enumerate() {
+        for (index, (name, entry)) in all.into_iter().enumerate() {
             if index & 63 == 63 {
                 // Many names times many patterns: others of this thread have their turn in between.
                 tokio::task::yield_now().await;
@@ -42,46 +47,81 @@ impl Session {
                 continue;
             }
             self.tell_entry(&names, &name, &entry, &list);
-            if let (Some(record), false) = (entry.record.filter(|r| r.selectable), list.status.is_empty()) {
-                self.tell_status(record, &list.status);
+            if let Some(place) = entry.place.filter(|place| place.record.selectable) {
+                if !list.status.is_empty() && place.rights.contains(Rights::READ) {
+                    self.tell_status(&place, &list.status);
+                }
+                if list.return_rights {
+                    self.tell_rights(&place);
+                }
             }
             self.io.between().await?;
         }
         Ok(Done::ok("that is all"))
     }
 
-    fn tell_entry(&mut self, names: &BTreeSet<&str>, name: &str, entry: &Entry<'_>, list: &List) {
+    /// Every name that there is for this user, his own and what others share with him.
+    async fn places(&self) -> Result<BTreeMap<String, Entry>, Stop> {
+        let account = self.account()?;
+        let mut all: BTreeMap<String, Entry> = BTreeMap::new();
+        for record in self.context.store.mailboxes(account).await? {
+            // One of that name from before there was sharing can't be reached.
+            if !is_shared(record.name.as_str()) {
+                let name = record.name.clone();
+                let entry = all.entry(name.to_string()).or_default();
+                entry.place = Some(Place { record, rights: Rights::ALL, name });
+            }
+        }
+        for (record, rights) in self.context.store.shared_with(account).await? {
+            let Some(owner) = self.context.directory.address_of(record.account) else { continue };
+            let name = shared_name(&owner, record.name.as_str());
+            let Ok(name) = MailboxName::parse(&name) else { continue };
+            if rights.contains(Rights::LOOKUP) {
+                for level in [SHARED.to_owned(), format!("{SHARED}/{owner}")] {
+                    all.entry(level).or_default().level = true;
+                }
+                let entry = all.entry(name.to_string()).or_default();
+                entry.place = Some(Place { record, rights, name });
+            }
+        }
+        Ok(all)
+    }
+
+    fn tell_entry(&mut self, names: &BTreeSet<String>, name: &str, entry: &Entry, list: &List) {
         let mut attributes: Vec<&str> = Vec::new();
-        match entry.record {
+        match &entry.place {
+            None if entry.level => attributes.extend(["\\Noselect", "\\HasChildren"]),
             None => attributes.extend(["\\NonExistent", "\\HasNoChildren"]),
-            Some(record) => {
-                if !record.selectable {
+            Some(place) => {
+                if !place.record.selectable {
                     attributes.push("\\Noselect");
                 }
                 attributes.push(if has_children(names, name) { "\\HasChildren" } else { "\\HasNoChildren" });
-                attributes.extend(record.special_use.as_deref());
+                // What a mailbox is to its owner it isn't to others.
+                attributes.extend(place.record.special_use.as_deref().filter(|_| place.name == place.record.name));
             }
         }
         if entry.subscribed && list.return_subscribed {
             attributes.push("\\Subscribed");
         }
-        self.tell_name("* LIST (", &attributes, name);
+        self.tell_listed("* LIST (", &attributes, name);
         if list.recursive && entry.holds_subscribed {
             self.io.out.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
         }
         self.io.line(&[]);
     }
 
-    fn tell_name(&mut self, start: &str, attributes: &[&str], name: &str) {
+    fn tell_listed(&mut self, start: &str, attributes: &[&str], name: &str) {
         let out = &mut self.io.out;
         out.extend_from_slice(start.as_bytes());
         out.extend_from_slice(attributes.join(" ").as_bytes());
         out.extend_from_slice(b") \"/\" ");
-        respond::mailbox(out, name);
+        self.tell_mailbox(name);
     }
 
     /// RFC 3501 §6.3.9.
-    pub(super) async fn lsub(&mut self, account: AccountId, pattern: &str) -> Result<Done, Stop> {
+    pub(super) async fn lsub(&mut self, pattern: &str) -> Result<Done, Stop> {
+        let account = self.account()?;
         let subscribed = self.context.store.subscriptions(account).await?;
         let glob = Glob::new(pattern);
         let all: BTreeSet<&MailboxName> = subscribed.iter().collect();
@@ -101,35 +141,30 @@ impl Session {
             }
         }
         for (name, is_subscribed) in told {
-            self.tell_name("* LSUB (", if is_subscribed { &[] } else { &["\\Noselect"] }, &name);
+            self.tell_listed("* LSUB (", if is_subscribed { &[] } else { &["\\Noselect"] }, &name);
             self.io.line(&[]);
             self.io.between().await?;
         }
         Ok(Done::ok("that is all"))
     }
 
-    pub(super) async fn status(
-        &mut self,
-        account: AccountId,
-        name: MailboxName,
-        items: &[StatusItem],
-    ) -> Result<Done, Stop> {
-        let record = self.context.store.mailbox(account, name).await?;
-        if !record.selectable {
-            return Ok(Done::no("[NONEXISTENT] the name only holds others"));
-        }
+    pub(super) async fn status(&mut self, name: MailboxName, items: &[StatusItem]) -> Result<Done, Stop> {
+        let place = self.place(&name).await?;
+        place.require_selectable()?;
+        place.require(Rights::READ)?;
         if items.contains(&StatusItem::HighestModSeq) {
             self.use_condstore();
         }
-        self.tell_status(&record, items);
+        self.tell_status(&place, items);
         Ok(Done::ok("that is the status"))
     }
 
-    fn tell_status(&mut self, record: &MailboxRecord, items: &[StatusItem]) {
+    fn tell_status(&mut self, place: &Place, items: &[StatusItem]) {
         let limit = self.context.settings.load().message_size;
+        let record = &place.record;
+        self.io.out.extend_from_slice(b"* STATUS ");
+        self.tell_mailbox(place.name.as_str());
         let out = &mut self.io.out;
-        out.extend_from_slice(b"* STATUS ");
-        respond::mailbox(out, record.name.as_str());
         for (index, item) in items.iter().enumerate() {
             out.extend_from_slice(if index == 0 { b" (" } else { b" " });
             let (name, value) = match item {
@@ -142,6 +177,12 @@ impl Session {
                 StatusItem::Size => ("SIZE ", record.bytes),
                 StatusItem::Deleted => ("DELETED ", record.deleted.into()),
                 StatusItem::AppendLimit => ("APPENDLIMIT ", limit),
+                StatusItem::MailboxId => {
+                    out.extend_from_slice(b"MAILBOXID (");
+                    respond::mailbox_id(out, record.id);
+                    out.push(b')');
+                    continue;
+                }
             };
             out.extend_from_slice(name.as_bytes());
             respond::number(out, value);
@@ -150,16 +191,8 @@ impl Session {
     }
 }
 
-/// The names that the selection options leave, before the patterns.
-fn entries<'a>(
-    mailboxes: &'a [MailboxRecord],
-    subscriptions: &[MailboxName],
-    list: &List,
-) -> BTreeMap<String, Entry<'a>> {
-    let mut all: BTreeMap<String, Entry<'a>> = BTreeMap::new();
-    for record in mailboxes {
-        all.entry(record.name.as_str().to_owned()).or_default().record = Some(record);
-    }
+/// Leaves the names that the selection options ask for, before the patterns.
+fn select(all: &mut BTreeMap<String, Entry>, subscriptions: &[MailboxName], list: &List) {
     for name in subscriptions {
         all.entry(name.as_str().to_owned()).or_default().subscribed = true;
         let mut above = name.parent();
@@ -169,18 +202,19 @@ fn entries<'a>(
         }
     }
     all.retain(|_, entry| {
-        let special = !list.special_only || entry.record.is_some_and(|r| r.special_use.is_some());
+        let place = entry.place.as_ref();
+        let special =
+            !list.special_only || place.is_some_and(|p| p.name == p.record.name && p.record.special_use.is_some());
         let selected = if list.subscribed_only {
             entry.subscribed || (list.recursive && entry.holds_subscribed)
         } else {
-            entry.record.is_some()
+            place.is_some() || entry.level
         };
         special && selected
     });
-    all
 }
 
-fn has_children(names: &BTreeSet<&str>, name: &str) -> bool {
+fn has_children(names: &BTreeSet<String>, name: &str) -> bool {
     let prefix = format!("{name}/");
-    names.range(prefix.as_str()..).next().is_some_and(|next| next.starts_with(&prefix))
+    names.range(prefix.clone()..).next().is_some_and(|next| next.starts_with(&prefix))
 }

@@ -1,16 +1,27 @@
 //! A session: its states, and the way from a command to its answer.
 
+mod access;
 mod append;
 mod auth;
+mod binary;
+mod deflate;
 mod fetch;
 mod idle;
 mod io;
+mod item;
 mod list;
 mod mailbox;
+mod metadata;
+mod notify;
+mod program;
+mod progress;
 mod reply;
+mod results;
+mod rights;
 mod search;
 mod section;
 mod select;
+mod sort;
 mod store;
 mod view;
 
@@ -28,8 +39,11 @@ use mailward_core::limits::{
 use mailward_core::{AccountId, Peer};
 use mailward_directory::{Login, Resolution};
 use mailward_gate::SessionPermit;
+use mailward_store::records::{FlagAction, Rights};
 use mailward_tls::Wire;
+use notify::Notifier;
 use reply::{Done, Stop};
+use select::Enabled;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -40,8 +54,6 @@ use view::{Expunges, View};
 enum State {
     /// Nobody yet.
     NotAuthenticated {
-        /// Logins that failed.
-        failures: usize,
         /// When it is too late.
         deadline: Instant,
     },
@@ -68,8 +80,10 @@ pub(crate) struct Session {
     peer: Peer,
     io: Io,
     state: State,
-    /// MODSEQ is told from now on (RFC 7162 §3.1).
-    condstore: bool,
+    enabled: Enabled,
+    notify: Option<Box<Notifier>>,
+    /// Logins that failed.
+    failures: usize,
     errors: usize,
 }
 
@@ -77,8 +91,8 @@ impl Session {
     pub(crate) fn new(wire: Wire, peer: Peer, context: Arc<Context>) -> Self {
         let io = Io::new(wire, context.shutdown.clone());
         let deadline = later(IMAP_PREAUTH_TIME);
-        let state = State::NotAuthenticated { failures: 0, deadline };
-        Self { context, peer, io, state, condstore: false, errors: 0 }
+        let state = State::NotAuthenticated { deadline };
+        Self { context, peer, io, state, enabled: Enabled::default(), notify: None, failures: 0, errors: 0 }
     }
 
     /// From the greeting to the end.
@@ -99,7 +113,7 @@ impl Session {
             // The memory permit of a message lives until its command is done.
             let (command, _memory) = frame;
             self.refuse_other_protocols(&command)?;
-            match parse(&command) {
+            match parse(&command, self.enabled.utf8_names()) {
                 Ok(tagged) => {
                     drop(command);
                     Box::pin(self.answer(tagged)).await?;
@@ -119,7 +133,7 @@ impl Session {
     /// When the next byte has to be there.
     fn patience(&self, idle: Duration) -> Instant {
         match self.state {
-            State::NotAuthenticated { deadline, .. } => deadline.min(later(idle)),
+            State::NotAuthenticated { deadline } => deadline.min(later(idle)),
             _ => later(idle),
         }
     }
@@ -127,7 +141,7 @@ impl Session {
     /// Reads until a command is whole; `None` if one was refused and answered.
     async fn next_command(&mut self) -> Result<Option<(Bytes, Option<OwnedSemaphorePermit>)>, End> {
         let mut framer = Framer::default();
-        let mut memory = None;
+        let mut memory: Option<OwnedSemaphorePermit> = None;
         let mut began: Option<Instant> = None;
         let mut message: Option<(Instant, u64)> = None;
         loop {
@@ -151,11 +165,11 @@ impl Session {
                         (_, None) => self.patience(IMAP_IDLE_TIME),
                     };
                     let within = framer.is_within();
-                    if !within {
-                        self.io.flush().await?;
-                        self.io.rest();
+                    if within {
+                        self.io.read(deadline, true).await?;
+                    } else {
+                        self.wait(deadline).await?;
                     }
-                    self.io.read(deadline, within).await?;
                     // A message's time is its own; what follows it has a command's again.
                     began = if framer.is_within_message() {
                         Some(Instant::now())
@@ -166,7 +180,11 @@ impl Session {
                 Step::Literal(announced) => {
                     if announced.message {
                         match self.message_room(announced.size).await {
-                            Ok(permit) => memory = Some(permit),
+                            Ok(permit) => match &mut memory {
+                                None => memory = Some(permit),
+                                // RFC 3502: the messages of one APPEND are held together.
+                                Some(held) => OwnedSemaphorePermit::merge(held, permit),
+                            },
                             Err(text) => {
                                 self.answer_refusal(framer.refuse(text))?;
                                 return Ok(None);
@@ -238,7 +256,12 @@ impl Session {
             }
             Fault::Cannot(text) => self.io.line(&[tag, " NO [CANNOT] ", text]),
             Fault::Limit(text) => self.io.line(&[tag, " NO [LIMIT] ", text]),
-            Fault::BadCharset => {
+            Fault::BadEvent => self.io.line(&[tag, " NO [BADEVENT (", notify::EVENTS, ")] those are known here"]),
+            Fault::BadCharset { save } => {
+                // RFC 5182 §2.1: a search that fails leaves nothing of the last.
+                if let (true, State::Selected(_, view)) = (save, &mut self.state) {
+                    view.saved.clear();
+                }
                 self.io.line(&[tag, " NO [BADCHARSET (US-ASCII UTF-8)] that charset isn't known here"]);
             }
         }
@@ -280,9 +303,16 @@ impl Session {
             Command::Fetch(f) if !f.uid => Expunges::Hold,
             Command::Store(s) if !s.uid => Expunges::Hold,
             Command::Search(s) if !s.uid => Expunges::Hold,
+            Command::Sort(s) if !s.uid => Expunges::Hold,
+            Command::Thread(t) if !t.uid => Expunges::Hold,
             _ => Expunges::Tell,
         };
-        let done = match Box::pin(self.dispatch(&tag, command)).await {
+        let allowed = self.check_rights().await;
+        let done = match allowed {
+            Ok(()) => Box::pin(self.dispatch(&tag, command)).await,
+            Err(stop) => Err(stop),
+        };
+        let done = match done {
             Err(Stop::Answered) => return Ok(()),
             Err(Stop::Last(done, end)) => {
                 self.finish(&tag, &done);
@@ -292,8 +322,9 @@ impl Session {
         };
         if let State::Selected(_, view) = &mut self.state
             && view.has_news()
+            && self.notify.as_ref().is_none_or(|notify| notify.tells_selected())
         {
-            let told = view.tell_news(&mut self.io, &*self.context.store, self.condstore, expunges).await;
+            let told = view.tell_news(&mut self.io, &*self.context.store, self.enabled, expunges).await;
             match told {
                 Ok(()) => {}
                 Err(Stop::Store(mailward_store::StoreError::NotFound(_))) => {
@@ -354,39 +385,52 @@ impl Session {
             }
             command => match &mut self.state {
                 State::NotAuthenticated { .. } => self.dispatch_guest(tag, command).await,
-                State::Authenticated(_) => self.dispatch_user(command).await,
+                State::Authenticated(_) => self.dispatch_user(tag, command).await,
                 State::Selected(..) => self.dispatch_selected(tag, command).await,
             },
         }
     }
 
     /// Commands of somebody who logged in (RFC 3501 §6.3).
-    async fn dispatch_user(&mut self, command: Command) -> Result<Done, Stop> {
-        let (State::Authenticated(user) | State::Selected(user, _)) = &self.state else {
-            return Ok(Done::bad("log in first"));
-        };
-        let account = user.account();
+    async fn dispatch_user(&mut self, tag: &str, command: Command) -> Result<Done, Stop> {
         match command {
             Command::Login { .. } | Command::Authenticate { .. } | Command::StartTls => {
                 Ok(Done::bad("logged in already"))
             }
             Command::Enable(names) => Ok(self.enable(&names)),
             Command::Namespace => {
-                self.io.line(&["* NAMESPACE ((\"\" \"/\")) NIL NIL"]);
+                self.io.line(&["* NAMESPACE ((\"\" \"/\")) ((\"Shared/\" \"/\")) NIL"]);
                 Ok(Done::ok("that is all there is"))
             }
-            Command::Select { mailbox, read_only, condstore } => self.select(mailbox, read_only, condstore).await,
-            Command::Create { mailbox, special_use } => self.create(account, mailbox, special_use).await,
-            Command::Delete(mailbox) => self.delete(account, mailbox).await,
-            Command::Rename { from, to } => self.rename(account, from, to).await,
-            Command::Subscribe { mailbox, subscribed } => self.subscribe(account, mailbox, subscribed).await,
-            Command::List(list) => self.list(account, list).await,
-            Command::Lsub { pattern } => self.lsub(account, &pattern).await,
-            Command::Status { mailbox, items } => self.status(account, mailbox, &items).await,
-            Command::GetQuotaRoot(mailbox) => self.get_quota_root(account, mailbox).await,
-            Command::GetQuota(root) => self.get_quota(account, &root).await,
+            Command::Select { mailbox, read_only, condstore, qresync } => {
+                self.enabled.condstore |= condstore;
+                self.select(mailbox, read_only, qresync).await
+            }
+            Command::Create { mailbox, special_use } => self.create(mailbox, special_use).await,
+            Command::Delete(mailbox) => self.delete(mailbox).await,
+            Command::Rename { from, to } => self.rename(from, to).await,
+            Command::Subscribe { mailbox, subscribed } => self.subscribe(mailbox, subscribed).await,
+            Command::List(list) => self.list(list).await,
+            Command::Lsub { pattern } => self.lsub(&pattern).await,
+            Command::Status { mailbox, items } => self.status(mailbox, &items).await,
+            Command::GetQuotaRoot(mailbox) => self.get_quota_root(mailbox).await,
+            Command::GetQuota(root) => self.get_quota(&root).await,
             Command::SetQuota => Ok(Done::no("[NOPERM] quotas are set by the administrator")),
-            Command::Append(append) => self.append(account, append).await,
+            Command::Append { mailbox, messages } => self.append(&mailbox, messages).await,
+            Command::GetAcl(mailbox) => self.get_acl(&mailbox).await,
+            Command::SetAcl { mailbox, identifier, action, rights } => {
+                self.set_acl(&mailbox, &identifier, action, rights).await
+            }
+            Command::DeleteAcl { mailbox, identifier } => {
+                self.set_acl(&mailbox, &identifier, FlagAction::Replace, Rights::NONE).await
+            }
+            Command::ListRights { mailbox, identifier } => self.list_rights(&mailbox, &identifier).await,
+            Command::MyRights(mailbox) => self.my_rights(&mailbox).await,
+            Command::GetMetadata(asked) => self.get_metadata(asked).await,
+            Command::SetMetadata { mailbox, entries } => self.set_metadata(mailbox, entries).await,
+            Command::Compress => self.compress(tag).await,
+            Command::Unauthenticate => Ok(self.unauthenticate()),
+            Command::Notify(notify) => self.notify(notify).await,
             Command::Idle => self.idle().await,
             _ => Ok(Done::bad("select a mailbox first")),
         }
@@ -400,19 +444,27 @@ impl Session {
             Command::Unselect => self.close(false).await,
             Command::Expunge(set) => self.expunge(set).await,
             Command::Search(search) => self.search(tag, search).await,
+            Command::Sort(sort) => self.sort(tag, sort).await,
+            Command::Thread(thread) => self.thread(tag, thread).await,
             Command::Fetch(fetch) => self.fetch(fetch).await,
             Command::Store(store) => self.store(store).await,
             Command::Copy { uid, set, mailbox, remove } => self.copy(uid, set, mailbox, remove).await,
-            command => self.dispatch_user(command).await,
+            Command::Replace { uid, number, mailbox, message } => self.replace(uid, number, &mailbox, message).await,
+            command => self.dispatch_user(tag, command).await,
         }
     }
 
     /// The view of a session that has one, with what its commands need beside it.
-    fn selected(&mut self) -> Result<(AccountId, &mut View, &mut Io), Stop> {
+    fn selected(&mut self) -> Result<(&mut View, &mut Io), Stop> {
         match &mut self.state {
-            State::Selected(user, view) => Ok((user.account(), view, &mut self.io)),
+            State::Selected(_, view) => Ok((view, &mut self.io)),
             _ => Err(Done::bad("select a mailbox first").into()),
         }
+    }
+
+    /// A mailbox name as the client reads it.
+    fn tell_mailbox(&mut self, name: &str) {
+        crate::respond::mailbox(&mut self.io.out, name, self.enabled.utf8_names());
     }
 }
 

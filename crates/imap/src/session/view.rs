@@ -1,13 +1,15 @@
 //! A selected mailbox as its session has been told of it, and the news of it.
 
+use super::access::{Place, not_allowed};
 use super::io::Io;
-use super::reply::Stop;
-use crate::command::SequenceSet;
+use super::reply::{Done, Stop};
+use super::select::Enabled;
+use crate::command::{SequenceSet, SetNumber};
 use crate::respond;
-use crate::seq::UidMap;
+use crate::seq::{UidMap, write_set};
 use mailward_core::limits::KEYWORDS_MAX;
-use mailward_core::{MailboxId, ModSeq, Uid};
-use mailward_store::records::{Changes, FlagOutcome, Flags, MailboxRecord, MessageRecord, Opened, UidRange};
+use mailward_core::{AccountId, MailboxId, ModSeq, Uid};
+use mailward_store::records::{Changes, FlagOutcome, Flags, MessageRecord, Opened, Rights, UidRange};
 use mailward_store::{MailStore, StoreError};
 use std::collections::BTreeSet;
 use tokio::sync::watch;
@@ -16,7 +18,16 @@ use tokio::sync::watch;
 pub(crate) struct View {
     pub(crate) mailbox: MailboxId,
     pub(crate) read_only: bool,
+    /// What the user may do here.
+    pub(crate) rights: Rights,
+    /// News of the user's account, if the mailbox is another's: rights may be taken back.
+    pub(crate) shared: Option<watch::Receiver<u64>>,
+    pub(crate) uid_validity: u32,
+    /// As it was when the mailbox was opened.
+    pub(crate) uid_next: u32,
     pub(crate) map: UidMap,
+    /// What the last SEARCH saved (RFC 5182).
+    pub(crate) saved: Vec<UidRange>,
     /// The client knows of every change up to here.
     pub(crate) mod_seq: ModSeq,
     /// By bit.
@@ -39,32 +50,62 @@ impl View {
     /// Opens a mailbox.
     pub(crate) async fn open(
         store: &dyn MailStore,
-        mailbox: MailboxId,
+        place: &Place,
+        account: AccountId,
         read_only: bool,
-    ) -> Result<(Self, MailboxRecord), StoreError> {
+    ) -> Result<Self, StoreError> {
+        let shared = (place.record.account != account).then(|| {
+            let mut watch = store.watch_account(account);
+            watch.mark_changed();
+            watch
+        });
         // News that come after this are not lost.
-        let watch = store.watch(mailbox);
-        let Opened { mailbox: record, uids } = store.open(mailbox).await?;
-        let view = Self {
-            mailbox,
+        let watch = store.watch(place.record.id);
+        let Opened { mailbox, uids } = store.open(place.record.id).await?;
+        Ok(Self {
+            mailbox: mailbox.id,
             read_only,
+            rights: place.rights,
+            shared,
+            uid_validity: mailbox.uid_validity.0,
+            uid_next: mailbox.uid_next.0,
             map: UidMap::new(&uids),
-            mod_seq: record.mod_seq,
-            keywords: record.keywords.clone(),
+            saved: Vec::new(),
+            mod_seq: mailbox.mod_seq,
+            keywords: mailbox.keywords,
             vanished: BTreeSet::new(),
             arrived: BTreeSet::new(),
             watch,
-        };
-        Ok((view, record))
+        })
+    }
+
+    /// Goes on only if the mailbox may be changed so.
+    pub(crate) fn require_writable(&self, right: Rights) -> Result<(), Stop> {
+        if self.read_only {
+            return Err(Done::no("[READ-ONLY] the mailbox was opened to be read only").into());
+        }
+        if self.rights.contains(right) { Ok(()) } else { Err(not_allowed().into()) }
+    }
+
+    /// System flags that the user may change here (RFC 4314 §4).
+    pub(crate) fn own_flags(&self) -> Flags {
+        Flags::ALL
+            .iter()
+            .map(|(flag, _)| *flag)
+            .filter(|flag| self.rights.contains(right_of(*flag)))
+            .fold(Flags::NONE, Flags::union)
     }
 
     /// UID ranges of a set, none above what the client knows: a message that it hasn't been told of is never met.
     pub(crate) fn resolve(&self, set: &SequenceSet, uid: bool) -> Result<Vec<UidRange>, Stop> {
-        let mut ranges = if uid {
+        let mut ranges = if set.0.first().is_some_and(|(first, _)| *first == SetNumber::Saved) {
+            // RFC 5182 §2.1: the saved result, whether it is named as numbers or as UIDs; what is gone is no error.
+            self.saved.clone()
+        } else if uid {
             self.map.resolve_uids(set)
         } else {
             let ranges = self.map.resolve_sequence(set);
-            ranges.map_err(|_| super::reply::Done::bad("there is no message of that number"))?
+            ranges.map_err(|_| Done::bad("there is no message of that number"))?
         };
         let last = self.map.last();
         ranges.retain(|range| range.first.0 <= last);
@@ -72,6 +113,14 @@ impl View {
             range.last = Uid(range.last.0.min(last));
         }
         Ok(ranges)
+    }
+
+    /// UIDs that a set of a UID command names, whether or not they are there.
+    pub(crate) fn requested(&self, set: &SequenceSet) -> Vec<UidRange> {
+        if set.0.first().is_some_and(|(first, _)| *first == SetNumber::Saved) {
+            return self.saved.clone();
+        }
+        self.map.resolve_uids(set)
     }
 
     /// Every message that the client knows.
@@ -87,12 +136,17 @@ impl View {
         *self.watch.borrow() > self.mod_seq || !self.vanished.is_empty() || !self.arrived.is_empty()
     }
 
+    /// The same, where expunges that may not be told don't count.
+    pub(crate) fn has_news_for(&self, expunges: Expunges) -> bool {
+        self.has_news() && (expunges == Expunges::Tell || *self.watch.borrow() > self.mod_seq)
+    }
+
     /// Asks the store for what changed and tells it: FLAGS, FETCH, EXPUNGE if it may, EXISTS.
     pub(crate) async fn tell_news(
         &mut self,
         io: &mut Io,
         store: &dyn MailStore,
-        condstore: bool,
+        enabled: Enabled,
         expunges: Expunges,
     ) -> Result<(), Stop> {
         let known = self.map.last();
@@ -109,7 +163,7 @@ impl View {
                     self.arrived.insert(row.uid);
                 } else if let Some(sequence) = self.map.sequence_of(row.uid) {
                     io.between().await?;
-                    self.tell_flags(io, sequence, &row, condstore);
+                    self.tell_flags(io, sequence, &row, enabled.condstore);
                 }
             }
             for uid in vanished {
@@ -128,7 +182,13 @@ impl View {
         }
         if expunges == Expunges::Tell && !self.vanished.is_empty() {
             let gone: Vec<Uid> = std::mem::take(&mut self.vanished).into_iter().collect();
-            for sequence in self.map.remove(&gone) {
+            let sequences = self.map.remove(&gone);
+            if enabled.qresync {
+                // RFC 7162 §3.2.10.
+                write_vanished(&mut io.out, "VANISHED", gone.iter().map(|uid| uid.0));
+                io.between().await?;
+            }
+            for sequence in sequences.into_iter().filter(|_| !enabled.qresync) {
                 io.out.extend_from_slice(b"* ");
                 respond::number(&mut io.out, sequence.into());
                 io.out.extend_from_slice(b" EXPUNGE\r\n");
@@ -145,7 +205,7 @@ impl View {
     }
 
     /// `* n FETCH (UID u FLAGS (…) MODSEQ (m))`
-    fn tell_flags(&self, io: &mut Io, sequence: u32, row: &MessageRecord, condstore: bool) {
+    pub(super) fn tell_flags(&self, io: &mut Io, sequence: u32, row: &MessageRecord, condstore: bool) {
         let out = &mut io.out;
         out.extend_from_slice(b"* ");
         respond::number(out, sequence.into());
@@ -177,9 +237,9 @@ impl View {
         &mut self,
         io: &mut Io,
         store: &dyn MailStore,
-        rows: &[MessageRecord],
+        rows: impl Iterator<Item = &MessageRecord>,
     ) -> Result<(), Stop> {
-        let used = rows.iter().fold(0u64, |bits, row| bits | row.keywords);
+        let used = rows.fold(0u64, |bits, row| bits | row.keywords);
         let highest = 64u32.saturating_sub(used.leading_zeros());
         if usize::try_from(highest).unwrap_or(0) > self.keywords.len() {
             let record = store.mailbox_by_id(self.mailbox).await?;
@@ -203,13 +263,35 @@ impl View {
         respond::flags(out, all, u64::MAX, &self.keywords);
         out.extend_from_slice(b"\r\n* OK [PERMANENTFLAGS (");
         if !self.read_only {
+            let writes = self.rights.contains(Rights::WRITE);
             let mut list = Vec::new();
-            respond::flags(&mut list, all, u64::MAX, &self.keywords);
+            respond::flags(&mut list, self.own_flags(), if writes { u64::MAX } else { 0 }, &self.keywords);
             out.extend(list.iter().filter(|b| !matches!(b, b'(' | b')')));
-            if self.keywords.len() < KEYWORDS_MAX {
+            if writes && self.keywords.len() < KEYWORDS_MAX {
                 out.extend_from_slice(b" \\*");
             }
         }
         out.extend_from_slice(b")] flags that stay\r\n");
+    }
+}
+
+/// The right that changing a flag needs (RFC 4314 §4).
+fn right_of(flag: Flags) -> Rights {
+    match flag {
+        Flags::SEEN => Rights::SEEN,
+        Flags::DELETED => Rights::DELETE_MESSAGES,
+        _ => Rights::WRITE,
+    }
+}
+
+/// `* VANISHED 41,43:116`, if there is any.
+pub(super) fn write_vanished(out: &mut Vec<u8>, word: &str, uids: impl Iterator<Item = u32>) {
+    let mut uids = uids.peekable();
+    if uids.peek().is_some() {
+        out.extend_from_slice(b"* ");
+        out.extend_from_slice(word.as_bytes());
+        out.push(b' ');
+        write_set(out, uids);
+        out.extend_from_slice(b"\r\n");
     }
 }

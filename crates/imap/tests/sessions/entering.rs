@@ -184,3 +184,39 @@ async fn an_account_has_so_many_sessions_and_no_more() {
     let again = third.ask(&format!("LOGIN alice@example.test {PASSWORD}")).await;
     assert!(again[0].starts_with("OK"), "{again:?}");
 }
+
+/// RFC 8437.
+#[tokio::test]
+async fn one_connection_serves_one_user_after_the_other() {
+    let house = House::new().await;
+    let mut client = house.login("alice").await;
+    client.ask("ENABLE QRESYNC IMAP4rev2").await;
+    client.ask("SELECT INBOX").await;
+    assert!(client.ask("UNAUTHENTICATE").await[0].starts_with("OK"));
+    assert!(client.ask("LIST \"\" *").await[0].starts_with("BAD"), "nobody is logged in");
+    assert!(client.ask("CAPABILITY").await[0].contains("AUTH="));
+    assert!(client.ask(&format!("LOGIN bob@example.test {PASSWORD}")).await[0].starts_with("OK"));
+    assert!(client.ask("SELECT INBOX").await.iter().any(|l| l == "* 0 RECENT"), "rev2 was alice's");
+    assert!(client.ask("SELECT INBOX (QRESYNC (1 1))").await[0].starts_with("BAD"), "and so was QRESYNC");
+}
+
+#[tokio::test]
+async fn passwords_can_t_be_tried_by_leaving_in_between() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    for _try in 1..AUTH_ATTEMPTS_MAX {
+        assert!(client.ask("LOGIN bob@example.test wrong").await[0].starts_with("NO"));
+        assert!(client.ask(&format!("LOGIN alice@example.test {PASSWORD}")).await[0].starts_with("OK"));
+        client.ask("UNAUTHENTICATE").await;
+    }
+    client.send("x LOGIN bob@example.test wrong\r\n").await;
+    assert!(client.ends().await.iter().any(|l| l.starts_with("* BYE")));
+}
+
+#[tokio::test]
+async fn a_client_says_who_it_is() {
+    let house = House::new().await;
+    let mut client = house.tls().await;
+    assert_eq!(client.ask("ID (\"name\" \"Mail\" \"version\" NIL)").await[0], "* ID (\"name\" \"Mailward\")");
+    assert!(client.ask("ID NIL").await[1].starts_with("OK"));
+}

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -46,6 +47,7 @@ impl MailStore for Faulty {
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
         usage(account: AccountId) -> Usage;
+        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
     }
 
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
@@ -62,11 +64,12 @@ impl MailStore for Faulty {
         self.store.fetch(mailbox, ranges, wanted)
     }
 
-    fn read_whole(&self, blobs: Vec<BlobId>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
-        if self.torn.load(Ordering::Relaxed) == 0 {
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        let torn = self.torn.load(Ordering::Relaxed);
+        if parts.iter().any(|(_, range)| range.start >= torn) {
             return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
         }
-        self.store.read_whole(blobs, most)
+        self.store.read_parts(parts, most)
     }
 
     fn admit(&self, size: u64) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use mailward_core::shutdown::{ShutdownTrigger, channel};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock, Uid};
 use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, Resolution};
 use mailward_gate::{Caps, Gate};
-use mailward_imap::{AppendMemory, Context, Settings, serve};
+use mailward_imap::{AppendMemory, Context, Settings, SortMemory, serve};
 use mailward_message::Structure;
 use mailward_store::records::{Content, Delivery, Flags, Target};
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
@@ -36,13 +36,15 @@ pub struct Plan {
     pub caps: Caps,
     pub settings: Settings,
     pub memory: AppendMemory,
+    pub sort_memory: SortMemory,
     pub quota_bytes: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let settings = Settings { message_size: 200_000 };
-        Self { caps: Caps::default(), settings, memory: AppendMemory::default(), quota_bytes: 0 }
+        let (memory, sort_memory) = (AppendMemory::default(), SortMemory::default());
+        Self { caps: Caps::default(), settings, memory, sort_memory, quota_bytes: 0 }
     }
 }
 
@@ -86,6 +88,8 @@ impl House {
             settings: Arc::new(ArcSwap::from_pointee(plan.settings)),
             clock: Arc::new(SystemClock),
             memory: plan.memory,
+            compressed: mailward_imap::CompressedSessions::default(),
+            sort_memory: plan.sort_memory,
         };
         Self { context: Arc::new(context), store, trigger, torn, connector, _dir: dir }
     }
@@ -179,6 +183,15 @@ impl Client {
         let stream = self.stream.as_mut().unwrap();
         stream.write_all(text.as_ref()).await.unwrap();
         stream.flush().await.unwrap();
+    }
+
+    /// What has come, as it is; nothing at the end of the session.
+    pub async fn bytes(&mut self) -> Vec<u8> {
+        if self.read.is_empty() {
+            let wait = tokio::time::timeout(Duration::from_secs(20), self.more());
+            let _more = wait.await.expect("the server answers in time");
+        }
+        std::mem::take(&mut self.read)
     }
 
     /// One reply with its literals, without the last line end; empty at the end of the session.

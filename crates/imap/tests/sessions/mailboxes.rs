@@ -45,7 +45,7 @@ async fn mailboxes_are_listed_with_their_use() {
              C: n SELECT Plans
              S: n NO [NONEXISTENT] …
              C: o NAMESPACE
-             S: * NAMESPACE ((\"\" \"/\")) NIL NIL
+             S: * NAMESPACE ((\"\" \"/\")) ((\"Shared/\" \"/\")) NIL
              S: o OK …",
         )
         .await;

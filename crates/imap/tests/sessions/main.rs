@@ -10,12 +10,23 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod annotating;
+mod appending;
+mod compress;
 mod condstore;
 mod entering;
 mod faulty;
 mod harness;
 mod limits;
 mod mailboxes;
+mod notifying;
+mod page;
+mod parts;
+mod qresync;
 mod reading;
+mod rev2;
+mod searching;
 mod several;
+mod sharing;
+mod sorting;
 mod writing;

@@ -76,6 +76,8 @@ impl Rooms {
             settings: settings.imap,
             clock: Arc::new(SystemClock),
             memory: mailward_imap::AppendMemory::default(),
+            compressed: mailward_imap::CompressedSessions::default(),
+            sort_memory: mailward_imap::SortMemory::default(),
         });
         let pop3 = Arc::new(mailward_pop3::Context {
             store,

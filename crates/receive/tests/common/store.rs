@@ -80,12 +80,13 @@ impl MailStore for Wrapped {
         changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
         blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
         fetch(mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Vec<Fetched>;
-        read_whole(blobs: Vec<BlobId>, most: u64) -> Vec<Option<Bytes>>;
+        read_parts(parts: Vec<(BlobId, std::ops::Range<u64>)>, most: u64) -> Vec<Option<Bytes>>;
         read(blob: BlobId, start: u64, end: u64) -> Bytes;
         change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
         copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
         usage(account: AccountId) -> Usage;
+        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
     }
 }
