@@ -62,8 +62,8 @@ fn rewritten(field: &Field<'_>, left: &mut usize) -> Option<Vec<u8>> {
     let value = unfold(field.value);
     let name = std::str::from_utf8(field.name).ok()?.to_ascii_lowercase();
     match name.as_str() {
-        "bcc" | "cc" | "from" | "reply-to" | "resent-bcc" | "resent-cc" | "resent-from" | "resent-sender" | "resent-to"
-        | "sender" | "to" => addresses(&value, left),
+        "bcc" | "cc" | "from" | "reply-to" | "resent-bcc" | "resent-cc" | "resent-from" | "resent-sender"
+        | "resent-to" | "sender" | "to" => addresses(&value, left),
         // Angle brackets and nothing else (RFC 5322 §3.6.7).
         "return-path" => Some(format!("<{NOBODY}>").into_bytes()),
         "subject" | "comments" | "content-description" => {
@@ -114,8 +114,7 @@ fn addresses(value: &[u8], left: &mut usize) -> Option<Vec<u8>> {
 
 fn one_address(address: &EnvelopeAddress, out: &mut Vec<u8>) {
     let name = address.name.as_deref().unwrap_or_default();
-    let (local, host) =
-        (address.mailbox.as_deref().unwrap_or_default(), address.host.as_deref().unwrap_or_default());
+    let (local, host) = (address.mailbox.as_deref().unwrap_or_default(), address.host.as_deref().unwrap_or_default());
     if !local.is_ascii() || !host.is_ascii() {
         // A reader sees who wrote; no program can answer, or answer somebody else.
         let space = if name.is_empty() { "" } else { " " };
@@ -125,7 +124,11 @@ fn one_address(address: &EnvelopeAddress, out: &mut Vec<u8>) {
     }
     let dotted = |local: &str| !local.is_empty() && local.split('.').all(|atom| !atom.is_empty() && is_atom(atom));
     let mut spec = Vec::new();
-    if dotted(local) { spec.extend_from_slice(local.as_bytes()) } else { quoted(local, &mut spec) }
+    if dotted(local) {
+        spec.extend_from_slice(local.as_bytes())
+    } else {
+        quoted(local, &mut spec)
+    }
     if !host.is_empty() {
         spec.push(b'@');
         spec.extend_from_slice(host.as_bytes());

@@ -26,7 +26,10 @@ fn ascii_stays_to_the_byte() {
 fn what_is_not_utf_8_stays_to_the_byte() {
     assert_eq!(header(b"Subject: gr\xfc\xdfe\r\n\r\n"), None);
     let mixed = b"X-A: gr\xfc\xdfe\r\nSubject: gr\xc3\xbc\xc3\x9fe\r\nTo: a@b.example\n\n";
-    assert_eq!(header(mixed).unwrap(), b"X-A: gr\xfc\xdfe\r\nSubject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\nTo: a@b.example\n\n");
+    assert_eq!(
+        header(mixed).unwrap(),
+        b"X-A: gr\xfc\xdfe\r\nSubject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\nTo: a@b.example\n\n"
+    );
 }
 
 /// RFC 6858 §2.1.
@@ -97,7 +100,8 @@ fn a_file_keeps_its_name() {
 /// RFC 6858 §2.4.
 #[test]
 fn other_fields_and_lines_that_are_none_are_left_out() {
-    for text in ["X-Mailer: Ünï", "Message-ID: <ä@b.example>", "Received: from ä.example", "Ä-Field: x", "no colon ä"] {
+    for text in ["X-Mailer: Ünï", "Message-ID: <ä@b.example>", "Received: from ä.example", "Ä-Field: x", "no colon ä"]
+    {
         assert_eq!(field(&format!("Date: x\r\n{text}")), "Date: x", "{text}");
     }
     assert_eq!(field("From: ,ä"), field("From: ä"));
