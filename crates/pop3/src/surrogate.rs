@@ -45,7 +45,8 @@ impl Surrogate {
         Some(surrogate)
     }
 
-    /// Of a message in the store: reads its headers, one at a time. `None` if it would be past the limit.
+    /// Of a message in the store: reads its headers, no more than [`HEADER_BYTES_MAX`] bytes at a time. `None` if it would be
+    /// past the limit.
     pub(crate) async fn of_stored(store: &dyn MailStore, blob: BlobId) -> Result<Option<Self>, StoreError> {
         let found = store.blobs(vec![blob]).await?.pop().ok_or(StoreError::NotFound("message"))?;
         let structure = match Structure::from_bytes(&found.structure) {
@@ -58,19 +59,34 @@ impl Surrogate {
             }
         };
         drop(found);
+        let places: Vec<Range<u64>> =
+            structure.parts().map(|part| part.header.clone()).filter(|place| !place.is_empty()).collect();
+        drop(structure);
+        let most = HEADER_BYTES_MAX as u64;
+        let is_long = |place: &Range<u64>| place.end.saturating_sub(place.start) > most;
         let mut surrogate = Self::default();
-        for part in structure.parts() {
-            let Range { start, end } = part.header;
-            let length = end.saturating_sub(start);
-            if length > HEADER_BYTES_MAX as u64 {
-                if is_ascii(store, blob, start..end).await? {
-                    continue;
+        let mut left = places.as_slice();
+        while let Some((first, after)) = left.split_first() {
+            if is_long(first) {
+                if !is_ascii(store, blob, first.clone()).await? {
+                    return Ok(None);
                 }
-                return Ok(None);
+                left = after;
+                continue;
             }
-            if length > 0 && !surrogate.edit(start..end, &store.read(blob, start, end).await?) {
-                return Ok(None);
+            let wanted = left.iter().take_while(|place| !is_long(place)).map(|place| (blob, place.clone())).collect();
+            let headers = store.read_parts(wanted, most).await?;
+            if headers.is_empty() {
+                return Err(StoreError::Damaged("a message's header".to_owned()));
             }
+            let (read, after) = left.split_at_checked(headers.len()).unwrap_or((left, &[]));
+            for (place, header) in read.iter().zip(&headers) {
+                let header = header.as_ref().ok_or(StoreError::NotFound("message"))?;
+                if !surrogate.edit(place.clone(), header) {
+                    return Ok(None);
+                }
+            }
+            left = after;
         }
         Ok(Some(surrogate))
     }

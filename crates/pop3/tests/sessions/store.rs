@@ -4,6 +4,7 @@ use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -91,6 +92,14 @@ impl MailStore for Watched {
             Ok(bytes)
         })
     }
+    fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
+        Box::pin(async move {
+            self.question()?;
+            let found = self.inner.read_parts(parts, most).await?;
+            self.bytes.fetch_add(found.iter().flatten().map(Bytes::len).sum(), Ordering::Relaxed);
+            Ok(found)
+        })
+    }
     fn admit(&self, size: u64) -> Result<(), StoreError> {
         self.inner.admit(size)
     }
@@ -119,7 +128,6 @@ impl MailStore for Watched {
         annotate(mailbox: Option<MailboxId>, changes: Vec<MetadataChange>) -> ();
         changes_since(mailbox: MailboxId, since: ModSeq) -> Changes;
         blobs(blobs: Vec<BlobId>) -> Vec<Blob>;
-        read_parts(parts: Vec<(BlobId, std::ops::Range<u64>)>, most: u64) -> Vec<Option<Bytes>>;
         change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
         copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;

@@ -82,7 +82,6 @@ impl MailStore for Wrapped {
         fetch(mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Vec<Fetched>;
         read_parts(parts: Vec<(BlobId, std::ops::Range<u64>)>, most: u64) -> Vec<Option<Bytes>>;
         read(blob: BlobId, start: u64, end: u64) -> Bytes;
-        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
         change_flags(mailbox: MailboxId, change: FlagChange) -> FlagOutcome;
         copy(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
