@@ -278,15 +278,7 @@ impl MailStore for LocalStore {
     }
 
     fn mailboxes(&self, account: AccountId) -> Pending<'_, Vec<MailboxRecord>> {
-        self.ask(move |reader| {
-            reader.moment(|reader| {
-                reader
-                    .rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)?
-                    .into_iter()
-                    .map(|m| reads::with_keywords(reader, m))
-                    .collect()
-            })
-        })
+        self.ask(move |reader| reader.moment(|reader| reads::mailboxes(reader, account)))
     }
 
     fn mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, MailboxRecord> {
