@@ -119,7 +119,6 @@ mail_fsync = optimized
 mail_max_userip_connections = {CONNECTIONS}
 first_valid_uid = 1
 auth_mechanisms = plain
-default_process_limit = {CONNECTIONS}
 default_client_limit = {CONNECTIONS * 2}
 passdb {{
   driver = passwd-file

@@ -9,6 +9,7 @@ READER = "reader"
 # name, load program, its arguments, what it measures, goal as multiple of Dovecot
 CASES = [
     ("select", "imap", ["--case", "select", "--seconds", "0.5"], "select", 1),
+    ("select, new session", "imap", ["--case", "select-new", "--seconds", "0.5"], "select-new", 1),
     ("envelope", "imap", ["--case", "envelope"], "envelope", 2),
     ("bodies", "imap", ["--case", "bodies"], "bodies", 4),
     ("store", "imap", ["--case", "store"], "store", 2),
@@ -57,8 +58,9 @@ def measure(load, servers, access, words, wanted, rounds, fast, progress):
     """results[name][server] = list of one dict a round. `fast`: a Dovecot for the sessions only, or None."""
     results = {}
 
-    def note(number, name, server, ms, cpu_ms=None):
-        results.setdefault(name, {}).setdefault(server.name, []).append({"ms": ms, "cpu_ms": cpu_ms})
+    def note(number, name, server, ms, cpu_ms=None, load_seconds=None):
+        round_ = {"ms": ms, "cpu_ms": cpu_ms, "load_seconds": load_seconds}
+        results.setdefault(name, {}).setdefault(server.name, []).append(round_)
         progress(f"round {number + 1}: {name:<25} {server.name:<13} {ms:12.4f} ms")
 
     for number in range(rounds):
@@ -83,11 +85,12 @@ def measure(load, servers, access, words, wanted, rounds, fast, progress):
                 told = load.run(program, server, *access, READER, *arguments_of(case, words))
                 used = processor_seconds(server.roots()) - before
                 if program == "pop3":
-                    note(number, name, server, told["ms"])
+                    note(number, name, server, told["ms"], None, told["cpu_seconds"])
                     continue
                 measured = one(told, what)
                 times = sum(r["times"] for r in measured["rounds"])
-                note(number, name, server, measured["ms"], used * 1000 / times if name == "sessions" else None)
+                note(number, name, server, measured["ms"], used * 1000 / times if name == "sessions" else None,
+                     told["cpu_seconds"])
                 if name == "idle-flags":
                     note(number, "idle-arrival", server, one(told, "idle-arrival")["ms"])
     return results

@@ -20,8 +20,10 @@ pub(crate) use client::Client;
 /// Kinds of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Case {
-    /// SELECT, again and again
+    /// SELECT, again and again in one session
     Select,
+    /// The SELECT of a new session, again and again
+    SelectNew,
     /// FETCH 1:* (FLAGS UID ENVELOPE)
     Envelope,
     /// FETCH 1:* (BODY.PEEK[])

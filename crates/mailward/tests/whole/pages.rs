@@ -56,6 +56,8 @@ fn links_between_pages_lead_somewhere() {
         "docs/vulnerabilities.md",
         "docs/configuration.md",
         "docs/limits.md",
+        "docs/benchmarks.md",
+        "docs/performance.md",
     ] {
         let text = page(name);
         let folder = root.join(name).parent().unwrap().to_owned();

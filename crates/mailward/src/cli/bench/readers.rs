@@ -92,7 +92,7 @@ pub(super) struct Imap {
     #[arg(long, value_name = "NAME", default_value = "INBOX")]
     mailbox: String,
     /// Kind of work; --help tells of each.
-    #[arg(long, hide_possible_values = false)]
+    #[arg(long)]
     case: imap::Case,
     /// Rounds after one that isn't measured; the median is shown.
     #[arg(long, default_value_t = 1)]
