@@ -135,7 +135,7 @@ impl World {
         let truth = &mut self.mailboxes[*mailbox];
         let (tagged, untagged) = lines.split_last().ok_or("no answer")?;
         for line in untagged.iter().filter(|line| line.starts_with("* ")) {
-            view.take(line, asked, truth)?;
+            view.take(line, asked, truth).map_err(|why| format!("{why} of {untagged:?}"))?;
         }
         view.answered(tagged);
         Ok(())
