@@ -1,6 +1,6 @@
 //! The world of the model test: a house, sessions with what they believe, and the mailboxes as they are.
 
-use crate::believing::{Asked, Contradiction, FlagSet, Mailbox, Slot, View, numbers, words};
+use crate::believing::{Asked, Contradiction, FlagSet, Mailbox, Message, Slot, View, numbers, words};
 use crate::harness::{Client, House, mail};
 use crate::model::{Lie, Step, Which};
 
@@ -266,20 +266,20 @@ impl World {
     }
 
     async fn expunge(&mut self, by: usize, step: Step) -> Result<(), Contradiction> {
-        let Some((mailbox, _)) = self.sessions[by].selected else { return Ok(()) };
-        let only = match step {
+        let Some((mailbox, view)) = &self.sessions[by].selected else { return Ok(()) };
+        let mailbox = *mailbox;
+        let (uids, command) = match step {
             Step::UidExpunge { which } => match self.meant(by, true, which) {
-                Some((_, uids, set)) => Some((uids, set)),
+                Some((_, uids, set)) => (uids, format!("UID EXPUNGE {set}")),
                 None => return self.plain(by, "NOOP").await,
             },
-            _ => None,
+            // What this session hasn't been told of stays, whatever its flags.
+            _ => (view.slots.iter().map(|slot| slot.uid).collect(), "EXPUNGE".to_owned()),
         };
-        let command = only.as_ref().map_or("EXPUNGE".to_owned(), |(_, set)| format!("UID EXPUNGE {set}"));
         let lines = self.ask(by, &command).await;
         expect_ok(&lines)?;
-        self.mailboxes[mailbox].remove(self.step, |message| {
-            message.flags.contains("\\Deleted") && only.as_ref().is_none_or(|(uids, _)| uids.contains(&message.uid))
-        });
+        let marked = |message: &Message| message.flags.contains("\\Deleted") && uids.contains(&message.uid);
+        self.mailboxes[mailbox].remove(self.step, marked);
         self.take(by, &lines, Asked::default())?;
         self.compare(by, false)
     }
