@@ -185,10 +185,11 @@ class Model:
     def take_exists(self, count):
         if self.exists is not None:
             check(count >= len(self.slots), "EXISTS never shrinks", count, len(self.slots))
-        if self.earlier is not None:
+        if self.earlier is not None and self.exists is None:
             # The messages known before keep their order; which of them are left, VANISHED tells.
             self.exists = count
             return
+        self.settle_earlier()
         self.exists = count
         self.slots.extend(Slot() for _ in range(count - len(self.slots)))
 
@@ -215,6 +216,7 @@ class Model:
                 if slot.uid in gone:
                     self.ledger.silence(self.mailbox, slot, response)
             return
+        self.settle_earlier()
         self.may_move(response, command)
         for uid in uids:
             # RFC 7162 §3.2.10.2: each one is a message that this client counts.
@@ -233,13 +235,14 @@ class Model:
 
     def settle_earlier(self):
         """After a SELECT with QRESYNC: what is left of the known messages comes first, the new ones after it."""
+        if self.earlier is None:
+            return
         known, self.earlier = self.earlier, None
         check(len(known) <= self.exists, "EXISTS counts what didn't vanish", len(known), self.exists)
         self.slots = known + [Slot() for _ in range(self.exists - len(known))]
 
     def take_fetch(self, response, command):
-        if self.earlier is not None:
-            self.settle_earlier()
+        self.settle_earlier()
         check(0 < response.number <= len(self.slots), "FETCH of a number that is there", response, len(self.slots))
         index = response.number - 1
         slot, items = self.slots[index], response.items()

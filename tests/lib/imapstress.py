@@ -36,7 +36,7 @@ class Session:
         self.connect()
 
     def connect(self):
-        self.wire = ImapWire(self.demo)
+        self.wire = ImapWire(self.demo, talk=self.wire and self.wire.talk)
         self.can = self.wire.capabilities
         self.model, self.condstore, self.qresync = None, False, False
         wanted = []
@@ -106,8 +106,7 @@ class Session:
     def end(self, response, command):
         if command.opened is not None:
             check(self.model is command.opened, "a SELECT closes what was open before, and says so", response)
-            if self.model.earlier is not None:
-                self.model.settle_earlier()
+            self.model.settle_earlier()
         if response.has_code(b"COPYUID"):
             command.copied = response.code
         command.code = response.code

@@ -118,11 +118,11 @@ def write_set(numbers):
 class ImapWire:
     """A connection to the IMAP port, under TLS."""
 
-    def __init__(self, demo, user="alice@example.test", password=PASSWORD):
+    def __init__(self, demo, user="alice@example.test", password=PASSWORD, talk=None):
         self.wire = tls_raw(demo.ports["imaps"], demo.trust())
         self.tags = 0
         # What was said last, for whoever has to find out.
-        self.talk = collections.deque(maxlen=60)
+        self.talk = collections.deque(maxlen=120) if talk is None else talk
         (answer,) = self.ask(f'LOGIN {user} "{password}"', "LOGIN")[-1:]
         if not answer.has_code(b"CAPABILITY"):
             (answer,) = [r for r in self.ask("CAPABILITY") if r.name == "CAPABILITY"]

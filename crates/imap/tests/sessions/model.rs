@@ -63,9 +63,9 @@ pub enum Step {
     },
 }
 
-fn step() -> impl Strategy<Value = (usize, Step)> {
+fn step() -> impl Strategy<Value = Step> {
     let which = || (any::<u8>(), any::<u8>());
-    let step = prop_oneof![
+    prop_oneof![
         3 => Just(Step::Deliver),
         4 => (0..2usize, any::<u8>()).prop_map(|(to, flags)| Step::Append { to, flags }),
         9 => (any::<bool>(), which(), 0..3u8, any::<u8>(), any::<bool>())
@@ -83,12 +83,15 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
         1 => (0..2usize).prop_map(|mailbox| Step::Select { mailbox }),
         1 => Just(Step::Leave),
         3 => any::<bool>().prop_map(|tells_known| Step::Return { tells_known }),
-    ];
-    (0..World::SESSIONS, step)
+    ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
-    proptest::collection::vec(step(), 60)
+    // A few at a time, so that a session does something between what others do, and they while it does nothing.
+    let some = (0..World::SESSIONS, proptest::collection::vec(step(), 1..6));
+    proptest::collection::vec(some, 20).prop_map(|some| {
+        some.into_iter().flat_map(|(by, steps)| steps.into_iter().map(move |step| (by, step))).collect()
+    })
 }
 
 proptest! {
