@@ -33,4 +33,5 @@ mod searching;
 mod several;
 mod sharing;
 mod sorting;
+mod telling;
 mod writing;

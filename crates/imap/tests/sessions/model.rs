@@ -74,7 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<bool>(), which()).prop_map(|(uid, which)| Step::Fetch { uid, which }),
         2 => (any::<bool>(), which()).prop_map(|(uid, which)| Step::Read { uid, which }),
         2 => which().prop_map(|which| Step::Search { which }),
-        3 => Just(Step::Expunge),
+        5 => Just(Step::Expunge),
         2 => which().prop_map(|which| Step::UidExpunge { which }),
         4 => (any::<bool>(), which(), 0..2usize, any::<bool>())
             .prop_map(|(uid, which, to, remove)| Step::Copy { uid, which, to, remove }),
@@ -82,7 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Idle),
         1 => (0..2usize).prop_map(|mailbox| Step::Select { mailbox }),
         1 => Just(Step::Leave),
-        3 => any::<bool>().prop_map(|tells_known| Step::Return { tells_known }),
+        6 => any::<bool>().prop_map(|tells_known| Step::Return { tells_known }),
     ]
 }
 
