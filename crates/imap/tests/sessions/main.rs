@@ -12,6 +12,7 @@
 
 mod annotating;
 mod appending;
+mod believing;
 mod compress;
 mod condstore;
 mod entering;
@@ -20,9 +21,11 @@ mod harness;
 mod indexed;
 mod limits;
 mod mailboxes;
+mod model;
 mod notifying;
 mod page;
 mod parts;
+mod playing;
 mod qresync;
 mod reading;
 mod rev2;
@@ -30,4 +33,5 @@ mod searching;
 mod several;
 mod sharing;
 mod sorting;
+mod telling;
 mod writing;
