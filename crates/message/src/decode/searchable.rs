@@ -11,7 +11,7 @@ use mailward_core::limits::{HEADER_BYTES_MAX, SEARCH_FOLDED_MAX};
 /// compiler.
 pub const SEARCHABLE_VERSION: i64 = {
     let (major, minor, update) = char::UNICODE_VERSION;
-    (2 << 24) | ((major as i64) << 16) | ((minor as i64) << 8) | update as i64
+    (3 << 24) | ((major as i64) << 16) | ((minor as i64) << 8) | update as i64
 };
 
 /// The text of a message, folded: see [`super::text_of`] and [`super::fold`]. At most `limits::SEARCH_FOLDED_MAX` bytes
