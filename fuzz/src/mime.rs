@@ -4,7 +4,9 @@ use mailward_core::limits::{
     HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX, PREVIEW_CHARACTERS_MAX, RECEIVED_HOPS_MAX,
     REFERENCES_MAX,
 };
-use mailward_message::{Part, Section, Structure, accept, content, date, decode, header, preview, references, subject};
+use mailward_message::{
+    Part, Section, Structure, accept, content, date, decode, downgrade, header, preview, references, subject,
+};
 
 pub fn run(data: &[u8]) {
     let structure = Structure::parse(data);
@@ -34,6 +36,9 @@ pub fn run(data: &[u8]) {
     let shown = preview::preview(data, &structure);
     assert!(shown.chars().count() <= PREVIEW_CHARACTERS_MAX && !shown.chars().any(char::is_control), "{shown:?}");
     let text = decode::text_of(data, &structure);
+    if let Some(searchable) = decode::searchable(data, &structure) {
+        assert!(searchable.contains(&decode::fold(&text.header)) && searchable.contains(&decode::fold(&text.body)));
+    }
     for found in [&text.subject, &text.from, &text.to, &text.cc, &text.bcc] {
         assert!(found.len() <= 16 * data.len() + 64, "{} bytes of {}", found.len(), data.len());
     }
@@ -63,6 +68,15 @@ fn fields(data: &[u8]) {
         let _languages = content::parse_languages(field.value);
         let unfolded = header::unfold(field.value);
         assert!(!unfolded.contains(&b'\n'));
+    }
+    let (head, _) = data.split_at(end);
+    if let Some(without) = downgrade::header(head) {
+        assert!(without.len() <= 4 * head.len() + 100 * (head.len() / 2 + 1), "an address makes a line at most");
+        for field in header::fields(&without) {
+            let whole = &without[field.whole];
+            assert!(whole.is_ascii() || std::str::from_utf8(whole).is_err(), "no UTF-8 is left");
+        }
+        assert_eq!(downgrade::header(&without), None, "once is enough");
     }
     let names: [&[u8]; 2] = [b"from", b"Content-Type"];
     let (some, others) = (header::select(data, &names, false), header::select(data, &names, true));

@@ -1,9 +1,10 @@
 //! POP3: lines to commands, and a whole session without a mailbox behind it.
 
-use mailward_core::{BlobId, Uid, UidValidity};
+use mailward_core::{Uid, UidValidity};
 use mailward_pop3::command;
-use mailward_pop3::machine::{CloseReason, Denial, Intent, Machine, WireFacts};
+use mailward_pop3::machine::{CloseReason, Denial, Gone, Intent, Machine, WireFacts};
 use mailward_pop3::maildrop::Maildrop;
+use mailward_store::records::UidRange;
 
 pub fn run(data: &[u8]) {
     let Some((steer, rest)) = super::steered(data) else { return };
@@ -43,9 +44,20 @@ fn session(data: &[u8], seed: u8, tls: bool, known: bool) -> Vec<u8> {
             }
             Intent::SaslBegin { .. } | Intent::SaslResponse(_) if known => machine.welcome(maildrop()),
             Intent::SaslBegin { .. } | Intent::SaslResponse(_) => machine.deny(Denial::Malformed),
-            Intent::Send { entry, lines: Some(_) } if entry.size > 1 => machine.message_follows(None),
-            Intent::Send { entry, lines: None } => machine.message_follows(Some(entry.size)),
-            Intent::Send { .. } => machine.message_gone(false),
+            // Pages of two; the third message is gone, and the fourth can't be looked up.
+            Intent::Sizes(uids) if uids.first == Uid(8) => {
+                if !machine.sizes_failed(Gone::Temporary) {
+                    return said;
+                }
+            }
+            Intent::Sizes(uids) => {
+                let there = (uids.first.0..=uids.last.0).filter(|uid| *uid != 6).take(2);
+                machine.sizes(there.map(|uid| (Uid(uid), uid.into())));
+            }
+            Intent::Send { number: 3, .. } => machine.message_gone(Gone::Elsewhere),
+            Intent::Send { number: 4, .. } if !machine.is_utf8() => machine.message_gone(Gone::NeedsUtf8),
+            Intent::Send { lines: Some(_), .. } => machine.message_follows(None),
+            Intent::Send { number, .. } => machine.message_follows(Some(number.into())),
             Intent::Update(_) => machine.updated(true),
             Intent::Close(reason) => {
                 said.extend_from_slice(format!("{reason:?}").as_bytes());
@@ -56,5 +68,6 @@ fn session(data: &[u8], seed: u8, tls: bool, known: bool) -> Vec<u8> {
 }
 
 fn maildrop() -> Maildrop {
-    Maildrop::new(UidValidity(7), (1..=3).map(|n| (Uid(n), BlobId(n.into()), n.into())))
+    let run = |first, last| UidRange { first: Uid(first), last: Uid(last) };
+    Maildrop::new(UidValidity(7), &[run(2, 3), run(6, 6), run(8, 8)], 19, u32::MAX)
 }

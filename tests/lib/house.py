@@ -114,33 +114,58 @@ def mailward(*words, ok=(0,), stdin=None):
     return done
 
 
+class Terminal:
+    """A program on a terminal of its own: looked at and typed to like by a user."""
+
+    def __init__(self, *command):
+        self.name, self.shown, self.seen = command[0], b"", 0
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ["TERM"] = "vt100"
+            os.execvp(command[0], [str(word) for word in command])
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+    def read(self, end):
+        """Reads what it shows next; False once it has closed its terminal."""
+        ready, _, _ = select.select([self.terminal], [], [], 1)
+        try:
+            more = os.read(self.terminal, 65536) if ready else None
+        except OSError:  # EIO: the program has closed its terminal.
+            more = b""
+        self.shown += more or b""
+        if more != b"" and time.monotonic() > end:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise Failed(f"{self.name} goes no further; it shows\n{self.shown[-3000:].decode('utf-8', 'replace')}")
+        return more != b""
+
+    def shows(self, text):
+        """Waits until it has shown this since the last time."""
+        end = time.monotonic() + PATIENCE
+        while (at := self.shown.find(text.encode(), self.seen)) < 0:
+            if not self.read(end):
+                raise Failed(f"{self.name} ended and never showed {text!r}\n{self.shown[-3000:].decode('utf-8', 'replace')}")
+        self.seen = at + len(text.encode())
+        return self
+
+    def press(self, keys):
+        os.write(self.terminal, keys.encode())
+        return self
+
+    def ended(self):
+        """Waits for its end; gives all that it has shown."""
+        end = time.monotonic() + PATIENCE
+        while self.read(end):
+            pass
+        os.close(self.terminal)
+        _, status = os.waitpid(self.pid, 0)
+        same(os.waitstatus_to_exitcode(status), 0, f"exit code of {self.name}")
+        return self.shown.decode("utf-8", "replace")
+
+
 def on_terminal(*command):
     """Runs a program on a terminal of its own, to its end; gives what it showed."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["TERM"] = "vt100"
-        os.execvp(command[0], [str(word) for word in command])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    shown = b""
-    end = time.monotonic() + PATIENCE
-    while True:
-        ready, _, _ = select.select([terminal], [], [], 1)
-        if ready:
-            try:
-                more = os.read(terminal, 65536)
-            except OSError:  # EIO: the program has closed its terminal.
-                break
-            if not more:
-                break
-            shown += more
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise Failed(f"{command[0]} didn't end; it shows\n{shown[-3000:].decode('utf-8', 'replace')}")
-    os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    same(os.waitstatus_to_exitcode(status), 0, f"exit code of {command[0]}")
-    return shown.decode("utf-8", "replace")
+    return Terminal(*command).ended()
 
 
 class Process:

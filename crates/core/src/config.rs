@@ -49,6 +49,8 @@ pub struct Config {
     pub tls: Tls,
     /// Limits that an administrator may move.
     pub limits: Limits,
+    /// Searching in mail.
+    pub search: Search,
     /// The log.
     pub log: Log,
 }
@@ -106,6 +108,13 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// IMAP and POP3 sessions of one account at once.
     pub sessions_per_account: usize,
+}
+
+/// Searching in mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Search {
+    /// Whether messages are indexed in the background.
+    pub index: bool,
 }
 
 /// The log.
@@ -167,6 +176,7 @@ impl Default for Config {
             lmtp: Lmtp { socket: Some(PathBuf::from("lmtp.sock")) },
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
+            search: Search { index: true },
             log: Log { level: LogLevel::Info, file: None },
         }
     }

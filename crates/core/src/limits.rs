@@ -115,6 +115,9 @@ pub const PREVIEW_CHARACTERS_MAX: usize = 200;
 pub const PREVIEW_BYTES_MAX: usize = 64 * 1024;
 /// Parts that are tried until one has text for a PREVIEW.
 pub const PREVIEW_PARTS_MAX: usize = 4;
+/// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
+/// What follows is not searched.
+pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
 
 // ---- addresses and names -----------------------------------------------------------------------------------
 
@@ -157,6 +160,10 @@ pub const IMAP_DEPTH_MAX: usize = 20;
 pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 /// Keys of one SEARCH.
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
+/// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
+pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
+pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.
 pub const IMAP_ERRORS_MAX: usize = 20;
 /// Bad commands before login before BYE: another protocol's client speaks (ALPACA, attacks B8).
@@ -236,9 +243,26 @@ pub const POP3_ERRORS_MAX: usize = 20;
 /// Time before a POP3 login, TLS handshake and pauses included.
 pub const POP3_PREAUTH_TIME: Duration = Duration::from_secs(60);
 /// Messages that one POP3 session is shown: the oldest. What is beyond shows once these are fetched and deleted.
-pub const POP3_MESSAGES_MAX: usize = 1_000_000;
-/// Silence in a POP3 session. RFC 1939 §3 (10 minutes).
+pub const POP3_MESSAGES_MAX: u32 = 1_000_000;
+/// Silence in a POP3 session. RFC 1939 §3 (10 minutes). A maildrop's lock lives no longer without a word.
 pub const POP3_IDLE_TIME: Duration = Duration::from_secs(600);
+/// Pause after which a POP3 session gives back the buffers that it doesn't need while it waits.
+pub const POP3_PAUSE_TIME: Duration = Duration::from_secs(1);
+/// Wait of a POP3 login for the session that has the maildrop (attacks G11): one whose line was cut is gone in this time.
+pub const POP3_LOCK_WAIT: Duration = Duration::from_secs(3);
+/// Bytes that a POP3 session reads in one call; its commands are short.
+pub const POP3_READ_BUFFER: usize = 4 * 1024;
+/// Bytes of messages that are read ahead for a POP3 client that asks for one after the other.
+pub const POP3_AHEAD_MAX: u64 = 64 * 1024;
+/// Messages that are read ahead.
+pub const POP3_AHEAD_MESSAGES: usize = 64;
+/// Bytes of a message that is too large to be read ahead which TOP reads at a time: most ask for the header.
+pub const POP3_TOP_PIECE: u64 = 8 * 1024;
+/// Messages whose sizes LIST and STAT look up at a time.
+pub const POP3_LIST_ROWS: usize = 1_000;
+/// Bytes of rewritten headers of one message that is shown to a client without UTF-8 (RFC 6858); past it the client is
+/// told that it needs UTF-8.
+pub const POP3_SURROGATE_MAX: usize = 1024 * 1024;
 
 // ---- passwords ---------------------------------------------------------------------------------------------
 
@@ -283,6 +307,31 @@ pub const DISK_FREE_MIN_PERCENT: u64 = 5;
 pub const PACK_DEAD_PERCENT: u64 = 50;
 /// Rows that one read answers at most; more is asked for in pages.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Messages that the search index takes in one transaction.
+pub const INDEX_BATCH_BLOBS: usize = 256;
+/// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
+/// ([`SEARCH_FOLDED_MAX`]).
+pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+/// How many times as long as it worked the search index rests while mail is committed.
+pub const INDEX_REST: u32 = 3;
+/// Time without a commit after which the search index doesn't rest.
+pub const INDEX_CALM: Duration = Duration::from_secs(1);
+/// Times that the search index tries to read a message before it goes on without.
+pub const INDEX_READ_TRIES: u32 = 3;
+/// Pause of the search index after an error: a full disk, one that can't be read.
+pub const INDEX_RETRY_TIME: Duration = Duration::from_secs(60);
+/// Threads that ask the search index.
+pub const INDEX_READERS: usize = 2;
+/// Trigrams of a text that the search index is asked for: a line of text has about as many.
+pub const INDEX_TRIGRAMS_MAX: usize = 64;
+/// Entries of the search index that are compared with the messages there are in one transaction.
+pub const INDEX_SWEEP_ROWS: usize = 1_000;
+/// Share of messages gone since the last time at which their entries are removed from the search index, parts of 100.
+pub const INDEX_GONE_PERCENT: i64 = 10;
+/// Pages of the search index that are merged at a time to give back the space of removed entries.
+pub const INDEX_MERGE_PAGES: i64 = 500;
+/// Entries of the search index that `store verify` compares with their messages, about.
+pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
 // ---- the process -------------------------------------------------------------------------------------------
 

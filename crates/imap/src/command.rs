@@ -4,6 +4,7 @@ use crate::sort::SortCriterion;
 use crate::thread::ThreadAlgorithm;
 use bytes::Bytes;
 use mailward_core::{MailboxName, ModSeq, Secret, Timestamp};
+use mailward_message::decode::EnvelopeField;
 use mailward_store::records::{FlagAction, Flags, Rights};
 
 /// A command with the tag its answer bears (RFC 3501 §2.2.1).
@@ -557,6 +558,13 @@ pub enum SearchKey {
         seconds: u32,
         /// YOUNGER.
         younger: bool,
+    },
+    /// A field of the envelope holds a text.
+    Envelope {
+        /// SUBJECT, FROM, TO, CC or BCC.
+        field: EnvelopeField,
+        /// Text, folded.
+        text: String,
     },
     /// A header field holds a text; empty text: the field is there.
     Header {

@@ -1,6 +1,6 @@
 //! # imap: mail, read and sorted
 //!
-//! **For**: IMAP4rev1 sessions. One parser ([`parse`]), one reader of bytes ([`frame`]), the states of a session as
+//! **For**: IMAP sessions, rev1 and rev2. One parser ([`parse`]), one reader of bytes ([`frame`]), the states of a session as
 //! types, and a thin loop ([`serve`]) around them.
 //!
 //! **In**: bytes of a client, news of the store. **Out**: replies; changes to the store, told only once they are
@@ -12,20 +12,18 @@
 //!
 //! **Limits**: `core::limits::IMAP_*`, `WRITE_BUFFER_MAX`, `WRITE_TIME`, `AUTH_ATTEMPTS_MAX`,
 //! `SESSIONS_PER_ACCOUNT_MAX`, `MESSAGE_BYTES_IN_FLIGHT_MAX`, `DATA_GRACE_TIME`, `DATA_IDLE_TIME`, `MIN_DATA_RATE`.
-//! A literal is refused by its announced size before memory is given for it. A FETCH holds one write buffer and one
-//! piece of a message, whatever it asks for; a client that doesn't read is cut off after `WRITE_TIME`. SORT and THREAD
-//! hold a few hundred bytes a message, counted against `IMAP_SORT_BYTES_MAX` and, all together, its sum.
+//! A literal is refused by its announced size before memory is given for it. A FETCH holds one write buffer and one page
+//! of structures and bytes, no larger than that buffer, whatever it asks for; a client that doesn't read is cut off after
+//! `WRITE_TIME`. What a client packs (COMPRESS) is unpacked no faster than it is read. SORT and THREAD hold a few hundred
+//! bytes a message, counted against `IMAP_SORT_BYTES_MAX` and, all together, its sum.
 //!
 //! **Failure**: a command that can't be read gets `BAD` with its tag and changes nothing; a store that can't answer
 //! gets `NO [UNAVAILABLE]` (or the code that fits), the session lives on. A message that can't be read to its end
 //! while its literal is being sent ends the session: a client must not take half a message for a whole one. On a
 //! stop every session gets `* BYE`.
 //!
-//! **Standards**: RFC 3501 (IMAP4rev1), 2177 (IDLE), 2342 (NAMESPACE), 2971 (ID), 3348/5258 (CHILDREN,
-//! LIST-EXTENDED), 3691 (UNSELECT), 4315 (UIDPLUS), 4731 (ESEARCH), 4959 (SASL-IR), 5032 (WITHIN), 5051
-//! (`i;unicode-casemap`), 5161 (ENABLE), 5256 (SORT, THREAD), 5267 §3 (ESORT), 5530 (response codes), 5819
-//! (LIST-STATUS), 5957 (SORT=DISPLAY), 6154 (SPECIAL-USE), 6851 (MOVE), 7162 §3.1 (CONDSTORE), 7888 (LITERAL+), 7889
-//! (APPENDLIMIT), 8314 §3 (TLS), 8438 (STATUS=SIZE), 9208 (QUOTA).
+//! **Standards**: RFC 3501 (IMAP4rev1) and 9051 (IMAP4rev2) on one engine; the extensions are a table, [`capability`],
+//! each with its standard and the test that shows it.
 
 pub mod capability;
 mod collate;

@@ -72,7 +72,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
-        Verb::Bench(verb) => bench::run(verb),
+        Verb::Bench(verb) => bench::run(verb, place),
     }
 }
 

@@ -6,7 +6,9 @@ use mailward_core::Secret;
 use mailward_core::limits::PASSWORD_MAX;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal as _, Write as _};
+use std::path::Path;
 
 /// A secret within a request on the control socket, which only its owner reads.
 #[derive(Clone, Debug)]
@@ -66,25 +68,40 @@ fn prompt(text: &str) -> Result<Secret, Failure> {
     line
 }
 
+/// Reads a password that is the first line of a file; `-` is standard input.
+pub(crate) fn from_file(path: &Path) -> Result<Secret, Failure> {
+    if path == Path::new("-") {
+        return one_line();
+    }
+    let named = |e| Failure::io(path.display(), e);
+    first_line(BufReader::new(File::open(path).map_err(named)?))
+        .map_err(named)?
+        .ok_or_else(|| Failure::Usage(format!("{}: its first line must be a password, text in UTF-8", path.display())))
+}
+
 fn one_line() -> Result<Secret, Failure> {
+    first_line(std::io::stdin().lock()).map_err(|e| Failure::io("standard input", e))?.ok_or_else(|| {
+        Failure::Usage(
+            "no password was given, or none that is text in UTF-8: type one, pipe one line to standard input, or use \
+             --generate"
+                .to_owned(),
+        )
+    })
+}
+
+/// The first line without its end; `None` if it is empty or no text.
+fn first_line(from: impl BufRead) -> std::io::Result<Option<Secret>> {
     let most = u64::try_from(PASSWORD_MAX).unwrap_or(u64::MAX).saturating_add(2);
     let mut line = Vec::new();
-    std::io::stdin().lock().take(most).read_until(b'\n', &mut line).map_err(|e| Failure::io("standard input", e))?;
+    from.take(most).read_until(b'\n', &mut line)?;
     if line.last() == Some(&b'\n') {
         line.pop();
     }
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    if line.is_empty() {
-        return Err(Failure::Usage(
-            "no password was given: type one, pipe one line to standard input, or use --generate".to_owned(),
-        ));
-    }
-    if std::str::from_utf8(&line).is_err() {
-        return Err(Failure::Usage("a password is text in UTF-8".to_owned()));
-    }
-    Ok(Secret::new(line))
+    let text = !line.is_empty() && std::str::from_utf8(&line).is_ok();
+    Ok(text.then(|| Secret::new(line)))
 }
 
 /// Prints a password that was generated, where it is meant to be read.

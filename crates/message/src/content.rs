@@ -279,7 +279,8 @@ fn piece(name: &str) -> Option<(&str, usize, bool)> {
     (!base.is_empty()).then_some((base, number, extended))
 }
 
-fn percent_encode(bytes: &[u8], to: &mut Vec<u8>) {
+/// Adds bytes as the text of an extended value (RFC 2231 §4).
+pub(crate) fn percent_encode(bytes: &[u8], to: &mut Vec<u8>) {
     const DIGITS: [u8; 16] = *b"0123456789ABCDEF";
     let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or(b'0');
     for byte in bytes {

@@ -6,8 +6,8 @@
 //!
 //! **In**: the bytes of a whole message, whoever wrote them. **Out**: [`Structure`] (offsets and undecoded
 //! strings), [`header`] (fields as bytes), [`decode`] (transfer encodings, charsets, encoded words, text to
-//! search), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), and
-//! [`accept::check`], the only function here that refuses.
+//! search), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), [`downgrade`]
+//! (a header for readers without UTF-8), and [`accept::check`], the only function here that refuses.
 //!
 //! **How one tree comes of a message that allows two** (attacks E1; each line has a test in `tests/ambiguities.rs`):
 //! - Lines end at LF, a CR before it belongs to the end. A bare CR is a character.
@@ -23,9 +23,9 @@
 //! - The transfer encoding of a multipart is not heeded. An unknown encoding is the identity.
 //!
 //! **Limits**: `limits::HEADER_NAME_MAX`, `MIME_DEPTH_MAX`, `MIME_PARTS_MAX`, `MIME_PARAMETERS_MAX`, `MIME_BOUNDARY_MAX`,
-//! `ENVELOPE_ADDRESSES_MAX`, `ENVELOPE_ADDRESSES_SUM_MAX`, `ENVELOPE_STRING_MAX`, `SEARCH_TEXT_MAX`, `MESSAGE_ID_MAX`,
-//! `REFERENCES_MAX`, `PREVIEW_CHARACTERS_MAX`, `PREVIEW_BYTES_MAX`, `PREVIEW_PARTS_MAX`, and for acceptance
-//! `HEADER_BYTES_MAX`, `HEADER_FIELDS_MAX`, `RECEIVED_HOPS_MAX`. No function calls itself; work grows
+//! `ENVELOPE_ADDRESSES_MAX`, `ENVELOPE_ADDRESSES_SUM_MAX`, `ENVELOPE_STRING_MAX`, `SEARCH_TEXT_MAX`, `SEARCH_FOLDED_MAX`,
+//! `MESSAGE_ID_MAX`, `REFERENCES_MAX`, `PREVIEW_CHARACTERS_MAX`, `PREVIEW_BYTES_MAX`, `PREVIEW_PARTS_MAX`, and for
+//! acceptance `HEADER_BYTES_MAX`, `HEADER_FIELDS_MAX`, `RECEIVED_HOPS_MAX`. No function calls itself; work grows
 //! with the message's bytes (times the depth, at most, for lines that look like delimiters).
 //!
 //! **Failure**: parsing a message never fails: what isn't MIME is text. Reading back stored bytes can
@@ -33,7 +33,8 @@
 //!
 //! **Standards**: RFC 5322 and 6532 (header, addresses, dates, with the obsolete forms), RFC 2045, 2046, 2183,
 //! 2231 (MIME), RFC 2047 (encoded words), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
-//! BODYSTRUCTURE), RFC 5256 §2.1 and §3 (base subjects, references), RFC 8970 (previews).
+//! BODYSTRUCTURE), RFC 5051 (what is the same to a search), RFC 5256 §2.1 and §3 (base subjects, references), RFC 6858
+//! (downgrading), RFC 8970 (previews).
 
 pub mod accept;
 pub mod address_list;
@@ -41,6 +42,7 @@ mod bytes;
 pub mod content;
 pub mod date;
 pub mod decode;
+pub mod downgrade;
 mod envelope;
 pub mod header;
 pub mod preview;

@@ -130,6 +130,20 @@ impl Structure {
         if structure.is_tree() { Ok(structure) } else { Err(StructureError::Impossible) }
     }
 
+    /// The envelope alone from [`Structure::to_bytes`]: what follows it isn't looked at.
+    ///
+    /// # Errors
+    /// See [`Structure::from_bytes`].
+    pub fn envelope_from_bytes(bytes: &[u8]) -> Result<Envelope, StructureError> {
+        let (version, rest) = bytes.split_first().ok_or(StructureError::Damaged)?;
+        if *version != VERSION {
+            return Err(StructureError::Version(*version));
+        }
+        let ((_size, envelope), _parts) =
+            postcard::take_from_bytes::<(u64, Envelope)>(rest).map_err(|_| StructureError::Damaged)?;
+        Ok(envelope)
+    }
+
     /// Length of the message, bytes: RFC822.SIZE.
     #[must_use]
     pub fn size(&self) -> u64 {

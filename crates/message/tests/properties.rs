@@ -74,7 +74,17 @@ fn holds(message: &[u8]) {
     assert_eq!(Structure::from_bytes(&structure.to_bytes()).as_ref(), Ok(&structure));
     assert_eq!(Structure::parse(message), structure);
     let _ = accept::check(message);
-    let _ = decode::text_of(message, &structure);
+    let text = decode::text_of(message, &structure);
+    let mut read = vec![b'?'; message.len()];
+    let mut end = 0;
+    for range in decode::text_ranges(&structure) {
+        assert!(range.start >= end && range.end <= structure.size(), "out of order: {range:?}");
+        end = range.end;
+        let range = range.start as usize..range.end as usize;
+        read[range.clone()].copy_from_slice(&message[range]);
+    }
+    assert_eq!(decode::text_of(&read, &structure), text, "text of bytes that no range has");
+    let _ = decode::searchable(message, &structure);
     for part in structure.parts() {
         let _ = (decode::part_text(message, part), decode::file_name(part));
         if part.is_text() {

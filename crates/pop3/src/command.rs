@@ -1,4 +1,4 @@
-//! One command line, read into a value (RFC 1939 §3, RFC 2449 §4, RFC 5034 §4).
+//! One command line, read into a value (RFC 1939 §3, RFC 2449 §4, RFC 5034 §4, RFC 6856).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +22,10 @@ pub enum Command {
         /// Initial response, decoded.
         initial: Option<Secret>,
     },
+    /// From now on messages go out as they are (RFC 6856 §2.1).
+    Utf8,
+    /// The languages of replies, or the choice of one (RFC 6856 §3): a language range in lower case, or `*`.
+    Lang(Option<String>),
     /// Messages and octets.
     Stat,
     /// Sizes, of all or of one.
@@ -83,6 +87,8 @@ pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
         b"RSET" => alone(rest, Command::Rset, "RSET"),
         b"NOOP" => alone(rest, Command::Noop, "NOOP"),
         b"QUIT" => alone(rest, Command::Quit, "QUIT"),
+        b"UTF8" => alone(rest, Command::Utf8, "UTF8"),
+        b"LANG" => lang(rest).ok_or(CommandError::Usage("LANG [language]")),
         b"USER" => user(rest),
         b"PASS" => match rest {
             Some(secret) if !secret.contains(&0) => Ok(Command::Pass(Secret::new(secret))),
@@ -154,6 +160,20 @@ fn auth(rest: Option<&[u8]>) -> Result<Command, CommandError> {
         Some(text) => Some(decode(text).map_err(|_| USAGE)?),
     };
     Ok(Command::Auth { mechanism, initial })
+}
+
+/// A basic language range (RFC 4647 §2.1).
+fn lang(rest: Option<&[u8]>) -> Option<Command> {
+    let mut words = words(rest);
+    let Some(range) = words.next() else { return Some(Command::Lang(None)) };
+    let mut subtags = range.split(|b| *b == b'-');
+    let primary =
+        subtags.next().is_some_and(|tag| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphabetic));
+    let others = subtags.all(|tag| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric));
+    if words.next().is_some() || !((primary && others) || range == b"*") {
+        return None;
+    }
+    Some(Command::Lang(Some(range.iter().map(|b| char::from(b.to_ascii_lowercase())).collect())))
 }
 
 fn words(rest: Option<&[u8]>) -> impl Iterator<Item = &[u8]> {

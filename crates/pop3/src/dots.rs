@@ -1,5 +1,11 @@
 //! Multi-line answers: dot-stuffing, and the cut that TOP asks for (RFC 1939 §3, §7).
 
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+/// Where a dot has to be doubled, but for a piece's first byte.
+static DOTTED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n."));
+
 /// Turns the bytes of a message, in pieces of any size, into the body of a multi-line answer.
 ///
 /// A line is what ends with LF, with or without CR: a client that takes a bare LF for a line end must not find a
@@ -24,7 +30,7 @@ enum Part {
     Whole,
     /// TOP, in the header; then this many lines.
     Header(u64),
-    /// TOP, in the body: this many lines are left.
+    /// TOP, in the body: this many lines are left, at least one.
     Body(u64),
     /// TOP has all it asked for.
     Enough,
@@ -42,38 +48,58 @@ impl DotWriter {
     }
 
     /// Writes the next piece of the message. Adds at most twice its length to `out`.
-    pub fn push(&mut self, mut piece: &[u8], out: &mut Vec<u8>) {
-        out.reserve(piece.len());
-        while !piece.is_empty() && self.part != Part::Enough {
-            let end = memchr::memchr(b'\n', piece).map(|at| at.saturating_add(1));
-            let (text, rest) = piece.split_at_checked(end.unwrap_or(piece.len())).unwrap_or((piece, &[]));
-            piece = rest;
-            if self.line == Line::Empty && text.first() == Some(&b'.') {
-                out.push(b'.');
-            }
-            out.extend_from_slice(text);
-            if end.is_some() {
-                self.line_ended(text);
-            } else {
-                self.line = if self.line == Line::Empty && text == b"\r" { Line::OnlyCr } else { Line::Some };
-            }
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let end = self.cut(piece);
+        let mut rest = piece.get(..end).unwrap_or(piece);
+        let Some(last) = rest.last() else { return };
+        let line = match (last, rest) {
+            (b'\n', _) => Line::Empty,
+            (b'\r', [.., b'\n', _]) => Line::OnlyCr,
+            (b'\r', [_]) if self.line == Line::Empty => Line::OnlyCr,
+            _ => Line::Some,
+        };
+        out.reserve(rest.len().saturating_add(8));
+        if self.line == Line::Empty && rest.first() == Some(&b'.') {
+            out.push(b'.');
         }
+        self.line = line;
+        while let Some(at) = DOTTED.find(rest) {
+            let (text, dot) = rest.split_at_checked(at.saturating_add(1)).unwrap_or((rest, &[]));
+            out.extend_from_slice(text);
+            out.push(b'.');
+            rest = dot;
+        }
+        out.extend_from_slice(rest);
     }
 
-    fn line_ended(&mut self, text: &[u8]) {
-        let empty = match self.line {
-            Line::Empty => matches!(text, b"\r\n" | b"\n"),
-            Line::OnlyCr => text == b"\n",
-            Line::Some => false,
-        };
-        self.line = Line::Empty;
-        self.part = match self.part {
-            Part::Header(0) if empty => Part::Enough,
-            Part::Header(lines) if empty => Part::Body(lines),
-            Part::Body(0 | 1) => Part::Enough,
-            Part::Body(lines) => Part::Body(lines.saturating_sub(1)),
-            other => other,
-        };
+    /// How much of a piece is asked for.
+    fn cut(&mut self, piece: &[u8]) -> usize {
+        let mut start = 0usize;
+        for newline in memchr::memchr_iter(b'\n', piece) {
+            let end = newline.saturating_add(1);
+            self.part = match self.part {
+                Part::Whole => return piece.len(),
+                Part::Enough => return start,
+                Part::Body(1) => Part::Enough,
+                Part::Body(lines) => Part::Body(lines.saturating_sub(1)),
+                Part::Header(lines) => {
+                    let line = piece.get(start..end).unwrap_or_default();
+                    let before = if start == 0 { self.line } else { Line::Empty };
+                    let empty = match before {
+                        Line::Empty => matches!(line, b"\r\n" | b"\n"),
+                        Line::OnlyCr => line == b"\n",
+                        Line::Some => false,
+                    };
+                    match (empty, lines) {
+                        (true, 0) => Part::Enough,
+                        (true, lines) => Part::Body(lines),
+                        (false, lines) => Part::Header(lines),
+                    }
+                }
+            };
+            start = end;
+        }
+        if self.part == Part::Enough { start } else { piece.len() }
     }
 
     /// Whether TOP has all it asked for, so that nothing more needs to be read.
@@ -170,6 +196,31 @@ mod tests {
             let (_, rest) = unstuff(&sent);
             prop_assert!(rest.is_empty(), "the end came early");
             prop_assert_eq!(answer(&message, lines, 1000), sent, "pieces make no difference");
+        }
+
+        /// The same, line by line and byte by byte.
+        #[test]
+        fn it_does_what_the_plain_way_does(
+            message in proptest::collection::vec(prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), any::<u8>()], 0..60),
+            lines in proptest::option::of(0u64..5),
+        ) {
+            let (mut plain, mut body, mut left) = (Vec::new(), false, lines);
+            for line in message.split_inclusive(|b| *b == b'\n') {
+                if body && left == Some(0) {
+                    break;
+                }
+                if body {
+                    left = left.map(|left| left - 1);
+                }
+                body |= matches!(line, b"\r\n" | b"\n");
+                plain.extend(line.starts_with(b".").then_some(b'.'));
+                plain.extend_from_slice(line);
+            }
+            if !plain.is_empty() && !plain.ends_with(b"\n") {
+                plain.extend_from_slice(b"\r\n");
+            }
+            plain.extend_from_slice(b".\r\n");
+            prop_assert_eq!(answer(&message, lines, 1000), plain);
         }
     }
 }

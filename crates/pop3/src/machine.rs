@@ -3,12 +3,20 @@
 //! The session around it does what [`Intent`] says, answers with the method named there, writes what
 //! [`Machine::output`] holds, and asks [`Machine::advance`] again.
 
+mod input;
+mod listing;
+mod replies;
+
 use crate::command::{self, Command, CommandError};
-use crate::maildrop::{Entry, Maildrop};
+use crate::maildrop::Maildrop;
+use input::{Input, Taken};
+use listing::Listing;
 use mailward_core::Secret;
 use mailward_core::limits::{AUTH_ATTEMPTS_MAX, POP3_ERRORS_MAX, POP3_LINE_MAX, SASL_LINE_MAX, WRITE_BUFFER_MAX};
 use mailward_store::records::UidRange;
 use std::io::Write as _;
+
+pub use replies::{Denial, Gone};
 
 /// One session's protocol state.
 #[derive(Debug)]
@@ -18,6 +26,8 @@ pub struct Machine {
     input: Input,
     output: Vec<u8>,
     listing: Option<Listing>,
+    /// The client takes messages as they are (RFC 6856 §2.1).
+    utf8: bool,
     /// Bad lines so far.
     errors: usize,
     /// Failed logins so far.
@@ -71,10 +81,15 @@ pub enum Intent {
     },
     /// Go on with it, as above.
     SaslResponse(Secret),
+    /// Look up sizes of messages of these UIDs, ascending from the first, as many as fit; then [`Machine::sizes`] or
+    /// [`Machine::sizes_failed`].
+    Sizes(UidRange),
     /// Send a message through [`Machine::output`]: after [`Machine::message_follows`], or [`Machine::message_gone`].
     Send {
-        /// Which.
-        entry: Entry,
+        /// Its number.
+        number: u32,
+        /// Its UID first; up to the last of the maildrop, for who reads ahead.
+        uids: UidRange,
         /// Lines of the body for TOP; `None` is all of it.
         lines: Option<u64>,
     },
@@ -101,35 +116,6 @@ pub enum CloseReason {
     Http,
 }
 
-/// Why a login failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// Wrong, whatever was.
-    Refused,
-    /// The exchange broke its grammar.
-    Malformed,
-    /// No such mechanism.
-    UnknownMechanism,
-    /// Not without TLS.
-    NeedsTls,
-    /// Later.
-    Temporary,
-    /// Another session has the maildrop, or the account has too many sessions.
-    InUse,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Listing {
-    kind: ListKind,
-    next: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ListKind {
-    Sizes,
-    UniqueIds,
-}
-
 impl Machine {
     /// A session that begins; the greeting is in the output. There is no `<…>` in it, so that nobody takes it for
     /// APOP's (attacks G11).
@@ -141,6 +127,7 @@ impl Machine {
             input: Input::default(),
             output: b"+OK Mailward POP3 ready\r\n".to_vec(),
             listing: None,
+            utf8: false,
             errors: 0,
             attempts: 0,
             closed: false,
@@ -163,10 +150,10 @@ impl Machine {
         self.input.lines
     }
 
-    /// Whether somebody is logged in.
+    /// Whether the client takes messages as they are; else they go out in the form of RFC 6858.
     #[must_use]
-    pub const fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::Transaction(_))
+    pub const fn is_utf8(&self) -> bool {
+        self.utf8
     }
 
     /// What to do next.
@@ -181,14 +168,14 @@ impl Machine {
             if self.errors >= POP3_ERRORS_MAX {
                 return self.close(CloseReason::Errors, "-ERR too many errors\r\n");
             }
-            if let Some(listing) = self.listing.take() {
-                self.listing = self.write_listing(listing);
-            }
             if self.output.len() >= WRITE_BUFFER_MAX {
                 return Intent::Write;
             }
-            if self.listing.is_some() {
-                continue;
+            if let Some(listing) = self.listing.take() {
+                match self.list(listing) {
+                    Some(intent) => return intent,
+                    None => continue,
+                }
             }
             let limit = if matches!(self.state, State::Sasl) { SASL_LINE_MAX } else { POP3_LINE_MAX };
             let intent = match self.input.take(limit) {
@@ -219,6 +206,7 @@ impl Machine {
                 self.capabilities();
                 None
             }
+            Command::Lang(range) => self.language(range.as_deref()),
             command if self.is_logged_in() => self.transaction(command),
             command => self.authorization(command),
         }
@@ -232,6 +220,8 @@ impl Machine {
             Command::Quit => return Some(self.close(CloseReason::Quit, "+OK bye\r\n")),
             Command::Stls if self.wire.tls => return self.error("TLS is on already"),
             Command::Stls if !self.wire.can_start_tls => return self.error("there is no TLS here"),
+            // RFC 6856 §2.1.
+            Command::Stls if self.utf8 => return self.error("STLS comes before UTF8"),
             Command::Stls if !self.input.is_empty() => {
                 // What came in clear behind STLS may be somebody else's (attacks B1).
                 let text = "-ERR nothing may follow STLS before TLS has begun\r\n";
@@ -243,6 +233,12 @@ impl Machine {
             }
             Command::User(_) | Command::Pass(_) | Command::Auth { .. } if !self.wire.tls => {
                 return self.error("no login in clear: start TLS first (STLS, or port 995)");
+            }
+            // There is nothing to switch before a login, and STLS must come first.
+            Command::Utf8 if !self.wire.tls => return self.error("start TLS first (STLS, or port 995)"),
+            Command::Utf8 => {
+                self.utf8 = true;
+                self.reply("+OK messages as they are\r\n");
             }
             Command::User(name) => {
                 *user = Some(name);
@@ -295,8 +291,7 @@ impl Machine {
 
     /// Somebody is logged in, and the maildrop is theirs.
     pub fn welcome(&mut self, maildrop: Maildrop) {
-        let (messages, octets) = maildrop.left();
-        self.write(format_args!("+OK {messages} messages, {octets} octets\r\n"));
+        self.write(format_args!("+OK {} messages\r\n", maildrop.left()));
         self.state = State::Transaction(maildrop);
     }
 
@@ -308,9 +303,7 @@ impl Machine {
             Denial::Refused | Denial::Malformed => {
                 self.attempts = self.attempts.saturating_add(1);
             }
-            Denial::UnknownMechanism | Denial::NeedsTls | Denial::Temporary | Denial::InUse => {
-                self.errors = self.errors.saturating_add(1);
-            }
+            _ => self.errors = self.errors.saturating_add(1),
         }
     }
 
@@ -320,18 +313,24 @@ impl Machine {
         let State::Transaction(maildrop) = &mut self.state else { return None };
         match command {
             Command::Noop => self.reply("+OK\r\n"),
-            Command::Stat => {
-                let (messages, octets) = maildrop.left();
-                self.write(format_args!("+OK {messages} {octets}\r\n"));
-            }
-            Command::List(None) => self.list(ListKind::Sizes),
-            Command::Uidl(None) => self.list(ListKind::UniqueIds),
-            Command::List(Some(number)) => match maildrop.get(number).map(|entry| entry.size) {
-                Some(size) => self.write(format_args!("+OK {number} {size}\r\n")),
+            Command::Stat => match maildrop.octets() {
+                Some(octets) => {
+                    let messages = maildrop.left();
+                    self.write(format_args!("+OK {messages} {octets}\r\n"));
+                }
+                None => self.listing = Some(Listing::sum()),
+            },
+            Command::List(None) => self.listing = Some(Listing::sizes()),
+            Command::Uidl(None) => self.listing = Some(Listing::unique_ids()),
+            Command::List(Some(number)) => match maildrop.uid(number) {
+                Some(uid) => self.listing = Some(Listing::one_size(number, uid)),
                 None => return self.no_such_message(),
             },
-            Command::Uidl(Some(number)) => match maildrop.get(number).map(|entry| maildrop.unique_id(entry)) {
-                Some(id) => self.write(format_args!("+OK {number} {id}\r\n")),
+            Command::Uidl(Some(number)) => match maildrop.uid(number) {
+                Some(uid) => {
+                    // Writing to a Vec can't fail.
+                    let _infallible = write!(self.output, "+OK {number} {}\r\n", maildrop.unique_id(uid));
+                }
                 None => return self.no_such_message(),
             },
             Command::Retr(number) => return self.send(number, None),
@@ -348,16 +347,17 @@ impl Machine {
             }
             Command::Quit => return Some(Intent::Update(maildrop.marked())),
             Command::Stls => return self.error("STLS comes before the login"),
+            Command::Utf8 => return self.error("UTF8 comes before the login"),
             Command::User(_) | Command::Pass(_) | Command::Auth { .. } => return self.error("logged in already"),
-            Command::Capa => {}
+            Command::Capa | Command::Lang(_) => {}
         }
         None
     }
 
     fn send(&mut self, number: u32, lines: Option<u64>) -> Option<Intent> {
         let State::Transaction(maildrop) = &self.state else { return None };
-        match maildrop.get(number).copied() {
-            Some(entry) => Some(Intent::Send { entry, lines }),
+        match maildrop.uid(number).and_then(|_| maildrop.uids_from(number)) {
+            Some(uids) => Some(Intent::Send { number, uids, lines }),
             None => self.no_such_message(),
         }
     }
@@ -370,36 +370,9 @@ impl Machine {
         }
     }
 
-    /// The message is gone since login (IMAP, or an administrator), or can't be read now.
-    pub fn message_gone(&mut self, temporary: bool) {
-        self.reply(if temporary {
-            "-ERR [SYS/TEMP] the message can't be read now\r\n"
-        } else {
-            "-ERR that message was deleted elsewhere\r\n"
-        });
-    }
-
-    fn list(&mut self, kind: ListKind) {
-        self.reply("+OK\r\n");
-        self.listing = Some(Listing { kind, next: 1 });
-    }
-
-    /// Writes lines until the output is full; the rest comes after it was written.
-    fn write_listing(&mut self, mut listing: Listing) -> Option<Listing> {
-        let State::Transaction(maildrop) = &self.state else { return None };
-        while self.output.len() < WRITE_BUFFER_MAX {
-            let Some((number, entry)) = maildrop.next_from(listing.next) else {
-                self.output.extend_from_slice(b".\r\n");
-                return None;
-            };
-            // Writing to a Vec can't fail.
-            let _infallible = match listing.kind {
-                ListKind::Sizes => write!(self.output, "{number} {}\r\n", entry.size),
-                ListKind::UniqueIds => write!(self.output, "{number} {}\r\n", maildrop.unique_id(entry)),
-            };
-            listing.next = number.saturating_add(1);
-        }
-        Some(listing)
+    /// There is no message to send.
+    pub fn message_gone(&mut self, gone: Gone) {
+        self.reply(gone.reply());
     }
 
     // ---- UPDATE --------------------------------------------------------------------------------------------
@@ -410,39 +383,7 @@ impl Machine {
         self.closed = true;
     }
 
-    /// The server stops; the output holds the word for the client.
-    pub fn stopping(&mut self) {
-        self.reply("-ERR [SYS/TEMP] the server stops, nothing was deleted\r\n");
-        self.closed = true;
-    }
-
-    /// This session alone is ended; the output holds the word for the client.
-    pub fn ended(&mut self) {
-        self.reply("-ERR [SYS/TEMP] this session was ended, nothing was deleted\r\n");
-        self.closed = true;
-    }
-
-    /// The account was disabled or removed; the output holds the word for the client.
-    pub fn unwelcome(&mut self) {
-        self.reply("-ERR [AUTH] the account was disabled, nothing was deleted\r\n");
-        self.closed = true;
-    }
-
     // ---- replies -------------------------------------------------------------------------------------------
-
-    fn capabilities(&mut self) {
-        self.reply("+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n");
-        if self.wire.tls {
-            self.reply("USER\r\n");
-        } else if self.wire.can_start_tls {
-            self.reply("STLS\r\n");
-        }
-        if self.wire.tls && !self.wire.mechanisms.is_empty() {
-            let mechanisms = self.wire.mechanisms.join(" ");
-            self.write(format_args!("SASL {mechanisms}\r\n"));
-        }
-        self.reply(".\r\n");
-    }
 
     fn reply(&mut self, text: &str) {
         self.output.extend_from_slice(text.as_bytes());
@@ -451,11 +392,6 @@ impl Machine {
     fn write(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a Vec can't fail.
         let _infallible = self.output.write_fmt(text);
-    }
-
-    fn no_such_message(&mut self) -> Option<Intent> {
-        self.reply("-ERR no such message\r\n");
-        None
     }
 
     fn usage(&mut self, usage: &str) -> Option<Intent> {
@@ -473,88 +409,6 @@ impl Machine {
         self.reply(text);
         self.closed = true;
         Intent::Close(reason)
-    }
-}
-
-impl Denial {
-    /// RFC 2449 §8, RFC 3206.
-    const fn reply(self) -> &'static str {
-        match self {
-            Denial::Refused => "-ERR [AUTH] user name or password is wrong\r\n",
-            Denial::Malformed => "-ERR the exchange broke off\r\n",
-            Denial::UnknownMechanism => "-ERR no such mechanism; CAPA lists those there are\r\n",
-            Denial::NeedsTls => "-ERR no login in clear: start TLS first (STLS, or port 995)\r\n",
-            Denial::Temporary => "-ERR [SYS/TEMP] no login now, try again later\r\n",
-            Denial::InUse => "-ERR [IN-USE] another session has this maildrop\r\n",
-        }
-    }
-}
-
-// ---- lines ---------------------------------------------------------------------------------------------------
-
-/// The one bounded reader that every state uses (attacks G1).
-#[derive(Debug, Default)]
-struct Input {
-    bytes: Vec<u8>,
-    /// Before this, `bytes` are used up.
-    start: usize,
-    /// Bytes of an overlong line thrown away so far.
-    skipped: usize,
-    lines: u64,
-}
-
-enum Taken {
-    Nothing,
-    /// Without its CRLF; a secret as it may hold a password.
-    Line(Secret),
-    BadEnd,
-    TooLong,
-    Endless,
-}
-
-impl Input {
-    fn feed(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.start.min(self.bytes.len()));
-        self.start = 0;
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start >= self.bytes.len()
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.start = 0;
-        self.skipped = 0;
-    }
-
-    /// The next line of at most `limit` bytes with its CRLF.
-    fn take(&mut self, limit: usize) -> Taken {
-        let rest = self.bytes.get_mut(self.start..).unwrap_or_default();
-        let Some(end) = memchr::memchr(b'\n', rest) else {
-            if rest.len() < limit && self.skipped == 0 {
-                return Taken::Nothing;
-            }
-            self.skipped = self.skipped.saturating_add(rest.len());
-            self.bytes.clear();
-            self.start = 0;
-            return if self.skipped > SASL_LINE_MAX { Taken::Endless } else { Taken::Nothing };
-        };
-        let after = end.saturating_add(1);
-        self.start = self.start.saturating_add(after);
-        self.lines = self.lines.saturating_add(1);
-        let line = rest.get_mut(..after).unwrap_or_default();
-        let too_long = std::mem::take(&mut self.skipped).saturating_add(after) > limit;
-        let whole = line.strip_suffix(b"\r\n").filter(|text| !text.iter().any(|b| matches!(b, b'\r' | 0)));
-        let taken = match whole {
-            _ if too_long => Taken::TooLong,
-            Some(text) => Taken::Line(Secret::new(text)),
-            None => Taken::BadEnd,
-        };
-        // It may hold a password, and this buffer lives as long as the session.
-        line.fill(0);
-        taken
     }
 }
 

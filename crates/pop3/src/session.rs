@@ -1,18 +1,20 @@
 //! The thin session: moves bytes between the wire and the machine, and asks the rooms below.
 
-use crate::dots::DotWriter;
+mod messages;
+
+use crate::ahead::Ahead;
 use crate::lock::{Lock, Locks};
 use crate::machine::{CloseReason, Denial, Intent, Machine, WireFacts};
-use crate::maildrop::{Entry, Maildrop};
+use crate::maildrop::Maildrop;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    PAGE_ROWS_MAX, POP3_IDLE_TIME, POP3_MESSAGES_MAX, POP3_PREAUTH_TIME, READ_BUFFER, STOP_GRACE, WRITE_BUFFER_MAX,
-    WRITE_TIME,
+    POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER,
+    STOP_GRACE, WRITE_TIME,
 };
-use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown, Uid};
+use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown};
 use mailward_directory::{Authenticator, Directory, Login, LoginError, Resolution, Sasl, SaslStep};
 use mailward_gate::{ConnectionPermit, Gate, SessionEntry, SessionPermit};
-use mailward_store::records::UidRange;
+use mailward_store::records::Opened;
 use mailward_store::{MailStore, StoreError};
 use mailward_tls::{Acceptor, Wire};
 use std::sync::Arc;
@@ -112,7 +114,8 @@ pub async fn serve(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context
         shutdown,
         deadline: Instant::now().checked_add(POP3_PREAUTH_TIME).unwrap_or_else(Instant::now),
         lines: 0,
-        opened: None,
+        own: None,
+        ahead: Ahead::default(),
         sasl: None,
         sent: (0, 0),
         deleted: 0,
@@ -137,7 +140,8 @@ struct Session {
     deadline: Instant,
     /// Lines read when `deadline` was set.
     lines: u64,
-    opened: Option<Opened>,
+    own: Option<Own>,
+    ahead: Ahead,
     sasl: Option<Sasl>,
     /// Messages and octets sent.
     sent: (u64, u64),
@@ -145,7 +149,7 @@ struct Session {
 }
 
 /// A maildrop that is ours.
-struct Opened {
+struct Own {
     account: AccountId,
     address: Address,
     mailbox: MailboxId,
@@ -156,7 +160,7 @@ struct Opened {
 impl Session {
     async fn run(&mut self, mut wire: Wire) -> End {
         self.secured(&wire);
-        let mut buffer = vec![0u8; READ_BUFFER];
+        let mut buffer = vec![0u8; POP3_READ_BUFFER];
         loop {
             match self.machine.advance() {
                 Intent::Read => {
@@ -210,11 +214,16 @@ impl Session {
                     }
                 }
                 Intent::SaslResponse(response) => self.sasl_step(Some(response)).await,
-                Intent::Send { .. } | Intent::Update(_) if !self.is_welcome() => {
+                Intent::Send { .. } | Intent::Sizes(_) | Intent::Update(_) if !self.is_welcome() => {
                     return self.close(wire, End::Unwelcome).await;
                 }
-                Intent::Send { entry, lines } => {
-                    if let Err(end) = self.send(&mut wire, entry, lines).await {
+                Intent::Sizes(uids) => {
+                    if let Err(end) = self.sizes(uids).await {
+                        return self.close(wire, end).await;
+                    }
+                }
+                Intent::Send { number, uids, lines } => {
+                    if let Err(end) = self.send(&mut wire, number, uids, lines).await {
                         return self.close(wire, end).await;
                     }
                 }
@@ -246,35 +255,37 @@ impl Session {
 
     async fn open(&mut self, login: &Login) {
         let account = login.account();
-        let Some(lock) = self.context.locks.take(account) else {
-            return self.machine.deny(Denial::InUse);
-        };
+        // First, so that no more wait for a maildrop than may be logged in.
         let Ok(permit) = self.context.gate.session(account) else {
             return self.machine.deny(Denial::InUse);
         };
-        match load(&*self.context.store, account, POP3_MESSAGES_MAX).await {
+        let most = POP3_LOCK_WAIT.min(self.deadline.saturating_duration_since(Instant::now()));
+        let lock = tokio::select! {
+            biased;
+            () = self.shutdown.fired() => None,
+            lock = self.context.locks.wait(account, most) => lock,
+        };
+        let Some(lock) = lock else {
+            return self.machine.deny(Denial::InUse);
+        };
+        match load(&*self.context.store, account).await {
+            // After every wait: see there.
+            Ok(_) if !self.entry.logged_in(login, &self.context.directory) => self.machine.deny(Denial::Refused),
             Ok((mailbox, maildrop)) => {
-                let (messages, octets) = maildrop.left();
                 self.context.events.emit(
                     Event::info("pop3.opened")
                         .with_peer(&self.peer)
                         .with("user", login.address())
-                        .with("messages", messages)
-                        .with("octets", octets),
+                        .with("messages", maildrop.left()),
                 );
-                self.opened =
-                    Some(Opened { account, address: login.address().clone(), mailbox, _lock: lock, _permit: permit });
-                // The last thing before: see there.
-                if self.entry.logged_in(login, &self.context.directory) {
-                    self.machine.welcome(maildrop);
-                } else {
-                    self.opened = None;
-                    self.machine.deny(Denial::Refused);
-                }
+                self.own =
+                    Some(Own { account, address: login.address().clone(), mailbox, _lock: lock, _permit: permit });
+                self.machine.welcome(maildrop);
             }
             Err(error) => {
                 self.tell_store(&error);
-                self.machine.deny(Denial::Temporary);
+                let broken = matches!(error, StoreError::Damaged(_) | StoreError::Database(_));
+                self.machine.deny(if broken { Denial::Broken } else { Denial::Temporary });
             }
         }
     }
@@ -287,72 +298,13 @@ impl Session {
 
     /// Whether the account is still there and may be used: no mail is shown or deleted without that.
     fn is_welcome(&self) -> bool {
-        let Some(opened) = &self.opened else { return false };
-        match self.context.directory.resolve(&opened.address) {
+        let Some(own) = &self.own else { return false };
+        match self.context.directory.resolve(&own.address) {
             Resolution::Disabled | Resolution::UnknownUser => false,
             // Somebody else has the address now.
-            Resolution::Deliver { local, .. } => local.iter().any(|target| target.account == opened.account),
+            Resolution::Deliver { local, .. } => local.iter().any(|target| target.account == own.account),
             Resolution::NotLocal | Resolution::Loop => false,
         }
-    }
-
-    // ---- messages ------------------------------------------------------------------------------------------
-
-    /// Sends a message piece by piece: at most one piece waits for a client that reads slowly.
-    async fn send(&mut self, wire: &mut Wire, entry: Entry, lines: Option<u64>) -> Result<(), End> {
-        let piece_max = u64::try_from(WRITE_BUFFER_MAX).unwrap_or(u64::MAX);
-        let store = Arc::clone(&self.context.store);
-        let mut dots = DotWriter::new(lines);
-        let mut at = 0u64;
-        loop {
-            let piece = store.read(entry.blob, at, at.saturating_add(piece_max).min(entry.size)).await;
-            let piece = match piece {
-                Ok(piece) if !piece.is_empty() || at >= entry.size => piece,
-                Err(StoreError::NotFound(_)) if at == 0 => {
-                    self.machine.message_gone(false);
-                    return Ok(());
-                }
-                Err(error) if at == 0 => {
-                    self.tell_store(&error);
-                    self.machine.message_gone(true);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.tell_store(&error);
-                    return Err(End::Store);
-                }
-                Ok(_) => return Err(End::Store),
-            };
-            if at == 0 {
-                self.machine.message_follows(lines.is_none().then_some(entry.size));
-            }
-            dots.push(&piece, self.machine.output());
-            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-            if at >= entry.size || dots.is_enough() {
-                dots.finish(self.machine.output());
-                self.sent = (self.sent.0.saturating_add(1), self.sent.1.saturating_add(at));
-                return Ok(());
-            }
-            self.write_out(wire).await?;
-            if self.shutdown.is_fired() {
-                return Err(End::Cut);
-            }
-        }
-    }
-
-    /// Deletes what was marked; false if some is left.
-    async fn update(&mut self, ranges: Vec<UidRange>) -> bool {
-        let Some(opened) = &self.opened else { return true };
-        for part in ranges.chunks(PAGE_ROWS_MAX) {
-            match self.context.store.expunge(opened.mailbox, part.to_vec(), true).await {
-                Ok(expunged) => self.deleted = self.deleted.saturating_add(expunged.uids.len()),
-                Err(error) => {
-                    self.tell_store(&error);
-                    return false;
-                }
-            }
-        }
-        true
     }
 
     // ---- the wire ------------------------------------------------------------------------------------------
@@ -364,15 +316,30 @@ impl Session {
             self.deadline = Instant::now().checked_add(POP3_IDLE_TIME).unwrap_or_else(Instant::now);
         }
         self.entry.waits();
-        tokio::select! {
-            biased;
-            () = self.shutdown.fired() => Err(End::Stopping),
-            read = timeout_at(self.deadline, wire.read(buffer)) => match read {
-                Ok(Ok(0) | Err(_)) => Err(End::Gone),
-                Ok(Ok(bytes)) => Ok(bytes),
-                Err(_) => Err(End::Idle),
-            },
+        let pause = Instant::now().checked_add(POP3_PAUSE_TIME).unwrap_or(self.deadline);
+        let mut until = pause.min(self.deadline);
+        loop {
+            let read = tokio::select! {
+                biased;
+                () = self.shutdown.fired() => return Err(End::Stopping),
+                read = timeout_at(until, wire.read(buffer)) => read,
+            };
+            match read {
+                Ok(Ok(0) | Err(_)) => return Err(End::Gone),
+                Ok(Ok(bytes)) => return Ok(bytes),
+                Err(_) if until >= self.deadline => return Err(End::Idle),
+                Err(_) => {
+                    self.rest();
+                    until = self.deadline;
+                }
+            }
         }
+    }
+
+    /// Gives back what a client that thinks needs no more.
+    fn rest(&mut self) {
+        self.ahead.drop_messages();
+        *self.machine.output() = Vec::new();
     }
 
     async fn write_out(&mut self, wire: &mut Wire) -> Result<(), End> {
@@ -417,9 +384,9 @@ impl Session {
     fn tell_end(&self, end: End) {
         let event = if end.is_odd() { Event::warn("pop3.closed") } else { Event::info("pop3.closed") };
         let mut event = event.with_peer(&self.peer).with("why", self.why(end));
-        if let Some(opened) = &self.opened {
+        if let Some(own) = &self.own {
             event = event
-                .with("account", opened.account)
+                .with("account", own.account)
                 .with("sent", self.sent.0)
                 .with("octets", self.sent.1)
                 .with("deleted", self.deleted);
@@ -449,57 +416,9 @@ fn denial(error: &LoginError) -> Denial {
     }
 }
 
-/// The messages of INBOX, oldest first, `most` of them.
-async fn load(store: &dyn MailStore, account: AccountId, most: usize) -> Result<(MailboxId, Maildrop), StoreError> {
-    let mailbox = store.mailbox(account, MailboxName::inbox()).await?;
-    let mut messages = Vec::new();
-    let mut first = Uid(1);
-    while messages.len() < most {
-        let limit = most.saturating_sub(messages.len()).min(PAGE_ROWS_MAX);
-        let range = UidRange { first, last: UidRange::ALL.last };
-        let page = store.messages(mailbox.id, vec![range], limit).await?;
-        let Some(last) = page.last().map(|message| message.uid) else { break };
-        messages.extend(page.iter().map(|message| (message.uid, message.blob, message.size)));
-        match last.0.checked_add(1) {
-            Some(next) => first = Uid(next),
-            None => break,
-        }
-    }
-    Ok((mailbox.id, Maildrop::new(mailbox.uid_validity, messages)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-    use mailward_core::Domain;
-    use mailward_store::records::{AccountChange, Content, Delivery, DomainChange, Flags, Target};
-    use mailward_store::{DirectoryStore as _, LocalStore, Options};
-
-    #[tokio::test]
-    async fn a_session_is_shown_the_oldest_messages_up_to_its_limit() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
-        let domain = DomainChange::Add { name: Domain::parse("example.test").unwrap() };
-        let domain = store.change_domain(domain).await.unwrap().id;
-        let account = AccountChange::Add {
-            domain,
-            local: "alice".to_owned(),
-            display_name: String::new(),
-            credential: Arc::from([]),
-            quota_bytes: 0,
-            quota_messages: 0,
-        };
-        let account = store.change_account(account).await.unwrap().id;
-        for n in 0..5u8 {
-            let content = Content::new(Bytes::from(vec![b'a' + n]), Bytes::new());
-            let target = Target { account, mailbox: None, flags: Flags::NONE };
-            store.deliver(Delivery { content, targets: vec![target] }).await.unwrap();
-        }
-        for (most, shown) in [(0, 0), (3, 3), (5, 5), (6, 5)] {
-            let (_, maildrop) = load(&*store, account, most).await.unwrap();
-            assert_eq!(maildrop.left().0, shown, "at most {most}");
-            assert_eq!(maildrop.get(1).map(|entry| entry.uid), (shown > 0).then_some(Uid(1)), "the oldest comes first");
-        }
-    }
+/// INBOX as it is now, without a look at its messages.
+async fn load(store: &dyn MailStore, account: AccountId) -> Result<(MailboxId, Maildrop), StoreError> {
+    let id = store.mailbox(account, MailboxName::inbox()).await?.id;
+    let Opened { mailbox, uids } = store.open(id).await?;
+    Ok((id, Maildrop::new(mailbox.uid_validity, &uids, mailbox.bytes, POP3_MESSAGES_MAX)))
 }

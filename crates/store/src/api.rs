@@ -119,9 +119,14 @@ pub trait MailStore: Send + Sync + 'static {
     /// Parts of messages (cut at their ends), in the order asked for, until together they would exceed `most` bytes (the
     /// first always comes); of one that is gone `None`.
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>>;
-    /// The same with whole messages.
-    fn read_whole(&self, blobs: Vec<BlobId>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
-        self.read_parts(blobs.into_iter().map(|blob| (blob, 0..u64::MAX)).collect(), most)
+
+    /// Those of `among` (at most `limits::PAGE_ROWS_MAX`) that may hold a text, ascending; `None` if the store can't tell.
+    /// The text is folded (`mailward_message::decode::fold`), and held by a message whose `searchable` text has it.
+    /// A message that is left out holds it nowhere; one that is named has to be read. A store without an index can
+    /// never tell.
+    fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {
+        drop((needle, among));
+        Box::pin(async { Ok(None) })
     }
 
     /// Changes flags and keywords. With `unchanged_since`, messages changed later are left and listed.

@@ -6,12 +6,13 @@
 
 use crate::api::StoreError;
 use crate::fault::{Instant as Point, Witness};
+use crate::index::Bell;
 use crate::news::{News, Touched};
 use crate::pack::writer::PackWriter;
 use crate::records::Content;
 use crate::space::Space;
 use crate::syncer::Syncer;
-use crate::tx::{Placed, Tx, prove};
+use crate::tx::{BlobIds, Placed, Tx, prove};
 use mailward_core::Clock;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX};
@@ -77,10 +78,12 @@ impl Job {
 pub(crate) struct Committer {
     pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) connection: Connection,
+    pub(crate) ids: BlobIds,
     pub(crate) pack: PackWriter,
     pub(crate) syncer: Syncer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) news: Arc<News>,
+    pub(crate) index: Arc<Bell>,
     pub(crate) space: Arc<Space>,
     pub(crate) closed: Arc<AtomicBool>,
     pub(crate) events: Events,
@@ -130,6 +133,7 @@ impl Committer {
         self.space.forget();
         match outcome {
             Ok(touched) => {
+                self.index.committed(self.ids.last(), touched.gone);
                 // News first: whoever is answered finds what it changed already told.
                 self.news.tell(touched);
                 answers.into_iter().for_each(|answer| answer(Ok(())));
@@ -147,7 +151,7 @@ impl Committer {
         answers: &mut Vec<Answer>,
     ) -> Result<Touched, Failure> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let mut tx = Tx::new(&self.connection, self.clock.now());
+        let mut tx = Tx::new(&self.connection, &mut self.ids, self.clock.now());
         let mut places = Vec::with_capacity(contents.len());
         for (contents, placing) in &contents {
             places.push(tx.place(&mut self.pack, contents, *placing)?);

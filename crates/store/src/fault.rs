@@ -1,6 +1,6 @@
 //! Instants at which a test may look at the disk, to make the states a power cut could leave.
 
-/// An instant of a commit.
+/// An instant of a commit, of the store's or of the search index's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Instant {
     /// Message bytes are written, not synced.
@@ -12,9 +12,13 @@ pub enum Instant {
     BeforeCommit,
     /// Rows are on stable storage; nobody was answered.
     AfterCommit,
+    /// Entries of the search index are written, not committed.
+    BeforeIndexCommit,
+    /// They are committed; the index's log needn't be synced.
+    AfterIndexCommit,
 }
 
-/// Told of each instant, on the committer's thread, which waits for it.
+/// Told of each instant, on the committer's thread or the search index's, which waits for it.
 pub trait Witness: Send + Sync + 'static {
     /// Called at each instant.
     fn at(&self, instant: Instant);

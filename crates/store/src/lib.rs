@@ -6,13 +6,15 @@
 //! **In**: deliveries, appends, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
 //! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
 //!
+//! What SEARCH looks for is found by an index of its own, made in the background ([`index`](self)).
+//!
 //! **Durability**: a write answers after its bytes and rows are on stable storage: two syncs a batch, at the same time,
 //! whatever the batch's size. A power cut at any instant loses nothing that was answered and shows nothing twice: rows
 //! whose bytes didn't reach the disk belong to the last batch, which nobody was told of, and go at the next opening
 //! ([`recovery`](self)).
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
-//! KEYWORDS_MAX}`.
+//! KEYWORDS_MAX, INDEX_*}`.
 //!
 //! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
 //! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
@@ -27,6 +29,7 @@ pub mod api;
 mod apply;
 mod committer;
 pub mod fault;
+mod index;
 mod local;
 pub mod maintenance;
 mod news;

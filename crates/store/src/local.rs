@@ -4,6 +4,7 @@ use crate::api::{DirectoryStore, MailStore, Pending, StoreError};
 use crate::apply::{directory, flags, mailboxes, messages, sharing};
 use crate::committer::{Committer, Job, Placing};
 use crate::fault::Witness;
+use crate::index::{self, Bell, Index, Wiring};
 use crate::news::News;
 use crate::pack::files::PackFiles;
 use crate::readers::{Reader, Readers};
@@ -14,7 +15,7 @@ use crate::records::{
 };
 use crate::space::Space;
 use crate::syncer::Syncer;
-use crate::tx::{Placed, Tx, int, unsigned};
+use crate::tx::{BlobIds, Placed, Tx, int, unsigned};
 use crate::{reads, recovery, rows, schema};
 use bytes::Bytes;
 use mailward_core::event::Events;
@@ -43,6 +44,8 @@ pub struct Options {
     /// Bytes by which the write-ahead log is grown when it is opened, so that commits write no file-system metadata;
     /// 0: it grows as it is written. A server gives `limits::LOG_AHEAD`.
     pub log_ahead: u64,
+    /// Whether messages are indexed for searching, by a thread of its own.
+    pub index: bool,
     /// Told of each instant of a commit; for tests.
     pub witness: Option<Arc<dyn Witness>>,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             pack_size: PACK_SIZE_MAX,
             checkpoint_pages: 4_000,
             log_ahead: 0,
+            index: true,
             witness: None,
         }
     }
@@ -65,6 +69,7 @@ pub struct LocalStore {
     dir: PathBuf,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     readers: Readers,
+    index: Index,
     files: Arc<PackFiles>,
     news: Arc<News>,
     space: Arc<Space>,
@@ -96,19 +101,32 @@ impl LocalStore {
         recovery::drop_unproven(&connection, &files, options.clock.now(), &options.events)?;
         let pack =
             recovery::open_packs(&connection, &files, &dir.join("lost-and-found"), options.pack_size, &options.events)?;
+        let found = index::find(&connection, dir, options.index, &options.events)?;
+        let ids = BlobIds::after(&connection, found.upto)?;
         crate::pack::files::sync_dir(dir)?;
         let readers = Readers::start(&database, READERS)?;
         let (jobs, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let news = Arc::new(News::new());
         let space = Arc::new(Space::new(dir.to_owned()));
         let closed = Arc::new(AtomicBool::new(false));
+        let bell = Arc::new(Bell::new(ids.last()));
+        let wiring = Wiring {
+            files: Arc::clone(&files),
+            space: Arc::clone(&space),
+            events: options.events.clone(),
+            checkpoint_pages: options.checkpoint_pages,
+            witness: options.witness.clone(),
+        };
+        let index = Index::start(dir, found, Arc::clone(&bell), wiring)?;
         let committer = Committer {
             jobs: waiting,
             connection,
+            ids,
             pack,
             syncer: Syncer::start()?,
             clock: options.clock,
             news: Arc::clone(&news),
+            index: bell,
             space: Arc::clone(&space),
             closed: Arc::clone(&closed),
             events: options.events,
@@ -122,6 +140,7 @@ impl LocalStore {
             dir: dir.to_owned(),
             jobs: Mutex::new(Some(jobs)),
             readers,
+            index,
             files,
             news,
             space,
@@ -140,7 +159,20 @@ impl LocalStore {
             // A committer that panicked has answered nobody since; there is nothing left to wait for.
             let _ended = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        self.index.close().await;
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Comes when every message of now is in the search index, or in its list of those that can't be; at once without
+    /// an index. For tests and measurements.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub fn indexed(&self) -> Pending<'static, ()> {
+        self.index.caught_up()
+    }
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Where it is.
@@ -246,15 +278,7 @@ impl MailStore for LocalStore {
     }
 
     fn mailboxes(&self, account: AccountId) -> Pending<'_, Vec<MailboxRecord>> {
-        self.ask(move |reader| {
-            reader.moment(|reader| {
-                reader
-                    .rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)?
-                    .into_iter()
-                    .map(|m| reads::with_keywords(reader, m))
-                    .collect()
-            })
-        })
+        self.ask(move |reader| reader.moment(|reader| reads::mailboxes(reader, account)))
     }
 
     fn mailbox(&self, account: AccountId, name: MailboxName) -> Pending<'_, MailboxRecord> {
@@ -362,6 +386,10 @@ impl MailStore for LocalStore {
 
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
         self.ask_packs(move |reader, files| reads::read_parts(reader, files, &parts, most))
+    }
+
+    fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {
+        self.index.find(needle, among)
     }
 
     fn change_flags(&self, mailbox: MailboxId, change: FlagChange) -> Pending<'_, FlagOutcome> {

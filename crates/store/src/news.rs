@@ -12,6 +12,8 @@ pub(crate) struct Touched {
     pub(crate) mailboxes: HashMap<MailboxId, ModSeq>,
     pub(crate) accounts: HashSet<AccountId>,
     pub(crate) directory: bool,
+    /// Blobs that went.
+    pub(crate) gone: u64,
 }
 
 /// Who watches what.

@@ -16,6 +16,9 @@ impl Reader {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self(open_reader(path)?))
     }
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.0
+    }
     pub(crate) fn row<T>(
         &self,
         sql: &str,

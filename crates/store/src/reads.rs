@@ -11,12 +11,32 @@ use bytes::Bytes;
 use mailward_core::limits::PAGE_ROWS_MAX;
 use mailward_core::{AccountId, BlobId, MailboxId, Uid};
 use rusqlite::{Row, params};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 pub(crate) fn with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<MailboxRecord, StoreError> {
     mailbox.keywords = reader.rows(rows::KEYWORDS, params![mailbox.id.0], |row| row.get(1))?;
     Ok(mailbox)
+}
+
+/// All mailboxes of an account: two questions, however many there are.
+pub(crate) fn mailboxes(reader: &Reader, account: AccountId) -> Result<Vec<MailboxRecord>, StoreError> {
+    let mut mailboxes = reader.rows(rows::MAILBOXES_BY_ACCOUNT, params![account.0], rows::mailbox)?;
+    let mut keywords: HashMap<MailboxId, Vec<String>> = HashMap::new();
+    reader.each(
+        "SELECT k.mailbox, k.name FROM mailboxes m JOIN keywords k ON k.mailbox = m.id
+         WHERE m.account = ?1 ORDER BY k.mailbox, k.bit",
+        params![account.0],
+        |row| {
+            keywords.entry(MailboxId(row.get(0)?)).or_default().push(row.get(1)?);
+            Ok(true)
+        },
+    )?;
+    for mailbox in &mut mailboxes {
+        mailbox.keywords = keywords.remove(&mailbox.id).unwrap_or_default();
+    }
+    Ok(mailboxes)
 }
 
 /// A mailbox and the runs of its UIDs: what lies between the runs that are gone.

@@ -10,7 +10,7 @@ use crate::pack::content::ContentRow;
 use crate::pack::files::{PackFiles, sync_dir};
 use crate::pack::writer::PackWriter;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::tx::{PROVEN, Tx, head, prove, unsigned};
+use crate::tx::{BlobIds, PROVEN, Tx, head, prove, unsigned};
 use mailward_core::event::{Event, Events};
 use mailward_core::{BlobId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -41,7 +41,8 @@ pub(crate) fn drop_unproven(
         return Ok(());
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let mut tx = Tx::new(connection, now);
+    let mut ids = BlobIds::after(connection, BlobId(0))?;
+    let mut tx = Tx::new(connection, &mut ids, now);
     let taken = tx.savepoint(|tx| {
         let taken = take_out_of_blobs(tx, &torn);
         (taken.is_ok(), taken)

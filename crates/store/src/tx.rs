@@ -24,9 +24,36 @@ pub(crate) struct Placed {
     repeated: bool,
 }
 
+/// Gives blobs their ids: each once, whatever becomes of the blob or of the batch. SQLite would give that of the highest
+/// row again after it was deleted, and the search index would take the new content for the old one. (`AUTOINCREMENT`
+/// would write a page more with each delivery.)
+#[derive(Debug)]
+pub(crate) struct BlobIds(i64);
+
+impl BlobIds {
+    /// Goes on after the highest id there is, the highest that is gone, and the highest that somebody else knows of.
+    pub(crate) fn after(connection: &Connection, known: BlobId) -> Result<Self, StoreError> {
+        let highest: i64 = connection.query_row(
+            "SELECT max(coalesce((SELECT max(id) FROM blobs), 0), coalesce((SELECT value FROM meta WHERE key = 'blob_id'), 0))",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(Self(highest.max(known.0)))
+    }
+    /// The last one given.
+    pub(crate) const fn last(&self) -> BlobId {
+        BlobId(self.0)
+    }
+    fn give(&mut self) -> BlobId {
+        self.0 = self.0.saturating_add(1);
+        self.last()
+    }
+}
+
 /// A transaction under way.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
+    ids: &'c mut BlobIds,
     pub(crate) now: Timestamp,
     /// Places of this batch by hash.
     batch: HashMap<[u8; 32], Place>,
@@ -36,20 +63,24 @@ pub(crate) struct Tx<'c> {
     /// What the job under way changed in the three above, to be undone with it.
     job_touched: Touched,
     job_live: HashMap<u32, i64>,
+    /// The highest id of a blob that went, the highest of those that a job undone took out included.
+    highest_gone: BlobId,
     /// Whether the batch wrote to a pack.
     wrote: bool,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(connection: &'c Connection, now: Timestamp) -> Self {
+    pub(crate) fn new(connection: &'c Connection, ids: &'c mut BlobIds, now: Timestamp) -> Self {
         Self {
             connection,
+            ids,
             now,
             batch: HashMap::new(),
             touched: Touched::default(),
             live: HashMap::new(),
             job_touched: Touched::default(),
             job_live: HashMap::new(),
+            highest_gone: BlobId(0),
             wrote: false,
         }
     }
@@ -152,9 +183,11 @@ impl<'c> Tx<'c> {
         {
             return Err(StoreError::Refused("the pack was being rewritten: try again"));
         }
+        let id = self.ids.give();
         self.execute(
-            "INSERT INTO blobs (hash, pack, place, size, refs, structure) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO blobs (id, hash, pack, place, size, refs, structure) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
+                id.0,
                 placed.hash.as_slice(),
                 placed.place.pack,
                 int(placed.place.offset),
@@ -163,10 +196,9 @@ impl<'c> Tx<'c> {
                 placed.structure.as_ref()
             ],
         )?;
-        let id = self.last_id();
-        self.execute("INSERT INTO blob_hashes (head, blob) VALUES (?1, ?2)", params![head(&placed.hash), id])?;
+        self.execute("INSERT INTO blob_hashes (head, blob) VALUES (?1, ?2)", params![head(&placed.hash), id.0])?;
         self.count_live(placed.place.pack, placed.size, 1);
-        Ok(BlobId(id))
+        Ok(id)
     }
 
     /// One more reference to a blob that some row shows.
@@ -188,6 +220,8 @@ impl<'c> Tx<'c> {
             self.execute("DELETE FROM blobs WHERE id = ?1", params![blob.0])?;
             self.execute("DELETE FROM blob_hashes WHERE head = ?1 AND blob = ?2", params![head(&hash), blob.0])?;
             self.count_live(pack, unsigned(size), -1);
+            self.job_touched.gone = self.job_touched.gone.saturating_add(1);
+            self.highest_gone = self.highest_gone.max(blob);
         }
         Ok(())
     }
@@ -244,6 +278,7 @@ impl<'c> Tx<'c> {
             *live = live.saturating_add(bytes);
         }
         self.touched.directory |= std::mem::take(&mut self.job_touched.directory);
+        self.touched.gone = self.touched.gone.saturating_add(std::mem::take(&mut self.job_touched.gone));
         for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {
             self.touched.mailboxes.insert(mailbox, mod_seq);
         }
@@ -271,7 +306,22 @@ impl<'c> Tx<'c> {
         for (pack, bytes) in std::mem::take(&mut self.live) {
             self.execute("UPDATE packs SET live = live + ?2 WHERE id = ?1", params![pack, bytes])?;
         }
+        self.write_highest_gone()?;
         Ok(self.touched)
+    }
+}
+
+impl Tx<'_> {
+    /// Keeps the id of the last content if it went: no row tells any more that it was given.
+    fn write_highest_gone(&self) -> Result<(), StoreError> {
+        if self.highest_gone > BlobId(0) {
+            self.execute(
+                "INSERT INTO meta (key, value) SELECT 'blob_id', ?1 WHERE ?1 > coalesce((SELECT max(id) FROM blobs), 0)
+                 ON CONFLICT (key) DO UPDATE SET value = max(value, ?1)",
+                params![self.highest_gone.0],
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -230,7 +230,7 @@ async fn nothing_in_the_store_can_be_read_by_others() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = filled(dir.path(), 1).await;
-    for file in ["mailward.db", "mailward.db-wal", "packs/00000001.pack", "packs", "lock"] {
+    for file in ["mailward.db", "mailward.db-wal", "index.db", "index.db-wal", "packs/00000001.pack", "packs", "lock"] {
         let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
     }

@@ -195,6 +195,15 @@ pub const KEYS: &[Key] = &[
         "IMAP and POP3 sessions of one account at once, all its devices together."
     ),
     Key {
+        path: "search.index",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Index the words of messages in the background, so that a search reads only messages that may hold\nwhat is looked for. Off, every search reads all; what it finds is the same.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.search.index = on),
+        write: |c| c.search.index.to_string(),
+    },
+    Key {
         path: "log.level",
         form: "\"debug\", \"info\", \"warn\" or \"alert\"",
         unit: "level",

@@ -253,7 +253,7 @@ fn plain<'v>(value: &'v DeValue<'_>) -> Value<'v> {
             .collect::<Option<Vec<_>>>()
             .map_or(Value::Other("a list of other things than strings"), Value::Texts),
         DeValue::Float(_) => Value::Other("a number with a point"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Boolean(value) => Value::Boolean(*value),
         DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Table(_) => Value::Other("a table"),
     }

@@ -152,6 +152,7 @@ fn values_of_the_wrong_kind_say_what_is_wanted() {
         ("[limits]\nrecipients = \"200\"", "must be an integer without quotes"),
         ("[limits]\nrecipients = 99999999999999999999", "more than 64 bits"),
         ("[log]\nlevel = true", "not true or false"),
+        ("[search]\nindex = \"yes\"", "must be true or false without quotes, not a string"),
         ("[lmtp]\nsocket = \"\"", "or be \"off\""),
     ] {
         let error = refused(text);

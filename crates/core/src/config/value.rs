@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Value<'a> {
     Text(&'a str),
     Integer(i64),
+    Boolean(bool),
     Texts(Vec<&'a str>),
     /// Anything else, by the name of its kind.
     Other(&'static str),
@@ -24,6 +25,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Text(_) => "a string",
             Value::Integer(_) => "an integer",
+            Value::Boolean(_) => "true or false",
             Value::Texts(_) => "a list of strings",
             Value::Other(kind) => kind,
         }
@@ -105,6 +107,14 @@ impl<'a> Value<'a> {
             addresses.push(address);
         }
         Ok(addresses)
+    }
+
+    /// Yes or no.
+    pub(super) fn boolean(&self) -> Result<bool, Refusal> {
+        match self {
+            Value::Boolean(value) => Ok(*value),
+            other => Err(format!("must be true or false without quotes, not {}", other.kind())),
+        }
     }
 
     /// A count within a range.

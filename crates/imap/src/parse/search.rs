@@ -5,6 +5,7 @@ use super::lexer::{Fault, Lex, Lexer};
 use crate::command::{Command, DateTest, Search, SearchKey, SearchNode, SearchReturn};
 use mailward_core::ModSeq;
 use mailward_core::limits::IMAP_SEARCH_KEYS_MAX;
+use mailward_message::decode::{EnvelopeField, fold};
 use mailward_store::records::Flags;
 
 pub(super) fn search(lexer: &mut Lexer, uid: bool) -> Lex<Command> {
@@ -202,7 +203,11 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
             }
             K::ModSeq(ModSeq(lexer.number64()?))
         }
-        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => K::Header { name: word.to_ascii_lowercase(), text: folded(lexer)? },
+        "SUBJECT" => K::Envelope { field: EnvelopeField::Subject, text: folded(lexer)? },
+        "FROM" => K::Envelope { field: EnvelopeField::From, text: folded(lexer)? },
+        "TO" => K::Envelope { field: EnvelopeField::To, text: folded(lexer)? },
+        "CC" => K::Envelope { field: EnvelopeField::Cc, text: folded(lexer)? },
+        "BCC" => K::Envelope { field: EnvelopeField::Bcc, text: folded(lexer)? },
         "HEADER" => {
             let name = lexer.text_string()?;
             lexer.space()?;
@@ -215,5 +220,5 @@ fn key_with_argument(lexer: &mut Lexer, word: &str) -> Lex<SearchKey> {
 }
 
 fn folded(lexer: &mut Lexer) -> Lex<String> {
-    Ok(lexer.text_string()?.to_lowercase())
+    Ok(fold(&lexer.text_string()?))
 }

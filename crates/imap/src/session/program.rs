@@ -5,14 +5,15 @@ use super::view::View;
 use crate::command::{DateTest, SearchKey, SearchNode, SequenceSet};
 use crate::respond;
 use mailward_core::{Timestamp, Uid};
-use mailward_message::{Section, Structure, date, decode, header};
+use mailward_message::decode::{self, Folded};
+use mailward_message::{Envelope, Structure, date, header};
 use mailward_store::records::{MessageRecord, UidRange};
 
 /// What a key needs beside the row, from the cheap to the dear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
     Row,
-    Structure,
+    Envelope,
     Header,
     Body,
 }
@@ -21,6 +22,8 @@ pub(super) enum Need {
 pub(super) struct Program {
     nodes: Vec<Node>,
     pub(super) need: Need,
+    /// Texts that the store's index can be asked for, each once.
+    pub(super) texts: Vec<String>,
 }
 
 pub(super) enum Node {
@@ -31,6 +34,8 @@ pub(super) enum Node {
     /// Bits that must be set, or not.
     Keyword(u64, bool),
     Key(SearchKey),
+    /// A key with one of [`Program::texts`].
+    Text(SearchKey, usize),
 }
 
 impl Program {
@@ -38,6 +43,7 @@ impl Program {
         let sequence = |set: &SequenceSet, uid| view.resolve(set, uid).map(Node::Ranges);
         let mut resolved = Vec::with_capacity(nodes.len());
         let mut need = Need::Row;
+        let mut texts: Vec<String> = Vec::new();
         for node in nodes {
             resolved.push(match node {
                 SearchNode::And(n) => Node::And(*n),
@@ -52,11 +58,21 @@ impl Program {
                 }
                 SearchNode::Leaf(key) => {
                     need = need.max(need_of(key));
-                    Node::Key(key.clone())
+                    match text_of(key) {
+                        Some(text) => {
+                            let known = texts.iter().position(|known| known == text);
+                            let number = known.unwrap_or(texts.len());
+                            if known.is_none() {
+                                texts.push(text.to_owned());
+                            }
+                            Node::Text(key.clone(), number)
+                        }
+                        None => Node::Key(key.clone()),
+                    }
                 }
             });
         }
-        Ok(Self { nodes: resolved, need })
+        Ok(Self { nodes: resolved, need, texts })
     }
 
     /// The UIDs to look at: those of a set that every match must be in, if the program has one outside NOT and OR.
@@ -79,7 +95,7 @@ impl Program {
     pub(super) fn is_of_sets(&self) -> bool {
         self.nodes.iter().all(|node| match node {
             Node::Key(key) => matches!(key, SearchKey::All | SearchKey::Nothing),
-            Node::Keyword(..) => false,
+            Node::Keyword(..) | Node::Text(..) => false,
             Node::And(_) | Node::Or | Node::Not | Node::Ranges(_) => true,
         })
     }
@@ -135,10 +151,21 @@ impl Program {
 
 const fn need_of(key: &SearchKey) -> Need {
     match key {
-        SearchKey::Sent(_) | SearchKey::EmailId(_) => Need::Structure,
+        SearchKey::Sent(_) | SearchKey::EmailId(_) | SearchKey::Envelope { .. } => Need::Envelope,
         SearchKey::Header { .. } => Need::Header,
         SearchKey::Body(_) | SearchKey::Text(_) => Need::Body,
         _ => Need::Row,
+    }
+}
+
+/// The text of a key that an index of trigrams can be asked for.
+fn text_of(key: &SearchKey) -> Option<&str> {
+    match key {
+        SearchKey::Envelope { text, .. }
+        | SearchKey::Header { text, .. }
+        | SearchKey::Body(text)
+        | SearchKey::Text(text) => text.chars().nth(2).is_some().then_some(text),
+        _ => None,
     }
 }
 
@@ -159,7 +186,7 @@ pub(super) fn row_matches(node: &Node, row: &MessageRecord, now: Timestamp) -> O
         Node::Ranges(_) => return set_matches(node, row.uid),
         Node::Keyword(bit, set) => return Some((row.keywords & bit != 0) == *set),
         Node::Key(key) => key,
-        Node::And(_) | Node::Or | Node::Not => return None,
+        Node::And(_) | Node::Or | Node::Not | Node::Text(..) => return None,
     };
     Some(match key {
         SearchKey::All => true,
@@ -178,6 +205,7 @@ pub(super) fn row_matches(node: &Node, row: &MessageRecord, now: Timestamp) -> O
         SearchKey::Nothing | SearchKey::Sequence(_) | SearchKey::Uid(_) | SearchKey::Keyword(..) => false,
         SearchKey::Sent(_)
         | SearchKey::EmailId(_)
+        | SearchKey::Envelope { .. }
         | SearchKey::Header { .. }
         | SearchKey::Body(_)
         | SearchKey::Text(_) => return None,
@@ -194,42 +222,51 @@ const fn day_matches(test: DateTest, day: i64) -> bool {
 
 /// A message decoded and folded for as much as a program needs.
 pub(super) struct Text<'a> {
-    header: &'a [u8],
-    structure: &'a Structure,
+    envelope: &'a Envelope,
     hash: [u8; 32],
-    /// Header and body, folded.
-    all: Option<(String, String)>,
+    header: &'a [u8],
+    /// Header and body.
+    all: Option<Folded>,
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(bytes: &'a [u8], structure: &'a Structure, hash: [u8; 32], need: Need) -> Self {
-        let header_end = structure.section(&[], Section::Header).map_or(0, |range| range.end);
-        let header = bytes.get(..usize::try_from(header_end).unwrap_or(usize::MAX)).unwrap_or(bytes);
-        let all = (need == Need::Body).then(|| {
-            let text = decode::text_of(bytes, structure);
-            (text.header.to_lowercase(), text.body.to_lowercase())
-        });
-        Self { header, structure, hash, all }
+    /// What the envelope tells; the rest is undecided.
+    pub(super) fn of_envelope(envelope: &'a Envelope, hash: [u8; 32]) -> Self {
+        Self { envelope, hash, header: &[], all: None }
+    }
+
+    /// With the header.
+    pub(super) fn with_header(mut self, header: &'a [u8]) -> Self {
+        self.header = header;
+        self
+    }
+
+    /// With everything.
+    pub(super) fn with_body(mut self, message: &'a [u8], structure: &Structure) -> Self {
+        self.all = Some(Folded::of(message, structure));
+        self
     }
 
     pub(super) fn matches(&self, node: &Node) -> Option<bool> {
-        let Node::Key(key) = node else { return None };
+        let (Node::Key(key) | Node::Text(key, _)) = node else { return None };
         let holds = |text: &str, sought: &str| memchr::memmem::find(text.as_bytes(), sought.as_bytes()).is_some();
         match key {
             SearchKey::Sent(test) => {
-                let day = self.structure.envelope().date.as_ref().and_then(|text| date::parse(text.as_bytes()));
+                let day = self.envelope.date.as_ref().and_then(|text| date::parse(text.as_bytes()));
                 // The day as it is written, its zone not heeded (RFC 3501 §6.4.4).
                 let day = day.and_then(|d| date::day_start(d.year, d.month, d.day));
                 Some(day.is_some_and(|d| day_matches(*test, d.secs().div_euclid(86_400))))
             }
             SearchKey::EmailId(id) => Some(respond::email_id(&self.hash) == *id),
-            SearchKey::Header { name, text } => Some(
+            SearchKey::Envelope { field, text } => Some(holds(&field.folded(self.envelope), text)),
+            // Every message has a header, if an empty line: none means that it isn't there yet.
+            SearchKey::Header { name, text } => (!self.header.is_empty()).then(|| {
                 header::fields(self.header)
                     .filter(|f| f.is(name))
-                    .any(|field| text.is_empty() || holds(&decode::header_text(field.value).to_lowercase(), text)),
-            ),
-            SearchKey::Body(text) => self.all.as_ref().map(|(_, body)| holds(body, text)),
-            SearchKey::Text(text) => self.all.as_ref().map(|(head, body)| holds(head, text) || holds(body, text)),
+                    .any(|field| text.is_empty() || holds(&decode::fold(&decode::header_text(field.value)), text))
+            }),
+            SearchKey::Body(text) => self.all.as_ref().map(|all| holds(&all.body, text)),
+            SearchKey::Text(text) => self.all.as_ref().map(|all| holds(&all.header, text) || holds(&all.body, text)),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! A store whose disk can be torn under a message that is being read.
+//! A store whose disk can be torn under a message that is being read, and whose index can be taken away.
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
@@ -6,12 +6,16 @@ use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, StoreError};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 pub struct Faulty {
     pub store: Arc<LocalStore>,
     pub torn: Arc<AtomicU64>,
+    /// Whether it has no index to ask.
+    pub blind: Arc<AtomicBool>,
+    /// Messages fetched so far.
+    pub reads: Arc<AtomicU64>,
 }
 
 macro_rules! as_it_is {
@@ -60,7 +64,19 @@ impl MailStore for Faulty {
         if wanted.bytes && self.torn.load(Ordering::Relaxed) == 0 {
             return Box::pin(async { Err(StoreError::Damaged("torn by the test".to_owned())) });
         }
-        self.store.fetch(mailbox, ranges, wanted)
+        let fetched = self.store.fetch(mailbox, ranges, wanted);
+        Box::pin(async move {
+            let fetched = fetched.await?;
+            self.reads.fetch_add(fetched.len() as u64, Ordering::Relaxed);
+            Ok(fetched)
+        })
+    }
+
+    fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {
+        if self.blind.load(Ordering::Relaxed) {
+            return Box::pin(async { Ok(None) });
+        }
+        self.store.find_text(needle, among)
     }
 
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {

@@ -15,7 +15,7 @@ use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -28,6 +28,10 @@ pub struct House {
     pub trigger: ShutdownTrigger,
     /// Reads of messages from this offset on fail.
     pub torn: Arc<AtomicU64>,
+    /// Whether SEARCH finds no index to ask.
+    pub blind: Arc<AtomicBool>,
+    /// Messages fetched so far.
+    pub reads: Arc<AtomicU64>,
     connector: Connector,
     sessions: AtomicU64,
     _dir: tempfile::TempDir,
@@ -76,7 +80,13 @@ impl House {
         let events = Events::memory();
         let (trigger, shutdown) = channel();
         let torn = Arc::new(AtomicU64::new(u64::MAX));
-        let faulty = Faulty { store: Arc::clone(&store), torn: Arc::clone(&torn) };
+        let (blind, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let faulty = Faulty {
+            store: Arc::clone(&store),
+            torn: Arc::clone(&torn),
+            blind: Arc::clone(&blind),
+            reads: Arc::clone(&reads),
+        };
         let context = Context {
             hostname: Domain::parse("mail.example.test").unwrap(),
             store: Arc::new(faulty),
@@ -92,7 +102,8 @@ impl House {
             compressed: mailward_imap::CompressedSessions::default(),
             sort_memory: plan.sort_memory,
         };
-        Self { context: Arc::new(context), store, trigger, torn, connector, sessions: AtomicU64::new(0), _dir: dir }
+        let sessions = AtomicU64::new(0);
+        Self { context: Arc::new(context), store, trigger, torn, blind, reads, connector, sessions, _dir: dir }
     }
 
     pub fn account(&self, user: &str) -> AccountId {
@@ -230,6 +241,12 @@ impl Client {
                 return String::new();
             }
         }
+    }
+
+    /// Waits until a reply has begun so, and leaves it to be read.
+    pub async fn begins(&mut self, text: &str) {
+        while self.read.len() < text.len() && self.more().await {}
+        assert!(self.read.starts_with(text.as_bytes()), "{:?}", String::from_utf8_lossy(&self.read));
     }
 
     async fn more(&mut self) -> bool {

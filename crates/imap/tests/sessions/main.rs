@@ -12,16 +12,20 @@
 
 mod annotating;
 mod appending;
+mod believing;
 mod compress;
 mod condstore;
 mod entering;
 mod faulty;
 mod harness;
+mod indexed;
 mod limits;
 mod mailboxes;
+mod model;
 mod notifying;
 mod page;
 mod parts;
+mod playing;
 mod qresync;
 mod reading;
 mod rev2;
@@ -29,5 +33,6 @@ mod searching;
 mod several;
 mod sharing;
 mod sorting;
+mod telling;
 mod watched;
 mod writing;

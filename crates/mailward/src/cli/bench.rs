@@ -1,7 +1,10 @@
 //! `mailward bench`: measures a mail server, the disk, or the store.
 
+mod readers;
+
 use crate::bench::{BenchError, disk, mailbox, smtp_in};
 use crate::failure::Failure;
+use crate::place::Where;
 use crate::print;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -11,7 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   mailward bench smtp-in --port 10025 --to alice@example.test
-  mailward bench smtp-in --port 2525 --sessions 20 --messages 10000 --keep --json
+  mailward bench imap-fill --port 10993 --user alice@example.test --password-file pw
+  mailward bench imap --port 10993 --user alice@example.test --password-file pw --case envelope
   mailward bench disk --dir /var/lib
   mailward bench mailbox-size --dir /var/tmp --messages 1000000")]
 pub(crate) struct BenchArgs {
@@ -22,6 +26,11 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     SmtpIn(SmtpIn),
+    Imap(readers::Imap),
+    Pop3(readers::Pop3),
+    Idle(readers::Idle),
+    ImapFill(readers::ImapFill),
+    StoreFill(readers::StoreFill),
     Disk(Disk),
     MailboxSize(MailboxSize),
 }
@@ -131,10 +140,15 @@ struct MailboxSize {
 /// Measures and prints.
 ///
 /// # Errors
-/// It could not be measured, or messages were refused (after the report was printed).
-pub(crate) fn run(args: BenchArgs) -> Result<(), Failure> {
+/// It could not be measured, messages were refused (after the report was printed), or an answer was not whole.
+pub(crate) fn run(args: BenchArgs, place: &Where) -> Result<(), Failure> {
     match args.what {
         What::SmtpIn(args) => smtp_in(args),
+        What::Imap(args) => args.run(),
+        What::Pop3(args) => args.run(),
+        What::Idle(args) => args.run(),
+        What::ImapFill(args) => args.run(),
+        What::StoreFill(args) => args.run(place),
         What::Disk(args) => {
             let time = Duration::try_from_secs_f64(args.seconds)
                 .map_err(|e| BenchError::Option(format!("--seconds {}: {e}", args.seconds)))?;

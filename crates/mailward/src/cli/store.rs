@@ -22,7 +22,7 @@ pub(crate) struct Store {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Check every record, reference and counter
+    /// Check every record, reference and counter, and the search index
     #[command(after_help = "Reads every message. May run beside the server. Exit code 65 if anything is wrong.
 
 Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
@@ -133,6 +133,9 @@ fn compact(place: &Place, json: bool) -> Result<(), Failure> {
         done.field("packs"),
         print::bytes(done.field("freed").as_u64().unwrap_or(0))
     ))?;
+    if let Some(entries @ 1..) = done.field("index_entries").as_u64() {
+        print::line(format!("{entries} entries of deleted mail removed from the search index"))?;
+    }
     if damaged > 0 {
         return Err(Failure::Found(format!("{damaged} packs are damaged and were left alone: mailward store verify")));
     }
@@ -147,6 +150,7 @@ fn stats(place: &Place, json: bool) -> Result<(), Failure> {
     }
     let Stats { domains, accounts, mailboxes, messages, message_bytes, .. } = stats;
     let Stats { contents, content_bytes, packs, live_bytes, dead_bytes, database_bytes, .. } = stats;
+    let Stats { indexed, index_waiting, unindexed, index_bytes, .. } = stats;
     let row = |name: &str, count: u64, bytes: Option<u64>| {
         vec![name.to_owned(), count.to_string(), bytes.map_or_else(|| "-".to_owned(), print::bytes)]
     };
@@ -161,6 +165,9 @@ fn stats(place: &Place, json: bool) -> Result<(), Failure> {
             row("packs: in use", packs, Some(live_bytes)),
             row("packs: to be given back", packs, Some(dead_bytes)),
             row("database", 1, Some(database_bytes)),
+            row("search index: contents in it", indexed, Some(index_bytes)),
+            row("search index: contents that wait", index_waiting, None),
+            row("search index: contents it can't take", unindexed, None),
         ],
     )
 }

@@ -16,7 +16,8 @@ const SECRET_NAME: &str = "server.secret";
 
 /// Opens the store of a place under its lock. `log_ahead` as in [`Options::log_ahead`].
 pub(crate) fn open_store(place: &Place, events: Events, log_ahead: u64) -> Result<Arc<LocalStore>, Failure> {
-    Ok(LocalStore::open(place.data(), Options { events, log_ahead, ..Options::default() })?)
+    let index = place.config().search.index;
+    Ok(LocalStore::open(place.data(), Options { events, log_ahead, index, ..Options::default() })?)
 }
 
 /// Reads the server's secret; makes it at the first start. With a new one at each start, a stranger could tell by

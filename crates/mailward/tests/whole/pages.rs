@@ -52,9 +52,12 @@ fn links_between_pages_lead_somewhere() {
         "docs/users.md",
         "docs/running.md",
         "docs/clients.md",
+        "docs/pop3.md",
         "docs/vulnerabilities.md",
         "docs/configuration.md",
         "docs/limits.md",
+        "docs/benchmarks.md",
+        "docs/performance.md",
     ] {
         let text = page(name);
         let folder = root.join(name).parent().unwrap().to_owned();

@@ -66,6 +66,20 @@ pub fn text_of(message: &[u8], structure: &Structure) -> SearchText {
     }
 }
 
+/// The bytes of a message that [`text_of`] looks at, in order, not overlapping: of what is neither header nor text,
+/// nothing. Bytes beside them may be anything.
+pub fn text_ranges(structure: &Structure) -> impl Iterator<Item = Range<u64>> {
+    let root = structure.root().header.clone();
+    let of_parts = structure.parts().enumerate().filter_map(|(index, part)| {
+        if part.is_message() {
+            structure.parts.get(index.saturating_add(1)).map(|inside| inside.header.clone())
+        } else {
+            part.is_text().then(|| part.body.clone())
+        }
+    });
+    std::iter::once(root).chain(of_parts)
+}
+
 /// Addresses as text, names decoded: `Name <local@domain>, …`, group names with a colon.
 #[must_use]
 pub fn addresses_text(list: &[EnvelopeAddress]) -> String {

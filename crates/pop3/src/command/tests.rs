@@ -59,6 +59,31 @@ fn what_is_no_command_is_told_from_what_is_badly_written() {
 }
 
 #[test]
+fn a_language_is_a_range_of_letters() {
+    for (line, range) in [("LANG", None), ("lang ", None), ("LANG *", Some("*")), ("LANG en-GB", Some("en-gb"))] {
+        let Ok(Command::Lang(asked)) = parse(line.as_bytes()) else { panic!("{line}") };
+        assert_eq!(asked.as_deref(), range, "{line}");
+    }
+    let i_default = parse(b"LANG i-default");
+    assert!(matches!(i_default, Ok(Command::Lang(Some(tag))) if tag == "i-default"));
+    for bad in [
+        "LANG en de",
+        "LANG e n",
+        "LANG -",
+        "LANG en-",
+        "LANG -en",
+        "LANG *-en",
+        "LANG abcdefghi",
+        "LANG e1",
+        "LANG d\u{e4}",
+    ] {
+        assert_eq!(parse(bad.as_bytes()).err(), Some(CommandError::Usage("LANG [language]")), "{bad}");
+    }
+    assert!(matches!(parse(b"utf8"), Ok(Command::Utf8)));
+    assert_eq!(parse(b"UTF8 USER").err(), Some(CommandError::Usage("UTF8")));
+}
+
+#[test]
 fn a_browser_is_known_by_its_verb() {
     for line in [&b"GET / HTTP/1.1"[..], b"POST /x HTTP/1.1", b"OPTIONS *", b"CONNECT a:110 HTTP/1.1"] {
         assert_eq!(parse(line).err(), Some(CommandError::Http));
@@ -84,7 +109,7 @@ proptest! {
 
     #[test]
     fn verbs_with_any_arguments_never_panic(
-        verb in "(?i)CAPA|STLS|USER|PASS|AUTH|STAT|LIST|UIDL|RETR|TOP|DELE|RSET|NOOP|QUIT",
+        verb in "(?i)CAPA|STLS|USER|PASS|AUTH|STAT|LIST|UIDL|RETR|TOP|DELE|RSET|NOOP|QUIT|UTF8|LANG",
         rest in "[ -~\\x00\u{e4}]{0,60}",
     ) {
         let _ = parse(format!("{verb} {rest}").as_bytes());

@@ -1,5 +1,5 @@
 use super::*;
-use mailward_core::{BlobId, Uid, UidValidity};
+use mailward_core::{Uid, UidValidity};
 use proptest::prelude::*;
 
 fn facts(tls: bool) -> WireFacts {
@@ -13,24 +13,37 @@ fn greeted(tls: bool) -> Machine {
     machine
 }
 
-/// A session in a maildrop with messages of these sizes; UIDs are 11, 12, …
-fn opened(sizes: &[u64]) -> Machine {
+/// Of a message in these maildrops.
+fn size(uid: Uid) -> u64 {
+    u64::from(uid.0 - 10) * 100
+}
+
+/// A session in a maildrop of so many messages: UIDs are 11, 12, …, sizes 100, 200, …
+fn opened(messages: u32) -> Machine {
     let mut machine = greeted(true);
-    let messages = sizes.iter().zip(11u32..).map(|(size, uid)| (Uid(uid), BlobId(i64::from(uid)), *size));
-    machine.welcome(Maildrop::new(UidValidity(5), messages));
+    let uids = UidRange { first: Uid(11), last: Uid(10 + messages) };
+    let octets = (11..=10 + messages).map(|uid| size(Uid(uid))).sum();
+    machine.welcome(Maildrop::new(UidValidity(5), &[uids], octets, u32::MAX));
     machine.output().clear();
     machine
 }
 
-/// Feeds, and gives back what is written until something other than more bytes is wanted.
+/// A page of sizes, as a store gives them.
+fn page(uids: UidRange) -> Vec<(Uid, u64)> {
+    (uids.first.0..=uids.last.0).take(7).map(|uid| (Uid(uid), size(Uid(uid)))).collect()
+}
+
+/// Feeds, and gives back what is written until something other than more bytes or sizes is wanted.
 fn say(machine: &mut Machine, bytes: impl AsRef<[u8]>) -> (String, Intent) {
     machine.feed(bytes.as_ref());
     let mut written = Vec::new();
     loop {
         let intent = machine.advance();
         written.append(machine.output());
-        if !matches!(intent, Intent::Write) {
-            return (String::from_utf8(written).unwrap(), intent);
+        match intent {
+            Intent::Write => {}
+            Intent::Sizes(uids) => machine.sizes(page(uids)),
+            intent => return (String::from_utf8(written).unwrap(), intent),
         }
     }
 }
@@ -65,9 +78,26 @@ fn nobody_logs_in_without_tls() {
 fn under_tls_capabilities_offer_logins_and_no_second_tls() {
     let mut machine = greeted(true);
     let capabilities = reply(&mut machine, "CAPA\r\n");
-    for one in ["USER", "SASL SCRAM-SHA-256 PLAIN", "TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"] {
+    let all = [
+        "USER",
+        "SASL SCRAM-SHA-256 PLAIN",
+        "TOP",
+        "UIDL",
+        "RESP-CODES",
+        "AUTH-RESP-CODE",
+        "PIPELINING",
+        "EXPIRE NEVER",
+        "UTF8 USER",
+        "LANG",
+        "IMPLEMENTATION Mailward",
+    ];
+    for one in all {
         assert!(capabilities.contains(&format!("\r\n{one}\r\n")), "{one}");
     }
+    // RFC 2449 §5: what is announced before the login is announced after it.
+    let mut machine = opened(1);
+    assert_eq!(reply(&mut machine, "CAPA\r\n"), capabilities);
+    let mut machine = greeted(true);
     assert!(!capabilities.contains("STLS") && capabilities.ends_with("\r\n.\r\n"));
     assert_eq!(reply(&mut machine, "STLS\r\n"), "-ERR TLS is on already\r\n");
 }
@@ -152,7 +182,7 @@ fn a_sasl_line_may_be_longer_than_a_command_but_not_endless() {
 
 #[test]
 fn listings_leave_out_what_is_marked_and_numbers_stay() {
-    let mut machine = opened(&[100, 200, 300]);
+    let mut machine = opened(3);
     assert_eq!(reply(&mut machine, "STAT\r\n"), "+OK 3 600\r\n");
     assert_eq!(reply(&mut machine, "DELE 2\r\n"), "+OK deleted at QUIT\r\n");
     assert_eq!(reply(&mut machine, "STAT\r\nLIST\r\n"), "+OK 2 400\r\n+OK\r\n1 100\r\n3 300\r\n.\r\n");
@@ -165,8 +195,51 @@ fn listings_leave_out_what_is_marked_and_numbers_stay() {
 }
 
 #[test]
+fn an_empty_maildrop_has_empty_listings() {
+    let mut machine = greeted(true);
+    machine.welcome(Maildrop::new(UidValidity(5), &[], 0, u32::MAX));
+    assert_eq!(
+        reply(&mut machine, "STAT\r\nLIST\r\nUIDL\r\n"),
+        "+OK 0 messages\r\n+OK 0 0\r\n+OK\r\n.\r\n+OK\r\n.\r\n"
+    );
+    let mut machine = opened(1);
+    assert_eq!(reply(&mut machine, "DELE 1\r\nSTAT\r\nLIST\r\n"), "+OK deleted at QUIT\r\n+OK 0 0\r\n+OK\r\n.\r\n");
+}
+
+#[test]
+fn what_is_gone_since_login_is_left_out_or_said() {
+    let mut machine = opened(4);
+    machine.feed(b"LIST\r\nLIST 2\r\nNOOP\r\n");
+    assert!(matches!(machine.advance(), Intent::Sizes(UidRange { first: Uid(11), last: Uid(14) })));
+    machine.sizes([(Uid(11), 1), (Uid(13), 3)]);
+    assert!(matches!(machine.advance(), Intent::Sizes(UidRange { first: Uid(14), last: Uid(14) })));
+    machine.sizes([]);
+    assert!(matches!(machine.advance(), Intent::Sizes(UidRange { first: Uid(12), last: Uid(12) })));
+    machine.sizes([]);
+    let (text, _) = say(&mut machine, "");
+    assert_eq!(text, "+OK\r\n1 1\r\n3 3\r\n.\r\n-ERR that message was deleted elsewhere\r\n+OK\r\n");
+}
+
+#[test]
+fn half_a_listing_never_passes_for_a_whole_one() {
+    let mut machine = opened(9);
+    for command in ["LIST\r\n", "LIST 1\r\n", "DELE 1\r\nSTAT\r\n"] {
+        machine.feed(command.as_bytes());
+        while !matches!(machine.advance(), Intent::Sizes(_)) {}
+        machine.output().clear();
+        assert!(machine.sizes_failed(Gone::Temporary), "before its first line");
+        assert!(reply(&mut machine, "").starts_with("-ERR [SYS/TEMP] "), "{command}");
+    }
+    machine.feed(b"LIST\r\n");
+    let Intent::Sizes(uids) = machine.advance() else { panic!() };
+    machine.sizes(page(uids));
+    assert!(matches!(machine.advance(), Intent::Sizes(_)));
+    assert!(!machine.sizes_failed(Gone::Temporary), "after it nothing can be said");
+}
+
+#[test]
 fn deletions_are_handed_over_at_quit_only() {
-    let mut machine = opened(&[1, 1, 1, 1]);
+    let mut machine = opened(4);
     reply(&mut machine, "DELE 1\r\nDELE 2\r\nDELE 4\r\n");
     let (_, intent) = say(&mut machine, "QUIT\r\n");
     let Intent::Update(ranges) = intent else { panic!("{intent:?}") };
@@ -179,7 +252,7 @@ fn deletions_are_handed_over_at_quit_only() {
 
 #[test]
 fn a_deletion_that_failed_is_told() {
-    let mut machine = opened(&[1]);
+    let mut machine = opened(1);
     reply(&mut machine, "DELE 1\r\n");
     say(&mut machine, "QUIT\r\n");
     machine.updated(false);
@@ -188,32 +261,107 @@ fn a_deletion_that_failed_is_told() {
 
 #[test]
 fn pipelined_commands_are_answered_in_order() {
-    let mut machine = opened(&[10, 20]);
+    let mut machine = opened(3);
     let (text, intent) = say(&mut machine, "STAT\r\nLIST 1\r\nRETR 2\r\nNOOP\r\n");
-    assert_eq!(text, "+OK 2 30\r\n+OK 1 10\r\n");
-    assert!(matches!(intent, Intent::Send { entry, lines: None } if entry.uid == Uid(12)));
+    assert_eq!(text, "+OK 3 600\r\n+OK 1 100\r\n");
+    let Intent::Send { number: 2, uids, lines: None } = intent else { panic!("{intent:?}") };
+    assert_eq!(uids, UidRange { first: Uid(12), last: Uid(13) });
     machine.message_follows(Some(20));
     machine.output().extend_from_slice(b"text\r\n.\r\n");
     assert_eq!(reply(&mut machine, ""), "+OK 20 octets\r\ntext\r\n.\r\n+OK\r\n");
 }
 
 #[test]
+fn replies_to_pipelined_commands_wait_for_each_other() {
+    let mut machine = opened(3);
+    machine.feed("STAT\r\n".repeat(100).as_bytes());
+    assert!(matches!(machine.advance(), Intent::Read), "and are written together before more is read");
+    assert_eq!(machine.output().len(), 100 * "+OK 3 600\r\n".len());
+}
+
+#[test]
 fn a_long_listing_is_written_piece_by_piece() {
-    let sizes = vec![1_000u64; 20_000];
-    let mut machine = opened(&sizes);
-    machine.feed(b"UIDL\r\nNOOP\r\n");
-    let mut written = Vec::new();
-    let mut pieces = 0;
-    while matches!(machine.advance(), Intent::Write) {
-        assert!(machine.output().len() < WRITE_BUFFER_MAX + 100);
+    for (command, last) in [("UIDL", "20000 5.20010"), ("LIST", "20000 2000000")] {
+        let mut machine = opened(20_000);
+        machine.feed(format!("{command}\r\nNOOP\r\n").as_bytes());
+        let mut written = Vec::new();
+        let mut pieces = 0;
+        loop {
+            match machine.advance() {
+                Intent::Write => {}
+                Intent::Sizes(uids) => {
+                    machine.sizes(page(uids));
+                    continue;
+                }
+                _ => break,
+            }
+            assert!(machine.output().len() < WRITE_BUFFER_MAX + 200);
+            written.append(machine.output());
+            pieces += 1;
+        }
         written.append(machine.output());
-        pieces += 1;
+        assert!(pieces > 2);
+        let text = String::from_utf8(written).unwrap();
+        assert_eq!(text.lines().count(), 1 + 20_000 + 1 + 1);
+        assert!(text.ends_with(&format!("{last}\r\n.\r\n+OK\r\n")));
     }
-    written.append(machine.output());
-    assert!(pieces > 2);
-    let text = String::from_utf8(written).unwrap();
-    assert_eq!(text.lines().count(), 1 + sizes.len() + 1 + 1);
-    assert!(text.ends_with("20000 5.20010\r\n.\r\n+OK\r\n"));
+}
+
+/// RFC 6856 §2.1.
+#[test]
+fn utf8_is_said_under_tls_before_the_login() {
+    let mut machine = greeted(false);
+    assert!(!reply(&mut machine, "CAPA\r\n").contains("UTF8"));
+    assert!(reply(&mut machine, "UTF8\r\n").starts_with("-ERR start TLS first"));
+    let mut machine = greeted(true);
+    assert!(!machine.is_utf8());
+    assert_eq!(reply(&mut machine, "UTF8\r\n"), "+OK messages as they are\r\n");
+    assert!(machine.is_utf8());
+    assert!(reply(&mut machine, "STLS\r\n").starts_with("-ERR"));
+    assert!(reply(&mut opened(1), "UTF8\r\n").starts_with("-ERR UTF8 comes before the login"));
+}
+
+/// RFC 6856 §3.
+#[test]
+fn languages_are_listed_and_chosen() {
+    for mut machine in [greeted(false), greeted(true), opened(1)] {
+        assert_eq!(reply(&mut machine, "LANG\r\n"), "+OK\r\nen English\r\ni-default English, as of old\r\n.\r\n");
+        for range in ["en", "EN", "*", "en-GB", "en-Latn-GB"] {
+            assert!(reply(&mut machine, format!("LANG {range}\r\n")).starts_with("+OK en "), "{range}");
+        }
+        assert!(reply(&mut machine, "LANG i-default\r\n").starts_with("+OK i-default "));
+        for range in ["MUL", "de", "english", "e"] {
+            assert!(reply(&mut machine, format!("LANG {range}\r\n")).starts_with("-ERR"), "{range}");
+        }
+    }
+}
+
+/// Attacks B5.
+#[test]
+fn a_login_is_taken_once() {
+    let mut machine = opened(1);
+    for line in ["AUTH PLAIN AGEAYg==", "AUTH PLAIN =", "AUTH PLAIN", "USER a", "PASS b"] {
+        assert_eq!(reply(&mut machine, format!("{line}\r\n")), "-ERR logged in already\r\n", "{line}");
+    }
+}
+
+/// RFC 3206: what isn't about the credentials doesn't make a client ask for them.
+#[test]
+fn only_wrong_credentials_carry_the_code_auth() {
+    let all = [
+        Denial::Malformed,
+        Denial::UnknownMechanism,
+        Denial::NeedsTls,
+        Denial::Temporary,
+        Denial::Broken,
+        Denial::InUse,
+    ];
+    for denial in all {
+        let mut machine = greeted(true);
+        machine.deny(denial);
+        let text = reply(&mut machine, "");
+        assert!(text.starts_with("-ERR ") && !text.contains("[AUTH]"), "{text}");
+    }
 }
 
 #[test]
@@ -284,7 +432,7 @@ proptest! {
     fn pieces_make_no_difference(
         lines in proptest::collection::vec(
             prop_oneof![
-                "(CAPA|STLS|NOOP|STAT|LIST|UIDL|RSET|RETR 1|TOP 1 2|DELE 1|DELE 2|LIST 2|QUIT)\r\n",
+                "(CAPA|STLS|UTF8|LANG|LANG en|NOOP|STAT|LIST|UIDL|RSET|RETR 1|TOP 1 2|DELE 1|DELE 2|LIST 2|QUIT)\r\n",
                 "[A-Za-z0-9 \\x00*=+]{0,12}(\r\n|\n|\r)",
                 Just("x".repeat(700) + "\r\n"),
             ],
@@ -295,7 +443,7 @@ proptest! {
     ) {
         let whole: String = lines.concat();
         let run = |step: usize| {
-            let mut machine = if logged_in { opened(&[1, 2, 3]) } else { greeted(true) };
+            let mut machine = if logged_in { opened(3) } else { greeted(true) };
             let mut written = String::new();
             for piece in whole.as_bytes().chunks(step) {
                 machine.feed(piece);
@@ -310,7 +458,8 @@ proptest! {
                         Intent::Password { .. } | Intent::SaslBegin { .. } | Intent::SaslResponse(_) => {
                             machine.deny(Denial::Refused);
                         }
-                        Intent::Send { .. } => machine.message_gone(false),
+                        Intent::Send { .. } => machine.message_gone(Gone::Elsewhere),
+                        Intent::Sizes(uids) => machine.sizes(page(uids)),
                         Intent::Update(_) => machine.updated(true),
                         Intent::StartTls => machine.tls_started(Vec::new()),
                         Intent::Write => {}

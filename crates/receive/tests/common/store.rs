@@ -87,5 +87,6 @@ impl MailStore for Wrapped {
         move_messages(from: MailboxId, ranges: Vec<UidRange>, to: MailboxId) -> CopyOutcome;
         expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
         usage(account: AccountId) -> Usage;
+        find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
     }
 }

@@ -35,6 +35,8 @@ pub struct Compacted {
     pub copied: u64,
     /// Bytes given back.
     pub freed: u64,
+    /// Entries of deleted mail removed from the search index.
+    pub index_entries: u64,
     /// Packs left as they are, as a record in them is damaged: run `verify`.
     pub damaged: Vec<u32>,
 }
@@ -46,7 +48,7 @@ struct Pack {
 }
 
 /// Rewrites packs of which `PACK_DEAD_PERCENT` is dead; with `all`, every pack with anything dead, the current
-/// one included. Other work goes on meanwhile.
+/// one included. Entries of deleted mail go from the search index likewise. Other work goes on meanwhile.
 ///
 /// # Errors
 /// What the store says; what was done until then stands.
@@ -71,6 +73,7 @@ pub async fn compact(store: &LocalStore, all: bool) -> Result<Compacted, StoreEr
             rewrite(store, &pack, &mut done).await?;
         }
     }
+    done.index_entries = store.index().sweep(all).await?;
     Ok(done)
 }
 

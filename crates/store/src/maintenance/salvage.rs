@@ -5,7 +5,7 @@ use crate::api::StoreError;
 use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::{local, recovery, schema};
+use crate::{index, local, recovery, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 use serde::Serialize;
@@ -64,6 +64,8 @@ pub fn salvage(dir: &Path) -> Result<Salvaged, StoreError> {
         done.damaged_database = Some(kept);
     }
     let connection = schema::open_writer(&database)?;
+    // What was carried over may be less than what the search index was made from.
+    index::forget(&connection)?;
     let files = PackFiles::new(dir.join("packs"));
     mend_heads(&connection, &files)?;
     done.lost = drop_lost(&connection, &files)?;
@@ -167,6 +169,11 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
     drop(rows);
     drop(statement);
     connection.execute_batch("BEGIN IMMEDIATE")?;
+    // Ids of what goes are not given again.
+    connection.execute_batch(
+        "INSERT INTO meta (key, value) SELECT 'blob_id', coalesce(max(id), 0) FROM blobs WHERE true
+         ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
+    )?;
     for id in bad {
         connection.execute("DELETE FROM blobs WHERE id = ?1", params![id])?;
     }

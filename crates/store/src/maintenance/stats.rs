@@ -1,6 +1,7 @@
 //! How big the store is.
 
 use crate::api::StoreError;
+use crate::index::{self, Measured};
 use crate::readers::Reader;
 use crate::tx::unsigned;
 use rusqlite::params;
@@ -32,6 +33,14 @@ pub struct Stats {
     pub dead_bytes: u64,
     /// Size of the database with its log.
     pub database_bytes: u64,
+    /// Contents that are in the search index.
+    pub indexed: u64,
+    /// Contents that wait to be; until then searches read them.
+    pub index_waiting: u64,
+    /// Contents that can't be, and are read by every search.
+    pub unindexed: u64,
+    /// Size of the search index.
+    pub index_bytes: u64,
 }
 
 /// Counts. May run beside a server.
@@ -55,6 +64,7 @@ pub fn stats(dir: &Path) -> Result<Stats, StoreError> {
         let (contents, content_bytes) = two("SELECT count(*), coalesce(sum(size), 0) FROM blobs")?;
         let (packs, live_bytes) = two("SELECT count(*), coalesce(sum(live), 0) FROM packs")?;
         let (_, ends) = two("SELECT 0, coalesce(sum(ends - 64), 0) FROM packs")?;
+        let Measured { entries, waiting, unindexed, bytes: index_bytes } = index::measure(dir, &reader)?;
         let size = |suffix: &str| std::fs::metadata(format!("{}{suffix}", database.display())).map_or(0, |m| m.len());
         Ok(Stats {
             domains,
@@ -68,6 +78,10 @@ pub fn stats(dir: &Path) -> Result<Stats, StoreError> {
             live_bytes,
             dead_bytes: ends.saturating_sub(live_bytes),
             database_bytes: size("").saturating_add(size("-wal")),
+            indexed: entries,
+            index_waiting: waiting,
+            unindexed,
+            index_bytes,
         })
     })
 }

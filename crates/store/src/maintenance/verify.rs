@@ -1,7 +1,8 @@
 //! Is every record, reference and counter as it should be?
 
 use crate::api::StoreError;
-use crate::pack::content::ContentRow;
+use crate::index;
+use crate::pack::content::{CONTENTS, ContentRow};
 use crate::pack::files::PackFiles;
 use crate::pack::{HEADER_LEN, PackKey};
 use crate::readers::Reader;
@@ -9,6 +10,7 @@ use crate::tx::{PROVEN, int, unsigned};
 use rusqlite::params;
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Rows looked at before the caller hears of progress.
 const STEP: i64 = 1_000;
@@ -43,12 +45,8 @@ impl Verified {
     }
 }
 
-/// Contents after an id, with their packs' keys.
-const CONTENTS: &str = "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b JOIN packs p ON p.id = b.pack
-     WHERE b.id > ?1 ORDER BY b.id LIMIT ?2";
-
 /// Checks everything: the database's own structure, every record's head and hash, every reference, every
-/// counter. Reads all message bytes. May run beside a server: it looks at one moment. `progress` is called now and
+/// counter, and what the search index claims. Reads all message bytes. May run beside a server: it looks at one moment. `progress` is called now and
 /// then with contents done and contents in all.
 ///
 /// # Errors
@@ -59,14 +57,17 @@ pub fn verify(dir: &Path, mut progress: impl FnMut(u64, u64)) -> Result<Verified
         return Err(StoreError::NotFound("store in this directory"));
     }
     let reader = Reader::open(&database)?;
-    let files = PackFiles::new(dir.join("packs"));
+    let files = Arc::new(PackFiles::new(dir.join("packs")));
     let mut found = Verified::default();
+    let claims = index::claims(dir, &reader);
     reader.moment(|reader| {
         structure(reader, &mut found)?;
         heads(reader, &files, &mut found)?;
         contents(reader, &database, &files, &mut found, &mut progress)?;
         references(reader, &mut found)?;
-        counters(reader, &mut found)
+        counters(reader, &mut found)?;
+        claims.check(reader, &files, |what, place| found.problem(what, place));
+        Ok(())
     })?;
     Ok(found)
 }

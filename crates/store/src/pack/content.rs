@@ -16,6 +16,11 @@ pub(crate) struct ContentRow {
     pub(crate) key: PackKey,
 }
 
+/// Contents after an id, with their packs' keys.
+pub(crate) const CONTENTS: &str =
+    "SELECT b.id, b.pack, b.place, b.size, b.hash, p.key FROM blobs b JOIN packs p ON p.id = b.pack
+     WHERE b.id > ?1 ORDER BY b.id LIMIT ?2";
+
 impl ContentRow {
     /// From the columns id, pack, place, size, hash, key.
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -27,7 +27,7 @@ pub(crate) struct PackEnd {
     pub(crate) key: PackKey,
 }
 
-fn random_key() -> Result<PackKey, StoreError> {
+pub(crate) fn random_key() -> Result<PackKey, StoreError> {
     let mut key = [0u8; 32];
     let path = "/dev/urandom";
     File::open(path).and_then(|mut f| f.read_exact(&mut key)).map_err(|e| StoreError::Io(path.to_owned(), e))?;

@@ -64,5 +64,10 @@ async fn copies_carry_flags_keywords_and_dates() {
     let sent = w.store.mailbox(w.alice, name("Sent")).await.unwrap();
     let copy = w.store.messages(sent.id, vec![UidRange::one(Uid(2))], 1).await.unwrap().remove(0);
     assert_eq!(sent.keywords, ["two", "one"]);
+    let all = w.store.mailboxes(w.alice).await.unwrap();
+    for mailbox in all {
+        let alone = w.store.mailbox_by_id(mailbox.id).await.unwrap();
+        assert_eq!(mailbox, alone, "among the others as by itself");
+    }
     assert_eq!((copy.keywords, copy.flags, copy.internal_date.0), (0b11, Flags::FLAGGED, 1_000));
 }

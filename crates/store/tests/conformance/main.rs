@@ -14,5 +14,6 @@ mod directory;
 mod flags;
 mod mailboxes;
 mod model;
+mod searching;
 mod sharing;
 mod support;

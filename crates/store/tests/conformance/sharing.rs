@@ -150,16 +150,17 @@ async fn a_fetch_answers_what_is_wanted_up_to_its_size() {
 }
 
 #[tokio::test]
-async fn whole_messages_come_until_they_are_too_many_bytes() {
+async fn parts_of_messages_come_until_they_are_too_many_bytes() {
     let w = world().await;
     let inbox = w.inbox(w.alice).await;
     w.append(&inbox, &["aaaa", "bbbb", "cccc"], Flags::NONE).await;
     let rows = w.store.messages(inbox.id, vec![UidRange::ALL], 10).await.unwrap();
     let blobs: Vec<BlobId> = rows.iter().map(|m| m.blob).collect();
-    assert_eq!(w.store.read_whole(blobs.clone(), 8).await.unwrap().len(), 2);
-    assert_eq!(w.store.read_whole(blobs.clone(), 1).await.unwrap(), [Some(Bytes::from_static(b"aaaa"))]);
-    let with_a_gap = vec![BlobId(999), blobs[2]];
-    assert_eq!(w.store.read_whole(with_a_gap, 8).await.unwrap(), [None, Some(Bytes::from_static(b"cccc"))]);
+    let whole = |blobs: &[BlobId]| blobs.iter().map(|blob| (*blob, 0..u64::MAX)).collect::<Vec<_>>();
+    assert_eq!(w.store.read_parts(whole(&blobs), 8).await.unwrap().len(), 2);
+    assert_eq!(w.store.read_parts(whole(&blobs), 1).await.unwrap(), [Some(Bytes::from_static(b"aaaa"))]);
+    let with_a_gap = vec![(BlobId(999), 0..9), (blobs[2], 1..3)];
+    assert_eq!(w.store.read_parts(with_a_gap, 8).await.unwrap(), [None, Some(Bytes::from_static(b"cc"))]);
 }
 
 #[tokio::test]

@@ -2,17 +2,15 @@
 
 use super::Options;
 use super::message::Maker;
+use crate::bench::wire::{any_certificate, shown};
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Longest reply that is read, bytes: EHLO's are the longest.
 const REPLY_MAX: usize = 64 * 1024;
-/// Text of a refusal that the report shows, characters.
-const SHOWN_MAX: usize = 120;
 
 /// Where the server is.
 #[derive(Clone, Debug)]
@@ -238,68 +236,6 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|w| w.eq_ignore_ascii_case(part))
 }
 
-/// A server's words, fit for a terminal.
-fn shown(reply: &[u8]) -> String {
-    String::from_utf8_lossy(reply)
-        .trim_end()
-        .chars()
-        .take(SHOWN_MAX)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-/// The TLS of a load test: any certificate will do, as nothing but made-up mail is sent.
-fn any_certificate() -> Arc<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let trusting = Arc::new(Trusting(Arc::clone(&provider)));
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    // Only fails if the provider knew no suite of either version.
-    let builder = match builder.with_safe_default_protocol_versions() {
-        Ok(builder) => builder,
-        Err(_) => rustls::ClientConfig::builder(),
-    };
-    Arc::new(builder.dangerous().with_custom_certificate_verifier(trusting).with_no_client_auth())
-}
-
-/// Takes any certificate; the handshake's signature is checked all the same, as its cost belongs to the measurement.
-#[derive(Debug)]
-struct Trusting(Arc<rustls::crypto::CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for Trusting {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &rustls::pki_types::CertificateDer<'_>,
-        _intermediates: &[rustls::pki_types::CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &rustls::pki_types::CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &rustls::pki_types::CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,10 +247,5 @@ mod tests {
         assert_eq!(whole_reply(b"250-mx.example\r\n250-SIZE"), None);
         assert_eq!(whole_reply(b""), None);
         assert_eq!(whole_reply(b"354 go"), None);
-    }
-
-    #[test]
-    fn a_servers_words_cannot_write_to_the_terminal() {
-        assert_eq!(shown(b"550 no\x1b[2J\r\n"), "550 no [2J");
     }
 }
