@@ -162,6 +162,8 @@ pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
 /// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
 pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Bytes of structures and messages that a SEARCH holds at a time.
+pub const IMAP_SEARCH_PAGE_BYTES: usize = 512 * 1024;
 /// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
 pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.

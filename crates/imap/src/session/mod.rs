@@ -44,6 +44,7 @@ use mailward_store::records::{FlagAction, Rights};
 use mailward_tls::Wire;
 use notify::Notifier;
 use reply::{Done, Stop};
+use search::names_numbers;
 use select::Enabled;
 use std::sync::Arc;
 use std::time::Duration;
@@ -309,9 +310,9 @@ impl Session {
         let expunges = match &command {
             Command::Fetch(f) if !f.uid => Expunges::Hold,
             Command::Store(s) if !s.uid => Expunges::Hold,
-            Command::Search(s) if !s.uid => Expunges::Hold,
-            Command::Sort(s) if !s.uid => Expunges::Hold,
-            Command::Thread(t) if !t.uid => Expunges::Hold,
+            Command::Search(s) if !s.uid || names_numbers(&s.program) => Expunges::Hold,
+            Command::Sort(s) if !s.uid || names_numbers(&s.program) => Expunges::Hold,
+            Command::Thread(t) if !t.uid || names_numbers(&t.program) => Expunges::Hold,
             _ => Expunges::Tell,
         };
         let allowed = self.check_rights().await;

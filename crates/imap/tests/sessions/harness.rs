@@ -243,12 +243,6 @@ impl Client {
         }
     }
 
-    /// Waits until a reply has begun so, and leaves it to be read.
-    pub async fn begins(&mut self, text: &str) {
-        while self.read.len() < text.len() && self.more().await {}
-        assert!(self.read.starts_with(text.as_bytes()), "{:?}", String::from_utf8_lossy(&self.read));
-    }
-
     async fn more(&mut self) -> bool {
         let mut buffer = [0; 8192];
         match self.stream.as_mut().unwrap().read(&mut buffer).await {
