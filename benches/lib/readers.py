@@ -78,6 +78,12 @@ class Mailward:
                 self.process.kill()
                 self.process.wait()
 
+    def keep_as_delivered(self, user):
+        """Here it makes no difference whether anybody has looked."""
+
+    def as_delivered(self, user):
+        pass
+
     def roots(self):
         return [self.process.pid]
 
@@ -173,10 +179,20 @@ service pop3 {{
         self.process.wait(60)
         wait_for("Dovecot's stop", 60, lambda: not any(os.path.exists(f"/proc/{p}") for p in group))
 
-    def forget_indexes(self, user):
-        """What Dovecot knows of a mailbox besides the files and their UIDs; only while it doesn't run."""
-        for path in (self.mail / user / "Maildir").glob("dovecot.index*"):
-            path.unlink()
+    def keep_as_delivered(self, user):
+        """Keeps a copy of a mailbox that was filled and never selected, its files in `new`, where deliveries are; only
+        while Dovecot doesn't run."""
+        maildir, kept = self.mail / user / "Maildir", self.mail / user / "as-delivered"
+        subprocess.run(["cp", "-a", maildir, kept], check=True)
+        for path in (kept / "cur").iterdir():
+            path.rename(kept / "new" / path.name.split(":")[0])
+
+    def as_delivered(self, user):
+        """Puts that copy in the mailbox's place."""
+        maildir, kept = self.mail / user / "Maildir", self.mail / user / "as-delivered"
+        shutil.rmtree(maildir)
+        subprocess.run(["cp", "-a", kept, maildir], check=True)
+        os.sync()
 
     def roots(self):
         return [self.process.pid]
