@@ -313,7 +313,7 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 pub const INDEX_BATCH_BLOBS: usize = 256;
 /// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
 /// ([`SEARCH_FOLDED_MAX`]).
-pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+pub const INDEX_BATCH_TEXT: usize = 1024 * 1024;
 /// How many times as long as it worked the search index rests while mail is committed.
 pub const INDEX_REST: u32 = 3;
 /// Time without a commit after which the search index doesn't rest.
