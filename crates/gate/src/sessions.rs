@@ -41,7 +41,7 @@ impl Activity {
     }
 }
 
-/// A session as it was at one moment. What came from outside is fit for a list: see [`shown`].
+/// A session as it was at one moment. What came from outside is cut and cleaned, fit for a list.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     /// Number, address and listener.
