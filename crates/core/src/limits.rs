@@ -162,6 +162,8 @@ pub const IMAP_SET_RANGES_MAX: usize = 10_000;
 pub const IMAP_SEARCH_KEYS_MAX: usize = 1_000;
 /// Texts of one SEARCH that the store's index is asked for; others are looked for by reading.
 pub const IMAP_SEARCH_INDEXED_MAX: usize = 16;
+/// Bytes of structures and messages that a SEARCH holds at a time.
+pub const IMAP_SEARCH_PAGE_BYTES: usize = 512 * 1024;
 /// Messages from which on a SEARCH asks the store's index: fewer are read as fast.
 pub const IMAP_SEARCH_INDEXED_FROM: usize = 16;
 /// Bad commands in one session before BYE.
@@ -170,6 +172,12 @@ pub const IMAP_ERRORS_MAX: usize = 20;
 pub const IMAP_PREAUTH_ERRORS_MAX: usize = 3;
 /// Tag of an IMAP command, bytes. Clients use up to 20.
 pub const IMAP_TAG_MAX: usize = 64;
+/// Pairs of one ID. RFC 2971 §3.3.
+pub const IMAP_ID_PAIRS_MAX: usize = 30;
+/// What is read of the name of a pair of ID, bytes. RFC 2971 §3.3.
+pub const IMAP_ID_NAME_MAX: usize = 30;
+/// What is read of the value of a pair of ID, bytes. RFC 2971 §3.3.
+pub const IMAP_ID_VALUE_MAX: usize = 1_024;
 /// Items of one FETCH; one for each part of a message fits.
 pub const IMAP_FETCH_ITEMS_MAX: usize = 1_000;
 /// Part numbers of one section (`BODY[1.2.3]`).
@@ -305,7 +313,7 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 pub const INDEX_BATCH_BLOBS: usize = 256;
 /// Text after which a transaction of the search index takes no more, bytes; one message's may be larger
 /// ([`SEARCH_FOLDED_MAX`]).
-pub const INDEX_BATCH_TEXT: usize = 4 * 1024 * 1024;
+pub const INDEX_BATCH_TEXT: usize = 1024 * 1024;
 /// How many times as long as it worked the search index rests while mail is committed.
 pub const INDEX_REST: u32 = 3;
 /// Time without a commit after which the search index doesn't rest.
@@ -331,6 +339,10 @@ pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
 /// Time sessions have to end on a clean stop.
 pub const STOP_TIME: Duration = Duration::from_secs(4);
+/// Time for what is being written to a session that is told to end.
+pub const STOP_GRACE: Duration = Duration::from_secs(1);
+/// What the list of sessions keeps of one thing that a client says of itself, characters. Attacks F6, H7.
+pub const SESSION_FIELD_MAX: usize = 64;
 /// Longest field of a log line that came from outside, characters. Attacks H7.
 pub const LOG_FIELD_MAX: usize = 256;
 /// Time in which log lines are gathered for one write.

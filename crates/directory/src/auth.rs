@@ -10,6 +10,7 @@ use mailward_core::{AccountId, Address, Peer, Secret};
 use mailward_vault::{
     Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, new_server_secret,
 };
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ use std::time::Instant;
 pub struct Login {
     account: AccountId,
     address: Address,
+    /// Of the credential that was proved; see [`Directory::stands`].
+    credential: u64,
 }
 
 impl Login {
@@ -31,6 +34,19 @@ impl Login {
     pub const fn address(&self) -> &Address {
         &self.address
     }
+    /// Whether it would be given for the account as it is now.
+    pub(crate) fn is_of(&self, account: &AccountEntry) -> bool {
+        account.record.enabled
+            && account.address == self.address
+            && fingerprint(&account.record.credential) == self.credential
+    }
+}
+
+/// Tells one credential of an account from its next: each has a salt of its own. Never leaves the process.
+fn fingerprint(credential: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    credential.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Decides who logs in, for every protocol, and tells of it.
@@ -224,7 +240,8 @@ impl Authenticator {
         };
         let event = Event::info("login.succeeded").with_peer(peer).with("user", &account.address);
         self.events.emit(event.with("mechanism", mechanism));
-        Ok(Login { account: account.record.id, address: account.address.clone() })
+        let credential = fingerprint(&account.record.credential);
+        Ok(Login { account: account.record.id, address: account.address.clone(), credential })
     }
 
     /// Tells the log why, waits, and gives the client the one answer.

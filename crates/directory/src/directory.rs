@@ -191,6 +191,11 @@ impl Directory {
         }));
         addresses
     }
+    /// Whether a login still stands: not when the account has been disabled or removed or got another password since.
+    #[must_use]
+    pub fn stands(&self, login: &Login) -> bool {
+        self.snapshot.load().account(login.account()).is_some_and(|account| login.is_of(account))
+    }
     /// Whether this login may send as `from`: its own address, with any `+tag`, or an alias that lists it. Not when
     /// the account has been disabled or removed since.
     #[must_use]

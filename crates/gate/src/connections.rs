@@ -1,8 +1,9 @@
 //! How many may be connected at once: in all, from one address, and logged in to one account.
 
 use crate::GateError;
-use mailward_core::AccountId;
+use crate::sessions::{SessionEntry, SessionInfo, Sessions};
 use mailward_core::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SESSIONS_PER_ACCOUNT_MAX};
+use mailward_core::{AccountId, Peer, Shutdown};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
@@ -43,6 +44,7 @@ struct Inner {
     open: AtomicUsize,
     by_address: Counts<IpAddr>,
     by_account: Counts<AccountId>,
+    sessions: Sessions,
 }
 
 impl Gate {
@@ -56,6 +58,7 @@ impl Gate {
             open: AtomicUsize::new(0),
             by_address: Counts::default(),
             by_account: Counts::default(),
+            sessions: Sessions::default(),
         })))
     }
 
@@ -81,7 +84,7 @@ impl Gate {
             return Err(GateError::Full);
         }
         // From here on the drop of the permit gives the place back, also if the address has too many.
-        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), neighbourhood: None };
+        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), neighbourhood: None, entry: None };
         if let Some(ip) = ip {
             let key = neighbourhood(ip);
             if !self.0.by_address.take(key, self.0.per_address_cap.load(Ordering::Relaxed)) {
@@ -109,6 +112,24 @@ impl Gate {
     pub fn open(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }
+
+    /// Sessions as they are now, by number.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.0.sessions.infos()
+    }
+
+    /// Ends a session: it says goodbye in its protocol's words, and goes. Answers what it was; `None` if there is none
+    /// of this number.
+    pub fn end_session(&self, number: u64) -> Option<SessionInfo> {
+        self.0.sessions.end(number)
+    }
+
+    /// Ends every session that is logged in to an account for which the question, by its id and address, is answered
+    /// with yes.
+    pub fn end_sessions(&self, whose: impl Fn(AccountId, &str) -> bool) -> Vec<SessionInfo> {
+        self.0.sessions.end_of(whose)
+    }
 }
 
 /// The right to hold one connection; made by [`Gate::admit`] only.
@@ -117,10 +138,21 @@ impl Gate {
 pub struct ConnectionPermit {
     inner: Arc<Inner>,
     neighbourhood: Option<IpAddr>,
+    entry: Option<SessionEntry>,
+}
+
+impl ConnectionPermit {
+    /// Puts the connection on the list of sessions; whoever asks again gets the same entry. It goes with the permit.
+    pub fn enter(&mut self, peer: &Peer, shutdown: &Shutdown) -> SessionEntry {
+        self.entry.get_or_insert_with(|| self.inner.sessions.enter(peer, shutdown)).clone()
+    }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
+        if let Some(entry) = &self.entry {
+            self.inner.sessions.leave(entry);
+        }
         self.inner.open.fetch_sub(1, Ordering::AcqRel);
         if let Some(key) = self.neighbourhood {
             self.inner.by_address.give_back(key);

@@ -1,15 +1,18 @@
 //! # gate: who may connect, and to whom mail is taken
 //!
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
-//! who may send as whom to whom. No rights by default: a right is a value that only this room makes.
+//! who may send as whom to whom. No rights by default: a right is a value that only this room makes. And the list of
+//! who is connected, by which one session or all of a user are ended.
 //!
 //! **In**: an address that connects, an account that logs in, a sender and a recipient. **Out**:
-//! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why.
+//! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
+//! [`SessionInfo`]s for an administrator.
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
-//! configuration ([`Caps`]).
+//! configuration ([`Caps`]). What the list keeps of what a client says of itself:
+//! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX).
 //!
 //! **Failure**: every question is answered from memory; there is nothing that can be down. What isn't clearly
 //! allowed is refused.
@@ -18,9 +21,11 @@
 
 mod connections;
 mod relay;
+mod sessions;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, decide_recipient, decide_sender};
+pub use sessions::{Activity, SessionEntry, SessionInfo};
 
 /// Why a connection or session was not let in. All are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -27,8 +27,8 @@ pub enum Command {
     Check,
     /// LOGOUT
     Logout,
-    /// ID (RFC 2971); what the client says of itself is not kept.
-    Id,
+    /// ID (RFC 2971): what the client says of itself, as far as it is kept.
+    Id(Vec<(String, Option<String>)>),
     /// STARTTLS
     StartTls,
     /// LOGIN

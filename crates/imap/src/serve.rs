@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 /// Speaks IMAP over a wire until either side ends it. TLS that starts before the first byte has started already.
 /// The permit is held as long.
-pub async fn serve(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>) {
-    let _held = permit;
-    Box::pin(Session::new(wire, peer, context).run()).await;
+pub async fn serve(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>) {
+    let entry = permit.enter(&peer, &context.shutdown);
+    Box::pin(Session::new(wire, peer, entry, context).run()).await;
+    drop(permit);
 }

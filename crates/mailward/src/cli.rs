@@ -7,6 +7,7 @@ mod demo;
 mod domain;
 mod reload;
 mod serve;
+mod sessions;
 mod setup;
 mod status;
 mod stop;
@@ -46,6 +47,7 @@ enum Verb {
     Status(status::Status),
     Reload(reload::Reload),
     Stop(stop::Stop),
+    Sessions(sessions::Sessions),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     User(user::User),
@@ -64,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Status(verb) => verb.run(place),
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
+        Verb::Sessions(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),

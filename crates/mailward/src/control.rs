@@ -16,10 +16,11 @@ pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod path;
 pub(crate) mod server;
+mod sessions;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
-use mailward_core::{Address, Domain};
+use mailward_core::{Address, Domain, Protocol};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,6 +79,19 @@ pub(crate) enum Request {
     },
     AliasRemove {
         alias: Address,
+    },
+    /// Who is connected; of one user or by one protocol if that is said.
+    SessionList {
+        user: Option<Address>,
+        protocol: Option<Protocol>,
+    },
+    /// Ends one session.
+    SessionEnd {
+        session: u64,
+    },
+    /// Ends all sessions of a user.
+    SessionEndUser {
+        address: Address,
     },
     /// Gives back the space of deleted mail; `all`: also where little is dead.
     StoreCompact {

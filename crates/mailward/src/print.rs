@@ -77,6 +77,16 @@ pub(crate) fn tame(text: &str) -> String {
         .collect()
 }
 
+/// How long something has been, as people say it.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds.div_euclid(60)),
+        7_200..=172_799 => format!("{} h", seconds.div_euclid(3_600)),
+        _ => format!("{} days", seconds.div_euclid(86_400)),
+    }
+}
+
 /// Bytes as people say them.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];

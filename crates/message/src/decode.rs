@@ -17,7 +17,7 @@ pub use charset::charset;
 pub use fold::fold;
 pub use html::html_text;
 pub use search::{SearchText, addresses_text, file_name, part_bytes, part_text, text_of, text_ranges};
-pub use searchable::{EnvelopeField, Folded, SEARCHABLE_VERSION, searchable};
+pub use searchable::{EnvelopeField, Folded, SEARCHABLE_VERSION, folded_subject, searchable};
 pub use transfer::{base64, quoted_printable};
 pub use words::header_text;
 

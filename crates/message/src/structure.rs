@@ -119,11 +119,8 @@ impl Structure {
     /// If the bytes are another version's, damaged, or no tree within the limits: nothing that walks the result can
     /// loop or leave `0..size()`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StructureError> {
-        let (version, rest) = bytes.split_first().ok_or(StructureError::Damaged)?;
-        if *version != VERSION {
-            return Err(StructureError::Version(*version));
-        }
-        let (structure, rest) = postcard::take_from_bytes::<Structure>(rest).map_err(|_| StructureError::Damaged)?;
+        let (structure, rest) =
+            postcard::take_from_bytes::<Structure>(layout(bytes)?).map_err(|_| StructureError::Damaged)?;
         if !rest.is_empty() {
             return Err(StructureError::Damaged);
         }
@@ -135,13 +132,16 @@ impl Structure {
     /// # Errors
     /// See [`Structure::from_bytes`].
     pub fn envelope_from_bytes(bytes: &[u8]) -> Result<Envelope, StructureError> {
-        let (version, rest) = bytes.split_first().ok_or(StructureError::Damaged)?;
-        if *version != VERSION {
-            return Err(StructureError::Version(*version));
-        }
-        let ((_size, envelope), _parts) =
-            postcard::take_from_bytes::<(u64, Envelope)>(rest).map_err(|_| StructureError::Damaged)?;
-        Ok(envelope)
+        beginning::<(u64, Envelope)>(bytes).map(|(_size, envelope)| envelope)
+    }
+
+    /// The envelope's subject alone, where it stands: SEARCH looks at one after the other.
+    ///
+    /// # Errors
+    /// See [`Structure::from_bytes`].
+    pub fn subject_from_bytes(bytes: &[u8]) -> Result<Option<&str>, StructureError> {
+        // The envelope begins with its date and its subject; a test holds this against it.
+        beginning::<(u64, Option<&str>, Option<&str>)>(bytes).map(|(_size, _date, subject)| subject)
     }
 
     /// Length of the message, bytes: RFC822.SIZE.
@@ -328,4 +328,16 @@ impl Disposition {
 
 fn find<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
     params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+/// What follows the version, if that is ours.
+fn layout(bytes: &[u8]) -> Result<&[u8], StructureError> {
+    let (version, rest) = bytes.split_first().ok_or(StructureError::Damaged)?;
+    if *version == VERSION { Ok(rest) } else { Err(StructureError::Version(*version)) }
+}
+
+/// What a structure's bytes begin with.
+fn beginning<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, StructureError> {
+    let (beginning, _rest) = postcard::take_from_bytes(layout(bytes)?).map_err(|_| StructureError::Damaged)?;
+    Ok(beginning)
 }

@@ -143,6 +143,19 @@ fn write(tree: &Tree, next: &mut usize, to: &mut Vec<u8>, leaves: &mut Vec<Vec<u
 }
 
 proptest! {
+    #[test]
+    fn the_beginning_of_what_is_kept_is_read_by_itself(
+        fields in proptest::collection::vec("(Subject|Date|From|To|X): [ -~\u{e4}]{0,20}\r\n", 0..6),
+    ) {
+        let structure = Structure::parse(format!("{}\r\nbody", fields.concat()).as_bytes());
+        let bytes = structure.to_bytes();
+        prop_assert_eq!(&Structure::envelope_from_bytes(&bytes).unwrap(), structure.envelope());
+        prop_assert_eq!(Structure::subject_from_bytes(&bytes).unwrap(), structure.envelope().subject.as_deref());
+        prop_assert_eq!(Structure::subject_from_bytes(&[]), Err(StructureError::Damaged));
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]

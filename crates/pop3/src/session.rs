@@ -8,17 +8,18 @@ use crate::machine::{CloseReason, Denial, Intent, Machine, WireFacts};
 use crate::maildrop::Maildrop;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER, WRITE_TIME,
+    POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER,
+    STOP_GRACE, WRITE_TIME,
 };
 use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown};
 use mailward_directory::{Authenticator, Directory, Login, LoginError, Resolution, Sasl, SaslStep};
-use mailward_gate::{ConnectionPermit, Gate, SessionPermit};
+use mailward_gate::{ConnectionPermit, Gate, SessionEntry, SessionPermit};
 use mailward_store::records::Opened;
 use mailward_store::{MailStore, StoreError};
 use mailward_tls::{Acceptor, Wire};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// What sessions share.
 #[derive(Clone)]
@@ -97,16 +98,18 @@ impl End {
 
 /// Speaks POP3 on `wire` until the client quits, is gone, silent or odd, or the server stops. On an implicit TLS
 /// listener the handshake has been made. The permit is given back when this returns.
-pub async fn serve(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>) {
+pub async fn serve(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>) {
+    let entry = permit.enter(&peer, &context.shutdown);
     let machine = Machine::new(WireFacts {
         tls: wire.is_tls(),
         can_start_tls: context.acceptor.is_some() && !wire.is_tls(),
         mechanisms: mechanisms(&wire, &context.auth),
     });
-    let shutdown = context.shutdown.clone();
+    let shutdown = entry.shutdown();
     let mut session = Session {
         context,
         peer,
+        entry,
         machine,
         shutdown,
         deadline: Instant::now().checked_add(POP3_PREAUTH_TIME).unwrap_or_else(Instant::now),
@@ -129,6 +132,8 @@ fn mechanisms(wire: &Wire, auth: &Authenticator) -> Vec<&'static str> {
 struct Session {
     context: Arc<Context>,
     peer: Peer,
+    /// Where administrators see it.
+    entry: SessionEntry,
     machine: Machine,
     shutdown: Shutdown,
     /// The next line must be whole by then.
@@ -154,6 +159,7 @@ struct Own {
 
 impl Session {
     async fn run(&mut self, mut wire: Wire) -> End {
+        self.secured(&wire);
         let mut buffer = vec![0u8; POP3_READ_BUFFER];
         loop {
             match self.machine.advance() {
@@ -162,7 +168,10 @@ impl Session {
                         return end;
                     }
                     match self.read(&mut wire, &mut buffer).await {
-                        Ok(bytes) => self.machine.feed(buffer.get(..bytes).unwrap_or_default()),
+                        Ok(bytes) => {
+                            self.entry.works();
+                            self.machine.feed(buffer.get(..bytes).unwrap_or_default());
+                        }
                         Err(end) => return self.close(wire, end).await,
                     }
                 }
@@ -176,11 +185,15 @@ impl Session {
                         return end;
                     }
                     let Some(acceptor) = &self.context.acceptor else { return End::Tls };
-                    wire = match timeout_at(self.deadline, Box::pin(wire.accept_tls(acceptor))).await {
-                        Ok(Ok(wire)) => wire,
-                        Ok(Err(_)) => return End::Tls,
-                        Err(_) => return End::Idle,
+                    let patience = self.deadline.saturating_duration_since(Instant::now());
+                    let handshake = Box::pin(wire.accept_tls(acceptor));
+                    wire = match self.shutdown.patiently(patience, STOP_GRACE, handshake).await {
+                        Some(Ok(wire)) => wire,
+                        Some(Err(_)) => return End::Tls,
+                        None if self.shutdown.is_fired() => return End::Cut,
+                        None => return End::Idle,
                     };
+                    self.secured(&wire);
                     self.machine.tls_started(mechanisms(&wire, &self.context.auth));
                 }
                 Intent::Password { user, password } => {
@@ -256,6 +269,8 @@ impl Session {
             return self.machine.deny(Denial::InUse);
         };
         match load(&*self.context.store, account).await {
+            // After every wait: see there.
+            Ok(_) if !self.entry.logged_in(login, &self.context.directory) => self.machine.deny(Denial::Refused),
             Ok((mailbox, maildrop)) => {
                 self.context.events.emit(
                     Event::info("pop3.opened")
@@ -272,6 +287,12 @@ impl Session {
                 let broken = matches!(error, StoreError::Damaged(_) | StoreError::Database(_));
                 self.machine.deny(if broken { Denial::Broken } else { Denial::Temporary });
             }
+        }
+    }
+
+    fn secured(&self, wire: &Wire) {
+        if let Some(tls) = wire.tls() {
+            self.entry.secured(tls.version, tls.cipher);
         }
     }
 
@@ -294,6 +315,7 @@ impl Session {
             self.lines = self.machine.lines();
             self.deadline = Instant::now().checked_add(POP3_IDLE_TIME).unwrap_or_else(Instant::now);
         }
+        self.entry.waits();
         let pause = Instant::now().checked_add(POP3_PAUSE_TIME).unwrap_or(self.deadline);
         let mut until = pause.min(self.deadline);
         loop {
@@ -325,22 +347,24 @@ impl Session {
         if output.is_empty() {
             return Ok(());
         }
-        let written = timeout(WRITE_TIME, async {
+        let write = async {
             wire.write_all(output).await?;
             wire.flush().await
-        })
-        .await;
+        };
+        let written: Option<std::io::Result<()>> = self.shutdown.patiently(WRITE_TIME, STOP_GRACE, write).await;
         output.clear();
         match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::NotReading),
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(End::Gone),
+            None if self.shutdown.is_fired() => Err(End::Cut),
+            None => Err(End::NotReading),
         }
     }
 
     /// Says the last word, where there is one to say, and closes.
     async fn close(&mut self, mut wire: Wire, end: End) -> End {
         match end {
+            End::Stopping if self.shutdown.is_fired_alone() => self.machine.ended(),
             End::Stopping => self.machine.stopping(),
             End::Unwelcome => self.machine.unwelcome(),
             _ => {}
@@ -350,7 +374,7 @@ impl Session {
             matches!(end, End::Machine(_) | End::Stopping | End::Unwelcome) && self.write_out(&mut wire).await.is_err();
         if !unheard {
             // A TLS end is owed to a client that wants to know that nobody cut the line.
-            let _gone = timeout(WRITE_TIME, wire.shutdown()).await;
+            let _gone = self.shutdown.patiently(WRITE_TIME, STOP_GRACE, wire.shutdown()).await;
         }
         end
     }
@@ -359,7 +383,7 @@ impl Session {
 
     fn tell_end(&self, end: End) {
         let event = if end.is_odd() { Event::warn("pop3.closed") } else { Event::info("pop3.closed") };
-        let mut event = event.with_peer(&self.peer).with("why", end.name());
+        let mut event = event.with_peer(&self.peer).with("why", self.why(end));
         if let Some(own) = &self.own {
             event = event
                 .with("account", own.account)
@@ -368,6 +392,13 @@ impl Session {
                 .with("deleted", self.deleted);
         }
         self.context.events.emit(event);
+    }
+
+    fn why(&self, end: End) -> &'static str {
+        match end {
+            End::Stopping | End::Cut if self.shutdown.is_fired_alone() => "ended",
+            end => end.name(),
+        }
     }
 
     fn tell_store(&self, error: &StoreError) {

@@ -26,6 +26,7 @@ mod full;
 mod ids;
 mod replies;
 mod session;
+mod watch;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Parts, Settings};
@@ -40,9 +41,10 @@ use std::sync::Arc;
 
 /// Holds one session, from the greeting to its end. The listener of the peer tells the protocol; on `submissions`
 /// the wire must be under TLS already. The permit is given back when this ends.
-pub async fn serve(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>) {
+pub async fn serve(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>) {
+    let entry = permit.enter(&peer, &context.shutdown);
     context.events.emit(Event::debug("connection.opened").with_peer(&peer));
-    let end = Box::pin(Host::new(&context, &peer).run(wire)).await;
+    let end = Box::pin(Host::new(&context, &peer, entry).run(wire)).await;
     drop(permit);
     context.events.emit(match end {
         End::Closed(why) if why.is_hostile() => {

@@ -4,12 +4,15 @@ use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
 use crate::replies;
+use crate::watch::Watch;
 use mailward_core::event::Event;
-use mailward_core::limits::{BLOCKING_PREPARE_BYTES, DEADLINE_TICK, MESSAGE_RESERVE_MAX, READ_BUFFER, WRITE_TIME};
-use mailward_core::{AccountId, Address, Peer, Protocol};
+use mailward_core::limits::{
+    BLOCKING_PREPARE_BYTES, DEADLINE_TICK, MESSAGE_RESERVE_MAX, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME,
+};
+use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
 use mailward_delivery::{HeaderFault, Trace, With};
-use mailward_directory::{Login, Sasl, SaslStep};
-use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, decide_recipient, decide_sender};
+use mailward_directory::{Login, LoginError, Sasl, SaslStep};
+use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, SessionEntry, decide_recipient, decide_sender};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
 use mailward_smtp::input::Input;
@@ -25,7 +28,7 @@ use mailward_tls::Wire;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// What policy keeps in a session.
 pub(crate) struct House;
@@ -65,6 +68,8 @@ pub(crate) struct Host<'c> {
     peer: &'c Peer,
     share: Share,
     message: Option<OnItsWay>,
+    watch: Watch,
+    shutdown: Shutdown,
 }
 
 /// A message that was let come.
@@ -76,8 +81,9 @@ struct OnItsWay {
 }
 
 impl<'c> Host<'c> {
-    pub(crate) fn new(context: &'c Context, peer: &'c Peer) -> Self {
-        Self { context, peer, share: context.budget.share(), message: None }
+    pub(crate) fn new(context: &'c Context, peer: &'c Peer, entry: SessionEntry) -> Self {
+        let shutdown = entry.shutdown();
+        Self { context, peer, share: context.budget.share(), message: None, watch: Watch::new(entry), shutdown }
     }
 
     /// Holds the session to its end.
@@ -85,14 +91,15 @@ impl<'c> Host<'c> {
         let mut session: Session<House> = Session::new(self.settings(&wire));
         let mut input = Input::new(READ_BUFFER);
         let mut deadlines = Deadlines::new(Instant::now());
-        let mut shutdown = self.context.shutdown.clone();
+        let mut shutdown = self.shutdown.clone();
+        self.watch.secured(&wire);
         let mut stop = pin!(shutdown.fired());
         let mut tick = pin!(sleep(DEADLINE_TICK));
         loop {
             match session.step(&mut input) {
                 Step::Read => {
                     if !session.output().is_empty() {
-                        if flush(&mut wire, session.output()).await.is_err() {
+                        if self.flush(&mut wire, session.output()).await.is_err() {
                             return End::Lost;
                         }
                         deadlines.replied(Instant::now());
@@ -101,11 +108,18 @@ impl<'c> Host<'c> {
                         session.give_up(Fault::NoSpace);
                     }
                     deadlines.expect_data(session.is_receiving(), Instant::now());
+                    if self.shutdown.is_fired_alone() {
+                        // At once, also if it always has something to say.
+                        session.farewell(&Reply::SESSION_ENDED, Closing::Shutdown);
+                        continue;
+                    }
+                    self.watch.waits(session.greeted());
                     tokio::select! {
                         biased;
                         read = wire.read(input.space()) => match read {
                             Ok(count) if count > 0 => {
                                 input.filled(count);
+                                self.watch.works();
                                 deadlines.read(count, Instant::now());
                             }
                             _ => return End::Lost,
@@ -118,7 +132,7 @@ impl<'c> Host<'c> {
                                 session.farewell(&Reply::TIMEOUT, Closing::Timeout);
                             }
                         }
-                        () = &mut stop => session.farewell(&Reply::SHUTTING_DOWN, Closing::Shutdown),
+                        () = &mut stop => session.farewell(self.last_word(), Closing::Shutdown),
                     }
                 }
                 Step::Mail(ticket) => self.mail(ticket),
@@ -129,34 +143,63 @@ impl<'c> Host<'c> {
                 Step::Auth(mechanism, initial, ticket) => {
                     let bindings = wire.tls().map(|tls| &tls.bindings);
                     match self.context.auth.begin(&mechanism, bindings, self.peer) {
-                        Ok(sasl) => auth(sasl, initial, ticket).await,
+                        Ok(sasl) => self.auth(sasl, initial, ticket).await,
                         Err(error) => ticket.refuse(&replies::login(error)),
                     }
                 }
-                Step::AuthResponse(sasl, response, ticket) => auth(sasl, Some(response), ticket).await,
+                Step::AuthResponse(sasl, response, ticket) => self.auth(sasl, Some(response), ticket).await,
                 Step::StartTls(mut ticket) => {
                     let Some(acceptor) = &self.context.acceptor else { return End::Tls };
-                    if flush(&mut wire, ticket.output()).await.is_err() {
+                    if self.flush(&mut wire, ticket.output()).await.is_err() {
                         return End::Lost;
                     }
-                    match wire.accept_tls(acceptor).await {
-                        Ok(secured) => wire = secured,
-                        Err(error) => {
+                    let handshake = wire.accept_tls(acceptor);
+                    match self.shutdown.patiently(TLS_HANDSHAKE_TIME, STOP_GRACE, handshake).await {
+                        Some(Ok(secured)) => wire = secured,
+                        None => return End::Tls,
+                        Some(Err(error)) => {
                             let event = Event::debug("tls.failed").with_peer(self.peer).with("error", error);
                             self.context.events.emit(event);
                             return End::Tls;
                         }
                     }
+                    self.watch.secured(&wire);
                     ticket.started(self.mechanisms(&wire));
                 }
                 Step::Close(why) => {
                     // Whether the peer still reads it is its own affair.
-                    let _unread = flush(&mut wire, session.output()).await;
-                    let _gone = timeout(WRITE_TIME, wire.shutdown()).await;
+                    let _unread = self.flush(&mut wire, session.output()).await;
+                    let _gone = self.shutdown.patiently(WRITE_TIME, STOP_GRACE, wire.shutdown()).await;
                     return End::Closed(why);
                 }
             }
         }
+    }
+
+    /// One step of a login.
+    async fn auth(&self, mut sasl: Sasl, response: Option<Vec<u8>>, ticket: AuthTicket<'_, House>) {
+        match sasl.step(response.as_deref()).await {
+            Ok(SaslStep::Challenge(challenge)) => ticket.challenge(sasl, &challenge),
+            Ok(SaslStep::Done(login)) if self.watch.logged_in(&login, &self.context.directory) => ticket.done(login),
+            Ok(SaslStep::Done(_)) => ticket.refuse(&replies::login(LoginError::Refused)),
+            Err(error) => ticket.refuse(&replies::login(error)),
+        }
+    }
+
+    /// Writes what is there, in one go, and forgets it.
+    async fn flush(&mut self, wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), ()> {
+        let write = async {
+            wire.write_all(out).await?;
+            wire.flush().await
+        };
+        let outcome: Option<std::io::Result<()>> = self.shutdown.patiently(WRITE_TIME, STOP_GRACE, write).await;
+        out.clear();
+        outcome.and_then(Result::ok).ok_or(())
+    }
+
+    /// Why a session that is told to end does.
+    fn last_word(&self) -> &'static Reply {
+        if self.shutdown.is_fired_alone() { &Reply::SESSION_ENDED } else { &Reply::SHUTTING_DOWN }
     }
 
     fn settings(&self, wire: &Wire) -> Settings {
@@ -181,9 +224,9 @@ impl<'c> Host<'c> {
     }
 
     fn mail(&self, ticket: MailTicket<'_, House>) {
-        if self.context.shutdown.is_fired() {
+        if self.shutdown.is_fired() {
             // A session that always has something to say never waits, and must hear it too.
-            return ticket.refuse(&Reply::SHUTTING_DOWN);
+            return ticket.refuse(self.last_word());
         }
         let from = ticket.path().address();
         match decide_sender(&self.context.directory, ticket.login(), self.peer.listener, from) {
@@ -263,7 +306,7 @@ impl<'c> Host<'c> {
                 tls: wire.is_tls(),
                 authenticated: ticket.login().is_some(),
             },
-            tls: wire.tls().map(|tls| (tls.version, tls.cipher.as_str())),
+            tls: wire.tls().map(|tls| (tls.version, tls.cipher)),
             id: &id,
             recipient: match mail.recipients.as_slice() {
                 [only] => only.address.as_ref(),
@@ -289,6 +332,11 @@ impl<'c> Host<'c> {
 
     async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
         let bytes = ticket.take_bytes();
+        if ticket.login().is_some()
+            && let Some(message) = self.message.as_ref().and_then(|message| bytes.get(message.trace..))
+        {
+            self.watch.submitted(message);
+        }
         let Some(OnItsWay { id, trace, began }) = self.message.take() else {
             return ticket.answer(Reply::LOCAL_ERROR);
         };
@@ -407,28 +455,5 @@ async fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, Unprepared> {
     match tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await {
         Ok(outcome) => outcome.map_err(Unprepared::Header),
         Err(_) => Err(Unprepared::Lost),
-    }
-}
-
-/// One step of a login.
-async fn auth(mut sasl: Sasl, response: Option<Vec<u8>>, ticket: AuthTicket<'_, House>) {
-    match sasl.step(response.as_deref()).await {
-        Ok(SaslStep::Challenge(challenge)) => ticket.challenge(sasl, &challenge),
-        Ok(SaslStep::Done(login)) => ticket.done(login),
-        Err(error) => ticket.refuse(&replies::login(error)),
-    }
-}
-
-/// Writes what is there, in one go, and forgets it.
-async fn flush(wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), ()> {
-    let write = async {
-        wire.write_all(out).await?;
-        wire.flush().await
-    };
-    let outcome = timeout(WRITE_TIME, write).await;
-    out.clear();
-    match outcome {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(()),
     }
 }

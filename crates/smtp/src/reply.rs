@@ -164,6 +164,8 @@ table! {
     // ---- farewells ----
     /// The server stops.
     SHUTTING_DOWN = 421 "4.3.2" "Server is shutting down; try again soon";
+    /// The administrator ends this session.
+    SESSION_ENDED = 421 "4.3.2" "This session was ended; try again later";
     /// Too slow (attacks H1).
     TIMEOUT = 421 "4.4.2" "Too slow; closing";
     /// `limits::SMTP_ERRORS_MAX`.

@@ -150,6 +150,16 @@ impl<R: Rights> Session<R> {
     pub const fn login(&self) -> Option<&R::Login> {
         self.login.as_ref()
     }
+    /// How the other side called itself, once it has, until TLS starts.
+    #[must_use]
+    pub fn greeted(&self) -> Option<&Greeted> {
+        match &self.state {
+            State::Greeted(greeted) | State::Auth { greeted, .. } => Some(greeted),
+            State::Mail(mail) | State::Data { mail, .. } => Some(&mail.greeted),
+            State::Chunk { chunks, .. } | State::BetweenChunks(chunks) => Some(&chunks.mail.greeted),
+            State::Fresh | State::Skip { .. } | State::TlsAgreed | State::Closed(_) => None,
+        }
+    }
     /// How the session is held.
     #[must_use]
     pub const fn settings(&self) -> &Settings {

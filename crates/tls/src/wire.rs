@@ -31,7 +31,7 @@ pub struct TlsInfo {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
     /// The cipher suite by its IANA name, as `Received` and the log show it.
-    pub cipher: String,
+    pub cipher: &'static str,
     /// The name the client asked for, if it said one (RFC 6066 §3). From outside.
     pub sni: Option<String>,
     /// What authentication may bind to.
@@ -102,7 +102,12 @@ impl TlsInfo {
             .negotiated_cipher_suite()
             .and_then(|suite| suite.suite().as_str())
             // rustls names TLS 1.3 suites TLS13_…; the IANA registry writes TLS_….
-            .map(|name| name.strip_prefix("TLS13_").map_or_else(|| name.to_owned(), |rest| format!("TLS_{rest}")))
+            .map(|name| match name {
+                "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+                "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+                "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+                other => other,
+            })
             .unwrap_or_default();
         let bindings = bindings::of(connection, end_point);
         Self { version, cipher, sni: connection.server_name().map(str::to_owned), bindings }

@@ -351,6 +351,34 @@ async fn a_changed_password_or_a_disabled_account_is_not_remembered() {
     assert_eq!(password(&house, "alice", "violin copper meadow").await, Err(LoginError::Refused));
 }
 
+/// Attacks C12.
+#[tokio::test]
+async fn a_login_stands_until_the_account_has_another_password_or_is_disabled_or_gone() {
+    let house = house().await;
+    let login = async |user: &str| {
+        house.auth.password(user, &Secret::new("violin copper meadow"), true, &peer()).await.unwrap()
+    };
+    let set = async |user: &str| {
+        let new = NewPassword::Given(Secret::new("violin copper meadow"));
+        house.directory.set_password(&address(user), new).await.unwrap();
+    };
+    set("alice@example.test").await;
+    let first = login("alice").await;
+    assert!(house.directory.stands(&first));
+    house.user("dora@example.test").await;
+    assert!(house.directory.stands(&first), "what happens to others is nothing to it");
+    set("alice@example.test").await;
+    assert!(!house.directory.stands(&first), "also if it is the same password");
+    let second = login("alice").await;
+    assert!(house.directory.stands(&second));
+    house.disable("alice@example.test").await;
+    assert!(!house.directory.stands(&second));
+    set("dora@example.test").await;
+    let third = login("dora@example.test").await;
+    house.directory.remove_user(&address("dora@example.test")).await.unwrap();
+    assert!(!house.directory.stands(&third));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_disabled_during_the_exchange_stays_out() {
     let house = house().await;

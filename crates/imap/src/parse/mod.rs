@@ -15,7 +15,7 @@ use crate::command::{Command, Qresync, SequenceSet, Store, Tagged};
 use base64::Engine as _;
 use bytes::Bytes;
 use lexer::{Lex, Lexer};
-use mailward_core::limits::KEYWORD_LEN_MAX;
+use mailward_core::limits::{IMAP_ID_NAME_MAX, IMAP_ID_PAIRS_MAX, IMAP_ID_VALUE_MAX, KEYWORD_LEN_MAX};
 use mailward_core::{ModSeq, Secret};
 use mailward_store::records::{FlagAction, Flags};
 
@@ -158,31 +158,35 @@ pub fn sasl_response(base64: &[u8]) -> Option<Secret> {
     base64::engine::general_purpose::STANDARD.decode(base64).ok().map(Secret::new)
 }
 
-/// RFC 2971 §3.3: at most 30 pairs.
+/// RFC 2971 §3.3. What is longer than it should be is cut: it is for people to read, and nothing depends on it.
 fn id(lexer: &mut Lexer) -> Lex<Command> {
-    const PAIRS_MAX: usize = 30;
     lexer.space()?;
+    let mut pairs = Vec::new();
     if lexer.eat_word("NIL") {
-        return Ok(Command::Id);
+        return Ok(Command::Id(pairs));
     }
     if !lexer.open()? {
         return Err(Fault::Bad("ID takes NIL or a list"));
     }
     if lexer.close() {
-        return Ok(Command::Id);
+        return Ok(Command::Id(pairs));
     }
-    for _pair in 0..PAIRS_MAX {
-        lexer.string()?;
+    while pairs.len() < IMAP_ID_PAIRS_MAX {
+        let name = cut(&lexer.string()?, IMAP_ID_NAME_MAX);
         lexer.space()?;
-        if !lexer.eat_word("NIL") {
-            lexer.string()?;
-        }
+        let value = if lexer.eat_word("NIL") { None } else { Some(cut(&lexer.string()?, IMAP_ID_VALUE_MAX)) };
+        pairs.push((name, value));
         if lexer.close() {
-            return Ok(Command::Id);
+            return Ok(Command::Id(pairs));
         }
         lexer.space()?;
     }
     Err(Fault::Bad("ID takes at most 30 pairs"))
+}
+
+/// The first bytes as text; what isn't UTF-8 shows as such.
+fn cut(bytes: &Bytes, most: usize) -> String {
+    String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes)).into_owned()
 }
 
 /// RFC 5161.

@@ -279,6 +279,7 @@ fn lists_end_at_their_limits() {
     let long = "k".repeat(mailward_core::limits::KEYWORD_LEN_MAX + 1);
     assert!(matches!(command(&format!("a STORE 1 FLAGS {long}")), Err(Fault::Limit(_))));
     assert_eq!(bad(&format!("a ID ({})", vec!["\"a\" NIL"; 31].join(" "))), "ID takes at most 30 pairs");
+    assert!(command(&format!("a ID ({})", vec!["\"a\" NIL"; 30].join(" "))).is_ok());
     assert_eq!(bad(&format!("a ENABLE{}", " X".repeat(101))), "too many names");
 }
 

@@ -10,7 +10,7 @@ use crate::parse::sasl_response;
 use base64::Engine as _;
 use bytes::Bytes;
 use mailward_core::event::Event;
-use mailward_core::limits::{AUTH_ATTEMPTS_MAX, IMAP_PREAUTH_TIME, SASL_LINE_MAX};
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, IMAP_PREAUTH_TIME, SASL_LINE_MAX, STOP_GRACE, TLS_HANDSHAKE_TIME};
 use mailward_core::{Protocol, Secret};
 use mailward_directory::{Login, LoginError, SaslStep};
 
@@ -65,8 +65,14 @@ impl Session {
         self.io.line(&[tag, " OK begin TLS now"]);
         self.io.flush().await?;
         let wire = self.io.take_wire().ok_or(End::Gone)?;
-        match Box::pin(wire.accept_tls(&acceptor.for_protocol(Protocol::Imap))).await {
+        let acceptor = acceptor.for_protocol(Protocol::Imap);
+        let handshake = Box::pin(wire.accept_tls(&acceptor));
+        let secured = self.io.shutdown.patiently(TLS_HANDSHAKE_TIME, STOP_GRACE, handshake).await;
+        match secured.ok_or(End::Gone)? {
             Ok(wire) => {
+                if let Some(tls) = wire.tls() {
+                    self.entry.secured(tls.version, tls.cipher);
+                }
                 self.io.set_wire(wire);
                 self.errors = 0;
                 Err(Stop::Answered)
@@ -135,6 +141,9 @@ impl Session {
 
     fn welcome(&mut self, login: Login) -> Done {
         match self.context.gate.session(login.account()) {
+            Ok(_) if !self.entry.logged_in(&login, &self.context.directory) => {
+                Done::no(format!("[AUTHENTICATIONFAILED] {}", LoginError::Refused))
+            }
             Ok(permit) => {
                 self.state = State::Authenticated(User { login, _permit: permit });
                 self.errors = 0;
@@ -151,6 +160,7 @@ impl Session {
     /// RFC 8437: the next user begins anew. TLS and compression stay, and so does the count of logins that failed.
     pub(super) fn unauthenticate(&mut self) -> Done {
         self.state = State::NotAuthenticated { deadline: later(IMAP_PREAUTH_TIME) };
+        self.entry.logged_out();
         self.enabled = Enabled::default();
         self.notify = None;
         Done::ok("nobody is logged in")

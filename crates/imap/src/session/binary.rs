@@ -51,7 +51,7 @@ pub(super) async fn write_size(io: &mut Io, message: &Message<'_>, path: &[u32])
 
 /// `None`: there is no such part.
 async fn decoded(message: &Message<'_>, path: &[u32]) -> Result<Option<Decoded>, Stop> {
-    let Some(structure) = message.structure else { return Ok(None) };
+    let Some(structure) = message.structure() else { return Ok(None) };
     if path.is_empty() {
         // The whole message has no transfer encoding of its own.
         return plain(message, 0..message.row.size).await.map(Some);

@@ -6,13 +6,14 @@ use super::io::{End, Io};
 use super::item::{Message, write_item};
 use super::reply::{Done, Stop};
 use super::section::{Held, Source, cover, needs_bytes, needs_structure, sets_seen};
+use super::select::Enabled;
 use super::view::{View, write_vanished};
 use crate::AppendMemory;
 use crate::command::{Fetch, FetchItem};
 use crate::respond;
 use mailward_core::limits::{IMAP_FETCH_ROWS, WRITE_BUFFER_MAX};
 use mailward_core::{BlobId, Uid};
-use mailward_message::Structure;
+use mailward_message::{Envelope, Structure};
 use mailward_store::records::{Blob, Fetched, FlagAction, FlagChange, Flags, MessageRecord, Rights, UidRange, Wanted};
 use mailward_store::{MailStore, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -26,15 +27,19 @@ pub(super) struct Plan {
     items: Vec<FetchItem>,
     /// Their `\Seen` is set.
     seen: bool,
+    /// MODSEQ is told of what is changed by the way (RFC 7162 §3.2.4).
+    condstore: bool,
     /// Structures are read.
     structure: bool,
+    /// Of these the envelope is enough.
+    envelope: bool,
     /// Parts of messages are read when their structures are known.
     parts: bool,
     wanted: Wanted,
 }
 
 impl Plan {
-    pub(super) fn new(mut items: Vec<FetchItem>, uid: bool, seen: bool, modseq: bool) -> Self {
+    pub(super) fn new(mut items: Vec<FetchItem>, uid: bool, seen: bool, modseq: bool, condstore: bool) -> Self {
         if uid {
             items.insert(0, FetchItem::Uid);
         }
@@ -52,8 +57,10 @@ impl Plan {
         // The whole message: known without its structure, so it comes with the row.
         let whole = once.iter().any(|item| needs_bytes(item) && !needs_structure(item));
         Self {
+            condstore,
             seen: seen && once.iter().any(sets_seen),
             structure,
+            envelope: !once.iter().any(|item| needs_structure(item) && *item != FetchItem::Envelope),
             parts: !whole && once.iter().any(needs_bytes),
             wanted: Wanted {
                 blob: structure || once.contains(&FetchItem::EmailId),
@@ -81,7 +88,7 @@ impl Session {
         }
         let store = Arc::clone(&self.context.store);
         let memory = self.context.memory.clone();
-        let qresync = self.enabled.qresync;
+        let Enabled { qresync, condstore, .. } = self.enabled;
         let (view, io) = self.selected()?;
         let mut ranges = view.resolve(&fetch.set, fetch.uid)?;
         if let Some(partial) = fetch.partial {
@@ -94,7 +101,7 @@ impl Session {
             tell_gone(io, &*store, view, &view.requested(&fetch.set), since).await?;
         }
         let seen = !view.read_only && view.rights.contains(Rights::SEEN);
-        let plan = Plan::new(fetch.items, fetch.uid || qresync, seen, fetch.changed_since.is_some());
+        let plan = Plan::new(fetch.items, fetch.uid || qresync, seen, fetch.changed_since.is_some(), condstore);
         let mut met = 0u32;
         while !ranges.is_empty() {
             let mut page = store.fetch(view.mailbox, ranges.clone(), plan.wanted).await?;
@@ -158,16 +165,19 @@ pub(super) async fn write_page(
 ) -> Result<u32, Stop> {
     let newly_seen = if plan.seen { set_seen(io, store, view, &mut page).await? } else { HashSet::new() };
     view.name_keywords(io, store, page.iter().map(|fetched| &fetched.row)).await?;
-    let mut structures = Vec::with_capacity(page.len());
+    let mut described = Vec::with_capacity(page.len());
     for fetched in &page {
-        structures.push(match (&fetched.blob, plan.structure) {
-            (Some(blob), true) => Some(structure_of(store, blob).await?),
+        described.push(match (&fetched.blob, plan.structure) {
+            (Some(blob), true) => Some(Described::of(store, blob, plan.envelope).await?),
             _ => None,
         });
     }
-    let parts = if plan.parts { read_parts(store, plan, &page, &structures).await? } else { HashMap::new() };
+    let parts = if plan.parts { read_parts(store, plan, &page, &described).await? } else { HashMap::new() };
+    if let Some(highest) = page.iter().map(|fetched| fetched.row.mod_seq).max() {
+        view.has_told(highest);
+    }
     let mut vanished = 0u32;
-    for (fetched, structure) in page.iter().zip(&structures) {
+    for (fetched, described) in page.iter().zip(&described) {
         let Some(sequence) = view.map.sequence_of(fetched.row.uid) else { continue };
         io.between().await?;
         let mark = io.mark();
@@ -179,7 +189,7 @@ pub(super) async fn write_page(
         let message = Message {
             row: &fetched.row,
             blob: fetched.blob.as_ref(),
-            structure: structure.as_ref(),
+            described: described.as_ref(),
             keywords: &view.keywords,
             source,
         };
@@ -204,11 +214,12 @@ async fn read_parts(
     store: &dyn MailStore,
     plan: &Plan,
     page: &[Fetched],
-    structures: &[Option<Structure>],
+    described: &[Option<Described>],
 ) -> Result<HashMap<Uid, Held>, Stop> {
     let mut wanted = Vec::new();
-    for (fetched, structure) in page.iter().zip(structures) {
-        if let Some(range) = cover(&plan.items, structure.as_ref(), fetched.row.size)
+    for (fetched, described) in page.iter().zip(described) {
+        let structure = described.as_ref().and_then(Described::structure);
+        if let Some(range) = cover(&plan.items, structure, fetched.row.size)
             && range.end.saturating_sub(range.start) <= PAGE_BYTES
         {
             wanted.push((fetched.row.uid, fetched.row.blob, range));
@@ -223,6 +234,35 @@ async fn read_parts(
     Ok(held.filter_map(|((uid, _, range), bytes)| Some((uid, Held { start: range.start, bytes: bytes? }))).collect())
 }
 
+/// What is known of a message without its bytes, as far as it is needed.
+pub(super) enum Described {
+    Envelope(Envelope),
+    Whole(Structure),
+}
+
+impl Described {
+    async fn of(store: &dyn MailStore, blob: &Blob, envelope: bool) -> Result<Self, StoreError> {
+        if envelope && let Ok(found) = Structure::envelope_from_bytes(&blob.structure) {
+            return Ok(Self::Envelope(found));
+        }
+        structure_of(store, blob).await.map(Self::Whole)
+    }
+
+    pub(super) fn envelope(&self) -> &Envelope {
+        match self {
+            Self::Envelope(envelope) => envelope,
+            Self::Whole(structure) => structure.envelope(),
+        }
+    }
+
+    pub(super) fn structure(&self) -> Option<&Structure> {
+        match self {
+            Self::Envelope(_) => None,
+            Self::Whole(structure) => Some(structure),
+        }
+    }
+}
+
 async fn write_message(io: &mut Io, plan: &Plan, sequence: u32, message: &Message<'_>, seen: bool) -> Result<(), Stop> {
     io.out.extend_from_slice(b"* ");
     respond::number(&mut io.out, sequence.into());
@@ -233,10 +273,14 @@ async fn write_message(io: &mut Io, plan: &Plan, sequence: u32, message: &Messag
         }
         write_item(io, message, item).await?;
     }
-    // Its `\Seen` was set just now.
-    if seen && !plan.items.contains(&FetchItem::Flags) {
-        io.out.push(b' ');
-        write_item(io, message, &FetchItem::Flags).await?;
+    if seen {
+        // Its `\Seen` was set just now.
+        let more = [FetchItem::Flags, FetchItem::Uid, FetchItem::ModSeq];
+        let more = more.get(..if plan.condstore { 3 } else { 1 }).unwrap_or_default();
+        for item in more.iter().filter(|item| !plan.items.contains(item)) {
+            io.out.push(b' ');
+            write_item(io, message, item).await?;
+        }
     }
     io.out.extend_from_slice(b")\r\n");
     Ok(())

@@ -20,6 +20,7 @@ enum Woken {
 impl Session {
     pub(super) async fn idle(&mut self) -> Result<Done, Stop> {
         self.io.line(&["+ idling"]);
+        self.entry.waits();
         let deadline = later(IMAP_IDLE_TIME);
         loop {
             if let Some(line) = self.take_line(LINE_MAX)? {
@@ -38,6 +39,7 @@ impl Session {
 
     /// Waits for the first bytes of a command; who has asked for it by NOTIFY is told what happens meanwhile.
     pub(super) async fn wait(&mut self, deadline: Instant) -> Result<(), End> {
+        self.entry.waits();
         let Some(notify) = &self.notify else {
             self.io.flush().await?;
             self.io.rest();

@@ -3,16 +3,13 @@
 use super::deflate::Deflate;
 use bytes::BytesMut;
 use mailward_core::Shutdown;
-use mailward_core::limits::{READ_BUFFER, WRITE_BUFFER_MAX, WRITE_TIME};
+use mailward_core::limits::{READ_BUFFER, STOP_GRACE, WRITE_BUFFER_MAX, WRITE_TIME};
 use mailward_tls::Wire;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Bytes a session that only waits is ready to read: thousands of them wait at once.
 const WAITING_BUFFER: usize = 1024;
-/// Time for what is being written when the server stops.
-const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +23,13 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// The server stops.
+    /// The server stops, or this session alone is told to end.
     pub(crate) const STOP: End = End::Bye("the server stops; please come back");
 }
 
-/// Waits for a client to take what it is sent: `WRITE_TIME`, or a moment once the server stops.
+/// Waits for a client to take what it is sent: `WRITE_TIME`, or a moment once the session is told to end.
 async fn patiently<T>(shutdown: &mut Shutdown, sending: impl Future<Output = std::io::Result<T>>) -> Option<T> {
-    tokio::pin!(sending);
-    let sent = tokio::select! {
-        biased;
-        sent = timeout(WRITE_TIME, &mut sending) => sent,
-        () = shutdown.fired() => timeout(STOP_GRACE, sending).await,
-    };
-    sent.ok()?.ok()
+    shutdown.patiently(WRITE_TIME, STOP_GRACE, sending).await?.ok()
 }
 
 /// Both directions of a wire.
@@ -172,7 +163,8 @@ impl Io {
     /// The last word, and the end of the connection. Nothing can be done about a client that doesn't listen.
     pub(crate) async fn close(&mut self, end: End) {
         if let End::Bye(text) = end {
-            self.line(&["* BYE ", text]);
+            let alone = end == End::STOP && self.shutdown.is_fired_alone();
+            self.line(&["* BYE ", if alone { "this session was ended; log in again" } else { text }]);
         }
         if end != End::Gone && timeout(STOP_GRACE, self.flush()).await.is_err() {
             return;

@@ -1,6 +1,7 @@
 //! One FETCH item of one message.
 
 use super::binary;
+use super::fetch::Described;
 use super::io::Io;
 use super::reply::Stop;
 use super::section::{Source, locate, write_name, write_value};
@@ -13,9 +14,15 @@ use mailward_store::records::{Blob, MessageRecord};
 pub(super) struct Message<'a> {
     pub(super) row: &'a MessageRecord,
     pub(super) blob: Option<&'a Blob>,
-    pub(super) structure: Option<&'a Structure>,
+    pub(super) described: Option<&'a Described>,
     pub(super) keywords: &'a [String],
     pub(super) source: Source<'a>,
+}
+
+impl Message<'_> {
+    pub(super) fn structure(&self) -> Option<&Structure> {
+        self.described?.structure()
+    }
 }
 
 pub(super) async fn write_item(io: &mut Io, message: &Message<'_>, item: &FetchItem) -> Result<(), Stop> {
@@ -55,8 +62,18 @@ pub(super) async fn write_item(io: &mut Io, message: &Message<'_>, item: &FetchI
         }
         // RFC 8474 §5.2: a server that doesn't thread says so.
         FetchItem::ThreadId => out.extend_from_slice(b"THREADID NIL"),
-        FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => {
-            write_structure(out, message.structure, item);
+        FetchItem::Envelope => {
+            if let Some(described) = message.described {
+                out.extend_from_slice(b"ENVELOPE ");
+                respond::envelope(out, described.envelope());
+            }
+        }
+        FetchItem::Body | FetchItem::BodyStructure => {
+            if let Some(structure) = message.structure() {
+                let extended = *item == FetchItem::BodyStructure;
+                out.extend_from_slice(if extended { b"BODYSTRUCTURE " } else { b"BODY " });
+                respond::body_structure(out, structure, extended);
+            }
         }
         FetchItem::Rfc822 => {
             out.extend_from_slice(b"RFC822 ");
@@ -66,12 +83,12 @@ pub(super) async fn write_item(io: &mut Io, message: &Message<'_>, item: &FetchI
             let header = *item == FetchItem::Rfc822Header;
             out.extend_from_slice(if header { b"RFC822.HEADER " } else { b"RFC822.TEXT " });
             let section = if header { Section::Header } else { Section::Text };
-            let range = message.structure.and_then(|s| s.section(&[], section)).unwrap_or(0..0);
+            let range = message.structure().and_then(|s| s.section(&[], section)).unwrap_or(0..0);
             source.write(io, range).await?;
         }
         FetchItem::Section(section) => {
             write_name(out, "BODY", section);
-            let meant = locate(message.structure, row.size, section);
+            let meant = locate(message.structure(), row.size, section);
             write_value(io, source, meant, section).await?;
         }
         FetchItem::Binary(section) => binary::write(io, message, section).await?,
@@ -86,27 +103,9 @@ pub(super) async fn write_item(io: &mut Io, message: &Message<'_>, item: &FetchI
     Ok(())
 }
 
-fn write_structure(out: &mut Vec<u8>, structure: Option<&Structure>, item: &FetchItem) {
-    let Some(structure) = structure else { return };
-    match item {
-        FetchItem::Envelope => {
-            out.extend_from_slice(b"ENVELOPE ");
-            respond::envelope(out, structure.envelope());
-        }
-        FetchItem::Body => {
-            out.extend_from_slice(b"BODY ");
-            respond::body_structure(out, structure, false);
-        }
-        _ => {
-            out.extend_from_slice(b"BODYSTRUCTURE ");
-            respond::body_structure(out, structure, true);
-        }
-    }
-}
-
 /// RFC 8970: of the first part that has words.
 async fn preview_of(message: &Message<'_>) -> Result<String, Stop> {
-    let Some(structure) = message.structure else { return Ok(String::new()) };
+    let Some(structure) = message.structure() else { return Ok(String::new()) };
     for part in preview::candidates(structure) {
         let body = message.source.read(preview::range(part)).await?;
         let text = preview::of_part(&body, part);

@@ -6,6 +6,7 @@ mod auth;
 mod binary;
 mod deflate;
 mod fetch;
+mod id;
 mod idle;
 mod io;
 mod item;
@@ -38,11 +39,12 @@ use mailward_core::limits::{
 };
 use mailward_core::{AccountId, Peer};
 use mailward_directory::{Login, Resolution};
-use mailward_gate::SessionPermit;
+use mailward_gate::{SessionEntry, SessionPermit};
 use mailward_store::records::{FlagAction, Rights};
 use mailward_tls::Wire;
 use notify::Notifier;
 use reply::{Done, Stop};
+use search::names_numbers;
 use select::Enabled;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +80,8 @@ impl User {
 pub(crate) struct Session {
     context: Arc<Context>,
     peer: Peer,
+    /// Where administrators see it.
+    entry: SessionEntry,
     io: Io,
     state: State,
     enabled: Enabled,
@@ -88,11 +92,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(wire: Wire, peer: Peer, context: Arc<Context>) -> Self {
-        let io = Io::new(wire, context.shutdown.clone());
+    pub(crate) fn new(wire: Wire, peer: Peer, entry: SessionEntry, context: Arc<Context>) -> Self {
+        if let Some(tls) = wire.tls() {
+            entry.secured(tls.version, tls.cipher);
+        }
+        let io = Io::new(wire, entry.shutdown());
         let deadline = later(IMAP_PREAUTH_TIME);
         let state = State::NotAuthenticated { deadline };
-        Self { context, peer, io, state, enabled: Enabled::default(), notify: None, failures: 0, errors: 0 }
+        Self { context, peer, entry, io, state, enabled: Enabled::default(), notify: None, failures: 0, errors: 0 }
     }
 
     /// From the greeting to the end.
@@ -169,6 +176,7 @@ impl Session {
                         self.io.read(deadline, true).await?;
                     } else {
                         self.wait(deadline).await?;
+                        self.entry.works();
                     }
                     // A message's time is its own; what follows it has a command's again.
                     began = if framer.is_within_message() {
@@ -302,9 +310,9 @@ impl Session {
         let expunges = match &command {
             Command::Fetch(f) if !f.uid => Expunges::Hold,
             Command::Store(s) if !s.uid => Expunges::Hold,
-            Command::Search(s) if !s.uid => Expunges::Hold,
-            Command::Sort(s) if !s.uid => Expunges::Hold,
-            Command::Thread(t) if !t.uid => Expunges::Hold,
+            Command::Search(s) if !s.uid || names_numbers(&s.program) => Expunges::Hold,
+            Command::Sort(s) if !s.uid || names_numbers(&s.program) => Expunges::Hold,
+            Command::Thread(t) if !t.uid || names_numbers(&t.program) => Expunges::Hold,
             _ => Expunges::Tell,
         };
         let allowed = self.check_rights().await;
@@ -374,7 +382,8 @@ impl Session {
                 Ok(Done::ok("that is what I can"))
             }
             Command::Noop => Ok(Done::ok("nothing done")),
-            Command::Id => {
+            Command::Id(pairs) => {
+                self.client_is(&pairs);
                 self.io.line(&["* ID (\"name\" \"Mailward\")"]);
                 Ok(Done::ok("pleased to meet you"))
             }

@@ -242,13 +242,14 @@ impl Session {
         };
         let store: Arc<dyn MailStore> = Arc::clone(&self.context.store);
         let memory = self.context.memory.clone();
+        let condstore = self.enabled.condstore;
         let (view, io): (_, &mut Io) = self.selected()?;
         let last = view.map.last();
         if last <= known {
             return Ok(());
         }
         let seen = !view.read_only && view.rights.contains(Rights::SEEN);
-        let plan = Plan::new(items, true, seen, false);
+        let plan = Plan::new(items, true, seen, false, condstore);
         let mut ranges = vec![UidRange { first: Uid(known.saturating_add(1)), last: Uid(last) }];
         for _page in 0..IMAP_FETCH_ROWS {
             let mut page = store.fetch(view.mailbox, ranges.clone(), plan.wanted()).await?;

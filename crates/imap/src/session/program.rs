@@ -5,7 +5,7 @@ use super::view::View;
 use crate::command::{DateTest, SearchKey, SearchNode, SequenceSet};
 use crate::respond;
 use mailward_core::{Timestamp, Uid};
-use mailward_message::decode::{self, Folded};
+use mailward_message::decode::{self, EnvelopeField, Folded};
 use mailward_message::{Envelope, Structure, date, header};
 use mailward_store::records::{MessageRecord, UidRange};
 
@@ -13,6 +13,7 @@ use mailward_store::records::{MessageRecord, UidRange};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
     Row,
+    Subject,
     Envelope,
     Header,
     Body,
@@ -151,6 +152,7 @@ impl Program {
 
 const fn need_of(key: &SearchKey) -> Need {
     match key {
+        SearchKey::Envelope { field: EnvelopeField::Subject, .. } => Need::Subject,
         SearchKey::Sent(_) | SearchKey::EmailId(_) | SearchKey::Envelope { .. } => Need::Envelope,
         SearchKey::Header { .. } => Need::Header,
         SearchKey::Body(_) | SearchKey::Text(_) => Need::Body,
@@ -217,6 +219,17 @@ const fn day_matches(test: DateTest, day: i64) -> bool {
         DateTest::Before(limit) => day < limit,
         DateTest::On(limit) => day == limit,
         DateTest::Since(limit) => day >= limit,
+    }
+}
+
+/// Whether a key of SUBJECT matches this one, folded.
+pub(super) fn subject_matches(node: &Node, subject: &str) -> Option<bool> {
+    match node {
+        Node::Key(SearchKey::Envelope { field: EnvelopeField::Subject, text })
+        | Node::Text(SearchKey::Envelope { field: EnvelopeField::Subject, text }, _) => {
+            Some(memchr::memmem::find(subject.as_bytes(), text.as_bytes()).is_some())
+        }
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 use super::Session;
 use super::fetch::{after, structure_of};
 use super::io::End;
-use super::program::{Need, Node, Program, Text, row_matches, set_matches};
+use super::program::{Need, Node, Program, Text, row_matches, set_matches, subject_matches};
 use super::progress::Progress;
 use super::reply::{Done, Stop};
 use super::results::{Found, Hit, write_extended, write_plain};
@@ -12,9 +12,11 @@ use crate::command::{Search, SearchKey, SearchNode, SearchReturn};
 use crate::seq::ranges_of;
 use bytes::Bytes;
 use mailward_core::limits::{
-    IMAP_FETCH_ROWS, IMAP_SEARCH_INDEXED_FROM, IMAP_SEARCH_INDEXED_MAX, PAGE_ROWS_MAX, WRITE_BUFFER_MAX,
+    IMAP_FETCH_ROWS, IMAP_SEARCH_INDEXED_FROM, IMAP_SEARCH_INDEXED_MAX, IMAP_SEARCH_PAGE_BYTES, PAGE_ROWS_MAX,
+    WRITE_BUFFER_MAX,
 };
 use mailward_core::{BlobId, ModSeq, Timestamp, Uid};
+use mailward_message::decode::folded_subject;
 use mailward_message::{Section, Structure};
 use mailward_store::records::{Fetched, MessageRecord, Wanted};
 use mailward_store::{MailStore, StoreError};
@@ -72,6 +74,11 @@ impl Session {
         let store = Arc::clone(&self.context.store);
         let now = self.context.clock.now();
         let (view, io) = self.selected()?;
+        let keywords = program.iter().filter_map(|node| match node {
+            SearchNode::Leaf(SearchKey::Keyword(name, _)) => Some(name.as_str()),
+            _ => None,
+        });
+        view.know_keywords(io, &*store, keywords).await?;
         let program = Arc::new(Program::new(program, view)?);
         let mut found = Vec::new();
         let mut ranges = program.scanned(view);
@@ -115,7 +122,8 @@ impl Session {
                     blob: true,
                     bytes: program.need == Need::Body,
                     rows: IMAP_FETCH_ROWS,
-                    most: WRITE_BUFFER_MAX as u64,
+                    // No client's reading sets the pace: as much at once as makes the questions few.
+                    most: IMAP_SEARCH_PAGE_BYTES as u64,
                 };
                 let page = store.fetch(view.mailbox, reading.clone(), wanted).await?;
                 let Some(last) = page.last().map(|fetched| fetched.row.uid) else { break };
@@ -130,8 +138,16 @@ impl Session {
                 Some(Hit { uid, sequence, mod_seq: Some(mod_seq) })
             }));
         }
+        if let Some(highest) = found.iter().filter_map(|hit| hit.mod_seq).max() {
+            view.has_told(highest);
+        }
         Ok(found)
     }
+}
+
+/// Whether message numbers are among the keys: they must stand until the answer is told (RFC 7162 §3.2.10.2).
+pub(super) fn names_numbers(program: &[SearchNode]) -> bool {
+    program.iter().any(|node| matches!(node, SearchNode::Leaf(SearchKey::Sequence(_))))
 }
 
 /// Whether MODSEQ is among the keys: then it is told, too (RFC 7162 §3.1.5).
@@ -191,10 +207,19 @@ async fn read_and_match(
     for fetched in page {
         let Some(blob) = &fetched.blob else { continue };
         // One that another version described is described anew below.
-        let decided = Structure::envelope_from_bytes(&blob.structure).ok().and_then(|envelope| {
-            let text = Text::of_envelope(&envelope, blob.hash);
-            program.evaluate(|node| row_matches(node, &fetched.row, now).or_else(|| text.matches(node)))
-        });
+        let decided = if program.need == Need::Subject {
+            Structure::subject_from_bytes(&blob.structure).ok().and_then(|subject| {
+                let subject = folded_subject(subject);
+                let matches =
+                    |node: &Node| row_matches(node, &fetched.row, now).or_else(|| subject_matches(node, &subject));
+                program.evaluate(matches)
+            })
+        } else {
+            Structure::envelope_from_bytes(&blob.structure).ok().and_then(|envelope| {
+                let text = Text::of_envelope(&envelope, blob.hash);
+                program.evaluate(|node| row_matches(node, &fetched.row, now).or_else(|| text.matches(node)))
+            })
+        };
         match decided {
             Some(true) => hits.push((fetched.row.uid, fetched.row.mod_seq)),
             Some(false) => {}

@@ -98,6 +98,7 @@ impl Session {
         self.tell_selected(&view, &place);
         let event = Event::debug("imap.selected").with_peer(&self.peer).with("mailbox", &place.name);
         self.context.events.emit(event);
+        self.entry.selected(Some(place.name.as_str()));
         if let Some(known) = qresync.filter(|q| q.uid_validity == view.uid_validity) {
             self.resynchronise(&view, known).await?;
         }
@@ -162,6 +163,7 @@ impl Session {
         match std::mem::replace(&mut self.state, nobody()) {
             State::Selected(user, _) => {
                 self.state = State::Authenticated(user);
+                self.entry.selected(None);
                 self.io.line(&["* OK [CLOSED] the mailbox is closed"]);
             }
             other => self.state = other,
@@ -175,6 +177,7 @@ impl Session {
         if expunge && !view.read_only && view.rights.contains(Rights::EXPUNGE) {
             highest = self.expunge_ranges(vec![UidRange::ALL]).await?;
         }
+        self.entry.selected(None);
         match std::mem::replace(&mut self.state, nobody()) {
             State::Selected(user, _) => self.state = State::Authenticated(user),
             other => self.state = other,

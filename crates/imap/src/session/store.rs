@@ -43,6 +43,7 @@ impl Session {
                 for row in &outcome.messages {
                     let Some(sequence) = view.map.sequence_of(row.uid) else { continue };
                     met = met.saturating_add(1);
+                    view.has_told(row.mod_seq);
                     if !command.silent || enabled.condstore {
                         tell(&mut io.out, sequence, row, &command, enabled, &view.keywords);
                         io.between().await?;
@@ -96,8 +97,8 @@ fn tell(out: &mut Vec<u8>, sequence: u32, row: &MessageRecord, command: &Store, 
     respond::number(out, sequence.into());
     out.extend_from_slice(b" FETCH (");
     let start = out.len();
-    // RFC 7162 §3.2: who resynchronises goes by UIDs.
-    if command.uid || enabled.qresync {
+    // RFC 7162 §3.2.4: a server that knows QRESYNC tells the UID with every MODSEQ.
+    if command.uid || enabled.condstore {
         out.extend_from_slice(b"UID ");
         respond::number(out, row.uid.0.into());
     }

@@ -28,8 +28,12 @@ pub(crate) struct View {
     pub(crate) map: UidMap,
     /// What the last SEARCH saved (RFC 5182).
     pub(crate) saved: Vec<UidRange>,
-    /// The client knows of every change up to here.
+    /// The client knows of every change up to here, but for expunges that wait.
     pub(crate) mod_seq: ModSeq,
+    /// The client knows of every change up to here, expunges included.
+    complete: ModSeq,
+    /// Highest of what was told of messages. It may be ahead of the news: rows are read as soon as they are committed.
+    told: ModSeq,
     /// By bit.
     pub(crate) keywords: Vec<String>,
     /// Gone, and not yet told: their sequence numbers stand until they are.
@@ -72,6 +76,8 @@ impl View {
             map: UidMap::new(&uids),
             saved: Vec::new(),
             mod_seq: mailbox.mod_seq,
+            complete: mailbox.mod_seq,
+            told: mailbox.mod_seq,
             keywords: mailbox.keywords,
             vanished: BTreeSet::new(),
             arrived: BTreeSet::new(),
@@ -133,12 +139,22 @@ impl View {
 
     /// Whether there is something to tell.
     pub(crate) fn has_news(&self) -> bool {
-        *self.watch.borrow() > self.mod_seq || !self.vanished.is_empty() || !self.arrived.is_empty()
+        self.committed() > self.mod_seq || !self.vanished.is_empty() || !self.arrived.is_empty()
     }
 
     /// The same, where expunges that may not be told don't count.
     pub(crate) fn has_news_for(&self, expunges: Expunges) -> bool {
-        self.has_news() && (expunges == Expunges::Tell || *self.watch.borrow() > self.mod_seq)
+        self.has_news() && (expunges == Expunges::Tell || self.committed() > self.mod_seq)
+    }
+
+    /// Up to here there is something to know.
+    fn committed(&self) -> ModSeq {
+        (*self.watch.borrow()).max(self.told)
+    }
+
+    /// Notes what was told of a message: what came before it must be told before the command is answered.
+    pub(crate) fn has_told(&mut self, mod_seq: ModSeq) {
+        self.told = self.told.max(mod_seq);
     }
 
     /// Asks the store for what changed and tells it: FLAGS, FETCH, EXPUNGE if it may, EXISTS.
@@ -150,8 +166,12 @@ impl View {
         expunges: Expunges,
     ) -> Result<(), Stop> {
         let known = self.map.last();
+        if self.vanished.is_empty() {
+            self.complete = self.mod_seq;
+        }
         loop {
-            let committed = *self.watch.borrow_and_update();
+            self.watch.mark_unchanged();
+            let committed = self.committed();
             if committed <= self.mod_seq {
                 break;
             }
@@ -194,6 +214,10 @@ impl View {
                 io.out.extend_from_slice(b" EXPUNGE\r\n");
                 io.between().await?;
             }
+        }
+        if enabled.qresync && !self.vanished.is_empty() {
+            // RFC 7162 §3.2: MODSEQs beyond an expunge that has to wait were told; who is cut off now has come so far.
+            io.line(&["* OK [HIGHESTMODSEQ ", &self.complete.to_string(), "] an expunge has to wait"]);
         }
         if !self.arrived.is_empty() {
             for uid in std::mem::take(&mut self.arrived) {
@@ -242,6 +266,21 @@ impl View {
         let used = rows.fold(0u64, |bits, row| bits | row.keywords);
         let highest = 64u32.saturating_sub(used.leading_zeros());
         if usize::try_from(highest).unwrap_or(0) > self.keywords.len() {
+            let record = store.mailbox_by_id(self.mailbox).await?;
+            self.learn_keywords(io, &record.keywords);
+        }
+        Ok(())
+    }
+
+    /// Learns the keywords of the mailbox as they are now, if one of these isn't known.
+    pub(crate) async fn know_keywords<'k>(
+        &mut self,
+        io: &mut Io,
+        store: &dyn MailStore,
+        mut wanted: impl Iterator<Item = &'k str>,
+    ) -> Result<(), Stop> {
+        let known = |name: &str| self.keywords.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if wanted.any(|name| !known(name)) {
             let record = store.mailbox_by_id(self.mailbox).await?;
             self.learn_keywords(io, &record.keywords);
         }

@@ -15,7 +15,7 @@ use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -33,6 +33,7 @@ pub struct House {
     /// Messages fetched so far.
     pub reads: Arc<AtomicU64>,
     connector: Connector,
+    sessions: AtomicU64,
     _dir: tempfile::TempDir,
 }
 
@@ -101,7 +102,8 @@ impl House {
             compressed: mailward_imap::CompressedSessions::default(),
             sort_memory: plan.sort_memory,
         };
-        Self { context: Arc::new(context), store, trigger, torn, blind, reads, connector, _dir: dir }
+        let sessions = AtomicU64::new(0);
+        Self { context: Arc::new(context), store, trigger, torn, blind, reads, connector, sessions, _dir: dir }
     }
 
     pub fn account(&self, user: &str) -> AccountId {
@@ -125,15 +127,16 @@ impl House {
         self.store.deliver(delivery).await.unwrap()[0].uid
     }
 
-    fn peer() -> Peer {
-        Peer { session: 1, address: Some("192.0.2.7".parse().unwrap()), listener: Listener::Imap }
+    fn peer(&self) -> Peer {
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
+        Peer { session, address: Some("192.0.2.7".parse().unwrap()), listener: Listener::Imap }
     }
 
     /// A client on a wire of so many bytes, before the greeting.
     pub fn wire(&self, buffer: usize) -> (DuplexStream, JoinHandle<()>) {
         let (near, far) = tokio::io::duplex(buffer);
         let permit = self.context.gate.admit(None).unwrap();
-        let session = serve(Wire::memory(far), Self::peer(), permit, Arc::clone(&self.context));
+        let session = serve(Wire::memory(far), self.peer(), permit, Arc::clone(&self.context));
         (near, tokio::spawn(session))
     }
 
@@ -153,11 +156,11 @@ impl House {
     pub async fn tls_wire(&self, buffer: usize) -> Client {
         let (near, far) = tokio::io::duplex(buffer);
         let permit = self.context.gate.admit(None).unwrap();
-        let context = Arc::clone(&self.context);
+        let (context, peer) = (Arc::clone(&self.context), self.peer());
         let session = tokio::spawn(async move {
             let acceptor = context.acceptor.clone().unwrap();
             let wire = Wire::memory(far).accept_tls(&acceptor).await.unwrap();
-            serve(wire, Self::peer(), permit, context).await;
+            serve(wire, peer, permit, context).await;
         });
         let stream = self.connector.connect(near, "localhost").await.unwrap();
         let mut client = Client { stream: Some(Box::new(stream)), read: Vec::new(), tags: 0, session };
@@ -238,12 +241,6 @@ impl Client {
                 return String::new();
             }
         }
-    }
-
-    /// Waits until a reply has begun so, and leaves it to be read.
-    pub async fn begins(&mut self, text: &str) {
-        while self.read.len() < text.len() && self.more().await {}
-        assert!(self.read.starts_with(text.as_bytes()), "{:?}", String::from_utf8_lossy(&self.read));
     }
 
     async fn more(&mut self) -> bool {

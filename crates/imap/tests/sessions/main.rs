@@ -34,4 +34,5 @@ mod several;
 mod sharing;
 mod sorting;
 mod telling;
+mod watched;
 mod writing;

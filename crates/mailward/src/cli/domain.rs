@@ -1,5 +1,6 @@
 //! `mailward domain`: domains that mail is taken for.
 
+use super::sessions::ended_too;
 use crate::control::{CatchAll, Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
@@ -80,8 +81,9 @@ impl Domain {
                 if matches!(catch_all, CatchAll::Keep) && enabled.is_none() {
                     return Err(Failure::Usage("nothing to set: see `mailward domain set --help`".to_owned()));
                 }
-                client::run(&place, &Request::DomainSet { name: domain.clone(), enabled, catch_all })?;
-                print::line(format!("{domain} changed"))
+                let set = client::run(&place, &Request::DomainSet { name: domain.clone(), enabled, catch_all })?;
+                print::line(format!("{domain} changed"))?;
+                ended_too(&set)
             }
             What::Remove { domain } => {
                 client::run(&place, &Request::DomainRemove { name: domain.clone() })?;

@@ -31,7 +31,7 @@ impl Status {
             plain(status.field("version")),
             plain(status.field("hostname")),
             plain(status.field("pid")),
-            since(status.field("up_seconds").as_u64().unwrap_or(0)),
+            print::span(status.field("up_seconds").as_u64().unwrap_or(0)),
             plain(status.field("connections")),
         ))?;
         print::line(format!("data: {}", plain(status.field("data"))))?;
@@ -58,14 +58,5 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
         other => other.to_string(),
-    }
-}
-
-fn since(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds.div_euclid(60)),
-        7_200..=172_799 => format!("{} h", seconds.div_euclid(3_600)),
-        _ => format!("{} days", seconds.div_euclid(86_400)),
     }
 }

@@ -1,6 +1,7 @@
 //! `mailward user`: who reads mail.
 
 use super::domain::switched;
+use super::sessions::ended_too;
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
@@ -71,16 +72,18 @@ Examples:
         /// Let them log in and get mail again
         #[arg(long, conflicts_with = "disable")]
         enable: bool,
-        /// No logins and no new mail; the mail stays
+        /// No logins and no new mail; the mail stays, sessions end
         #[arg(long)]
         disable: bool,
     },
     /// Set a user's password
-    #[command(after_help = "It is asked for, or read as one line from standard input if that is no terminal.
+    #[command(
+        after_help = "Sessions of the user end. It is asked for, or read as one line from standard input if that is no terminal.
 
 Examples:
   mailward user password joe@example.org
-  mailward user password joe@example.org --generate")]
+  mailward user password joe@example.org --generate"
+    )]
     Password {
         /// Address
         address: Address,
@@ -158,21 +161,24 @@ impl User {
                     quota_bytes: quota.quota,
                     quota_messages: quota.quota_messages,
                 };
-                client::run(&place, &request)?;
-                print::line(format!("{address} changed"))
+                let set = client::run(&place, &request)?;
+                print::line(format!("{address} changed"))?;
+                ended_too(&set)
             }
             What::Password { address, source } => {
                 let password = source.wish(&address)?;
                 let set = client::run(&place, &Request::UserPassword { address: address.clone(), password })?;
                 print::line(format!("password of {address} set"))?;
+                ended_too(&set)?;
                 generated(&set)
             }
             What::Remove { address, yes: false } => Err(Failure::Usage(format!(
                 "this removes all mail of {address}, for good: say --yes if that is meant, or use `mailward user set {address} --disable`"
             ))),
             What::Remove { address, yes: true } => {
-                client::run(&place, &Request::UserRemove { address: address.clone() })?;
-                print::line(format!("{address} removed"))
+                let removed = client::run(&place, &Request::UserRemove { address: address.clone() })?;
+                print::line(format!("{address} removed"))?;
+                ended_too(&removed)
             }
             What::List { domain, json } => {
                 let users = client::run(&place, &Request::UserList { domain })?;

@@ -284,9 +284,18 @@ pub(crate) async fn accept_unix(
     }
 }
 
-fn begin(rooms: &Rooms, sessions: &Sessions, wire: Wire, peer: Peer, permit: ConnectionPermit, shutdown: &Shutdown) {
+fn begin(
+    rooms: &Rooms,
+    sessions: &Sessions,
+    wire: Wire,
+    peer: Peer,
+    mut permit: ConnectionPermit,
+    shutdown: &Shutdown,
+) {
     let life = sessions.begin(&rooms.0.events, &peer);
-    let session = rooms.clone().hold(wire, peer, permit, shutdown.clone());
+    // Before the handshake: whoever is let in is on the list.
+    let entry = permit.enter(&peer, shutdown);
+    let session = rooms.clone().hold(wire, peer, permit, entry.shutdown());
     tokio::spawn(async move {
         session.await;
         drop(life);

@@ -85,6 +85,16 @@ impl Running {
         &self.0.parts.doors
     }
 
+    /// Who is connected, and the way to end it.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.parts.gate
+    }
+
+    /// Where what is done is told.
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.parts.events
+    }
+
     /// What runs, where, since when.
     pub(crate) fn status(&self) -> Value {
         let parts = &self.0.parts;

@@ -1,12 +1,13 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::Running;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
-use mailward_core::Secret;
 use mailward_core::event::Events;
+use mailward_core::{AccountId, Address, Secret};
 use mailward_directory::{Directory, DirectoryError, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
@@ -42,6 +43,14 @@ impl From<PasswordWish> for NewPassword {
 
 fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|e| Failure::Bug(e.to_string()))
+}
+
+/// An answer with how many sessions a change ended.
+fn with_ended(mut answer: Value, ended: usize) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("sessions_ended".to_owned(), ended.into());
+    }
+    answer
 }
 
 /// A generated password, the one time it is told.
@@ -80,9 +89,23 @@ impl Desk {
                 self.server()?.stop();
                 Ok(Value::Null)
             }
+            Request::SessionList { user, protocol } => {
+                sessions::list(self.server()?, &self.directory, user.as_ref(), protocol)
+            }
+            Request::SessionEnd { session } => sessions::end(self.server()?, session),
+            Request::SessionEndUser { address } => sessions::end_user(self.server()?, &self.directory, &address),
             Request::StoreCompact { all } => shown(maintenance::compact(&self.store, all).await?),
             request => self.on_directory(request).await,
         }
+    }
+
+    /// Ends the sessions of a user whose account has just changed; how many there were.
+    fn end_of(&self, address: &Address, why: Why) -> usize {
+        self.end_of_account(self.directory.account_id(address), why)
+    }
+
+    fn end_of_account(&self, account: Option<AccountId>, why: Why) -> usize {
+        account.map_or(0, |account| sessions::end_of_account(self.server.as_ref(), account, why))
     }
 
     async fn on_directory(&self, request: Request) -> Result<Value, Failure> {
@@ -96,7 +119,11 @@ impl Desk {
                     CatchAll::Off => Some(None),
                     CatchAll::To(address) => Some(Some(address)),
                 };
-                shown(directory.set_domain(&name, DomainSettings { enabled, catch_all }).await?)
+                let set = shown(directory.set_domain(&name, DomainSettings { enabled, catch_all }).await?)?;
+                let disabled = enabled == Some(false);
+                let ended =
+                    if disabled { sessions::end_of_domain(self.server.as_ref(), &name, Why::Disabled) } else { 0 };
+                Ok(with_ended(set, ended))
             }
             Request::DomainRemove { name } => {
                 directory.remove_domain(&name).await?;
@@ -113,15 +140,20 @@ impl Desk {
             }
             Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {
                 let settings = UserSettings { display_name, enabled, quota_bytes, quota_messages };
-                shown(directory.set_user(&address, settings).await?)
+                let set = shown(directory.set_user(&address, settings).await?)?;
+                let ended = if enabled == Some(false) { self.end_of(&address, Why::Disabled) } else { 0 };
+                Ok(with_ended(set, ended))
             }
             Request::UserPassword { address, password } => {
                 let password = directory.set_password(&address, password.into()).await?;
-                Ok(json!({ "password": told(password.as_ref()) }))
+                // Whoever knows the old one only is out (attacks C12).
+                let ended = self.end_of(&address, Why::Password);
+                Ok(with_ended(json!({ "password": told(password.as_ref()) }), ended))
             }
             Request::UserRemove { address } => {
+                let account = directory.account_id(&address);
                 directory.remove_user(&address).await?;
-                Ok(Value::Null)
+                Ok(with_ended(json!({}), self.end_of_account(account, Why::Removed)))
             }
             Request::AliasAdd { alias, targets } => shown(directory.put_alias(&alias, targets).await?),
             Request::AliasList { domain } => shown(directory.list_aliases(domain.as_ref())),
@@ -129,9 +161,13 @@ impl Desk {
                 directory.remove_alias(&alias).await?;
                 Ok(Value::Null)
             }
-            Request::Status | Request::Reload | Request::Stop | Request::StoreCompact { .. } => {
-                Err(Failure::Bug("not a matter of the directory".to_owned()))
-            }
+            Request::Status
+            | Request::Reload
+            | Request::Stop
+            | Request::SessionList { .. }
+            | Request::SessionEnd { .. }
+            | Request::SessionEndUser { .. }
+            | Request::StoreCompact { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }
 }

@@ -8,4 +8,5 @@ mod bench;
 mod demo;
 mod pages;
 mod serve;
+mod sessions;
 mod support;

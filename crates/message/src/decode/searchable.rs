@@ -11,7 +11,7 @@ use mailward_core::limits::{HEADER_BYTES_MAX, SEARCH_FOLDED_MAX};
 /// compiler.
 pub const SEARCHABLE_VERSION: i64 = {
     let (major, minor, update) = char::UNICODE_VERSION;
-    (2 << 24) | ((major as i64) << 16) | ((minor as i64) << 8) | update as i64
+    (3 << 24) | ((major as i64) << 16) | ((minor as i64) << 8) | update as i64
 };
 
 /// The text of a message, folded: see [`super::text_of`] and [`super::fold`]. At most `limits::SEARCH_FOLDED_MAX` bytes
@@ -55,9 +55,7 @@ impl EnvelopeField {
     #[must_use]
     pub fn folded(self, envelope: &Envelope) -> String {
         let list = match self {
-            Self::Subject => {
-                return envelope.subject.as_ref().map(|s| fold(&header_text(s.as_bytes()))).unwrap_or_default();
-            }
+            Self::Subject => return folded_subject(envelope.subject.as_deref()),
             Self::From => &envelope.from,
             Self::To => &envelope.to,
             Self::Cc => &envelope.cc,
@@ -65,6 +63,12 @@ impl EnvelopeField {
         };
         fold(&addresses_text(list))
     }
+}
+
+/// A subject as [`EnvelopeField::folded`] gives it.
+#[must_use]
+pub fn folded_subject(subject: Option<&str>) -> String {
+    subject.map(|s| fold(&header_text(s.as_bytes()))).unwrap_or_default()
 }
 
 /// One text in which stands, folded, whatever a text key of SEARCH can find in this message: in the envelope, in the value

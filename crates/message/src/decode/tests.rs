@@ -47,6 +47,13 @@ fn encoded_words_of_rfc_2047_s_examples() {
         ("(=?ISO-8859-1?Q?a?=\r\n    =?ISO-8859-1?Q?b?=)", "(ab)"),
         ("(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
         ("=?utf-8*de?q?=C3=A4?=", "\u{e4}"),
+        // Each word of a long Japanese subject has escapes of its own.
+        (
+            "=?iso-2022-jp?B?GyRCRWw1fiRORTcbKEI=?=\r\n =?ISO-2022-JP?Q?=1B=24B5=24=24O=402=24l=1B=28B?=",
+            "東京の天気は晴れ",
+        ),
+        // Some have one over several.
+        ("=?iso-2022-jp?B?GyRCRWw1fiRO?= =?iso-2022-jp?B?RTcbKEI=?=", "東京の天"),
         // A character over two words.
         ("=?utf-8?B?w6Q=?= =?UTF-8?B?ww==?= =?utf-8?b?pA==?=", "\u{e4}\u{e4}"),
     ] {

@@ -8,6 +8,8 @@ use memchr::memmem;
 
 /// Longest charset with language of an encoded word. RFC 2047 §2 allows 75 bytes for the whole word.
 const CHARSET_MAX: usize = 75;
+/// What begins a change of character set in ISO-2022-JP (RFC 1468).
+const ESCAPE: u8 = 0x1b;
 
 /// Text of a header's value: unfolded, encoded words decoded wherever they stand (longer than RFC 2047 allows, too),
 /// blanks between two of them cut; a character may be spread over words of one charset. Bytes over 127 outside of
@@ -32,8 +34,13 @@ pub fn header_text(value: &[u8]) -> String {
             flush(run.take(), &mut text);
             text.push_str(&charset(None, between));
         }
+        // A word of ISO-2022-JP that begins with an escape stands for itself (RFC 2047 §3): put behind another, it would
+        // have two escapes in a row, which decoders take for an attempt to hide something.
+        let goes_on = word.bytes.first() != Some(&ESCAPE);
         match &mut run {
-            Some((name, bytes)) if name.eq_ignore_ascii_case(&word.charset) => bytes.extend_from_slice(&word.bytes),
+            Some((name, bytes)) if goes_on && name.eq_ignore_ascii_case(&word.charset) => {
+                bytes.extend_from_slice(&word.bytes);
+            }
             _ => flush(run.replace((word.charset, word.bytes)), &mut text),
         }
         rest = from(rest, at.saturating_add(word.len));

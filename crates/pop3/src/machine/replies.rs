@@ -113,6 +113,12 @@ impl Machine {
         self.closed = true;
     }
 
+    /// This session alone is ended; the output holds the word for the client.
+    pub fn ended(&mut self) {
+        self.reply("-ERR [SYS/TEMP] this session was ended, nothing was deleted\r\n");
+        self.closed = true;
+    }
+
     /// The account was disabled or removed; the output holds the word for the client.
     pub fn unwelcome(&mut self) {
         self.reply("-ERR [AUTH] the account was disabled, nothing was deleted\r\n");

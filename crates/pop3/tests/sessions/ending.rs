@@ -90,6 +90,20 @@ async fn a_stop_is_told_and_deletes_nothing() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_ended_alone_is_told_deletes_nothing_and_frees_the_maildrop() {
+    let house = House::new().await;
+    house.deliver(mail("one", "")).await;
+    let (mut client, task) = house.login().await;
+    client.ask("DELE 1").await;
+    assert_eq!(house.context.gate.end_sessions(|_, address| address == ALICE).len(), 1);
+    assert!(client.rest().await.starts_with("-ERR [SYS/TEMP] this session was ended"));
+    task.await.unwrap();
+    house.ended("ended");
+    assert_eq!(house.left().await, 1);
+    let (_client, _task) = house.login().await;
+}
+
+#[tokio::test]
 async fn silence_after_login_ends_without_a_word_and_without_deleting() {
     let house = House::new().await;
     house.deliver(mail("one", "")).await;

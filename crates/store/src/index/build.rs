@@ -96,13 +96,22 @@ impl Builder {
                     }
                 }
                 Ok(false) => {
-                    self.texts.let_go();
+                    self.let_go();
                     shared.bell.wait(|| self.is_needed());
                 }
                 Err(error) => self.recover(&error),
             }
         }
         self.end();
+    }
+
+    /// Holds no more than it must while there is nothing to do.
+    fn let_go(&mut self) {
+        self.texts.let_go();
+        for connection in self.index.iter().chain(self.mail.as_ref().map(Reader::connection)) {
+            // It costs the next message some reads.
+            let _held = connection.execute_batch("PRAGMA shrink_memory");
+        }
     }
 
     fn is_needed(&self) -> bool {

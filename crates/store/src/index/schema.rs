@@ -179,7 +179,7 @@ fn connect(path: &Path) -> Result<Connection, IndexError> {
     // A commit isn't synced; the log is before its pages go into the database. So a power cut leaves an older state.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
-    connection.pragma_update(None, "cache_size", -8 * 1024)?;
+    connection.pragma_update(None, "cache_size", -4 * 1024)?;
     Ok(connection)
 }
 
