@@ -184,10 +184,10 @@ pub const IMAP_FETCH_ITEMS_MAX: usize = 1_000;
 pub const IMAP_SECTION_DEPTH_MAX: usize = MIME_DEPTH_MAX * 2;
 /// Patterns of one LIST (RFC 5258).
 pub const IMAP_LIST_PATTERNS_MAX: usize = 20;
-/// Messages that one FETCH looks up at a time when only rows are asked for.
+/// Messages that one FETCH looks up at a time; fewer where their structures and bytes fill a write buffer.
 pub const IMAP_FETCH_ROWS: usize = 1_000;
-/// Messages that one FETCH looks up at a time when their structure or bytes are asked for.
-pub const IMAP_FETCH_BLOBS: usize = 64;
+/// Messages that one SORT or THREAD looks up at a time when their envelopes or headers are needed.
+pub const IMAP_SORT_ROWS: usize = 64;
 /// Criteria of one SORT: each of the nine both ways, with room to spare.
 pub const IMAP_SORT_CRITERIA_MAX: usize = 32;
 /// Longest text that one SORT criterion compares, bytes after folding; what follows decides nothing.

@@ -7,7 +7,7 @@ use crate::thread::ThreadAlgorithm;
 use mailward_core::limits::{
     IMAP_APPEND_MESSAGES_MAX, IMAP_DEPTH_MAX, IMAP_FETCH_ITEMS_MAX, IMAP_LIST_PATTERNS_MAX, IMAP_NOTIFY_GROUPS_MAX,
     IMAP_NOTIFY_MAILBOXES_MAX, IMAP_SEARCH_KEYS_MAX, IMAP_SECTION_DEPTH_MAX, IMAP_SET_RANGES_MAX,
-    IMAP_SORT_CRITERIA_MAX, IMAP_TAG_MAX, KEYWORDS_MAX,
+    IMAP_SORT_CRITERIA_MAX, IMAP_TAG_MAX, KEYWORDS_MAX, METADATA_NAME_MAX,
 };
 use mailward_message::decode::EnvelopeField;
 use mailward_store::records::Rights;
@@ -391,6 +391,9 @@ fn entries_begin_with_whose_they_are() {
     for bad in ["/other/x", "/private/", "/private//x", "/private/x/", "/private/a*", "/privatex", "/shared/\u{e4}"] {
         assert!(command(&format!("a GETMETADATA INBOX \"{bad}\"")).is_err(), "{bad}");
     }
+    let named = |length: usize| command(&format!("a GETMETADATA INBOX /private/{}", "x".repeat(length)));
+    assert!(named(METADATA_NAME_MAX).is_ok());
+    assert!(matches!(named(METADATA_NAME_MAX + 1), Err(Fault::Limit(_))));
     let Ok(Command::SetMetadata { entries, .. }) = command("a SETMETADATA x (/private/a ~{2}\r\n\0b /shared/b NIL)")
     else {
         panic!()

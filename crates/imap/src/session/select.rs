@@ -208,8 +208,17 @@ impl Session {
         let store = Arc::clone(&self.context.store);
         let (view, _) = self.selected()?;
         let mut highest = None;
-        // Messages that the client doesn't know yet are not in the pieces: nobody has deleted them here.
-        for piece in view.map.split(&ranges, u32::try_from(IMAP_COPY_MAX).unwrap_or(u32::MAX)) {
+        let mut pieces = view.map.split(&ranges, u32::try_from(IMAP_COPY_MAX).unwrap_or(u32::MAX));
+        // RFC 9051 §6.4.3: all that is marked goes, also what came after the last that the client was told of.
+        let untold = Uid(view.map.last().saturating_add(1));
+        pieces.push(
+            ranges
+                .into_iter()
+                .filter(|range| range.last >= untold)
+                .map(|range| UidRange { first: range.first.max(untold), last: range.last })
+                .collect(),
+        );
+        for piece in pieces {
             let expunged = store.expunge(view.mailbox, piece, false).await?;
             if !expunged.uids.is_empty() {
                 highest = Some(expunged.mod_seq);

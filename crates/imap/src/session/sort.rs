@@ -13,7 +13,7 @@ use crate::sort::{SortInput, Sorter, sent_date};
 use crate::thread::{Messages, ThreadAlgorithm, ThreadInput, ordered_subject, references};
 use bytes::Bytes;
 use mailward_core::limits::{
-    HEADER_BYTES_MAX, IMAP_FETCH_BLOBS, IMAP_SORT_BYTES_FREE, IMAP_SORT_BYTES_MAX, PAGE_ROWS_MAX,
+    HEADER_BYTES_MAX, IMAP_SORT_BYTES_FREE, IMAP_SORT_BYTES_MAX, IMAP_SORT_ROWS, PAGE_ROWS_MAX,
 };
 use mailward_message::decode::header_text;
 use mailward_message::references::{Ancestry, ancestry};
@@ -97,7 +97,7 @@ impl Session {
     ) -> Result<(), Stop> {
         let store = Arc::clone(&self.context.store);
         let (view, io) = self.selected()?;
-        let page = if need == Need::Row { PAGE_ROWS_MAX } else { IMAP_FETCH_BLOBS };
+        let page = if need == Need::Row { PAGE_ROWS_MAX } else { IMAP_SORT_ROWS };
         let mut progress = Progress::new(tag, u32::try_from(hits.len()).unwrap_or(u32::MAX));
         let mut places = hits.iter().zip(0_u32..).peekable();
         for some in hits.chunks(page) {

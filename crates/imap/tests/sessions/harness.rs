@@ -8,7 +8,7 @@ use mailward_core::shutdown::{ShutdownTrigger, channel};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock, Uid};
 use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, Resolution};
 use mailward_gate::{Caps, Gate};
-use mailward_imap::{AppendMemory, Context, Settings, SortMemory, serve};
+use mailward_imap::{AppendMemory, CompressedSessions, Context, Settings, SortMemory, serve};
 use mailward_message::Structure;
 use mailward_store::records::{Content, Delivery, Flags, Target};
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
@@ -42,6 +42,7 @@ pub struct Plan {
     pub settings: Settings,
     pub memory: AppendMemory,
     pub sort_memory: SortMemory,
+    pub compressed: CompressedSessions,
     pub quota_bytes: u64,
 }
 
@@ -49,7 +50,8 @@ impl Default for Plan {
     fn default() -> Self {
         let settings = Settings { message_size: 200_000 };
         let (memory, sort_memory) = (AppendMemory::default(), SortMemory::default());
-        Self { caps: Caps::default(), settings, memory, sort_memory, quota_bytes: 0 }
+        let compressed = CompressedSessions::default();
+        Self { caps: Caps::default(), settings, memory, sort_memory, compressed, quota_bytes: 0 }
     }
 }
 
@@ -99,7 +101,7 @@ impl House {
             settings: Arc::new(ArcSwap::from_pointee(plan.settings)),
             clock: Arc::new(SystemClock),
             memory: plan.memory,
-            compressed: mailward_imap::CompressedSessions::default(),
+            compressed: plan.compressed,
             sort_memory: plan.sort_memory,
         };
         let sessions = AtomicU64::new(0);

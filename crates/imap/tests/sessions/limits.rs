@@ -2,10 +2,13 @@
 
 use crate::harness::{House, Plan, mail};
 use mailward_core::limits::{
-    IMAP_COMMAND_TIME, IMAP_DEPTH_MAX, IMAP_ERRORS_MAX, IMAP_FETCH_BLOBS, IMAP_IDLE_TIME, IMAP_LINE_MAX,
-    IMAP_LITERAL_MAX, IMAP_LITERALS_MAX, SASL_LINE_MAX, WRITE_TIME,
+    IMAP_COMMAND_TIME, IMAP_COPY_MAX, IMAP_DEPTH_MAX, IMAP_ERRORS_MAX, IMAP_IDLE_TIME, IMAP_LINE_MAX, IMAP_LITERAL_MAX,
+    IMAP_LITERALS_MAX, SASL_LINE_MAX, WRITE_BUFFER_MAX, WRITE_TIME,
 };
-use mailward_imap::AppendMemory;
+use mailward_core::{MailboxName, Uid};
+use mailward_imap::{AppendMemory, CompressedSessions};
+use mailward_store::MailStore as _;
+use mailward_store::records::UidRange;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -160,9 +163,13 @@ async fn a_sasl_line_ends_at_its_limit() {
 #[tokio::test]
 async fn a_fetch_goes_on_from_page_to_page() {
     let house = House::new().await;
-    let many = IMAP_FETCH_BLOBS * 2 + 3;
+    // So many bytes of messages, and of what is kept beside them, are several pages of either.
+    let many = 2 * WRITE_BUFFER_MAX / 600;
     for n in 1..=many {
-        house.deliver(None, &mail(&format!("s{n}"), "x")).await;
+        let header = format!("X-Long: {}\r\n", "y".repeat(600));
+        house
+            .deliver(None, &format!("Message-ID: <{}@x>\r\n{header}{}", "i".repeat(600), mail(&format!("s{n}"), "x")))
+            .await;
     }
     let mut client = house.login("alice").await;
     client.ask("SELECT INBOX").await;
@@ -178,8 +185,73 @@ async fn a_fetch_goes_on_from_page_to_page() {
             "{line}"
         );
     }
+    let answer = client.ask("FETCH 1:* (UID BODY.PEEK[])").await;
+    assert_eq!(answer.len(), many);
+    assert!(answer.iter().map(String::len).sum::<usize>() > 3 * WRITE_BUFFER_MAX / 2);
+    for (index, line) in answer.iter().take(many - 1).enumerate() {
+        let uid = if index < 4 { index + 1 } else { index + 2 };
+        assert!(line.contains(&format!("(UID {uid} ")) && line.contains(&format!("Subject: s{uid}\r\n")), "{line}");
+    }
     let found = client.ask("SEARCH HEADER Subject s1 UNDELETED").await;
     assert!(found[0].split(' ').count() > 30, "{found:?}");
     let found = client.ask(&format!("UID SEARCH SUBJECT s{many}")).await;
     assert_eq!(found[0], format!("* SEARCH {many}"));
+}
+
+/// COPY is all or nothing, so more than one commit may hold is refused; MOVE and EXPUNGE go on in steps.
+#[tokio::test]
+async fn one_copy_takes_so_many_messages_and_a_move_more_in_steps() {
+    let house = House::new().await;
+    house.deliver(None, &mail("one", "x")).await;
+    let inbox = house.store.mailbox(house.account("alice"), MailboxName::inbox()).await.unwrap().id;
+    let mut count = 1;
+    while count <= IMAP_COPY_MAX {
+        let more = u32::try_from(count.min(IMAP_COPY_MAX + 1 - count)).unwrap();
+        if more == 0 {
+            break;
+        }
+        house.store.copy(inbox, vec![UidRange { first: Uid(1), last: Uid(more) }], inbox).await.unwrap();
+        count += more as usize;
+    }
+    let mut client = house.login("alice").await;
+    client.ask("SELECT INBOX").await;
+    let copied = client.ask("COPY 1:* Archive").await;
+    assert!(copied[0].starts_with("NO [LIMIT]"), "{copied:?}");
+    assert!(client.ask("STATUS Archive (MESSAGES)").await[0].ends_with("(MESSAGES 0)"), "none of them");
+    client.ask("ENABLE QRESYNC").await;
+    let moved = client.ask("MOVE 1:* Archive").await;
+    assert_eq!(moved.iter().filter(|line| line.contains("[COPYUID ")).count(), 2, "in two steps");
+    assert!(client.ask("STATUS Archive (MESSAGES)").await[0].ends_with(&format!("(MESSAGES {count})")));
+}
+
+/// RFC 9051 §6.4.3: all that is marked goes, whoever was told of it.
+#[tokio::test]
+async fn an_expunge_takes_what_came_last_too() {
+    let house = House::new().await;
+    house.deliver(None, &mail("one", "x")).await;
+    for end in ["UID EXPUNGE 1:*", "EXPUNGE", "CLOSE"] {
+        let mut one = house.login("alice").await;
+        one.ask("SELECT INBOX").await;
+        let mut two = house.login("alice").await;
+        let text = mail("two", "x");
+        two.ask(&format!("APPEND INBOX (\\Deleted) {{{}+}}\r\n{text}", text.len())).await;
+        assert!(one.ask(end).await.last().unwrap().starts_with("OK"));
+        let left = if end.starts_with("UID") { 2 } else { 1 };
+        let status = two.ask("STATUS INBOX (MESSAGES)").await;
+        // A set's star is the highest that the client knows.
+        assert!(status[0].ends_with(&format!("(MESSAGES {left})")), "{end}: {status:?}");
+    }
+}
+
+/// Attacks G6.
+#[tokio::test]
+async fn so_many_sessions_are_compressed_and_no_more() {
+    let house = House::planned(Plan { compressed: CompressedSessions::new(1), ..Plan::default() }).await;
+    let (mut one, mut two) = (house.login("alice").await, house.login("bob").await);
+    assert!(one.ask("COMPRESS DEFLATE").await[0].starts_with("OK"));
+    assert!(two.ask("COMPRESS DEFLATE").await[0].starts_with("NO [LIMIT]"));
+    assert!(two.ask("NOOP").await[0].starts_with("OK"), "it goes on without");
+    drop(one.stream.take());
+    one.session.await.unwrap();
+    assert!(two.ask("COMPRESS DEFLATE").await[0].starts_with("OK"), "the place is free again");
 }

@@ -266,15 +266,15 @@ impl World {
     }
 
     async fn expunge(&mut self, by: usize, step: Step) -> Result<(), Contradiction> {
-        let Some((mailbox, view)) = &self.sessions[by].selected else { return Ok(()) };
+        let Some((mailbox, _)) = &self.sessions[by].selected else { return Ok(()) };
         let mailbox = *mailbox;
         let (uids, command) = match step {
             Step::UidExpunge { which } => match self.meant(by, true, which) {
                 Some((_, uids, set)) => (uids, format!("UID EXPUNGE {set}")),
                 None => return self.plain(by, "NOOP").await,
             },
-            // What this session hasn't been told of stays, whatever its flags.
-            _ => (view.slots.iter().map(|slot| slot.uid).collect(), "EXPUNGE".to_owned()),
+            // All that is marked goes, also what this session hasn't been told of.
+            _ => (self.mailboxes[mailbox].messages.iter().map(|message| message.uid).collect(), "EXPUNGE".to_owned()),
         };
         let lines = self.ask(by, &command).await;
         expect_ok(&lines)?;

@@ -218,7 +218,7 @@ async fn an_empty_mailbox_is_sorted_and_nobody_sorts_without_one() {
 #[tokio::test]
 async fn a_mailbox_of_several_pages_is_sorted_whole() {
     let house = House::new().await;
-    let many = 3 * mailward_core::limits::IMAP_FETCH_BLOBS + 7;
+    let many = 3 * mailward_core::limits::IMAP_SORT_ROWS + 7;
     for n in 0..many {
         let fields = format!("Subject: s{:04}|Message-ID: <{n}@x>|References: <{}@x>", many - n, n / 2);
         house.deliver(None, &mail(&fields, 0)).await;
