@@ -97,8 +97,9 @@ fn check(structure: &Structure, message: Option<&[u8]>) {
             }
         }
     }
-    let envelope = structure.envelope();
-    let _lists = (envelope.sender_or_from().len(), envelope.reply_to_or_from().len());
+    let stored = structure.to_bytes();
+    let envelope = Structure::envelope_from_bytes(&stored).expect("what was just stored");
+    assert_eq!(envelope.subject, structure.envelope().subject.as_deref());
 }
 
 fn walk(structure: &Structure, part: &Part, path: &mut Vec<usize>, met: &mut usize, message: Option<&[u8]>) {

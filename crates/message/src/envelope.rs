@@ -8,58 +8,47 @@ use serde::{Deserialize, Serialize};
 
 /// The fields of a header that IMAP's ENVELOPE tells (RFC 9051 §7.5.2): unfolded, blanks around them cut, encoded
 /// words left as they are. `None`: no such field. Each string holds no CR, LF or NUL and at most
-/// `limits::ENVELOPE_STRING_MAX` bytes; each list at most `limits::ENVELOPE_ADDRESSES_MAX` addresses.
+/// `limits::ENVELOPE_STRING_MAX` bytes; each list at most `limits::ENVELOPE_ADDRESSES_MAX` addresses. `T`: the texts, of
+/// its own or borrowed from its stored form.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope {
+pub struct Envelope<T = String> {
     /// Date.
-    pub date: Option<String>,
+    pub date: Option<T>,
     /// Subject.
-    pub subject: Option<String>,
+    pub subject: Option<T>,
     /// From.
-    pub from: Vec<EnvelopeAddress>,
-    /// Sender as written; see [`Envelope::sender_or_from`].
-    pub sender: Vec<EnvelopeAddress>,
-    /// Reply-To as written; see [`Envelope::reply_to_or_from`].
-    pub reply_to: Vec<EnvelopeAddress>,
+    pub from: Vec<EnvelopeAddress<T>>,
+    /// Sender as written; where it is missing or empty, ENVELOPE tells From (RFC 9051 §7.5.2).
+    pub sender: Vec<EnvelopeAddress<T>>,
+    /// Reply-To as written; where it is missing or empty, ENVELOPE tells From.
+    pub reply_to: Vec<EnvelopeAddress<T>>,
     /// To.
-    pub to: Vec<EnvelopeAddress>,
+    pub to: Vec<EnvelopeAddress<T>>,
     /// Cc.
-    pub cc: Vec<EnvelopeAddress>,
+    pub cc: Vec<EnvelopeAddress<T>>,
     /// Bcc.
-    pub bcc: Vec<EnvelopeAddress>,
+    pub bcc: Vec<EnvelopeAddress<T>>,
     /// In-Reply-To.
-    pub in_reply_to: Option<String>,
+    pub in_reply_to: Option<T>,
     /// Message-ID.
-    pub message_id: Option<String>,
+    pub message_id: Option<T>,
 }
 
 /// An address of an ENVELOPE, or a mark of group syntax: the start has only `mailbox` (the group's name), the end
 /// has nothing. An address always has `mailbox` and `host`, empty where the header lacks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvelopeAddress {
+pub struct EnvelopeAddress<T = String> {
     /// Display name, quoting removed, encoded words left.
-    pub name: Option<String>,
+    pub name: Option<T>,
     /// Source route (`@a,@b`), obsolete.
-    pub route: Option<String>,
+    pub route: Option<T>,
     /// Local part, quoting removed.
-    pub mailbox: Option<String>,
+    pub mailbox: Option<T>,
     /// Domain as written, comments and blanks removed.
-    pub host: Option<String>,
+    pub host: Option<T>,
 }
 
 impl Envelope {
-    /// What ENVELOPE tells as sender: From where Sender is missing or empty (RFC 9051 §7.5.2).
-    #[must_use]
-    pub fn sender_or_from(&self) -> &[EnvelopeAddress] {
-        if self.sender.is_empty() { &self.from } else { &self.sender }
-    }
-
-    /// What ENVELOPE tells as reply-to: From where Reply-To is missing or empty.
-    #[must_use]
-    pub fn reply_to_or_from(&self) -> &[EnvelopeAddress] {
-        if self.reply_to.is_empty() { &self.from } else { &self.reply_to }
-    }
-
     /// Takes a field if it is one of an ENVELOPE's; `left` counts the addresses that may yet be listed.
     pub(crate) fn take(&mut self, name: &[u8], value: &[u8], left: &mut usize) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
@@ -79,7 +68,7 @@ impl Envelope {
     }
 }
 
-impl EnvelopeAddress {
+impl<T> EnvelopeAddress<T> {
     /// Whether it starts a group.
     #[must_use]
     pub fn is_group_start(&self) -> bool {

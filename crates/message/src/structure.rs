@@ -127,12 +127,12 @@ impl Structure {
         if structure.is_tree() { Ok(structure) } else { Err(StructureError::Impossible) }
     }
 
-    /// The envelope alone from [`Structure::to_bytes`]: what follows it isn't looked at.
+    /// The envelope alone from [`Structure::to_bytes`], where it stands: what follows it isn't looked at.
     ///
     /// # Errors
     /// See [`Structure::from_bytes`].
-    pub fn envelope_from_bytes(bytes: &[u8]) -> Result<Envelope, StructureError> {
-        beginning::<(u64, Envelope)>(bytes).map(|(_size, envelope)| envelope)
+    pub fn envelope_from_bytes(bytes: &[u8]) -> Result<Envelope<&str>, StructureError> {
+        beginning::<(u64, Envelope<&str>)>(bytes).map(|(_size, envelope)| envelope)
     }
 
     /// The envelope's subject alone, where it stands: SEARCH looks at one after the other.

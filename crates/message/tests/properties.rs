@@ -149,7 +149,8 @@ proptest! {
     ) {
         let structure = Structure::parse(format!("{}\r\nbody", fields.concat()).as_bytes());
         let bytes = structure.to_bytes();
-        prop_assert_eq!(&Structure::envelope_from_bytes(&bytes).unwrap(), structure.envelope());
+        let (stored, envelope) = (Structure::envelope_from_bytes(&bytes).unwrap(), structure.envelope());
+        prop_assert_eq!(format!("{stored:?}"), format!("{envelope:?}"));
         prop_assert_eq!(Structure::subject_from_bytes(&bytes).unwrap(), structure.envelope().subject.as_deref());
         prop_assert_eq!(Structure::subject_from_bytes(&[]), Err(StructureError::Damaged));
     }

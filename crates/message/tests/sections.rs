@@ -133,7 +133,7 @@ fn sizes_lines_and_envelopes_of_the_parts() {
     assert_eq!(message.message.as_ref().unwrap().subject.as_deref(), Some("three"));
     assert_eq!(part(&[4, 2]).message.as_ref().unwrap().to[0].mailbox.as_deref(), Some("bob"));
     assert_eq!(structure.envelope().subject.as_deref(), Some("everything"));
-    assert_eq!(structure.envelope().reply_to_or_from()[0].host.as_deref(), Some("example.test"));
+    assert_eq!(structure.envelope().from[0].host.as_deref(), Some("example.test"));
     assert_eq!(structure.children(structure.root()).count(), 4);
     assert_eq!(structure.children(message).count(), 1);
     assert_eq!(structure.parts().count(), 15);

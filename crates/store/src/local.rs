@@ -333,22 +333,7 @@ impl MailStore for LocalStore {
     }
 
     fn messages(&self, mailbox: MailboxId, ranges: Vec<UidRange>, limit: usize) -> Pending<'_, Vec<MessageRecord>> {
-        self.ask(move |reader| {
-            let limit = limit.min(PAGE_ROWS_MAX);
-            let mut found: Vec<MessageRecord> = Vec::new();
-            for range in ranges {
-                let left = limit.saturating_sub(found.len());
-                if left == 0 {
-                    break;
-                }
-                found.extend(reader.rows(
-                    rows::MESSAGES_BY_UID,
-                    params![mailbox.0, range.first.0, range.last.0, int(left as u64)],
-                    rows::message,
-                )?);
-            }
-            Ok(found)
-        })
+        self.ask(move |reader| reader.moment(|reader| reads::messages(reader, mailbox, &ranges, limit)))
     }
 
     fn changes_since(&self, mailbox: MailboxId, since: ModSeq) -> Pending<'_, Changes> {
@@ -356,28 +341,13 @@ impl MailStore for LocalStore {
     }
 
     fn blobs(&self, blobs: Vec<BlobId>) -> Pending<'_, Vec<Blob>> {
-        self.ask(move |reader| {
-            let mut found = Vec::with_capacity(blobs.len());
-            for id in blobs {
-                found.extend(reader.row(
-                    "SELECT size, hash, structure FROM blobs WHERE id = ?1",
-                    params![id.0],
-                    |row| {
-                        Ok(Blob {
-                            id,
-                            size: unsigned(row.get(0)?),
-                            hash: row.get(1)?,
-                            structure: Bytes::from(row.get::<_, Vec<u8>>(2)?),
-                        })
-                    },
-                )?);
-            }
-            Ok(found)
-        })
+        self.ask(move |reader| reader.moment(|reader| reads::blobs(reader, &blobs)))
     }
 
     fn fetch(&self, mailbox: MailboxId, ranges: Vec<UidRange>, wanted: Wanted) -> Pending<'_, Vec<Fetched>> {
-        self.ask_packs(move |reader, files| reads::fetch(reader, files, mailbox, &ranges, wanted))
+        self.ask_packs(move |reader, files| {
+            reader.moment(|reader| reads::fetch(reader, files, mailbox, &ranges, wanted))
+        })
     }
 
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
@@ -385,7 +355,7 @@ impl MailStore for LocalStore {
     }
 
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {
-        self.ask_packs(move |reader, files| reads::read_parts(reader, files, &parts, most))
+        self.ask_packs(move |reader, files| reader.moment(|reader| reads::read_parts(reader, files, &parts, most)))
     }
 
     fn find_text(&self, needle: String, among: Vec<BlobId>) -> Pending<'_, Option<Vec<BlobId>>> {

@@ -3,8 +3,9 @@
 use crate::api::{Pending, StoreError};
 use crate::schema::open_reader;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
+use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 type Question = Box<dyn FnOnce(&Reader) + Send>;
@@ -53,39 +54,81 @@ impl Reader {
         }
         Ok(())
     }
-    /// Several reads of one moment.
+    /// Several reads of one moment; also cheaper than each by itself, which would lock and unlock the database's log.
     pub(crate) fn moment<T>(&self, read: impl FnOnce(&Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.0.execute_batch("BEGIN")?;
+        self.0.prepare_cached("BEGIN")?.execute([])?;
         let value = read(self);
-        self.0.execute_batch("COMMIT")?;
+        self.0.prepare_cached("COMMIT")?.execute([])?;
         value
     }
 }
 
+/// Questions that nobody has taken yet; one thread is woken for each.
+#[derive(Default)]
+struct Asked {
+    waiting: Mutex<Waiting>,
+    came: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    questions: VecDeque<Question>,
+    /// No more are taken. Those that wait are answered.
+    closed: bool,
+}
+
+impl Asked {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Waits for the next; `None` when there are none to come.
+    fn next(&self) -> Option<Question> {
+        let idle = |waiting: &mut Waiting| waiting.questions.is_empty() && !waiting.closed;
+        let mut waiting = self.came.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        waiting.questions.pop_front()
+    }
+    /// Whether it will be answered.
+    fn put(&self, question: Question) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return false;
+        }
+        waiting.questions.push_back(question);
+        drop(waiting);
+        self.came.notify_one();
+        true
+    }
+    fn close(&self) {
+        self.lock().closed = true;
+        self.came.notify_all();
+    }
+}
+
 /// The pool. Threads end when it is dropped.
-pub(crate) struct Readers(Mutex<Option<mpsc::Sender<Question>>>);
+pub(crate) struct Readers(Arc<Asked>);
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 impl Readers {
     pub(crate) fn start(path: &Path, threads: usize) -> Result<Self, StoreError> {
-        let (sender, questions) = mpsc::channel::<Question>();
-        let questions = Arc::new(Mutex::new(questions));
+        let asked = Arc::new(Asked::default());
         for number in 0..threads {
             let reader = Reader::open(path)?;
-            let questions = Arc::clone(&questions);
+            let asked = Arc::clone(&asked);
             std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
                 .spawn(move || {
-                    loop {
-                        let next = questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        match next {
-                            Ok(question) => question(&reader),
-                            Err(mpsc::RecvError) => return,
-                        }
+                    while let Some(question) = asked.next() {
+                        question(&reader);
                     }
                 })
                 .map_err(|e| StoreError::Io("starting a thread".to_owned(), e))?;
         }
-        Ok(Self(Mutex::new(Some(sender))))
+        Ok(Self(asked))
     }
 
     /// Asks; the answer comes from one of the threads.
@@ -99,10 +142,7 @@ impl Readers {
                 drop(reply.send(question(reader)));
             }
         });
-        let sent = match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(sender) => sender.send(boxed).is_ok(),
-            None => false,
-        };
+        let sent = self.0.put(boxed);
         Box::pin(
             async move { if sent { answer.await.map_err(|_| StoreError::Closed)? } else { Err(StoreError::Closed) } },
         )
@@ -110,6 +150,6 @@ impl Readers {
 
     /// Takes no more questions.
     pub(crate) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.close();
     }
 }

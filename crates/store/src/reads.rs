@@ -4,7 +4,7 @@ use crate::api::StoreError;
 use crate::pack::HEADER_LEN;
 use crate::pack::files::PackFiles;
 use crate::readers::Reader;
-use crate::records::{Blob, Fetched, MailboxRecord, Metadata, Opened, Rights, UidRange, Wanted};
+use crate::records::{Blob, Fetched, MailboxRecord, MessageRecord, Metadata, Opened, Rights, UidRange, Wanted};
 use crate::rows;
 use crate::tx::{int, unsigned};
 use bytes::Bytes;
@@ -13,7 +13,6 @@ use mailward_core::{AccountId, BlobId, MailboxId, Uid};
 use rusqlite::{Row, params};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 pub(crate) fn with_keywords(reader: &Reader, mut mailbox: MailboxRecord) -> Result<MailboxRecord, StoreError> {
     mailbox.keywords = reader.rows(rows::KEYWORDS, params![mailbox.id.0], |row| row.get(1))?;
@@ -59,6 +58,42 @@ pub(crate) fn open(reader: &Reader, mailbox: MailboxId) -> Result<Opened, StoreE
     Ok(Opened { mailbox, uids })
 }
 
+/// See `MailStore::messages`.
+pub(crate) fn messages(
+    reader: &Reader,
+    mailbox: MailboxId,
+    ranges: &[UidRange],
+    limit: usize,
+) -> Result<Vec<MessageRecord>, StoreError> {
+    let limit = limit.min(PAGE_ROWS_MAX);
+    let mut found: Vec<MessageRecord> = Vec::new();
+    for range in ranges {
+        let left = limit.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+        let of = params![mailbox.0, range.first.0, range.last.0, int(left as u64)];
+        found.extend(reader.rows(rows::MESSAGES_BY_UID, of, rows::message)?);
+    }
+    Ok(found)
+}
+
+/// See `MailStore::blobs`.
+pub(crate) fn blobs(reader: &Reader, blobs: &[BlobId]) -> Result<Vec<Blob>, StoreError> {
+    let mut found = Vec::with_capacity(blobs.len());
+    for id in blobs {
+        found.extend(reader.row("SELECT size, hash, structure FROM blobs WHERE id = ?1", params![id.0], |row| {
+            Ok(Blob {
+                id: *id,
+                size: unsigned(row.get(0)?),
+                hash: row.get(1)?,
+                structure: Bytes::from(row.get::<_, Vec<u8>>(2)?),
+            })
+        })?);
+    }
+    Ok(found)
+}
+
 const FETCH: &str = "SELECT m.uid, m.blob, m.size, m.flags, m.keywords, m.mod_seq, m.internal_date, m.saved_date,
      b.hash, b.structure, b.pack, b.place FROM messages m JOIN blobs b ON b.id = m.blob
      WHERE m.mailbox = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid LIMIT ?4";
@@ -72,7 +107,7 @@ pub(crate) fn fetch(
     wanted: Wanted,
 ) -> Result<Vec<Fetched>, StoreError> {
     let rows_max = wanted.rows.min(PAGE_ROWS_MAX);
-    let (mut found, mut held) = (Vec::new(), 0u64);
+    let (mut found, mut places, mut held) = (Vec::new(), Vec::new(), 0u64);
     let mut full = false;
     for range in ranges {
         let left = rows_max.saturating_sub(found.len());
@@ -81,34 +116,67 @@ pub(crate) fn fetch(
         }
         let sql = if wanted.blob || wanted.bytes { FETCH } else { rows::MESSAGES_BY_UID };
         reader.each(sql, params![mailbox.0, range.first.0, range.last.0, int(left as u64)], |row| {
-            let (fetched, size) = fetched(row, files, wanted, held)?;
-            match fetched {
+            match fetched(row, wanted, held)? {
                 // It would make the answer too large: it comes with the next.
                 None => full = true,
-                Some(fetched) => {
+                Some((fetched, place, size)) => {
                     held = held.saturating_add(size);
                     found.push(fetched);
+                    places.extend(place);
                     full = (wanted.blob || wanted.bytes) && held >= wanted.most;
                 }
             }
             Ok(!full)
         })?;
     }
+    let mut bytes = contents(files, &places)?.into_iter();
+    for fetched in &mut found {
+        if wanted.bytes && fetched.row.size <= wanted.most {
+            fetched.bytes = bytes.next();
+        }
+    }
     Ok(found)
 }
 
-/// One row, and how much it adds to the answer; `None` if that would be too much beside what it holds.
-fn fetched(row: &Row<'_>, files: &PackFiles, wanted: Wanted, held: u64) -> Result<(Option<Fetched>, u64), StoreError> {
+/// Where the content of a message is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    pack: u32,
+    /// Its first byte.
+    at: u64,
+    size: u64,
+}
+
+/// The bytes of several messages. Those that stand one after the other in a pack, as those of a mailbox that came
+/// together do, are read at once.
+fn contents(files: &PackFiles, places: &[Place]) -> Result<Vec<Bytes>, StoreError> {
+    let mut found = Vec::with_capacity(places.len());
+    let follows =
+        |a: &Place, b: &Place| a.pack == b.pack && b.at == a.at.saturating_add(a.size).saturating_add(HEADER_LEN);
+    for run in places.chunk_by(follows) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        let length = last.at.saturating_add(last.size).saturating_sub(first.at);
+        let bytes = Bytes::from(files.read(first.pack, first.at, length)?);
+        let offset = |n: u64| usize::try_from(n.saturating_sub(first.at)).unwrap_or(usize::MAX);
+        found
+            .extend(run.iter().map(|place| bytes.slice(offset(place.at)..offset(place.at.saturating_add(place.size)))));
+    }
+    Ok(found)
+}
+
+/// One row, where its bytes are if they are wanted, and how much it adds to the answer; `None` if that would be too much
+/// beside what it holds.
+fn fetched(row: &Row<'_>, wanted: Wanted, held: u64) -> Result<Option<(Fetched, Option<Place>, u64)>, StoreError> {
     let message = rows::message(row)?;
-    let mut added = 0u64;
+    let (mut added, mut place) = (0u64, None);
     let mut fetched = Fetched { row: message, blob: None, bytes: None };
     if wanted.bytes {
         let size = fetched.row.size;
         if held > 0 && held.saturating_add(size) > wanted.most {
-            return Ok((None, 0));
+            return Ok(None);
         }
         if size <= wanted.most {
-            fetched.bytes = Some(bytes_at(files, row.get(10)?, unsigned(row.get(11)?), 0, size)?);
+            place = Some(Place { pack: row.get(10)?, at: unsigned(row.get(11)?).saturating_add(HEADER_LEN), size });
             added = size;
         }
     }
@@ -122,7 +190,7 @@ fn fetched(row: &Row<'_>, files: &PackFiles, wanted: Wanted, held: u64) -> Resul
             structure: Bytes::copy_from_slice(structure),
         });
     }
-    Ok((Some(fetched), added))
+    Ok(Some((fetched, place, added)))
 }
 
 /// Bytes `start..end` of a message, cut at its end.
@@ -168,16 +236,8 @@ fn place(reader: &Reader, blob: BlobId) -> Result<Option<(u32, u64, u64)>, Store
 }
 
 fn bytes_at(files: &PackFiles, pack: u32, place: u64, start: u64, end: u64) -> Result<Bytes, StoreError> {
-    let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
-    let mut bytes = vec![0u8; length];
     let at = place.saturating_add(HEADER_LEN).saturating_add(start);
-    files.get(pack)?.read_exact_at(&mut bytes, at).map_err(|e| match e.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            StoreError::Damaged(format!("{} ends before byte {at} + {length}", files.path(pack).display()))
-        }
-        _ => StoreError::Io(files.path(pack).display().to_string(), e),
-    })?;
-    Ok(Bytes::from(bytes))
+    files.read(pack, at, end.saturating_sub(start)).map(Bytes::from)
 }
 
 /// Who else may use a mailbox.

@@ -7,9 +7,8 @@ use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use mailward_core::Secret;
-use mailward_core::limits::{HASHES_AT_ONCE, SCRAM_ITERATIONS};
+use mailward_core::limits::SCRAM_ITERATIONS;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -149,40 +148,25 @@ impl Credential {
     }
 }
 
-/// Memory that hashes are computed in, kept for the next: given back and asked for anew, 19 MiB a time, it would be
-/// scattered over the allocator's arenas and stay with the process many times over.
-struct Memory(Vec<Block>);
+/// Asked for at once, bytes, so that the memory of a hash is mapped for itself and given back to the system right after.
+/// The allocator (glibc) maps what is above a threshold that it moves, up to 32 MiB; 19 MiB would soon be cut from its
+/// arenas, one after the other, and stay with the process many times over. What isn't touched costs nothing.
+const MAPPED: usize = 33 * 1024 * 1024;
 
-static IDLE_MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
-
-impl Memory {
-    fn take(blocks: usize) -> Self {
-        let idle = IDLE_MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut memory = idle.unwrap_or_default();
-        memory.resize(blocks, Block::default());
-        Self(memory)
-    }
-    fn blocks(&mut self) -> &mut [Block] {
-        &mut self.0
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let mut idle = IDLE_MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < HASHES_AT_ONCE {
-            idle.push(std::mem::take(&mut self.0));
-        }
-    }
+/// Memory to compute a hash in.
+fn memory(blocks: usize) -> Vec<Block> {
+    let mut memory = Vec::with_capacity(blocks.max(MAPPED / Block::SIZE));
+    memory.resize(blocks, Block::default());
+    memory
 }
 
 impl Argon2Hash {
     fn compute(&self, password: &[u8]) -> Result<Zeroizing<[u8; KEY]>, VaultError> {
         let params = Params::new(self.memory, self.passes, self.lanes, Some(KEY)).map_err(|_| VaultError::Hashing)?;
         let mut out = Zeroizing::new([0u8; KEY]);
-        let mut memory = Memory::take(params.block_count());
+        let mut memory = memory(params.block_count());
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(password, &self.salt, out.as_mut(), memory.blocks())
+            .hash_password_into_with_memory(password, &self.salt, out.as_mut(), &mut memory)
             .map_err(|_| VaultError::Hashing)?;
         Ok(out)
     }

@@ -4,30 +4,35 @@ use super::{nstring, string};
 use mailward_message::{Envelope, EnvelopeAddress};
 
 /// `("date" "subject" ((from)) ((sender)) ((reply-to)) ((to)) NIL NIL NIL "<id>")`
-pub(crate) fn envelope(out: &mut Vec<u8>, envelope: &Envelope) {
+pub(crate) fn envelope<T: AsRef<str>>(out: &mut Vec<u8>, envelope: &Envelope<T>) {
     out.push(b'(');
-    nstring(out, envelope.date.as_deref());
+    nstring(out, envelope.date.as_ref());
     out.push(b' ');
-    nstring(out, envelope.subject.as_deref());
-    for list in [
-        &envelope.from[..],
-        envelope.sender_or_from(),
-        envelope.reply_to_or_from(),
-        &envelope.to,
-        &envelope.cc,
-        &envelope.bcc,
-    ] {
+    nstring(out, envelope.subject.as_ref());
+    out.push(b' ');
+    let from = out.len();
+    addresses(out, &envelope.from);
+    let from = from..out.len();
+    for list in [&envelope.sender, &envelope.reply_to] {
+        out.push(b' ');
+        if list.is_empty() {
+            out.extend_from_within(from.clone());
+        } else {
+            addresses(out, list);
+        }
+    }
+    for list in [&envelope.to, &envelope.cc, &envelope.bcc] {
         out.push(b' ');
         addresses(out, list);
     }
     for text in [&envelope.in_reply_to, &envelope.message_id] {
         out.push(b' ');
-        nstring(out, text.as_deref());
+        nstring(out, text.as_ref());
     }
     out.push(b')');
 }
 
-fn addresses(out: &mut Vec<u8>, list: &[EnvelopeAddress]) {
+fn addresses<T: AsRef<str>>(out: &mut Vec<u8>, list: &[EnvelopeAddress<T>]) {
     if list.is_empty() {
         out.extend_from_slice(b"NIL");
         return;
@@ -35,21 +40,21 @@ fn addresses(out: &mut Vec<u8>, list: &[EnvelopeAddress]) {
     out.push(b'(');
     for address in list {
         out.push(b'(');
-        nstring(out, address.name.as_deref());
+        nstring(out, address.name.as_ref());
         out.push(b' ');
-        nstring(out, address.route.as_deref());
+        nstring(out, address.route.as_ref());
         out.push(b' ');
         // Group marks have NIL here; an address that lacks a part has an empty one.
         match (&address.mailbox, &address.host) {
             (None, None) => out.extend_from_slice(b"NIL NIL"),
             (mailbox, None) => {
-                nstring(out, mailbox.as_deref());
+                nstring(out, mailbox.as_ref());
                 out.extend_from_slice(b" NIL");
             }
             (mailbox, Some(host)) => {
-                string(out, mailbox.as_deref().unwrap_or_default().as_bytes());
+                string(out, mailbox.as_ref().map(AsRef::as_ref).unwrap_or_default().as_bytes());
                 out.push(b' ');
-                string(out, host.as_bytes());
+                string(out, host.as_ref().as_bytes());
             }
         }
         out.push(b')');

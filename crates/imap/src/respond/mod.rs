@@ -31,15 +31,19 @@ pub(crate) fn number(out: &mut Vec<u8>, mut n: u64) {
 
 /// A string: quoted where it can be, else a literal. NUL can stand in neither and is left out.
 pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) {
-    let quotable = text.len() <= QUOTED_MAX && text.iter().all(|b| matches!(b, b' '..=b'~'));
-    if quotable {
+    // All are looked at, as that is done many at a time.
+    let printable = |text: &[u8]| text.iter().fold(true, |so_far, b| so_far & matches!(b, b' '..=b'~'));
+    if text.len() <= QUOTED_MAX && printable(text) {
         out.push(b'"');
-        for byte in text {
-            if matches!(byte, b'"' | b'\\') {
-                out.push(b'\\');
-            }
-            out.push(*byte);
+        let mut rest = text;
+        while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+            let (before, special) = rest.split_at_checked(at).unwrap_or_default();
+            out.extend_from_slice(before);
+            out.push(b'\\');
+            out.extend(special.first());
+            rest = special.get(1..).unwrap_or_default();
         }
+        out.extend_from_slice(rest);
         out.push(b'"');
         return;
     }
@@ -53,9 +57,9 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// A string, or NIL.
-pub(crate) fn nstring(out: &mut Vec<u8>, text: Option<&str>) {
+pub(crate) fn nstring(out: &mut Vec<u8>, text: Option<impl AsRef<str>>) {
     match text {
-        Some(text) => string(out, text.as_bytes()),
+        Some(text) => string(out, text.as_ref().as_bytes()),
         None => out.extend_from_slice(b"NIL"),
     }
 }
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(written(|o| string(o, "ä".as_bytes())), "{2}\r\nä");
         assert_eq!(written(|o| string(o, b"a\r\nb")), "{4}\r\na\r\nb");
         assert_eq!(written(|o| string(o, b"a\0\x01")), "{2}\r\na\x01");
-        assert_eq!(written(|o| nstring(o, None)), "NIL");
+        assert_eq!(written(|o| nstring(o, None::<&str>)), "NIL");
         assert_eq!(written(|o| mailbox(o, "Entwürfe", false)), "\"Entw&APw-rfe\"");
         assert_eq!(written(|o| mailbox(o, "Entwürfe", true)), "{9}\r\nEntwürfe");
     }

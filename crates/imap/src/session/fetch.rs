@@ -103,10 +103,16 @@ impl Session {
         let seen = !view.read_only && view.rights.contains(Rights::SEEN);
         let plan = Plan::new(fetch.items, fetch.uid || qresync, seen, fetch.changed_since.is_some(), condstore);
         let mut met = 0u32;
-        while !ranges.is_empty() {
-            let mut page = store.fetch(view.mailbox, ranges.clone(), plan.wanted).await?;
+        let mailbox = view.mailbox;
+        let ask =
+            |ranges: &[UidRange]| (!ranges.is_empty()).then(|| store.fetch(mailbox, ranges.to_vec(), plan.wanted));
+        let mut asked = ask(&ranges);
+        while let Some(coming) = asked.take() {
+            let mut page = coming.await?;
             let Some(last) = page.last().map(|fetched| fetched.row.uid) else { break };
             ranges = after(&ranges, last);
+            // The next page is read while this one is written.
+            asked = ask(&ranges);
             page.retain(|fetched| view.map.sequence_of(fetched.row.uid).is_some());
             met = met.saturating_add(u32::try_from(page.len()).unwrap_or(u32::MAX));
             if let Some(since) = fetch.changed_since {
@@ -214,7 +220,7 @@ async fn read_parts(
     store: &dyn MailStore,
     plan: &Plan,
     page: &[Fetched],
-    described: &[Option<Described>],
+    described: &[Option<Described<'_>>],
 ) -> Result<HashMap<Uid, Held>, Stop> {
     let mut wanted = Vec::new();
     for (fetched, described) in page.iter().zip(described) {
@@ -235,23 +241,23 @@ async fn read_parts(
 }
 
 /// What is known of a message without its bytes, as far as it is needed.
-pub(super) enum Described {
-    Envelope(Envelope),
+pub(super) enum Described<'a> {
+    Envelope(Envelope<&'a str>),
     Whole(Structure),
 }
 
-impl Described {
-    async fn of(store: &dyn MailStore, blob: &Blob, envelope: bool) -> Result<Self, StoreError> {
+impl<'a> Described<'a> {
+    async fn of(store: &dyn MailStore, blob: &'a Blob, envelope: bool) -> Result<Self, StoreError> {
         if envelope && let Ok(found) = Structure::envelope_from_bytes(&blob.structure) {
             return Ok(Self::Envelope(found));
         }
         structure_of(store, blob).await.map(Self::Whole)
     }
 
-    pub(super) fn envelope(&self) -> &Envelope {
+    pub(super) fn write_envelope(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Envelope(envelope) => envelope,
-            Self::Whole(structure) => structure.envelope(),
+            Self::Envelope(envelope) => respond::envelope(out, envelope),
+            Self::Whole(structure) => respond::envelope(out, structure.envelope()),
         }
     }
 

@@ -14,7 +14,7 @@ use mailward_store::records::{Blob, MessageRecord};
 pub(super) struct Message<'a> {
     pub(super) row: &'a MessageRecord,
     pub(super) blob: Option<&'a Blob>,
-    pub(super) described: Option<&'a Described>,
+    pub(super) described: Option<&'a Described<'a>>,
     pub(super) keywords: &'a [String],
     pub(super) source: Source<'a>,
 }
@@ -65,7 +65,7 @@ pub(super) async fn write_item(io: &mut Io, message: &Message<'_>, item: &FetchI
         FetchItem::Envelope => {
             if let Some(described) = message.described {
                 out.extend_from_slice(b"ENVELOPE ");
-                respond::envelope(out, described.envelope());
+                described.write_envelope(out);
             }
         }
         FetchItem::Body | FetchItem::BodyStructure => {

@@ -234,17 +234,17 @@ pub(super) fn subject_matches(node: &Node, subject: &str) -> Option<bool> {
 }
 
 /// A message decoded and folded for as much as a program needs.
-pub(super) struct Text<'a> {
-    envelope: &'a Envelope,
+pub(super) struct Text<'a, T> {
+    envelope: &'a Envelope<T>,
     hash: [u8; 32],
     header: &'a [u8],
     /// Header and body.
     all: Option<Folded>,
 }
 
-impl<'a> Text<'a> {
+impl<'a, T: AsRef<str>> Text<'a, T> {
     /// What the envelope tells; the rest is undecided.
-    pub(super) fn of_envelope(envelope: &'a Envelope, hash: [u8; 32]) -> Self {
+    pub(super) fn of_envelope(envelope: &'a Envelope<T>, hash: [u8; 32]) -> Self {
         Self { envelope, hash, header: &[], all: None }
     }
 
@@ -265,7 +265,7 @@ impl<'a> Text<'a> {
         let holds = |text: &str, sought: &str| memchr::memmem::find(text.as_bytes(), sought.as_bytes()).is_some();
         match key {
             SearchKey::Sent(test) => {
-                let day = self.envelope.date.as_ref().and_then(|text| date::parse(text.as_bytes()));
+                let day = self.envelope.date.as_ref().and_then(|text| date::parse(text.as_ref().as_bytes()));
                 // The day as it is written, its zone not heeded (RFC 3501 §6.4.4).
                 let day = day.and_then(|d| date::day_start(d.year, d.month, d.day));
                 Some(day.is_some_and(|d| day_matches(*test, d.secs().div_euclid(86_400))))

@@ -82,7 +82,7 @@ pub fn text_ranges(structure: &Structure) -> impl Iterator<Item = Range<u64>> {
 
 /// Addresses as text, names decoded: `Name <local@domain>, …`, group names with a colon.
 #[must_use]
-pub fn addresses_text(list: &[EnvelopeAddress]) -> String {
+pub fn addresses_text<T: AsRef<str>>(list: &[EnvelopeAddress<T>]) -> String {
     let mut text = String::new();
     for address in list {
         let Some(mailbox) = &address.mailbox else { continue };
@@ -90,18 +90,18 @@ pub fn addresses_text(list: &[EnvelopeAddress]) -> String {
             text.push_str(", ");
         }
         let Some(host) = &address.host else {
-            text.push_str(&header_text(mailbox.as_bytes()));
+            text.push_str(&header_text(mailbox.as_ref().as_bytes()));
             text.push(':');
             continue;
         };
         if let Some(name) = &address.name {
-            text.push_str(&header_text(name.as_bytes()));
+            text.push_str(&header_text(name.as_ref().as_bytes()));
             text.push(' ');
         }
         text.push('<');
-        text.push_str(mailbox);
+        text.push_str(mailbox.as_ref());
         text.push('@');
-        text.push_str(host);
+        text.push_str(host.as_ref());
         text.push('>');
     }
     text

@@ -53,9 +53,9 @@ impl EnvelopeField {
 
     /// Its text in an envelope, decoded and folded; addresses as [`super::addresses_text`] writes them.
     #[must_use]
-    pub fn folded(self, envelope: &Envelope) -> String {
+    pub fn folded<T: AsRef<str>>(self, envelope: &Envelope<T>) -> String {
         let list = match self {
-            Self::Subject => return folded_subject(envelope.subject.as_deref()),
+            Self::Subject => return folded_subject(envelope.subject.as_ref().map(AsRef::as_ref)),
             Self::From => &envelope.from,
             Self::To => &envelope.to,
             Self::Cc => &envelope.cc,

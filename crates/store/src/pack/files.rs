@@ -43,6 +43,28 @@ impl PackFiles {
         open.insert(pack, Arc::clone(&file));
         Ok(file)
     }
+    /// So many bytes of a pack.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it ends before them.
+    pub(crate) fn read(&self, pack: u32, at: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+        let file = self.get(pack)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+        // Into memory as it comes from the allocator: nothing is written there first to be written over.
+        while (bytes.len() as u64) < length {
+            let next = at.saturating_add(bytes.len() as u64);
+            match rustix::io::pread(&*file, rustix::buffer::spare_capacity(&mut bytes), next) {
+                Ok(0) => {
+                    let path = self.path(pack);
+                    return Err(StoreError::Damaged(format!("{} ends before byte {at} + {length}", path.display())));
+                }
+                Ok(_) => bytes.truncate(usize::try_from(length).unwrap_or(0)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(StoreError::Io(self.path(pack).display().to_string(), e.into())),
+            }
+        }
+        Ok(bytes)
+    }
     /// Forgets a pack and removes its file. Whoever reads it still can.
     pub(crate) fn remove(&self, pack: u32) -> Result<(), StoreError> {
         self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&pack);
