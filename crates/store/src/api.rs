@@ -3,8 +3,8 @@
 
 use crate::records::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome, Delivered,
-    Delivery, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord, MessageRecord,
-    Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
+    Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord,
+    MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
@@ -63,8 +63,9 @@ pub trait MailStore: Send + Sync + 'static {
     /// becomes INBOX.
     fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>>;
 
-    /// Puts messages into one mailbox, all or none (IMAP APPEND and MULTIAPPEND).
-    fn append(&self, mailbox: MailboxId, messages: Vec<NewMessage>) -> Pending<'_, AppendOutcome>;
+    /// Puts messages into one mailbox, all or none (IMAP APPEND and MULTIAPPEND). [`StoreError::NotFound`] also if it
+    /// only holds others.
+    fn append(&self, to: Destination, messages: Vec<NewMessage>) -> Pending<'_, AppendOutcome>;
 
     /// Whether a message of this size may be accepted now: [`StoreError::DiskFull`] under the watermark. Cheap:
     /// asked before every DATA.

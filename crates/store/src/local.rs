@@ -10,8 +10,8 @@ use crate::pack::files::PackFiles;
 use crate::readers::{Reader, Readers};
 use crate::records::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content, CopyOutcome,
-    Delivered, Delivery, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord,
-    MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
+    Delivered, Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome,
+    MailboxRecord, MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
 use crate::space::Space;
 use crate::syncer::Syncer;
@@ -268,9 +268,9 @@ impl MailStore for LocalStore {
         self.submit(vec![content], Placing::Once, move |tx, placed| messages::deliver(tx, placed, &targets))
     }
 
-    fn append(&self, mailbox: MailboxId, new: Vec<NewMessage>) -> Pending<'_, AppendOutcome> {
+    fn append(&self, to: Destination, new: Vec<NewMessage>) -> Pending<'_, AppendOutcome> {
         let contents = new.iter().map(|m| m.content.clone()).collect();
-        self.submit(contents, Placing::Once, move |tx, placed| messages::append(tx, placed, mailbox, &new))
+        self.submit(contents, Placing::Once, move |tx, placed| messages::append(tx, placed, &to, &new))
     }
 
     fn admit(&self, size: u64) -> Result<(), StoreError> {

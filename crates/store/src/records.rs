@@ -112,6 +112,21 @@ pub struct Delivered {
     pub uid: Uid,
 }
 
+/// Where messages are put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A mailbox that was looked up.
+    Mailbox(MailboxId),
+    /// The one of that name when the messages are put there: nobody has to look it up before.
+    Named(AccountId, MailboxName),
+}
+
+impl From<MailboxId> for Destination {
+    fn from(mailbox: MailboxId) -> Self {
+        Self::Mailbox(mailbox)
+    }
+}
+
 /// UIDs that APPEND gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppendOutcome {

@@ -1,7 +1,7 @@
 //! APPEND (RFC 3501 §6.3.11), REPLACE (RFC 8508) and what a message must be to be stored.
 
 use super::Session;
-use super::access::Place;
+use super::access::is_shared;
 use super::reply::{Done, Stop};
 use crate::command::{NewMail, SetNumber};
 use crate::seq::write_set;
@@ -9,19 +9,35 @@ use bytes::Bytes;
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
 use mailward_core::{MailboxName, Uid};
 use mailward_message::{Structure, accept};
-use mailward_store::records::{AppendOutcome, Content, Flags, NewMessage, Rights};
+use mailward_store::StoreError;
+use mailward_store::records::{AppendOutcome, Content, Destination, Flags, NewMessage, Rights};
 use std::sync::Arc;
 
 impl Session {
     /// One message or several (RFC 3502), all of them or none.
     pub(super) async fn append(&mut self, name: &MailboxName, messages: Vec<NewMail>) -> Result<Done, Stop> {
-        let place = self.target(name).await?;
+        let small = messages.iter().all(|new| new.message.len() < BLOCKING_PREPARE_BYTES);
+        // What the user owns is found by its name when the message is stored: one question less. What is large is not
+        // written before there is a place for it.
+        let (to, rights) = if small && !is_shared(name.as_str()) {
+            (Destination::Named(self.account()?, name.clone()), Rights::ALL)
+        } else {
+            let place = self.target(name).await?;
+            (place.record.id.into(), place.rights)
+        };
         let mut new = Vec::with_capacity(messages.len());
         for message in messages {
-            new.push(prepare(&place, message).await?);
+            new.push(prepare(rights, message).await?);
         }
-        let outcome = self.context.store.append(place.record.id, new).await?;
-        Ok(Done::ok(format!("{} appended", append_uid(&outcome))))
+        match self.context.store.append(to, new).await {
+            Ok(outcome) => Ok(Done::ok(format!("{} appended", append_uid(&outcome)))),
+            Err(StoreError::NotFound(missing)) => {
+                // Tells the client what it can do about it.
+                self.target(name).await?;
+                Err(StoreError::NotFound(missing).into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// RFC 8508: the new message comes and the old one goes in one step.
@@ -50,7 +66,7 @@ impl Session {
             });
         };
         let mailbox = view.mailbox;
-        let new = prepare(&place, message).await?;
+        let new = prepare(place.rights, message).await?;
         let outcome = store.replace((mailbox, old), place.record.id, new).await?;
         // RFC 8508 §4.1: the UID before the news of what went.
         io.line(&["* OK ", &append_uid(&outcome), " replaced"]);
@@ -67,14 +83,14 @@ fn append_uid(outcome: &AppendOutcome) -> String {
 }
 
 /// Checks and describes a message; of its flags those are kept that the user may set there (RFC 4314 §4).
-async fn prepare(place: &Place, mail: NewMail) -> Result<NewMessage, Stop> {
+async fn prepare(rights: Rights, mail: NewMail) -> Result<NewMessage, Stop> {
     let NewMail { mut flags, mut keywords, date, message } = mail;
     for (right, of) in [(Rights::SEEN, Flags::SEEN), (Rights::DELETE_MESSAGES, Flags::DELETED)] {
-        if !place.rights.contains(right) {
+        if !rights.contains(right) {
             flags = flags.without(of);
         }
     }
-    if !place.rights.contains(Rights::WRITE) {
+    if !rights.contains(Rights::WRITE) {
         flags = flags.without(Flags::ANSWERED.union(Flags::FLAGGED).union(Flags::DRAFT));
         keywords.clear();
     }

@@ -27,7 +27,7 @@ macro_rules! as_it_is {
 impl MailStore for Faulty {
     as_it_is! {
         deliver(delivery: Delivery) -> Vec<Delivered>;
-        append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
+        append(to: Destination, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
         mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;
         mailbox_by_id(mailbox: MailboxId) -> MailboxRecord;

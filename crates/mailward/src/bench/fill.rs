@@ -131,7 +131,7 @@ async fn into_inbox(store: &LocalStore, user: &Address, corpus: &Corpus) -> Resu
     while number < corpus.messages {
         let end = number.saturating_add(STEP).min(corpus.messages);
         let new: Vec<NewMessage> = (number..end).map(|n| new_message(corpus, n, &mut bytes)).collect();
-        store.append(inbox, new).await?;
+        store.append(inbox.into(), new).await?;
         number = end;
     }
     let seconds = begin.elapsed().as_secs_f64();

@@ -116,7 +116,7 @@ fn fill(yard: &Yard, account: AccountId, messages: usize) -> Result<(), BenchErr
                 internal_date: None,
             })
             .collect();
-        yard.runtime.block_on(yard.store.append(inbox, new))?;
+        yard.runtime.block_on(yard.store.append(inbox.into(), new))?;
         left = left.saturating_sub(step);
     }
     Ok(())

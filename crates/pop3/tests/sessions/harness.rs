@@ -88,7 +88,7 @@ impl House {
         };
         let numbers: Vec<usize> = (1..=messages).collect();
         for some in numbers.chunks(2_000) {
-            self.store.append(inbox, some.iter().copied().map(new).collect()).await.unwrap();
+            self.store.append(inbox.into(), some.iter().copied().map(new).collect()).await.unwrap();
         }
     }
 

@@ -111,7 +111,7 @@ impl MailStore for Watched {
     }
     through! {
         deliver(delivery: Delivery) -> Vec<Delivered>;
-        append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
+        append(to: Destination, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
         mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;
         mailbox_by_id(mailbox: MailboxId) -> MailboxRecord;

@@ -60,7 +60,7 @@ impl MailStore for Wrapped {
         self.inner.watch_account(account)
     }
     through! {
-        append(mailbox: MailboxId, messages: Vec<NewMessage>) -> AppendOutcome;
+        append(to: Destination, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
         mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;
         mailbox_by_id(mailbox: MailboxId) -> MailboxRecord;

@@ -4,11 +4,12 @@ use super::gone;
 use super::mailboxes::{self, keyword_bits};
 use crate::api::StoreError;
 use crate::records::{
-    AppendOutcome, CopyOutcome, Delivered, Expunged, Flags, MailboxRecord, MessageRecord, NewMessage, Target, UidRange,
+    AppendOutcome, CopyOutcome, Delivered, Destination, Expunged, Flags, MailboxRecord, MessageRecord, NewMessage,
+    Target, UidRange,
 };
 use crate::rows;
 use crate::tx::{Placed, Tx, int, unsigned};
-use mailward_core::{AccountId, BlobId, MailboxId, ModSeq, Timestamp, Uid, UidValidity};
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Timestamp, Uid, UidValidity};
 use rusqlite::params;
 
 /// A message row about to be made.
@@ -29,13 +30,7 @@ pub(crate) fn deliver(tx: &mut Tx<'_>, placed: &[Placed], targets: &[Target]) ->
         let inbox = charge(tx, target.account, placed.size, 1)?;
         let mailbox = match &target.mailbox {
             None => inbox,
-            Some(name) => tx
-                .row(
-                    "SELECT id FROM mailboxes WHERE account = ?1 AND name = ?2 AND selectable",
-                    params![target.account.0, name.as_str()],
-                    |row| Ok(MailboxId(row.get(0)?)),
-                )?
-                .unwrap_or(inbox),
+            Some(name) => named(tx, target.account, name)?.unwrap_or(inbox),
         };
         let row = NewRow { blob, size: placed.size, flags: target.flags, keywords: 0, internal_date: tx.now };
         let (uid, _) = insert(tx, mailbox, &row)?;
@@ -94,9 +89,13 @@ fn insert(tx: &mut Tx<'_>, mailbox: MailboxId, new: &NewRow) -> Result<(Uid, Mod
 pub(crate) fn append(
     tx: &mut Tx<'_>,
     placed: &[Placed],
-    mailbox: MailboxId,
+    to: &Destination,
     messages: &[NewMessage],
 ) -> Result<AppendOutcome, StoreError> {
+    let mailbox = match to {
+        Destination::Mailbox(mailbox) => *mailbox,
+        Destination::Named(account, name) => named(tx, *account, name)?.ok_or(StoreError::NotFound("mailbox"))?,
+    };
     let (account, uid_validity) = open(tx, mailbox)?;
     let mut uids = Vec::with_capacity(messages.len());
     let mut mod_seq = ModSeq(0);
@@ -133,7 +132,16 @@ pub(crate) fn replace(
     // First out, then in: who is at his quota may still replace a draft by a shorter one.
     let (account, _) = open(tx, from)?;
     take_out(tx, from, &old, Some(account))?;
-    append(tx, placed, to, std::slice::from_ref(message))
+    append(tx, placed, &to.into(), std::slice::from_ref(message))
+}
+
+/// A mailbox that holds messages, by its name.
+fn named(tx: &Tx<'_>, account: AccountId, name: &MailboxName) -> Result<Option<MailboxId>, StoreError> {
+    tx.row(
+        "SELECT id FROM mailboxes WHERE account = ?1 AND name = ?2 AND selectable",
+        params![account.0, name.as_str()],
+        |row| Ok(MailboxId(row.get(0)?)),
+    )
 }
 
 /// Whose a mailbox is; it must hold messages.

@@ -45,7 +45,7 @@ async fn more_changes_than_a_page_come_in_pages_that_miss_none() {
                 internal_date: None,
             })
             .collect();
-        w.store.append(inbox.id, messages).await.unwrap();
+        w.store.append(inbox.id.into(), messages).await.unwrap();
     }
     let (mut since, mut seen, mut pages) = (ModSeq(0), 0, 0);
     loop {

@@ -46,7 +46,7 @@ async fn a_deleted_mailbox_with_others_under_it_stays_a_name() {
     w.store.delete_mailbox(w.alice, name("a")).await.unwrap();
     let parent = w.store.mailbox(w.alice, name("a")).await.unwrap();
     assert!(!parent.selectable);
-    assert!(w.store.append(parent.id, vec![]).await.is_err());
+    assert!(w.store.append(parent.id.into(), vec![]).await.is_err());
     assert!(matches!(w.store.delete_mailbox(w.alice, name("a")).await, Err(StoreError::Refused(_))));
     assert_eq!(w.store.mailbox(w.alice, name("a/b")).await.unwrap().id, child.id);
     assert!(w.store.create_mailbox(w.alice, name("a"), None).await.unwrap().selectable);

@@ -91,7 +91,7 @@ impl World {
                 internal_date: Some(Timestamp(1_000)),
             })
             .collect();
-        self.store.append(mailbox.id, messages).await.unwrap()
+        self.store.append(mailbox.id.into(), messages).await.unwrap()
     }
 }
 
