@@ -71,6 +71,9 @@ pub enum TlsError {
     /// The peer and we could not agree, or the connection broke.
     #[error("TLS handshake: {0}")]
     Handshake(#[source] std::io::Error),
+    /// The peer's certificate doesn't prove what it must.
+    #[error("the server can't prove who it is: {0}")]
+    Unproved(String),
     /// The handshake took too long.
     #[error("TLS handshake: not finished within {} seconds", TLS_HANDSHAKE_TIME.as_secs())]
     Timeout,

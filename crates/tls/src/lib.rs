@@ -2,7 +2,8 @@
 //!
 //! **For**: reading the server's certificate and key, replacing them while sessions run, starting TLS on a
 //! connection, and telling what authentication may bind to. Also makes an authority and certificates of its own
-//! for hosts that have none yet.
+//! for hosts that have none yet. And the client's side: [`outbound`] for mail to other servers, what their certificates
+//! must prove included ([`dane`]), [`client`] for ourselves.
 //!
 //! **In**: PEM files; TCP, Unix and in-memory connections. **Out**: an [`Acceptor`] and [`Wire`]s, which every
 //! protocol room reads and writes without knowing what carries the bytes.
@@ -15,6 +16,7 @@
 //!
 //! **Standards**: TLS 1.2 (RFC 5246) and 1.3 (RFC 8446) and nothing older (RFC 8996); ALPN (RFC 7301) against
 //! cross-protocol attacks; channel bindings `tls-exporter` (RFC 9266) and `tls-server-end-point` (RFC 5929 §4).
+//! DANE (RFC 6698, 7671, 7672).
 //! No renegotiation, no compression, no early data; what can be resumed is forgotten with the process and with the
 //! certificate.
 
@@ -22,7 +24,9 @@ mod acceptor;
 pub mod authority;
 mod bindings;
 pub mod client;
+pub mod dane;
 mod error;
+pub mod outbound;
 mod wire;
 
 #[cfg(test)]

@@ -93,24 +93,30 @@ impl Wire {
 
 impl TlsInfo {
     fn of(connection: &rustls::ServerConnection, end_point: Option<Vec<u8>>) -> Self {
-        let version = match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            // The only other one in `VERSIONS`.
-            _ => "TLSv1.2",
-        };
-        let cipher = connection
-            .negotiated_cipher_suite()
-            .and_then(|suite| suite.suite().as_str())
-            // rustls names TLS 1.3 suites TLS13_…; the IANA registry writes TLS_….
-            .map(|name| match name {
-                "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
-                "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
-                "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
-                other => other,
-            })
-            .unwrap_or_default();
+        let version = version_name(connection.protocol_version());
+        let cipher = cipher_name(connection.negotiated_cipher_suite());
         let bindings = bindings::of(connection, end_point);
         Self { version, cipher, sni: connection.server_name().map(str::to_owned), bindings }
+    }
+}
+
+pub(crate) const fn version_name(version: Option<rustls::ProtocolVersion>) -> &'static str {
+    match version {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        // The only other one in `VERSIONS`.
+        _ => "TLSv1.2",
+    }
+}
+
+/// The IANA registry's name of a suite.
+pub(crate) fn cipher_name(suite: Option<rustls::SupportedCipherSuite>) -> &'static str {
+    match suite.and_then(|suite| suite.suite().as_str()) {
+        // rustls names TLS 1.3 suites TLS13_…; the registry writes TLS_….
+        Some("TLS13_AES_128_GCM_SHA256") => "TLS_AES_128_GCM_SHA256",
+        Some("TLS13_AES_256_GCM_SHA384") => "TLS_AES_256_GCM_SHA384",
+        Some("TLS13_CHACHA20_POLY1305_SHA256") => "TLS_CHACHA20_POLY1305_SHA256",
+        Some(other) => other,
+        None => "",
     }
 }
 
