@@ -33,6 +33,10 @@ id!(
     BlobId(i64)
 );
 id!(
+    /// A message in the queue; rising, never given again.
+    QueueId(i64)
+);
+id!(
     /// Unique identifier of a message in its mailbox, 1 upwards, never reused (RFC 9051 §2.3.1.1).
     Uid(u32)
 );

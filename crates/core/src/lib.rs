@@ -28,7 +28,7 @@ pub mod time;
 pub use address::{Address, AddressError, LocalPart};
 
 pub use domain::{Domain, DomainError, Host};
-pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, Uid, UidValidity};
+pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidValidity};
 pub use mailbox_name::{MailboxName, MailboxNameError};
 pub use peer::{Listener, Peer, Protocol};
 pub use secret::Secret;

@@ -335,6 +335,37 @@ pub const INDEX_MERGE_PAGES: i64 = 500;
 /// Entries of the search index that `store verify` compares with their messages, about.
 pub const INDEX_VERIFY_SAMPLE: i64 = 100;
 
+// ---- queue -------------------------------------------------------------------------------------------------
+
+/// Recipients of one message in the queue; whoever has more queues several.
+pub const QUEUE_RECIPIENTS_MAX: usize = 1_000;
+/// Messages that one delivery puts into the queue: it is one commit, and others wait for it.
+pub const QUEUE_ENVELOPES_MAX: usize = 100;
+/// Name of a lane, bytes: a domain or a route's host with its port.
+pub const QUEUE_LANE_MAX: usize = 300;
+/// ENVID that the queue keeps, bytes. RFC 3461 §4.4.
+pub const QUEUE_ENVID_MAX: usize = 100;
+/// ORCPT that the queue keeps, bytes. RFC 3461 §4.2.
+pub const QUEUE_ORIGINAL_MAX: usize = 500;
+/// Name of a host that the queue keeps of an attempt, bytes: a domain and an address; longer is cut.
+pub const QUEUE_HOST_MAX: usize = 320;
+/// Words of an answer that the queue keeps of an attempt, bytes; longer is cut (attacks H6, F6).
+pub const QUEUE_TEXT_MAX: usize = 500;
+/// Why a recipient is held, bytes; longer is cut.
+pub const QUEUE_REASON_MAX: usize = 300;
+/// Attempts that the queue remembers of one recipient, the last ones.
+pub const QUEUE_ATTEMPTS_KEPT: u32 = 30;
+/// Recipients after which one answer of the queue ends, or one step of steering; their message comes whole.
+pub const QUEUE_PAGE: usize = 1_000;
+/// Recipients that are looked at for one page of the queue, so that a filter that nothing fits ends.
+pub const QUEUE_SCAN_ROWS: usize = 20_000;
+/// Lanes of one answer.
+pub const QUEUE_LANES_PAGE: usize = 1_000;
+/// Recipients of one settlement: it is one commit, and others wait for it.
+pub const QUEUE_SETTLE_MAX: usize = 10_000;
+/// Recipients of a lane whose last answers are compared to tell the one most at fault.
+pub const QUEUE_SAMPLE: usize = 500;
+
 // ---- the process -------------------------------------------------------------------------------------------
 
 /// Time sessions have to end on a clean stop.

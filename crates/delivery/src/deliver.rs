@@ -3,7 +3,7 @@
 use mailward_core::AccountId;
 use mailward_gate::RelayPermit;
 use mailward_store::api::{MailStore, StoreError};
-use mailward_store::records::{Content, Delivered, Delivery, Flags, Target};
+use mailward_store::records::{Accepted, Content, Delivery, Flags, Target};
 
 /// Puts a message where the permits lead: into INBOX of every account, once, in one commit that is durable when
 /// this answers.
@@ -14,9 +14,9 @@ pub async fn deliver<'a>(
     store: &dyn MailStore,
     content: Content,
     permits: impl IntoIterator<Item = &'a RelayPermit> + Send,
-) -> Result<Vec<Delivered>, StoreError> {
+) -> Result<Accepted, StoreError> {
     let targets = inboxes(accounts(permits));
-    store.deliver(Delivery { content, targets }).await
+    store.deliver(Delivery { content, targets, queued: Vec::new() }).await
 }
 
 /// The same for LMTP, where each recipient gets a reply of its own (RFC 2033 §4.2): one commit for all if that can
@@ -28,7 +28,7 @@ pub async fn deliver_each(
     permits: &[&RelayPermit],
 ) -> Vec<Result<(), StoreError>> {
     let all = accounts(permits.iter().copied());
-    match store.deliver(Delivery { content: content.clone(), targets: inboxes(all) }).await {
+    match store.deliver(Delivery { content: content.clone(), targets: inboxes(all), queued: Vec::new() }).await {
         Ok(_) => return permits.iter().map(|_| Ok(())).collect(),
         Err(error) if permits.len() == 1 => return vec![Err(error)],
         Err(_) => {}
@@ -42,7 +42,9 @@ pub async fn deliver_each(
             answers.push(Ok(()));
             continue;
         }
-        let outcome = store.deliver(Delivery { content: content.clone(), targets: inboxes(left.clone()) }).await;
+        let outcome = store
+            .deliver(Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new() })
+            .await;
         if outcome.is_ok() {
             done.append(&mut left);
         }

@@ -1,8 +1,12 @@
 //! The store in the domain's words: what every implementation, on one host or in a cluster, must do. The
 //! conformance suite in [`crate::conformance`] is the other half of this page.
 
+mod queue;
+
+pub use queue::QueueStore;
+
 use crate::records::{
-    AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome, Delivered,
+    Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,
     Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord,
     MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
@@ -58,10 +62,12 @@ pub enum StoreError {
 pub trait MailStore: Send + Sync + 'static {
     // ---- accepting ----
 
-    /// Puts one message into the mailboxes of one or more accounts, in one commit: all of them or none. A target
-    /// whose account is over quota fails the whole with [`StoreError::OverQuota`]; a named mailbox that is gone
-    /// becomes INBOX.
-    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>>;
+    /// Puts one message into the mailboxes of one or more accounts and into the queue, in one commit: all of it or
+    /// nothing. A target whose account is over quota fails the whole with [`StoreError::OverQuota`]; a named mailbox
+    /// that is gone becomes INBOX. More recipients of one envelope than `limits::QUEUE_RECIPIENTS_MAX`, or more
+    /// envelopes than `limits::QUEUE_ENVELOPES_MAX`, are [`StoreError::Limit`]; an envelope without recipients is
+    /// [`StoreError::Refused`].
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Accepted>;
 
     /// Puts messages into one mailbox, all or none (IMAP APPEND and MULTIAPPEND). [`StoreError::NotFound`] also if it
     /// only holds others.

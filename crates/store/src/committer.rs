@@ -38,6 +38,8 @@ pub(crate) struct Applied {
 pub(crate) enum Placing {
     /// Each once: what the store has is not written again.
     Once,
+    /// The same, and on stable storage before the commit: what the job takes away for them can't be had again.
+    Before,
     /// Written again though they are stored: their pack is being rewritten.
     Again,
     /// A new pack is begun first.
@@ -159,7 +161,7 @@ impl Committer {
         witness(&self.witness, Point::BeforePackSync);
         // Bytes of a message that is new may be synced beside the commit: if power goes between the two, its rows are
         // taken out again and nobody was told of it. Bytes that replace others must be safe before their rows say so.
-        let replaces = contents.iter().any(|(_, placing)| *placing == Placing::Again);
+        let replaces = contents.iter().any(|(_, placing)| matches!(placing, Placing::Before | Placing::Again));
         drop(contents);
         if let Some(file) = self.pack.written().map_err(stable)? {
             self.syncer.begin(file)?;

@@ -3,8 +3,10 @@
 //! **For**: keeping mail. `mailward.db` (SQLite, write-ahead log, `synchronous=FULL`) holds everything but message
 //! bytes; `packs/NNNNNNNN.pack` hold those, append-only, each content once, readable without the database.
 //!
-//! **In**: deliveries, appends, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
+//! **In**: deliveries, appends, what came of queued recipients, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
 //! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
+//!
+//! What is owed to other hosts is queued by the commit that accepts it ([`queue`](self)).
 //!
 //! What SEARCH looks for is found by an index of its own, made in the background ([`index`](self)).
 //!
@@ -14,14 +16,14 @@
 //! ([`recovery`](self)).
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
-//! KEYWORDS_MAX, INDEX_*}`.
+//! KEYWORDS_MAX, QUEUE_*, INDEX_*}`.
 //!
 //! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
 //! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
 //! never acknowledged is put into `lost-and-found`.
 //!
 //! **Standards**: RFC 9051 §2.3 (UIDs, flags), RFC 7162 (modification sequences), RFC 6154 (special use),
-//! RFC 8514 (saved dates), RFC 9208 (quota), RFC 5321 §6.1 (250 means safe).
+//! RFC 8514 (saved dates), RFC 9208 (quota), RFC 5321 §6.1 (250 means safe), RFC 3461 (what a DSN needs to know).
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -34,6 +36,7 @@ mod local;
 pub mod maintenance;
 mod news;
 pub mod pack;
+mod queue;
 mod readers;
 mod reads;
 pub mod records;
@@ -44,5 +47,5 @@ mod space;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, MailStore, Pending, StoreError};
+pub use api::{DirectoryStore, MailStore, Pending, QueueStore, StoreError};
 pub use local::{LocalStore, Options};

@@ -9,8 +9,8 @@ use crate::news::News;
 use crate::pack::files::PackFiles;
 use crate::readers::{Reader, Readers};
 use crate::records::{
-    AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content, CopyOutcome,
-    Delivered, Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome,
+    Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content,
+    CopyOutcome, Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome,
     MailboxRecord, MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
 };
 use crate::space::Space;
@@ -185,6 +185,9 @@ impl LocalStore {
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
+    pub(crate) fn news(&self) -> &News {
+        &self.news
+    }
     pub(crate) fn files(&self) -> &Arc<PackFiles> {
         &self.files
     }
@@ -205,7 +208,7 @@ impl LocalStore {
         })
     }
 
-    fn change<T: Send + 'static>(
+    pub(crate) fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<'static, T> {
@@ -263,9 +266,12 @@ fn restrict(database: &Path) -> Result<(), StoreError> {
 }
 
 impl MailStore for LocalStore {
-    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
-        let Delivery { content, targets } = delivery;
-        self.submit(vec![content], Placing::Once, move |tx, placed| messages::deliver(tx, placed, &targets))
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Accepted> {
+        let Delivery { content, targets, queued } = delivery;
+        self.submit(vec![content], Placing::Once, move |tx, placed| {
+            let placed = placed.first().ok_or(StoreError::Refused("there is no message"))?;
+            messages::deliver(tx, placed, &targets, &queued)
+        })
     }
 
     fn append(&self, to: Destination, new: Vec<NewMessage>) -> Pending<'_, AppendOutcome> {
@@ -376,7 +382,7 @@ impl MailStore for LocalStore {
 
     fn replace(&self, old: (MailboxId, Uid), to: MailboxId, new: NewMessage) -> Pending<'_, AppendOutcome> {
         let contents = vec![new.content.clone()];
-        self.submit(contents, Placing::Once, move |tx, placed| messages::replace(tx, placed, old, to, &new))
+        self.submit(contents, Placing::Before, move |tx, placed| messages::replace(tx, placed, old, to, &new))
     }
 
     fn expunge(&self, mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Pending<'_, Expunged> {

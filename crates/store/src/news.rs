@@ -12,6 +12,8 @@ pub(crate) struct Touched {
     pub(crate) mailboxes: HashMap<MailboxId, ModSeq>,
     pub(crate) accounts: HashSet<AccountId>,
     pub(crate) directory: bool,
+    /// Something was queued, or became due by hand.
+    pub(crate) queue: bool,
     /// Blobs that went.
     pub(crate) gone: u64,
 }
@@ -22,11 +24,17 @@ pub(crate) struct News {
     mailboxes: Watched<MailboxId, ModSeq>,
     accounts: Watched<AccountId, u64>,
     directory: watch::Sender<u64>,
+    queue: watch::Sender<u64>,
 }
 
 impl News {
     pub(crate) fn new() -> Self {
-        Self { mailboxes: Watched::default(), accounts: Watched::default(), directory: watch::Sender::new(0) }
+        Self {
+            mailboxes: Watched::default(),
+            accounts: Watched::default(),
+            directory: watch::Sender::new(0),
+            queue: watch::Sender::new(0),
+        }
     }
     pub(crate) fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
         self.mailboxes.watch(mailbox, ModSeq(0))
@@ -37,7 +45,13 @@ impl News {
     pub(crate) fn watch_directory(&self) -> watch::Receiver<u64> {
         self.directory.subscribe()
     }
+    pub(crate) fn watch_queue(&self) -> watch::Receiver<u64> {
+        self.queue.subscribe()
+    }
     pub(crate) fn tell(&self, touched: Touched) {
+        if touched.queue {
+            self.queue.send_modify(|version| *version = version.wrapping_add(1));
+        }
         if touched.directory {
             self.directory.send_modify(|version| *version = version.wrapping_add(1));
         }

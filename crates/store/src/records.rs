@@ -1,7 +1,17 @@
 //! What the store keeps, as values.
 
+mod queue;
+
+pub use queue::{
+    Attempt, DueLane, DuePage, DuePlace, EnhancedStatus, Envelope, GiveBack, Lane, LaneError, LaneNews, LaneTotal,
+    LatePage, Needs, NewRecipient, NextDue, NotifyOn, Outcome, QueueFilter, QueuePage, QueueTotals, Queued,
+    QueuedMessage, QueuedRecipient, RecipientState, SettleOutcome, Settled, Settlement, Steer, Steered,
+};
+
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, Domain, DomainId, MailboxId, MailboxName, ModSeq, Timestamp, Uid, UidValidity};
+use mailward_core::{
+    AccountId, BlobId, Domain, DomainId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -81,13 +91,24 @@ pub struct NewMessage {
     pub internal_date: Option<Timestamp>,
 }
 
-/// A message for one or more accounts.
+/// A message for one or more accounts, for other hosts, or for both.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// Its bytes.
     pub content: Content,
     /// Where to; an account named twice gets it once per named mailbox.
     pub targets: Vec<Target>,
+    /// What is owed to other hosts: one message in the queue for each envelope.
+    pub queued: Vec<Queued>,
+}
+
+/// Where a message went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// One a target, in order.
+    pub delivered: Vec<Delivered>,
+    /// One an envelope, in order.
+    pub queued: Vec<QueueId>,
 }
 
 /// One place a delivery goes to.

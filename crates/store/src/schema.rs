@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -35,7 +35,7 @@ CREATE TABLE blobs (
     pack      INTEGER NOT NULL,
     place     INTEGER NOT NULL,          -- of the record's head
     size      INTEGER NOT NULL,
-    refs      INTEGER NOT NULL,          -- rows of messages that show it
+    refs      INTEGER NOT NULL,          -- rows of messages and of the queue that show it
     structure BLOB    NOT NULL
 );
 -- The first eight bytes of the hash: a third of the size of an index over all of it.
@@ -168,6 +168,72 @@ CREATE TABLE metadata (
 ) WITHOUT ROWID;
 ";
 
+/// What version 3 adds: the queue.
+const TABLES_3: &str = "
+-- Ids are never given again: whoever has a message in work may hear that it is gone, never that it is another.
+CREATE TABLE queue_messages (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    blob      INTEGER NOT NULL,
+    size      INTEGER NOT NULL,
+    sender    TEXT,                      -- NULL: the null path
+    give_back INTEGER NOT NULL,          -- RET: 0 not given, 1 full, 2 headers
+    envid     TEXT,
+    needs     INTEGER NOT NULL,          -- 1 SMTPUTF8, 2 REQUIRETLS, 4 8BITMIME
+    submitter INTEGER,
+    arrived   INTEGER NOT NULL,
+    warn      INTEGER,
+    expires   INTEGER NOT NULL,
+    trials    INTEGER NOT NULL DEFAULT 0,
+    remaining INTEGER NOT NULL,          -- its rows of queue_recipients
+    waiting   INTEGER NOT NULL,          -- those of them that aren't held
+    deadline  INTEGER                    -- when its sender hears something next; NULL while none of them waits
+);
+CREATE INDEX queue_deadline ON queue_messages (deadline) WHERE deadline IS NOT NULL;
+
+CREATE TABLE queue_recipients (
+    message  INTEGER NOT NULL,
+    number   INTEGER NOT NULL,
+    address  TEXT    NOT NULL,
+    notify   INTEGER,                    -- 1 success, 2 failure, 4 delay; NULL: not given
+    original TEXT,
+    lane     TEXT    NOT NULL,
+    held     INTEGER NOT NULL,
+    reason   TEXT,                       -- why it is held
+    due      INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    warned   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message, number)
+) WITHOUT ROWID;
+-- A lane's order of work.
+CREATE INDEX queue_due ON queue_recipients (lane, due, message, number) WHERE held = 0;
+CREATE INDEX queue_in_lane ON queue_recipients (lane, message, number);
+
+-- Apart from recipients, as most are delivered at the first attempt. The last one of a recipient is its answer.
+CREATE TABLE queue_attempts (
+    message INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    host    TEXT    NOT NULL,
+    code    INTEGER NOT NULL,
+    status  INTEGER,                     -- class * 1000000 + subject * 1000 + detail
+    text    TEXT    NOT NULL,
+    PRIMARY KEY (message, number, attempt)
+) WITHOUT ROWID;
+
+-- A lane is here while anything is in it, or it is paused.
+CREATE TABLE queue_lanes (
+    name     TEXT    PRIMARY KEY,
+    waiting  INTEGER NOT NULL DEFAULT 0,
+    held     INTEGER NOT NULL DEFAULT 0,
+    due      INTEGER,                    -- of the first that waits
+    paused   INTEGER NOT NULL DEFAULT 0,
+    blocked  INTEGER NOT NULL DEFAULT 0, -- not before then, as its host failed
+    failures INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX queue_ready ON queue_lanes (max(due, blocked)) WHERE waiting > 0 AND paused = 0;
+";
+
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -233,13 +299,16 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
         VERSION => Ok(()),
-        0 | 1 => {
+        0..VERSION => {
             connection.execute_batch("BEGIN IMMEDIATE")?;
-            if version == 0 {
+            if version < 1 {
                 connection.execute_batch(TABLES)?;
             }
-            connection.execute_batch(TABLES_2)?;
-            fill_gone(connection)?;
+            if version < 2 {
+                connection.execute_batch(TABLES_2)?;
+                fill_gone(connection)?;
+            }
+            connection.execute_batch(TABLES_3)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

@@ -261,6 +261,11 @@ impl<'c> Tx<'c> {
         self.job_touched.directory = true;
     }
 
+    /// Something was queued, or became due by hand.
+    pub(crate) const fn touch_queue(&mut self) {
+        self.job_touched.queue = true;
+    }
+
     // ---- jobs and the end ----
 
     /// Runs one job; what it changed stands only if it says so.
@@ -278,6 +283,7 @@ impl<'c> Tx<'c> {
             *live = live.saturating_add(bytes);
         }
         self.touched.directory |= std::mem::take(&mut self.job_touched.directory);
+        self.touched.queue |= std::mem::take(&mut self.job_touched.queue);
         self.touched.gone = self.touched.gone.saturating_add(std::mem::take(&mut self.job_touched.gone));
         for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {
             self.touched.mailboxes.insert(mailbox, mod_seq);

@@ -8,7 +8,7 @@ use mailward_core::{AccountId, Domain, MailboxName, Uid};
 use mailward_store::maintenance::{compact, salvage, stats, verify};
 use mailward_store::pack::{HEADER_LEN, Header, PACK_HEAD_LEN, PackKey};
 use mailward_store::records::*;
-use mailward_store::{DirectoryStore, LocalStore, MailStore, Options, StoreError};
+use mailward_store::{DirectoryStore, LocalStore, MailStore, Options, QueueStore, StoreError};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ async fn filled(dir: &Path, messages: u32) -> (Arc<LocalStore>, AccountId) {
     for n in 0..messages {
         let content = Content::new(Bytes::from(format!("message {n} {}", "x".repeat(1_000))), Bytes::from_static(b"s"));
         let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-        store.deliver(Delivery { content, targets }).await.unwrap();
+        store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
     }
     (store, alice)
 }
@@ -237,23 +237,31 @@ async fn nothing_in_the_store_can_be_read_by_others() {
     store.close().await;
 }
 
+const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";
+const BEFORE_VERSION_3: &str = "DROP TABLE queue_messages; DROP TABLE queue_recipients; DROP TABLE queue_attempts;
+    DROP TABLE queue_lanes;";
+
 #[tokio::test]
-async fn a_store_of_version_1_is_taken_over() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, alice) = filled(dir.path(), 10).await;
-    let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;
-    let gone = [(2, 3), (7, 7), (10, 10)].map(|(first, last)| UidRange { first: Uid(first), last: Uid(last) });
-    store.expunge(inbox, gone.to_vec(), true).await.unwrap();
-    let before = store.open(inbox).await.unwrap();
-    store.close().await;
-    drop(store);
-    let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
-    database.execute_batch("DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata; PRAGMA user_version = 1").unwrap();
-    drop(database);
-    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
-    assert_eq!(store.open(inbox).await.unwrap(), before);
-    assert_eq!(problems(dir.path()), Vec::<String>::new());
-    store.close().await;
+async fn a_store_of_an_older_version_is_taken_over() {
+    for (version, older) in [(1, format!("{BEFORE_VERSION_3}{BEFORE_VERSION_2}")), (2, BEFORE_VERSION_3.to_owned())] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, alice) = filled(dir.path(), 10).await;
+        let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;
+        let gone = [(2, 3), (7, 7), (10, 10)].map(|(first, last)| UidRange { first: Uid(first), last: Uid(last) });
+        store.expunge(inbox, gone.to_vec(), true).await.unwrap();
+        let before = store.open(inbox).await.unwrap();
+        store.close().await;
+        drop(store);
+        let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
+        database.execute_batch(&older).unwrap();
+        database.pragma_update(None, "user_version", version).unwrap();
+        drop(database);
+        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+        assert_eq!(store.open(inbox).await.unwrap(), before);
+        assert_eq!(store.queue_totals(1).await.unwrap(), QueueTotals::default());
+        assert_eq!(problems(dir.path()), Vec::<String>::new());
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -194,6 +194,7 @@ async fn check(instant: Instant, image: &Image, acknowledged: &BTreeSet<String>,
     let more = Delivery {
         content: Content::new(Bytes::from_static(b"after the cut"), Bytes::new()),
         targets: vec![Target { account, mailbox: None, flags: Flags::NONE }],
+        queued: vec![],
     };
     store.deliver(more).await.unwrap();
     store.close().await;
@@ -236,7 +237,7 @@ async fn run(seed: u64, rounds: u64, compacting: bool) {
             waiting.push(tokio::spawn(async move {
                 let content = Content::new(Bytes::from(text.clone().into_bytes()), Bytes::from_static(b"structure"));
                 let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-                store.deliver(Delivery { content, targets }).await.unwrap();
+                store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
                 acknowledged.lock().unwrap().insert(text);
             }));
         }

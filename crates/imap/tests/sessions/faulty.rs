@@ -26,7 +26,7 @@ macro_rules! as_it_is {
 
 impl MailStore for Faulty {
     as_it_is! {
-        deliver(delivery: Delivery) -> Vec<Delivered>;
+        deliver(delivery: Delivery) -> Accepted;
         append(to: Destination, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
         mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;

@@ -125,8 +125,9 @@ impl House {
             mailbox: mailbox.map(|name| MailboxName::parse(name).unwrap()),
             flags: Flags::NONE,
         };
-        let delivery = Delivery { content: Content::new(bytes, structure.into()), targets: vec![target] };
-        self.store.deliver(delivery).await.unwrap()[0].uid
+        let delivery =
+            Delivery { content: Content::new(bytes, structure.into()), targets: vec![target], queued: Vec::new() };
+        self.store.deliver(delivery).await.unwrap().delivered[0].uid
     }
 
     fn peer(&self) -> Peer {

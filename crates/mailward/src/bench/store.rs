@@ -70,7 +70,11 @@ impl Yard {
 
     /// A delivery to one account's INBOX.
     pub(super) fn delivery(&self, account: AccountId, size: usize) -> Delivery {
-        Delivery { content: self.content(size), targets: vec![Target { account, mailbox: None, flags: Flags::NONE }] }
+        Delivery {
+            content: self.content(size),
+            targets: vec![Target { account, mailbox: None, flags: Flags::NONE }],
+            queued: Vec::new(),
+        }
     }
 
     /// Messages a second with so many deliveries waiting at any time, to the accounts in turn.

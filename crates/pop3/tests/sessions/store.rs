@@ -110,7 +110,7 @@ impl MailStore for Watched {
         self.inner.watch_account(account)
     }
     through! {
-        deliver(delivery: Delivery) -> Vec<Delivered>;
+        deliver(delivery: Delivery) -> Accepted;
         append(to: Destination, messages: Vec<NewMessage>) -> AppendOutcome;
         mailboxes(account: AccountId) -> Vec<MailboxRecord>;
         mailbox(account: AccountId, name: MailboxName) -> MailboxRecord;

@@ -39,7 +39,7 @@ macro_rules! through {
 }
 
 impl MailStore for Wrapped {
-    fn deliver(&self, delivery: Delivery) -> Pending<'_, Vec<Delivered>> {
+    fn deliver(&self, delivery: Delivery) -> Pending<'_, Accepted> {
         Box::pin(async move {
             let _open = self.door.acquire().await;
             self.deliveries.fetch_add(1, Ordering::Relaxed);

@@ -3,13 +3,14 @@
 use super::gone;
 use super::mailboxes::{self, keyword_bits};
 use crate::api::StoreError;
+use crate::queue::changes;
 use crate::records::{
-    AppendOutcome, CopyOutcome, Delivered, Destination, Expunged, Flags, MailboxRecord, MessageRecord, NewMessage,
-    Target, UidRange,
+    Accepted, AppendOutcome, CopyOutcome, Delivered, Destination, Expunged, Flags, MailboxRecord, MessageRecord,
+    NewMessage, Queued, Target, UidRange,
 };
 use crate::rows;
 use crate::tx::{Placed, Tx, int, unsigned};
-use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Timestamp, Uid, UidValidity};
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};
 use rusqlite::params;
 
 /// A message row about to be made.
@@ -21,10 +22,20 @@ struct NewRow {
     internal_date: Timestamp,
 }
 
-/// Delivers to every target, or to none.
-pub(crate) fn deliver(tx: &mut Tx<'_>, placed: &[Placed], targets: &[Target]) -> Result<Vec<Delivered>, StoreError> {
-    let Some(placed) = placed.first() else { return Ok(Vec::new()) };
-    let blob = tx.refer(placed, targets.len())?;
+/// Delivers to every target and queues every envelope, or does nothing.
+pub(crate) fn deliver(
+    tx: &mut Tx<'_>,
+    placed: &Placed,
+    targets: &[Target],
+    queued: &[Queued],
+) -> Result<Accepted, StoreError> {
+    changes::check(queued)?;
+    let refs = targets.len().saturating_add(queued.len());
+    if refs == 0 {
+        // Accepted would mean safe, and there is nowhere that it would be.
+        return Err(StoreError::Refused("a message that goes nowhere can't be accepted"));
+    }
+    let blob = tx.refer(placed, refs)?;
     let mut delivered = Vec::with_capacity(targets.len());
     for target in targets {
         let inbox = charge(tx, target.account, placed.size, 1)?;
@@ -36,7 +47,11 @@ pub(crate) fn deliver(tx: &mut Tx<'_>, placed: &[Placed], targets: &[Target]) ->
         let (uid, _) = insert(tx, mailbox, &row)?;
         delivered.push(Delivered { account: target.account, mailbox, uid });
     }
-    Ok(delivered)
+    let mut ids = Vec::with_capacity(queued.len());
+    for one in queued {
+        ids.push(changes::enqueue(tx, blob, placed.size, one)?);
+    }
+    Ok(Accepted { delivered, queued: ids })
 }
 
 /// Counts bytes and messages against the account's quota and answers its INBOX.
@@ -190,7 +205,7 @@ pub(crate) fn copy(
     Ok(CopyOutcome { uid_validity, uids, mod_seq })
 }
 
-/// Takes out every message that shows one of these blobs; answers how many.
+/// Takes out every message that shows one of these blobs, of mailboxes and of the queue; answers how many.
 pub(crate) fn take_out_of_blobs(tx: &mut Tx<'_>, blobs: &[BlobId]) -> Result<u64, StoreError> {
     let mut taken = 0u64;
     // No index leads from a blob to its messages: this is asked once, after a power cut.
@@ -201,6 +216,12 @@ pub(crate) fn take_out_of_blobs(tx: &mut Tx<'_>, blobs: &[BlobId]) -> Result<u64
         let (account, _) = open(tx, mailbox)?;
         let message = select(tx, mailbox, &[UidRange::one(uid)])?;
         take_out(tx, mailbox, &message, Some(account))?;
+        taken = taken.saturating_add(1);
+    }
+    let queued =
+        tx.rows("SELECT id, blob FROM queue_messages", [], |row| Ok((QueueId(row.get(0)?), BlobId(row.get(1)?))))?;
+    for (message, _) in queued.into_iter().filter(|(_, blob)| blobs.contains(blob)) {
+        changes::take_out(tx, message)?;
         taken = taken.saturating_add(1);
     }
     Ok(taken)

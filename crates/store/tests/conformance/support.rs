@@ -50,7 +50,11 @@ impl World {
         added.await.unwrap().id
     }
     pub(crate) async fn deliver(&self, text: &str, to: &[AccountId]) -> Vec<Delivered> {
-        self.store.deliver(Delivery { content: content(text), targets: targets(to) }).await.unwrap()
+        self.store
+            .deliver(Delivery { content: content(text), targets: targets(to), queued: vec![] })
+            .await
+            .unwrap()
+            .delivered
     }
     pub(crate) async fn inbox(&self, account: AccountId) -> MailboxRecord {
         self.store.mailbox(account, MailboxName::inbox()).await.unwrap()

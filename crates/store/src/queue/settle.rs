@@ -1,0 +1,172 @@
+//! What came of recipients, and what somebody does to them by hand.
+
+use super::changes::{Counts, keep_attempt, row};
+use super::rows::not_queued;
+use crate::api::StoreError;
+use crate::apply::messages;
+use crate::records::{LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Settled, Steer, Target};
+use crate::tx::{Placed, Tx};
+use mailward_core::QueueId;
+use mailward_core::limits::QUEUE_SETTLE_MAX;
+use rusqlite::params;
+
+/// A settlement without the bytes of what it tells.
+pub(super) struct Parts {
+    pub(super) recipients: Vec<Settled>,
+    pub(super) lanes: Vec<LaneNews>,
+    pub(super) tell: Vec<(Vec<Target>, Vec<Queued>)>,
+}
+
+/// See `QueueStore::settle`.
+pub(super) fn settle(tx: &mut Tx<'_>, placed: &[Placed], parts: &Parts) -> Result<SettleOutcome, StoreError> {
+    if parts.recipients.len() > QUEUE_SETTLE_MAX {
+        return Err(StoreError::Limit("recipients of one settlement"));
+    }
+    let mut outcome = SettleOutcome::default();
+    let mut counts = Counts::default();
+    for settled in &parts.recipients {
+        if !settle_one(tx, &mut counts, settled)? {
+            outcome.missing.push((settled.message, settled.number));
+        }
+    }
+    outcome.untold = !outcome.missing.is_empty() && outcome.missing.len() == parts.recipients.len();
+    if !outcome.untold {
+        for ((targets, queued), placed) in parts.tell.iter().zip(placed) {
+            outcome.told.push(messages::deliver(tx, placed, targets, queued)?);
+        }
+    }
+    // After the bounces: what they give back may be the very content that is released here.
+    counts.write(tx)?;
+    for news in &parts.lanes {
+        learn(tx, news)?;
+    }
+    Ok(outcome)
+}
+
+/// Settles one recipient; `false` if it isn't there.
+fn settle_one(tx: &Tx<'_>, counts: &mut Counts, settled: &Settled) -> Result<bool, StoreError> {
+    let which = (settled.message, settled.number);
+    let Some(row) = row(tx, settled.message, settled.number)? else { return Ok(false) };
+    match &settled.outcome {
+        Outcome::Delivered | Outcome::Failed => {
+            counts.remove(tx, which, &row)?;
+            return Ok(true);
+        }
+        Outcome::Deferred(due) => counts.due(tx, which, &row, *due)?,
+        Outcome::Held(reason) => {
+            counts.hold(tx, which, &row, Some(reason))?;
+        }
+        Outcome::Rerouted(lane, due) => counts.reroute(tx, which, &row, lane, *due)?,
+    }
+    if let Some(attempt) = &settled.attempt {
+        keep_attempt(tx, which, &row, attempt)?;
+    }
+    if settled.warned {
+        tx.execute(
+            "UPDATE queue_recipients SET warned = 1 WHERE message = ?1 AND number = ?2",
+            params![settled.message.0, settled.number],
+        )?;
+    }
+    counts.message(settled.message, settled.warned);
+    Ok(true)
+}
+
+/// What was learned of a lane's host. A lane with nothing in it learns nothing.
+fn learn(tx: &Tx<'_>, news: &LaneNews) -> Result<(), StoreError> {
+    match news.blocked {
+        Some(until) => tx.execute(
+            "UPDATE queue_lanes SET blocked = ?2, failures = failures + 1 WHERE name = ?1",
+            params![news.lane.as_str(), until.0],
+        )?,
+        None => tx.execute(
+            "UPDATE queue_lanes SET blocked = 0, failures = 0 WHERE name = ?1 AND (failures > 0 OR blocked > 0)",
+            params![news.lane.as_str()],
+        )?,
+    };
+    Ok(())
+}
+
+/// Does something to recipients that were found; answers to how many it was done.
+pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) -> Result<u64, StoreError> {
+    let mut counts = Counts::default();
+    let mut changed = 0u64;
+    for message in found {
+        for recipient in &message.recipients {
+            let which = (message.id, recipient.number);
+            // It was found before this commit began.
+            let Some(row) = row(tx, message.id, recipient.number)? else { continue };
+            let done = match action {
+                Steer::Retry if row.held => false,
+                Steer::Retry => {
+                    counts.due(tx, which, &row, row.due.min(tx.now))?;
+                    unblock(tx, row.lane.as_str())?;
+                    true
+                }
+                Steer::Hold(reason) => counts.hold(tx, which, &row, Some(reason))?,
+                Steer::Release if !row.held => false,
+                Steer::Release => {
+                    counts.due(tx, which, &row, tx.now)?;
+                    counts.hold(tx, which, &row, None)?
+                }
+                Steer::Remove => {
+                    counts.remove(tx, which, &row)?;
+                    true
+                }
+                Steer::Reroute(lane) => {
+                    counts.reroute(tx, which, &row, lane, tx.now)?;
+                    true
+                }
+            };
+            changed = changed.saturating_add(u64::from(done));
+        }
+    }
+    counts.write(tx)?;
+    if changed > 0 && matches!(action, Steer::Retry | Steer::Release | Steer::Reroute(_)) {
+        tx.touch_queue();
+    }
+    Ok(changed)
+}
+
+/// A lane may be tried now. How often its host failed is not forgotten: if it fails again its rest is as long.
+fn unblock(tx: &Tx<'_>, lane: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE queue_lanes SET blocked = 0 WHERE name = ?1 AND blocked > 0", params![lane])?;
+    Ok(())
+}
+
+/// See `QueueStore::mark_trial`.
+pub(super) fn mark_trial(tx: &Tx<'_>, message: QueueId) -> Result<u32, StoreError> {
+    tx.row("UPDATE queue_messages SET trials = trials + 1 WHERE id = ?1 RETURNING trials", params![message.0], |row| {
+        row.get(0)
+    })?
+    .ok_or_else(not_queued)
+}
+
+/// Name of the row of `meta` that says whether all is paused.
+pub(super) const PAUSED: &str = "SELECT value FROM meta WHERE key = 'queue_paused'";
+
+/// See `QueueStore::pause`.
+pub(super) fn pause(tx: &mut Tx<'_>, lane: Option<&str>, paused: bool) -> Result<(), StoreError> {
+    match lane {
+        None => {
+            tx.execute(
+                "INSERT INTO meta (key, value) VALUES ('queue_paused', ?1)
+                 ON CONFLICT (key) DO UPDATE SET value = ?1",
+                params![paused],
+            )?;
+        }
+        Some(lane) if paused => {
+            tx.execute(
+                "INSERT INTO queue_lanes (name, paused) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET paused = 1",
+                params![lane],
+            )?;
+        }
+        Some(lane) => {
+            tx.execute("UPDATE queue_lanes SET paused = 0 WHERE name = ?1", params![lane])?;
+            tx.execute("DELETE FROM queue_lanes WHERE name = ?1 AND waiting = 0 AND held = 0", params![lane])?;
+        }
+    }
+    if !paused {
+        tx.touch_queue();
+    }
+    Ok(())
+}
