@@ -56,14 +56,45 @@ pub const MIN_DATA_RATE: u64 = 500;
 pub const DATA_IDLE_TIME: Duration = Duration::from_secs(180);
 /// How often a session that waits looks at its deadlines: they are met this much late at most.
 pub const DEADLINE_TICK: Duration = Duration::from_secs(5);
-/// Longest wait of our own client for a whole reply. RFC 5321 §4.5.3.2 (5 minutes).
-pub const SMTP_REPLY_TIME: Duration = Duration::from_secs(300);
-/// Lines of one reply that our own client reads (attacks H6).
-pub const SMTP_REPLY_LINES_MAX: usize = 100;
 /// AUTH attempts in one session, every protocol.
 pub const AUTH_ATTEMPTS_MAX: usize = 3;
 /// Wait before the answer to a failed login.
 pub const AUTH_FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+// ---- sending by SMTP and LMTP ------------------------------------------------------------------------------
+
+/// Lines of one reply that our own client reads (attacks H6).
+pub const SMTP_REPLY_LINES_MAX: usize = 100;
+/// Longest line of a reply that our own client reads, bytes with CRLF. RFC 5321 §4.5.3.1.5 allows 512; some say more.
+pub const SMTP_REPLY_LINE_MAX: usize = 2_048;
+/// All lines of one reply, bytes (attacks H6): 100 of what RFC 5321 §4.5.3.1.5 allows, and some.
+pub const SMTP_REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Words of one reply that are kept, bytes; what is longer is read and dropped. A thousand recipients may have one each.
+pub const SMTP_REPLY_KEPT_MAX: usize = 1_024;
+/// AUTH mechanisms of a server that our own client remembers. There are some forty, RFC 4422's registry.
+pub const SMTP_REPLY_MECHANISMS_MAX: usize = 32;
+/// Wait for a server's greeting. RFC 5321 §4.5.3.2.1 (5 minutes).
+pub const SEND_GREETING_TIME: Duration = Duration::from_secs(300);
+/// Wait for the whole reply to EHLO, STARTTLS, AUTH, MAIL, RCPT or RSET. RFC 5321 §4.5.3.2.2 and §4.5.3.2.3
+/// (5 minutes).
+pub const SEND_COMMAND_TIME: Duration = Duration::from_secs(300);
+/// Wait for the reply to DATA. RFC 5321 §4.5.3.2.4 (2 minutes).
+pub const SEND_DATA_TIME: Duration = Duration::from_secs(120);
+/// Wait for a server to take some bytes of the message, and the grace before [`MIN_DATA_RATE`] is asked of it.
+/// RFC 5321 §4.5.3.2.5 (3 minutes).
+pub const SEND_BLOCK_TIME: Duration = Duration::from_secs(180);
+/// Wait for the reply to the end of a message. RFC 5321 §4.5.3.2.6 (10 minutes): shorter ones make duplicates.
+pub const SEND_END_TIME: Duration = Duration::from_secs(600);
+/// Wait for all replies to the end of a message together, in LMTP, where each recipient has one.
+pub const SEND_END_ALL_TIME: Duration = Duration::from_secs(1_800);
+/// From MAIL to the reply to DATA, however many recipients (attacks H6): [`SEND_RECIPIENTS_DEFAULT`] at 18 seconds each.
+pub const SEND_ENVELOPE_TIME: Duration = Duration::from_secs(1_800);
+/// Wait for the reply to QUIT, or for the last words of a server that breaks off: nothing depends on them.
+pub const SEND_QUIT_TIME: Duration = Duration::from_secs(10);
+/// Recipients of one message where the server doesn't say how many it takes. RFC 5321 §4.5.3.1.8 demands 100.
+pub const SEND_RECIPIENTS_DEFAULT: usize = 100;
+/// Bytes of a message that are gathered for one write to a server.
+pub const SEND_BUFFER: usize = 64 * 1024;
 
 // ---- messages ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ mod common;
 
 use common::{House, Talk, plain};
 use mailward_core::Listener;
+use mailward_smtp::client::{Connection, Dialect, Security, Transaction, Whole};
+use mailward_smtp::path::ReversePath;
 use mailward_tls::Wire;
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
@@ -186,12 +188,14 @@ async fn a_large_message_arrives_whole() {
 async fn our_own_client_talks_to_our_own_server() {
     let house = House::new().await;
     let talk = house.connect(Listener::Smtp).await;
-    let mut client = mailward_smtp::client::Client::connect(talk.stream, "demo.example").await.unwrap();
-    let from = common::address("a@c.example");
+    let mut client = Connection::greet(talk.stream, Dialect::Smtp, "demo.example", Security::Clear).await.unwrap();
+    let from = ReversePath::Address(common::address("a@c.example"));
     let to = [common::address("alice@s.example"), common::address("nobody@s.example")];
-    let sent = client.send(Some(&from), &to, b"Subject: x\r\n\r\n.one\r\n").await.unwrap();
-    assert_eq!((sent.refused.len(), sent.refused[0].1.code), (1, 550));
-    client.quit().await.unwrap();
+    let transaction = Transaction::new(from, to);
+    let report = client.send(&transaction, &mut Whole::new(&b"Subject: x\r\n\r\n.one\r\n"[..])).await;
+    assert!(report.outcomes[0].is_accepted() && report.broken.is_none(), "{report:?}");
+    assert_eq!(report.outcomes[1].reason().unwrap().answer().unwrap().code(), 550);
+    client.quit().await;
     assert!(house.inbox("alice").await[0].ends_with("\r\nSubject: x\r\n\r\n.one\r\n"));
 }
 

@@ -6,9 +6,9 @@ use crate::xtext;
 use mailward_core::limits::SMTP_PARAMETERS_MAX;
 
 /// Longest ENVID, characters of xtext. RFC 3461 §4.4.
-const ENVID_MAX: usize = 100;
+pub(crate) const ENVID_MAX: usize = 100;
 /// Longest ORCPT with its type, characters. RFC 3461 §4.2.
-const ORCPT_MAX: usize = 500;
+pub(crate) const ORCPT_MAX: usize = 500;
 
 /// What came with MAIL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
