@@ -146,6 +146,21 @@ pub const PREVIEW_CHARACTERS_MAX: usize = 200;
 pub const PREVIEW_BYTES_MAX: usize = 64 * 1024;
 /// Parts that are tried until one has text for a PREVIEW.
 pub const PREVIEW_PARTS_MAX: usize = 4;
+/// Addresses that a submitted message may claim to be from, `From`, `Sender` and their like together: each is looked up
+/// (attacks A2, E2).
+pub const SUBMISSION_CLAIMS_MAX: usize = 50;
+/// Recipients that one delivery status notification tells of; a message to more gets several.
+pub const REPORT_RECIPIENTS_MAX: usize = 100;
+/// Message from which on, bytes, a delivery status notification gives back its header only, and the most of that (attacks
+/// A7).
+pub const REPORT_RETURNED_MAX: usize = 100 * 1024;
+/// Text for people in a delivery status notification, bytes of UTF-8; what follows is cut.
+pub const REPORT_TEXT_MAX: usize = 64 * 1024;
+/// One field of a delivery status notification, bytes of UTF-8 before folding; what follows is cut. A reply of a few
+/// lines of 512 bytes (RFC 5321 §4.5.3.1.5) fits.
+pub const REPORT_FIELD_MAX: usize = 2_000;
+/// What is read of another server's answer to explain it, bytes.
+pub const ANSWER_TEXT_MAX: usize = 4 * 1024;
 /// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
 /// What follows is not searched.
 pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;

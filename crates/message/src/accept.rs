@@ -63,7 +63,7 @@ pub fn check(message: &[u8]) -> Result<HeaderFacts, HeaderFault> {
     let mut facts = HeaderFacts {
         header_bytes,
         starts_with_header: crate::header::starts_like_header(room),
-        has_empty_line: header.ends_with(b"\n\r\n") || header.ends_with(b"\n\n") || matches!(header, b"\r\n" | b"\n"),
+        has_empty_line: ends_with_empty_line(header),
         eight_bit_header,
         eight_bit: eight_bit_header || !crate::bytes::from(message, header_bytes).is_ascii(),
         nul: memchr::memchr(0, message).is_some(),
@@ -87,4 +87,9 @@ pub fn check(message: &[u8]) -> Result<HeaderFacts, HeaderFault> {
         }
     }
     Ok(facts)
+}
+
+/// Whether the empty line that ends a header section is there.
+pub(crate) fn ends_with_empty_line(header: &[u8]) -> bool {
+    header.ends_with(b"\n\r\n") || header.ends_with(b"\n\n") || matches!(header, b"\r\n" | b"\n")
 }

@@ -21,35 +21,82 @@ pub fn parse(value: &[u8]) -> Vec<EnvelopeAddress> {
 /// Adds at most `max` addresses and marks.
 pub(crate) fn parse_into(value: &[u8], max: usize, list: &mut Vec<EnvelopeAddress>) {
     let end = list.len().saturating_add(max);
-    let mut reader = Reader { value, at: 0, words: Vec::new(), scratch: Vec::new() };
-    let mut in_group = false;
-    while list.len() < end && reader.at < value.len() {
-        let member = reader.member(in_group);
+    let mut members = members(value);
+    while list.len() < end {
+        let Some(member) = members.next() else { break };
         if let Some(address) = member.address {
             list.push(address);
         }
-        match member.end {
-            Stop::GroupStart => in_group = true,
-            Stop::GroupEnd if in_group => {
-                in_group = false;
-                list.push(EnvelopeAddress::default());
-            }
-            Stop::Comma | Stop::GroupEnd | Stop::Value => {}
+        if member.end == Stop::GroupEnd && member.grouped {
+            list.push(EnvelopeAddress::default());
         }
     }
-    if in_group {
+    if members.in_group {
         list.push(EnvelopeAddress::default());
     }
 }
 
-/// A member of a list and what ended it.
-struct Member {
-    address: Option<EnvelopeAddress>,
-    end: Stop,
+/// The members of a list one by one, with what was seen of each. The value may be folded still: line ends count as
+/// blanks.
+pub(crate) fn members(value: &[u8]) -> Members<'_> {
+    let reader = Reader { value, at: 0, words: Vec::new(), scratch: Vec::new(), doubt: false };
+    Members { reader, in_group: false }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
+/// See [`members`].
+pub(crate) struct Members<'v> {
+    reader: Reader<'v>,
+    in_group: bool,
+}
+
+impl Iterator for Members<'_> {
+    type Item = Member;
+
+    fn next(&mut self) -> Option<Member> {
+        if self.reader.at >= self.reader.value.len() {
+            return None;
+        }
+        self.reader.doubt = false;
+        let mut member = self.reader.member(self.in_group);
+        member.seen.doubt |= self.reader.doubt;
+        member.grouped = self.in_group;
+        match member.end {
+            Stop::GroupStart => self.in_group = true,
+            Stop::GroupEnd => self.in_group = false,
+            Stop::Comma | Stop::Value => {}
+        }
+        Some(member)
+    }
+}
+
+/// A member of a list and what ended it.
+pub(crate) struct Member {
+    /// `None` if there is nothing between two commas; only a name if it starts a group.
+    pub(crate) address: Option<EnvelopeAddress>,
+    pub(crate) end: Stop,
+    /// Whether it stands in a group.
+    pub(crate) grouped: bool,
+    pub(crate) seen: Seen,
+}
+
+/// How an address stands in its value: for those who may not guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Where its first word starts, quotes counted; comments and brackets around it aren't.
+    pub(crate) start: usize,
+    /// Where its last word ends.
+    pub(crate) end: usize,
+    /// Atoms, quoted strings, `@` and domain literals that it is made of.
+    pub(crate) words: usize,
+    /// Whether an `@` outside of quotes is among them.
+    pub(crate) at_sign: bool,
+    /// Whether another reader could find another address: something isn't closed, stands where nothing may, or is
+    /// allowed by the obsolete syntax only.
+    pub(crate) doubt: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
     Comma,
     /// A colon: the member is a group's name.
     GroupStart,
@@ -62,6 +109,9 @@ enum Stop {
 #[derive(Clone, Copy)]
 struct Word<'v> {
     bytes: &'v [u8],
+    /// Where it stands in the value, with its quotes.
+    start: usize,
+    end: usize,
     quoted: bool,
     /// Whether blanks or a comment stand before it.
     spaced: bool,
@@ -84,6 +134,8 @@ struct Reader<'v> {
     /// Words of the member that is being read.
     words: Vec<Word<'v>>,
     scratch: Vec<u8>,
+    /// See [`Seen::doubt`].
+    doubt: bool,
 }
 
 impl<'v> Reader<'v> {
@@ -110,18 +162,20 @@ impl<'v> Reader<'v> {
                     continue;
                 }
                 b'<' => {
-                    let mut address = self.angle(in_group);
+                    self.doubt |= at_sign.is_some();
+                    let (mut address, seen) = self.angle(in_group);
                     let (after, end) = self.rest();
                     let mut name = std::mem::take(&mut address.name);
                     if name.as_ref().is_none_or(String::is_empty) {
                         name = after.map(|c| self.comment_text(c)).filter(|n| !n.is_empty());
                     }
-                    return Member { address: Some(EnvelopeAddress { name, ..address }), end };
+                    return Member { address: Some(EnvelopeAddress { name, ..address }), end, grouped: false, seen };
                 }
                 b',' | b';' => {
                     self.at = self.at.saturating_add(1);
                     let end = if byte == b',' { Stop::Comma } else { Stop::GroupEnd };
-                    return Member { address: self.bare(at_sign, comment), end };
+                    self.doubt |= byte == b';' && !in_group;
+                    return self.bare(at_sign, comment, end);
                 }
                 b':' if !in_group && at_sign.is_none() => {
                     self.at = self.at.saturating_add(1);
@@ -129,47 +183,61 @@ impl<'v> Reader<'v> {
                     return Member {
                         address: Some(EnvelopeAddress { mailbox, ..EnvelopeAddress::default() }),
                         end: Stop::GroupStart,
+                        grouped: false,
+                        seen: Seen::default(),
                     };
                 }
                 b'@' => {
+                    self.doubt |= at_sign.is_some();
                     at_sign = at_sign.or(Some(self.words.len()));
-                    self.push(1, false, spaced);
+                    self.push(1, spaced);
                 }
                 b'"' => self.quoted(spaced),
-                b'[' if at_sign.is_some() => {
-                    let len =
-                        memchr::memchr(b']', from(self.value, self.at)).map_or(usize::MAX, |n| n.saturating_add(1));
-                    self.push(len, false, spaced);
-                }
+                b'[' if at_sign.is_some() => self.literal(spaced),
                 _ => self.atom(spaced),
             }
             spaced = false;
         }
-        Member { address: self.bare(at_sign, comment), end: Stop::Value }
+        self.bare(at_sign, comment, Stop::Value)
     }
 
-    /// An address without angle brackets, of the words so far; `None` if there are none.
-    fn bare(&mut self, at_sign: Option<usize>, comment: Option<&'v [u8]>) -> Option<EnvelopeAddress> {
+    /// An address without angle brackets, of the words so far; none if there are none.
+    fn bare(&mut self, at_sign: Option<usize>, comment: Option<&'v [u8]>, end: Stop) -> Member {
+        let seen = self.seen(at_sign);
         if self.words.is_empty() {
-            return None;
+            return Member { address: None, end, grouped: false, seen };
         }
         let (mailbox, host) = self.split(at_sign, self.words.len());
         let name = comment.map(|c| self.comment_text(c)).filter(|n| !n.is_empty());
-        Some(EnvelopeAddress { name, route: None, mailbox: Some(mailbox), host: Some(host) })
+        let address = EnvelopeAddress { name, route: None, mailbox: Some(mailbox), host: Some(host) };
+        Member { address: Some(address), end, grouped: false, seen }
+    }
+
+    /// How the address that the words make stands in the value. Blanks between them are obsolete syntax.
+    fn seen(&self, at_sign: Option<usize>) -> Seen {
+        Seen {
+            start: self.words.first().map_or(self.at, |w| w.start),
+            end: self.words.last().map_or(self.at, |w| w.end),
+            words: self.words.len(),
+            at_sign: at_sign.is_some(),
+            doubt: self.words.iter().skip(1).any(|w| w.spaced),
+        }
     }
 
     /// From `<` over `>`; the words before it are the name.
-    fn angle(&mut self, in_group: bool) -> EnvelopeAddress {
+    fn angle(&mut self, in_group: bool) -> (EnvelopeAddress, Seen) {
         let name = self.join(0, self.words.len(), Join::Phrase);
         self.words.clear();
         self.at = self.at.saturating_add(1);
         let mut route = None;
         let mut at_sign = None;
         let mut spaced = false;
+        let mut closed = false;
         while let Some(byte) = self.value.get(self.at).copied() {
             match byte {
                 b'>' => {
                     self.at = self.at.saturating_add(1);
+                    closed = true;
                     break;
                 }
                 // A bracket that was never closed ends with its member. Commas of a route are part of it.
@@ -193,22 +261,24 @@ impl<'v> Reader<'v> {
                     continue;
                 }
                 b'@' => {
+                    self.doubt |= at_sign.is_some();
                     at_sign = at_sign.or(Some(self.words.len()));
-                    self.push(1, false, spaced);
+                    self.push(1, spaced);
                 }
                 b'"' => self.quoted(spaced),
-                b'[' if at_sign.is_some() => {
-                    let len =
-                        memchr::memchr(b']', from(self.value, self.at)).map_or(usize::MAX, |n| n.saturating_add(1));
-                    self.push(len, false, spaced);
+                b'[' if at_sign.is_some() => self.literal(spaced),
+                b',' | b';' | b':' | b'<' => {
+                    self.doubt = true;
+                    self.push(1, spaced);
                 }
-                b',' | b';' | b':' | b'<' => self.push(1, false, spaced),
                 _ => self.atom(spaced),
             }
             spaced = false;
         }
+        self.doubt |= !closed || route.is_some();
+        let seen = self.seen(at_sign);
         let (mailbox, host) = self.split(at_sign, self.words.len());
-        EnvelopeAddress { name: Some(name), route, mailbox: Some(mailbox), host: Some(host) }
+        (EnvelopeAddress { name: Some(name), route, mailbox: Some(mailbox), host: Some(host) }, seen)
     }
 
     /// What follows an address to the end of its member: its first comment, and the end.
@@ -220,22 +290,35 @@ impl<'v> Reader<'v> {
                     let inside = self.comment();
                     comment = comment.or(Some(inside));
                 }
-                b'"' => self.quoted(false),
+                b'"' => {
+                    self.doubt = true;
+                    self.quoted(false);
+                }
                 b',' | b';' => {
                     self.at = self.at.saturating_add(1);
                     return (comment, if byte == b',' { Stop::Comma } else { Stop::GroupEnd });
                 }
-                _ => self.at = self.at.saturating_add(1),
+                _ => {
+                    self.doubt |= !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+                    self.at = self.at.saturating_add(1);
+                }
             }
         }
         (comment, Stop::Value)
     }
 
     /// Takes the next `len` bytes as a word.
-    fn push(&mut self, len: usize, quoted: bool, spaced: bool) {
-        let end = self.at.saturating_add(len).min(self.value.len());
-        self.words.push(Word { bytes: sub(self.value, self.at..end), quoted, spaced });
+    fn push(&mut self, len: usize, spaced: bool) {
+        let (start, end) = (self.at, self.at.saturating_add(len).min(self.value.len()));
+        self.words.push(Word { bytes: sub(self.value, start..end), start, end, quoted: false, spaced });
         self.at = end;
+    }
+
+    /// Takes a domain literal; one that isn't closed ends with the value.
+    fn literal(&mut self, spaced: bool) {
+        let closed = memchr::memchr(b']', from(self.value, self.at));
+        self.doubt |= closed.is_none();
+        self.push(closed.map_or(usize::MAX, |n| n.saturating_add(1)), spaced);
     }
 
     /// Takes bytes up to one that means something; at least one.
@@ -247,9 +330,11 @@ impl<'v> Reader<'v> {
         let len = rest.iter().skip(1).position(special).map_or(rest.len(), |n| n.saturating_add(1));
         // A bracket without its partner is noise.
         if rest.first() == Some(&b'>') {
+            self.doubt = true;
             self.at = self.at.saturating_add(1);
         } else {
-            self.push(len, false, spaced);
+            self.doubt |= sub(rest, 0..len).iter().any(|b| matches!(b, b')' | b']' | b'\\'));
+            self.push(len, spaced);
         }
     }
 
@@ -265,7 +350,15 @@ impl<'v> Reader<'v> {
             }
         }
         let end = end.min(self.value.len());
-        self.words.push(Word { bytes: sub(self.value, start..end), quoted: true, spaced });
+        self.doubt |= end == self.value.len();
+        let word = Word {
+            bytes: sub(self.value, start..end),
+            start: self.at,
+            end: end.saturating_add(1).min(self.value.len()),
+            quoted: true,
+            spaced,
+        };
+        self.words.push(word);
         self.at = end.saturating_add(1);
     }
 
@@ -274,14 +367,11 @@ impl<'v> Reader<'v> {
         let start = self.at.saturating_add(1);
         let end = comment_end(self.value, self.at);
         self.at = end;
-        sub(
-            self.value,
-            start..if self.value.get(end.saturating_sub(1)) == Some(&b')') {
-                end.saturating_sub(1).max(start)
-            } else {
-                end
-            },
-        )
+        let closed = self.value.get(end.saturating_sub(1)) == Some(&b')');
+        let inside = sub(self.value, start..if closed { end.saturating_sub(1).max(start) } else { end });
+        // Readers differ in where comments end, and some don't know them at all: then what means something is found.
+        self.doubt |= !closed || inside.iter().any(|b| br#"()<>@,;:\""#.contains(b));
+        inside
     }
 
     fn comment_text(&mut self, comment: &[u8]) -> String {

@@ -47,8 +47,10 @@ mod envelope;
 pub mod header;
 pub mod preview;
 pub mod references;
+pub mod report;
 mod structure;
 pub mod subject;
+pub mod submission;
 mod walk;
 
 pub use envelope::{Envelope, EnvelopeAddress};
