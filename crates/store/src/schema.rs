@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -168,6 +168,23 @@ CREATE TABLE metadata (
 ) WITHOUT ROWID;
 ";
 
+/// What version 3 adds.
+const TABLES_3: &str = "
+-- Keys that sign for domains; the private half is sealed by the vault.
+CREATE TABLE dkim_keys (
+    id        INTEGER PRIMARY KEY,
+    domain    INTEGER NOT NULL REFERENCES domains (id),
+    selector  TEXT    NOT NULL,
+    algorithm TEXT    NOT NULL,
+    public    BLOB    NOT NULL,
+    sealed    BLOB    NOT NULL,
+    state     INTEGER NOT NULL,            -- 0 to come, 1 signs, 2 retires
+    created   INTEGER NOT NULL,
+    since     INTEGER NOT NULL,
+    UNIQUE (domain, selector)
+);
+";
+
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -233,13 +250,16 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
         VERSION => Ok(()),
-        0 | 1 => {
+        0..VERSION => {
             connection.execute_batch("BEGIN IMMEDIATE")?;
-            if version == 0 {
+            if version < 1 {
                 connection.execute_batch(TABLES)?;
             }
-            connection.execute_batch(TABLES_2)?;
-            fill_gone(connection)?;
+            if version < 2 {
+                connection.execute_batch(TABLES_2)?;
+                fill_gone(connection)?;
+            }
+            connection.execute_batch(TABLES_3)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

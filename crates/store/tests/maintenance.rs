@@ -248,7 +248,11 @@ async fn a_store_of_version_1_is_taken_over() {
     store.close().await;
     drop(store);
     let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
-    database.execute_batch("DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata; PRAGMA user_version = 1").unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata; DROP TABLE dkim_keys; PRAGMA user_version = 1",
+        )
+        .unwrap();
     drop(database);
     let store = LocalStore::open(dir.path(), Options::default()).unwrap();
     assert_eq!(store.open(inbox).await.unwrap(), before);
