@@ -329,6 +329,18 @@ pub const CREDENTIAL_CACHE_TIME: Duration = Duration::from_secs(600);
 /// SCRAM iterations. RFC 7677 §4 asks for at least 4,096.
 pub const SCRAM_ITERATIONS: u32 = 15_000;
 
+// ---- DKIM --------------------------------------------------------------------------------------------------
+
+/// Time that a DKIM signature of ours holds (`x=`): longer than mail waits in a queue (5 days), and not long, so that a
+/// signed message is of no use to whoever sends copies of it (attacks D4). RFC 6376 §3.5.
+pub const DKIM_SIGNATURE_TIME: Duration = Duration::from_secs(7 * 86_400);
+/// Bytes of a stored message that are read at a time to be signed.
+pub const SIGN_PIECE: u64 = 256 * 1024;
+/// DKIM keys of one domain, two a pair: one that signs, one to come, some that retire.
+pub const DKIM_KEYS_MAX: usize = 12;
+/// One string of a DNS TXT record, bytes. RFC 1035 §3.3.
+pub const DNS_STRING_MAX: usize = 255;
+
 // ---- store -------------------------------------------------------------------------------------------------
 
 /// A pack is closed when it has grown past this, bytes.

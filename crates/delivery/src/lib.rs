@@ -9,19 +9,25 @@
 //!
 //! A message is written once, behind its trace, in one buffer that becomes the store's: it isn't copied on the way.
 //!
-//! **Limits**: [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
+//! What is sent gets its DKIM signatures here ([`sign`]); `vault` has keys and signs, `directory` says
+//! which key.
+//!
+//! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
+//! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
 //! [`HEADER_FIELDS_MAX`](mailward_core::limits::HEADER_FIELDS_MAX),
 //! [`RECEIVED_HOPS_MAX`](mailward_core::limits::RECEIVED_HOPS_MAX).
 //!
 //! **Failure**: all accounts of a commit have the message or none; the store's error comes back as it is.
 //!
-//! **Standards**: RFC 5321 §4.4 (trace), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033 §4.2 (LMTP).
+//! **Standards**: RFC 6376 (DKIM), RFC 5321 §4.4 (trace), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033 §4.2 (LMTP).
 
 mod deliver;
 mod prepare;
+mod sign;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
+pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};

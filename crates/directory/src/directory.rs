@@ -120,7 +120,7 @@ impl Directory {
     }
 
     /// Reads it anew unless the store's version is the one that was read.
-    async fn refresh_if_changed(&self) -> Result<(), DirectoryError> {
+    pub(crate) async fn refresh_if_changed(&self) -> Result<(), DirectoryError> {
         let mut read = self.read.lock().await;
         if *read == Some(*self.store.directory_version().borrow()) {
             return Ok(());

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use mailward_core::limits::{ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX};
+use mailward_core::limits::{ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX, DKIM_KEYS_MAX};
 use mailward_store::StoreError;
 
 /// Why an administrative function did nothing. Shown to administrators.
@@ -45,6 +45,24 @@ pub enum DirectoryError {
     /// Something still leads there; the words say what.
     #[error("{0} is still a target of {1}; change that first")]
     StillTarget(String, String),
+    /// A DKIM key doesn't open: domain, selector, why.
+    #[error("DKIM key {1} of {0}: {2} (mailward dkim rotate {0}, then mailward dkim activate {0})")]
+    DkimKey(String, String, mailward_vault::VaultError),
+    /// No such DKIM key.
+    #[error("there is no DKIM key {0} of {1}; see mailward dkim list {1}")]
+    NoDkimKey(String, String),
+    /// No DKIM keys wait to be activated.
+    #[error("{0} has no next DKIM keys; make them first: mailward dkim rotate {0}")]
+    NoNextKey(String),
+    /// The DKIM key signs.
+    #[error("the DKIM key {0} signs; make others first: mailward dkim rotate {1}, then mailward dkim activate {1}")]
+    DkimSigns(String, String),
+    /// The DKIM key retires; its day is to come.
+    #[error("mail that the DKIM key {0} signed may be verified until {1}; to remove it all the same, add --now")]
+    DkimStillVerified(String, String),
+    /// See `limits::DKIM_KEYS_MAX`.
+    #[error("{0} has {DKIM_KEYS_MAX} DKIM keys, as many as it may; remove retired ones first: mailward dkim list {0}")]
+    DkimFull(String),
     /// Over a limit of text.
     #[error("{0} has at most {1} characters")]
     TooLong(&'static str, usize),

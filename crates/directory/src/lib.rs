@@ -3,6 +3,8 @@
 //! **For**: domains, accounts (never system users), aliases, quotas; where mail to an address goes; who may log in
 //! and as whom somebody may send.
 //!
+//! Also the DKIM keys of our domains: who signs for them ([`Dkim`]).
+//!
 //! **In**: records of the store, commands of administrators, what clients say in a login. **Out**: [`Resolution`]s,
 //! [`Login`]s (the only proof of a login there is) and listings for administrators.
 //!
@@ -11,7 +13,7 @@
 //!
 //! **Limits**: aliases have at most `ALIAS_TARGETS_MAX` targets, also once followed through, and point at aliases at
 //! most `ALIAS_DEPTH_MAX` deep; passwords, hashes at once and waiting hashes as in `vault`; one message of a SASL
-//! exchange has `SASL_LINE_MAX`.
+//! exchange has `SASL_LINE_MAX`; a domain has at most `DKIM_KEYS_MAX` DKIM keys.
 //!
 //! **Failure**: a login that fails gets one answer after one delay, whether the user is unknown, disabled or the
 //! password is wrong (attacks A6, C4). A refused change says why and changes nothing. If the store fails, the last
@@ -23,6 +25,7 @@
 mod admin;
 mod auth;
 mod directory;
+mod dkim;
 mod error;
 mod info;
 mod sasl;
@@ -34,6 +37,7 @@ mod tests;
 pub use admin::{DomainSettings, NewPassword, NewUser, UserSettings};
 pub use auth::{Authenticator, Login};
 pub use directory::{Directory, LocalTarget, Resolution};
+pub use dkim::{Dkim, DkimInfo, TxtRecord};
 pub use error::{DirectoryError, LoginError};
 pub use info::{AliasInfo, DomainInfo, UserInfo};
 pub use sasl::{Sasl, SaslStep, parse_sasl_plain};

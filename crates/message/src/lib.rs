@@ -7,7 +7,8 @@
 //! **In**: the bytes of a whole message, whoever wrote them. **Out**: [`Structure`] (offsets and undecoded
 //! strings), [`header`] (fields as bytes), [`decode`] (transfer encodings, charsets, encoded words, text to
 //! search), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), [`downgrade`]
-//! (a header for readers without UTF-8), and [`accept::check`], the only function here that refuses.
+//! (a header for readers without UTF-8), [`dkim`] (what signatures are computed over), and [`accept::check`], which refuses
+//! what is past a limit.
 //!
 //! **How one tree comes of a message that allows two** (attacks E1; each line has a test in `tests/ambiguities.rs`):
 //! - Lines end at LF, a CR before it belongs to the end. A bare CR is a character.
@@ -34,7 +35,7 @@
 //! **Standards**: RFC 5322 and 6532 (header, addresses, dates, with the obsolete forms), RFC 2045, 2046, 2183,
 //! 2231 (MIME), RFC 2047 (encoded words), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
 //! BODYSTRUCTURE), RFC 5051 (what is the same to a search), RFC 5256 §2.1 and §3 (base subjects, references), RFC 6858
-//! (downgrading), RFC 8970 (previews).
+//! (downgrading), RFC 6376 §3.4, §5.4 (what DKIM signs), RFC 8970 (previews).
 
 pub mod accept;
 pub mod address_list;
@@ -42,6 +43,7 @@ mod bytes;
 pub mod content;
 pub mod date;
 pub mod decode;
+pub mod dkim;
 pub mod downgrade;
 mod envelope;
 pub mod header;

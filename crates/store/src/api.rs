@@ -7,11 +7,12 @@ pub use queue::QueueStore;
 
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,
-    Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome, MailboxRecord,
-    MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
+    Delivery, Destination, DkimChange, DkimKeyRecord, DomainChange, DomainRecord, Expunged, Fetched, FlagChange,
+    FlagOutcome, MailboxRecord, MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage,
+    Wanted,
 };
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
+use mailward_core::{AccountId, BlobId, DomainId, MailboxId, MailboxName, ModSeq, Uid};
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
@@ -190,4 +191,14 @@ pub trait DirectoryStore: Send + Sync + 'static {
     fn change_account(&self, change: AccountChange) -> Pending<'_, AccountRecord>;
     /// Adds, changes or removes an alias.
     fn change_alias(&self, change: AliasChange) -> Pending<'_, AliasRecord>;
+}
+
+/// Keys that sign for domains, sealed by `vault`. They go with their domain.
+pub trait KeyStore: Send + Sync + 'static {
+    /// Rises with every change of keys, and of the directory.
+    fn keys_version(&self) -> watch::Receiver<u64>;
+    /// DKIM keys of a domain, or of all, those to come first, then those that sign, each in the order they were made.
+    fn dkim_keys(&self, domain: Option<DomainId>) -> Pending<'_, Vec<DkimKeyRecord>>;
+    /// Changes the DKIM keys of a domain; answers them as they are then.
+    fn change_dkim_keys(&self, change: DkimChange) -> Pending<'_, Vec<DkimKeyRecord>>;
 }

@@ -16,7 +16,7 @@
 //! ([`recovery`](self)).
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
-//! KEYWORDS_MAX, QUEUE_*, INDEX_*}`.
+//! KEYWORDS_MAX, QUEUE_*, DKIM_KEYS_MAX, INDEX_*}`.
 //!
 //! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
 //! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
@@ -47,5 +47,5 @@ mod space;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, MailStore, Pending, QueueStore, StoreError};
+pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, StoreError};
 pub use local::{LocalStore, Options};

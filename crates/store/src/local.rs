@@ -1,7 +1,7 @@
 //! The embedded store: one host, one database, packs beside it.
 
-use crate::api::{DirectoryStore, MailStore, Pending, StoreError};
-use crate::apply::{directory, flags, mailboxes, messages, sharing};
+use crate::api::{DirectoryStore, KeyStore, MailStore, Pending, StoreError};
+use crate::apply::{directory, flags, keys, mailboxes, messages, sharing};
 use crate::committer::{Committer, Job, Placing};
 use crate::fault::Witness;
 use crate::index::{self, Bell, Index, Wiring};
@@ -10,8 +10,9 @@ use crate::pack::files::PackFiles;
 use crate::readers::{Reader, Readers};
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, Content,
-    CopyOutcome, Delivery, Destination, DomainChange, DomainRecord, Expunged, Fetched, FlagChange, FlagOutcome,
-    MailboxRecord, MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights, UidRange, Usage, Wanted,
+    CopyOutcome, Delivery, Destination, DkimChange, DkimKeyRecord, DomainChange, DomainRecord, Expunged, Fetched,
+    FlagChange, FlagOutcome, MailboxRecord, MessageRecord, Metadata, MetadataChange, NewMessage, Opened, Rights,
+    UidRange, Usage, Wanted,
 };
 use crate::space::Space;
 use crate::syncer::Syncer;
@@ -20,7 +21,7 @@ use crate::{reads, recovery, rows, schema};
 use bytes::Bytes;
 use mailward_core::event::Events;
 use mailward_core::limits::{COMMIT_QUEUE_MAX, PACK_SIZE_MAX, PAGE_ROWS_MAX, READERS};
-use mailward_core::{AccountId, BlobId, Clock, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
+use mailward_core::{AccountId, BlobId, Clock, DomainId, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
 use rusqlite::params;
 use std::fs::File;
 use std::ops::Range;
@@ -510,5 +511,20 @@ impl DirectoryStore for LocalStore {
     }
     fn change_alias(&self, change: AliasChange) -> Pending<'_, AliasRecord> {
         self.change(move |tx| directory::change_alias(tx, &change))
+    }
+}
+
+impl KeyStore for LocalStore {
+    fn keys_version(&self) -> watch::Receiver<u64> {
+        self.news.watch_directory()
+    }
+    fn dkim_keys(&self, domain: Option<DomainId>) -> Pending<'_, Vec<DkimKeyRecord>> {
+        self.ask(move |reader| match domain {
+            Some(domain) => reader.rows(keys::DKIM_KEYS_OF, params![domain.0], keys::dkim_key),
+            None => reader.rows(keys::DKIM_KEYS, [], keys::dkim_key),
+        })
+    }
+    fn change_dkim_keys(&self, change: DkimChange) -> Pending<'_, Vec<DkimKeyRecord>> {
+        self.change(move |tx| keys::change_dkim(tx, &change))
     }
 }

@@ -595,3 +595,75 @@ pub enum AliasChange {
         local: String,
     },
 }
+
+/// What a DKIM key is used for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DkimState {
+    /// To come: its record is to be published; it signs nothing yet.
+    Next,
+    /// Signs.
+    Active,
+    /// Signs no more; its record stays until nobody verifies what it signed.
+    Retiring,
+}
+
+/// A DKIM key of a domain as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DkimKeyRecord {
+    /// Its domain.
+    pub domain: DomainId,
+    /// Its name below `_domainkey`; unique in the domain.
+    pub selector: String,
+    /// How it signs, by name.
+    pub algorithm: String,
+    /// The public key: what is published.
+    pub public: Arc<[u8]>,
+    /// The private key: `vault`'s form, which only it opens; opaque here.
+    pub sealed: Arc<[u8]>,
+    /// What it is used for.
+    pub state: DkimState,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Since when it is in this state.
+    pub since: Timestamp,
+}
+
+/// A DKIM key to keep.
+#[derive(Clone, Debug)]
+pub struct NewDkimKey {
+    /// See [`DkimKeyRecord::selector`].
+    pub selector: String,
+    /// See [`DkimKeyRecord::algorithm`].
+    pub algorithm: String,
+    /// See [`DkimKeyRecord::public`].
+    pub public: Arc<[u8]>,
+    /// See [`DkimKeyRecord::sealed`].
+    pub sealed: Arc<[u8]>,
+    /// See [`DkimKeyRecord::state`].
+    pub state: DkimState,
+}
+
+/// A change of a domain's DKIM keys.
+#[derive(Clone, Debug)]
+pub enum DkimChange {
+    /// Adds keys, all or none; a selector that is there is refused, and more than `limits::DKIM_KEYS_MAX` in all.
+    Add {
+        /// Whose.
+        domain: DomainId,
+        /// Which.
+        keys: Vec<NewDkimKey>,
+    },
+    /// Those to come sign from now on, and those that signed retire. Refused if none is to come.
+    Activate {
+        /// Whose.
+        domain: DomainId,
+    },
+    /// Removes a key that doesn't sign.
+    Remove {
+        /// Whose.
+        domain: DomainId,
+        /// Which.
+        selector: String,
+    },
+}

@@ -168,7 +168,7 @@ CREATE TABLE metadata (
 ) WITHOUT ROWID;
 ";
 
-/// What version 3 adds: the queue.
+/// What version 3 adds: the queue, and keys that sign.
 const TABLES_3: &str = "
 -- Ids are never given again: whoever has a message in work may hear that it is gone, never that it is another.
 CREATE TABLE queue_messages (
@@ -232,6 +232,20 @@ CREATE TABLE queue_lanes (
     failures INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX queue_ready ON queue_lanes (max(due, blocked)) WHERE waiting > 0 AND paused = 0;
+
+-- Keys that sign for domains; the private half is sealed by the vault.
+CREATE TABLE dkim_keys (
+    id        INTEGER PRIMARY KEY,
+    domain    INTEGER NOT NULL REFERENCES domains (id),
+    selector  TEXT    NOT NULL,
+    algorithm TEXT    NOT NULL,
+    public    BLOB    NOT NULL,
+    sealed    BLOB    NOT NULL,
+    state     INTEGER NOT NULL,            -- 0 to come, 1 signs, 2 retires
+    created   INTEGER NOT NULL,
+    since     INTEGER NOT NULL,
+    UNIQUE (domain, selector)
+);
 ";
 
 /// The one connection that writes.

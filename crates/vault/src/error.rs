@@ -15,6 +15,18 @@ pub enum VaultError {
     /// What the store kept is not a credential of ours.
     #[error("the stored credential is damaged or of another version; set a new password")]
     Damaged,
+    /// The cipher refused; should not happen.
+    #[error("the cipher failed; is there memory left?")]
+    Cipher,
+    /// A key pair could not be made or used.
+    #[error("the key could not be made or used; is there memory left?")]
+    Key,
+    /// A stored secret doesn't open.
+    #[error(
+        "the stored key can't be opened: it is damaged, or DATA/server.secret isn't the file it was sealed with; put \
+         that file back, or make a new key"
+    )]
+    Sealed,
     /// A password that is too long, not UTF-8, or holds control characters.
     #[error("a password is UTF-8 text without control characters")]
     Unfit,

@@ -50,7 +50,7 @@ pub(crate) fn alias(row: &Row<'_>) -> rusqlite::Result<AliasRecord> {
     })
 }
 
-fn one_domain(tx: &Tx<'_>, id: DomainId) -> Result<DomainRecord, StoreError> {
+pub(crate) fn one_domain(tx: &Tx<'_>, id: DomainId) -> Result<DomainRecord, StoreError> {
     tx.row("SELECT id, name, enabled, catch_all, created FROM domains WHERE id = ?1", params![id.0], domain)?
         .ok_or(StoreError::NotFound("domain"))
 }
@@ -96,6 +96,7 @@ pub(crate) fn change_domain(tx: &mut Tx<'_>, change: &DomainChange) -> Result<Do
             if used.is_some() {
                 return Err(StoreError::Refused("the domain still has users or aliases: remove them first"));
             }
+            tx.execute("DELETE FROM dkim_keys WHERE domain = ?1", params![id.0])?;
             tx.execute("DELETE FROM domains WHERE id = ?1", params![id.0])?;
             Ok(found)
         }

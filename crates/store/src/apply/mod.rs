@@ -3,6 +3,7 @@
 pub(crate) mod directory;
 pub(crate) mod flags;
 mod gone;
+pub(crate) mod keys;
 pub(crate) mod mailboxes;
 pub(crate) mod messages;
 pub(crate) mod sharing;

@@ -29,12 +29,13 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "meta",
     "packs",
     "blobs",
     "blob_hashes",
     "domains",
+    "dkim_keys",
     "accounts",
     "usage",
     "acl",
@@ -196,6 +197,7 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
 fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreError> {
     connection.execute_batch(
         "BEGIN IMMEDIATE;
+         DELETE FROM dkim_keys WHERE domain NOT IN (SELECT id FROM domains);
          DELETE FROM mailboxes WHERE account NOT IN (SELECT id FROM accounts);
          DELETE FROM messages WHERE mailbox NOT IN (SELECT id FROM mailboxes);
          DELETE FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes) OR account NOT IN (SELECT id FROM accounts);

@@ -12,6 +12,7 @@ mod changes;
 mod delivering;
 mod directory;
 mod flags;
+mod keys;
 mod mailboxes;
 mod model;
 mod searching;

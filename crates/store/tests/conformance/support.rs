@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use mailward_core::{AccountId, Domain, MailboxName, Timestamp};
 use mailward_store::records::*;
-use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
+use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options};
 use std::sync::Arc;
 
-/// Both halves of a store.
-pub(crate) trait Store: MailStore + DirectoryStore {}
-impl<T: MailStore + DirectoryStore> Store for T {}
+/// All of a store.
+pub(crate) trait Store: MailStore + DirectoryStore + KeyStore {}
+impl<T: MailStore + DirectoryStore + KeyStore> Store for T {}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {
