@@ -424,6 +424,44 @@ pub const QUEUE_SETTLE_MAX: usize = 10_000;
 /// Recipients of a lane whose last answers are compared to tell the one most at fault.
 pub const QUEUE_SAMPLE: usize = 500;
 
+// ---- sending -----------------------------------------------------------------------------------------------
+
+/// Pauses before a recipient is tried again, minutes; the last one from there on. The first ones fit greylists, which
+/// let in who comes again after one to ten minutes. RFC 5321 §4.5.4.1 asks for half an hour in general, sooner at first.
+pub const QUEUE_RETRY_MINUTES: [u64; 8] = [1, 4, 10, 15, 30, 60, 120, 180];
+/// Pauses before a host is tried again that can't be reached or ends sessions, minutes; the last one from there on.
+pub const QUEUE_HOST_MINUTES: [u64; 6] = [1, 2, 5, 10, 20, 30];
+/// How long a message is tried. RFC 5321 §4.5.4.1: at least four to five days.
+pub const QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
+/// After this time the sender of a message that isn't delivered yet is told.
+pub const QUEUE_WARN_AFTER: Duration = Duration::from_secs(4 * 3_600);
+/// Connections to other hosts at once, all lanes together. PFX `default_process_limit`.
+pub const QUEUE_CONNECTIONS: usize = 100;
+/// Connections to one lane's host at once. PFX `default_destination_concurrency_limit`.
+pub const QUEUE_CONNECTIONS_PER_LANE: usize = 20;
+/// Connections that a lane may have before anything is known of it. PFX `initial_destination_concurrency` 5.
+pub const QUEUE_CONNECTIONS_AT_FIRST: u32 = 4;
+/// Lanes whose number of connections is remembered.
+pub const QUEUE_ALLOWANCES_KEPT: usize = 10_000;
+/// Lanes that are visited at once: each waits for DNS and hosts, which costs little.
+pub const QUEUE_LANES_AT_ONCE: usize = 500;
+/// Recipients that a lane's connections take from the store at a time.
+pub const QUEUE_FEED: usize = 100;
+/// Addresses of a lane's hosts that are tried in one visit. RFC 5321 §5.1: at least two. Attacks H6.
+pub const QUEUE_ADDRESSES_TRIED: usize = 8;
+/// Time to connect to an address. PFX `smtp_connect_timeout`.
+pub const QUEUE_CONNECT_TIME: Duration = Duration::from_secs(30);
+/// Head start of one address before the next is tried beside it. RFC 8305 §5.
+pub const QUEUE_RACE_TIME: Duration = Duration::from_millis(250);
+/// Bytes of a message that are read from the store at a time when it is sent.
+pub const QUEUE_PIECE: u64 = 64 * 1024;
+/// How often a message may end the task that sends it before it is held.
+pub const QUEUE_TRIALS_MAX: u32 = 3;
+/// Pause after the store couldn't answer.
+pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(5);
+/// Longest sleep without a look at the queue: for clocks that jump.
+pub const QUEUE_SLEEP_MAX: Duration = Duration::from_secs(60);
+
 // ---- the process -------------------------------------------------------------------------------------------
 
 /// Time sessions have to end on a clean stop.

@@ -23,6 +23,7 @@
 
 mod deliver;
 mod prepare;
+pub mod queue;
 mod sign;
 mod trace;
 
