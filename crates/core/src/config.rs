@@ -30,6 +30,7 @@ use crate::peer::Listener;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything `mailward.toml` can say. [`Config::default`] is what an empty file means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +50,8 @@ pub struct Config {
     pub tls: Tls,
     /// Limits that an administrator may move.
     pub limits: Limits,
+    /// Sending to other servers.
+    pub queue: Queue,
     /// Searching in mail.
     pub search: Search,
     /// The log.
@@ -108,6 +111,57 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// IMAP and POP3 sessions of one account at once.
     pub sessions_per_account: usize,
+}
+
+/// Sending to other servers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// Whether mail for other domains is taken from users and sent.
+    pub send: bool,
+    /// How long a message is tried, hours.
+    pub lifetime: usize,
+    /// After how many hours its sender hears that it is late; 0: never.
+    pub warn_after: usize,
+    /// Connections to other servers at once.
+    pub connections: usize,
+    /// Connections to the servers of one domain at once.
+    pub connections_per_host: usize,
+    /// Port of other servers.
+    pub port: usize,
+    /// Whether servers on loopback addresses are sent to.
+    pub loopback: bool,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let hours = |time: Duration| usize::try_from(time.as_secs() / 3_600).unwrap_or(1);
+        Self {
+            send: true,
+            lifetime: hours(limits::QUEUE_LIFETIME),
+            warn_after: hours(limits::QUEUE_WARN_AFTER),
+            connections: limits::QUEUE_CONNECTIONS,
+            connections_per_host: limits::QUEUE_CONNECTIONS_PER_LANE,
+            port: 25,
+            loopback: false,
+        }
+    }
+}
+
+impl Queue {
+    /// How long a message is tried.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        hours(self.lifetime)
+    }
+    /// When its sender hears that it is late; not before it is given up, if never.
+    #[must_use]
+    pub fn warn_after(&self) -> Duration {
+        if self.warn_after == 0 { Duration::MAX } else { hours(self.warn_after) }
+    }
+}
+
+fn hours(count: usize) -> Duration {
+    Duration::from_secs(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(3_600))
 }
 
 /// Searching in mail.
@@ -176,6 +230,7 @@ impl Default for Config {
             lmtp: Lmtp { socket: Some(PathBuf::from("lmtp.sock")) },
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
+            queue: Queue::default(),
             search: Search { index: true },
             log: Log { level: LogLevel::Info, file: None },
         }

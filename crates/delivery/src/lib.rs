@@ -24,11 +24,13 @@
 mod deliver;
 mod prepare;
 pub mod queue;
+mod send_on;
 mod sign;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
+pub use send_on::{Addressed, Transaction, queued};
 pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};
