@@ -51,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// Searching in mail.
     pub search: Search,
+    /// Asking the DNS.
+    pub dns: Dns,
     /// The log.
     pub log: Log,
 }
@@ -117,6 +119,34 @@ pub struct Search {
     pub index: bool,
 }
 
+/// Asking the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dns {
+    /// Recursive resolvers; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// Whether answers are checked by DNSSEC.
+    pub dnssec: bool,
+    /// File of DNSKEY records that are trusted; `None`: the root's keys.
+    #[serde(serialize_with = "path_or_root")]
+    pub trust_anchor: Option<PathBuf>,
+    /// Wait for a server's answer, seconds.
+    pub timeout: usize,
+    /// Answers kept in memory.
+    pub cache: usize,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            dnssec: true,
+            trust_anchor: None,
+            timeout: usize::try_from(limits::DNS_TRY_TIME.as_secs()).unwrap_or(5),
+            cache: limits::DNS_CACHE_MAX,
+        }
+    }
+}
+
 /// The log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
@@ -177,6 +207,7 @@ impl Default for Config {
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
             search: Search { index: true },
+            dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }
@@ -288,6 +319,7 @@ impl Config {
         self.tls.certificate = self.data.join(&self.tls.certificate);
         self.tls.key = self.data.join(&self.tls.key);
         self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
+        self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }
     /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are
@@ -308,6 +340,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))
 }
 fn path_or_stderr<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("stderr".into(), |p| p.to_string_lossy()))

@@ -12,6 +12,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("tls", "Certificate"),
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
     ("search", "Searching in mail"),
+    ("dns", "Asking the DNS"),
     ("log", "The log"),
 ];
 
