@@ -21,12 +21,17 @@
 //! **Standards**: RFC 1035, RFC 2181 §5 and §10.3, RFC 2308 (negative answers), RFC 9520 (failures), RFC 4033–4035, 5155,
 //! 6840, 9276 (DNSSEC), RFC 5321 §5.1 and RFC 7505 (mail hosts), RFC 6698, 7671, 7672 (DANE).
 
+mod answer;
+mod cache;
 mod dane;
 mod lookup;
 mod name;
+mod resolver;
 mod route;
+mod wire;
 
 pub use dane::{Dane, Matching, Selector, Tlsa, Usage, dane};
 pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
 pub use name::{Name, NameError};
+pub use resolver::{Resolver, ResolverError};
 pub use route::{LeftOut, MailHost, MailHosts, Ourselves, RouteError, route};
