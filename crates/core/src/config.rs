@@ -54,6 +54,8 @@ pub struct Config {
     pub queue: Queue,
     /// Searching in mail.
     pub search: Search,
+    /// Asking the DNS.
+    pub dns: Dns,
     /// The log.
     pub log: Log,
 }
@@ -171,6 +173,34 @@ pub struct Search {
     pub index: bool,
 }
 
+/// Asking the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dns {
+    /// Recursive resolvers; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// Whether answers are checked by DNSSEC.
+    pub dnssec: bool,
+    /// File of DNSKEY records that are trusted; `None`: the root's keys.
+    #[serde(serialize_with = "path_or_root")]
+    pub trust_anchor: Option<PathBuf>,
+    /// Wait for a server's answer, seconds.
+    pub timeout: usize,
+    /// Answers kept in memory.
+    pub cache: usize,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            dnssec: true,
+            trust_anchor: None,
+            timeout: usize::try_from(limits::DNS_TRY_TIME.as_secs()).unwrap_or(5),
+            cache: limits::DNS_CACHE_MAX,
+        }
+    }
+}
+
 /// The log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
@@ -232,6 +262,7 @@ impl Default for Config {
             limits: Limits::default(),
             queue: Queue::default(),
             search: Search { index: true },
+            dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }
@@ -343,6 +374,7 @@ impl Config {
         self.tls.certificate = self.data.join(&self.tls.certificate);
         self.tls.key = self.data.join(&self.tls.key);
         self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
+        self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }
     /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are
@@ -363,6 +395,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))
 }
 fn path_or_stderr<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("stderr".into(), |p| p.to_string_lossy()))

@@ -312,6 +312,49 @@ pub const POP3_LIST_ROWS: usize = 1_000;
 /// told that it needs UTF-8.
 pub const POP3_SURROGATE_MAX: usize = 1024 * 1024;
 
+// ---- DNS ---------------------------------------------------------------------------------------------------
+
+/// Wait for a server's answer to one question: default of `dns.timeout`. The usual one of resolv.conf(5).
+pub const DNS_TRY_TIME: Duration = Duration::from_secs(5);
+/// Times that a question is asked anew when it failed.
+pub const DNS_RETRIES: usize = 2;
+/// Wait for a whole lookup, its aliases and the keys that prove it included (attacks D13). After it: a temporary failure.
+pub const DNS_LOOKUP_TIME: Duration = Duration::from_secs(25);
+/// Lookups that are on their way at once; more wait, within their own time.
+pub const DNS_LOOKUPS_AT_ONCE: usize = 256;
+/// Questions that one lookup may cost, keys and delegations of every zone on the way included (attacks D13). A name of
+/// four signed zones takes some 15.
+pub const DNS_QUESTIONS_MAX: usize = 100;
+/// Records of one answer, signatures included; more are a failure. A UDP answer has room for some 40 of the shortest.
+pub const DNS_ANSWER_RECORDS_MAX: usize = 512;
+/// Aliases (CNAME) that are followed from one name. The root's resolvers and Unbound go as far (attacks D13).
+pub const DNS_ALIASES_MAX: usize = 8;
+/// Answers kept in memory: default of `dns.cache`.
+pub const DNS_CACHE_MAX: usize = 10_000;
+/// Most that `dns.cache` may be: some 500 bytes each.
+pub const DNS_CACHE_CONFIG_MAX: usize = 1_000_000;
+/// Shortest time that records are used: a burst of messages to one domain asks once, whatever its zone says.
+pub const DNS_TTL_MIN: Duration = Duration::from_secs(1);
+/// Longest time that records are used. A day would be usual; a domain that moves its mail waits for us no longer than this.
+pub const DNS_TTL_MAX: Duration = Duration::from_secs(3_600);
+/// Longest time that "there is none" is believed. RFC 2308 §5 allows 1 to 3 hours; a record that was forgotten and added
+/// is wanted sooner.
+pub const DNS_NEGATIVE_TTL_MAX: Duration = Duration::from_secs(600);
+/// Time that a failure is told again without asking. RFC 9520 §3.2 asks for 1 second at least, 5 minutes at most.
+pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(5);
+/// Longest time that keys and delegations are used before they are asked for anew; they are checked each time.
+pub const DNS_KEYS_TTL_MAX: Duration = Duration::from_secs(300);
+/// Servers in `dns.servers`. Three is what resolv.conf(5) takes.
+pub const DNS_SERVERS_MAX: usize = 8;
+/// Mail hosts of one domain that are looked at, the best ones (attacks: MX bombs). Large providers have five.
+pub const ROUTE_HOSTS_MAX: usize = 20;
+/// Addresses of one mail host that are looked at.
+pub const HOST_ADDRESSES_MAX: usize = 10;
+/// Addresses of all mail hosts of one domain.
+pub const ROUTE_ADDRESSES_MAX: usize = 60;
+/// TLSA records of one host; with more, mail waits. A host needs two, four while its keys change.
+pub const TLSA_RECORDS_MAX: usize = 32;
+
 // ---- passwords ---------------------------------------------------------------------------------------------
 
 /// Longest password, bytes.

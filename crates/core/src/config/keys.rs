@@ -1,11 +1,11 @@
 //! The one table of keys. Add a key here and a field in the types; the tests tell if one is missing.
 
 use super::Config;
-use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_socket, write_size};
+use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_servers, quoted_socket, write_size};
 use crate::domain::Domain;
 use crate::limits::{
-    CONNECTIONS_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN, SMTP_RECIPIENTS_CONFIG_MAX,
-    SMTP_RECIPIENTS_CONFIG_MIN,
+    CONNECTIONS_CONFIG_MAX, DNS_CACHE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN,
+    SMTP_RECIPIENTS_CONFIG_MAX, SMTP_RECIPIENTS_CONFIG_MIN,
 };
 
 /// One key of `mailward.toml`.
@@ -265,6 +265,51 @@ pub const KEYS: &[Key] = &[
         reloads: false,
         read: |c, v| v.boolean().map(|on| c.search.index = on),
         write: |c| c.search.index.to_string(),
+    },
+    Key {
+        path: "dns.servers",
+        form: "list of \"address\" or \"address:port\", or \"system\"",
+        unit: "IP address and port (53 if none is given)",
+        help: "Recursive resolvers to ask. \"system\" takes those of /etc/resolv.conf. A resolver on this host is best:\nit is fast, nobody reads along, and it hands on what DNSSEC needs. See docs/dns.md.",
+        reloads: false,
+        read: |c, v| v.servers().map(|s| c.dns.servers = s),
+        write: |c| quoted_servers(&c.dns.servers),
+    },
+    Key {
+        path: "dns.dnssec",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Check every answer by DNSSEC, from the root's keys down. Off, forged answers are believed and DANE is\nnot used: only for networks whose resolvers take the signatures out.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.dns.dnssec = on),
+        write: |c| c.dns.dnssec.to_string(),
+    },
+    Key {
+        path: "dns.trust_anchor",
+        form: "path, or \"root\"",
+        unit: "file of DNSKEY records",
+        help: "Keys that DNSSEC starts from. \"root\" are the root's own, built in. Another file is for networks with\na root of their own. A relative path starts in the data directory.",
+        reloads: false,
+        read: |c, v| v.path_or("root").map(|p| c.dns.trust_anchor = p),
+        write: |c| c.dns.trust_anchor.as_ref().map_or_else(|| quoted("root"), |p| quoted_path(p)),
+    },
+    Key {
+        path: "dns.timeout",
+        form: "1 to 20",
+        unit: "seconds",
+        help: "Wait for a resolver's answer before the question is asked anew.",
+        reloads: false,
+        read: |c, v| v.count(1, 20).map(|n| c.dns.timeout = n),
+        write: |c| c.dns.timeout.to_string(),
+    },
+    Key {
+        path: "dns.cache",
+        form: "0 to 1000000",
+        unit: "answers",
+        help: "Answers kept in memory, some 500 bytes each. 0 keeps none.",
+        reloads: false,
+        read: |c, v| v.count(0, DNS_CACHE_CONFIG_MAX).map(|n| c.dns.cache = n),
+        write: |c| c.dns.cache.to_string(),
     },
     Key {
         path: "log.level",

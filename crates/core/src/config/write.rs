@@ -13,6 +13,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
     ("queue", "Sending to other servers"),
     ("search", "Searching in mail"),
+    ("dns", "Asking the DNS"),
     ("log", "The log"),
 ];
 
