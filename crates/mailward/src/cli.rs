@@ -4,6 +4,7 @@ mod alias;
 mod bench;
 mod config;
 mod demo;
+mod dkim;
 mod domain;
 mod reload;
 mod serve;
@@ -50,6 +51,7 @@ enum Verb {
     Sessions(sessions::Sessions),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
+    Dkim(dkim::Dkim),
     User(user::User),
     Alias(alias::Alias),
     Store(store::Store),
@@ -69,6 +71,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sessions(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
+        Verb::Dkim(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
