@@ -12,6 +12,7 @@ mod content;
 mod feed;
 mod in_work;
 mod lane;
+mod mx;
 mod notice;
 mod outcome;
 mod runner;
@@ -24,5 +25,6 @@ mod words;
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
 mod tests;
 
+pub use mx::MxGuide;
 pub use runner::{Parts, Runner};
 pub use way::{Guide, Host, Way};

@@ -9,7 +9,7 @@ use mailward_store::{MailStore, StoreError};
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
-/// The message as it goes out.
+/// The message as it goes out, with fields before it.
 pub(crate) struct Stored {
     store: Arc<dyn MailStore>,
     blob: BlobId,
@@ -17,7 +17,8 @@ pub(crate) struct Stored {
     end: u64,
     /// Bytes that go out.
     size: u64,
-    /// The first piece, once.
+    /// The fields, and the first piece, once each.
+    before: Option<Bytes>,
     first: Option<Bytes>,
     at: u64,
 }
@@ -27,14 +28,21 @@ impl Stored {
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) async fn open(store: Arc<dyn MailStore>, blob: BlobId, end: u64) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        store: Arc<dyn MailStore>,
+        blob: BlobId,
+        end: u64,
+        before: Bytes,
+    ) -> Result<Self, StoreError> {
         let first = store.read(blob, 0, end.min(QUEUE_PIECE)).await?;
         let at = first.len();
         let kept = without_return_path(&first).len();
         let first = first.slice(at.saturating_sub(kept)..);
         let left_out = u64::try_from(at.saturating_sub(kept)).unwrap_or(0);
         let at = u64::try_from(at).unwrap_or(u64::MAX);
-        Ok(Self { store, blob, end, size: end.saturating_sub(left_out), first: Some(first), at })
+        let added = u64::try_from(before.len()).unwrap_or(u64::MAX);
+        let size = end.saturating_sub(left_out).saturating_add(added);
+        Ok(Self { store, blob, end, size, before: Some(before), first: Some(first), at })
     }
 }
 
@@ -44,6 +52,9 @@ impl Content for Stored {
     }
 
     async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
+        if let Some(before) = self.before.take().filter(|before| !before.is_empty()) {
+            return Ok(Some(before));
+        }
         if let Some(first) = self.first.take().filter(|first| !first.is_empty()) {
             return Ok(Some(first));
         }

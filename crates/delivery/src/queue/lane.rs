@@ -173,11 +173,16 @@ impl Work {
 
     /// Sends one message to its recipients, as many at a time as the host takes; answers whether the connection is over.
     async fn send(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
+        let signatures = match self.shared.signatures(&message).await? {
+            Ok(signatures) => signatures,
+            Err(why) => return self.hold(&message, &why).await,
+        };
         let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
         while !left.is_empty() {
             let most = there.connection.extensions().recipients().clamp(1, SMTP_RECIPIENTS_MAX);
             let now_tried: Vec<&QueuedRecipient> = left.drain(..left.len().min(most)).collect();
-            let opened = Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size).await;
+            let opened =
+                Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, signatures.clone()).await;
             let mut content = match opened {
                 Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
                     return self.hold(&message, "its bytes can't be read: see `mailward store verify`").await;

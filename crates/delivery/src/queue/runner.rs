@@ -6,10 +6,13 @@ use super::lane;
 use super::notice::{Told, Writer};
 use super::visit::Visitor;
 use super::way::Guide;
+use crate::sign::{SignError, sign};
+use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, STOP_GRACE};
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
-use mailward_directory::Directory;
+use mailward_directory::{Directory, Dkim};
+use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
 use mailward_store::records::{DueLane, Lane, Outcome, QueuedMessage, Settled, Settlement};
 use mailward_tls::outbound::Outbound;
@@ -31,6 +34,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Who knows the ways.
     pub guide: Arc<dyn Guide>,
+    /// Who signs; none: nothing is signed.
+    pub dkim: Option<Arc<Dkim>>,
     /// TLS.
     pub outbound: Outbound,
     /// Our name.
@@ -58,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) in_work: InWork,
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
+    dkim: Option<Arc<Dkim>>,
     writer: Writer,
     /// Of nothing that has to be secret: jitter.
     random: RandomState,
@@ -91,10 +97,34 @@ impl Shared {
         }
     }
 
+    /// The DKIM signatures of a message that a user of ours submitted; nothing for others, and for domains without keys.
+    /// The inner error says why it can't be sent.
+    pub(crate) async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
+        let Some(dkim) = self.dkim.as_deref().filter(|_| message.envelope.submitter.is_some()) else {
+            return Ok(Ok(Bytes::new()));
+        };
+        let blobs = self.mail.blobs(vec![message.blob]).await?;
+        let Some(domain) = blobs.first().and_then(|blob| author_domain(&blob.structure)) else {
+            return Ok(Ok(Bytes::new()));
+        };
+        match sign(dkim, &*self.mail, message.blob, &domain, self.clock.now()).await {
+            Ok(signatures) => Ok(Ok(signatures.unwrap_or_default())),
+            Err(SignError::Message(fault)) => Ok(Err(format!("it can't be signed: {fault}"))),
+            Err(SignError::Keys(error)) => Ok(Err(format!("its domain's keys can't be used: {error}"))),
+            Err(SignError::Store(error)) => Err(error),
+        }
+    }
+
     /// A pause after the store failed: it isn't asked again at once.
     pub(crate) async fn hiccup(&self) {
         tokio::time::sleep(QUEUE_HICCUP_TIME).await;
     }
+}
+
+/// The domain of the first address in From.
+fn author_domain(structure: &[u8]) -> Option<Domain> {
+    let envelope = Structure::envelope_from_bytes(structure).ok()?;
+    Domain::parse(envelope.from.iter().find_map(|address| address.host)?).ok()
 }
 
 /// Sends what is queued, until the server stops.
@@ -126,6 +156,7 @@ impl Runner {
                 in_work: InWork::default(),
                 events: parts.events,
                 clock: parts.clock,
+                dkim: parts.dkim,
                 writer,
                 random: RandomState::new(),
                 drawn: AtomicU64::new(0),

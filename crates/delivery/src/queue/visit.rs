@@ -124,11 +124,11 @@ impl Visitor {
             StartTls::Ready(stream, resume) => {
                 let (stream, secured) = self
                     .outbound
-                    .connect(stream, &host.name, &host.proof)
+                    .connect(stream, &host.tls_name, &host.proof)
                     .await
                     .map_err(|error| Stopped::Tls(error.to_string()))?;
                 let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
-                let proven = needed && secured.proved.is_ok();
+                let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
                 Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven })
             }
             StartTls::Refused(_, answer) if needed => {

@@ -10,8 +10,10 @@ use std::pin::Pin;
 /// A host that may take a lane's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Its name, for the log, TLS and reports.
+    /// Its name, for the log and reports.
     pub name: String,
+    /// The name to ask for under TLS.
+    pub tls_name: String,
     /// Where it listens, in the order in which they are to be tried; IPv6 and IPv4 mixed.
     pub addresses: Vec<SocketAddr>,
     /// The language spoken there.

@@ -89,6 +89,7 @@ impl House {
             mail: store.clone(),
             directory: directory.clone(),
             guide: map.clone(),
+            dkim: None,
             outbound: trusting(),
             hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
@@ -118,6 +119,7 @@ impl House {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let host = Host {
             name: "away.example".to_owned(),
+            tls_name: "away.example".to_owned(),
             addresses: vec![free],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,

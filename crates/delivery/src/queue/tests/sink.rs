@@ -106,7 +106,13 @@ impl Sink {
     }
 
     pub(super) fn host(&self, proof: Proof) -> Host {
-        Host { name: "mx.t.example".to_owned(), addresses: vec![self.address], dialect: Dialect::Smtp, proof }
+        Host {
+            name: "mx.t.example".to_owned(),
+            tls_name: "mx.t.example".to_owned(),
+            addresses: vec![self.address],
+            dialect: Dialect::Smtp,
+            proof,
+        }
     }
 
     pub(super) fn taken(&self) -> Vec<Taken> {
