@@ -12,10 +12,11 @@ use rusqlite::params;
 use std::collections::HashMap;
 
 /// Along the primary key.
-const FROM: &str = recipient_columns!("WHERE r.message > ?1 ORDER BY r.message, r.number");
+pub(super) const FROM: &str = recipient_columns!("WHERE r.message > ?1 ORDER BY r.message, r.number");
 const OF: &str = recipient_columns!("WHERE r.message = ?1 ORDER BY r.message, r.number");
 /// Along `queue_in_lane`.
-const IN_LANE: &str = recipient_columns!("WHERE r.lane = ?2 AND r.message > ?1 ORDER BY r.message, r.number");
+pub(super) const IN_LANE: &str =
+    recipient_columns!("WHERE r.lane = ?2 AND r.message > ?1 ORDER BY r.message, r.number");
 
 /// Recipients of one message.
 pub(super) struct Group {

@@ -120,8 +120,6 @@ struct InLane {
 struct OfMessage {
     gone: i64,
     waiting: i64,
-    /// Somebody is told something: the deadline may be another.
-    warned: bool,
 }
 
 impl Counts {
@@ -137,8 +135,8 @@ impl Counts {
     }
 
     /// Something of a message was settled.
-    pub(super) fn message(&mut self, message: QueueId, warned: bool) {
-        self.messages.entry(message).or_default().warned |= warned;
+    pub(super) fn message(&mut self, message: QueueId) {
+        self.messages.entry(message).or_default();
     }
 
     /// Holds or releases a recipient's row; `false` if it is so already.
@@ -230,11 +228,11 @@ impl Counts {
 
     fn write_lanes(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
         for (lane, counts) in &self.lanes {
+            let due = tx.row(FIRST_DUE, params![lane.as_str()], |row| row.get::<_, Option<i64>>(0))?.flatten();
             tx.execute(
-                "INSERT INTO queue_lanes (name, waiting, held, due) VALUES (?1, ?2, ?3,
-                     (SELECT min(due) FROM queue_recipients WHERE lane = ?1 AND held = 0))
-                 ON CONFLICT (name) DO UPDATE SET waiting = waiting + ?2, held = held + ?3, due = excluded.due",
-                params![lane.as_str(), counts.waiting, counts.held],
+                "INSERT INTO queue_lanes (name, waiting, held, due) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (name) DO UPDATE SET waiting = waiting + ?2, held = held + ?3, due = ?4",
+                params![lane.as_str(), counts.waiting, counts.held, due],
             )?;
             if counts.waiting < 0 || counts.held < 0 {
                 tx.execute(
@@ -251,33 +249,32 @@ impl OfMessage {
     fn write(&self, tx: &mut Tx<'_>, id: QueueId) -> Result<(), StoreError> {
         let found = tx.row(
             "UPDATE queue_messages SET remaining = remaining - ?2, waiting = waiting + ?3, trials = 0 WHERE id = ?1
-             RETURNING remaining, waiting, blob, deadline",
+             RETURNING remaining, blob, deadline",
             params![id.0, self.gone, self.waiting],
-            |row| {
-                let deadline: Option<i64> = row.get(3)?;
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, BlobId(row.get(2)?), deadline))
-            },
+            |row| Ok((row.get::<_, i64>(0)?, BlobId(row.get(1)?), row.get::<_, Option<i64>>(2)?)),
         )?;
-        let Some((remaining, waiting, blob, deadline)) = found else { return Ok(()) };
+        let Some((remaining, blob, deadline)) = found else { return Ok(()) };
         if remaining <= 0 {
             tx.execute("DELETE FROM queue_messages WHERE id = ?1", params![id.0])?;
             return tx.release(blob);
         }
-        // Past the first deadline every change may move it: who wasn't warned may be gone.
-        let passed = deadline.is_some_and(|deadline| deadline <= tx.now.0);
-        if self.warned || passed || (waiting > 0) != deadline.is_some() {
-            tx.execute(
-                "UPDATE queue_messages SET deadline = CASE
-                     WHEN waiting = 0 THEN NULL
-                     WHEN warn < expires AND EXISTS (SELECT 1 FROM queue_recipients r
-                         WHERE r.message = id AND r.held = 0 AND r.warned = 0) THEN warn
-                     ELSE expires END WHERE id = ?1",
-                params![id.0],
-            )?;
+        // While nobody was warned, the first recipient that is looked at answers.
+        let next = tx.row(NEXT_DEADLINE, params![id.0], |row| row.get::<_, Option<i64>>(0))?.flatten();
+        if next != deadline {
+            tx.execute("UPDATE queue_messages SET deadline = ?2 WHERE id = ?1", params![id.0, next])?;
         }
         Ok(())
     }
 }
+
+/// When the first that waits in a lane is due: along `queue_due`.
+pub(super) const FIRST_DUE: &str = "SELECT min(due) FROM queue_recipients WHERE lane = ?1 AND held = 0";
+
+/// When a message's sender hears something next.
+const NEXT_DEADLINE: &str = "SELECT CASE WHEN waiting = 0 THEN NULL
+    WHEN warn < expires AND EXISTS (SELECT 1 FROM queue_recipients r
+        WHERE r.message = id AND r.held = 0 AND r.warned = 0) THEN warn
+    ELSE expires END FROM queue_messages WHERE id = ?1";
 
 /// Keeps an attempt, and forgets the oldest of many.
 pub(super) fn keep_attempt(

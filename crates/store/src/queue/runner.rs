@@ -150,3 +150,40 @@ pub(super) fn late(
     page.messages.retain(|message: &QueuedMessage| !message.recipients.is_empty());
     Ok(page)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{browse, changes};
+    use crate::schema;
+
+    /// Reading along an index in its order; neither all of a table nor a sort.
+    #[test]
+    fn no_question_reads_more_than_it_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = schema::open_writer(&dir.path().join("mailward.db")).unwrap();
+        for (sql, index) in [
+            (DUE_LANES, "queue_ready (<expr><?)"),
+            (NEXT_LANE, "SCAN queue_lanes USING INDEX queue_ready"),
+            (MAY_TRY, "USING PRIMARY KEY (name=?)"),
+            (DUE_IN_LANE, "queue_due (lane=? AND (due,message)>(?,?) AND due<?)"),
+            (LATE, "queue_deadline"),
+            (NEXT_DEADLINE, "USING COVERING INDEX queue_deadline"),
+            (WAITING_OF, "USING PRIMARY KEY (message=?)"),
+            (browse::FROM, "USING PRIMARY KEY (message>?)"),
+            (browse::IN_LANE, "queue_in_lane (lane=? AND message>?)"),
+            (changes::FIRST_DUE, "queue_due (lane=?)"),
+        ] {
+            let mut explain = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = explain.parameter_count();
+            let steps: Vec<String> = explain
+                .query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert!(steps.iter().any(|step| step.contains(index)), "{sql}: {steps:?}");
+            let slow = |step: &String| step.contains("TEMP B-TREE") || step.contains("SCAN") && !step.contains("INDEX");
+            assert!(!steps.iter().any(slow), "{sql}: {steps:?}");
+        }
+    }
+}

@@ -67,7 +67,7 @@ fn settle_one(tx: &Tx<'_>, counts: &mut Counts, settled: &Settled) -> Result<boo
             params![settled.message.0, settled.number],
         )?;
     }
-    counts.message(settled.message, settled.warned);
+    counts.message(settled.message);
     Ok(true)
 }
 

@@ -14,6 +14,7 @@ mod directory;
 mod flags;
 mod mailboxes;
 mod model;
+mod queue;
 mod searching;
 mod sharing;
 mod support;
