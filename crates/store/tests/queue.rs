@@ -205,7 +205,7 @@ async fn one_lane_with_thousands_does_not_stand_before_the_others() {
     let other = queue(&store, 9, &["x@other.test"]).await;
     let due = store.due_lanes(Timestamp(100), 10, HashSet::new()).await.unwrap();
     let waiting: Vec<(String, u64)> = due.into_iter().map(|due| (due.lane.to_string(), due.waiting)).collect();
-    assert_eq!(waiting, [("other.test".to_owned(), 1), ("stalled.test".to_owned(), 5_000)]);
+    assert_eq!(waiting, [("stalled.test".to_owned(), 5_000), ("other.test".to_owned(), 1)]);
     let page = store.due_in_lane(Lane::parse("other.test").unwrap(), Timestamp(100), None, 10).await.unwrap();
     assert_eq!(page.messages[0].id, other);
     store.close().await;

@@ -236,14 +236,14 @@ const QUEUE: &[(&str, &str)] = &[
     (
         "a recipient's lane isn't there",
         "SELECT 'queue ' || r.message || ' recipient ' || r.number FROM queue_recipients r
-         LEFT JOIN queue_lanes l ON l.name = r.lane WHERE l.name IS NULL",
+         LEFT JOIN queue_lanes l ON l.id = r.lane WHERE l.id IS NULL",
     ),
     (
         "a lane's recipients are miscounted, or its time isn't that of the first",
         "SELECT 'lane ' || l.name FROM queue_lanes l LEFT JOIN (
              SELECT lane, sum(held = 0) waiting, sum(held) held, min(CASE WHEN held = 0 THEN due END) due
              FROM queue_recipients GROUP BY lane
-         ) r ON r.lane = l.name
+         ) r ON r.lane = l.id
          WHERE l.waiting <> coalesce(r.waiting, 0) OR l.held <> coalesce(r.held, 0) OR l.due IS NOT r.due",
     ),
     (
