@@ -17,6 +17,7 @@
 //!
 //! **Standards**: RFC 5321 §4.4 (trace), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033 §4.2 (LMTP).
 
+pub mod answers;
 mod deliver;
 mod prepare;
 mod trace;
