@@ -35,9 +35,10 @@
 //! ([`StructureError`]); the caller then parses the message again.
 //!
 //! **Standards**: RFC 5322 and 6532 (header, addresses, dates, with the obsolete forms), RFC 2045, 2046, 2183,
-//! 2231 (MIME), RFC 2047 (encoded words), RFC 6409 §8 (submission), RFC 3461 §6, 3463, 3464, 6522, 6533 (notifications), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
+//! 2231 (MIME), RFC 2047 (encoded words), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
 //! BODYSTRUCTURE), RFC 5051 (what is the same to a search), RFC 5256 §2.1 and §3 (base subjects, references), RFC 6858
-//! (downgrading), RFC 8970 (previews).
+//! (downgrading), RFC 8970 (previews), RFC 6409 §8 (submission), RFC 3461 §6, 3463, 3464, 6522 and 6533 (delivery status
+//! notifications).
 
 pub mod accept;
 pub mod address_list;
