@@ -161,6 +161,8 @@ pub const REPORT_TEXT_MAX: usize = 64 * 1024;
 pub const REPORT_FIELD_MAX: usize = 2_000;
 /// What is read of another server's answer to explain it, bytes.
 pub const ANSWER_TEXT_MAX: usize = 4 * 1024;
+/// What is shown of another server's answer in words for people, characters: its lines are for programs.
+pub const ANSWER_SHOWN_MAX: usize = 300;
 /// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
 /// What follows is not searched.
 pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
