@@ -5,6 +5,7 @@ mod bench;
 mod config;
 mod demo;
 mod domain;
+mod queue;
 mod reload;
 mod serve;
 mod sessions;
@@ -48,6 +49,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Queue(queue::Queue),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     User(user::User),
@@ -67,6 +69,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Queue(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),

@@ -13,6 +13,9 @@ use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Lanes of the queue that `status` tells of.
+const LANES_IN_STATUS: usize = 5;
+
 /// Store and directory, and the server if one runs.
 #[derive(Clone)]
 pub(crate) struct Desk {
@@ -83,7 +86,7 @@ impl Desk {
     /// Does it.
     pub(crate) async fn answer(&self, request: Request) -> Result<Value, Failure> {
         match request {
-            Request::Status => Ok(self.server()?.status()),
+            Request::Status => self.status().await,
             Request::Reload => self.server()?.reload(),
             Request::Stop => {
                 self.server()?.stop();
@@ -95,8 +98,27 @@ impl Desk {
             Request::SessionEnd { session } => sessions::end(self.server()?, session),
             Request::SessionEndUser { address } => sessions::end_user(self.server()?, &self.directory, &address),
             Request::StoreCompact { all } => shown(maintenance::compact(&self.store, all).await?),
+            Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
+            Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
+            Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
+            Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
+            Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             request => self.on_directory(request).await,
         }
+    }
+
+    /// What runs, and what is queued.
+    async fn status(&self) -> Result<Value, Failure> {
+        let mut status = self.server()?.status();
+        // What else there is to tell is told also when the store is ill.
+        let queue = match self.queue_totals(LANES_IN_STATUS).await {
+            Ok(totals) => shown(totals)?,
+            Err(failure) => json!({ "failed": failure.to_string() }),
+        };
+        if let Some(members) = status.as_object_mut() {
+            members.insert("queue".to_owned(), queue);
+        }
+        Ok(status)
     }
 
     /// Ends the sessions of a user whose account has just changed; how many there were.
@@ -167,7 +189,12 @@ impl Desk {
             | Request::SessionList { .. }
             | Request::SessionEnd { .. }
             | Request::SessionEndUser { .. }
-            | Request::StoreCompact { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
+            | Request::StoreCompact { .. }
+            | Request::QueueList { .. }
+            | Request::QueueShow { .. }
+            | Request::QueueSteer { .. }
+            | Request::QueuePause { .. }
+            | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }
 }
