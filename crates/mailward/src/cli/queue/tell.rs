@@ -168,11 +168,7 @@ fn recipient_text(text: &mut Text, recipient: &Recipient, lanes: &Lanes, now: Ti
     ));
     let state = match &recipient.reason {
         Some(reason) => format!("held: {}", print::tame(reason)),
-        None => match lanes.next_try(recipient, now).as_str() {
-            "due" => "waiting, due now".to_owned(),
-            "paused" => "waiting, paused".to_owned(),
-            other => format!("waiting, next try {other}"),
-        },
+        None => format!("waiting: {}", lanes.next_try(recipient, now)),
     };
     text.line(format!("  {state}"));
     if let Some(original) = &recipient.original {
