@@ -462,6 +462,9 @@ pub const QUEUE_ATTEMPTS_KEPT: u32 = 30;
 pub const QUEUE_PAGE: usize = 1_000;
 /// Recipients that are looked at for one page of the queue, so that a filter that nothing fits ends.
 pub const QUEUE_SCAN_ROWS: usize = 20_000;
+/// Recipients of a message that are shown with their histories in one answer: each may have thirty attempts of a KiB,
+/// six bytes a character in JSON at worst, and the answer stays below `CONTROL_ANSWER_MAX`.
+pub const QUEUE_SHOW_PAGE: usize = 200;
 /// Lanes of one answer.
 pub const QUEUE_LANES_PAGE: usize = 1_000;
 /// Recipients of one settlement: it is one commit, and others wait for it.

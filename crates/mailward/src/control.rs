@@ -15,12 +15,14 @@
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod path;
+pub(crate) mod queue;
 pub(crate) mod server;
 mod sessions;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
-use mailward_core::{Address, Domain, Protocol};
+use mailward_core::{Address, Domain, Protocol, QueueId};
+use mailward_store::records::{Lane, Steer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -115,6 +117,33 @@ pub(crate) enum Request {
     StoreCompact {
         all: bool,
     },
+    /// What is queued, some of it: see [`queue::Page`].
+    QueueList {
+        which: queue::Which,
+        after: Option<QueueId>,
+        /// Messages at most; bounded by `limits::QUEUE_PAGE` too.
+        limit: usize,
+    },
+    /// One queued message with its recipients from a number on: see [`queue::Shown`].
+    QueueShow {
+        message: QueueId,
+        from: u32,
+    },
+    /// One step of doing something to recipients: see [`mailward_store::records::Steered`].
+    QueueSteer {
+        which: queue::Which,
+        action: Steer,
+        after: Option<QueueId>,
+    },
+    /// Pauses or resumes one lane, or all: see [`queue::PauseLeft`].
+    QueuePause {
+        lane: Option<Lane>,
+        paused: bool,
+    },
+    /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
+    QueueTotals {
+        largest: usize,
+    },
 }
 
 /// What becomes of a catch-all.
@@ -200,6 +229,26 @@ mod tests {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(parse(b"{\"do\":\"status\"}").is_ok());
+    }
+
+    #[test]
+    fn the_null_path_stays_the_null_path_on_the_wire() {
+        let which = queue::Which { sender: Some(queue::Sender::Null), ..queue::Which::default() };
+        let request = Request::QueueSteer { which: which.clone(), action: Steer::Remove, after: None };
+        let text = serde_json::to_vec(&request).unwrap();
+        let Request::QueueSteer { which: found, .. } = parse(&text).unwrap() else { panic!() };
+        assert_eq!(found, which);
+        assert!(!found.is_everything());
+    }
+
+    #[test]
+    fn a_filter_that_isn_t_known_is_refused_and_not_left_out() {
+        let line = |filter: &str| {
+            format!("{{\"do\":\"queue-steer\",\"which\":{{{filter}}},\"action\":\"remove\",\"after\":null}}")
+        };
+        assert!(parse(line("\"lane\":\"a.example\"").as_bytes()).is_ok());
+        assert!(parse(line("\"lanes\":\"a.example\"").as_bytes()).is_err());
+        assert!(parse(line("\"lane\":\"a\\u001b.example\"").as_bytes()).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::print::{self, Field as _};
 use clap::Args;
 use serde_json::Value;
 
-/// Tell whether the server runs, what listens, and how many are connected
+/// Tell whether the server runs, what listens, how many are connected, and what is queued
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 69 if no server runs.
 
@@ -48,8 +48,18 @@ impl Status {
             .flatten()
             .map(|l| vec![plain(l.field("name")), plain(l.field("address")), plain(l.field("for"))])
             .collect();
-        print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)
+        print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)?;
+        queue(status.field("queue"))
     }
+}
+
+/// What is queued, if that could be told.
+fn queue(status: &Value) -> Result<(), Failure> {
+    if let Some(why) = status.field("failed").as_str() {
+        return print::line(format!("queue: can't be told: {}", print::tame(why)));
+    }
+    let totals = serde_json::from_value(status.clone());
+    super::queue::tell_totals(&totals.map_err(|e| Failure::Bug(format!("the queue's numbers can't be read: {e}")))?)
 }
 
 /// A JSON value as people write it.

@@ -7,7 +7,6 @@ use crate::place::{Place, Where};
 use crate::print::{self, Field as _};
 use clap::{Args, Subcommand};
 use mailward_store::maintenance::{self, Problem, Salvaged, Stats, Verified};
-use std::io::{IsTerminal as _, Write as _};
 
 /// Check, repair, compact and measure the store
 #[derive(Debug, Args)]
@@ -77,16 +76,9 @@ impl Store {
 
 fn verify(place: &Place, json: bool) -> Result<(), Failure> {
     privilege::become_owner_of(place.data())?;
-    let mut shown = std::io::stderr().is_terminal().then(std::io::stderr);
-    let found = maintenance::verify(place.data(), |done, all| {
-        if let Some(err) = &mut shown {
-            // Progress that can't be shown stops nothing.
-            let _lost = write!(err, "\r{done} of {all}\u{1b}[K").and_then(|()| err.flush());
-        }
-    })?;
-    if let Some(err) = &mut shown {
-        let _lost = write!(err, "\r\u{1b}[K");
-    }
+    let mut progress = print::Progress::new();
+    let found = maintenance::verify(place.data(), |done, all| progress.show(format_args!("{done} of {all}")))?;
+    drop(progress);
     let Verified { contents, bytes, messages, mailboxes, problems } = &found;
     if json {
         print::json(&found)?;

@@ -8,10 +8,12 @@ use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::event::Events;
 use mailward_core::limits::CONTROL_ANSWER_MAX;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// How long a stop is waited for: twice what a server takes at most, and a busy disk.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
@@ -22,6 +24,46 @@ pub(crate) fn run(place: &Place, request: &Request) -> Result<Value, Failure> {
     match ask(place, request)? {
         Some(value) => Ok(value),
         None => here(place, request.clone()),
+    }
+}
+
+/// Does many things one after the other, in the running server or here. What is opened here stays open until the last
+/// is done, so that a server that starts meanwhile doesn't come between.
+pub(crate) struct Errand<'a> {
+    place: &'a Place,
+    here: Option<(Runtime, Desk)>,
+}
+
+impl<'a> Errand<'a> {
+    /// Begins; nothing is opened yet.
+    pub(crate) fn on(place: &'a Place) -> Result<Self, Failure> {
+        place.must_exist()?;
+        Ok(Self { place, here: None })
+    }
+
+    /// Does one thing, and reads what is answered.
+    pub(crate) fn run<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Failure> {
+        let value = self.value(request)?;
+        serde_json::from_value(value).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))
+    }
+
+    fn value(&mut self, request: &Request) -> Result<Value, Failure> {
+        if self.here.is_none() {
+            if let Some(value) = ask(self.place, request)? {
+                return Ok(value);
+            }
+            self.here = Some(open(self.place)?);
+        }
+        let (runtime, desk) = self.here.as_ref().ok_or_else(|| Failure::Bug("nothing is open".to_owned()))?;
+        runtime.block_on(desk.answer(request.clone()))
+    }
+}
+
+impl Drop for Errand<'_> {
+    fn drop(&mut self) {
+        if let Some((runtime, desk)) = self.here.take() {
+            runtime.block_on(desk.close());
+        }
     }
 }
 
@@ -102,8 +144,18 @@ fn answer(place: &Place, from: &mut impl std::io::BufRead) -> Result<Value, Fail
     response.into_result()
 }
 
-/// Opens the store under its lock and does it in this process.
+/// Does it in this process.
 fn here(place: &Place, request: Request) -> Result<Value, Failure> {
+    let (runtime, desk) = open(place)?;
+    runtime.block_on(async {
+        let result = desk.answer(request).await;
+        desk.close().await;
+        result
+    })
+}
+
+/// Opens the store under its lock.
+fn open(place: &Place) -> Result<(Runtime, Desk), Failure> {
     // Files that root would make could not be written by the server later.
     privilege::become_owner_of(place.data())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -111,10 +163,6 @@ fn here(place: &Place, request: Request) -> Result<Value, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::io("threads", e))?;
-    runtime.block_on(async {
-        let desk = Desk::open(place, Events::nowhere()).await?;
-        let result = desk.answer(request).await;
-        desk.close().await;
-        result
-    })
+    let desk = runtime.block_on(Desk::open(place, Events::nowhere()))?;
+    Ok((runtime, desk))
 }

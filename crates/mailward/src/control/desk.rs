@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Lanes of the queue that `status` tells of.
+const LANES_IN_STATUS: usize = 5;
+
 /// Store, directory and keys, and the server if one runs.
 #[derive(Clone)]
 pub(crate) struct Desk {
@@ -92,7 +95,7 @@ impl Desk {
     /// Does it.
     pub(crate) async fn answer(&self, request: Request) -> Result<Value, Failure> {
         match request {
-            Request::Status => Ok(self.server()?.status()),
+            Request::Status => self.status().await,
             Request::Reload => self.server()?.reload(),
             Request::Stop => {
                 self.server()?.stop();
@@ -111,8 +114,27 @@ impl Desk {
             }
             Request::DkimActivate { domain } => shown(self.dkim.activate(&domain).await?),
             Request::DkimRemove { domain, selector, now } => shown(self.dkim.remove(&domain, &selector, now).await?),
+            Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
+            Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
+            Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
+            Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
+            Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             request => self.on_directory(request).await,
         }
+    }
+
+    /// What runs, and what is queued.
+    async fn status(&self) -> Result<Value, Failure> {
+        let mut status = self.server()?.status();
+        // What else there is to tell is told also when the store is ill.
+        let queue = match self.queue_totals(LANES_IN_STATUS).await {
+            Ok(totals) => shown(totals)?,
+            Err(failure) => json!({ "failed": failure.to_string() }),
+        };
+        if let Some(members) = status.as_object_mut() {
+            members.insert("queue".to_owned(), queue);
+        }
+        Ok(status)
     }
 
     /// Ends the sessions of a user whose account has just changed; how many there were.
@@ -190,7 +212,12 @@ impl Desk {
             | Request::DkimList { .. }
             | Request::DkimRotate { .. }
             | Request::DkimActivate { .. }
-            | Request::DkimRemove { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
+            | Request::DkimRemove { .. }
+            | Request::QueueList { .. }
+            | Request::QueueShow { .. }
+            | Request::QueueSteer { .. }
+            | Request::QueuePause { .. }
+            | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }
 }

@@ -49,7 +49,7 @@ fn own_address(directory: &Directory, user: &Address) -> Result<String, Failure>
     own.map(|own| own.to_string()).ok_or_else(|| no_user(user))
 }
 
-fn no_user(user: &Address) -> Failure {
+pub(super) fn no_user(user: &Address) -> Failure {
     Failure::Refused(format!("there is no user {user}; `mailward user list` tells who there is"))
 }
 

@@ -7,6 +7,7 @@ mod admin;
 mod bench;
 mod demo;
 mod pages;
+mod queue;
 mod serve;
 mod sessions;
 mod support;

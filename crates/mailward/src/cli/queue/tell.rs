@@ -1,0 +1,270 @@
+//! The queue in words and tables. What an outsider wrote is tamed here.
+
+use crate::control::queue::{Entry, Recipient, Totals};
+use crate::failure::Failure;
+use crate::print;
+use jiff::tz::TimeZone;
+use mailward_core::Timestamp;
+use mailward_store::records::{Attempt, GiveBack, Lane, LaneTotal, NotifyOn, QueueTotals};
+use std::collections::HashMap;
+
+/// Headings of the list.
+pub(super) const HEADINGS: [&str; 7] = ["ID", "AGE", "SIZE", "SENDER", "RECIPIENT", "STATE", "LAST ANSWER"];
+
+/// Characters of an answer in a table; `show` tells all of it.
+const ANSWER_SHOWN: usize = 70;
+/// Characters of a reason in a table.
+const REASON_SHOWN: usize = 40;
+/// Characters of an address in a table: wider ones would push the rest off the screen.
+const ADDRESS_SHOWN: usize = 50;
+
+/// What keeps lanes from being tried.
+#[derive(Default)]
+pub(super) struct Lanes {
+    all_paused: bool,
+    known: HashMap<Lane, LaneTotal>,
+}
+
+impl Lanes {
+    pub(super) fn of(totals: &QueueTotals) -> Self {
+        let known = totals.largest.iter().map(|lane| (lane.lane.clone(), lane.clone())).collect();
+        Self { all_paused: totals.paused, known }
+    }
+
+    /// When a recipient is tried.
+    fn next_try(&self, recipient: &Recipient, now: Timestamp) -> String {
+        let lane = self.known.get(&recipient.lane);
+        when(
+            self.all_paused || lane.is_some_and(|lane| lane.paused),
+            recipient.next_try,
+            lane.and_then(|l| l.blocked),
+            now,
+        )
+    }
+}
+
+/// When something that is due then is tried, if its lane is paused or its host rests until then.
+fn when(paused: bool, due: Option<Timestamp>, blocked: Option<Timestamp>, now: Timestamp) -> String {
+    match (due, blocked.filter(|until| *until > now)) {
+        (None, _) => "-".to_owned(),
+        _ if paused => "paused".to_owned(),
+        (Some(due), Some(until)) if until > due => format!("host rests, in {}", span(now, until)),
+        (Some(due), _) if due > now => format!("in {}", span(now, due)),
+        _ => "due".to_owned(),
+    }
+}
+
+/// From one time to another; nothing if that is past.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    print::span(u64::try_from(to.secs().saturating_sub(from.secs())).unwrap_or(0))
+}
+
+/// A time of day, UTC.
+fn time(at: Timestamp) -> String {
+    let zoned = jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(TimeZone::UTC));
+    zoned.map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+fn path(sender: Option<&impl std::fmt::Display>) -> String {
+    sender.map_or_else(|| "<>".to_owned(), ToString::to_string)
+}
+
+/// A message's lines of the list, one a recipient.
+pub(super) fn rows(message: &Entry, lanes: &Lanes, now: Timestamp) -> Vec<Vec<String>> {
+    let row = |recipient: &Recipient| {
+        let state = match &recipient.reason {
+            Some(reason) => format!("held: {}", print::short(reason, REASON_SHOWN)),
+            None if recipient.held => "held".to_owned(),
+            None => lanes.next_try(recipient, now),
+        };
+        vec![
+            message.id.to_string(),
+            span(message.arrived, now),
+            print::bytes(message.size),
+            print::short(&path(message.sender.as_ref()), ADDRESS_SHOWN),
+            print::short(&recipient.address.to_string(), ADDRESS_SHOWN) + &by_way(recipient),
+            state,
+            recipient
+                .answer
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |answer| print::short(&said(answer), ANSWER_SHOWN)),
+        ]
+    };
+    message.recipients.iter().map(row).collect()
+}
+
+/// The lane, if it isn't that of the recipient's domain.
+fn by_way(recipient: &Recipient) -> String {
+    let own = recipient.address.domain().is_some_and(|domain| Lane::from(domain) == recipient.lane);
+    if own { String::new() } else { format!(" via {}", recipient.lane) }
+}
+
+/// An answer on one line, code first; not tamed yet.
+fn said(answer: &Attempt) -> String {
+    let code = (answer.code != 0).then(|| answer.code.to_string());
+    let status = answer.status.map(|status| status.to_string());
+    let host = (!answer.host.is_empty()).then(|| format!("{}:", answer.host));
+    // Hosts often say their status twice.
+    let text = match &status {
+        Some(status) => answer.text.trim().strip_prefix(status.as_str()).unwrap_or(answer.text.trim()).trim_start(),
+        None => answer.text.trim(),
+    };
+    let parts = [code, status, host, Some(text.to_owned()).filter(|text| !text.is_empty())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// One message with all that is known of it.
+pub(super) fn message(message: &Entry, lanes: &Lanes, now: Timestamp) -> Result<(), Failure> {
+    print::text(&message_text(message, lanes, now))
+}
+
+fn message_text(message: &Entry, lanes: &Lanes, now: Timestamp) -> String {
+    let mut text = Text::default();
+    let sender = message.sender.as_ref().map_or_else(String::new, ToString::to_string);
+    text.line(format!("message {}, {}, from <{}>", message.id, print::bytes(message.size), print::tame(&sender)));
+    if let Some(user) = &message.submitter {
+        text.line(format!("submitted by {}", print::tame(user)));
+    }
+    text.line(format!("came {}, {} ago", time(message.arrived), span(message.arrived, now)));
+    if let Some(warn) = message.warn {
+        text.line(format!("its sender is told that it is late at {}", time(warn)));
+    }
+    text.line(match message.expires > now {
+        true => format!("given up at {}, in {}", time(message.expires), span(now, message.expires)),
+        false => format!("expired at {}", time(message.expires)),
+    });
+    let needs = message.needs;
+    let needs: Vec<&str> =
+        [(needs.smtputf8, "SMTPUTF8"), (needs.require_tls, "REQUIRETLS"), (needs.eight_bit, "8BITMIME")]
+            .into_iter()
+            .filter_map(|(is, name)| is.then_some(name))
+            .collect();
+    if !needs.is_empty() {
+        text.line(format!("its next host must offer {}", needs.join(", ")));
+    }
+    if let Some(envid) = &message.envid {
+        text.line(format!("envelope id {}", print::tame(envid)));
+    }
+    if let Some(give_back) = message.give_back {
+        let what = if give_back == GiveBack::Full { "the whole message" } else { "the header" };
+        text.line(format!("a bounce gives back {what}"));
+    }
+    if message.trials > 0 {
+        text.line(format!("begun {} times without an outcome; after several it is held", message.trials));
+    }
+    for recipient in &message.recipients {
+        recipient_text(&mut text, recipient, lanes, now);
+    }
+    text.0
+}
+
+fn recipient_text(text: &mut Text, recipient: &Recipient, lanes: &Lanes, now: Timestamp) {
+    text.line(String::new());
+    text.line(format!(
+        "recipient {} <{}>, lane {}",
+        recipient.number,
+        print::tame(&recipient.address.to_string()),
+        recipient.lane
+    ));
+    let state = match &recipient.reason {
+        Some(reason) => format!("held: {}", print::tame(reason)),
+        None => format!("waiting: {}", lanes.next_try(recipient, now)),
+    };
+    text.line(format!("  {state}"));
+    if let Some(original) = &recipient.original {
+        text.line(format!("  originally {}", print::tame(original)));
+    }
+    if let Some(notify) = recipient.notify {
+        text.line(format!("  its sender wants to hear of: {}", wanted(notify)));
+    }
+    if recipient.warned {
+        text.line("  its sender was told that it is late, or needn't be".to_owned());
+    }
+    let attempts = match recipient.attempts {
+        0 => "  no attempt yet".to_owned(),
+        1 => "  1 attempt".to_owned(),
+        n if (recipient.history.len() as u64) < u64::from(n) => {
+            format!("  {n} attempts, the last {}", recipient.history.len())
+        }
+        n => format!("  {n} attempts"),
+    };
+    text.line(attempts);
+    for attempt in &recipient.history {
+        text.line(format!("    {}  {}", time(attempt.at), print::tame(&said(attempt))));
+    }
+}
+
+fn wanted(notify: NotifyOn) -> String {
+    let names: Vec<&str> = [(notify.success, "success"), (notify.failure, "failure"), (notify.delay, "delay")]
+        .into_iter()
+        .filter_map(|(is, name)| is.then_some(name))
+        .collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Lines.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: String) {
+        self.0.push_str(&line);
+        self.0.push('\n');
+    }
+}
+
+/// The queue in numbers.
+pub(in crate::cli) fn totals(totals: &Totals) -> Result<(), Failure> {
+    use mailward_core::Clock as _;
+    let now = mailward_core::SystemClock.now();
+    summary(totals, now).into_iter().try_for_each(print::line)?;
+    if totals.queue.largest.is_empty() {
+        return Ok(());
+    }
+    print::table(
+        &["LANE", "WAITING", "HELD", "OLDEST", "NEXT TRY", "FAILURES", "WHY MOST OF THEM WAIT"],
+        &totals.queue.largest.iter().map(|lane| lane_row(lane, totals.queue.paused, now)).collect::<Vec<_>>(),
+    )?;
+    match totals.queue.lanes.saturating_sub(totals.queue.largest.len() as u64) {
+        0 => Ok(()),
+        more => print::line(format_args!("and {more} smaller: `mailward queue totals --lanes NUMBER`")),
+    }
+}
+
+fn summary(totals: &Totals, now: Timestamp) -> Vec<String> {
+    let queue = &totals.queue;
+    let mut lines = Vec::new();
+    if queue.messages == 0 {
+        lines.push("queue: empty".to_owned());
+    } else {
+        let oldest = queue.oldest.map_or_else(String::new, |oldest| format!(", the oldest {} old", span(oldest, now)));
+        let messages =
+            if queue.messages == 1 { "1 message".to_owned() } else { format!("{} messages", queue.messages) };
+        lines.push(format!("queue: {messages}{oldest}; recipients: {} waiting, {} held", queue.waiting, queue.held));
+    }
+    if queue.paused {
+        lines.push("all is paused: nothing is tried before `mailward queue resume`".to_owned());
+    }
+    if let Some(worst) = &totals.worst {
+        let recipients = if worst.recipients == 1 { "recipient" } else { "recipients" };
+        lines.push(format!(
+            "most at fault, {} {recipients}: {}",
+            worst.recipients,
+            print::short(&said(&worst.answer), ANSWER_SHOWN)
+        ));
+    }
+    lines
+}
+
+fn lane_row(lane: &LaneTotal, all_paused: bool, now: Timestamp) -> Vec<String> {
+    let next = if lane.paused { "paused".to_owned() } else { when(all_paused, lane.due, lane.blocked, now) };
+    vec![
+        lane.lane.to_string(),
+        lane.waiting.to_string(),
+        lane.held.to_string(),
+        lane.oldest.map_or_else(|| "-".to_owned(), |oldest| span(oldest, now)),
+        next,
+        lane.failures.to_string(),
+        lane.reason.as_ref().map_or_else(|| "-".to_owned(), |(answer, _)| print::short(&said(answer), ANSWER_SHOWN)),
+    ]
+}
