@@ -1,9 +1,9 @@
 //! Reading one answer: from a DNS message whose records DNSSEC has judged, to what it says about one name. Pure; what it
 //! is given may be a lie in every part.
 
+use crate::denial::{self, Verdict};
 use crate::lookup::{Kind, TlsaRecord};
 use hickory_resolver::proto::dnssec::Proof;
-use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use mailward_core::limits::DNS_ALIASES_MAX;
@@ -72,15 +72,14 @@ pub(crate) const fn record_type(kind: Kind) -> RecordType {
 }
 
 /// Reads a message that answers the question for `kind` at `name`. `judged`: DNSSEC validation has looked at it, so that
-/// what isn't proven has to be proven to need no proof. `unproven`: what the message denies was not proven, for a reason
-/// that is no forgery (RFC 9276 §3.2: too many NSEC3 iterations).
-pub(crate) fn read(message: &Message, name: &Name, kind: Kind, judged: bool, unproven: bool) -> Reading {
+/// what isn't proven has to be proven to need no proof; and what it thought of what the message denies. `None`: it hasn't.
+pub(crate) fn read(message: &Message, name: &Name, kind: Kind, judged: Option<Verdict>) -> Reading {
     let mut links: Vec<Link> = Vec::new();
     let mut at = name.clone();
     let end = loop {
-        match step(message, &at, kind, judged, unproven) {
+        match step(message, &at, kind, judged.is_some()) {
             Step::End(end) => break end,
-            Step::Nothing if links.is_empty() => break denial(message, name, judged, unproven),
+            Step::Nothing if links.is_empty() => break none(message, name, judged),
             // A denial for the alias's target is told best by an answer of its own: it has its own proof.
             Step::Nothing => break End::Elsewhere,
             Step::Alias(link) => {
@@ -105,7 +104,7 @@ enum Step {
 }
 
 /// What the message has at one name.
-fn step(message: &Message, at: &Name, kind: Kind, judged: bool, unproven: bool) -> Step {
+fn step(message: &Message, at: &Name, kind: Kind, judged: bool) -> Step {
     let wanted = record_type(kind);
     let here = || message.answers.iter().filter(|record| record.name == *at);
     let records: Vec<&Record> = here().filter(|record| record.record_type() == wanted).collect();
@@ -113,13 +112,13 @@ fn step(message: &Message, at: &Name, kind: Kind, judged: bool, unproven: bool) 
     let set = if records.is_empty() { &alias } else { &records };
     let Some(first) = set.first() else { return Step::Nothing };
     let secure = match proof(set, judged) {
-        Ok(secure) => secure && !unproven,
+        Ok(true) => denial::own_or_wildcard(message, at, first.record_type()),
+        other => other,
+    };
+    let secure = match secure {
+        Ok(secure) => secure,
         Err(why) => return Step::End(End::Bogus(why)),
     };
-    if secure && judged && wildcard(message, at, first.record_type()) && !denies(message) {
-        // RFC 4035 §5.3.4: records of a wildcard need proof that nothing of its own stands at the name.
-        return Step::End(End::Bogus(format!("no proof that {at} has no record of its own beside the wildcard")));
-    }
     let ttl = set.iter().map(|record| record.ttl).min().unwrap_or(0);
     if records.is_empty() {
         return match alias.as_slice() {
@@ -153,73 +152,19 @@ fn proof(set: &[&Record], judged: bool) -> Result<bool, String> {
     Ok(secure)
 }
 
-/// Whether the signature that proves a set was made for a wildcard (RFC 4035 §5.3.4).
-fn wildcard(message: &Message, at: &Name, covered: RecordType) -> bool {
-    message.answers.iter().filter(|record| record.name == *at).any(|record| match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => {
-            rrsig.input().type_covered == covered && rrsig.input().num_labels < at.num_labels()
-        }
-        _ => false,
-    })
-}
-
-/// Whether the message carries a proven denial at all; what it denies has been compared with the question.
-fn denies(message: &Message) -> bool {
-    message.authorities.iter().any(|record| {
-        record.proof == Proof::Secure && matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3)
-    })
-}
-
 /// What a message without records and aliases for the name says.
-fn denial(message: &Message, name: &Name, judged: bool, unproven: bool) -> End {
-    let ttl = negative_ttl(message, name);
-    let secure = match denial_proof(message, name, judged, unproven) {
-        Ok(secure) => secure,
-        Err(why) => return End::Bogus(why),
+fn none(message: &Message, name: &Name, judged: Option<Verdict>) -> End {
+    let ttl = denial::negative_ttl(message, name);
+    let secure = match judged.map(|verdict| denial::denied(message, name, verdict)) {
+        None => false,
+        Some(Ok(secure)) => secure,
+        Some(Err(why)) => return End::Bogus(why),
     };
     match message.metadata.response_code {
         ResponseCode::NXDomain => End::NoName { secure, ttl },
         ResponseCode::NoError => End::NoRecords { secure, ttl },
         code => End::Nonsense(format!("the resolver answered {code}")),
     }
-}
-
-/// Whether a denial is proven. Validation lets a message pass whose authority section is all of unsigned zones, whichever
-/// those are; so a forger could deny a signed name by the SOA record of an unsigned zone elsewhere. A zone above the name
-/// it has to be: one that is proven to be unsigned makes the name so.
-fn denial_proof(message: &Message, name: &Name, judged: bool, unproven: bool) -> Result<bool, String> {
-    if !judged {
-        return Ok(false);
-    }
-    if denies(message) {
-        return Ok(!unproven);
-    }
-    let all_unsigned =
-        !message.authorities.is_empty() && message.authorities.iter().all(|record| record.proof == Proof::Insecure);
-    let above = || {
-        message.authorities.iter().any(|record| {
-            record.proof == Proof::Insecure && record.record_type() == RecordType::SOA && record.name.zone_of(name)
-        })
-    };
-    if all_unsigned && !above() {
-        return Err(format!("no proof that {name} has no such record, and none that its zone is unsigned"));
-    }
-    // Without any of it, validation itself has proven that the name lies in an unsigned zone, or refused the message.
-    Ok(false)
-}
-
-/// RFC 2308 §5: the smaller one of the SOA record's TTL and its MINIMUM field, seconds. `None` without a SOA record of a
-/// zone above the name.
-fn negative_ttl(message: &Message, name: &Name) -> Option<u32> {
-    message
-        .authorities
-        .iter()
-        .filter(|record| record.name.zone_of(name))
-        .filter_map(|record| match &record.data {
-            RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
-            _ => None,
-        })
-        .min()
 }
 
 fn datum(data: &RData) -> Option<Datum> {

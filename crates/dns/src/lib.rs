@@ -24,6 +24,7 @@
 mod answer;
 mod cache;
 mod dane;
+mod denial;
 mod lookup;
 mod name;
 mod resolver;
