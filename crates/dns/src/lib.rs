@@ -31,6 +31,7 @@ mod resolver;
 mod route;
 mod wire;
 
+pub use answer::look;
 pub use dane::{Dane, Matching, Selector, Tlsa, Usage, dane};
 pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
 pub use name::{Name, NameError};

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 use mailward_core::Domain;
-use mailward_core::limits::{DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_QUESTIONS_MAX};
+use mailward_core::limits::{DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX};
 use mailward_dns::{Lookup, LookupError, Name, Resolver};
 use mailward_dns_zone::proto::op::{Message, ResponseCode};
 use mailward_dns_zone::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
@@ -158,6 +158,31 @@ async fn silence_ends_and_is_not_asked_again_at_once() {
     let asked = questions.load(Ordering::SeqCst);
     assert_eq!(resolver.mx(&domain("silent")).await.unwrap_err(), first);
     assert_eq!(questions.load(Ordering::SeqCst), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_lookup_has_its_time_whatever_its_tries_take() {
+    let server = Raw::start(|_| Reply::Silence).await;
+    let mut config = server.config();
+    config.timeout = 20;
+    let error = Resolver::new(&config).unwrap().mx(&domain("silent")).await.unwrap_err();
+    assert!(
+        matches!(&error, LookupError::Temporary { why, .. } if why.contains("no whole answer within")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn more_lookups_than_may_be_on_their_way_wait_their_turn() {
+    let server = Raw::start(|question| answer(question, 300, [address(1)])).await;
+    let resolver = Resolver::new(&server.config()).unwrap();
+    let all = (0..2 * DNS_LOOKUPS_AT_ONCE).map(|n| {
+        let resolver = resolver.clone();
+        tokio::spawn(async move { resolver.listed(&Name::parse(&format!("n{n}")).unwrap()).await })
+    });
+    for lookup in all.collect::<Vec<_>>() {
+        assert_eq!(lookup.await.unwrap().unwrap().records.len(), 1);
+    }
 }
 
 #[tokio::test]
