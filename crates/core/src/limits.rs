@@ -329,6 +329,8 @@ pub const DNS_LOOKUPS_AT_ONCE: usize = 256;
 pub const DNS_QUESTIONS_MAX: usize = 100;
 /// Records of one answer, signatures included; more are a failure. A UDP answer has room for some 40 of the shortest.
 pub const DNS_ANSWER_RECORDS_MAX: usize = 512;
+/// Rounds of hashing (NSEC3 iterations) beyond which a proof isn't one. RFC 9276 §3.2; CVE-2023-50868 (attacks D13).
+pub const DNS_HASH_ROUNDS_MAX: u16 = 100;
 /// Aliases (CNAME) that are followed from one name. The root's resolvers and Unbound go as far (attacks D13).
 pub const DNS_ALIASES_MAX: usize = 8;
 /// Answers kept in memory: default of `dns.cache`.

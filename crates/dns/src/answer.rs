@@ -1,9 +1,9 @@
 //! Reading one answer: from a DNS message whose records DNSSEC has judged, to what it says about one name. Pure; what it
 //! is given may be a lie in every part.
 
+use crate::denial::{self, Verdict};
 use crate::lookup::{Kind, TlsaRecord};
 use hickory_resolver::proto::dnssec::Proof;
-use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use mailward_core::limits::DNS_ALIASES_MAX;
@@ -72,15 +72,14 @@ pub(crate) const fn record_type(kind: Kind) -> RecordType {
 }
 
 /// Reads a message that answers the question for `kind` at `name`. `judged`: DNSSEC validation has looked at it, so that
-/// what isn't proven has to be proven to need no proof. `unproven`: what the message denies was not proven, for a reason
-/// that is no forgery (RFC 9276 §3.2: too many NSEC3 iterations).
-pub(crate) fn read(message: &Message, name: &Name, kind: Kind, judged: bool, unproven: bool) -> Reading {
+/// what isn't proven has to be proven to need no proof; and what it thought of what the message denies. `None`: it hasn't.
+pub(crate) fn read(message: &Message, name: &Name, kind: Kind, judged: Option<Verdict>) -> Reading {
     let mut links: Vec<Link> = Vec::new();
     let mut at = name.clone();
     let end = loop {
-        match step(message, &at, kind, judged, unproven) {
+        match step(message, &at, kind, judged.is_some()) {
             Step::End(end) => break end,
-            Step::Nothing if links.is_empty() => break denial(message, name, judged, unproven),
+            Step::Nothing if links.is_empty() => break none(message, name, judged),
             // A denial for the alias's target is told best by an answer of its own: it has its own proof.
             Step::Nothing => break End::Elsewhere,
             Step::Alias(link) => {
@@ -105,7 +104,7 @@ enum Step {
 }
 
 /// What the message has at one name.
-fn step(message: &Message, at: &Name, kind: Kind, judged: bool, unproven: bool) -> Step {
+fn step(message: &Message, at: &Name, kind: Kind, judged: bool) -> Step {
     let wanted = record_type(kind);
     let here = || message.answers.iter().filter(|record| record.name == *at);
     let records: Vec<&Record> = here().filter(|record| record.record_type() == wanted).collect();
@@ -113,13 +112,13 @@ fn step(message: &Message, at: &Name, kind: Kind, judged: bool, unproven: bool) 
     let set = if records.is_empty() { &alias } else { &records };
     let Some(first) = set.first() else { return Step::Nothing };
     let secure = match proof(set, judged) {
-        Ok(secure) => secure && !unproven,
+        Ok(true) => denial::own_or_wildcard(message, at, first.record_type()),
+        other => other,
+    };
+    let secure = match secure {
+        Ok(secure) => secure,
         Err(why) => return Step::End(End::Bogus(why)),
     };
-    if secure && judged && wildcard(message, at, first.record_type()) && !denies(message) {
-        // RFC 4035 §5.3.4: records of a wildcard need proof that nothing of its own stands at the name.
-        return Step::End(End::Bogus(format!("no proof that {at} has no record of its own beside the wildcard")));
-    }
     let ttl = set.iter().map(|record| record.ttl).min().unwrap_or(0);
     if records.is_empty() {
         return match alias.as_slice() {
@@ -153,29 +152,13 @@ fn proof(set: &[&Record], judged: bool) -> Result<bool, String> {
     Ok(secure)
 }
 
-/// Whether the signature that proves a set was made for a wildcard (RFC 4035 §5.3.4).
-fn wildcard(message: &Message, at: &Name, covered: RecordType) -> bool {
-    message.answers.iter().filter(|record| record.name == *at).any(|record| match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => {
-            rrsig.input().type_covered == covered && rrsig.input().num_labels < at.num_labels()
-        }
-        _ => false,
-    })
-}
-
-/// Whether the message carries a proven denial at all; what it denies has been compared with the question.
-fn denies(message: &Message) -> bool {
-    message.authorities.iter().any(|record| {
-        record.proof == Proof::Secure && matches!(record.record_type(), RecordType::NSEC | RecordType::NSEC3)
-    })
-}
-
 /// What a message without records and aliases for the name says.
-fn denial(message: &Message, name: &Name, judged: bool, unproven: bool) -> End {
-    let ttl = negative_ttl(message, name);
-    let secure = match denial_proof(message, name, judged, unproven) {
-        Ok(secure) => secure,
-        Err(why) => return End::Bogus(why),
+fn none(message: &Message, name: &Name, judged: Option<Verdict>) -> End {
+    let ttl = denial::negative_ttl(message, name);
+    let secure = match judged.map(|verdict| denial::denied(message, name, verdict)) {
+        None => false,
+        Some(Ok(secure)) => secure,
+        Some(Err(why)) => return End::Bogus(why),
     };
     match message.metadata.response_code {
         ResponseCode::NXDomain => End::NoName { secure, ttl },
@@ -184,42 +167,27 @@ fn denial(message: &Message, name: &Name, judged: bool, unproven: bool) -> End {
     }
 }
 
-/// Whether a denial is proven. Validation lets a message pass whose authority section is all of unsigned zones, whichever
-/// those are; so a forger could deny a signed name by the SOA record of an unsigned zone elsewhere. A zone above the name
-/// it has to be: one that is proven to be unsigned makes the name so.
-fn denial_proof(message: &Message, name: &Name, judged: bool, unproven: bool) -> Result<bool, String> {
-    if !judged {
-        return Ok(false);
+/// Reads bytes that claim to be an answer, as if every record in them had been judged by its place: the entry for
+/// fuzzing. Returns how many records and aliases were used.
+#[must_use]
+pub fn look(bytes: &[u8]) -> usize {
+    let Ok(mut message) = Message::from_vec(bytes) else { return 0 };
+    const PROOFS: [Proof; 4] = [Proof::Secure, Proof::Insecure, Proof::Secure, Proof::Bogus];
+    for (record, proof) in message.answers.iter_mut().chain(&mut message.authorities).zip(PROOFS.into_iter().cycle()) {
+        record.proof = proof;
     }
-    if denies(message) {
-        return Ok(!unproven);
+    let name = message.queries.first().map_or_else(Name::root, |query| query.name().clone());
+    let mut used = 0_usize;
+    for kind in [Kind::Mx, Kind::A, Kind::Aaaa, Kind::Tlsa, Kind::Txt, Kind::Ptr] {
+        for judged in [None, Some(Verdict::Passed), Some(Verdict::Unproven), Some(Verdict::Refused)] {
+            let reading = read(&message, &name, kind, judged);
+            used = used.saturating_add(reading.links.len());
+            if let End::Records { data, .. } = reading.end {
+                used = used.saturating_add(data.len());
+            }
+        }
     }
-    let all_unsigned =
-        !message.authorities.is_empty() && message.authorities.iter().all(|record| record.proof == Proof::Insecure);
-    let above = || {
-        message.authorities.iter().any(|record| {
-            record.proof == Proof::Insecure && record.record_type() == RecordType::SOA && record.name.zone_of(name)
-        })
-    };
-    if all_unsigned && !above() {
-        return Err(format!("no proof that {name} has no such record, and none that its zone is unsigned"));
-    }
-    // Without any of it, validation itself has proven that the name lies in an unsigned zone, or refused the message.
-    Ok(false)
-}
-
-/// RFC 2308 §5: the smaller one of the SOA record's TTL and its MINIMUM field, seconds. `None` without a SOA record of a
-/// zone above the name.
-fn negative_ttl(message: &Message, name: &Name) -> Option<u32> {
-    message
-        .authorities
-        .iter()
-        .filter(|record| record.name.zone_of(name))
-        .filter_map(|record| match &record.data {
-            RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
-            _ => None,
-        })
-        .min()
+    used
 }
 
 fn datum(data: &RData) -> Option<Datum> {
@@ -237,4 +205,137 @@ fn datum(data: &RData) -> Option<Datum> {
         RData::PTR(ptr) => Datum::Ptr(ptr.0.to_lowercase().to_ascii()),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_resolver::proto::rr::rdata::{A, CNAME, MX, SOA};
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn record(owner: &str, data: RData, proof: Proof) -> Record {
+        let mut record = Record::from_rdata(name(owner), 300, data);
+        record.proof = proof;
+        record
+    }
+
+    fn soa(owner: &str, proof: Proof) -> Record {
+        record(owner, RData::SOA(SOA::new(name("ns."), name("hostmaster."), 1, 1, 1, 1, 60)), proof)
+    }
+
+    fn a(owner: &str, proof: Proof) -> Record {
+        record(owner, RData::A(A::new(192, 0, 2, 1)), proof)
+    }
+
+    fn alias(owner: &str, target: &str, proof: Proof) -> Record {
+        record(owner, RData::CNAME(CNAME(name(target))), proof)
+    }
+
+    fn message(answers: Vec<Record>, authorities: Vec<Record>) -> Message {
+        let mut message = Message::query().into_response();
+        message.add_answers(answers);
+        message.add_authorities(authorities);
+        message
+    }
+
+    fn end(message: &Message, at: &str) -> End {
+        read(message, &name(at), Kind::A, Some(Verdict::Passed)).end
+    }
+
+    #[test]
+    fn an_unsigned_zone_elsewhere_cant_deny_a_signed_name() {
+        // What a forger sends in place of a signed answer, and validation lets pass: all of it is proven to be unsigned.
+        let forged = message(vec![], vec![soa("attacker.", Proof::Insecure)]);
+        assert!(matches!(end(&forged, "mx.signed."), End::Bogus(_)));
+        let below = message(vec![], vec![soa("x.mx.signed.", Proof::Insecure)]);
+        assert!(matches!(end(&below, "mx.signed."), End::Bogus(_)));
+        let honest = message(vec![], vec![soa("plain.", Proof::Insecure)]);
+        assert_eq!(end(&honest, "mx.plain."), End::NoRecords { secure: false, ttl: Some(60) });
+    }
+
+    #[test]
+    fn one_record_without_a_good_signature_spoils_the_set() {
+        for bad in [Proof::Bogus, Proof::Indeterminate] {
+            let mixed = message(vec![a("x.", Proof::Secure), a("x.", bad)], vec![]);
+            assert!(matches!(end(&mixed, "x."), End::Bogus(_)), "{bad}");
+        }
+        let mixed = message(vec![a("x.", Proof::Secure), a("x.", Proof::Insecure)], vec![]);
+        assert!(matches!(end(&mixed, "x."), End::Records { secure: false, .. }));
+    }
+
+    #[test]
+    fn a_forged_alias_is_not_followed() {
+        let forged = message(vec![alias("x.", "evil.", Proof::Bogus), a("evil.", Proof::Insecure)], vec![]);
+        let reading = read(&forged, &name("x."), Kind::A, Some(Verdict::Passed));
+        assert!(matches!(reading.end, End::Bogus(_)) && reading.links.is_empty());
+    }
+
+    #[test]
+    fn a_code_beside_the_two_of_denials_is_no_denial() {
+        let mut failed = message(vec![], vec![]);
+        failed.metadata.response_code = ResponseCode::from(0, 5);
+        assert!(matches!(read(&failed, &name("x."), Kind::A, None).end, End::Nonsense(_)));
+    }
+
+    fn any_record() -> impl Strategy<Value = Record> {
+        let proof = prop_oneof![
+            4 => Just(Proof::Secure),
+            2 => Just(Proof::Insecure),
+            1 => Just(Proof::Bogus),
+            1 => Just(Proof::Indeterminate),
+        ];
+        (0_u8..5, 0_u8..5, 0_u8..4, proof).prop_map(|(owner, other, kind, proof)| {
+            let (owner, other) = (format!("n{owner}."), name(&format!("n{other}.")));
+            match kind {
+                0 => a(&owner, proof),
+                1 => record(&owner, RData::CNAME(CNAME(other)), proof),
+                2 => record(&owner, RData::MX(MX::new(10, other)), proof),
+                _ => soa(&owner, proof),
+            }
+        })
+    }
+
+    proptest! {
+        /// However records and proofs are mixed: what is called secure has a proof for every record on the way, nothing
+        /// forged is ever used, and aliases end.
+        #[test]
+        fn secure_means_proven_all_the_way(
+            answers in proptest::collection::vec(any_record(), 0..12),
+            authorities in proptest::collection::vec(any_record(), 0..4),
+        ) {
+            let message = message(answers, authorities);
+            let reading = read(&message, &name("n0."), Kind::A, Some(Verdict::Passed));
+            prop_assert!(reading.links.len() <= DNS_ALIASES_MAX);
+            let mut at = name("n0.");
+            let proofs = |at: &Name, kind| {
+                let here = message.answers.iter().filter(|r| r.name == *at && r.record_type() == kind);
+                here.map(|r| r.proof).collect::<Vec<_>>()
+            };
+            for link in &reading.links {
+                let proofs = proofs(&at, RecordType::CNAME);
+                prop_assert!(!link.secure || proofs.iter().all(|proof| *proof == Proof::Secure));
+                prop_assert!(proofs.iter().all(|proof| matches!(proof, Proof::Secure | Proof::Insecure)));
+                at = link.target.clone();
+            }
+            if let End::Records { data, secure, .. } = &reading.end {
+                let proofs = proofs(&at, RecordType::A);
+                prop_assert_eq!(data.len(), proofs.len());
+                prop_assert!(!secure || proofs.iter().all(|proof| *proof == Proof::Secure));
+                prop_assert!(proofs.iter().all(|proof| matches!(proof, Proof::Secure | Proof::Insecure)));
+            }
+            // Unjudged, nothing is secure.
+            let plain = read(&message, &name("n0."), Kind::A, None);
+            let secure = matches!(plain.end, End::Records { secure: true, .. } | End::NoName { secure: true, .. } | End::NoRecords { secure: true, .. });
+            prop_assert!(!secure && plain.links.iter().all(|link| !link.secure));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = look(&bytes);
+        }
+    }
 }

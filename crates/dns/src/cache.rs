@@ -42,7 +42,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// Puts a value there for a time.
     pub(crate) fn insert(&mut self, key: K, value: V, time: Duration, now: Instant) {
         // A time past the clock's end can't be: times are bounded by their callers.
-        let Some(until) = now.checked_add(time).filter(|until| *until > now) else { return };
+        let Some(until) = now.checked_add(time).filter(|until| *until > now) else {
+            // Newer than what was there all the same.
+            self.young.remove(&key);
+            self.old.remove(&key);
+            return;
+        };
         self.put(key, Entry { value, until });
     }
 

@@ -24,12 +24,14 @@
 mod answer;
 mod cache;
 mod dane;
+mod denial;
 mod lookup;
 mod name;
 mod resolver;
 mod route;
 mod wire;
 
+pub use answer::look;
 pub use dane::{Dane, Matching, Selector, Tlsa, Usage, dane};
 pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
 pub use name::{Name, NameError};

@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Datum, End, Link};
 use crate::cache::Cache;
+use crate::denial::Verdict;
 use crate::lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
 use crate::name::Name;
 use crate::wire::{self, Upstream};
@@ -19,8 +20,8 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
 use mailward_core::Domain;
 use mailward_core::config::Dns;
 use mailward_core::limits::{
-    CONFIG_SIZE_MAX, DNS_ALIASES_MAX, DNS_FAILURE_TTL, DNS_LOOKUP_TIME, DNS_LOOKUPS_AT_ONCE, DNS_NEGATIVE_TTL_MAX,
-    DNS_RETRIES, DNS_SERVERS_MAX, DNS_TTL_MAX, DNS_TTL_MIN,
+    CONFIG_SIZE_MAX, DNS_ALIASES_MAX, DNS_FAILURE_TTL, DNS_HASH_ROUNDS_MAX, DNS_LOOKUP_TIME, DNS_LOOKUPS_AT_ONCE,
+    DNS_NEGATIVE_TTL_MAX, DNS_RETRIES, DNS_SERVERS_MAX, DNS_TTL_MAX, DNS_TTL_MIN,
 };
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
@@ -96,7 +97,9 @@ impl Resolver {
             (false, _) => Wire::Plain(upstream),
             (true, anchors) => {
                 let anchors = anchors.unwrap_or_default();
-                Wire::Judged(DnssecDnsHandle::with_trust_anchor(upstream, Arc::new(anchors)))
+                let rounds = Some(DNS_HASH_ROUNDS_MAX);
+                let handle = DnssecDnsHandle::with_trust_anchor(upstream, Arc::new(anchors));
+                Wire::Judged(handle.nsec3_iteration_limits(rounds, None))
             }
         };
         let mut options = DnsRequestOptions::default();
@@ -194,23 +197,19 @@ impl Resolver {
             Wire::Judged(handle) => handle.lookup(query, options).first_answer().await,
             Wire::Plain(handle) => handle.lookup(query, options).first_answer().await,
         };
-        let judged = self.validates();
-        let bogus = |why: &str| answer::Reading { links: Vec::new(), end: End::Bogus(why.to_owned()) };
         match response {
-            Ok(response) => Ok(answer::read(&response, at, kind, judged, false)),
-            Err(NetError::Dns(DnsError::Nsec { response, proof: Proof::Insecure, .. })) => {
-                Ok(answer::read(&response, at, kind, judged, true))
+            Ok(response) => Ok(answer::read(&response, at, kind, self.validates().then_some(Verdict::Passed))),
+            // What it denies doesn't hold; what it says may.
+            Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
+                let verdict = if proof == Proof::Insecure { Verdict::Unproven } else { Verdict::Refused };
+                Ok(answer::read(&response, at, kind, Some(verdict)))
             }
-            Err(NetError::Dns(DnsError::Nsec { .. })) => {
-                Ok(bogus("no proof that there is no such record, and none that the zone is unsigned"))
-            }
-            Err(NetError::Dns(DnsError::DnssecBogus)) => Ok(bogus("no signature holds")),
-            Err(NetError::Dns(DnsError::NoRecordsFound(none))) if !judged => {
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) if !self.validates() => {
                 let mut message = Message::query().into_response();
                 message.metadata.response_code = none.response_code;
                 message.add_authorities(none.authorities.iter().flat_map(|all| all.iter().cloned()));
                 message.add_authorities(none.soa.map(|soa| soa.into_record_of_rdata()));
-                Ok(answer::read(&message, at, kind, false, false))
+                Ok(answer::read(&message, at, kind, None))
             }
             Err(error) => Err(error),
         }

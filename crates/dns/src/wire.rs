@@ -157,3 +157,25 @@ pub(crate) fn words(error: &NetError) -> String {
         other => format!("the resolver's answer can't be used: {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_lookup_has_so_many_questions_and_no_more() {
+        counted(async {
+            for _ in 0..DNS_QUESTIONS_MAX {
+                assert!(take().is_ok());
+            }
+            assert_eq!(trouble(), None);
+            assert!(take().is_err());
+            assert!(trouble().is_some_and(|why| why.contains("questions")));
+        })
+        .await;
+        // The next one has its own.
+        counted(async { assert!(take().is_ok()) }).await;
+        // What belongs to no lookup asks nothing.
+        assert!(take().is_err());
+    }
+}
