@@ -19,7 +19,6 @@ mod runner;
 pub mod schedule;
 mod visit;
 mod way;
-mod words;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]

@@ -17,6 +17,7 @@ pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
 mod running;
+mod sending;
 mod upkeep;
 
 pub(crate) use running::Running;
@@ -146,12 +147,9 @@ where
         stop,
     });
     let secret = server_secret(place.data())?;
-    let desk = Desk {
-        store: store.clone(),
-        directory: directory.clone(),
-        dkim: dkim(&directory, store, &secret)?,
-        server: Some(running.clone()),
-    };
+    let dkim = dkim(&directory, store, &secret)?;
+    let runner = sending::runner(place.config(), &hostname, store, &directory, &dkim, events)?;
+    let desk = Desk { store: store.clone(), directory: directory.clone(), dkim, server: Some(running.clone()) };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -169,6 +167,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    let sending = runner.map(|runner| tokio::spawn(runner.run(shutdown.clone())));
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(
@@ -183,6 +182,10 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    if let Some(sending) = sending {
+        // It has heard the word as well, and gives what is under way its own moment.
+        let _ended = tokio::time::timeout(STOP_TIME, sending).await;
+    }
     // Whoever connects now must find nobody rather than a dead socket.
     let _gone = std::fs::remove_file(place.socket());
     doors::remove_sockets(place.config());

@@ -1,6 +1,7 @@
 //! What senders are told of their messages: bounces, warnings, confirmations that were asked for.
 
 use super::outcome::EXPIRED;
+use crate::answers::Answer;
 use crate::prepare;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{HEADER_BYTES_MAX, REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
@@ -141,7 +142,8 @@ impl Writer {
             self.events.emit(Event::warn("notice.dropped").with("queue", message.id).with("reason", why));
         };
         let from = Address::parse(&format!("postmaster@{}", self.hostname), false).ok()?;
-        let text = super::words::text(told.iter().map(|told| told.words(message, now)));
+        let words: Vec<_> = told.iter().map(|told| told.words()).collect();
+        let text = crate::notice::text(&self.hostname, message.envelope.arrived, &words);
         let recipients: Vec<Recipient<'_>> = told.iter().map(|told| told.fields(message)).collect();
         let report = Report {
             reporting_mta: &self.hostname,
@@ -233,15 +235,19 @@ impl Told {
         }
     }
 
-    fn words(&self, message: &QueuedMessage, now: Timestamp) -> super::words::Words<'_> {
-        super::words::Words {
+    fn words(&self) -> crate::notice::Told<'_> {
+        let attempt = self.attempt.as_ref();
+        crate::notice::Told {
             address: &self.recipient.address,
             action: self.action,
-            attempt: self.attempt.as_ref(),
+            answer: attempt.map(|attempt| Answer {
+                code: attempt.code,
+                status: attempt.status.and_then(|s| Status::new(s.class, s.subject, s.detail)),
+                text: &attempt.text,
+                host: host_name(&attempt.host),
+            }),
             attempts: self.recipient.attempts,
-            arrived: message.envelope.arrived,
-            until: self.will_retry_until,
-            now,
+            retry_until: self.will_retry_until,
         }
     }
 }

@@ -79,13 +79,13 @@ fn verify(place: &Place, json: bool) -> Result<(), Failure> {
     let mut progress = print::Progress::new();
     let found = maintenance::verify(place.data(), |done, all| progress.show(format_args!("{done} of {all}")))?;
     drop(progress);
-    let Verified { contents, bytes, messages, mailboxes, problems } = &found;
+    let Verified { contents, bytes, messages, mailboxes, queued, problems } = &found;
     if json {
         print::json(&found)?;
     } else {
         tell_problems(problems)?;
         print::line(format!(
-            "{contents} contents ({}), {messages} messages, {mailboxes} mailboxes looked at",
+            "{contents} contents ({}), {messages} messages, {mailboxes} mailboxes, {queued} recipients in the queue looked at",
             print::bytes(*bytes)
         ))?;
     }

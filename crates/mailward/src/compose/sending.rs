@@ -1,0 +1,63 @@
+//! What sends the queue: the DNS, the way, TLS, and the runner over them.
+
+use crate::failure::Failure;
+use mailward_core::config::Config;
+use mailward_core::event::Events;
+use mailward_core::{Domain, SystemClock};
+use mailward_delivery::queue::{MxGuide, Parts, Runner};
+use mailward_directory::{Directory, Dkim};
+use mailward_dns::{Ourselves, Resolver};
+use mailward_store::LocalStore;
+use mailward_tls::outbound::Outbound;
+use nix::ifaddrs::getifaddrs;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Puts the runner together; `None` where sending is off.
+pub(crate) fn runner(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    dkim: &Arc<Dkim>,
+    events: &Events,
+) -> Result<Option<Runner>, Failure> {
+    if !config.queue.send {
+        return Ok(None);
+    }
+    let resolver = Resolver::new(&config.dns).map_err(|error| {
+        Failure::Refused(format!(
+            "the DNS can't be asked: {error}; or set send = false under [queue], if nothing is to be sent"
+        ))
+    })?;
+    let ours = Ourselves {
+        names: vec![hostname.clone()],
+        addresses: addresses().unwrap_or_default(),
+        loopback: config.queue.loopback,
+    };
+    let port = u16::try_from(config.queue.port).unwrap_or(25);
+    Ok(Some(Runner::new(Parts {
+        queue: store.clone(),
+        mail: store.clone(),
+        directory: Arc::clone(directory),
+        guide: Arc::new(MxGuide::new(Arc::new(resolver), ours, port)),
+        dkim: Some(Arc::clone(dkim)),
+        outbound: Outbound::trusting_system(),
+        hostname: hostname.clone(),
+        events: events.clone(),
+        clock: Arc::new(SystemClock),
+        connections: config.queue.connections,
+        connections_per_lane: u32::try_from(config.queue.connections_per_host).unwrap_or(u32::MAX),
+        lifetime: config.queue.lifetime(),
+    })))
+}
+
+/// The host's own addresses on networks: a domain whose mail goes to one of them goes to us. Loopback is another matter.
+fn addresses() -> nix::Result<Vec<IpAddr>> {
+    let all = getifaddrs()?.filter_map(|interface| interface.address);
+    let addresses = all.filter_map(|address| {
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+    });
+    Ok(addresses.filter(|address| !address.is_loopback()).collect())
+}
