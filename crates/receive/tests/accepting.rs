@@ -8,9 +8,9 @@
 
 mod common;
 
-use common::{House, Talk, plain};
-use mailward_core::Listener;
-use mailward_smtp::client::{Connection, Dialect, Security, Transaction, Whole};
+use common::{House, PASSWORD, Talk, plain};
+use mailward_core::{Listener, Secret};
+use mailward_smtp::client::{Connection, Dialect, Outcome, Security, StartTls, Transaction, Whole};
 use mailward_smtp::path::ReversePath;
 use mailward_tls::Wire;
 
@@ -202,6 +202,38 @@ async fn our_own_client_talks_to_our_own_server() {
     assert_eq!(report.outcomes[1].reason().unwrap().answer().unwrap().code(), 550);
     client.quit().await;
     assert!(house.inbox("alice").await[0].ends_with("\r\nSubject: x\r\n\r\n.one\r\n"));
+}
+
+#[tokio::test]
+async fn our_own_client_starts_tls_logs_in_and_speaks_lmtp() {
+    let house = House::new().await;
+    let talk = house.connect(Listener::Submission).await;
+    let client = Connection::greet(talk.stream, Dialect::Smtp, "demo.example", Security::Clear).await.unwrap();
+    assert!(client.extensions().auth.is_empty());
+    let StartTls::Ready(stream, resume) = client.starttls_begin().await.unwrap() else { panic!("refused") };
+    let mut client = resume.starttls_done(house.over_tls(stream).await).await.unwrap();
+    assert!(client.extensions().mechanism("PLAIN") && client.extensions().chunking);
+    let wrong = client.auth("alice@s.example", &Secret::new("wrong")).await.unwrap_err();
+    assert_eq!(wrong.answer().unwrap().code(), 535);
+    client.auth("alice@s.example", &Secret::new(PASSWORD)).await.unwrap();
+    let from = ReversePath::Address(common::address("alice@s.example"));
+    let transaction = Transaction::new(from, [common::address("bob@s.example")]);
+    let message = "From: alice@s.example\r\nSubject: x\r\n\r\n.one\r\n";
+    for _ in 0..2 {
+        let report = client.send(&transaction, &mut Whole::new(message)).await;
+        assert!(report.accepted() == 1 && report.broken.is_none(), "{report:?}");
+    }
+    client.quit().await;
+    assert_eq!(house.inbox("bob").await.len(), 2);
+
+    let talk = house.connect(Listener::Lmtp).await;
+    let mut client = Connection::greet(talk.stream, Dialect::Lmtp, "demo.example", Security::Clear).await.unwrap();
+    let to = ["alice@s.example", "nobody@s.example", "bob@s.example"].map(common::address);
+    let report = client.send(&Transaction::new(ReversePath::Null, to), &mut Whole::new(message)).await;
+    let accepted: Vec<_> = report.outcomes.iter().map(Outcome::is_accepted).collect();
+    assert_eq!(accepted, [true, false, true]);
+    client.quit().await;
+    assert!(house.inbox("bob").await[2].ends_with("\r\n\r\n.one\r\n"));
 }
 
 #[tokio::test]

@@ -158,8 +158,12 @@ impl House {
     /// STARTTLS on a session that is still in clear.
     pub async fn secure(&self, mut talk: Talk) -> Talk {
         talk.expect("STARTTLS\r\n", 220).await;
-        let stream: Box<dyn Stream> = Box::new(self.connector.connect(talk.stream, "s.example").await.unwrap());
-        Talk { stream, unread: Vec::new(), task: talk.task }
+        Talk { stream: self.over_tls(talk.stream).await, unread: Vec::new(), task: talk.task }
+    }
+
+    /// The handshake of a client that has been told to begin it.
+    pub async fn over_tls(&self, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        Box::new(self.connector.connect(stream, "s.example").await.unwrap())
     }
 
     /// Whole messages in INBOX of a user, oldest first.

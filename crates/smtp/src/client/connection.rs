@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.security
     }
     /// What carries the bytes, to look at (addresses, TLS's results).
-    pub const fn stream(&mut self) -> &S {
+    pub const fn stream(&self) -> &S {
         self.wire.stream()
     }
     /// Sends commands one by one from here on, though the server offers PIPELINING: for servers, or boxes before them,
@@ -279,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// The other side may have closed already, or never will.
     async fn shut(&mut self) {
-        let _closed = timeout_at(after(SEND_QUIT_TIME), self.wire.stream().shutdown()).await;
+        let _closed = timeout_at(after(SEND_QUIT_TIME), self.wire.stream_mut().shutdown()).await;
     }
 
     async fn hello(&mut self) -> Result<(), Failure> {

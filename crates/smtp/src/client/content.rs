@@ -58,7 +58,8 @@ pub enum ContentFault {
     /// A NUL.
     #[error("holds a NUL")]
     Nul,
-    /// A byte over 127 where [`Transaction::eight_bit`](super::Transaction::eight_bit) isn't set.
+    /// A byte over 127 where neither [`eight_bit`](super::Transaction::eight_bit) nor
+    /// [`utf8_header`](super::Transaction::utf8_header) of the transaction is set.
     #[error("holds 8-bit bytes, but was said not to")]
     EightBit,
     /// More or fewer bytes than [`Content::size`] said.

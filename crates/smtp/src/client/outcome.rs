@@ -357,3 +357,64 @@ impl Report {
         self.outcomes.iter().filter(|outcome| outcome.is_accepted()).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For reports, where the server gives no enhanced code of its own.
+    #[test]
+    fn every_refusal_has_an_enhanced_code() {
+        for (at, answer, code) in [
+            (Step::Recipient, (550, "5.1.1 no"), "5.1.1"),
+            (Step::Recipient, (550, "no"), "5.2.0"),
+            (Step::Recipient, (450, "4.x.y no"), "4.2.0"),
+            (Step::Recipient, (553, "no"), "5.1.0"),
+            (Step::Mail, (550, "no"), "5.0.0"),
+            (Step::Mail, (452, "full"), "4.3.1"),
+            (Step::Message, (552, "large"), "5.3.4"),
+            (Step::Mail, (530, "who?"), "5.7.0"),
+            (Step::Data, (503, "what?"), "5.5.0"),
+            (Step::Message, (451, "oops"), "4.0.0"),
+            (Step::Message, (554, "5.7.1 spam"), "5.7.1"),
+        ] {
+            let answer = Answer::new(answer.0, answer.1).unwrap();
+            let outcome = Outcome::refused(at, answer.clone(), false);
+            let reason = outcome.reason().unwrap();
+            assert_eq!((reason.status().to_string().as_str(), reason.at()), (code, Some(at)), "{reason}");
+            assert_eq!(matches!(outcome, Outcome::Permanent(_)), answer.is_permanent());
+        }
+    }
+
+    #[test]
+    fn every_failure_says_what_happened_where_and_whose_it_is() {
+        let bye = Answer::new(421, "4.3.2 bye").unwrap();
+        for (cause, code, host) in [
+            (Cause::Closed, "4.4.2", true),
+            (Cause::Io(std::io::ErrorKind::ConnectionReset), "4.4.2", true),
+            (Cause::Closing(bye), "4.3.2", true),
+            (Cause::Closing(Answer::new(421, "bye").unwrap()), "4.4.2", true),
+            (Cause::Timeout, "4.4.1", true),
+            (Cause::TooSlow, "4.4.1", true),
+            (Cause::Malformed(Malformed::NoCode), "4.5.0", true),
+            (Cause::BytesBeforeTls, "4.7.5", true),
+            (Cause::Refused(Answer::new(554, "5.7.1 no").unwrap()), "5.7.1", false),
+            (Cause::NotOffered("STARTTLS"), "4.7.5", false),
+            (Cause::ClearPassword, "4.7.5", false),
+            (Cause::Credentials, "4.7.8", false),
+            (Cause::Name, "4.3.5", false),
+            (Cause::Content(ContentFault::BareLf), "5.6.0", false),
+            (Cause::Content(ContentFault::Size), "4.3.0", false),
+            (Cause::Exhausted, "4.5.3", false),
+            (Cause::Abandoned, "4.3.0", false),
+        ] {
+            let failure = Failure { at: Step::Message, cause };
+            assert_eq!((failure.status().to_string().as_str(), failure.is_of_host()), (code, host), "{failure}");
+            assert!(failure.to_string().starts_with("at the message: "));
+            let lasting = matches!(Outcome::failed(failure.clone()), Outcome::Permanent(_));
+            assert_eq!(lasting, matches!(failure.cause, Cause::Content(ContentFault::BareLf)));
+        }
+        let greeting = Cause::Refused(Answer::new(554, "no").unwrap());
+        assert!(Failure { at: Step::Greeting, cause: greeting }.is_of_host());
+    }
+}

@@ -52,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.is_exhausted() {
             return Err(self.broke(ledger, Failure { at: Step::Mail, cause: Cause::Exhausted }));
         }
-        let first = match first_piece(content, transaction.eight_bit, size).await {
+        let first = match first_piece(content, transaction.may_hold_8bit(), size).await {
             Ok(first) => first,
             Err(fault) => {
                 // Nothing was said yet: the connection is as good as before.
@@ -290,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut sent = 0_u64;
         let mut piece = Some(first);
         while let Some(bytes) = piece {
-            if !transaction.eight_bit && !bytes.is_ascii() {
+            if !transaction.may_hold_8bit() && !bytes.is_ascii() {
                 return Err(bad(ContentFault::EightBit));
             }
             for slice in bytes.chunks(SEND_BUFFER) {

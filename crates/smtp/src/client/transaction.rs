@@ -16,7 +16,8 @@ pub struct Transaction {
     pub sender: ReversePath,
     /// Who gets it; [`Extensions::recipients`] tells how many a server takes at once.
     pub recipients: Vec<Recipient>,
-    /// The message has bytes over 127, by a look at them rather than by what its sender said: it needs 8BITMIME.
+    /// The message has bytes over 127 behind its header, by a look at them rather than by what its sender said: it needs
+    /// 8BITMIME.
     pub eight_bit: bool,
     /// The message's header has them (RFC 6532): it needs SMTPUTF8. That addresses need it is found out here.
     pub utf8_header: bool,
@@ -59,6 +60,10 @@ impl Transaction {
             ret: None,
             envid: None,
         }
+    }
+    /// Whether bytes over 127 are no surprise.
+    pub(super) const fn may_hold_8bit(&self) -> bool {
+        self.eight_bit || self.utf8_header
     }
 }
 

@@ -56,7 +56,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire<S> {
     pub(super) fn has_unread(&self) -> bool {
         !self.input.unread().is_empty() || self.reader.is_amid()
     }
-    pub(super) const fn stream(&mut self) -> &mut S {
+    pub(super) const fn stream(&self) -> &S {
+        &self.stream
+    }
+    pub(super) const fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 

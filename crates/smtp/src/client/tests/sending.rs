@@ -273,6 +273,29 @@ async fn what_the_server_can_t_take_is_known_before_it_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_header_outside_ascii_is_no_8bit_body() {
+    let transaction = Transaction { utf8_header: true, ..to("a") };
+    let (mut connection, mut peer) = smtp("SMTPUTF8 8BITMIME").await;
+    let server = async {
+        peer.turn("MAIL FROM:<> SMTPUTF8\r\n", "250 a\r\n").await;
+        peer.turn("RCPT TO:<a@s.example>\r\n", "250 b\r\n").await;
+        peer.turn("DATA\r\n", "354 c\r\n").await;
+        peer.turn("Subject: ä\r\n\r\nx\r\n.\r\n", "250 d\r\n").await;
+    };
+    let mut message = content("Subject: ä\r\n\r\nx\r\n");
+    let (report, ()) = tokio::join!(connection.send(&transaction, &mut message), server);
+    assert_eq!(brief(&report), ["+250"]);
+}
+
+#[tokio::test]
+async fn a_message_can_be_sent_by_a_task_of_its_own() {
+    let (mut connection, mut peer) = smtp("").await;
+    let task = tokio::spawn(async move { connection.send(&to("a"), &mut content(MESSAGE)).await });
+    peer.turn("MAIL FROM:<>\r\n", "550 no\r\n").await;
+    assert_eq!(brief(&task.await.unwrap()), ["5 550 at MAIL FROM"]);
+}
+
+#[tokio::test]
 async fn only_the_recipients_that_need_smtputf8_fail_without_it() {
     let transaction = to("a ö b");
     let turns = [(&*format!("{ENVELOPE}DATA\r\n"), "250 a\r\n250 b\r\n250 c\r\n354 d\r\n"), (DOTTED, "250 Ok\r\n")];
