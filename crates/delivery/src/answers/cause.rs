@@ -69,8 +69,8 @@ causes! {
         "See the history of attempts for what was said each time.";
     /// Refused for now, as all unknown senders are.
     Greylisted:
-        "The other server asks all new senders to come back a little later. We do that by ourselves; you need not do \
-         anything.",
+        "The other server asks all new senders to come back a little later, which we do. If we have stopped trying, send the \
+         message again.",
         "Greylisting ends with a later attempt from the same address. If it doesn't, see whether attempts come from \
          different addresses of this host.";
     /// The same mail came again and again.
@@ -96,7 +96,8 @@ causes! {
          common reason.";
     /// Too much in too short a time.
     RateLimited:
-        "The other server takes no more mail from ours at this moment. We try again by ourselves, more slowly.",
+        "The other server takes no more mail from ours at this moment. If we have stopped trying, send the message again \
+         later.",
         "Look at how much goes to this provider, and whether an account sends more than usual.";
     /// It exists and is closed.
     RecipientDisabled:
@@ -104,7 +105,8 @@ causes! {
         "Nothing is wrong here. The recipient's administrator can open the mailbox.";
     /// Many write to them at once.
     RecipientBusy:
-        "The recipient gets more mail at this moment than their provider allows. We try again by ourselves.",
+        "The recipient gets more mail at this moment than their provider allows. If we have stopped trying, send the message \
+         again later.",
         "Nothing is wrong here, unless much of that mail is ours.";
     /// Only some may write to them.
     RecipientRestricted:
@@ -137,7 +139,8 @@ causes! {
          whether it is blocked by the recipient.";
     /// Out of order over there.
     ServerTrouble:
-        "The other server has a problem at this moment. We try again by ourselves.",
+        "The other server has a problem. If we have stopped trying, send the message again later, or reach the person in \
+         another way.",
         "Nothing is wrong here, unless it happens with many servers.";
     /// It looks like spam.
     Spam:

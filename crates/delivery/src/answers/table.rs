@@ -99,7 +99,10 @@ pub(super) const KNOWN: &[Known] = &[
     any(Any, &["content rejected"], Cause::Spam),
     any(Any, &["denied by policy"], Cause::Policy),
     any(Any, &["dmarc", "policy"], Cause::Authentication),
-    any(Any, &["dnsbl.manitu.net"], Cause::Blocklisted).ask("NiX Spam", "https://www.dnsbl.manitu.net/"),
+    any(Any, &["dnsbl.manitu.net"], Cause::ServerTrouble).advice(
+        "The NiX Spam list was closed in January 2025 and lists nobody: the recipient's server takes \
+             another answer for a listing. Tell its administrator.",
+    ),
     any(Any, &["does not designate"], Cause::Authentication),
     any(Any, &["domain not found"], Cause::SenderRefused),
     any(Any, &["dynamic ip"], Cause::ReverseDns)
@@ -115,9 +118,12 @@ pub(super) const KNOWN: &[Known] = &[
     any(Temporary, &["greylist"], Cause::Greylisted),
     any(Permanent, &["invalid recipient"], Cause::UnknownRecipient),
     any(Any, &["mailbox full"], Cause::MailboxFull),
+    any(Any, &["mailbox is frozen"], Cause::RecipientDisabled),
     any(Any, &["mailbox is full"], Cause::MailboxFull),
+    any(Permanent, &["mailbox not found"], Cause::UnknownRecipient),
     any(Any, &["message too large"], Cause::TooLarge),
     any(Permanent, &["no such user"], Cause::UnknownRecipient),
+    any(Permanent, &["not a valid user"], Cause::UnknownRecipient),
     any(Any, &["not authenticated"], Cause::RecipientRestricted).advice(
         "The other server wants a login for this recipient, or for all of its mail: the domain's MX may \
              name a server that is for its own users.",
@@ -221,6 +227,8 @@ pub(super) const KNOWN: &[Known] = &[
         .advice("The recipient's own administrator made the rule, not Google."),
     of(MailRu, Any, &["dmarc policy"], Cause::Authentication),
     of(MailRu, Any, &["generic dns ptr"], Cause::ReverseDns),
+    of(MailRu, Any, &["mailbox", "account is disabled"], Cause::RecipientDisabled),
+    of(MailRu, Any, &["mailbox", "user is terminated"], Cause::RecipientDisabled),
     of(MailRu, Permanent, &["mailbox", "user not found"], Cause::UnknownRecipient),
     of(MailRu, Any, &["mailbox is full"], Cause::MailboxFull),
     of(MailRu, Any, &["spam message"], Cause::Spam)

@@ -312,7 +312,8 @@ fn a_word_that_fits_no_line_is_cut_into_lines() {
         let groups_told = groups(&read(&made).bodies[1]);
         let told = field(&groups_told[1], "Diagnostic-Code").unwrap().replace(' ', "");
         let expected = if smtputf8 { said.clone() } else { "\\x{E4}".repeat(400) };
-        assert!(told.starts_with(&format!("smtp;{}", &expected[..1_000])), "{told}");
+        let expected = expected.chars().take(900).collect::<String>();
+        assert!(told.starts_with(&format!("smtp;{expected}")), "{told}");
     }
     let hidden = [Recipient { diagnostic: Some(Diagnostic::Smtp("a\u{202e}b")), ..failed(&UMLAUT) }];
     let made = Report { smtputf8: true, ..report(&hidden) }.build().unwrap();

@@ -75,9 +75,17 @@ pub(super) const SAMPLES: &[(&str, u16, &str, &[&str])] = &[
     ),
     ("cluster4.us.messagelabs.com", 550, "Invalid recipient <b@t.example> (#5.1.1)", &["invalid recipient"]),
     ("mx.t.example", 552, "5.2.2 Mailbox full", &["mailbox full"]),
+    ("mx7.bigmir.net", 550, "Mailbox is frozen. See http://mail.bigmir.net/err/3/", &["mailbox is frozen"]),
     ("mx.t.example", 452, "4.2.2 <b@t.example> Mailbox is full", &["mailbox is full"]),
+    (
+        "mx3.qq.com",
+        550,
+        "Mailbox not found. http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=20022&&no=1000728",
+        &["mailbox not found"],
+    ),
     ("mx.t.example", 552, "Error: message too large", &["message too large"]),
     ("mx.t.example", 550, "No such user here", &["no such user"]),
+    ("mx.t.example", 550, "b@t.example is not a valid user", &["not a valid user"]),
     ("t-example.mx.example", 530, "5.7.57 Client not authenticated to send mail", &["not authenticated"]),
     ("mx.t.example", 550, "5.7.1 Message is not RFC 5322 compliant", &["not rfc 5322 compliant"]),
     (
@@ -298,6 +306,18 @@ pub(super) const SAMPLES: &[(&str, u16, &str, &[&str])] = &[
     (
         "mxs.mail.ru",
         550,
+        "Message was not accepted -- invalid mailbox. Local mailbox b@mail.ru is unavailable: account is disabled",
+        &["mailbox", "account is disabled"],
+    ),
+    (
+        "mxs.mail.ru",
+        550,
+        "Message was not accepted -- invalid mailbox. Local mailbox b@mail.ru is unavailable: user is terminated",
+        &["mailbox", "user is terminated"],
+    ),
+    (
+        "mxs.mail.ru",
+        550,
         "Message was not accepted -- invalid mailbox.  Local mailbox b@mail.ru is unavailable: user not found",
         &["mailbox", "user not found"],
     ),
@@ -497,8 +517,8 @@ pub(super) const SAMPLES: &[(&str, u16, &str, &[&str])] = &[
     ),
     (
         "mta5.am0.yahoodns.net",
-        421,
-        "4.7.1 [TS03] All messages from 203.0.113.5 will be permanently deferred; Retrying will NOT succeed. See https://postmaster.yahooinc.com/error-codes",
+        553,
+        "5.7.2 [TSS06] All messages from 203.0.113.5 will be permanently deferred; Retrying will NOT succeed. See https://help.yahoo.com/kb/postmaster/SLN3436.html",
         &["all messages", "permanently deferred"],
     ),
     (
