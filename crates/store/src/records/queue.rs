@@ -461,3 +461,25 @@ pub struct QueueTotals {
     /// The largest lanes, largest first; paused ones before the others.
     pub largest: Vec<LaneTotal>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_lane_is_its_name_and_nothing_that_could_break_a_line(name in "\\PC{0,20}|[!-~]{1,310}|.{0,5}") {
+            match Lane::parse(&name) {
+                Ok(lane) => {
+                    prop_assert_eq!(lane.as_str(), &name);
+                    prop_assert!(name.bytes().all(|b| (b'!'..=b'~').contains(&b)) && name.len() <= QUEUE_LANE_MAX);
+                    prop_assert_eq!(Lane::try_from(String::from(lane.clone())), Ok(lane));
+                }
+                Err(LaneError) => prop_assert!(
+                    name.is_empty() || name.len() > QUEUE_LANE_MAX || name.bytes().any(|b| !b.is_ascii_graphic())
+                ),
+            }
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub(crate) async fn world_with(options: Options) -> World {
     let dir = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = LocalStore::open(dir.path(), options).unwrap();
     let domain = store.change_domain(DomainChange::Add { name: Domain::parse("example.test").unwrap() }).await.unwrap();
-    let mut world = World { store, alice: AccountId(0), bob: AccountId(0), domain, dir: dir };
+    let mut world = World { store, alice: AccountId(0), bob: AccountId(0), domain, dir };
     world.alice = world.account("alice", 0, 0).await;
     world.bob = world.account("bob", 0, 0).await;
     world

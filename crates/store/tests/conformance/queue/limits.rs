@@ -100,20 +100,20 @@ async fn what_hosts_say_is_cut_and_old_attempts_are_forgotten() {
         w.store.settle(only(vec![deferred])).await.unwrap();
     }
     let reason = "r".repeat(QUEUE_REASON_MAX + 1);
-    w.store.settle(only(vec![settled(id, 0, Outcome::Held(reason.clone()))])).await.unwrap();
+    w.store.settle(only(vec![settled(id, 0, Outcome::Held(reason))])).await.unwrap();
     let found = w.store.queued_message(id).await.unwrap().recipients.remove(0);
     assert_eq!(found.attempts, QUEUE_ATTEMPTS_KEPT + 1);
     assert_eq!((found.history.len(), found.history[0].at), (QUEUE_ATTEMPTS_KEPT as usize, at(1)));
     let answer = found.answer.unwrap();
     assert_eq!((answer.text.len(), answer.host.len()), (QUEUE_TEXT_MAX, QUEUE_HOST_MAX));
-    assert_eq!(found.state, RecipientState::Held(reason[..QUEUE_REASON_MAX].to_owned()));
+    assert_eq!(found.state, RecipientState::Held("r".repeat(QUEUE_REASON_MAX)));
 }
 
 #[tokio::test]
 async fn the_reason_of_a_lane_is_taken_from_its_oldest() {
     let w = world().await;
     let id = w.enqueue("t", many(QUEUE_SAMPLE + 1)).await;
-    let all = (0..=QUEUE_SAMPLE as u32).map(|number| Settled {
+    let all = (0u32..).take(QUEUE_SAMPLE + 1).map(|number| Settled {
         attempt: Some(attempt(150, 451, "later")),
         ..settled(id, number, Outcome::Deferred(at(300)))
     });

@@ -105,8 +105,8 @@ async fn run(w: &World, model: &mut Model, count: usize, step: Step) {
             };
             let queued = Queued { envelope: envelope(), recipients: recipients.iter().map(to).collect() };
             let id = w.enqueue(&format!("{}", count % 7), queued).await;
-            for (number, (lane, due, held)) in recipients.into_iter().enumerate() {
-                model.recipients.insert((id, number as u32), One { lane, due, held, warned: false });
+            for (number, (lane, due, held)) in (0u32..).zip(recipients) {
+                model.recipients.insert((id, number), One { lane, due, held, warned: false });
             }
         }
         Step::Settle { which, outcome, due, lane, warned } => settle(w, model, which, outcome, due, lane, warned).await,
