@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod config;
+pub mod dkim;
 pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
@@ -21,9 +22,10 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 16] = [
     ("address", address::run),
     ("config", config::run),
+    ("dkim", dkim::run),
     ("imap_command", imap_command::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),

@@ -80,6 +80,9 @@ pub struct SignedHeader {
 /// Why a header can't be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignedHeaderFault {
+    /// The first line is no field: to us the message is all body, to others the fields below may count.
+    #[error("the message doesn't begin with a header")]
+    None,
     /// Not one From field. RFC 6376 §5.4 wants it signed, RFC 5322 §3.6 wants one: with several, readers differ in whom
     /// they show.
     #[error("the message has {0} From fields; one can be signed: put one in, or take the others out")]
@@ -101,6 +104,9 @@ impl SignedHeader {
     pub fn of(header: &[u8]) -> Result<Self, SignedHeaderFault> {
         if has_bare_line_end(header) {
             return Err(SignedHeaderFault::BareLineEnd);
+        }
+        if header::header_end(header) < header.len() {
+            return Err(SignedHeaderFault::None);
         }
         // By place in the table, each name's fields from the top.
         let mut found: Vec<(usize, Field<'_>)> = Vec::new();

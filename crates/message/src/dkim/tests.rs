@@ -159,6 +159,8 @@ fn a_header_without_one_author_isn_t_signed() {
     assert_eq!(of("Subject: x\r\n\r\n"), SignedHeaderFault::From(0));
     assert_eq!(of(""), SignedHeaderFault::From(0));
     assert_eq!(of("From: a\r\nfrom : b\r\n\r\n"), SignedHeaderFault::From(2));
+    assert_eq!(of("junk\r\nFrom: a\r\n\r\n"), SignedHeaderFault::None);
+    assert_eq!(of("\r\nFrom: a\r\n\r\n"), SignedHeaderFault::None);
     assert_eq!(of("From: a\nBcc: b\r\n\r\n"), SignedHeaderFault::BareLineEnd);
     let many = format!("From: a\r\n{}", "X: y\r\n".repeat(HEADER_FIELDS_MAX));
     assert_eq!(of(&many), SignedHeaderFault::TooManyFields);

@@ -100,7 +100,8 @@ fn what_can_t_be_signed_is_told_why() {
     let of = |message: &str| sign(&[message.as_bytes()]).unwrap_err();
     assert_eq!(of("Subject: x\r\n\r\n"), SignFault::Header(SignedHeaderFault::From(0)));
     assert_eq!(of("\r\nFrom: a\r\n"), SignFault::Header(SignedHeaderFault::From(0)), "a body");
-    assert_eq!(of("no header at all"), SignFault::Header(SignedHeaderFault::From(0)));
+    assert_eq!(of("no header at all"), SignFault::Header(SignedHeaderFault::None));
+    assert_eq!(of("junk\r\nFrom: a\r\n\r\n"), SignFault::Header(SignedHeaderFault::None));
     assert_eq!(of(""), SignFault::Header(SignedHeaderFault::From(0)));
     assert_eq!(of("From: a\n\nbody\r\n"), SignFault::Header(SignedHeaderFault::BareLineEnd));
     assert_eq!(of("From: a\r\n\r\na\nb\r\n"), SignFault::BareLineEnd);
