@@ -8,16 +8,20 @@ pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
 pub mod pop3_command;
+pub mod report;
 pub mod sasl;
+pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
+pub mod smtp_extensions;
+pub mod submission;
 pub mod thread;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("address", address::run),
     ("config", config::run),
     ("imap_command", imap_command::run),
@@ -25,9 +29,13 @@ pub const TARGETS: [Target; 11] = [
     ("mime", mime::run),
     ("pack", pack::run),
     ("pop3_command", pop3_command::run),
+    ("report", report::run),
     ("sasl", sasl::run),
+    ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
+    ("smtp_extensions", smtp_extensions::run),
+    ("submission", submission::run),
     ("thread", thread::run),
 ];
 

@@ -30,6 +30,7 @@ use crate::peer::Listener;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything `mailward.toml` can say. [`Config::default`] is what an empty file means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,8 +50,12 @@ pub struct Config {
     pub tls: Tls,
     /// Limits that an administrator may move.
     pub limits: Limits,
+    /// Sending to other servers.
+    pub queue: Queue,
     /// Searching in mail.
     pub search: Search,
+    /// Asking the DNS.
+    pub dns: Dns,
     /// The log.
     pub log: Log,
 }
@@ -110,11 +115,90 @@ pub struct Limits {
     pub sessions_per_account: usize,
 }
 
+/// Sending to other servers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// Whether mail for other domains is taken from users and sent.
+    pub send: bool,
+    /// How long a message is tried, hours.
+    pub lifetime: usize,
+    /// After how many hours its sender hears that it is late; 0: never.
+    pub warn_after: usize,
+    /// Connections to other servers at once.
+    pub connections: usize,
+    /// Connections to the servers of one domain at once.
+    pub connections_per_host: usize,
+    /// Port of other servers.
+    pub port: usize,
+    /// Whether servers on loopback addresses are sent to.
+    pub loopback: bool,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let hours = |time: Duration| usize::try_from(time.as_secs() / 3_600).unwrap_or(1);
+        Self {
+            send: true,
+            lifetime: hours(limits::QUEUE_LIFETIME),
+            warn_after: hours(limits::QUEUE_WARN_AFTER),
+            connections: limits::QUEUE_CONNECTIONS,
+            connections_per_host: limits::QUEUE_CONNECTIONS_PER_LANE,
+            port: 25,
+            loopback: false,
+        }
+    }
+}
+
+impl Queue {
+    /// How long a message is tried.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        hours(self.lifetime)
+    }
+    /// When its sender hears that it is late; not before it is given up, if never.
+    #[must_use]
+    pub fn warn_after(&self) -> Duration {
+        if self.warn_after == 0 { Duration::MAX } else { hours(self.warn_after) }
+    }
+}
+
+fn hours(count: usize) -> Duration {
+    Duration::from_secs(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(3_600))
+}
+
 /// Searching in mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Search {
     /// Whether messages are indexed in the background.
     pub index: bool,
+}
+
+/// Asking the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dns {
+    /// Recursive resolvers; none: those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// Whether answers are checked by DNSSEC.
+    pub dnssec: bool,
+    /// File of DNSKEY records that are trusted; `None`: the root's keys.
+    #[serde(serialize_with = "path_or_root")]
+    pub trust_anchor: Option<PathBuf>,
+    /// Wait for a server's answer, seconds.
+    pub timeout: usize,
+    /// Answers kept in memory.
+    pub cache: usize,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            dnssec: true,
+            trust_anchor: None,
+            timeout: usize::try_from(limits::DNS_TRY_TIME.as_secs()).unwrap_or(5),
+            cache: limits::DNS_CACHE_MAX,
+        }
+    }
 }
 
 /// The log.
@@ -176,7 +260,9 @@ impl Default for Config {
             lmtp: Lmtp { socket: Some(PathBuf::from("lmtp.sock")) },
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
+            queue: Queue::default(),
             search: Search { index: true },
+            dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }
@@ -288,6 +374,7 @@ impl Config {
         self.tls.certificate = self.data.join(&self.tls.certificate);
         self.tls.key = self.data.join(&self.tls.key);
         self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
+        self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }
     /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are
@@ -308,6 +395,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))
 }
 fn path_or_stderr<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("stderr".into(), |p| p.to_string_lossy()))

@@ -161,6 +161,8 @@ pub const REPORT_TEXT_MAX: usize = 64 * 1024;
 pub const REPORT_FIELD_MAX: usize = 2_000;
 /// What is read of another server's answer to explain it, bytes.
 pub const ANSWER_TEXT_MAX: usize = 4 * 1024;
+/// What is shown of another server's answer in words for people, characters: its lines are for programs.
+pub const ANSWER_SHOWN_MAX: usize = 300;
 /// The same text folded for comparison, bytes of UTF-8: Hangul grows to three times its length, no other script to more.
 /// What follows is not searched.
 pub const SEARCH_FOLDED_MAX: usize = 3 * SEARCH_TEXT_MAX;
@@ -312,6 +314,51 @@ pub const POP3_LIST_ROWS: usize = 1_000;
 /// told that it needs UTF-8.
 pub const POP3_SURROGATE_MAX: usize = 1024 * 1024;
 
+// ---- DNS ---------------------------------------------------------------------------------------------------
+
+/// Wait for a server's answer to one question: default of `dns.timeout`. The usual one of resolv.conf(5).
+pub const DNS_TRY_TIME: Duration = Duration::from_secs(5);
+/// Times that a question is asked anew when it failed.
+pub const DNS_RETRIES: usize = 2;
+/// Wait for a whole lookup, its aliases and the keys that prove it included (attacks D13). After it: a temporary failure.
+pub const DNS_LOOKUP_TIME: Duration = Duration::from_secs(25);
+/// Lookups that are on their way at once; more wait, within their own time.
+pub const DNS_LOOKUPS_AT_ONCE: usize = 256;
+/// Questions that one lookup may cost, keys and delegations of every zone on the way included (attacks D13). A name of
+/// four signed zones takes some 15.
+pub const DNS_QUESTIONS_MAX: usize = 100;
+/// Records of one answer, signatures included; more are a failure. A UDP answer has room for some 40 of the shortest.
+pub const DNS_ANSWER_RECORDS_MAX: usize = 512;
+/// Rounds of hashing (NSEC3 iterations) beyond which a proof isn't one. RFC 9276 §3.2; CVE-2023-50868 (attacks D13).
+pub const DNS_HASH_ROUNDS_MAX: u16 = 100;
+/// Aliases (CNAME) that are followed from one name. The root's resolvers and Unbound go as far (attacks D13).
+pub const DNS_ALIASES_MAX: usize = 8;
+/// Answers kept in memory: default of `dns.cache`.
+pub const DNS_CACHE_MAX: usize = 10_000;
+/// Most that `dns.cache` may be: some 500 bytes each.
+pub const DNS_CACHE_CONFIG_MAX: usize = 1_000_000;
+/// Shortest time that records are used: a burst of messages to one domain asks once, whatever its zone says.
+pub const DNS_TTL_MIN: Duration = Duration::from_secs(1);
+/// Longest time that records are used. A day would be usual; a domain that moves its mail waits for us no longer than this.
+pub const DNS_TTL_MAX: Duration = Duration::from_secs(3_600);
+/// Longest time that "there is none" is believed. RFC 2308 §5 allows 1 to 3 hours; a record that was forgotten and added
+/// is wanted sooner.
+pub const DNS_NEGATIVE_TTL_MAX: Duration = Duration::from_secs(600);
+/// Time that a failure is told again without asking. RFC 9520 §3.2 asks for 1 second at least, 5 minutes at most.
+pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(5);
+/// Longest time that keys and delegations are used before they are asked for anew; they are checked each time.
+pub const DNS_KEYS_TTL_MAX: Duration = Duration::from_secs(300);
+/// Servers in `dns.servers`. Three is what resolv.conf(5) takes.
+pub const DNS_SERVERS_MAX: usize = 8;
+/// Mail hosts of one domain that are looked at, the best ones (attacks: MX bombs). Large providers have five.
+pub const ROUTE_HOSTS_MAX: usize = 20;
+/// Addresses of one mail host that are looked at.
+pub const HOST_ADDRESSES_MAX: usize = 10;
+/// Addresses of all mail hosts of one domain.
+pub const ROUTE_ADDRESSES_MAX: usize = 60;
+/// TLSA records of one host; with more, mail waits. A host needs two, four while its keys change.
+pub const TLSA_RECORDS_MAX: usize = 32;
+
 // ---- passwords ---------------------------------------------------------------------------------------------
 
 /// Longest password, bytes.
@@ -426,6 +473,44 @@ pub const QUEUE_LANES_PAGE: usize = 1_000;
 pub const QUEUE_SETTLE_MAX: usize = 10_000;
 /// Recipients of a lane whose last answers are compared to tell the one most at fault.
 pub const QUEUE_SAMPLE: usize = 500;
+
+// ---- sending -----------------------------------------------------------------------------------------------
+
+/// Pauses before a recipient is tried again, minutes; the last one from there on. The first ones fit greylists, which
+/// let in who comes again after one to ten minutes. RFC 5321 §4.5.4.1 asks for half an hour in general, sooner at first.
+pub const QUEUE_RETRY_MINUTES: [u64; 8] = [1, 4, 10, 15, 30, 60, 120, 180];
+/// Pauses before a host is tried again that can't be reached or ends sessions, minutes; the last one from there on.
+pub const QUEUE_HOST_MINUTES: [u64; 6] = [1, 2, 5, 10, 20, 30];
+/// How long a message is tried. RFC 5321 §4.5.4.1: at least four to five days.
+pub const QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
+/// After this time the sender of a message that isn't delivered yet is told.
+pub const QUEUE_WARN_AFTER: Duration = Duration::from_secs(4 * 3_600);
+/// Connections to other hosts at once, all lanes together. PFX `default_process_limit`.
+pub const QUEUE_CONNECTIONS: usize = 100;
+/// Connections to one lane's host at once. PFX `default_destination_concurrency_limit`.
+pub const QUEUE_CONNECTIONS_PER_LANE: usize = 20;
+/// Connections that a lane may have before anything is known of it. PFX `initial_destination_concurrency` 5.
+pub const QUEUE_CONNECTIONS_AT_FIRST: u32 = 4;
+/// Lanes whose number of connections is remembered.
+pub const QUEUE_ALLOWANCES_KEPT: usize = 10_000;
+/// Lanes that are visited at once: each waits for DNS and hosts, which costs little.
+pub const QUEUE_LANES_AT_ONCE: usize = 500;
+/// Recipients that a lane's connections take from the store at a time.
+pub const QUEUE_FEED: usize = 100;
+/// Addresses of a lane's hosts that are tried in one visit. RFC 5321 §5.1: at least two. Attacks H6.
+pub const QUEUE_ADDRESSES_TRIED: usize = 8;
+/// Time to connect to an address. PFX `smtp_connect_timeout`.
+pub const QUEUE_CONNECT_TIME: Duration = Duration::from_secs(30);
+/// Head start of one address before the next is tried beside it. RFC 8305 §5.
+pub const QUEUE_RACE_TIME: Duration = Duration::from_millis(250);
+/// Bytes of a message that are read from the store at a time when it is sent.
+pub const QUEUE_PIECE: u64 = 64 * 1024;
+/// How often a message may end the task that sends it before it is held.
+pub const QUEUE_TRIALS_MAX: u32 = 3;
+/// Pause after the store couldn't answer.
+pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(5);
+/// Longest sleep without a look at the queue: for clocks that jump.
+pub const QUEUE_SLEEP_MAX: Duration = Duration::from_secs(60);
 
 // ---- the process -------------------------------------------------------------------------------------------
 

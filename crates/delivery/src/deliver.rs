@@ -1,22 +1,25 @@
 //! Into the mailboxes, in one commit; or, where each recipient has an answer of its own, each for itself if need be.
 
+use crate::send_on::{Addressed, Transaction, queued};
 use mailward_core::AccountId;
 use mailward_gate::RelayPermit;
 use mailward_store::api::{MailStore, StoreError};
 use mailward_store::records::{Accepted, Content, Delivery, Flags, Target};
 
-/// Puts a message where the permits lead: into INBOX of every account, once, in one commit that is durable when
-/// this answers.
+/// Puts a message where the permits lead: into INBOX of every account, once, and into the queue for what is to be sent
+/// on, in one commit that is durable when this answers.
 ///
 /// # Errors
-/// What the store says; then no account has it.
-pub async fn deliver<'a>(
+/// What the store says; then nobody has it.
+pub async fn deliver(
     store: &dyn MailStore,
     content: Content,
-    permits: impl IntoIterator<Item = &'a RelayPermit> + Send,
+    transaction: &Transaction<'_>,
+    recipients: &[Addressed<'_>],
 ) -> Result<Accepted, StoreError> {
-    let targets = inboxes(accounts(permits));
-    store.deliver(Delivery { content, targets, queued: Vec::new() }).await
+    let targets = inboxes(accounts(recipients.iter().map(|recipient| recipient.permit)));
+    let queued = queued(&content, transaction, recipients);
+    store.deliver(Delivery { content, targets, queued }).await
 }
 
 /// The same for LMTP, where each recipient gets a reply of its own (RFC 2033 §4.2): one commit for all if that can

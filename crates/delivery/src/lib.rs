@@ -7,6 +7,9 @@
 //! somewhere ([`mailward_gate::RelayPermit`]). **Out**: one commit ([`deliver`]), or for LMTP an answer for each
 //! recipient ([`deliver_each`]). Every account gets a message once, whatever aliases lead to it.
 //!
+//! **Words for people**: [`answers`] explains what another server's answer means, [`notice`] makes the text of bounces and
+//! delay notices of that.
+//!
 //! A message is written once, behind its trace, in one buffer that becomes the store's: it isn't copied on the way.
 //!
 //! What is sent gets its DKIM signatures here ([`sign`]); `vault` has keys and signs, `directory` says
@@ -15,19 +18,27 @@
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
 //! [`HEADER_FIELDS_MAX`](mailward_core::limits::HEADER_FIELDS_MAX),
-//! [`RECEIVED_HOPS_MAX`](mailward_core::limits::RECEIVED_HOPS_MAX).
+//! [`RECEIVED_HOPS_MAX`](mailward_core::limits::RECEIVED_HOPS_MAX),
+//! [`ANSWER_TEXT_MAX`](mailward_core::limits::ANSWER_TEXT_MAX),
+//! [`ANSWER_SHOWN_MAX`](mailward_core::limits::ANSWER_SHOWN_MAX).
 //!
 //! **Failure**: all accounts of a commit have the message or none; the store's error comes back as it is.
 //!
-//! **Standards**: RFC 6376 (DKIM), RFC 5321 §4.4 (trace), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033 §4.2 (LMTP).
+//! **Standards**: RFC 6376 (DKIM), RFC 5321 §4.4 (trace), §5.1 (hosts), §6.3 (loops), RFC 3848 and RFC 6531 §4.3 (`with`), RFC 2033
+//! §4.2 (LMTP), RFC 3461 (DSN), RFC 3463, 5248, 7372 (what answers mean), RFC 7672 (DANE), RFC 8689 (REQUIRETLS).
 
+pub mod answers;
 mod deliver;
+pub mod notice;
 mod prepare;
+pub mod queue;
+mod send_on;
 mod sign;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
+pub use send_on::{Addressed, Transaction, queued};
 pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};

@@ -24,7 +24,7 @@ mod relay;
 mod sessions;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
-pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, decide_recipient, decide_sender};
+pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 
 /// Why a connection or session was not let in. All are temporary.

@@ -15,23 +15,38 @@ pub struct SenderPermit {
 enum Right {
     /// Anybody may bring mail that is for us.
     Stranger,
-    /// Proved who they are.
-    LoggedIn,
+    /// Proved who they are, and may send to other domains, if this server does.
+    LoggedIn(Sending),
     /// Another mail server of this host hands us what it took for us.
     Local,
+}
+
+/// Whether this server sends to other domains at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It does.
+    On,
+    /// It doesn't: nothing is taken that would have to be sent.
+    Off,
 }
 
 /// The right to put one message where a recipient's mail goes; made by [`decide_recipient`] only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayPermit {
     targets: Vec<LocalTarget>,
+    remote: Vec<Address>,
 }
 
 impl RelayPermit {
-    /// The accounts, each once. Never none.
+    /// The accounts, each once. Never none of these and none of [`RelayPermit::remote`].
     #[must_use]
     pub fn targets(&self) -> &[LocalTarget] {
         &self.targets
+    }
+    /// Addresses of other domains that it is sent on to, each once, each with a domain.
+    #[must_use]
+    pub fn remote(&self) -> &[Address] {
+        &self.remote
     }
 }
 
@@ -59,9 +74,15 @@ pub enum Refusal {
     /// Not ours, from somebody who may only bring what is.
     #[error("relaying denied")]
     RelayDenied,
-    /// Not ours, or partly, from somebody who might send it if we could.
-    #[error("sending to other domains isn't available")]
+    /// From somebody who might send it, if this server sent.
+    #[error("this server doesn't send to other domains")]
     NoSending,
+    /// One of ours that leads elsewhere, from somebody who hasn't logged in.
+    #[error("mail from others isn't forwarded to other domains")]
+    NoForwarding,
+    /// An address of another domain that names no domain, but a host by its number.
+    #[error("mail isn't sent to address literals")]
+    Literal,
     /// No such user.
     #[error("no such user")]
     UnknownUser,
@@ -83,6 +104,7 @@ pub fn decide_sender(
     login: Option<&Login>,
     listener: Listener,
     from: Option<&Address>,
+    sending: Sending,
 ) -> Result<SenderPermit, Refusal> {
     let right = match (listener, login) {
         // A login can't be had on these; were there one, it would give no right.
@@ -94,7 +116,7 @@ pub fn decide_sender(
             if from.is_some_and(|from| !directory.may_send_as(login, from)) {
                 return Err(Refusal::SenderDenied);
             }
-            Right::LoggedIn
+            Right::LoggedIn(sending)
         }
         (Listener::Imap | Listener::Imaps | Listener::Pop3 | Listener::Pop3s, _) => return Err(Refusal::NotHere),
     };
@@ -110,29 +132,44 @@ pub fn decide_recipient(
     sender: &SenderPermit,
     recipient: Recipient<'_>,
 ) -> Result<RelayPermit, Refusal> {
-    let resolution = match recipient {
-        Recipient::Postmaster => directory.resolve_postmaster(),
-        Recipient::Address(address) => directory.resolve(address),
-    };
-    judge(sender.right, resolution)
+    match recipient {
+        Recipient::Postmaster => judge(sender.right, None, directory.resolve_postmaster()),
+        Recipient::Address(address) => judge(sender.right, Some(address), directory.resolve(address)),
+    }
 }
 
-fn judge(right: Right, resolution: Resolution) -> Result<RelayPermit, Refusal> {
-    match resolution {
-        Resolution::Deliver { local, remote } if remote.is_empty() && !local.is_empty() => {
-            Ok(RelayPermit { targets: local })
+fn judge(right: Right, address: Option<&Address>, resolution: Resolution) -> Result<RelayPermit, Refusal> {
+    match (resolution, right) {
+        (Resolution::Deliver { local, remote }, _) if remote.is_empty() && !local.is_empty() => {
+            Ok(RelayPermit { targets: local, remote })
         }
         // An alias that leads to others' domains, wholly or in part: all or nothing, or some would get it twice
         // when the sender tries again.
-        Resolution::Deliver { remote, .. } if !remote.is_empty() => Err(Refusal::NoSending),
-        Resolution::Deliver { .. } | Resolution::UnknownUser => Err(Refusal::UnknownUser),
-        Resolution::Disabled => Err(Refusal::Disabled),
-        Resolution::Loop => Err(Refusal::Loop),
-        Resolution::NotLocal => match right {
-            Right::LoggedIn => Err(Refusal::NoSending),
-            Right::Stranger | Right::Local => Err(Refusal::RelayDenied),
-        },
+        (Resolution::Deliver { local, remote }, Right::LoggedIn(Sending::On)) if !remote.is_empty() => {
+            sent_on(local, remote)
+        }
+        (Resolution::Deliver { remote, .. }, Right::LoggedIn(_)) if !remote.is_empty() => Err(Refusal::NoSending),
+        (Resolution::Deliver { remote, .. }, _) if !remote.is_empty() => Err(Refusal::NoForwarding),
+        (Resolution::Deliver { .. } | Resolution::UnknownUser, _) => Err(Refusal::UnknownUser),
+        (Resolution::Disabled, _) => Err(Refusal::Disabled),
+        (Resolution::Loop, _) => Err(Refusal::Loop),
+        (Resolution::NotLocal, Right::LoggedIn(Sending::On)) => {
+            sent_on(Vec::new(), address.into_iter().cloned().collect())
+        }
+        (Resolution::NotLocal, Right::LoggedIn(Sending::Off)) => Err(Refusal::NoSending),
+        (Resolution::NotLocal, Right::Stranger | Right::Local) => Err(Refusal::RelayDenied),
     }
+}
+
+/// A lane goes by its domain: what has none can't be sent.
+fn sent_on(targets: Vec<LocalTarget>, remote: Vec<Address>) -> Result<RelayPermit, Refusal> {
+    if remote.iter().any(|address| address.domain().is_none()) {
+        return Err(Refusal::Literal);
+    }
+    if targets.is_empty() && remote.is_empty() {
+        return Err(Refusal::UnknownUser);
+    }
+    Ok(RelayPermit { targets, remote })
 }
 
 #[cfg(test)]
@@ -140,7 +177,8 @@ mod tests {
     use super::*;
     use mailward_core::AccountId;
 
-    const RIGHTS: [Right; 3] = [Right::Stranger, Right::LoggedIn, Right::Local];
+    const RIGHTS: [Right; 4] =
+        [Right::Stranger, Right::LoggedIn(Sending::On), Right::LoggedIn(Sending::Off), Right::Local];
 
     fn target(account: i64) -> LocalTarget {
         LocalTarget { account: AccountId(account), detail: None }
@@ -154,25 +192,38 @@ mod tests {
     fn mail_for_us_is_taken_from_everybody() {
         for right in RIGHTS {
             let resolution = Resolution::Deliver { local: vec![target(1), target(2)], remote: Vec::new() };
-            let permit = judge(right, resolution).unwrap();
+            let permit = judge(right, None, resolution).unwrap();
             assert_eq!(permit.targets(), [target(1), target(2)]);
         }
     }
 
     #[test]
-    fn mail_for_others_is_taken_from_nobody() {
-        assert_eq!(judge(Right::Stranger, Resolution::NotLocal), Err(Refusal::RelayDenied));
-        assert_eq!(judge(Right::Local, Resolution::NotLocal), Err(Refusal::RelayDenied));
-        assert_eq!(judge(Right::LoggedIn, Resolution::NotLocal), Err(Refusal::NoSending));
+    fn mail_for_others_is_taken_from_those_who_logged_in_only() {
+        let to = elsewhere();
+        let judged = |right| judge(right, Some(&to), Resolution::NotLocal);
+        assert_eq!(judged(Right::Stranger), Err(Refusal::RelayDenied));
+        assert_eq!(judged(Right::Local), Err(Refusal::RelayDenied));
+        assert_eq!(judged(Right::LoggedIn(Sending::Off)), Err(Refusal::NoSending));
+        let permit = judged(Right::LoggedIn(Sending::On)).unwrap();
+        assert_eq!((permit.targets(), permit.remote()), (&[][..], &[to.clone()][..]));
+        let literal = Address::parse("u@[192.0.2.1]", false).unwrap();
+        let judged = judge(Right::LoggedIn(Sending::On), Some(&literal), Resolution::NotLocal);
+        assert_eq!(judged, Err(Refusal::Literal));
     }
 
     #[test]
     fn an_alias_that_leads_elsewhere_opens_no_relay() {
-        for right in RIGHTS {
-            for local in [Vec::new(), vec![target(1)]] {
-                let resolution = Resolution::Deliver { local, remote: vec![elsewhere()] };
-                assert_eq!(judge(right, resolution), Err(Refusal::NoSending));
+        for local in [Vec::new(), vec![target(1)]] {
+            let resolution = Resolution::Deliver { local: local.clone(), remote: vec![elsewhere()] };
+            for (right, why) in [
+                (Right::Stranger, Refusal::NoForwarding),
+                (Right::Local, Refusal::NoForwarding),
+                (Right::LoggedIn(Sending::Off), Refusal::NoSending),
+            ] {
+                assert_eq!(judge(right, None, resolution.clone()), Err(why));
             }
+            let permit = judge(Right::LoggedIn(Sending::On), None, resolution).unwrap();
+            assert_eq!((permit.targets(), permit.remote()), (&local[..], &[elsewhere()][..]));
         }
     }
 
@@ -180,10 +231,10 @@ mod tests {
     fn a_permit_never_leads_nowhere() {
         let nowhere = Resolution::Deliver { local: Vec::new(), remote: Vec::new() };
         for right in RIGHTS {
-            assert_eq!(judge(right, nowhere.clone()), Err(Refusal::UnknownUser));
-            assert_eq!(judge(right, Resolution::UnknownUser), Err(Refusal::UnknownUser));
-            assert_eq!(judge(right, Resolution::Disabled), Err(Refusal::Disabled));
-            assert_eq!(judge(right, Resolution::Loop), Err(Refusal::Loop));
+            assert_eq!(judge(right, None, nowhere.clone()), Err(Refusal::UnknownUser));
+            assert_eq!(judge(right, None, Resolution::UnknownUser), Err(Refusal::UnknownUser));
+            assert_eq!(judge(right, None, Resolution::Disabled), Err(Refusal::Disabled));
+            assert_eq!(judge(right, None, Resolution::Loop), Err(Refusal::Loop));
         }
     }
 }

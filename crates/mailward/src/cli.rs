@@ -4,6 +4,7 @@ mod alias;
 mod bench;
 mod config;
 mod demo;
+mod dkim;
 mod domain;
 mod queue;
 mod reload;
@@ -52,6 +53,7 @@ enum Verb {
     Queue(queue::Queue),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
+    Dkim(dkim::Dkim),
     User(user::User),
     Alias(alias::Alias),
     Store(store::Store),
@@ -72,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Queue(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
+        Verb::Dkim(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),

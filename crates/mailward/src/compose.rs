@@ -20,8 +20,7 @@ mod running;
 mod upkeep;
 
 pub(crate) use running::Running;
-pub(crate) use upkeep::open_store;
-use upkeep::server_secret;
+pub(crate) use upkeep::{dkim, open_store, server_secret};
 
 use crate::control;
 use crate::control::desk::Desk;
@@ -146,11 +145,17 @@ where
         log: log.reopener(),
         stop,
     });
-    let desk = Desk { store: store.clone(), directory: directory.clone(), server: Some(running.clone()) };
+    let secret = server_secret(place.data())?;
+    let desk = Desk {
+        store: store.clone(),
+        directory: directory.clone(),
+        dkim: dkim(&directory, store, &secret)?,
+        server: Some(running.clone()),
+    };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::with_secret(directory.clone(), events.clone(), server_secret(place.data())?),
+        auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
         directory,
         acceptor,
         gate,

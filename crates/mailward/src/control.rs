@@ -82,6 +82,24 @@ pub(crate) enum Request {
     AliasRemove {
         alias: Address,
     },
+    /// DKIM keys, of one domain if that is said.
+    DkimList {
+        domain: Option<Domain>,
+    },
+    /// Makes a domain's next pair of DKIM keys.
+    DkimRotate {
+        domain: Domain,
+    },
+    /// Lets a domain's next pair of DKIM keys sign.
+    DkimActivate {
+        domain: Domain,
+    },
+    /// Removes a DKIM key; `now`: even if what it signed may still be verified.
+    DkimRemove {
+        domain: Domain,
+        selector: String,
+        now: bool,
+    },
     /// Who is connected; of one user or by one protocol if that is said.
     SessionList {
         user: Option<Address>,

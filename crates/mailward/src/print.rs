@@ -167,6 +167,13 @@ impl Table {
     }
 }
 
+/// A TXT record of several strings as a zone file has it (RFC 1035 §5.1), in one line.
+pub(crate) fn txt_record(name: &str, strings: &[&str]) -> String {
+    let quoted: Vec<String> =
+        strings.iter().map(|s| format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    format!("{name}.  3600 IN TXT {}", quoted.join(" "))
+}
+
 /// What came from outside, fit for a terminal: no control characters, no overrides of direction.
 pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if moves_a_terminal(c) { '\u{fffd}' } else { c }).collect()

@@ -14,19 +14,21 @@ mod host;
 mod scaffold;
 
 use crate::compose::doors;
+use crate::control::desk::Desk;
 use crate::demo::stage::write;
 use crate::failure::Failure;
 use crate::place::{CONFIG_NAME, USUAL_CONFIG, USUAL_DATA};
 use crate::print;
 use mailward_core::config::{Config, Listen, Loaded};
 use mailward_core::{Address, Domain, Listener, Secret};
-use mailward_directory::{Directory, NewPassword, NewUser};
+use mailward_directory::{DkimInfo, NewPassword, NewUser};
 use mailward_store::{LocalStore, Options};
 use mailward_tls::{Acceptor, authority};
 use nix::unistd::{User, geteuid};
 use scaffold::{Above, Scaffold};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Ports of a server that isn't started by root.
@@ -69,7 +71,7 @@ fn make(wishes: &Wishes) -> Result<String, Failure> {
     if plan.make_certificate {
         certificates(scaffold.path(), &plan)?;
     }
-    let password = accounts(scaffold.path(), &plan)?;
+    let (password, keys) = accounts(scaffold.path(), &plan)?;
     let text = plan.config.commented();
     if plan.config_file.is_none() {
         write(&scaffold.path().join(CONFIG_NAME), text.as_bytes(), 0o600)?;
@@ -90,7 +92,7 @@ fn make(wishes: &Wishes) -> Result<String, Failure> {
         return Err(failure);
     }
     drop(above);
-    Ok(told(&plan, &password))
+    Ok(told(&plan, &password, &keys))
 }
 
 /// Looks at everything that can be known beforehand.
@@ -209,8 +211,8 @@ fn certificates(at: &Path, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Store, domain and postmaster; answers the password.
-fn accounts(at: &Path, plan: &Plan) -> Result<Secret, Failure> {
+/// Store, domain with its DKIM keys, and postmaster; answers the password and the keys.
+fn accounts(at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -218,15 +220,15 @@ fn accounts(at: &Path, plan: &Plan) -> Result<Secret, Failure> {
         .map_err(|e| Failure::io("threads can't be started", e))?;
     runtime.block_on(async {
         let store = LocalStore::open(at, Options::default())?;
-        let made = postmaster(&store, plan).await;
+        let made = inhabit(&store, at, plan).await;
         store.close().await;
         made
     })
 }
 
-async fn postmaster(store: &std::sync::Arc<LocalStore>, plan: &Plan) -> Result<Secret, Failure> {
-    let directory = Directory::open(store.clone()).await?;
-    directory.add_domain(plan.domain.clone()).await?;
+async fn inhabit(store: &Arc<LocalStore>, at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> {
+    let desk = Desk::over(store.clone(), at).await?;
+    let (_, keys) = desk.dkim.add_domain(plan.domain.clone()).await?;
     let address: Address =
         format!("postmaster@{}", plan.domain).parse().map_err(|e| Failure::Usage(format!("{}: {e}", plan.domain)))?;
     let user = NewUser {
@@ -236,8 +238,9 @@ async fn postmaster(store: &std::sync::Arc<LocalStore>, plan: &Plan) -> Result<S
         quota_bytes: 0,
         quota_messages: 0,
     };
-    let (_, password) = directory.add_user(user).await?;
-    password.ok_or_else(|| Failure::Bug("no password was made".to_owned()))
+    let (_, password) = desk.directory.add_user(user).await?;
+    let password = password.ok_or_else(|| Failure::Bug("no password was made".to_owned()))?;
+    Ok((password, keys))
 }
 
 /// Writes the configuration outside the data directory: root's, readable to the server's user.
@@ -259,7 +262,7 @@ fn roots_own(file: &Path, owner: &User) -> Result<(), Failure> {
 }
 
 /// What to do next.
-fn told(plan: &Plan, password: &Secret) -> String {
+fn told(plan: &Plan, password: &Secret, keys: &[DkimInfo]) -> String {
     let Plan { domain, hostname, data, config_file, .. } = plan;
     let by = match config_file {
         Some(file) if file.to_str() == Some(USUAL_CONFIG) => String::new(),
@@ -290,7 +293,7 @@ fn told(plan: &Plan, password: &Secret) -> String {
          DNS records for {domain}:\n{}",
         data.display(),
         config.display(),
-        dns::records(domain, hostname),
+        dns::records(domain, hostname, keys),
     )
 }
 

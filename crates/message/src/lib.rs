@@ -7,8 +7,9 @@
 //! **In**: the bytes of a whole message, whoever wrote them. **Out**: [`Structure`] (offsets and undecoded
 //! strings), [`header`] (fields as bytes), [`decode`] (transfer encodings, charsets, encoded words, text to
 //! search), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), [`downgrade`]
-//! (a header for readers without UTF-8), [`dkim`] (what signatures are computed over), and [`accept::check`], which refuses
-//! what is past a limit.
+//! (a header for readers without UTF-8), [`dkim`] (what signatures are computed over), and what refuses: [`accept::check`], and
+//! [`submission::claims`], which won't guess who a submitted message is from. [`submission::mend`] completes what a user
+//! submits, [`report`] writes bounces and other delivery status notifications.
 //!
 //! **How one tree comes of a message that allows two** (attacks E1; each line has a test in `tests/ambiguities.rs`):
 //! - Lines end at LF, a CR before it belongs to the end. A bare CR is a character.
@@ -25,6 +26,7 @@
 //!
 //! **Limits**: `limits::HEADER_NAME_MAX`, `MIME_DEPTH_MAX`, `MIME_PARTS_MAX`, `MIME_PARAMETERS_MAX`, `MIME_BOUNDARY_MAX`,
 //! `ENVELOPE_ADDRESSES_MAX`, `ENVELOPE_ADDRESSES_SUM_MAX`, `ENVELOPE_STRING_MAX`, `SEARCH_TEXT_MAX`, `SEARCH_FOLDED_MAX`,
+//! `SUBMISSION_CLAIMS_MAX`, `REPORT_RECIPIENTS_MAX`, `REPORT_RETURNED_MAX`, `REPORT_TEXT_MAX`, `REPORT_FIELD_MAX`,
 //! `MESSAGE_ID_MAX`, `REFERENCES_MAX`, `PREVIEW_CHARACTERS_MAX`, `PREVIEW_BYTES_MAX`, `PREVIEW_PARTS_MAX`, and for
 //! acceptance `HEADER_BYTES_MAX`, `HEADER_FIELDS_MAX`, `RECEIVED_HOPS_MAX`. No function calls itself; work grows
 //! with the message's bytes (times the depth, at most, for lines that look like delimiters).
@@ -35,7 +37,8 @@
 //! **Standards**: RFC 5322 and 6532 (header, addresses, dates, with the obsolete forms), RFC 2045, 2046, 2183,
 //! 2231 (MIME), RFC 2047 (encoded words), RFC 3501 §6.4.5, §7.4.2 and RFC 9051 §6.4.5, §7.5.2 (sections, ENVELOPE,
 //! BODYSTRUCTURE), RFC 5051 (what is the same to a search), RFC 5256 §2.1 and §3 (base subjects, references), RFC 6858
-//! (downgrading), RFC 6376 §3.4, §5.4 (what DKIM signs), RFC 8970 (previews).
+//! (downgrading), RFC 6376 §3.4, §5.4 (what DKIM signs), RFC 8970 (previews), RFC 6409 §8 (submission), RFC 3461 §6, 3463,
+//! 3464, 6522 and 6533 (delivery status notifications).
 
 pub mod accept;
 pub mod address_list;

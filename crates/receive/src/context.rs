@@ -4,18 +4,20 @@ use crate::budget::Budget;
 use crate::full::FullAccounts;
 use crate::ids::MessageIds;
 use arc_swap::ArcSwap;
-use mailward_core::config::Limits;
+use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::{
-    MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX, SMTP_MESSAGES_PER_SESSION_MAX, SMTP_RECIPIENTS_MAX,
+    MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX, QUEUE_LIFETIME, QUEUE_WARN_AFTER, SMTP_MESSAGES_PER_SESSION_MAX,
+    SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_directory::{Authenticator, Directory};
-use mailward_gate::Gate;
+use mailward_gate::{Gate, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 /// What an administrator may move while sessions run; each session reads it at its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,12 @@ pub struct Settings {
     pub recipients: usize,
     /// Messages in one session.
     pub messages_per_session: usize,
+    /// Whether mail for other domains is taken from users.
+    pub sending: Sending,
+    /// How long what is sent on is tried.
+    pub lifetime: Duration,
+    /// When its sender hears that it is late.
+    pub warn_after: Duration,
 }
 
 impl Default for Settings {
@@ -34,16 +42,22 @@ impl Default for Settings {
             message_size: MESSAGE_SIZE_MAX,
             recipients: SMTP_RECIPIENTS_MAX,
             messages_per_session: SMTP_MESSAGES_PER_SESSION_MAX,
+            sending: Sending::On,
+            lifetime: QUEUE_LIFETIME,
+            warn_after: QUEUE_WARN_AFTER,
         }
     }
 }
 
-impl From<&Limits> for Settings {
-    fn from(limits: &Limits) -> Self {
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
         Self {
-            message_size: limits.message_size,
-            recipients: limits.recipients,
-            messages_per_session: limits.messages_per_session,
+            message_size: config.limits.message_size,
+            recipients: config.limits.recipients,
+            messages_per_session: config.limits.messages_per_session,
+            sending: if config.queue.send { Sending::On } else { Sending::Off },
+            lifetime: config.queue.lifetime(),
+            warn_after: config.queue.warn_after(),
         }
     }
 }

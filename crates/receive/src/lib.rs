@@ -26,6 +26,7 @@ mod full;
 mod ids;
 mod replies;
 mod session;
+mod submission;
 mod watch;
 
 pub use budget::{Budget, Share};

@@ -13,6 +13,8 @@ pub(crate) const fn refusal(refusal: Refusal) -> Reply {
         Refusal::SenderDenied => Reply::SENDER_DENIED,
         Refusal::RelayDenied => Reply::RELAY_DENIED,
         Refusal::NoSending => Reply::NO_SENDING,
+        Refusal::NoForwarding => Reply::NO_FORWARDING,
+        Refusal::Literal => Reply::NO_LITERAL,
         // The same words: who is disabled is nobody's business (attacks A6).
         Refusal::UnknownUser | Refusal::Disabled => Reply::UNKNOWN_USER,
         Refusal::Loop => Reply::ROUTING_LOOP,

@@ -4,13 +4,14 @@ use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
 use crate::replies;
+use crate::submission::mended;
 use crate::watch::Watch;
 use mailward_core::event::Event;
 use mailward_core::limits::{
     BLOCKING_PREPARE_BYTES, DEADLINE_TICK, MESSAGE_RESERVE_MAX, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME,
 };
 use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
-use mailward_delivery::{HeaderFault, Trace, With};
+use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, SessionEntry, decide_recipient, decide_sender};
 use mailward_smtp::Reply;
@@ -45,9 +46,7 @@ pub(crate) struct Taken {
     permit: RelayPermit,
     /// `None` is `<postmaster>`.
     address: Option<Address>,
-    /// What its sender wants to hear of it (RFC 3461). Whatever is taken is delivered before it is answered, so no
-    /// failure is ever owed.
-    #[expect(dead_code, reason = "the queue runner that sends DSNs reads it; kept with the permit it belongs to")]
+    /// What its sender wants to hear of it (RFC 3461).
     parameters: RecipientParameters,
 }
 
@@ -229,7 +228,8 @@ impl<'c> Host<'c> {
             return ticket.refuse(self.last_word());
         }
         let from = ticket.path().address();
-        match decide_sender(&self.context.directory, ticket.login(), self.peer.listener, from) {
+        let sending = self.context.settings.load().sending;
+        match decide_sender(&self.context.directory, ticket.login(), self.peer.listener, from, sending) {
             Ok(permit) => ticket.accept(permit),
             Err(refusal) => {
                 let event = Event::info("sender.refused").with_peer(self.peer).with("sender", ticket.path());
@@ -340,6 +340,13 @@ impl<'c> Host<'c> {
         let Some(OnItsWay { id, trace, began }) = self.message.take() else {
             return ticket.answer(Reply::LOCAL_ERROR);
         };
+        let bytes = match self.submitted(&ticket, bytes, trace, &id) {
+            Ok(bytes) => bytes,
+            Err(reply) => {
+                self.refused(ticket.mail(), reply.text());
+                return ticket.answer(reply);
+            }
+        };
         let size = bytes.len().saturating_sub(trace);
         match prepare(bytes, trace).await {
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
@@ -353,10 +360,40 @@ impl<'c> Host<'c> {
         let _given_back = self.share.resize(0);
     }
 
+    /// What a user submits, mended; what comes from elsewhere as it is.
+    fn submitted(
+        &self,
+        ticket: &MessageTicket<'_, House>,
+        bytes: Vec<u8>,
+        trace: usize,
+        id: &str,
+    ) -> Result<Vec<u8>, Reply> {
+        let Some(login) = ticket.login() else { return Ok(bytes) };
+        if self.peer.listener.protocol() != Protocol::Submission {
+            return Ok(bytes);
+        }
+        let Context { directory, clock, hostname, .. } = self.context;
+        mended(bytes, trace, login, directory, clock.now(), id, hostname)
+    }
+
     async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
-        let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
-        match mailward_delivery::deliver(&*self.context.store, content, permits).await {
+        let settings = **self.context.settings.load();
+        let mail = ticket.mail();
+        let transaction = Transaction {
+            sender: mail.path.address(),
+            parameters: &mail.parameters,
+            submitter: ticket.login().map(Login::account),
+            now: self.context.clock.now(),
+            lifetime: settings.lifetime,
+            warn_after: settings.warn_after,
+        };
+        let recipients: Vec<Addressed<'_>> = mail
+            .recipients
+            .iter()
+            .map(|taken| Addressed { permit: &taken.permit, parameters: &taken.parameters })
+            .collect();
+        match mailward_delivery::deliver(&*self.context.store, content, &transaction, &recipients).await {
             Ok(_) => {
                 self.accepted(ticket.mail(), id, size, began);
                 ticket.answer(Reply::OK.with(id));

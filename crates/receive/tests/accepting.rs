@@ -16,6 +16,11 @@ use mailward_tls::Wire;
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
 
+/// The same from Alice.
+fn submitted() -> String {
+    MESSAGE.replace("a@c.example", "alice@s.example")
+}
+
 #[tokio::test]
 async fn a_message_is_stored_behind_its_trace_and_has_a_name() {
     let house = House::new().await;
@@ -78,7 +83,7 @@ async fn postmaster_needs_no_domain() {
 async fn a_user_logs_in_and_sends_to_a_neighbour() {
     let house = House::new().await;
     let mut talk = house.logged_in().await;
-    assert!(talk.deliver("alice@s.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    assert!(talk.deliver("alice@s.example", &["bob@s.example"], &submitted()).await.starts_with("250"));
     let inbox = house.inbox("bob").await;
     assert!(inbox[0].contains("with ESMTPSA\r\n\t(TLSv1.3 TLS_"), "{}", inbox[0]);
 }
@@ -101,7 +106,7 @@ async fn submission_starts_tls_first() {
     let encode = |text: &str| format!("{}\r\n", base64::engine::general_purpose::STANDARD.encode(text));
     talk.expect(&encode("alice@s.example"), 334).await;
     talk.expect(&encode(common::PASSWORD), 235).await;
-    assert!(talk.deliver("alice+x@s.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    assert!(talk.deliver("alice+x@s.example", &["bob@s.example"], &submitted()).await.starts_with("250"));
 }
 
 /// Attacks A2.

@@ -24,7 +24,9 @@ const ENVELOPE: &str = "MAIL FROM:<a@c.example>\r\nRCPT TO:<alice@s.example>\r\n
 
 #[tokio::test]
 async fn sizes_recipients_and_messages_are_as_configured() {
-    let house = House::with(Settings { message_size: 1_000, recipients: 2, messages_per_session: 1 }).await;
+    let house =
+        House::with(Settings { message_size: 1_000, recipients: 2, messages_per_session: 1, ..Settings::default() })
+            .await;
     let mut talk = house.connect(Listener::Smtp).await;
     talk.expect("", 220).await;
     let offers = talk.expect("EHLO c\r\n", 250).await;

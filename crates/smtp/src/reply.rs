@@ -130,8 +130,12 @@ table! {
     UNKNOWN_USER = 550 "5.1.1" "No such user here";
     /// Aliases that lead in circles.
     ROUTING_LOOP = 550 "5.4.6" "That address leads back to itself";
-    /// Ours to send one day.
-    NO_SENDING = 451 "4.3.0" "Sending to other domains isn't available on this server yet";
+    /// The server is set so.
+    NO_SENDING = 550 "5.7.1" "This server doesn't send mail to other domains";
+    /// Not for ever: an administrator may let the address lead elsewhere.
+    NO_FORWARDING = 451 "4.3.0" "Mail for that address can't be forwarded now";
+    /// A host by its number instead of a domain.
+    NO_LITERAL = 550 "5.1.2" "Mail isn't sent to address literals; use a domain";
     /// An address that isn't the login's.
     SENDER_DENIED = 553 "5.7.1" "You may not send as that address; use one of your own";
     /// Somebody's mailbox is full.
@@ -156,6 +160,10 @@ table! {
     TOO_MANY_HOPS = 554 "5.4.6" "Too many hops: the message goes in circles";
     /// `limits::HEADER_BYTES_MAX`, `limits::HEADER_FIELDS_MAX`.
     HEADER_TOO_LARGE = 552 "5.3.4" "Header section too large";
+    /// An address in From, Sender or their Resent- forms isn't the login's.
+    CLAIM_DENIED = 550 "5.7.1" "The message says that it is from an address that isn't yours";
+    /// Nobody can say who it is from.
+    CLAIM_UNCLEAR = 550 "5.6.0" "It isn't clear who the message is from";
     /// What `message` refuses.
     BAD_HEADER = 550 "5.6.0" "Header section can't be read";
     /// The store couldn't; it may later.

@@ -3,7 +3,7 @@
 //! **For**: reading the server's certificate and key, replacing them while sessions run, starting TLS on a
 //! connection, and telling what authentication may bind to. Also makes an authority and certificates of its own
 //! for hosts that have none yet. And the client's side: [`outbound`] for mail to other servers, what their certificates
-//! must prove included ([`dane`]), [`client`] for ourselves.
+//! must prove included (DANE), [`client`] for ourselves.
 //!
 //! **In**: PEM files; TCP, Unix and in-memory connections. **Out**: an [`Acceptor`] and [`Wire`]s, which every
 //! protocol room reads and writes without knowing what carries the bytes.
@@ -24,7 +24,7 @@ mod acceptor;
 pub mod authority;
 mod bindings;
 pub mod client;
-pub mod dane;
+mod dane;
 mod error;
 pub mod outbound;
 mod wire;

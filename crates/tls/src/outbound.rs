@@ -3,10 +3,11 @@
 //! Nobody's certificate is needed for opportunistic TLS (RFC 7435); what it would have proved is noted all the same, so
 //! that the log and reports can tell.
 
-use crate::dane::{self, Association, any_name};
+use crate::dane::{self, any_name};
 use crate::error::TlsError;
 use crate::{VERSIONS, provider};
 use mailward_core::limits::TLS_HANDSHAKE_TIME;
+use mailward_dns::Tlsa;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -21,12 +22,14 @@ pub use tokio_rustls::client::TlsStream;
 /// What a server has to prove before anything is told to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Nothing: any certificate will do.
+    /// Nothing: any certificate will do, and none.
     Nothing,
+    /// TLS, with any certificate (RFC 7672 §2.2, records that can't be used).
+    Encrypted,
     /// A certificate for one of these names, of an authority that is trusted here (RFC 8461 §4.1).
     Names(Vec<String>),
     /// What DNS binds it to (RFC 7672), for one of these names.
-    Dane(Vec<Association>, Vec<String>),
+    Dane(Vec<Tlsa>, Vec<String>),
 }
 
 /// What was agreed on, and what the certificate proved.
@@ -91,7 +94,7 @@ impl Outbound {
         let judge = Arc::new(Judge {
             authorities: self.authorities.clone(),
             proof: match proof {
-                Proof::Nothing => Demand::Nothing(server.clone()),
+                Proof::Nothing | Proof::Encrypted => Demand::Nothing(server.clone()),
                 Proof::Names(names) => Demand::Names(server_names(names)?),
                 Proof::Dane(associations, names) => Demand::Dane(associations.clone(), server_names(names)?),
             },
@@ -116,7 +119,9 @@ impl Outbound {
             }
             // No suite of ours goes without a certificate.
             (Ok(_), None) => Err(TlsError::Unproved("it showed no certificate".to_owned())),
-            (Err(_), Some(Err(why))) if *proof != Proof::Nothing => Err(TlsError::Unproved(why)),
+            (Err(_), Some(Err(why))) if matches!(proof, Proof::Names(_) | Proof::Dane(..)) => {
+                Err(TlsError::Unproved(why))
+            }
             (Err(error), _) => Err(TlsError::Handshake(error)),
         }
     }
@@ -134,7 +139,7 @@ fn server_names(names: &[String]) -> Result<Vec<ServerName<'static>>, TlsError> 
 enum Demand {
     Nothing(ServerName<'static>),
     Names(Vec<ServerName<'static>>),
-    Dane(Vec<Association>, Vec<ServerName<'static>>),
+    Dane(Vec<Tlsa>, Vec<ServerName<'static>>),
 }
 
 /// Judges the certificate of one connection.

@@ -1,11 +1,11 @@
 //! The one table of keys. Add a key here and a field in the types; the tests tell if one is missing.
 
 use super::Config;
-use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_socket, write_size};
+use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_servers, quoted_socket, write_size};
 use crate::domain::Domain;
 use crate::limits::{
-    CONNECTIONS_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN, SMTP_RECIPIENTS_CONFIG_MAX,
-    SMTP_RECIPIENTS_CONFIG_MIN,
+    CONNECTIONS_CONFIG_MAX, DNS_CACHE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN,
+    SMTP_RECIPIENTS_CONFIG_MAX, SMTP_RECIPIENTS_CONFIG_MIN,
 };
 
 /// One key of `mailward.toml`.
@@ -195,6 +195,69 @@ pub const KEYS: &[Key] = &[
         "IMAP and POP3 sessions of one account at once, all its devices together."
     ),
     Key {
+        path: "queue.send",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Take mail for other domains from users who logged in, and send it. Off, it is refused.",
+        reloads: true,
+        read: |c, v| v.boolean().map(|on| c.queue.send = on),
+        write: |c| c.queue.send.to_string(),
+    },
+    Key {
+        path: "queue.lifetime",
+        form: "1 to 720",
+        unit: "hours",
+        help: "How long a message is tried before its sender is told that it can't be delivered.",
+        reloads: true,
+        read: |c, v| v.count(1, 720).map(|n| c.queue.lifetime = n),
+        write: |c| c.queue.lifetime.to_string(),
+    },
+    Key {
+        path: "queue.warn_after",
+        form: "0 to 720",
+        unit: "hours",
+        help: "After this time the sender is told once that a message is late. 0: never.",
+        reloads: true,
+        read: |c, v| v.count(0, 720).map(|n| c.queue.warn_after = n),
+        write: |c| c.queue.warn_after.to_string(),
+    },
+    Key {
+        path: "queue.connections",
+        form: "1 to 10000",
+        unit: "connections",
+        help: "Connections to other servers at once, all together.",
+        reloads: false,
+        read: |c, v| v.count(1, 10_000).map(|n| c.queue.connections = n),
+        write: |c| c.queue.connections.to_string(),
+    },
+    Key {
+        path: "queue.connections_per_host",
+        form: "1 to 1000",
+        unit: "connections",
+        help: "Connections to the servers of one domain at once. There are fewer at first, and while they fail.",
+        reloads: false,
+        read: |c, v| v.count(1, 1_000).map(|n| c.queue.connections_per_host = n),
+        write: |c| c.queue.connections_per_host.to_string(),
+    },
+    Key {
+        path: "queue.port",
+        form: "1 to 65535",
+        unit: "port",
+        help: "Port of other servers. Another than 25 is for trials in a network of your own.",
+        reloads: false,
+        read: |c, v| v.count(1, 65_535).map(|n| c.queue.port = n),
+        write: |c| c.queue.port.to_string(),
+    },
+    Key {
+        path: "queue.loopback",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Send to servers on loopback addresses too. For trials only: anybody can write 127.0.0.1 into their\nzone.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.queue.loopback = on),
+        write: |c| c.queue.loopback.to_string(),
+    },
+    Key {
         path: "search.index",
         form: "true or false",
         unit: "yes or no",
@@ -202,6 +265,51 @@ pub const KEYS: &[Key] = &[
         reloads: false,
         read: |c, v| v.boolean().map(|on| c.search.index = on),
         write: |c| c.search.index.to_string(),
+    },
+    Key {
+        path: "dns.servers",
+        form: "list of \"address\" or \"address:port\", or \"system\"",
+        unit: "IP address and port (53 if none is given)",
+        help: "Recursive resolvers to ask. \"system\" takes those of /etc/resolv.conf. A resolver on this host is best:\nit is fast, nobody reads along, and it hands on what DNSSEC needs. See docs/dns.md.",
+        reloads: false,
+        read: |c, v| v.servers().map(|s| c.dns.servers = s),
+        write: |c| quoted_servers(&c.dns.servers),
+    },
+    Key {
+        path: "dns.dnssec",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Check every answer by DNSSEC, from the root's keys down. Off, forged answers are believed and DANE is\nnot used: only for networks whose resolvers take the signatures out.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.dns.dnssec = on),
+        write: |c| c.dns.dnssec.to_string(),
+    },
+    Key {
+        path: "dns.trust_anchor",
+        form: "path, or \"root\"",
+        unit: "file of DNSKEY records",
+        help: "Keys that DNSSEC starts from. \"root\" are the root's own, built in. Another file is for networks with\na root of their own. A relative path starts in the data directory.",
+        reloads: false,
+        read: |c, v| v.path_or("root").map(|p| c.dns.trust_anchor = p),
+        write: |c| c.dns.trust_anchor.as_ref().map_or_else(|| quoted("root"), |p| quoted_path(p)),
+    },
+    Key {
+        path: "dns.timeout",
+        form: "1 to 20",
+        unit: "seconds",
+        help: "Wait for a resolver's answer before the question is asked anew.",
+        reloads: false,
+        read: |c, v| v.count(1, 20).map(|n| c.dns.timeout = n),
+        write: |c| c.dns.timeout.to_string(),
+    },
+    Key {
+        path: "dns.cache",
+        form: "0 to 1000000",
+        unit: "answers",
+        help: "Answers kept in memory, some 500 bytes each. 0 keeps none.",
+        reloads: false,
+        read: |c, v| v.count(0, DNS_CACHE_CONFIG_MAX).map(|n| c.dns.cache = n),
+        write: |c| c.dns.cache.to_string(),
     },
     Key {
         path: "log.level",

@@ -3,7 +3,7 @@
 mod printed;
 
 use super::*;
-use crate::limits::{CONFIG_ERRORS_MAX, CONFIG_SIZE_MAX, LISTEN_ADDRESSES_MAX};
+use crate::limits::{CONFIG_ERRORS_MAX, CONFIG_SIZE_MAX, DNS_SERVERS_MAX, LISTEN_ADDRESSES_MAX};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -142,6 +142,15 @@ fn values_of_the_wrong_kind_say_what_is_wanted() {
         ("[listen]\nsmtp = \"1.2.3.4:\"", "port must be 1 to 65535"),
         ("[listen]\nsmtp = [\"1.2.3.4:25\", \"1.2.3.4:25\"]", "stands there twice"),
         ("[listen]\nsmtp = \"1.2.3.4:25\"\nimap = \"1.2.3.4:25\"", "listen.smtp has 1.2.3.4:25 already"),
+        ("[dns]\nservers = 53", "must be a list such as"),
+        ("[dns]\nservers = \"dns.example\"", "is not an IP address"),
+        ("[dns]\nservers = \"dns.example:53\"", "is not an IP address"),
+        ("[dns]\nservers = \"127.0.0.1:0\"", "port must be 1 to 65535"),
+        ("[dns]\nservers = [\"::1\", \"[::1]:53\"]", "stands there twice"),
+        ("[dns]\ndnssec = \"yes\"", "must be true or false without quotes"),
+        ("[dns]\ntrust_anchor = \"\"", "must name a file"),
+        ("[dns]\ntimeout = 0", "must be 1 to 20"),
+        ("[dns]\ncache = 1000001", "must be 0 to 1000000"),
         ("[limits]\nmessage_size = \"1 KiB\"", "must be 64 KiB to 256 MiB"),
         ("[limits]\nmessage_size = \"1 TiB\"", "number with a unit"),
         ("[limits]\nmessage_size = \"99999999999999999999\"", "number with a unit"),
@@ -212,6 +221,20 @@ fn endless_nesting_is_refused_without_harm() {
     assert!(Config::parse(&format!("a = {deep}"), "f").is_err());
     let dotted = "a.".repeat(50_000);
     assert!(Config::parse(&format!("{dotted}a = 1"), "f").is_err());
+}
+
+#[test]
+fn resolvers_need_no_port_and_are_counted() {
+    let dns = taken("[dns]\nservers = [\"127.0.0.1\", \"::1\", \"192.0.2.1:5353\", \"[2001:db8::1]:53\"]\n").dns;
+    let read: Vec<String> = dns.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(read, ["127.0.0.1:53", "[::1]:53", "192.0.2.1:5353", "[2001:db8::1]:53"]);
+    assert!(taken("[dns]\nservers = \"system\"\n").dns.servers.is_empty());
+    let list = |n: usize| {
+        let all: Vec<String> = (1..=n).map(|i| format!("\"192.0.2.{i}\"")).collect();
+        format!("[dns]\nservers = [{}]\n", all.join(", "))
+    };
+    assert_eq!(taken(&list(DNS_SERVERS_MAX)).dns.servers.len(), DNS_SERVERS_MAX);
+    assert!(refused(&list(DNS_SERVERS_MAX + 1)).contains("has more than"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::config::{Lmtp, LogLevel};
 use crate::domain::Domain;
-use crate::limits::LISTEN_ADDRESSES_MAX;
+use crate::limits::{DNS_SERVERS_MAX, LISTEN_ADDRESSES_MAX};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -109,6 +109,35 @@ impl<'a> Value<'a> {
         Ok(addresses)
     }
 
+    /// Resolvers: a list, one string, or `"system"`. Without a port it is the DNS's.
+    pub(super) fn servers(&self) -> Result<Vec<SocketAddr>, Refusal> {
+        let texts = match self {
+            Value::Text("system") => Vec::new(),
+            Value::Text(_) => vec![self.text()?],
+            Value::Texts(texts) => texts.clone(),
+            other => {
+                let kind = other.kind();
+                return Err(format!("must be a list such as [\"127.0.0.1\", \"[::1]:53\"] or \"system\", not {kind}"));
+            }
+        };
+        if texts.len() > DNS_SERVERS_MAX {
+            return Err(format!("has more than {DNS_SERVERS_MAX} servers"));
+        }
+        let mut servers: Vec<SocketAddr> = Vec::with_capacity(texts.len());
+        for text in texts {
+            let server = match text.parse::<IpAddr>() {
+                Ok(ip) => SocketAddr::new(ip, DNS_PORT),
+                Err(_) if text.contains(':') => address(text)?,
+                Err(_) => return Err(format!("{text:?} is not an IP address such as 127.0.0.1 or ::1")),
+            };
+            if servers.contains(&server) {
+                return Err(format!("{server} stands there twice"));
+            }
+            servers.push(server);
+        }
+        Ok(servers)
+    }
+
     /// Yes or no.
     pub(super) fn boolean(&self) -> Result<bool, Refusal> {
         match self {
@@ -159,6 +188,9 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
         _ => Err("port must be 1 to 65535".to_owned()),
     }
 }
+
+/// Where DNS servers listen (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
 
 /// Units of sizes, the largest first.
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
@@ -218,6 +250,10 @@ pub(super) fn quoted_addresses(addresses: &[SocketAddr]) -> String {
     }
     let texts: Vec<String> = addresses.iter().map(|a| quoted(&a.to_string())).collect();
     format!("[{}]", texts.join(", "))
+}
+
+pub(super) fn quoted_servers(servers: &[SocketAddr]) -> String {
+    if servers.is_empty() { quoted("system") } else { quoted_addresses(servers) }
 }
 
 pub(super) fn quoted_socket(lmtp: &Lmtp) -> String {

@@ -11,7 +11,9 @@ const SECTIONS: &[(&str, &str)] = &[
     ("lmtp", "LMTP on a Unix socket"),
     ("tls", "Certificate"),
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
+    ("queue", "Sending to other servers"),
     ("search", "Searching in mail"),
+    ("dns", "Asking the DNS"),
     ("log", "The log"),
 ];
 

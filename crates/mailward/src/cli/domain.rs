@@ -69,7 +69,8 @@ impl Domain {
         match self.what {
             What::Add { domain } => {
                 client::run(&place, &Request::DomainAdd { name: domain.clone() })?;
-                print::line(format!("{domain} added"))
+                print::line(format!("{domain} added"))?;
+                print::line(format!("DNS records of its DKIM keys: mailward dkim show {domain}"))
             }
             What::Set { domain, catch_all, no_catch_all, enable, disable } => {
                 let catch_all = match (catch_all, no_catch_all) {

@@ -141,6 +141,7 @@ fn stats(place: &Place, json: bool) -> Result<(), Failure> {
         return print::json(&stats);
     }
     let Stats { domains, accounts, mailboxes, messages, message_bytes, .. } = stats;
+    let Stats { queued, queued_recipients, .. } = stats;
     let Stats { contents, content_bytes, packs, live_bytes, dead_bytes, database_bytes, .. } = stats;
     let Stats { indexed, index_waiting, unindexed, index_bytes, .. } = stats;
     let row = |name: &str, count: u64, bytes: Option<u64>| {
@@ -153,6 +154,8 @@ fn stats(place: &Place, json: bool) -> Result<(), Failure> {
             row("accounts", accounts, None),
             row("mailboxes", mailboxes, None),
             row("messages, in every mailbox", messages, Some(message_bytes)),
+            row("messages in the queue", queued, None),
+            row("their recipients", queued_recipients, None),
             row("contents, each once", contents, Some(content_bytes)),
             row("packs: in use", packs, Some(live_bytes)),
             row("packs: to be given back", packs, Some(dead_bytes)),

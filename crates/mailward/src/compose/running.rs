@@ -51,12 +51,12 @@ pub(crate) struct Parts {
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         Self {
-            receive: Arc::new(ArcSwap::from_pointee(mailward_receive::Settings::from(&config.limits))),
+            receive: Arc::new(ArcSwap::from_pointee(mailward_receive::Settings::from(config))),
             imap: Arc::new(ArcSwap::from_pointee(imap(config))),
         }
     }
     fn take(&self, config: &Config) {
-        self.receive.store(Arc::new(mailward_receive::Settings::from(&config.limits)));
+        self.receive.store(Arc::new(mailward_receive::Settings::from(config)));
         self.imap.store(Arc::new(imap(config)));
     }
 }

@@ -8,19 +8,21 @@ use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
-use mailward_directory::{Directory, DirectoryError, DomainSettings, NewPassword, NewUser, UserSettings};
+use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Lanes of the queue that `status` tells of.
 const LANES_IN_STATUS: usize = 5;
 
-/// Store and directory, and the server if one runs.
+/// Store, directory and keys, and the server if one runs.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) dkim: Arc<Dkim>,
     pub(crate) server: Option<Running>,
 }
 
@@ -65,13 +67,20 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Directory::open(store.clone()).await {
-            Ok(directory) => Ok(Self { store, directory, server: None }),
+        match Self::over(store.clone(), place.data()).await {
+            Ok(desk) => Ok(desk),
             Err(e) => {
                 store.close().await;
-                Err(e.into())
+                Err(e)
             }
         }
+    }
+
+    /// Over a store that is open, in the directory that also has the server's secret.
+    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
+        let directory = Directory::open(store.clone()).await?;
+        let dkim = crate::compose::dkim(&directory, &store, &crate::compose::server_secret(data)?)?;
+        Ok(Self { store, directory, dkim, server: None })
     }
 
     /// Closes the store.
@@ -98,6 +107,13 @@ impl Desk {
             Request::SessionEnd { session } => sessions::end(self.server()?, session),
             Request::SessionEndUser { address } => sessions::end_user(self.server()?, &self.directory, &address),
             Request::StoreCompact { all } => shown(maintenance::compact(&self.store, all).await?),
+            Request::DkimList { domain } => shown(self.dkim.list(domain.as_ref()).await?),
+            Request::DkimRotate { domain } => {
+                let (keys, made) = self.dkim.rotate(&domain).await?;
+                Ok(json!({ "keys": keys, "made": made }))
+            }
+            Request::DkimActivate { domain } => shown(self.dkim.activate(&domain).await?),
+            Request::DkimRemove { domain, selector, now } => shown(self.dkim.remove(&domain, &selector, now).await?),
             Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
@@ -133,7 +149,10 @@ impl Desk {
     async fn on_directory(&self, request: Request) -> Result<Value, Failure> {
         let directory = &self.directory;
         match request {
-            Request::DomainAdd { name } => shown(directory.add_domain(name).await?),
+            Request::DomainAdd { name } => {
+                let (domain, keys) = self.dkim.add_domain(name).await?;
+                Ok(json!({ "domain": domain, "dkim": keys }))
+            }
             Request::DomainList => shown(directory.list_domains()),
             Request::DomainSet { name, enabled, catch_all } => {
                 let catch_all = match catch_all {
@@ -190,6 +209,10 @@ impl Desk {
             | Request::SessionEnd { .. }
             | Request::SessionEndUser { .. }
             | Request::StoreCompact { .. }
+            | Request::DkimList { .. }
+            | Request::DkimRotate { .. }
+            | Request::DkimActivate { .. }
+            | Request::DkimRemove { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }

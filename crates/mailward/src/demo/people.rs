@@ -52,7 +52,7 @@ pub(crate) async fn settle(desk: &Desk, data: &Path, password: Option<&str>) -> 
     let domain = Domain::parse(DOMAIN).map_err(|e| bad(&e))?;
     let directory = &desk.directory;
     if !directory.is_local_domain(&domain) {
-        directory.add_domain(domain).await?;
+        desk.dkim.add_domain(domain).await?;
     }
     let mut memory = Memory::read(data)?;
     let mut people = Vec::new();

@@ -40,6 +40,8 @@ fn everything(data: &str) {
     assert_eq!(domain["catch_all"], "joe@example.org");
     assert!(at(&["user", "list"]).contains("disabled"));
 
+    keys(&at, &refused);
+
     // Passwords: by standard input, and by the same policy whoever sets them.
     let set = ["user", "password", "joe@example.org", "--data", data];
     let (code, _, err) = run_with(&set, "example.org1\n");
@@ -56,6 +58,33 @@ fn everything(data: &str) {
     at(&["domain", "set", "example.org", "--no-catch-all"]);
     at(&["alias", "remove", "sales@example.org"]);
     at(&["user", "remove", "ann@example.org", "--yes"]);
+}
+
+/// A domain has keys from the start; they are turned over in two steps.
+fn keys(at: &impl Fn(&[&str]) -> String, refused: &impl Fn(&[&str], &str)) {
+    let listed = || -> Vec<(String, String)> {
+        let keys: serde_json::Value = serde_json::from_str(&at(&["dkim", "list", "example.org", "--json"])).unwrap();
+        let text = |key: &serde_json::Value, name: &str| key[name].as_str().unwrap().to_owned();
+        keys.as_array().unwrap().iter().map(|key| (text(key, "selector"), text(key, "state"))).collect()
+    };
+    let first = listed();
+    assert_eq!(first.iter().map(|(_, state)| state.as_str()).collect::<Vec<_>>(), ["active", "active"]);
+    let zone = at(&["dkim", "show", "example.org"]);
+    let record = format!("{}._domainkey.example.org.  3600 IN TXT \"v=DKIM1; k=rsa; h=sha256; p=", first[0].0);
+    assert!(zone.contains(&record) && zone.contains("; ed25519-sha256, signs since 20"), "{zone}");
+    refused(&["dkim", "activate", "example.org"], "mailward dkim rotate example.org");
+    refused(&["dkim", "remove", "example.org", &first[0].0], "signs");
+    let next = at(&["dkim", "rotate", "example.org"]);
+    assert_eq!(next.lines().filter(|line| line.contains(" IN TXT ")).count(), 2, "only theirs: {next}");
+    assert_eq!(at(&["dkim", "rotate", "example.org"]), next, "asked again, the same");
+    assert!(at(&["dkim", "activate", "example.org"]).contains("retires: leave its record in DNS until 20"));
+    let states: Vec<String> = listed().into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, ["active", "active", "retiring", "retiring"]);
+    refused(&["dkim", "remove", "example.org", &first[0].0], "--now");
+    assert!(at(&["dkim", "remove", "example.org", &first[0].0, "--now"]).contains("take its record out of DNS"));
+    assert_eq!(listed().len(), 3);
+    refused(&["dkim", "show", "nowhere.example"], "nowhere.example");
+    assert!(at(&["dkim", "list"]).contains("example.test"), "the demo's own has keys, too");
 }
 
 #[test]

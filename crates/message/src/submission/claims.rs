@@ -4,7 +4,7 @@ use crate::address_list::{Member, Stop, members};
 use crate::bytes::{is_blank, sub, without_end};
 use crate::decode::header_text;
 use crate::header::{Field, fields, header_end};
-use mailward_core::limits::SUBMISSION_CLAIMS_MAX;
+use mailward_core::limits::{ENVELOPE_STRING_MAX, SUBMISSION_CLAIMS_MAX};
 use mailward_core::{Address, AddressError};
 use memchr::memmem;
 
@@ -113,6 +113,9 @@ pub enum ClaimFault {
     /// The name looks like an address, and can't be read as one.
     #[error("the name in the {0} field looks like an address: write a name without @")]
     Name(ClaimField),
+    /// See `limits::ENVELOPE_STRING_MAX`: what is behind isn't shown, nor looked at.
+    #[error("the name in the {0} field is too long")]
+    LongName(ClaimField),
     /// See `limits::SUBMISSION_CLAIMS_MAX`.
     #[error("the message claims to be from more than {SUBMISSION_CLAIMS_MAX} addresses")]
     TooMany,
@@ -238,7 +241,12 @@ impl Claims {
             return Err(ClaimFault::Ambiguous(field));
         }
         self.push(Claim { field, place: ClaimPlace::Address, address })?;
-        for shown in shown_addresses(&header_text(read.name.as_deref().unwrap_or_default().as_bytes())) {
+        let name = read.name.unwrap_or_default();
+        // One that was cut is as long, or shorter by less than a character.
+        if name.len().saturating_add(4) > ENVELOPE_STRING_MAX {
+            return Err(ClaimFault::LongName(field));
+        }
+        for shown in shown_addresses(&header_text(name.as_bytes())) {
             let address = Address::parse(&shown, true).map_err(|_| ClaimFault::Name(field))?;
             self.push(Claim { field, place: ClaimPlace::Name, address })?;
         }
@@ -274,7 +282,11 @@ fn shown_addresses(name: &str) -> Vec<String> {
         if left.is_empty() || right.is_empty() || (spaced && !right.contains('.')) {
             continue;
         }
-        shown.push(format!("{}@{right}", left.iter().rev().collect::<String>()));
+        let address = format!("{}@{right}", left.iter().rev().collect::<String>());
+        if !shown.contains(&address) {
+            shown.push(address);
+        }
+        // More are refused, whatever they are.
         if shown.len() > SUBMISSION_CLAIMS_MAX {
             break;
         }

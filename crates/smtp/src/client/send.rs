@@ -80,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         for recipient in plan.tried.iter().filter_map(|index| transaction.recipients.get(*index)) {
             group.recipient(recipient, &self.extensions);
         }
-        if !self.extensions.chunking {
+        if self.form() == Form::Dotted {
             group.plain(Step::Data, "DATA");
         }
         let deadline = after(SEND_ENVELOPE_TIME);
@@ -200,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         size: u64,
     ) -> Result<(), Failure> {
         self.state = State::Busy;
-        let form = if self.extensions.chunking { Form::Counted } else { Form::Dotted };
+        let form = self.form();
         match self.pour_message(transaction, form, first, content, size).await {
             // Once all of it is out, only an answer tells what became of it, and that may be here already.
             Ok(()) | Err(Stopped { gone: true, .. }) => {}
@@ -316,6 +316,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         lines.finish(&mut out).map_err(bad)?;
         self.wire.quiet().await.map_err(stop)?;
         self.wire.pour(&out, deadline).await
+    }
+
+    /// BDAT where it is offered. Not in LMTP: how many answers there are to a BDAT that is refused as such isn't said by
+    /// RFC 2033 and RFC 3030 together, while DATA has one before the message and one for each recipient behind it.
+    fn form(&self) -> Form {
+        if self.extensions.chunking && self.dialect() == Dialect::Smtp { Form::Counted } else { Form::Dotted }
     }
 
     /// Notes that the connection is over, and that this is why the rest of the recipients have nothing.

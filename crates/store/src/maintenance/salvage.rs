@@ -5,7 +5,7 @@ use crate::api::StoreError;
 use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::{index, local, recovery, schema};
+use crate::{index, local, queue, recovery, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct Salvaged {
     pub damaged_database: Option<PathBuf>,
     /// Rows that were carried over into the new database.
     pub rows: u64,
-    /// Messages that are lost: their mailbox and UID.
+    /// Messages that are lost: their mailbox and UID, or their id in the queue with sender and recipients.
     pub lost: Vec<String>,
     /// Messages found in packs that no mailbox shows, put into `lost-and-found`.
     pub found: u64,
@@ -29,7 +29,7 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 20] = [
     "meta",
     "packs",
     "blobs",
@@ -46,6 +46,10 @@ const TABLES: [&str; 16] = [
     "subscriptions",
     "messages",
     "expunged",
+    "queue_messages",
+    "queue_recipients",
+    "queue_attempts",
+    "queue_lanes",
 ];
 
 /// Rebuilds the store in a directory that no server has open: carries over what can be read of a damaged
@@ -183,21 +187,23 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
          LEFT JOIN mailboxes x ON x.id = m.mailbox LEFT JOIN accounts a ON a.id = x.account
          LEFT JOIN domains d ON d.id = a.domain WHERE m.blob NOT IN (SELECT id FROM blobs)",
     )?;
-    let lost: Vec<String> = lost
+    let mut lost: Vec<String> = lost
         .query_map([], |row| {
             let (domain, local, mailbox): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(format!("{local}@{domain} {mailbox} UID {}", row.get::<_, u32>(3)?))
         })?
         .collect::<Result<_, _>>()?;
+    lost.extend(queue::drop_lost(connection)?);
     connection.execute_batch("DELETE FROM messages WHERE blob NOT IN (SELECT id FROM blobs); COMMIT")?;
     Ok(lost)
 }
 
 /// Sets every counter to what the rows add up to, and gives every account its INBOX.
 fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    queue::count_anew(connection)?;
     connection.execute_batch(
-        "BEGIN IMMEDIATE;
-         DELETE FROM dkim_keys WHERE domain NOT IN (SELECT id FROM domains);
+        "DELETE FROM dkim_keys WHERE domain NOT IN (SELECT id FROM domains);
          DELETE FROM mailboxes WHERE account NOT IN (SELECT id FROM accounts);
          DELETE FROM messages WHERE mailbox NOT IN (SELECT id FROM mailboxes);
          DELETE FROM acl WHERE mailbox NOT IN (SELECT id FROM mailboxes) OR account NOT IN (SELECT id FROM accounts);
@@ -209,8 +215,12 @@ fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreErr
          INSERT OR REPLACE INTO meta (key, value)
              SELECT 'uid_validity', max(uid_validity) + 1 FROM mailboxes HAVING max(uid_validity) IS NOT NULL;
          DELETE FROM usage;
-         DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM messages);
-         UPDATE blobs SET refs = (SELECT count(*) FROM messages m WHERE m.blob = blobs.id);
+         DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages);
+         CREATE TEMP TABLE shown (blob INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+         INSERT INTO shown SELECT blob, count(*) FROM
+             (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages) GROUP BY blob;
+         UPDATE blobs SET refs = (SELECT n FROM shown WHERE shown.blob = blobs.id);
+         DROP TABLE shown;
          DELETE FROM blob_hashes;",
     )?;
     {

@@ -21,6 +21,10 @@ pub struct Stats {
     pub messages: u64,
     /// Their sizes together.
     pub message_bytes: u64,
+    /// Messages in the queue.
+    pub queued: u64,
+    /// Their recipients that are left.
+    pub queued_recipients: u64,
     /// Different message contents.
     pub contents: u64,
     /// Their sizes together: what is stored once.
@@ -61,6 +65,8 @@ pub fn stats(dir: &Path) -> Result<Stats, StoreError> {
         let (domains, accounts) = two("SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM accounts)")?;
         let (mailboxes, messages) = two("SELECT count(*), coalesce(sum(messages), 0) FROM mailboxes")?;
         let (_, message_bytes) = two("SELECT 0, coalesce(sum(bytes), 0) FROM mailboxes")?;
+        let (queued, queued_recipients) =
+            two("SELECT (SELECT count(*) FROM queue_messages), (SELECT count(*) FROM queue_recipients)")?;
         let (contents, content_bytes) = two("SELECT count(*), coalesce(sum(size), 0) FROM blobs")?;
         let (packs, live_bytes) = two("SELECT count(*), coalesce(sum(live), 0) FROM packs")?;
         let (_, ends) = two("SELECT 0, coalesce(sum(ends - 64), 0) FROM packs")?;
@@ -72,6 +78,8 @@ pub fn stats(dir: &Path) -> Result<Stats, StoreError> {
             mailboxes,
             messages,
             message_bytes,
+            queued,
+            queued_recipients,
             contents,
             content_bytes,
             packs,

@@ -35,6 +35,8 @@ pub struct Verified {
     pub messages: u64,
     /// Mailboxes whose counters were added up.
     pub mailboxes: u64,
+    /// Recipients in the queue whose messages and lanes were looked for.
+    pub queued: u64,
     /// What is wrong; empty if all is well.
     pub problems: Vec<Problem>,
 }
@@ -139,8 +141,10 @@ const REFERENCES: &[(&str, &str)] = &[
     ),
     (
         "a content's references are miscounted",
-        "SELECT 'content ' || b.id FROM blobs b LEFT JOIN (SELECT blob, count(*) n FROM messages GROUP BY blob) m
-         ON m.blob = b.id WHERE b.refs <> coalesce(m.n, 0)",
+        "SELECT 'content ' || b.id FROM blobs b
+         LEFT JOIN (SELECT blob, count(*) n FROM messages GROUP BY blob) m ON m.blob = b.id
+         LEFT JOIN (SELECT blob, count(*) n FROM queue_messages GROUP BY blob) q ON q.blob = b.id
+         WHERE b.refs <> coalesce(m.n, 0) + coalesce(q.n, 0)",
     ),
     (
         "a content can't be found by its hash",
@@ -200,13 +204,70 @@ const GONE: &[(&str, &str)] = &[
     ),
 ];
 
+/// What is owed must be found: by its message, by its lane, by the time it is due.
+const QUEUE: &[(&str, &str)] = &[
+    (
+        "a message in the queue has no content",
+        "SELECT 'queue ' || q.id FROM queue_messages q LEFT JOIN blobs b ON b.id = q.blob WHERE b.id IS NULL",
+    ),
+    (
+        "a queued message's size is not its content's",
+        "SELECT 'queue ' || q.id FROM queue_messages q JOIN blobs b ON b.id = q.blob WHERE b.size <> q.size",
+    ),
+    (
+        "a queued message's recipients are miscounted",
+        "SELECT 'queue ' || q.id FROM queue_messages q
+         LEFT JOIN (SELECT message, count(*) n, sum(held = 0) waiting FROM queue_recipients GROUP BY message) r
+         ON r.message = q.id WHERE r.n IS NULL OR q.remaining <> r.n OR q.waiting <> r.waiting",
+    ),
+    (
+        "a queued message's deadline is another",
+        "SELECT 'queue ' || id FROM queue_messages WHERE deadline IS NOT CASE
+             WHEN waiting = 0 THEN NULL
+             WHEN warn < expires AND EXISTS (SELECT 1 FROM queue_recipients r
+                 WHERE r.message = id AND r.held = 0 AND r.warned = 0) THEN warn
+             ELSE expires END",
+    ),
+    (
+        "a recipient in the queue has no message",
+        "SELECT 'queue ' || r.message || ' recipient ' || r.number FROM queue_recipients r
+         LEFT JOIN queue_messages q ON q.id = r.message WHERE q.id IS NULL",
+    ),
+    (
+        "a recipient's lane isn't there",
+        "SELECT 'queue ' || r.message || ' recipient ' || r.number FROM queue_recipients r
+         LEFT JOIN queue_lanes l ON l.id = r.lane WHERE l.id IS NULL",
+    ),
+    (
+        "a lane's recipients are miscounted, or its time isn't that of the first",
+        "SELECT 'lane ' || l.name FROM queue_lanes l LEFT JOIN (
+             SELECT lane, sum(held = 0) waiting, sum(held) held, min(CASE WHEN held = 0 THEN due END) due
+             FROM queue_recipients GROUP BY lane
+         ) r ON r.lane = l.id
+         WHERE l.waiting <> coalesce(r.waiting, 0) OR l.held <> coalesce(r.held, 0) OR l.due IS NOT r.due",
+    ),
+    (
+        "an attempt is of no recipient, or a recipient's last attempt isn't there",
+        "SELECT 'queue ' || a.message || ' recipient ' || a.number FROM queue_attempts a
+         LEFT JOIN queue_recipients r ON r.message = a.message AND r.number = a.number
+         WHERE r.attempts IS NULL OR a.attempt > r.attempts
+         UNION ALL SELECT 'queue ' || r.message || ' recipient ' || r.number FROM queue_recipients r
+         WHERE r.attempts > 0 AND NOT EXISTS (SELECT 1 FROM queue_attempts a
+             WHERE a.message = r.message AND a.number = r.number AND a.attempt = r.attempts)",
+    ),
+];
+
 fn references(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
-    for (what, sql) in REFERENCES.iter().chain(GONE) {
+    for (what, sql) in REFERENCES.iter().chain(GONE).chain(QUEUE) {
         for place in reader.rows(sql, params![], |row| row.get::<_, String>(0))? {
             found.problem(*what, place);
         }
     }
-    found.messages = unsigned(reader.row("SELECT count(*) FROM messages", params![], |row| row.get(0))?.unwrap_or(0));
+    let count = |sql: &str| -> Result<u64, StoreError> {
+        Ok(unsigned(reader.row(sql, params![], |row| row.get(0))?.unwrap_or(0)))
+    };
+    found.messages = count("SELECT count(*) FROM messages")?;
+    found.queued = count("SELECT count(*) FROM queue_recipients")?;
     Ok(())
 }
 

@@ -12,10 +12,11 @@ use rusqlite::params;
 use std::collections::HashMap;
 
 /// Along the primary key.
-const FROM: &str = recipient_columns!("WHERE r.message > ?1 ORDER BY r.message, r.number");
+pub(super) const FROM: &str = recipient_columns!("WHERE r.message > ?1 ORDER BY r.message, r.number");
 const OF: &str = recipient_columns!("WHERE r.message = ?1 ORDER BY r.message, r.number");
 /// Along `queue_in_lane`.
-const IN_LANE: &str = recipient_columns!("WHERE r.lane = ?2 AND r.message > ?1 ORDER BY r.message, r.number");
+pub(super) const IN_LANE: &str =
+    recipient_columns!("WHERE r.lane = ?2 AND r.message > ?1 ORDER BY r.message, r.number");
 
 /// Recipients of one message.
 pub(super) struct Group {
@@ -98,7 +99,14 @@ pub(super) fn page(
                 }
             }
         }
-        (None, Some(lane)) => reader.each(IN_LANE, params![after.0, lane.as_str()], read)?,
+        (None, Some(lane)) => {
+            let lane = reader.row("SELECT id FROM queue_lanes WHERE name = ?1", params![lane.as_str()], |row| {
+                row.get::<_, i64>(0)
+            })?;
+            if let Some(lane) = lane {
+                reader.each(IN_LANE, params![after.0, lane], read)?;
+            }
+        }
         (None, None) => reader.each(FROM, params![after.0], read)?,
     }
     walk.end()
@@ -215,13 +223,13 @@ pub(super) fn totals(reader: &Reader, largest: usize) -> Result<QueueTotals, Sto
         .unwrap_or_default();
     let messages = reader.row("SELECT count(*) FROM queue_messages", [], |row| row.get(0))?;
     let oldest = reader.row("SELECT arrived FROM queue_messages ORDER BY id LIMIT 1", [], |row| row.get(0))?;
-    let mut found = reader.rows(
-        "SELECT name, waiting, held, due, paused, blocked, failures FROM queue_lanes
+    let found = reader.rows(
+        "SELECT name, waiting, held, due, paused, blocked, failures, id FROM queue_lanes
          ORDER BY paused DESC, waiting + held DESC, name LIMIT ?1",
         params![int(largest.min(QUEUE_LANES_PAGE) as u64)],
         |row| {
             let blocked = Timestamp(row.get(5)?);
-            Ok(LaneTotal {
+            let total = LaneTotal {
                 lane: lane_name(row.get_ref(0)?.as_str()?, 0)?,
                 waiting: unsigned(row.get(1)?),
                 held: unsigned(row.get(2)?),
@@ -231,11 +239,14 @@ pub(super) fn totals(reader: &Reader, largest: usize) -> Result<QueueTotals, Sto
                 failures: row.get(6)?,
                 oldest: None,
                 reason: None,
-            })
+            };
+            Ok((row.get::<_, i64>(7)?, total))
         },
     )?;
-    for lane in &mut found {
-        look_into(reader, lane)?;
+    let mut totals = Vec::with_capacity(found.len());
+    for (id, mut total) in found {
+        look_into(reader, id, &mut total)?;
+        totals.push(total);
     }
     Ok(QueueTotals {
         messages: unsigned(messages.unwrap_or(0)),
@@ -244,17 +255,17 @@ pub(super) fn totals(reader: &Reader, largest: usize) -> Result<QueueTotals, Sto
         lanes,
         paused: paused(reader)?,
         oldest: oldest.map(Timestamp),
-        largest: found,
+        largest: totals,
     })
 }
 
 /// A lane's oldest message, and the answer that most of its oldest recipients got.
-fn look_into(reader: &Reader, lane: &mut LaneTotal) -> Result<(), StoreError> {
+fn look_into(reader: &Reader, id: i64, lane: &mut LaneTotal) -> Result<(), StoreError> {
     lane.oldest = reader
         .row(
             "SELECT m.arrived FROM queue_recipients r JOIN queue_messages m ON m.id = r.message
              WHERE r.lane = ?1 ORDER BY r.message LIMIT 1",
-            params![lane.lane.as_str()],
+            params![id],
             |row| row.get(0),
         )?
         .map(Timestamp);
@@ -262,7 +273,7 @@ fn look_into(reader: &Reader, lane: &mut LaneTotal) -> Result<(), StoreError> {
         "SELECT a.at, a.host, a.code, a.status, a.text FROM
              (SELECT message, number, attempts FROM queue_recipients WHERE lane = ?1 ORDER BY message, number LIMIT ?2) r
          JOIN queue_attempts a ON a.message = r.message AND a.number = r.number AND a.attempt = r.attempts",
-        params![lane.lane.as_str(), int(QUEUE_SAMPLE as u64)],
+        params![id, int(QUEUE_SAMPLE as u64)],
         |row| attempt(row, 0),
     )?;
     let mut kinds: HashMap<_, (Attempt, u64)> = HashMap::new();

@@ -2,7 +2,7 @@
 
 use super::rows::{cut, give_back_number, kept, needs_bits, notify_bits, status_number};
 use crate::api::StoreError;
-use crate::records::{Attempt, Envelope, Lane, Queued};
+use crate::records::{Attempt, Envelope, Lane, NewRecipient, Queued};
 use crate::tx::{Tx, int};
 use mailward_core::limits::{QUEUE_ATTEMPTS_KEPT, QUEUE_ENVELOPES_MAX, QUEUE_REASON_MAX, QUEUE_RECIPIENTS_MAX};
 use mailward_core::{BlobId, QueueId, Timestamp};
@@ -51,7 +51,7 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, blob: BlobId, size: u64, queued: &Queued)
         ],
     )?;
     let id = QueueId(tx.last_id());
-    let mut counts = Counts::default();
+    let lanes = enter(tx, recipients)?;
     for (number, recipient) in recipients.iter().enumerate() {
         let reason = recipient.held.as_deref().map(|reason| cut(reason, QUEUE_REASON_MAX));
         tx.execute(
@@ -63,17 +63,53 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, blob: BlobId, size: u64, queued: &Queued)
                 recipient.address.to_string(),
                 recipient.notify.map(notify_bits),
                 recipient.original,
-                recipient.lane.as_str(),
+                lanes.get(&recipient.lane).map(|lane| lane.0),
                 reason.is_some(),
                 reason,
                 recipient.due.0
             ],
         )?;
-        counts.lane(&recipient.lane, reason.is_some(), 1);
     }
-    counts.write_lanes(tx)?;
     tx.touch_queue();
     Ok(id)
+}
+
+/// Counts new recipients in their lanes, and makes those that aren't there.
+fn enter<'a>(tx: &Tx<'_>, recipients: &'a [NewRecipient]) -> Result<BTreeMap<&'a Lane, LaneId>, StoreError> {
+    let mut lanes: BTreeMap<&Lane, (InLane, Option<i64>)> = BTreeMap::new();
+    for recipient in recipients {
+        let (counts, due) = lanes.entry(&recipient.lane).or_default();
+        counts.add(recipient.held.is_some(), 1);
+        if recipient.held.is_none() {
+            *due = Some(due.unwrap_or(i64::MAX).min(recipient.due.0));
+        }
+    }
+    let mut ids = BTreeMap::new();
+    for (lane, (counts, due)) in lanes {
+        let id = tx.row(
+            "INSERT INTO queue_lanes (name, waiting, held, due) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE SET waiting = waiting + ?2, held = held + ?3,
+             due = min(coalesce(due, ?4), coalesce(?4, due)) RETURNING id",
+            params![lane.as_str(), counts.waiting, counts.held, due],
+            |row| Ok(LaneId(row.get(0)?)),
+        )?;
+        ids.extend(id.map(|id| (lane, id)));
+    }
+    Ok(ids)
+}
+
+/// A lane's row; the number means nothing outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaneId(pub(super) i64);
+
+/// A lane's id; makes it if it isn't there.
+fn lane_id(tx: &Tx<'_>, lane: &Lane) -> Result<LaneId, StoreError> {
+    let found = tx.row("SELECT id FROM queue_lanes WHERE name = ?1", params![lane.as_str()], |row| row.get(0))?;
+    if let Some(id) = found {
+        return Ok(LaneId(id));
+    }
+    tx.execute("INSERT INTO queue_lanes (name) VALUES (?1)", params![lane.as_str()])?;
+    Ok(LaneId(tx.last_id()))
 }
 
 fn first_deadline(envelope: &Envelope) -> Timestamp {
@@ -82,7 +118,7 @@ fn first_deadline(envelope: &Envelope) -> Timestamp {
 
 /// A recipient's row as far as changes need it.
 pub(super) struct Row {
-    pub(super) lane: Lane,
+    pub(super) lane: LaneId,
     pub(super) held: bool,
     pub(super) due: Timestamp,
     pub(super) attempts: u32,
@@ -93,12 +129,7 @@ pub(super) fn row(tx: &Tx<'_>, message: QueueId, number: u32) -> Result<Option<R
         "SELECT lane, held, due, attempts FROM queue_recipients WHERE message = ?1 AND number = ?2",
         params![message.0, number],
         |row| {
-            Ok(Row {
-                lane: super::rows::lane(row.get_ref(0)?.as_str()?, 0)?,
-                held: row.get(1)?,
-                due: Timestamp(row.get(2)?),
-                attempts: row.get(3)?,
-            })
+            Ok(Row { lane: LaneId(row.get(0)?), held: row.get(1)?, due: Timestamp(row.get(2)?), attempts: row.get(3)? })
         },
     )
 }
@@ -106,7 +137,7 @@ pub(super) fn row(tx: &Tx<'_>, message: QueueId, number: u32) -> Result<Option<R
 /// What a change adds to the counters of lanes and messages; written once each at its end.
 #[derive(Default)]
 pub(super) struct Counts {
-    lanes: BTreeMap<Lane, InLane>,
+    lanes: BTreeMap<LaneId, InLane>,
     messages: BTreeMap<QueueId, OfMessage>,
 }
 
@@ -116,29 +147,28 @@ struct InLane {
     held: i64,
 }
 
+impl InLane {
+    const fn add(&mut self, held: bool, sign: i64) {
+        let count = if held { &mut self.held } else { &mut self.waiting };
+        *count = count.saturating_add(sign);
+    }
+}
+
 #[derive(Default)]
 struct OfMessage {
     gone: i64,
     waiting: i64,
-    /// Somebody is told something: the deadline may be another.
-    warned: bool,
 }
 
 impl Counts {
     /// Recipients come into a lane (1), leave it (-1), or change within (0).
-    pub(super) fn lane(&mut self, lane: &Lane, held: bool, sign: i64) {
-        if !self.lanes.contains_key(lane) {
-            self.lanes.insert(lane.clone(), InLane::default());
-        }
-        if let Some(counts) = self.lanes.get_mut(lane) {
-            let count = if held { &mut counts.held } else { &mut counts.waiting };
-            *count = count.saturating_add(sign);
-        }
+    fn lane(&mut self, lane: LaneId, held: bool, sign: i64) {
+        self.lanes.entry(lane).or_default().add(held, sign);
     }
 
     /// Something of a message was settled.
-    pub(super) fn message(&mut self, message: QueueId, warned: bool) {
-        self.messages.entry(message).or_default().warned |= warned;
+    pub(super) fn message(&mut self, message: QueueId) {
+        self.messages.entry(message).or_default();
     }
 
     /// Holds or releases a recipient's row; `false` if it is so already.
@@ -158,8 +188,8 @@ impl Counts {
         if held == row.held {
             return Ok(false);
         }
-        self.lane(&row.lane, row.held, -1);
-        self.lane(&row.lane, held, 1);
+        self.lane(row.lane, row.held, -1);
+        self.lane(row.lane, held, 1);
         let counts = self.messages.entry(message).or_default();
         counts.waiting = counts.waiting.saturating_add(if held { -1 } else { 1 });
         Ok(true)
@@ -177,7 +207,7 @@ impl Counts {
             "UPDATE queue_recipients SET due = ?3 WHERE message = ?1 AND number = ?2",
             params![message.0, number, due.0],
         )?;
-        self.lane(&row.lane, row.held, 0);
+        self.lane(row.lane, row.held, 0);
         Ok(())
     }
 
@@ -190,11 +220,12 @@ impl Counts {
         lane: &Lane,
         due: Timestamp,
     ) -> Result<(), StoreError> {
+        let lane = lane_id(tx, lane)?;
         tx.execute(
             "UPDATE queue_recipients SET lane = ?3, due = ?4 WHERE message = ?1 AND number = ?2",
-            params![message.0, number, lane.as_str(), due.0],
+            params![message.0, number, lane.0, due.0],
         )?;
-        self.lane(&row.lane, row.held, -1);
+        self.lane(row.lane, row.held, -1);
         self.lane(lane, row.held, 1);
         Ok(())
     }
@@ -210,7 +241,7 @@ impl Counts {
         if row.attempts > 0 {
             tx.execute("DELETE FROM queue_attempts WHERE message = ?1 AND number = ?2", params![message.0, number])?;
         }
-        self.lane(&row.lane, row.held, -1);
+        self.lane(row.lane, row.held, -1);
         let counts = self.messages.entry(message).or_default();
         counts.gone = counts.gone.saturating_add(1);
         if !row.held {
@@ -230,16 +261,17 @@ impl Counts {
 
     fn write_lanes(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
         for (lane, counts) in &self.lanes {
-            tx.execute(
-                "INSERT INTO queue_lanes (name, waiting, held, due) VALUES (?1, ?2, ?3,
-                     (SELECT min(due) FROM queue_recipients WHERE lane = ?1 AND held = 0))
-                 ON CONFLICT (name) DO UPDATE SET waiting = waiting + ?2, held = held + ?3, due = excluded.due",
-                params![lane.as_str(), counts.waiting, counts.held],
-            )?;
-            if counts.waiting < 0 || counts.held < 0 {
+            let due = tx.row(FIRST_DUE, params![lane.0], |row| row.get::<_, Option<i64>>(0))?.flatten();
+            // The last one takes its lane along, and what was learned of it.
+            let gone = due.is_none()
+                && tx.execute(
+                    "DELETE FROM queue_lanes WHERE id = ?1 AND waiting + ?2 = 0 AND held + ?3 = 0 AND paused = 0",
+                    params![lane.0, counts.waiting, counts.held],
+                )? == 1;
+            if !gone {
                 tx.execute(
-                    "DELETE FROM queue_lanes WHERE name = ?1 AND waiting = 0 AND held = 0 AND paused = 0",
-                    params![lane.as_str()],
+                    "UPDATE queue_lanes SET waiting = waiting + ?2, held = held + ?3, due = ?4 WHERE id = ?1",
+                    params![lane.0, counts.waiting, counts.held, due],
                 )?;
             }
         }
@@ -251,33 +283,32 @@ impl OfMessage {
     fn write(&self, tx: &mut Tx<'_>, id: QueueId) -> Result<(), StoreError> {
         let found = tx.row(
             "UPDATE queue_messages SET remaining = remaining - ?2, waiting = waiting + ?3, trials = 0 WHERE id = ?1
-             RETURNING remaining, waiting, blob, deadline",
+             RETURNING remaining, blob, deadline",
             params![id.0, self.gone, self.waiting],
-            |row| {
-                let deadline: Option<i64> = row.get(3)?;
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, BlobId(row.get(2)?), deadline))
-            },
+            |row| Ok((row.get::<_, i64>(0)?, BlobId(row.get(1)?), row.get::<_, Option<i64>>(2)?)),
         )?;
-        let Some((remaining, waiting, blob, deadline)) = found else { return Ok(()) };
+        let Some((remaining, blob, deadline)) = found else { return Ok(()) };
         if remaining <= 0 {
             tx.execute("DELETE FROM queue_messages WHERE id = ?1", params![id.0])?;
             return tx.release(blob);
         }
-        // Past the first deadline every change may move it: who wasn't warned may be gone.
-        let passed = deadline.is_some_and(|deadline| deadline <= tx.now.0);
-        if self.warned || passed || (waiting > 0) != deadline.is_some() {
-            tx.execute(
-                "UPDATE queue_messages SET deadline = CASE
-                     WHEN waiting = 0 THEN NULL
-                     WHEN warn < expires AND EXISTS (SELECT 1 FROM queue_recipients r
-                         WHERE r.message = id AND r.held = 0 AND r.warned = 0) THEN warn
-                     ELSE expires END WHERE id = ?1",
-                params![id.0],
-            )?;
+        // While nobody was warned, the first recipient that is looked at answers.
+        let next = tx.row(NEXT_DEADLINE, params![id.0], |row| row.get::<_, Option<i64>>(0))?.flatten();
+        if next != deadline {
+            tx.execute("UPDATE queue_messages SET deadline = ?2 WHERE id = ?1", params![id.0, next])?;
         }
         Ok(())
     }
 }
+
+/// When the first that waits in a lane is due: along `queue_due`.
+pub(super) const FIRST_DUE: &str = "SELECT min(due) FROM queue_recipients WHERE lane = ?1 AND held = 0";
+
+/// When a message's sender hears something next.
+const NEXT_DEADLINE: &str = "SELECT CASE WHEN waiting = 0 THEN NULL
+    WHEN warn < expires AND EXISTS (SELECT 1 FROM queue_recipients r
+        WHERE r.message = id AND r.held = 0 AND r.warned = 0) THEN warn
+    ELSE expires END FROM queue_messages WHERE id = ?1";
 
 /// Keeps an attempt, and forgets the oldest of many.
 pub(super) fn keep_attempt(

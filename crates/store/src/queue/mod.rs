@@ -7,9 +7,12 @@
 
 mod browse;
 pub(crate) mod changes;
+mod mend;
 mod rows;
 mod runner;
 mod settle;
+
+pub(crate) use mend::{count_anew, drop_lost};
 
 use crate::api::{Pending, QueueStore};
 use crate::committer::Placing;

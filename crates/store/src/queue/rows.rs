@@ -19,8 +19,9 @@ pub(super) const MESSAGE: &str =
 macro_rules! recipient_columns {
     ($rest:literal) => {
         concat!(
-            "SELECT r.message, r.number, r.address, r.notify, r.original, r.lane, r.held, r.reason, r.due, r.attempts, ",
+            "SELECT r.message, r.number, r.address, r.notify, r.original, l.name, r.held, r.reason, r.due, r.attempts, ",
             "r.warned, a.at, a.host, a.code, a.status, a.text FROM queue_recipients r ",
+            "LEFT JOIN queue_lanes l ON l.id = r.lane ",
             "LEFT JOIN queue_attempts a ON a.message = r.message AND a.number = r.number AND a.attempt = r.attempts ",
             $rest
         )

@@ -19,7 +19,7 @@ pub(super) const DUE_LANES: &str = "SELECT name, max(due, blocked), waiting, fai
 pub(super) const NEXT_LANE: &str = "SELECT name, max(due, blocked) FROM queue_lanes
     WHERE waiting > 0 AND paused = 0 ORDER BY max(due, blocked)";
 pub(super) const MAY_TRY: &str =
-    "SELECT 1 FROM queue_lanes WHERE name = ?1 AND waiting > 0 AND paused = 0 AND blocked <= ?2";
+    "SELECT id FROM queue_lanes WHERE name = ?1 AND waiting > 0 AND paused = 0 AND blocked <= ?2";
 /// Along `queue_due`.
 pub(super) const DUE_IN_LANE: &str = recipient_columns!(
     "WHERE r.lane = ?1 AND r.held = 0 AND r.due <= ?2 AND (r.due, r.message) > (?3, ?4)
@@ -90,8 +90,9 @@ pub(super) fn due_in_lane(
     after: Option<DuePlace>,
     limit: usize,
 ) -> Result<DuePage, StoreError> {
-    let may = reader.row(MAY_TRY, params![lane.as_str(), now.0], |_| Ok(()))?.is_some();
-    if limit == 0 || !may || paused(reader)? {
+    let may = reader.row(MAY_TRY, params![lane.as_str(), now.0], |row| row.get::<_, i64>(0))?;
+    let Some(lane) = may.filter(|_| limit > 0) else { return Ok(DuePage::default()) };
+    if paused(reader)? {
         return Ok(DuePage::default());
     }
     let limit = limit.min(QUEUE_PAGE);
@@ -100,7 +101,7 @@ pub(super) fn due_in_lane(
     let mut grouped = Grouped::default();
     let mut last: Option<DuePlace> = None;
     let mut count = 0usize;
-    reader.each(DUE_IN_LANE, params![lane.as_str(), now.0, after.due.0, after.message.0], |row| {
+    reader.each(DUE_IN_LANE, params![lane, now.0, after.due.0, after.message.0], |row| {
         let (message, recipient) = recipient(row)?;
         let place = DuePlace { due: recipient.due, message };
         // What is due together of one message is never parted.
@@ -149,4 +150,41 @@ pub(super) fn late(
     page.messages = Grouped::from(groups).with_messages(reader)?;
     page.messages.retain(|message: &QueuedMessage| !message.recipients.is_empty());
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::{browse, changes};
+    use crate::schema;
+
+    /// Reading along an index in its order; neither all of a table nor a sort.
+    #[test]
+    fn no_question_reads_more_than_it_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = schema::open_writer(&dir.path().join("mailward.db")).unwrap();
+        for (sql, index) in [
+            (DUE_LANES, "queue_ready (<expr><?)"),
+            (NEXT_LANE, "SCAN queue_lanes USING INDEX queue_ready"),
+            (MAY_TRY, "queue_lanes USING INDEX sqlite_autoindex_queue_lanes_1 (name=?)"),
+            (DUE_IN_LANE, "queue_due (lane=? AND (due,message)>(?,?) AND due<?)"),
+            (LATE, "queue_deadline"),
+            (NEXT_DEADLINE, "USING COVERING INDEX queue_deadline"),
+            (WAITING_OF, "USING PRIMARY KEY (message=?)"),
+            (browse::FROM, "USING PRIMARY KEY (message>?)"),
+            (browse::IN_LANE, "queue_in_lane (lane=? AND message>?)"),
+            (changes::FIRST_DUE, "queue_due (lane=?)"),
+        ] {
+            let mut explain = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = explain.parameter_count();
+            let steps: Vec<String> = explain
+                .query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get(3))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert!(steps.iter().any(|step| step.contains(index)), "{sql}: {steps:?}");
+            let slow = |step: &String| step.contains("TEMP B-TREE") || step.contains("SCAN") && !step.contains("INDEX");
+            assert!(!steps.iter().any(slow), "{sql}: {steps:?}");
+        }
+    }
 }

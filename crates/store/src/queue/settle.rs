@@ -1,6 +1,6 @@
 //! What came of recipients, and what somebody does to them by hand.
 
-use super::changes::{Counts, keep_attempt, row};
+use super::changes::{Counts, LaneId, keep_attempt, row};
 use super::rows::not_queued;
 use crate::api::StoreError;
 use crate::apply::messages;
@@ -67,7 +67,7 @@ fn settle_one(tx: &Tx<'_>, counts: &mut Counts, settled: &Settled) -> Result<boo
             params![settled.message.0, settled.number],
         )?;
     }
-    counts.message(settled.message, settled.warned);
+    counts.message(settled.message);
     Ok(true)
 }
 
@@ -99,7 +99,7 @@ pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) ->
                 Steer::Retry if row.held => false,
                 Steer::Retry => {
                     counts.due(tx, which, &row, row.due.min(tx.now))?;
-                    unblock(tx, row.lane.as_str())?;
+                    unblock(tx, row.lane)?;
                     true
                 }
                 Steer::Hold(reason) => counts.hold(tx, which, &row, Some(reason))?,
@@ -128,8 +128,8 @@ pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) ->
 }
 
 /// A lane may be tried now. How often its host failed is not forgotten: if it fails again its rest is as long.
-fn unblock(tx: &Tx<'_>, lane: &str) -> Result<(), StoreError> {
-    tx.execute("UPDATE queue_lanes SET blocked = 0 WHERE name = ?1 AND blocked > 0", params![lane])?;
+fn unblock(tx: &Tx<'_>, lane: LaneId) -> Result<(), StoreError> {
+    tx.execute("UPDATE queue_lanes SET blocked = 0 WHERE id = ?1 AND blocked > 0", params![lane.0])?;
     Ok(())
 }
 

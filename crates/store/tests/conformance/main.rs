@@ -15,6 +15,7 @@ mod flags;
 mod keys;
 mod mailboxes;
 mod model;
+mod queue;
 mod searching;
 mod sharing;
 mod support;

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use mailward_core::{AccountId, Domain, MailboxName, Timestamp};
 use mailward_store::records::*;
-use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options};
+use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore};
 use std::sync::Arc;
 
 /// All of a store.
-pub(crate) trait Store: MailStore + DirectoryStore + KeyStore {}
-impl<T: MailStore + DirectoryStore + KeyStore> Store for T {}
+pub(crate) trait Store: MailStore + DirectoryStore + KeyStore + QueueStore {}
+impl<T: MailStore + DirectoryStore + KeyStore + QueueStore> Store for T {}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {
@@ -16,14 +16,18 @@ pub(crate) struct World {
     pub(crate) alice: AccountId,
     pub(crate) bob: AccountId,
     pub(crate) domain: DomainRecord,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 pub(crate) async fn world() -> World {
+    world_with(Options::default()).await
+}
+
+pub(crate) async fn world_with(options: Options) -> World {
     let dir = tempfile::tempdir().unwrap();
-    let store: Arc<dyn Store> = LocalStore::open(dir.path(), Options::default()).unwrap();
+    let store: Arc<dyn Store> = LocalStore::open(dir.path(), options).unwrap();
     let domain = store.change_domain(DomainChange::Add { name: Domain::parse("example.test").unwrap() }).await.unwrap();
-    let mut world = World { store, alice: AccountId(0), bob: AccountId(0), domain, _dir: dir };
+    let mut world = World { store, alice: AccountId(0), bob: AccountId(0), domain, dir: dir };
     world.alice = world.account("alice", 0, 0).await;
     world.bob = world.account("bob", 0, 0).await;
     world
@@ -38,6 +42,11 @@ pub(crate) fn content(text: &str) -> Content {
 }
 
 impl World {
+    /// What isn't as it should be, rows and counters compared.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let found = mailward_store::maintenance::verify(self.dir.path(), |_, _| {}).unwrap();
+        found.problems.into_iter().map(|p| format!("{}: {}", p.place, p.what)).collect()
+    }
     pub(crate) async fn account(&self, local: &str, quota_bytes: u64, quota_messages: u64) -> AccountId {
         let added = self.store.change_account(AccountChange::Add {
             domain: self.domain.id,

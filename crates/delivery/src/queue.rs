@@ -1,0 +1,30 @@
+//! Sending what is owed to other hosts: visits to lanes that are due, and what their senders are told.
+//!
+//! A [`Runner`] asks the store which lanes are due and visits each: asks the [`Guide`] for the way, opens as many
+//! connections as the lane may have, and gives each message after message. What came of a message's recipients is one
+//! commit with the bounces that tell it. What is under way is known in memory only: after a crash it is due again.
+//!
+//! A host that can't be reached, or ends the session, rests ([`schedule::next_visit`]), its recipients wait for it; a
+//! recipient that is refused for now waits by itself ([`schedule::next_attempt`]).
+
+mod allowance;
+mod content;
+mod feed;
+mod in_work;
+mod lane;
+mod mx;
+mod notice;
+mod outcome;
+mod runner;
+pub mod schedule;
+mod visit;
+mod way;
+mod words;
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
+mod tests;
+
+pub use mx::MxGuide;
+pub use runner::{Parts, Runner};
+pub use way::{Guide, Host, Way};

@@ -1,0 +1,390 @@
+//! One visit to a lane: as many connections as it may have, each taking message after message, until nothing there is
+//! due or its host fails.
+
+use super::content::Stored;
+use super::feed::Feed;
+use super::notice::Told;
+use super::outcome::{Decision, decide, settled};
+use super::runner::Shared;
+use super::schedule::next_visit;
+use super::visit::{Unreached, Visit};
+use super::way::{Host, Way};
+use mailward_core::event::Event;
+use mailward_core::limits::{QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
+use mailward_core::{QueueId, Shutdown, Timestamp};
+use mailward_smtp::client::{Recipient, Transaction};
+use mailward_smtp::params::{Notify, Return};
+use mailward_smtp::path::ReversePath;
+use mailward_store::StoreError;
+use mailward_store::records::{
+    Attempt, DueLane, EnhancedStatus, GiveBack, Lane, LaneNews, Outcome, QueuedMessage, QueuedRecipient, Settled,
+    Settlement,
+};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify as Bell;
+use tokio::task::JoinSet;
+
+/// RFC 8689 §5.
+const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus { class: 5, subject: 7, detail: 30 };
+
+/// What a settlement has to know of the visit.
+#[derive(Clone, Copy)]
+struct Visited<'a> {
+    /// When the host is tried again, if it is at fault.
+    host_pause: Timestamp,
+    /// The host confirms nothing: a confirmation that was asked for is ours to send (RFC 3461 §5.2.2).
+    relayed: bool,
+    protection: &'a str,
+}
+
+impl Visited<'_> {
+    /// Nobody was reached.
+    const fn not(host_pause: Timestamp) -> Self {
+        Self { host_pause, relayed: false, protection: "none" }
+    }
+}
+
+/// What the connections of a visit share.
+struct Work {
+    shared: Arc<Shared>,
+    lane: Lane,
+    feed: Feed,
+    hosts: Vec<Host>,
+    /// Failures of the host before; 0 once it was told that it answers.
+    failures: AtomicU32,
+    /// Some message went through in this visit.
+    answered: AtomicBool,
+    /// The host was given a rest: nobody begins anew.
+    rests: AtomicBool,
+    /// There is more to do than connections do.
+    more: Bell,
+}
+
+/// Visits a lane.
+pub(crate) async fn visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown) {
+    let feed = Feed::new(Arc::clone(&shared.queue), Arc::clone(&shared.clock), due.lane.clone());
+    let way = shared.guide.way(&due.lane).await;
+    let (hosts, lost) = match way {
+        Way::Hosts(hosts) => (hosts, None),
+        Way::Nowhere(status, text) => (Vec::new(), Some((status, text, true))),
+        Way::Later(status, text) => (Vec::new(), Some((status, text, false))),
+    };
+    let work = Arc::new(Work {
+        shared,
+        lane: due.lane,
+        feed,
+        hosts,
+        failures: AtomicU32::new(due.failures),
+        answered: AtomicBool::new(false),
+        rests: AtomicBool::new(false),
+        more: Bell::new(),
+    });
+    let ended = match lost {
+        None => work.serve(shutdown).await,
+        Some((status, text, true)) => work.fail_all(status, &text, &shutdown).await,
+        Some((status, text, false)) => {
+            work.rest(Unreached { host: String::new(), code: 0, status, text }, Vec::new()).await
+        }
+    };
+    if let Err(error) = ended {
+        work.shared.events.emit(Event::alert("queue.stuck").with("lane", &work.lane).with("reason", &error));
+        work.shared.hiccup().await;
+    }
+}
+
+impl Work {
+    /// Runs connections: one at first, more when there is more to do and it goes well.
+    async fn serve(self: &Arc<Self>, shutdown: Shutdown) -> Result<(), StoreError> {
+        let mut connections: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        let mut result = Ok(());
+        let begin = |connections: &mut JoinSet<_>| {
+            let current = Arc::new(Mutex::new(None));
+            let work = Arc::clone(self);
+            let mine = Arc::clone(&current);
+            let shutdown = shutdown.clone();
+            let handle = connections.spawn(async move { work.connection(&mine, shutdown).await });
+            (handle.id(), current)
+        };
+        let mut working: Vec<_> = vec![begin(&mut connections)];
+        loop {
+            tokio::select! {
+                ended = connections.join_next() => match ended {
+                    None => return result,
+                    Some(Ok(Ok(()))) => {}
+                    Some(Ok(Err(error))) => result = Err(error),
+                    Some(Err(crashed)) => {
+                        let at = working.iter().find(|(id, _)| *id == crashed.id());
+                        let message = at.and_then(|(_, current)| *current.lock().unwrap_or_else(PoisonError::into_inner));
+                        if let Some(message) = message {
+                            self.crashed(message).await?;
+                        }
+                    }
+                },
+                () = self.more.notified() => {
+                    let allowed = usize::try_from(self.shared.allowances.of(&self.lane)).unwrap_or(usize::MAX);
+                    if connections.len() < allowed && !self.rests.load(Ordering::Acquire) && !shutdown.is_fired() {
+                        working.push(begin(&mut connections));
+                    }
+                }
+            }
+        }
+    }
+
+    /// One connection's life.
+    async fn connection(&self, current: &Mutex<Option<QueueId>>, shutdown: Shutdown) -> Result<(), StoreError> {
+        let Ok(_place) = self.shared.connections.acquire().await else { return Ok(()) };
+        let mut visit: Option<Visit> = None;
+        while !shutdown.is_fired() && !self.rests.load(Ordering::Acquire) {
+            let Some((message, more)) = self.feed.next().await? else { break };
+            if visit.as_ref().is_none_or(|visit| !visit.connection.is_usable()) {
+                match self.shared.visitor.visit(&self.hosts).await {
+                    Ok(reached) => visit = Some(reached),
+                    Err(unreached) => return self.unreached(unreached, message).await,
+                }
+            }
+            let Some(there) = visit.as_mut() else { break };
+            if more {
+                self.more.notify_one();
+            }
+            let Some(_held) = self.shared.in_work.take(message.id) else { continue };
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.id);
+            let broken = self.send(there, message).await?;
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            if broken {
+                visit = None;
+            }
+        }
+        if let Some(visit) = visit {
+            visit.connection.quit().await;
+        }
+        Ok(())
+    }
+
+    /// Nobody listened: if somebody else got through, this connection was one too many; else the host rests.
+    async fn unreached(&self, unreached: Unreached, message: QueuedMessage) -> Result<(), StoreError> {
+        self.shared.allowances.failed(&self.lane);
+        if self.answered.load(Ordering::Acquire) {
+            self.feed.give_back(message).await;
+            return Ok(());
+        }
+        self.rest(unreached, vec![message]).await
+    }
+
+    /// Sends one message to its recipients, as many at a time as the host takes; answers whether the connection is over.
+    async fn send(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
+        let signatures = match self.shared.signatures(&message).await? {
+            Ok(signatures) => signatures,
+            Err(why) => return self.hold(&message, &why).await,
+        };
+        let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
+        while !left.is_empty() {
+            let most = there.connection.extensions().recipients().clamp(1, SMTP_RECIPIENTS_MAX);
+            let now_tried: Vec<&QueuedRecipient> = left.drain(..left.len().min(most)).collect();
+            let opened =
+                Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, signatures.clone()).await;
+            let mut content = match opened {
+                Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
+                    return self.hold(&message, "its bytes can't be read: see `mailward store verify`").await;
+                }
+                opened => opened?,
+            };
+            if message.envelope.needs.require_tls && !there.proven {
+                self.unproven(&message, &now_tried, &there.host).await?;
+                continue;
+            }
+            let transaction = transaction(&message, &now_tried);
+            let report = there.connection.send(&transaction, &mut content).await;
+            let now = self.shared.clock.now();
+            let accepted = report.accepted();
+            if accepted > 0 || report.broken.as_ref().is_none_or(|failure| !failure.is_of_host()) {
+                self.shared.allowances.succeeded(&self.lane);
+            } else {
+                self.shared.allowances.failed(&self.lane);
+            }
+            let host_pause = next_visit(1, now, self.shared.chance());
+            let decisions: Vec<Decision> = report.outcomes.iter().map(|said| decide(said, &there.host, now)).collect();
+            let relayed = !there.connection.extensions().dsn;
+            let settle: Vec<(&QueuedRecipient, Decision)> = now_tried.iter().copied().zip(decisions).collect();
+            self.settle(&message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
+            if report.broken.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(!there.connection.is_usable())
+    }
+
+    /// The message must go to a host that proves who it is (RFC 8689 §4.2.1), and this one can't.
+    async fn unproven(
+        &self,
+        message: &QueuedMessage,
+        recipients: &[&QueuedRecipient],
+        host: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let attempt = Attempt {
+            at: now,
+            host: host.to_owned(),
+            code: 0,
+            status: Some(REQUIRE_TLS_MISSED),
+            text:
+                "the sender asked that the message travels encrypted to hosts that prove who they are; this one can't"
+                    .to_owned(),
+        };
+        let decided = recipients.iter().map(|r| (*r, Decision::Fail(attempt.clone()))).collect();
+        self.settle(message, decided, Visited::not(now)).await
+    }
+
+    /// Keeps what came of recipients, and tells the sender what is to be told, in one commit.
+    async fn settle(
+        &self,
+        message: &QueuedMessage,
+        decided: Vec<(&QueuedRecipient, Decision)>,
+        visited: Visited<'_>,
+    ) -> Result<(), StoreError> {
+        let mut settlement = Settlement::default();
+        let mut told = Vec::new();
+        for (recipient, decision) in decided {
+            let delivered = matches!(decision, Decision::Delivered(_));
+            let Some(settled) = settled(message, recipient, decision, visited.host_pause, self.shared.chance()) else {
+                continue;
+            };
+            self.log(message, recipient, &settled, visited.protection);
+            match (&settled.outcome, &settled.attempt) {
+                (Outcome::Failed, Some(attempt)) => told.push(Told::failed(recipient, attempt)),
+                (Outcome::Delivered, Some(attempt)) if visited.relayed => told.push(Told::relayed(recipient, attempt)),
+                _ => {}
+            }
+            if delivered {
+                self.answered.store(true, Ordering::Release);
+            }
+            settlement.recipients.push(settled);
+        }
+        if self.answered.load(Ordering::Acquire) && self.failures.swap(0, Ordering::AcqRel) > 0 {
+            settlement.lanes.push(LaneNews { lane: self.lane.clone(), blocked: None });
+        }
+        self.shared.settle(message, settlement, told).await
+    }
+
+    fn log(&self, message: &QueuedMessage, recipient: &QueuedRecipient, settled: &Settled, protection: &str) {
+        let Some(attempt) = &settled.attempt else { return };
+        let name = match settled.outcome {
+            Outcome::Delivered => "message.sent",
+            Outcome::Failed => "message.failed",
+            _ => "message.deferred",
+        };
+        let event = Event::info(name)
+            .with("queue", message.id)
+            .with("recipient", &recipient.address)
+            .with("host", &attempt.host)
+            .with("tls", protection)
+            .with("code", attempt.code);
+        self.shared.events.emit(event.with("answer", &attempt.text));
+    }
+
+    /// Gives the host a rest. Messages that were tried with it keep what it said; of those whose time is over the
+    /// senders are told.
+    async fn rest(&self, unreached: Unreached, mut tried: Vec<QueuedMessage>) -> Result<(), StoreError> {
+        self.rests.store(true, Ordering::Release);
+        tried.extend(self.feed.drain().await);
+        let now = self.shared.clock.now();
+        let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let next = next_visit(failures, now, self.shared.chance());
+        let attempt = Attempt {
+            at: now,
+            host: unreached.host,
+            code: unreached.code,
+            status: Some(unreached.status),
+            text: unreached.text,
+        };
+        self.shared.events.emit(
+            Event::warn("queue.host_rests")
+                .with("lane", &self.lane)
+                .with("host", &attempt.host)
+                .with("failures", failures)
+                .with("reason", &attempt.text),
+        );
+        let block = LaneNews { lane: self.lane.clone(), blocked: Some(next) };
+        let settlement = Settlement { lanes: vec![block], ..Settlement::default() };
+        self.shared.queue.settle(settlement).await?;
+        for message in &tried {
+            let Some(_held) = self.shared.in_work.take(message.id) else { continue };
+            let decided = message.recipients.iter().map(|r| (r, Decision::WaitForHost(attempt.clone()))).collect();
+            self.settle(message, decided, Visited::not(next)).await?;
+        }
+        Ok(())
+    }
+
+    /// There is nowhere to bring it.
+    async fn fail_all(&self, status: EnhancedStatus, text: &str, shutdown: &Shutdown) -> Result<(), StoreError> {
+        while !shutdown.is_fired() {
+            let Some((message, _)) = self.feed.next().await? else { break };
+            let Some(_held) = self.shared.in_work.take(message.id) else { continue };
+            let now = self.shared.clock.now();
+            let attempt =
+                Attempt { at: now, host: String::new(), code: 0, status: Some(status), text: text.to_owned() };
+            let decided = message.recipients.iter().map(|r| (r, Decision::Fail(attempt.clone()))).collect();
+            self.settle(&message, decided, Visited::not(now)).await?;
+        }
+        Ok(())
+    }
+
+    async fn hold(&self, message: &QueuedMessage, why: &str) -> Result<bool, StoreError> {
+        let recipients = message.recipients.iter().map(|recipient| Settled {
+            message: message.id,
+            number: recipient.number,
+            outcome: Outcome::Held(why.to_owned()),
+            attempt: None,
+            warned: false,
+        });
+        self.shared.events.emit(Event::alert("message.held").with("queue", message.id).with("reason", why));
+        let settlement = Settlement { recipients: recipients.collect(), ..Settlement::default() };
+        self.shared.queue.settle(settlement).await?;
+        Ok(false)
+    }
+
+    /// A message ended the task that sent it: one that does so again and again is held, so that the others go on.
+    async fn crashed(&self, id: QueueId) -> Result<(), StoreError> {
+        let trials = match self.shared.queue.mark_trial(id).await {
+            Ok(trials) => trials,
+            Err(StoreError::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        self.shared.events.emit(Event::alert("message.crashed").with("queue", id).with("times", trials));
+        if trials < QUEUE_TRIALS_MAX {
+            return Ok(());
+        }
+        let message = self.shared.queue.queued_message(id).await?;
+        self.hold(&message, "sending it failed in a way that should never happen; see message.crashed in the log")
+            .await?;
+        Ok(())
+    }
+}
+
+/// The transaction for these recipients.
+fn transaction(message: &QueuedMessage, recipients: &[&QueuedRecipient]) -> Transaction {
+    let envelope = &message.envelope;
+    let sender = envelope.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
+    let mut transaction = Transaction::new(sender, []);
+    transaction.recipients = recipients
+        .iter()
+        .map(|recipient| Recipient {
+            address: recipient.address.clone(),
+            notify: recipient.notify.map(|on| Notify { success: on.success, failure: on.failure, delay: on.delay }),
+            original: recipient
+                .original
+                .as_deref()
+                .and_then(|text| text.split_once(';'))
+                .map(|(kind, address)| (kind.into(), address.into())),
+        })
+        .collect();
+    transaction.eight_bit = envelope.needs.eight_bit;
+    transaction.utf8_header = envelope.needs.smtputf8;
+    transaction.require_tls = envelope.needs.require_tls;
+    transaction.ret = envelope.give_back.map(|back| match back {
+        GiveBack::Full => Return::Full,
+        GiveBack::Headers => Return::Headers,
+    });
+    transaction.envid = envelope.envid.as_deref().map(Into::into);
+    transaction
+}

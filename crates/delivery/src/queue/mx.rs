@@ -1,0 +1,97 @@
+//! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE says what they must prove.
+
+use super::way::{Guide, Host, Way};
+use mailward_core::Domain;
+use mailward_dns::{Dane, Lookup, MailHost, Ourselves, RouteError, dane, route};
+use mailward_smtp::client::Dialect;
+use mailward_store::records::{EnhancedStatus, Lane};
+use mailward_tls::outbound::Proof;
+use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Asks the DNS.
+pub struct MxGuide {
+    lookup: Arc<dyn Lookup>,
+    ours: Ourselves,
+    port: u16,
+    random: RandomState,
+    drawn: AtomicU64,
+}
+
+impl std::fmt::Debug for MxGuide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MxGuide").field("ours", &self.ours).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatus {
+    EnhancedStatus { class, subject, detail }
+}
+
+impl MxGuide {
+    /// Hosts listen on `port`: 25, but for trials.
+    #[must_use]
+    pub fn new(lookup: Arc<dyn Lookup>, ours: Ourselves, port: u16) -> Self {
+        Self { lookup, ours, port, random: RandomState::new(), drawn: AtomicU64::new(0) }
+    }
+
+    async fn find(&self, lane: &Lane) -> Way {
+        let Ok(domain) = Domain::parse(lane.as_str()) else {
+            return Way::Nowhere(status(5, 1, 2), format!("{lane} is no domain"));
+        };
+        let mut random = || self.random.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed));
+        let found = match route(&*self.lookup, &domain, &self.ours, &mut random).await {
+            Ok(found) => found,
+            Err(error) => return lost(&error),
+        };
+        let mut hosts = Vec::with_capacity(found.hosts.len());
+        let mut unknown = None;
+        for host in &found.hosts {
+            match self.host(&domain, host).await {
+                Ok(host) => hosts.push(host),
+                // Not to be used until it is known what it must prove (RFC 7672 §2.1.2).
+                Err(why) => unknown = Some(format!("{}: {why}", host.name)),
+            }
+        }
+        match unknown {
+            Some(why) if hosts.is_empty() => Way::Later(status(4, 7, 5), why),
+            _ => Way::Hosts(hosts),
+        }
+    }
+
+    async fn host(&self, domain: &Domain, host: &MailHost) -> Result<Host, String> {
+        let (tls_name, proof) = match dane(&*self.lookup, host, self.port).await {
+            Dane::NotOffered => (host.name.to_string(), Proof::Nothing),
+            Dane::EncryptOnly { name } => (name.to_string(), Proof::Encrypted),
+            Dane::Required { name, records } => {
+                let name = name.to_string();
+                (name.clone(), Proof::Dane(records, vec![name, domain.to_string()]))
+            }
+            Dane::Unknown(why) => return Err(why),
+        };
+        let addresses = host.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect();
+        Ok(Host { name: host.name.to_string(), tls_name, addresses, dialect: Dialect::Smtp, proof })
+    }
+}
+
+fn lost(error: &RouteError) -> Way {
+    let text = error.to_string();
+    match error {
+        RouteError::NoDomain { .. } => Way::Nowhere(status(5, 1, 2), text),
+        RouteError::NullMx { .. } => Way::Nowhere(status(5, 1, 10), text),
+        RouteError::NoHost { .. } => Way::Nowhere(status(5, 4, 4), text),
+        RouteError::Loop { .. } => Way::Nowhere(status(5, 4, 6), text),
+        RouteError::Later { bogus: true, .. } => Way::Later(status(4, 7, 0), text),
+        RouteError::Later { .. } => Way::Later(status(4, 4, 3), text),
+    }
+}
+
+impl Guide for MxGuide {
+    fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
+        Box::pin(self.find(lane))
+    }
+}

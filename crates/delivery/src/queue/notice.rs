@@ -1,0 +1,270 @@
+//! What senders are told of their messages: bounces, warnings, confirmations that were asked for.
+
+use super::outcome::EXPIRED;
+use crate::prepare;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::{HEADER_BYTES_MAX, REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
+use mailward_core::{Address, Domain, Timestamp};
+use mailward_directory::{Directory, Resolution};
+use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned, Status};
+use mailward_store::api::{MailStore, StoreError};
+use mailward_store::records::{
+    Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
+    QueuedRecipient, Target,
+};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What is to be told of one recipient.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    recipient: QueuedRecipient,
+    action: Action,
+    /// What was said last; `None` if nothing was.
+    attempt: Option<Attempt>,
+    will_retry_until: Option<Timestamp>,
+}
+
+impl Told {
+    /// It won't be delivered.
+    pub(crate) fn failed(recipient: &QueuedRecipient, attempt: &Attempt) -> Self {
+        Self {
+            recipient: recipient.clone(),
+            action: Action::Failed,
+            attempt: Some(attempt.clone()),
+            will_retry_until: None,
+        }
+    }
+
+    /// It was passed to a host that doesn't report, and its sender asked (RFC 3461 §5.2.2).
+    pub(crate) fn relayed(recipient: &QueuedRecipient, attempt: &Attempt) -> Self {
+        Self { action: Action::Relayed, ..Self::failed(recipient, attempt) }
+    }
+
+    /// It is late, or its time is over.
+    pub(crate) fn late(recipient: &QueuedRecipient, message: &QueuedMessage, expired: bool) -> Self {
+        Self {
+            recipient: recipient.clone(),
+            action: if expired { Action::Failed } else { Action::Delayed },
+            attempt: recipient.answer.clone(),
+            will_retry_until: (!expired).then_some(message.envelope.expires),
+        }
+    }
+
+    /// Whether the sender wants to hear it (RFC 3461 §4.1). Without NOTIFY failures and delays are told.
+    fn is_wanted(&self) -> bool {
+        let wanted = self.recipient.notify.unwrap_or(NotifyOn { success: false, failure: true, delay: true });
+        match self.action {
+            Action::Failed => wanted.failure,
+            Action::Delayed => wanted.delay,
+            Action::Relayed | Action::Expanded | Action::Delivered => wanted.success,
+        }
+    }
+
+    fn status(&self) -> Status {
+        let given = self.attempt.as_ref().and_then(|attempt| attempt.status);
+        let class = match self.action {
+            Action::Failed => 5,
+            Action::Delayed => 4,
+            Action::Relayed | Action::Expanded | Action::Delivered => 2,
+        };
+        let known = given.unwrap_or(EXPIRED);
+        // A host that refused for now, until time was over, is no success and no temporary failure of ours.
+        let (subject, detail) = match self.action {
+            Action::Relayed => (0, 0),
+            _ => (known.subject, known.detail),
+        };
+        Status::new(class, subject, detail).unwrap_or(Status::of_code(u16::from(class).saturating_mul(100)))
+    }
+}
+
+/// Makes the notices of a runner.
+pub(crate) struct Writer {
+    pub(crate) mail: Arc<dyn MailStore>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) hostname: Domain,
+    pub(crate) events: Events,
+    pub(crate) lifetime: Duration,
+    pub(crate) random: RandomState,
+    pub(crate) written: AtomicU64,
+}
+
+impl Writer {
+    /// The notices that tell a message's sender these things; none where the sender is nobody, or wants none.
+    ///
+    /// # Errors
+    /// What the store says when the message is read.
+    pub(crate) async fn notices(
+        &self,
+        message: &QueuedMessage,
+        told: &[Told],
+        now: Timestamp,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let Some(sender) = &message.envelope.sender else { return Ok(Vec::new()) };
+        let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted()).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let most = u64::try_from(HEADER_BYTES_MAX.max(REPORT_RETURNED_MAX)).unwrap_or(u64::MAX);
+        let original = match self.mail.read(message.blob, 0, message.size.min(most)).await {
+            Ok(original) => original,
+            // The notice is worth more than what it gives back.
+            Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => bytes::Bytes::new(),
+            Err(error) => return Err(error),
+        };
+        let whole = u64::try_from(original.len()).is_ok_and(|length| length == message.size);
+        let mut notices = Vec::new();
+        for some in wanted.chunks(REPORT_RECIPIENTS_MAX) {
+            let returned = match message.envelope.give_back {
+                Some(GiveBack::Headers) => Returned::Header,
+                _ if whole => Returned::Whole,
+                _ => Returned::Header,
+            };
+            let original = without_return_path(&original);
+            notices.extend(self.notice(message, sender, some, original, returned, now));
+        }
+        Ok(notices)
+    }
+
+    fn notice(
+        &self,
+        message: &QueuedMessage,
+        sender: &Address,
+        told: &[&Told],
+        original: &[u8],
+        returned: Returned,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        let dropped = |why: &str| {
+            self.events.emit(Event::warn("notice.dropped").with("queue", message.id).with("reason", why));
+        };
+        let from = Address::parse(&format!("postmaster@{}", self.hostname), false).ok()?;
+        let text = super::words::text(told.iter().map(|told| told.words(message, now)));
+        let recipients: Vec<Recipient<'_>> = told.iter().map(|told| told.fields(message)).collect();
+        let report = Report {
+            reporting_mta: &self.hostname,
+            from: &from,
+            to: sender,
+            id: &self.id(),
+            date: now,
+            arrival: message.envelope.arrived,
+            envelope_id: message.envelope.envid.as_deref(),
+            smtputf8: message.envelope.needs.smtputf8,
+            recipients: &recipients,
+            text: &text,
+            original,
+            returned,
+        };
+        let notification = match report.build() {
+            Ok(notification) => notification,
+            Err(error) => {
+                dropped(&error.to_string());
+                return None;
+            }
+        };
+        let needs = Needs {
+            smtputf8: notification.smtputf8,
+            require_tls: message.envelope.needs.require_tls,
+            eight_bit: notification.eight_bit,
+        };
+        let content = match prepare(notification.bytes, 0) {
+            Ok(content) => content,
+            Err(fault) => {
+                dropped(&fault.to_string());
+                return None;
+            }
+        };
+        let (local, remote) = match self.directory.resolve(sender) {
+            Resolution::Deliver { local, remote } => (local, remote),
+            Resolution::NotLocal => (Vec::new(), vec![sender.clone()]),
+            Resolution::UnknownUser | Resolution::Disabled | Resolution::Loop => {
+                dropped("its sender isn't here any more");
+                return None;
+            }
+        };
+        let targets =
+            local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect();
+        let recipients: Vec<NewRecipient> = remote
+            .into_iter()
+            .filter_map(|address| {
+                let lane = Lane::from(address.domain()?);
+                Some(NewRecipient { address, notify: None, original: None, lane, due: now, held: None })
+            })
+            .collect();
+        let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
+        let envelope = Envelope {
+            sender: None,
+            give_back: None,
+            envid: None,
+            needs,
+            submitter: None,
+            arrived: now,
+            warn: None,
+            expires: Timestamp(now.0.saturating_add(lifetime)),
+        };
+        let queued = if recipients.is_empty() { Vec::new() } else { vec![Queued { envelope, recipients }] };
+        Some(Delivery { content, targets, queued })
+    }
+
+    /// Names a notice. Nobody outside can know it before: it stands in the boundary.
+    fn id(&self) -> String {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{:016x}", self.random.hash_one(number), self.random.hash_one((number, "notice")))
+    }
+}
+
+impl Told {
+    fn fields<'a>(&'a self, message: &QueuedMessage) -> Recipient<'a> {
+        let attempt = self.attempt.as_ref();
+        Recipient {
+            address: &self.recipient.address,
+            original: self.recipient.original.as_deref().and_then(|text| text.split_once(';')),
+            action: self.action,
+            status: self.status(),
+            remote_mta: attempt.map(|attempt| host_name(&attempt.host)).filter(|host| !host.is_empty()),
+            diagnostic: attempt.map(|attempt| match attempt.code {
+                0 => Diagnostic::Local(&attempt.text),
+                _ => Diagnostic::Smtp(&attempt.text),
+            }),
+            last_attempt: attempt.map(|attempt| attempt.at),
+            will_retry_until: self.will_retry_until.or(Some(message.envelope.expires)),
+        }
+    }
+
+    fn words(&self, message: &QueuedMessage, now: Timestamp) -> super::words::Words<'_> {
+        super::words::Words {
+            address: &self.recipient.address,
+            action: self.action,
+            attempt: self.attempt.as_ref(),
+            attempts: self.recipient.attempts,
+            arrived: message.envelope.arrived,
+            until: self.will_retry_until,
+            now,
+        }
+    }
+}
+
+/// The name of `name[address]`.
+fn host_name(host: &str) -> &str {
+    host.split('[').next().unwrap_or_default()
+}
+
+/// The message as it goes out: our own `Return-Path`, which stands first, is for mailboxes only (RFC 5321 §4.4).
+pub(crate) fn without_return_path(message: &[u8]) -> &[u8] {
+    const NAME: &[u8] = b"return-path:";
+    let first = message.get(..NAME.len()).unwrap_or_default();
+    if !first.eq_ignore_ascii_case(NAME) {
+        return message;
+    }
+    let mut at = 0;
+    while let Some(end) = memchr::memchr(b'\n', message.get(at..).unwrap_or_default()) {
+        at = at.saturating_add(end).saturating_add(1);
+        // A line that begins with a blank belongs to the field.
+        if !matches!(message.get(at), Some(b' ' | b'\t')) {
+            break;
+        }
+    }
+    message.get(at..).unwrap_or_default()
+}

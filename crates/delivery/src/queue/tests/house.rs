@@ -1,0 +1,216 @@
+//! A store with users, a runner on it, and ways that lead where a test wants.
+
+use super::sink::{Sink, trusting};
+use crate::prepare;
+use crate::queue::runner::{Parts, Runner, step};
+use crate::queue::way::{Guide, Host, Way};
+use mailward_core::event::Events;
+use mailward_core::shutdown::{self, ShutdownTrigger};
+use mailward_core::{Address, Clock, Domain, MailboxName, Shutdown, Timestamp, Uid};
+use mailward_directory::{Directory, NewPassword, NewUser};
+use mailward_smtp::client::Dialect;
+use mailward_store::api::{MailStore as _, QueueStore as _};
+use mailward_store::records::{
+    Delivery, EnhancedStatus, Envelope, Lane, LaneTotal, Needs, NewRecipient, QueueFilter, Queued, QueuedMessage,
+    Steer, UidRange,
+};
+use mailward_store::{LocalStore, Options};
+use mailward_tls::outbound::Proof;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Where `t.example` waits.
+pub(super) const LANE: &str = "t.example";
+
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[derive(Default)]
+struct Map(Mutex<HashMap<String, Way>>);
+
+impl Guide for Map {
+    fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
+        let way = self.0.lock().unwrap().get(lane.as_str()).cloned();
+        Box::pin(async move {
+            way.unwrap_or_else(|| Way::Later(EnhancedStatus { class: 4, subject: 4, detail: 3 }, "no DNS".to_owned()))
+        })
+    }
+}
+
+pub(super) struct House {
+    pub(super) store: Arc<LocalStore>,
+    directory: Arc<Directory>,
+    runner: Runner,
+    clock: Arc<Hands>,
+    map: Arc<Map>,
+    events: Events,
+    shutdown: Shutdown,
+    _trigger: ShutdownTrigger,
+    _dir: tempfile::TempDir,
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text, true).unwrap()
+}
+
+impl House {
+    /// `s.example` with alice, and small, who has no room.
+    pub(super) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let options = Options { clock: clock.clone(), ..Options::default() };
+        let store = LocalStore::open(dir.path(), options).unwrap();
+        let directory = Directory::open(store.clone()).await.unwrap();
+        directory.add_domain(Domain::parse("s.example").unwrap()).await.unwrap();
+        for (name, quota_bytes) in [("alice", 0), ("small", 1)] {
+            let user = NewUser {
+                address: address(&format!("{name}@s.example")),
+                password: NewPassword::None,
+                display_name: String::new(),
+                quota_bytes,
+                quota_messages: 0,
+            };
+            directory.add_user(user).await.unwrap();
+        }
+        let (map, events) = (Arc::new(Map::default()), Events::memory());
+        let (trigger, shutdown) = shutdown::channel();
+        let runner = Runner::new(Parts {
+            queue: store.clone(),
+            mail: store.clone(),
+            directory: directory.clone(),
+            guide: map.clone(),
+            dkim: None,
+            outbound: trusting(),
+            hostname: Domain::parse("mx.s.example").unwrap(),
+            events: events.clone(),
+            clock: clock.clone(),
+            connections: 10,
+            connections_per_lane: 5,
+            lifetime: Duration::from_secs(5 * 86_400),
+        });
+        Self { store, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+    }
+
+    pub(super) fn leads_to(&self, lane: &str, sink: &Sink) {
+        self.leads_to_hosts(lane, vec![sink.host(Proof::Nothing)]);
+    }
+
+    pub(super) fn leads_to_hosts(&self, lane: &str, hosts: Vec<Host>) {
+        self.map.0.lock().unwrap().insert(lane.to_owned(), Way::Hosts(hosts));
+    }
+
+    pub(super) fn leads_nowhere(&self, lane: &str, why: &str) {
+        let way = Way::Nowhere(EnhancedStatus { class: 5, subject: 1, detail: 10 }, why.to_owned());
+        self.map.0.lock().unwrap().insert(lane.to_owned(), way);
+    }
+
+    /// To a port where nobody listens.
+    pub(super) fn leads_to_nobody(&self, lane: &str) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let host = Host {
+            name: "away.example".to_owned(),
+            tls_name: "away.example".to_owned(),
+            addresses: vec![free],
+            dialect: Dialect::Smtp,
+            proof: Proof::Nothing,
+        };
+        self.leads_to_hosts(lane, vec![host]);
+    }
+
+    /// Queues a message; the null path is the empty sender.
+    pub(super) async fn queue(&self, sender: &str, to: &[&str], text: &str, change: impl FnOnce(&mut Queued)) {
+        let now = self.now();
+        let recipients = to.iter().map(|to| {
+            let address = address(to);
+            let lane = Lane::from(address.domain().unwrap());
+            NewRecipient { address, notify: None, original: None, lane, due: now, held: None }
+        });
+        let envelope = Envelope {
+            sender: (!sender.is_empty()).then(|| address(sender)),
+            give_back: None,
+            envid: None,
+            needs: Needs::default(),
+            submitter: None,
+            arrived: now,
+            warn: Some(Timestamp(now.0 + 4 * 3_600_000)),
+            expires: Timestamp(now.0 + 5 * 24 * 3_600_000),
+        };
+        let mut queued = Queued { envelope, recipients: recipients.collect() };
+        change(&mut queued);
+        let structure = mailward_message::Structure::parse(text.as_bytes()).to_bytes();
+        let content = mailward_store::records::Content::new(text.to_owned().into_bytes().into(), structure.into());
+        assert!(prepare(text.as_bytes().to_vec(), 0).is_ok());
+        self.store.deliver(Delivery { content, targets: Vec::new(), queued: vec![queued] }).await.unwrap();
+    }
+
+    /// Does what is due, until nothing is.
+    pub(super) async fn turn(&self) {
+        let (mut visits, mut lanes) = (JoinSet::new(), HashMap::new());
+        loop {
+            step(&self.runner.shared, &mut visits, &mut lanes, &self.shutdown).await.unwrap();
+            if visits.is_empty() {
+                return;
+            }
+            let ended = visits.join_next_with_id().await.unwrap().unwrap();
+            lanes.remove(&ended.0);
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Time passes.
+    pub(super) fn forward(&self, millis: i64) {
+        self.clock.0.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    pub(super) async fn queued(&self) -> Vec<QueuedMessage> {
+        self.store.queue_page(QueueFilter::default(), None, 100).await.unwrap().messages
+    }
+
+    pub(super) async fn is_empty(&self) -> bool {
+        self.queued().await.is_empty()
+    }
+
+    pub(super) async fn lane(&self, name: &str) -> LaneTotal {
+        let totals = self.store.queue_totals(10).await.unwrap();
+        totals.largest.into_iter().find(|lane| lane.lane.as_str() == name).unwrap()
+    }
+
+    pub(super) async fn release(&self, filter: QueueFilter) {
+        self.store.steer(filter, Steer::Release, None).await.unwrap();
+    }
+
+    pub(super) async fn remove_all(&self) {
+        self.store.steer(QueueFilter::default(), Steer::Remove, None).await.unwrap();
+    }
+
+    /// Messages in somebody's INBOX.
+    pub(super) async fn inbox(&self, user: &str) -> Vec<String> {
+        let account = self.directory.account_id(&address(user)).unwrap();
+        let inbox = self.store.mailbox(account, MailboxName::inbox()).await.unwrap();
+        let all = vec![UidRange { first: Uid(1), last: Uid(u32::MAX) }];
+        let mut texts = Vec::new();
+        for row in self.store.messages(inbox.id, all, 100).await.unwrap() {
+            let bytes = self.store.read(row.blob, 0, row.size).await.unwrap();
+            texts.push(String::from_utf8(bytes.to_vec()).unwrap());
+        }
+        texts
+    }
+
+    /// Whether there was such an event.
+    pub(super) fn told(&self, name: &str) -> bool {
+        self.events.lines().iter().any(|line| line.contains(name))
+    }
+}

@@ -1,0 +1,205 @@
+//! Getting to a host: address after address, TLS as it has to be, until one of a lane's hosts takes mail.
+
+use super::way::Host;
+use mailward_core::Domain;
+use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME};
+use mailward_smtp::client::{Cause, Connection, Failure, Security, StartTls, Step};
+use mailward_store::records::EnhancedStatus;
+use mailward_tls::outbound::{Outbound, Proof, Secured};
+use std::io;
+use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// What carries the bytes.
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Carrier for T {}
+
+type Stream = Box<dyn Carrier>;
+
+/// A host that listens to us.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(crate) connection: Connection<Stream>,
+    /// `name[address]`
+    pub(crate) host: String,
+    pub(crate) tls: Option<Secured>,
+    /// It proved who it is, by DNS or by a policy that asked for it: mail that must travel so may go there (RFC 8689).
+    pub(crate) proven: bool,
+}
+
+impl Visit {
+    /// How it is protected, for the log.
+    pub(crate) fn protection(&self) -> String {
+        match &self.tls {
+            None => "none".to_owned(),
+            Some(tls) if tls.proved.is_ok() => format!("{} {}, proved", tls.version, tls.cipher),
+            Some(tls) => format!("{} {}, not proved", tls.version, tls.cipher),
+        }
+    }
+}
+
+/// Why nobody listened: what the last one that was tried said or did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreached {
+    /// `name[address]`, or the name alone.
+    pub(crate) host: String,
+    /// Its reply code; 0 if there was none.
+    pub(crate) code: u16,
+    pub(crate) status: EnhancedStatus,
+    pub(crate) text: String,
+}
+
+/// Our side.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    pub(crate) hostname: Domain,
+    pub(crate) outbound: Outbound,
+}
+
+/// The enhanced codes of RFC 3463 for what happens before anybody answers.
+const NO_ANSWER: EnhancedStatus = EnhancedStatus { class: 4, subject: 4, detail: 1 };
+const NOT_SECURE: EnhancedStatus = EnhancedStatus { class: 4, subject: 7, detail: 5 };
+
+impl Visitor {
+    /// Tries hosts in their order; at most [`QUEUE_ADDRESSES_TRIED`] addresses of all together.
+    pub(crate) async fn visit(&self, hosts: &[Host]) -> Result<Visit, Unreached> {
+        let mut last = Unreached {
+            host: hosts.first().map(|host| host.name.clone()).unwrap_or_default(),
+            code: 0,
+            status: NO_ANSWER,
+            text: "none of its hosts has an address".to_owned(),
+        };
+        let mut left = QUEUE_ADDRESSES_TRIED;
+        for host in hosts {
+            let addresses = host.addresses.get(..host.addresses.len().min(left)).unwrap_or_default();
+            left = left.saturating_sub(addresses.len());
+            if addresses.is_empty() {
+                continue;
+            }
+            match self.meet(host, addresses).await {
+                Ok(visit) => return Ok(visit),
+                Err(unreached) => last = unreached,
+            }
+        }
+        Err(last)
+    }
+
+    async fn meet(&self, host: &Host, addresses: &[SocketAddr]) -> Result<Visit, Unreached> {
+        let (stream, address) = connect(addresses).await.map_err(|error| Unreached {
+            host: host.name.clone(),
+            code: 0,
+            status: NO_ANSWER,
+            text: format!("no connection: {error}"),
+        })?;
+        let name = format!("{}[{}]", host.name, address.ip());
+        match self.talk(host, &name, stream, true).await {
+            // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
+            Err(Stopped::Tls(_)) if host.proof == Proof::Nothing => {
+                let (stream, _) = connect(&[address]).await.map_err(|error| Unreached {
+                    host: name.clone(),
+                    code: 0,
+                    status: NO_ANSWER,
+                    text: format!("no second connection after TLS failed: {error}"),
+                })?;
+                self.talk(host, &name, stream, false).await.map_err(|stopped| stopped.told(&name))
+            }
+            other => other.map_err(|stopped| stopped.told(&name)),
+        }
+    }
+
+    async fn talk(&self, host: &Host, name: &str, stream: TcpStream, with_tls: bool) -> Result<Visit, Stopped> {
+        let ours = self.hostname.as_str();
+        let connection = Connection::greet(Box::new(stream) as Stream, host.dialect, ours, Security::Clear).await?;
+        let needed = host.proof != Proof::Nothing;
+        if !with_tls || !connection.extensions().starttls {
+            if needed {
+                return Err(Stopped::Tls("it doesn't offer TLS, which it has to".to_owned()));
+            }
+            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false });
+        }
+        match connection.starttls_begin().await? {
+            StartTls::Ready(stream, resume) => {
+                let (stream, secured) = self
+                    .outbound
+                    .connect(stream, &host.tls_name, &host.proof)
+                    .await
+                    .map_err(|error| Stopped::Tls(error.to_string()))?;
+                let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
+                let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
+                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven })
+            }
+            StartTls::Refused(_, answer) if needed => {
+                Err(Stopped::Tls(format!("it refused to start TLS, which it has to: {answer}")))
+            }
+            StartTls::Refused(connection, _) => {
+                Ok(Visit { connection: *connection, host: name.to_owned(), tls: None, proven: false })
+            }
+        }
+    }
+}
+
+/// What ended a talk before mail could be sent.
+enum Stopped {
+    Failed(Failure),
+    /// TLS has to be and can't, or doesn't work.
+    Tls(String),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            // Between the two nothing can be told apart from an attack (attacks B2).
+            Failure { at: Step::StartTls, cause: Cause::BytesBeforeTls } => Self::Failed(failure),
+            Failure { at: Step::StartTls, .. } => Self::Tls(failure.to_string()),
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+impl Stopped {
+    fn told(self, host: &str) -> Unreached {
+        match self {
+            Self::Failed(failure) => Unreached {
+                host: host.to_owned(),
+                code: failure.answer().map_or(0, mailward_smtp::client::Answer::code),
+                status: super::outcome::status(failure.status()),
+                text: failure.to_string(),
+            },
+            Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text },
+        }
+    }
+}
+
+/// Connects to the first address that answers: one after the other begins every [`QUEUE_RACE_TIME`], or when one fails
+/// (RFC 8305).
+async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut waiting = addresses.iter().copied();
+    let mut racing = JoinSet::new();
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        let next = waiting.next();
+        let more = next.is_some();
+        if let Some(address) = next {
+            racing.spawn(async move {
+                let connected = timeout(QUEUE_CONNECT_TIME, TcpStream::connect(address)).await;
+                (address, connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())))
+            });
+        }
+        tokio::select! {
+            Some(ended) = racing.join_next() => match ended {
+                Ok((address, Ok(stream))) => {
+                    // Only a matter of speed; a socket that refuses it still works.
+                    let _slower = stream.set_nodelay(true);
+                    return Ok((stream, address));
+                }
+                Ok((_, Err(error))) => last = error,
+                Err(_) => {}
+            },
+            () = sleep(QUEUE_RACE_TIME), if more => {}
+            else => return Err(last),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! From a transaction's facts to entries of the queue.
+
+use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
+use mailward_core::{AccountId, Address, Timestamp};
+use mailward_gate::RelayPermit;
+use mailward_smtp::params::{MailParameters, RecipientParameters, Return};
+use mailward_store::records::{Content, Envelope, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// What the queue has to know of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Transaction<'a> {
+    /// The reverse path; `None` is the null path.
+    pub sender: Option<&'a Address>,
+    /// What came with MAIL.
+    pub parameters: &'a MailParameters,
+    /// Who logged in, if somebody did.
+    pub submitter: Option<AccountId>,
+    /// Now.
+    pub now: Timestamp,
+    /// How long it is tried.
+    pub lifetime: Duration,
+    /// When its sender hears that it is late.
+    pub warn_after: Duration,
+}
+
+/// A recipient that was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressed<'a> {
+    /// Where its mail goes.
+    pub permit: &'a RelayPermit,
+    /// What came with RCPT.
+    pub parameters: &'a RecipientParameters,
+}
+
+/// What is owed to other hosts of a message; nothing if all its recipients are here. An address that several recipients
+/// lead to is there once, with the wishes of the first.
+#[must_use]
+pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Addressed<'_>]) -> Vec<Queued> {
+    let mut known = HashSet::new();
+    let mut all: Vec<NewRecipient> = Vec::new();
+    for recipient in recipients {
+        for address in recipient.permit.remote() {
+            let Some(domain) = address.domain() else { continue };
+            if known.insert(address) {
+                all.push(NewRecipient {
+                    address: address.clone(),
+                    notify: recipient.parameters.notify.map(|on| NotifyOn {
+                        success: on.success,
+                        failure: on.failure,
+                        delay: on.delay,
+                    }),
+                    original: recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}")),
+                    lane: Lane::from(domain),
+                    due: transaction.now,
+                    held: None,
+                });
+            }
+        }
+    }
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let envelope = envelope(content, transaction);
+    all.chunks(QUEUE_RECIPIENTS_MAX)
+        .map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() })
+        .collect()
+}
+
+fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
+    let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
+    let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
+    Envelope {
+        sender: sender.cloned(),
+        give_back: parameters.ret.map(|ret| match ret {
+            Return::Full => GiveBack::Full,
+            Return::Headers => GiveBack::Headers,
+        }),
+        envid: parameters.envid.as_deref().map(str::to_owned),
+        needs: Needs {
+            smtputf8: !header(&content.bytes).is_ascii(),
+            require_tls: false,
+            // By a look at it: BODY= is only what a client said.
+            eight_bit: !content.bytes.is_ascii(),
+        },
+        submitter,
+        arrived: now,
+        warn: (warn_after < lifetime).then(|| after(warn_after)),
+        expires: after(lifetime),
+    }
+}
+
+/// The header with its empty line; all of a message that has no other part.
+fn header(message: &[u8]) -> &[u8] {
+    let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
+    message.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,165 @@
+//! Names that may be asked for.
+
+use mailward_core::Domain;
+use mailward_core::limits::{DOMAIN_MAX, LABEL_MAX};
+use std::fmt;
+use std::net::IpAddr;
+
+/// A name to ask for: ASCII (A-labels), lower case, without the root's dot. Wider than a [`Domain`]: labels may hold any
+/// visible character but the dot, as `_mta-sts` and the names of SPF's macros do. Labels have 1 to 63 bytes, the whole at
+/// most 253.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+/// Why a name can't be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing, or nothing between two dots.
+    #[error("a name in the DNS has no empty labels")]
+    EmptyLabel,
+    /// Over 253 bytes, or a label over 63.
+    #[error("a name in the DNS has at most {DOMAIN_MAX} bytes, each label at most {LABEL_MAX}")]
+    TooLong,
+    /// A blank, a control character, or something outside ASCII.
+    #[error("a name in the DNS is asked for in visible ASCII characters")]
+    Character,
+}
+
+impl Name {
+    /// Reads a name; a dot at its end is the root's, and dropped.
+    ///
+    /// # Errors
+    /// [`NameError`] says what can't stand.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.len() > DOMAIN_MAX {
+            return Err(NameError::TooLong);
+        }
+        for label in text.split('.') {
+            if label.is_empty() {
+                return Err(NameError::EmptyLabel);
+            }
+            if label.len() > LABEL_MAX {
+                return Err(NameError::TooLong);
+            }
+            if !label.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(NameError::Character);
+            }
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// A name below a domain: `Name::under("_mta-sts", &domain)`.
+    ///
+    /// # Errors
+    /// [`NameError`], also if both together are too long.
+    pub fn under(labels: &str, domain: &Domain) -> Result<Self, NameError> {
+        Self::parse(&format!("{labels}.{domain}"))
+    }
+
+    /// Where TLSA records of a TCP service are: `_25._tcp.mx.example.org` (RFC 6698 §3).
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`], if the host's name leaves no room for it.
+    pub fn tlsa(port: u16, host: &Domain) -> Result<Self, NameError> {
+        Self::under(&format!("_{port}._tcp"), host)
+    }
+
+    /// Where an address's name is: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5), `….ip6.arpa` (RFC 3596 §2.5). An IPv4
+    /// address inside an IPv6 one is asked for as what it is.
+    #[must_use]
+    pub fn reverse(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                Self(format!("{d}.{c}.{b}.{a}.in-addr.arpa"))
+            }
+            IpAddr::V6(v6) => {
+                let mut text = String::with_capacity(72);
+                for byte in v6.octets().iter().rev() {
+                    text.push_str(&format!("{:x}.{:x}.", byte & 0xf, byte >> 4));
+                }
+                text.push_str("ip6.arpa");
+                Self(text)
+            }
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as a domain, if it is one: a host's name.
+    #[must_use]
+    pub fn domain(&self) -> Option<Domain> {
+        Domain::parse(&self.0).ok()
+    }
+}
+
+impl From<&Domain> for Name {
+    fn from(domain: &Domain) -> Self {
+        Self(domain.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_services_and_of_addresses_are_where_the_standards_put_them() {
+        let host = Domain::parse("mx.example.org").unwrap();
+        assert_eq!(Name::tlsa(25, &host).unwrap().as_str(), "_25._tcp.mx.example.org");
+        assert_eq!(Name::under("_MTA-STS", &host).unwrap().as_str(), "_mta-sts.mx.example.org");
+        assert_eq!(Name::reverse("192.0.2.1".parse().unwrap()).as_str(), "1.2.0.192.in-addr.arpa");
+        assert_eq!(Name::reverse("::ffff:192.0.2.1".parse().unwrap()).as_str(), "1.2.0.192.in-addr.arpa");
+        assert_eq!(
+            Name::reverse("2001:db8::567:89ab".parse().unwrap()).as_str(),
+            "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+        );
+    }
+
+    #[test]
+    fn what_the_dns_has_no_room_for_is_not_asked() {
+        let label = "a".repeat(LABEL_MAX);
+        let long = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        assert_eq!(long.len(), DOMAIN_MAX);
+        assert!(Name::parse(&long).is_ok() && Name::parse(&format!("{long}.")).is_ok());
+        assert_eq!(Name::parse(&format!("{long}a")), Err(NameError::TooLong));
+        assert_eq!(Name::parse(&format!("{label}a.b")), Err(NameError::TooLong));
+        assert_eq!(Name::tlsa(25, &Domain::parse(&long).unwrap()), Err(NameError::TooLong));
+        for bad in ["", ".", "a..b", ".a"] {
+            assert_eq!(Name::parse(bad), Err(NameError::EmptyLabel), "{bad:?}");
+        }
+        for bad in ["a b", "a\0b", "a\r\n", "m\u{fc}nchen.example"] {
+            assert_eq!(Name::parse(bad), Err(NameError::Character), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_that_stands_is_the_same_when_read_again(text in ".{0,300}") {
+            if let Ok(name) = Name::parse(&text) {
+                prop_assert!(name.as_str().len() <= DOMAIN_MAX);
+                prop_assert_eq!(Name::parse(name.as_str()), Ok(name.clone()));
+            }
+        }
+
+        #[test]
+        fn every_address_has_a_reverse_name(bytes in any::<[u8; 16]>(), v4 in any::<[u8; 4]>()) {
+            for address in [IpAddr::from(bytes), IpAddr::from(v4)] {
+                let name = Name::reverse(address);
+                prop_assert_eq!(Name::parse(name.as_str()), Ok(name.clone()));
+            }
+        }
+    }
+}
