@@ -97,14 +97,14 @@ pub(crate) struct Recipient {
     /// When it is tried next, unless its lane is paused or its host rests; null if it is held.
     pub(crate) next_try: Option<Timestamp>,
     pub(crate) attempts: u32,
-    pub(crate) answer: Option<Attempt>,
+    pub(crate) answer: Option<Answer>,
     /// Its sender was told that it is late.
     pub(crate) warned: bool,
     pub(crate) notify: Option<NotifyOn>,
     pub(crate) original: Option<String>,
     /// Oldest first; only in the answer to [`super::Request::QueueShow`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) history: Vec<Attempt>,
+    pub(crate) history: Vec<Answer>,
 }
 
 /// Some of the queue.
@@ -124,20 +124,105 @@ pub(crate) struct Shown {
     pub(crate) next: Option<u32>,
 }
 
+/// What came of an attempt. `host` and `text` are an outsider's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) at: Timestamp,
+    /// The host that answered or didn't; empty if none was found.
+    pub(crate) host: String,
+    /// Its SMTP reply code; 0 if it gave none.
+    pub(crate) code: u16,
+    /// Enhanced status code, as `4.7.1` (RFC 3463).
+    pub(crate) status: Option<String>,
+    pub(crate) text: String,
+}
+
+impl From<Attempt> for Answer {
+    fn from(attempt: Attempt) -> Self {
+        let Attempt { at, host, code, status, text } = attempt;
+        Self { at, host, code, status: status.map(|status| status.to_string()), text }
+    }
+}
+
 /// The queue in numbers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Totals {
-    #[serde(flatten)]
-    pub(crate) queue: QueueTotals,
-    /// The last answer that most have got, of those lanes that are told of.
-    pub(crate) worst: Option<Worst>,
+    pub(crate) messages: u64,
+    /// Recipients that wait.
+    pub(crate) waiting: u64,
+    /// Recipients that are held.
+    pub(crate) held: u64,
+    /// Whether all is paused.
+    pub(crate) paused: bool,
+    /// When the oldest message came.
+    pub(crate) oldest: Option<Timestamp>,
+    /// The last answer that most have got, in those lanes that are told of.
+    pub(crate) worst: Option<Reason>,
+    /// How many lanes there are.
+    pub(crate) lanes: u64,
+    /// The largest of them, paused ones first.
+    pub(crate) largest: Vec<InLane>,
+}
+
+/// A lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InLane {
+    pub(crate) lane: Lane,
+    /// Recipients that wait.
+    pub(crate) waiting: u64,
+    /// Recipients that are held.
+    pub(crate) held: u64,
+    pub(crate) paused: bool,
+    /// When its first recipient is due.
+    pub(crate) due: Option<Timestamp>,
+    /// Its host failed and rests until then.
+    pub(crate) rests_until: Option<Timestamp>,
+    /// Failures of its host since the last success.
+    pub(crate) failures: u32,
+    /// When its oldest message came.
+    pub(crate) oldest: Option<Timestamp>,
+    /// The last answer that most of its oldest recipients got.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// A last answer, and how many recipients got it or one of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Worst {
-    pub(crate) answer: Attempt,
+pub(crate) struct Reason {
+    pub(crate) answer: Answer,
     pub(crate) recipients: u64,
+}
+
+impl From<LaneTotal> for InLane {
+    fn from(total: LaneTotal) -> Self {
+        let reason = total.reason.map(|(attempt, recipients)| Reason { answer: attempt.into(), recipients });
+        Self {
+            lane: total.lane,
+            waiting: total.waiting,
+            held: total.held,
+            paused: total.paused,
+            due: total.due,
+            rests_until: total.blocked,
+            failures: total.failures,
+            oldest: total.oldest,
+            reason,
+        }
+    }
+}
+
+impl From<QueueTotals> for Totals {
+    fn from(totals: QueueTotals) -> Self {
+        let largest: Vec<InLane> = totals.largest.into_iter().map(InLane::from).collect();
+        Self {
+            messages: totals.messages,
+            waiting: totals.waiting,
+            held: totals.held,
+            paused: totals.paused,
+            oldest: totals.oldest,
+            worst: worst(&largest),
+            lanes: totals.lanes,
+            largest,
+        }
+    }
 }
 
 /// What a pause or resumption left.
@@ -225,8 +310,7 @@ impl Desk {
 
     /// The queue in numbers, with its largest lanes.
     pub(super) async fn queue_totals(&self, largest: usize) -> Result<Totals, Failure> {
-        let queue = self.store.queue_totals(largest.min(QUEUE_LANES_PAGE)).await?;
-        Ok(Totals { worst: worst(&queue.largest), queue })
+        Ok(self.store.queue_totals(largest.min(QUEUE_LANES_PAGE)).await?.into())
     }
 }
 
@@ -256,16 +340,16 @@ pub(crate) fn not_queued(ids: &[QueueId]) -> Failure {
 }
 
 /// The answer that is behind most of what waits in these lanes.
-fn worst(lanes: &[LaneTotal]) -> Option<Worst> {
-    let mut kinds: BTreeMap<_, Worst> = BTreeMap::new();
-    for (answer, count) in lanes.iter().filter_map(|lane| lane.reason.as_ref()) {
+fn worst(lanes: &[InLane]) -> Option<Reason> {
+    let mut kinds: BTreeMap<_, Reason> = BTreeMap::new();
+    for reason in lanes.iter().filter_map(|lane| lane.reason.as_ref()) {
+        let Reason { answer, recipients } = reason;
         // As a lane's own reason: a host's words have ids and times in them, its codes say what they mean.
         let words = if answer.code == 0 { answer.text.as_str() } else { "" };
-        let status = answer.status.map(|status| (status.class, status.subject, status.detail));
         let kind = kinds
-            .entry((answer.code, status, words))
-            .or_insert_with(|| Worst { answer: answer.clone(), recipients: 0 });
-        kind.recipients = kind.recipients.saturating_add(*count);
+            .entry((answer.code, answer.status.as_deref(), words))
+            .or_insert_with(|| Reason { answer: answer.clone(), recipients: 0 });
+        kind.recipients = kind.recipients.saturating_add(*recipients);
         if answer.at > kind.answer.at {
             kind.answer = answer.clone();
         }
@@ -322,10 +406,54 @@ fn recipient(found: QueuedRecipient) -> Recipient {
         reason,
         next_try: (!held).then_some(found.due),
         attempts: found.attempts,
-        answer: found.answer,
+        answer: found.answer.map(Answer::from),
         warned: found.warned,
         notify: found.notify,
         original: found.original,
-        history: found.history,
+        history: found.history.into_iter().map(Answer::from).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(name: &str, at: i64, code: u16, text: &str, recipients: u64) -> InLane {
+        let answer =
+            Answer { at: Timestamp(at), host: format!("mx.{name}"), code, status: None, text: text.to_owned() };
+        InLane {
+            lane: Lane::parse(name).unwrap(),
+            waiting: recipients,
+            held: 0,
+            paused: false,
+            due: None,
+            rests_until: None,
+            failures: 0,
+            oldest: None,
+            reason: Some(Reason { answer, recipients }),
+        }
+    }
+
+    #[test]
+    fn the_reason_most_at_fault_is_counted_over_lanes_by_what_it_means() {
+        let lanes = [
+            lane("a.example", 1, 450, "busy, id 17", 3),
+            lane("b.example", 2, 450, "busy, id 18", 3),
+            lane("c.example", 3, 0, "no answer", 5),
+            lane("d.example", 4, 0, "connection refused", 5),
+        ];
+        let found = worst(&lanes).unwrap();
+        assert_eq!((found.recipients, found.answer.text.as_str()), (6, "busy, id 18"));
+        // Our own words say the cause themselves: two causes aren't one.
+        assert_eq!(worst(&lanes[2..]).unwrap().recipients, 5);
+        assert_eq!(worst(&[]), None);
+    }
+
+    #[test]
+    fn of_many_ids_that_name_nothing_the_first_are_named() {
+        let ids: Vec<QueueId> = (1..=12).map(QueueId).collect();
+        let told = not_queued(&ids).to_string();
+        assert!(told.starts_with("messages 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more aren't in the queue"), "{told}");
+        assert!(not_queued(&ids[..1]).to_string().starts_with("message 1 isn't in the queue"));
     }
 }

@@ -30,9 +30,10 @@ fn the_reference_and_a_whole_file_are_printed() {
 #[test]
 fn the_readme_names_verbs_that_exist() {
     let help = done(&["help"]);
-    for verb in
-        ["demo", "setup", "serve", "status", "reload", "stop", "config", "domain", "user", "alias", "store", "bench"]
-    {
+    for verb in [
+        "demo", "setup", "serve", "status", "reload", "stop", "queue", "config", "domain", "user", "alias", "store",
+        "bench",
+    ] {
         assert!(help.contains(verb), "{verb}");
         assert!(page("README.md").contains(&format!("`{verb}")), "{verb}");
     }
@@ -51,6 +52,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/first-mail.md",
         "docs/users.md",
         "docs/running.md",
+        "docs/queue.md",
         "docs/clients.md",
         "docs/pop3.md",
         "docs/vulnerabilities.md",

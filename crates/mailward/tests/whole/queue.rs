@@ -11,7 +11,9 @@ use mailward_store::records::{
 use mailward_store::{DirectoryStore as _, LocalStore, MailStore as _, Options, QueueStore as _};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::io::Read as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 
 /// What a host said that wants to be more than words.
@@ -191,7 +193,7 @@ fn everything(data: &str, [first, second, third]: &[String; 3]) {
     let held = on.json(&["list", "--held", "--recipient", "bob@example.com"]);
     assert_eq!(held[0]["recipients"][0]["reason"], "abused");
     assert_eq!(held[0]["recipients"][0]["next_try"], Value::Null);
-    assert!(on.says(&["hold", first]).starts_with("no recipient held\n"));
+    assert_eq!(on.says(&["hold", first]), "no recipient held\nnothing that fits waits\n");
     assert!(on.says(&["retry", first]).contains("mailward queue release"));
     let released = on.says(&["release", first]);
     assert!(released.starts_with("2 recipients released\nall is paused: "), "{released}");
@@ -219,6 +221,7 @@ fn everything(data: &str, [first, second, third]: &[String; 3]) {
     let out = on.fails(&["remove", third, &second.to_string(), "--json"], 1, "isn't in the queue");
     let out: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(out, json!({ "action": "remove", "changed": 1, "missing": [second] }));
+    assert_eq!(on.says(&["remove", "--lane", "nowhere.example"]), "no recipient removed\nnothing fits\n");
     assert_eq!(on.says(&["remove", "--all"]), "2 recipients removed\n");
     assert_eq!(on.listed(&[]), Vec::<String>::new());
     assert!(on.says(&[]).starts_with("queue: empty\nall is paused"));
@@ -345,6 +348,21 @@ fn fill_much(data: &str) {
     filling.done();
 }
 
+/// Runs with standard error on a terminal and wants success; standard output, and what the terminal got.
+fn on_a_terminal(arguments: &[&str]) -> (String, String) {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let child = mailward(arguments).stdout(Stdio::piped()).stderr(Stdio::from(terminal.slave)).spawn().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut shown = Vec::new();
+        // The end of a terminal is an error: whoever wrote is gone.
+        let _gone = std::fs::File::from(terminal.master).read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    (String::from_utf8(output.stdout).unwrap(), reading.join().unwrap())
+}
+
 #[test]
 fn thousands_are_listed_and_removed_in_steps() {
     let (mut server, _) = Server::demo();
@@ -366,7 +384,10 @@ fn thousands_are_listed_and_removed_in_steps() {
     let (mut server, _) = Server::demo_in(dir, port_base(), &[]);
     assert_eq!(on.listed(&["--lane", "backup.example"]).len(), 1_000);
     assert_eq!(on.json(&["remove", "--lane", "d1.example"])["changed"], 1_000);
-    assert_eq!(on.says(&["remove", "--all"]), "4000 recipients removed\n");
+    let (out, err) = on_a_terminal(&on.all(&["remove", "--all"]));
+    assert_eq!(out, "4000 recipients removed\n");
+    assert!(err.contains("\r1000 recipients removed, looked up to message "), "{err:?}");
+    assert!(err.ends_with("\r\u{1b}[K"), "{err:?}");
     assert_eq!(on.json(&[])["messages"], 0);
     server.stop(Signal::SIGTERM);
     let log = std::fs::read_to_string(server.dir.path().join("demo/mailward.log")).unwrap();

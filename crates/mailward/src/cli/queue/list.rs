@@ -44,7 +44,7 @@ impl List {
         } else {
             // What keeps a lane keeps its recipients: they are told together.
             let lanes: Totals = errand.run(&Request::QueueTotals { largest: QUEUE_LANES_PAGE })?;
-            Out::Table(print::Table::new(&tell::HEADINGS), tell::Lanes::of(&lanes.queue))
+            Out::Table(print::Table::new(&tell::HEADINGS), tell::Lanes::of(&lanes))
         };
         let ids = std::mem::take(&mut self.ids.ids);
         let mut which = self.filter.which(SystemClock.now());
@@ -130,5 +130,5 @@ pub(super) fn show(place: &Place, id: QueueId, json: bool) -> Result<(), Failure
         return print::json(&message);
     }
     let lanes: Totals = errand.run(&Request::QueueTotals { largest: QUEUE_LANES_PAGE })?;
-    tell::message(&message, &tell::Lanes::of(&lanes.queue), SystemClock.now())
+    tell::message(&message, &tell::Lanes::of(&lanes), SystemClock.now())
 }

@@ -3,13 +3,13 @@
 use super::Act;
 use crate::control::Request;
 use crate::control::client::Errand;
-use crate::control::queue::{self, Page, PauseLeft, Totals, Which};
+use crate::control::queue::{self, InLane, Page, PauseLeft, Totals, Which};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::print;
 use mailward_core::limits::{PAGE_ROWS_MAX, QUEUE_PAGE};
 use mailward_core::{Clock as _, QueueId, SystemClock};
-use mailward_store::records::{Lane, LaneTotal, Steer, Steered};
+use mailward_store::records::{Lane, Steer, Steered};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -101,12 +101,12 @@ fn told(changed: u64, action: &Steer) -> String {
 /// What whoever did this would wonder about next.
 fn hint(errand: &mut Errand<'_>, changed: u64, action: &Steer, lane: Option<&Lane>) -> Result<(), Failure> {
     if changed == 0 {
-        return match action {
-            Steer::Retry => print::line("held ones aren't tried: see `mailward queue release --help`"),
-            Steer::Release => print::line("only held ones can be released; `mailward queue list --held` tells them"),
-            Steer::Hold(_) => print::line("what fits is held already, or nothing fits"),
-            Steer::Remove | Steer::Reroute(_) => Ok(()),
-        };
+        return print::line(match action {
+            Steer::Retry => "nothing that fits waits; `mailward queue release` lets held ones go",
+            Steer::Hold(_) => "nothing that fits waits",
+            Steer::Release => "nothing that fits is held",
+            Steer::Remove | Steer::Reroute(_) => "nothing fits",
+        });
     }
     let lane = match action {
         Steer::Hold(_) | Steer::Remove => return Ok(()),
@@ -114,10 +114,10 @@ fn hint(errand: &mut Errand<'_>, changed: u64, action: &Steer, lane: Option<&Lan
         Steer::Retry | Steer::Release => lane,
     };
     let totals: Totals = errand.run(&Request::QueueTotals { largest: LANES_LOOKED_AT })?;
-    let is_paused = |total: &&LaneTotal| total.paused && lane.is_none_or(|lane| *lane == total.lane);
-    if totals.queue.paused {
+    let is_paused = |total: &&InLane| total.paused && lane.is_none_or(|lane| *lane == total.lane);
+    if totals.paused {
         print::line("all is paused: nothing is tried before `mailward queue resume`")
-    } else if let Some(paused) = totals.queue.largest.iter().find(is_paused) {
+    } else if let Some(paused) = totals.largest.iter().find(is_paused) {
         print::line(format_args!(
             "lane {0} is paused: nothing in it is tried before `mailward queue resume {0}`",
             paused.lane

@@ -1,11 +1,11 @@
 //! The queue in words and tables. What an outsider wrote is tamed here.
 
-use crate::control::queue::{Entry, Recipient, Totals};
+use crate::control::queue::{Answer, Entry, InLane, Recipient, Totals};
 use crate::failure::Failure;
 use crate::print;
 use jiff::tz::TimeZone;
 use mailward_core::Timestamp;
-use mailward_store::records::{Attempt, GiveBack, Lane, LaneTotal, NotifyOn, QueueTotals};
+use mailward_store::records::{GiveBack, Lane, NotifyOn};
 use std::collections::HashMap;
 
 /// Headings of the list.
@@ -22,11 +22,11 @@ const ADDRESS_SHOWN: usize = 50;
 #[derive(Default)]
 pub(super) struct Lanes {
     all_paused: bool,
-    known: HashMap<Lane, LaneTotal>,
+    known: HashMap<Lane, InLane>,
 }
 
 impl Lanes {
-    pub(super) fn of(totals: &QueueTotals) -> Self {
+    pub(super) fn of(totals: &Totals) -> Self {
         let known = totals.largest.iter().map(|lane| (lane.lane.clone(), lane.clone())).collect();
         Self { all_paused: totals.paused, known }
     }
@@ -37,7 +37,7 @@ impl Lanes {
         when(
             self.all_paused || lane.is_some_and(|lane| lane.paused),
             recipient.next_try,
-            lane.and_then(|l| l.blocked),
+            lane.and_then(|l| l.rests_until),
             now,
         )
     }
@@ -100,9 +100,9 @@ fn by_way(recipient: &Recipient) -> String {
 }
 
 /// An answer on one line, code first; not tamed yet.
-fn said(answer: &Attempt) -> String {
+fn said(answer: &Answer) -> String {
     let code = (answer.code != 0).then(|| answer.code.to_string());
-    let status = answer.status.map(|status| status.to_string());
+    let status = answer.status.clone();
     let host = (!answer.host.is_empty()).then(|| format!("{}:", answer.host));
     // Hosts often say their status twice.
     let text = match &status {
@@ -218,31 +218,30 @@ pub(in crate::cli) fn totals(totals: &Totals) -> Result<(), Failure> {
     use mailward_core::Clock as _;
     let now = mailward_core::SystemClock.now();
     summary(totals, now).into_iter().try_for_each(print::line)?;
-    if totals.queue.largest.is_empty() {
+    if totals.largest.is_empty() {
         return Ok(());
     }
     print::table(
         &["LANE", "WAITING", "HELD", "OLDEST", "NEXT TRY", "FAILURES", "WHY MOST OF THEM WAIT"],
-        &totals.queue.largest.iter().map(|lane| lane_row(lane, totals.queue.paused, now)).collect::<Vec<_>>(),
+        &totals.largest.iter().map(|lane| lane_row(lane, totals.paused, now)).collect::<Vec<_>>(),
     )?;
-    match totals.queue.lanes.saturating_sub(totals.queue.largest.len() as u64) {
+    match totals.lanes.saturating_sub(totals.largest.len() as u64) {
         0 => Ok(()),
         more => print::line(format_args!("and {more} smaller: `mailward queue totals --lanes NUMBER`")),
     }
 }
 
 fn summary(totals: &Totals, now: Timestamp) -> Vec<String> {
-    let queue = &totals.queue;
     let mut lines = Vec::new();
-    if queue.messages == 0 {
+    if totals.messages == 0 {
         lines.push("queue: empty".to_owned());
     } else {
-        let oldest = queue.oldest.map_or_else(String::new, |oldest| format!(", the oldest {} old", span(oldest, now)));
+        let oldest = totals.oldest.map_or_else(String::new, |oldest| format!(", the oldest {} old", span(oldest, now)));
         let messages =
-            if queue.messages == 1 { "1 message".to_owned() } else { format!("{} messages", queue.messages) };
-        lines.push(format!("queue: {messages}{oldest}; recipients: {} waiting, {} held", queue.waiting, queue.held));
+            if totals.messages == 1 { "1 message".to_owned() } else { format!("{} messages", totals.messages) };
+        lines.push(format!("queue: {messages}{oldest}; recipients: {} waiting, {} held", totals.waiting, totals.held));
     }
-    if queue.paused {
+    if totals.paused {
         lines.push("all is paused: nothing is tried before `mailward queue resume`".to_owned());
     }
     if let Some(worst) = &totals.worst {
@@ -256,8 +255,8 @@ fn summary(totals: &Totals, now: Timestamp) -> Vec<String> {
     lines
 }
 
-fn lane_row(lane: &LaneTotal, all_paused: bool, now: Timestamp) -> Vec<String> {
-    let next = if lane.paused { "paused".to_owned() } else { when(all_paused, lane.due, lane.blocked, now) };
+fn lane_row(lane: &InLane, all_paused: bool, now: Timestamp) -> Vec<String> {
+    let next = if lane.paused { "paused".to_owned() } else { when(all_paused, lane.due, lane.rests_until, now) };
     vec![
         lane.lane.to_string(),
         lane.waiting.to_string(),
@@ -265,6 +264,139 @@ fn lane_row(lane: &LaneTotal, all_paused: bool, now: Timestamp) -> Vec<String> {
         lane.oldest.map_or_else(|| "-".to_owned(), |oldest| span(oldest, now)),
         next,
         lane.failures.to_string(),
-        lane.reason.as_ref().map_or_else(|| "-".to_owned(), |(answer, _)| print::short(&said(answer), ANSWER_SHOWN)),
+        lane.reason.as_ref().map_or_else(|| "-".to_owned(), |reason| print::short(&said(&reason.answer), ANSWER_SHOWN)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::QueueId;
+    use mailward_store::records::Needs;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn after(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(NOW.secs() + seconds)
+    }
+
+    fn answer(host: &str, code: u16, status: Option<&str>, text: &str) -> Answer {
+        Answer { at: NOW, host: host.to_owned(), code, status: status.map(str::to_owned), text: text.to_owned() }
+    }
+
+    fn recipient() -> Recipient {
+        Recipient {
+            number: 0,
+            address: "ann@example.net".parse().unwrap(),
+            lane: Lane::parse("example.net").unwrap(),
+            held: false,
+            reason: None,
+            next_try: Some(after(600)),
+            attempts: 0,
+            answer: None,
+            warned: false,
+            notify: None,
+            original: None,
+            history: Vec::new(),
+        }
+    }
+
+    fn entry(recipient: Recipient) -> Entry {
+        Entry {
+            id: QueueId(17),
+            size: 2_048,
+            sender: None,
+            submitter: None,
+            arrived: after(-7_200),
+            warn: None,
+            expires: after(-60),
+            envid: None,
+            give_back: None,
+            needs: Needs::default(),
+            trials: 0,
+            left: 1,
+            recipients: vec![recipient],
+        }
+    }
+
+    #[test]
+    fn an_answer_is_told_code_first_and_its_status_once() {
+        assert_eq!(said(&answer("mx.a.example", 451, Some("4.7.1"), "4.7.1 later")), "451 4.7.1 mx.a.example: later");
+        assert_eq!(said(&answer("mx.a.example", 451, None, " later ")), "451 mx.a.example: later");
+        assert_eq!(said(&answer("", 0, Some("4.4.4"), "no host found")), "4.4.4 no host found");
+        assert_eq!(said(&answer("", 0, None, "")), "");
+    }
+
+    #[test]
+    fn the_next_try_says_what_it_waits_for() {
+        assert_eq!(when(false, None, None, NOW), "-");
+        assert_eq!(when(false, Some(after(-5)), None, NOW), "due");
+        assert_eq!(when(false, Some(after(600)), None, NOW), "in 10 min");
+        assert_eq!(when(true, Some(after(600)), Some(after(900)), NOW), "paused");
+        assert_eq!(when(false, Some(after(600)), Some(after(900)), NOW), "host rests, in 15 min");
+        assert_eq!(when(false, Some(after(600)), Some(after(300)), NOW), "in 10 min");
+        assert_eq!(when(false, Some(after(-5)), Some(after(-5)), NOW), "due");
+        assert_eq!(
+            when(false, Some(Timestamp(i64::MAX)), Some(Timestamp(i64::MIN)), Timestamp(0)),
+            "in 106751991167 days"
+        );
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_no_panic() {
+        assert_eq!(time(Timestamp(0)), "1970-01-01 00:00:00Z");
+        assert_eq!(time(Timestamp(i64::MAX)), "-");
+        assert_eq!(time(Timestamp(i64::MIN)), "-");
+    }
+
+    #[test]
+    fn a_paused_lane_is_told_with_each_of_its_recipients() {
+        let mut totals = Totals { paused: true, ..Totals::default() };
+        assert_eq!(rows(&entry(recipient()), &Lanes::of(&totals), NOW)[0][5], "paused");
+        totals.paused = false;
+        assert_eq!(rows(&entry(recipient()), &Lanes::of(&totals), NOW)[0][5], "in 10 min");
+    }
+
+    #[test]
+    fn what_is_long_leaves_room_for_the_rest() {
+        let mut one = recipient();
+        one.answer = Some(answer("mx.example.net", 451, None, &"x".repeat(500)));
+        one.held = true;
+        one.reason = Some("because ".repeat(30));
+        let row = &rows(&entry(one.clone()), &Lanes::default(), NOW)[0];
+        assert!(row.iter().all(|cell| cell.chars().count() <= ANSWER_SHOWN), "{row:?}");
+        // All of it is in the message's own page.
+        one.attempts = 40;
+        one.history = vec![answer("mx.example.net", 451, None, &"x".repeat(500))];
+        let shown = message_text(&entry(one), &Lanes::default(), NOW);
+        assert!(shown.contains(&"x".repeat(500)) && shown.contains(&"because ".repeat(30)), "{shown}");
+        assert!(
+            shown.contains("  40 attempts, the last 1\n") && shown.contains("\nexpired at 2027-01-15 07:59:00Z\n"),
+            "{shown}"
+        );
+    }
+
+    proptest! {
+        /// Attacks F6, H7: what came from outside stays in its line and moves nothing.
+        #[test]
+        fn no_words_of_an_outsider_leave_their_line(text in "\\PC{0,20}[\\x00-\\x1f\\x7f-\\u{9f}\u{202e}]{0,5}\\PC{0,20}") {
+            let mut one = recipient();
+            one.answer = Some(answer(&text, 451, Some("4.0.0"), &text));
+            one.reason = Some(text.clone());
+            one.original = Some(text.clone());
+            one.attempts = 1;
+            one.history = vec![answer(&text, 451, None, &text)];
+            let mut entry = entry(one);
+            entry.envid = Some(text);
+            let lines = message_text(&entry, &Lanes::default(), NOW);
+            prop_assert_eq!(lines.lines().count(), 10);
+            let reason = crate::control::queue::Reason { answer: entry.recipients[0].answer.clone().unwrap(), recipients: 1 };
+            let totals = Totals { messages: 1, worst: Some(reason), ..Totals::default() };
+            let cells = rows(&entry, &Lanes::default(), NOW).concat().concat();
+            for shown in [lines, summary(&totals, NOW).concat(), cells] {
+                prop_assert!(!shown.chars().any(|c| (c != '\n' && c.is_control()) || c == '\u{202e}'), "{:?}", shown);
+            }
+        }
+    }
 }
