@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod config;
+pub mod dns_answer;
 pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
@@ -17,9 +18,10 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("address", address::run),
     ("config", config::run),
+    ("dns_answer", dns_answer::run),
     ("imap_command", imap_command::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),

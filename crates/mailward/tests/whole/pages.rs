@@ -52,6 +52,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/users.md",
         "docs/running.md",
         "docs/clients.md",
+        "docs/dns.md",
         "docs/pop3.md",
         "docs/vulnerabilities.md",
         "docs/configuration.md",
