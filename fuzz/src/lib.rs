@@ -4,6 +4,7 @@
 pub mod address;
 pub mod config;
 pub mod dkim;
+pub mod dns_answer;
 pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
@@ -22,10 +23,11 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
+    ("dns_answer", dns_answer::run),
     ("imap_command", imap_command::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),

@@ -19,6 +19,8 @@ pub const READ_BUFFER: usize = 16 * 1024;
 pub const WRITE_BUFFER_MAX: usize = 64 * 1024;
 /// Whole TLS handshake. Slowloris (attacks H1).
 pub const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+/// Certificates of a server that are compared with its TLSA records. Public servers send two to four.
+pub const TLS_CHAIN_MAX: usize = 10;
 
 // ---- SMTP commands -----------------------------------------------------------------------------------------
 

@@ -1,5 +1,12 @@
 //! Servers that lie, flood, lead in circles or say nothing: each is bounded, and told as what it is.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "tests"
+)]
 
 use mailward_core::Domain;
 use mailward_core::limits::{DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX};

@@ -1,5 +1,12 @@
 //! The way mail goes, against a fake zone: loops, limits, order, addresses that lead nowhere.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "tests"
+)]
 
 use mailward_core::Domain;
 use mailward_core::limits::{HOST_ADDRESSES_MAX, ROUTE_ADDRESSES_MAX, ROUTE_HOSTS_MAX};

@@ -1,5 +1,12 @@
 //! The resolver against a small world of zones: a signed root, signed and unsigned zones below it, broken ones.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "tests"
+)]
 
 use mailward_core::Domain;
 use mailward_core::config::Dns;

@@ -83,6 +83,9 @@ pub enum TlsError {
     /// A certificate could not be made.
     #[error("making a certificate: {0}")]
     Authority(#[from] rcgen::Error),
+    /// A server's certificates don't fit what DANE demands.
+    #[error("DANE: {0}")]
+    Dane(String),
     /// A name that can't stand in a certificate.
     #[error("{0} can't stand in a certificate: it must be a domain name or an IP address")]
     Name(String),

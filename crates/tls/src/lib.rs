@@ -16,15 +16,14 @@
 //!
 //! **Standards**: TLS 1.2 (RFC 5246) and 1.3 (RFC 8446) and nothing older (RFC 8996); ALPN (RFC 7301) against
 //! cross-protocol attacks; channel bindings `tls-exporter` (RFC 9266) and `tls-server-end-point` (RFC 5929 §4).
-//! DANE (RFC 6698, 7671, 7672).
-//! No renegotiation, no compression, no early data; what can be resumed is forgotten with the process and with the
+//! DANE (RFC 6698, 7671, 7672 §3). No renegotiation, no compression, no early data; what can be resumed is forgotten with the process and with the
 //! certificate.
 
 mod acceptor;
 pub mod authority;
 mod bindings;
 pub mod client;
-mod dane;
+pub mod dane;
 mod error;
 pub mod outbound;
 mod wire;

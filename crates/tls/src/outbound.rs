@@ -3,9 +3,10 @@
 //! Nobody's certificate is needed for opportunistic TLS (RFC 7435); what it would have proved is noted all the same, so
 //! that the log and reports can tell.
 
-use crate::dane::{self, any_name};
+use crate::dane;
 use crate::error::TlsError;
 use crate::{VERSIONS, provider};
+use mailward_core::Domain;
 use mailward_core::limits::TLS_HANDSHAKE_TIME;
 use mailward_dns::Tlsa;
 use rustls::client::WebPkiServerVerifier;
@@ -29,7 +30,7 @@ pub enum Proof {
     /// A certificate for one of these names, of an authority that is trusted here (RFC 8461 §4.1).
     Names(Vec<String>),
     /// What DNS binds it to (RFC 7672), for one of these names.
-    Dane(Vec<Tlsa>, Vec<String>),
+    Dane(Vec<Tlsa>, Vec<Domain>),
 }
 
 /// What was agreed on, and what the certificate proved.
@@ -96,7 +97,7 @@ impl Outbound {
             proof: match proof {
                 Proof::Nothing | Proof::Encrypted => Demand::Nothing(server.clone()),
                 Proof::Names(names) => Demand::Names(server_names(names)?),
-                Proof::Dane(associations, names) => Demand::Dane(associations.clone(), server_names(names)?),
+                Proof::Dane(records, names) => Demand::Dane(records.clone(), names.clone()),
             },
             proved: Mutex::new(None),
         });
@@ -139,7 +140,25 @@ fn server_names(names: &[String]) -> Result<Vec<ServerName<'static>>, TlsError> 
 enum Demand {
     Nothing(ServerName<'static>),
     Names(Vec<ServerName<'static>>),
-    Dane(Vec<Tlsa>, Vec<ServerName<'static>>),
+    Dane(Vec<Tlsa>, Vec<Domain>),
+}
+
+/// Whether a verifier takes a certificate for one of the names.
+fn any_name(
+    verifier: &dyn ServerCertVerifier,
+    leaf: &CertificateDer<'_>,
+    above: &[CertificateDer<'_>],
+    names: &[ServerName<'_>],
+    now: UnixTime,
+) -> Result<(), String> {
+    let mut why = "there is no name to look for".to_owned();
+    for name in names {
+        match verifier.verify_server_cert(leaf, above, name, &[], now) {
+            Ok(_) => return Ok(()),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
 }
 
 /// Judges the certificate of one connection.
@@ -177,7 +196,11 @@ impl ServerCertVerifier for Judge {
         let (needed, proved) = match &self.proof {
             Demand::Nothing(name) => (false, self.by_authority(leaf, above, std::slice::from_ref(name), now)),
             Demand::Names(names) => (true, self.by_authority(leaf, above, names, now)),
-            Demand::Dane(associations, names) => (true, dane::verify(associations, leaf, above, names, now)),
+            Demand::Dane(records, names) => {
+                let chain: Vec<_> = std::iter::once(leaf).chain(above).cloned().collect();
+                let fitting = dane::fitting(records, &chain, names, now);
+                (true, fitting.map(|_record| ()).map_err(|error| error.to_string()))
+            }
         };
         let good = !needed || proved.is_ok();
         *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = Some(proved);

@@ -67,10 +67,7 @@ impl MxGuide {
         let (tls_name, proof) = match dane(&*self.lookup, host, self.port).await {
             Dane::NotOffered => (host.name.to_string(), Proof::Nothing),
             Dane::EncryptOnly { name } => (name.to_string(), Proof::Encrypted),
-            Dane::Required { name, records } => {
-                let name = name.to_string();
-                (name.clone(), Proof::Dane(records, vec![name, domain.to_string()]))
-            }
+            Dane::Required { name, records } => (name.to_string(), Proof::Dane(records, vec![name, domain.clone()])),
             Dane::Unknown(why) => return Err(why),
         };
         let addresses = host.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect();

@@ -54,6 +54,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/running.md",
         "docs/queue.md",
         "docs/clients.md",
+        "docs/dns.md",
         "docs/pop3.md",
         "docs/vulnerabilities.md",
         "docs/configuration.md",

@@ -77,6 +77,10 @@ fn tlsa(usage: u8, selector: u8, matching: u8, data: &[u8]) -> Tlsa {
     Tlsa::usable(&mailward_dns::TlsaRecord { usage, selector, matching, data: data.to_vec() }).unwrap()
 }
 
+fn domains(names: &[&str]) -> Vec<Domain> {
+    names.iter().map(|name| Domain::parse(name).unwrap()).collect()
+}
+
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -126,12 +130,12 @@ async fn tlsa_records_bind_the_server_s_own_certificate_whatever_its_name_and_da
         (1, 2, sha512(&spki(leaf))),
     ] {
         let record = tlsa(3, selector, matching, &data);
-        let proof = Proof::Dane(vec![record], names(&[NAME]));
+        let proof = Proof::Dane(vec![record], domains(&[NAME]));
         assert_eq!(meet(&server, &trusting, NAME, &proof).await.unwrap().proved, Ok(()), "{selector} {matching}");
         let mut other = data;
         other[7] ^= 1;
         let record = tlsa(3, selector, matching, &other);
-        let error = meet(&server, &trusting, NAME, &Proof::Dane(vec![record], names(&[NAME]))).await.unwrap_err();
+        let error = meet(&server, &trusting, NAME, &Proof::Dane(vec![record], domains(&[NAME]))).await.unwrap_err();
         assert!(matches!(error, TlsError::Unproved(_)), "{error}");
     }
 }
@@ -145,7 +149,7 @@ async fn tlsa_records_bind_an_authority_and_then_name_and_dates_count() {
     let by_hash = tlsa(2, 1, 1, &sha256(&spki(&anchor)));
     let whole = tlsa(2, 0, 0, &anchor);
     for record in [by_hash.clone(), whole.clone()] {
-        let proof = Proof::Dane(vec![record], names(&["example.test", NAME]));
+        let proof = Proof::Dane(vec![record], domains(&["example.test", NAME]));
         assert_eq!(meet(&good, &trusting, NAME, &proof).await.unwrap().proved, Ok(()));
         for bad in [chain(&ours, "other.example.test", false), chain(&ours, NAME, true), chain(&other, NAME, false)] {
             assert!(meet(&bad, &trusting, NAME, &proof).await.is_err());
@@ -154,7 +158,7 @@ async fn tlsa_records_bind_an_authority_and_then_name_and_dates_count() {
     // The authority isn't in the chain: known from the record that holds all of it, not from its hash.
     let mut alone = chain(&ours, NAME, false);
     alone.der.truncate(1);
-    let proof = |record| Proof::Dane(vec![record], names(&[NAME]));
+    let proof = |record| Proof::Dane(vec![record], domains(&[NAME]));
     assert_eq!(meet(&alone, &trusting, NAME, &proof(whole)).await.unwrap().proved, Ok(()));
     assert!(meet(&alone, &trusting, NAME, &proof(by_hash)).await.is_err());
     // Somebody else who carries the bound certificate along isn't signed by it.
