@@ -302,6 +302,21 @@ class Demo(Process):
         return [m for m in self.messages(user, mailbox).values() if f"\r\nSubject: {subject}\r\n".encode() in m]
 
 
+class Served(Demo):
+    """A demo's data under `mailward serve`: by its settings as they stand in the file, which `demo` writes anew."""
+
+    def __init__(self, demo):
+        self.data, self.base, self.ca, self.ports, self.users = demo.data, demo.base, demo.ca, demo.ports, demo.users
+        Process.__init__(self, ["serve", "--data", self.data], WORK / f"server-{self.base}.log")
+
+        def is_ready():
+            if not self.alive():
+                raise Failed(f"the server ended with {self.process.returncode}:\n{self.log_text()[-4000:]}")
+            return mailward("status", "--data", self.data, ok=None).returncode == 0
+
+        until(is_ready, "an answer of the server")
+
+
 def trust(ca):
     context = ssl.create_default_context(cafile=str(ca))
     context.check_hostname = True

@@ -207,4 +207,5 @@ fn fold_signature(signature: &str, field: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
 mod tests;

@@ -1,0 +1,132 @@
+"""The world outside: a DNS server with a few names, and hosts that take mail, or don't.
+
+Both run in threads of the story, on loopback, and end with it.
+"""
+
+import socket
+import socketserver
+import struct
+import threading
+
+
+class Zone:
+    """A DNS server over UDP and TCP. Names are lower case, without a final dot; what isn't there doesn't exist."""
+
+    def __init__(self, mx=(), addresses=()):
+        self.mx = {domain: list(hosts) for domain, hosts in dict(mx).items()}
+        self.addresses = dict(addresses)
+        self.asked = []
+        zone = self
+
+        class Udp(socketserver.BaseRequestHandler):
+            def handle(self):
+                data, wire = self.request
+                wire.sendto(zone.answer(data), self.client_address)
+
+        class Tcp(socketserver.BaseRequestHandler):
+            def handle(self):
+                head = self.request.recv(2)
+                if len(head) == 2:
+                    answer = zone.answer(self.request.recv(struct.unpack("!H", head)[0]))
+                    self.request.sendall(struct.pack("!H", len(answer)) + answer)
+
+        socketserver.ThreadingUDPServer.daemon_threads = True
+        socketserver.ThreadingTCPServer.daemon_threads = True
+        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
+        self.port = self.udp.server_address[1]
+        self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
+        for server in (self.udp, self.tcp):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def answer(self, query):
+        """RFC 1035, as much of it as a resolver of ours asks for."""
+        number, flags = struct.unpack("!HH", query[:4])
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1 : at + 1 + query[at]].decode("ascii").lower())
+            at += 1 + query[at]
+        kind = struct.unpack("!H", query[at + 1 : at + 3])[0]
+        question = query[12 : at + 5]
+        name = ".".join(labels)
+        self.asked.append((name, kind))
+        known = name in self.mx or name in self.addresses or any(n.endswith("." + name) for n in [*self.mx, *self.addresses])
+        records = b""
+        count = 0
+        if kind == 15:
+            for preference, host in self.mx.get(name, ()):
+                target = b"".join(bytes([len(part)]) + part.encode() for part in host.split(".") if part) + b"\0"
+                records += b"\xc0\x0c" + struct.pack("!HHIH", 15, 1, 60, 2 + len(target)) + struct.pack("!H", preference) + target
+                count += 1
+        elif kind == 1 and name in self.addresses:
+            records += b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(self.addresses[name])
+            count += 1
+        head = struct.pack("!HHHHHH", number, 0x8580 | (flags & 0x0110) | (0 if known else 3), 1, count, 0, 0)
+        return head + question + records
+
+    def close(self):
+        for server in (self.udp, self.tcp):
+            server.shutdown()
+            server.server_close()
+
+
+class Sink:
+    """A host that takes mail on a port; `plan(recipient)` gives the answer to a recipient, None takes it."""
+
+    def __init__(self, port, plan=lambda recipient: None, address="127.0.0.1"):
+        self.taken = []
+        self.plan = plan
+        self.connections = 0
+        sink = self
+
+        class Talk(socketserver.StreamRequestHandler):
+            def say(self, text):
+                self.wfile.write(text.encode() + b"\r\n")
+
+            def handle(self):
+                sink.connections += 1
+                sender, recipients = None, []
+                self.say("220 sink")
+                for raw in self.rfile:
+                    line = raw.decode("utf-8").rstrip("\r\n")
+                    verb = line[:4].upper()
+                    path = line[line.find("<") + 1 : line.rfind(">")] if "<" in line else ""
+                    if verb in ("EHLO", "HELO"):
+                        self.say("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000000")
+                    elif verb == "MAIL":
+                        sender, recipients = path, []
+                        self.say("250 ok")
+                    elif verb == "RCPT":
+                        answer = sink.plan(path)
+                        if answer is None:
+                            recipients.append(path)
+                        self.say(answer or "250 ok")
+                    elif verb == "DATA" and not recipients:
+                        self.say("503 nobody to take it")
+                    elif verb == "DATA":
+                        self.say("354 go on")
+                        lines = []
+                        for part in self.rfile:
+                            if part == b".\r\n":
+                                break
+                            lines.append(part[1:] if part.startswith(b".") else part)
+                        sink.taken.append((sender, recipients, b"".join(lines)))
+                        self.say("250 2.0.0 taken")
+                    elif verb == "QUIT":
+                        self.say("221 bye")
+                        return
+                    else:
+                        self.say("250 ok")
+
+        socketserver.ThreadingTCPServer.allow_reuse_address = True
+        socketserver.ThreadingTCPServer.daemon_threads = True
+        self.server = socketserver.ThreadingTCPServer((address, port), Talk)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def texts(self, recipient):
+        """What came for somebody."""
+        return [text for _, recipients, text in self.taken if recipient in recipients]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
