@@ -69,6 +69,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
