@@ -147,7 +147,7 @@ fn base32(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use super::*;
     use hickory_resolver::proto::dnssec::Nsec3HashAlgorithm;
