@@ -87,12 +87,15 @@ fn fields(data: &[u8]) {
     let head = &data[..header::header_end(data)];
     for field in header::fields(head) {
         let mut line = Vec::new();
-        relax_field(&head[field.whole], &mut line);
+        relax_field(&head[field.whole.clone()], &mut line);
         if !is_bare(head) {
             assert!(!line.iter().any(|byte| b"\r\n".contains(byte)) && !line.ends_with(b" "), "{line:?}");
-            let mut again = Vec::new();
-            relax_field(&line, &mut again);
-            assert_eq!(again, line, "once is enough");
+            // What has no name may get one when its lines become one; it is never signed.
+            if !field.name.is_empty() {
+                let mut again = Vec::new();
+                relax_field(&line, &mut again);
+                assert_eq!(again, line, "once is enough");
+            }
         }
     }
     match SignedHeader::of(head) {

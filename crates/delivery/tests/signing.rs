@@ -1,6 +1,11 @@
 //! From a stored message to the signatures before it.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may stop where something is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a helper of tests may stop where something is not as it should be"
+)]
 
 use bytes::Bytes;
 use mailward_core::limits::SIGN_PIECE;
@@ -63,7 +68,7 @@ fn message(size: usize) -> String {
     let mut message = "From: zoe@a.example\r\nTo: b@b.example\r\n\r\n".to_owned();
     while message.len() < size - 2 {
         message.push_str("a  few words\t");
-        if message.len() % 7 == 0 {
+        if message.len().is_multiple_of(7) {
             message.push_str("\r\n");
         }
     }

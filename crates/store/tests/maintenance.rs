@@ -8,7 +8,7 @@ use mailward_core::{AccountId, Domain, MailboxName, Uid};
 use mailward_store::maintenance::{compact, salvage, stats, verify};
 use mailward_store::pack::{HEADER_LEN, Header, PACK_HEAD_LEN, PackKey};
 use mailward_store::records::*;
-use mailward_store::{DirectoryStore, LocalStore, MailStore, Options, QueueStore, StoreError};
+use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, StoreError};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,6 +151,37 @@ async fn a_damaged_database_is_rebuilt_and_what_it_forgot_is_kept() {
     // Every message is either where it was or in lost-and-found.
     let left = stats(dir.path()).unwrap().contents;
     assert_eq!(left + done.found, 300, "{done:?}");
+}
+
+#[tokio::test]
+async fn keys_that_sign_are_carried_over_from_a_damaged_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = filled(dir.path(), 2).await;
+    let domain = store.domains().await.unwrap()[0].id;
+    let key = NewDkimKey {
+        selector: "s".into(),
+        algorithm: "rsa-sha256".into(),
+        public: (*b"public").into(),
+        sealed: (*b"sealed").into(),
+        state: DkimState::Active,
+    };
+    let keys = store.change_dkim_keys(DkimChange::Add { domain, keys: vec![key] }).await.unwrap();
+    store.close().await;
+    drop(store);
+    let path = dir.path().join("mailward.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    // Of another table, and all in one file.
+    database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let page: u32 = database
+        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'subscriptions'", [], |row| row.get(0))
+        .unwrap();
+    drop(database);
+    let database = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    database.write_all_at(&[0xa5; 4096], u64::from(page - 1) * 4096).unwrap();
+    assert!(salvage(dir.path()).unwrap().damaged_database.is_some());
+    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(store.dkim_keys(None).await.unwrap(), keys);
+    store.close().await;
 }
 
 #[tokio::test]
