@@ -52,6 +52,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/first-mail.md",
         "docs/users.md",
         "docs/running.md",
+        "docs/sending.md",
         "docs/queue.md",
         "docs/clients.md",
         "docs/dns.md",
