@@ -70,9 +70,10 @@ class Zone:
 
 
 class Sink:
-    """A host that takes mail on a port; `plan(recipient)` gives the answer to a recipient, None takes it."""
+    """A host that takes mail on a port; `plan(recipient)` gives the answer to a recipient, None takes it. Where
+    `cuts(recipients)` says so, it takes a message and hangs up instead of answering; `cut` counts for whom."""
 
-    def __init__(self, port, plan=lambda recipient: None, address="127.0.0.1"):
+    def __init__(self, port, plan=lambda recipient: None, address="127.0.0.1", cuts=lambda recipients: False, cut=None):
         self.taken = []
         self.plan = plan
         self.connections = 0
@@ -109,7 +110,12 @@ class Sink:
                             if part == b".\r\n":
                                 break
                             lines.append(part[1:] if part.startswith(b".") else part)
+                        else:
+                            return
                         sink.taken.append((sender, recipients, b"".join(lines)))
+                        if cuts(recipients):
+                            cut.update(recipients)
+                            return
                         self.say("250 2.0.0 taken")
                     elif verb == "QUIT":
                         self.say("221 bye")
@@ -117,6 +123,8 @@ class Sink:
                     else:
                         self.say("250 ok")
 
+        # A server that is killed resets its connections: that is no fault of the host's.
+        socketserver.ThreadingTCPServer.handle_error = lambda *_: None
         socketserver.ThreadingTCPServer.allow_reuse_address = True
         socketserver.ThreadingTCPServer.daemon_threads = True
         self.server = socketserver.ThreadingTCPServer((address, port), Talk)
