@@ -510,7 +510,9 @@ pub const QUEUE_PIECE: u64 = 64 * 1024;
 /// How often a message may end the task that sends it before it is held.
 pub const QUEUE_TRIALS_MAX: u32 = 3;
 /// Pause after the store couldn't answer.
-pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(5);
+pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(15);
+/// Shortest sleep of the queue's runner, unless there is news: what is late and being sent is asked for again.
+pub const QUEUE_SLEEP_MIN: Duration = Duration::from_millis(500);
 /// Longest sleep without a look at the queue: for clocks that jump.
 pub const QUEUE_SLEEP_MAX: Duration = Duration::from_secs(60);
 

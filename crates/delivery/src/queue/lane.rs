@@ -83,9 +83,7 @@ pub(crate) async fn visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown)
     let ended = match lost {
         None => work.serve(shutdown).await,
         Some((status, text, true)) => work.fail_all(status, &text, &shutdown).await,
-        Some((status, text, false)) => {
-            work.rest(Unreached { host: String::new(), code: 0, status, text }, Vec::new()).await
-        }
+        Some((status, text, false)) => work.lost(Unreached { host: String::new(), code: 0, status, text }).await,
     };
     if let Err(error) = ended {
         work.shared.events.emit(Event::alert("queue.stuck").with("lane", &work.lane).with("reason", &error));
@@ -136,6 +134,8 @@ impl Work {
         let Ok(_place) = self.shared.connections.acquire().await else { return Ok(()) };
         let mut visit: Option<Visit> = None;
         while !shutdown.is_fired() && !self.rests.load(Ordering::Acquire) {
+            // What comes of a message has to be written down: without room for that it would be sent again and again.
+            self.shared.mail.admit(0)?;
             let Some((message, more)) = self.feed.next().await? else { break };
             if visit.as_ref().is_none_or(|visit| !visit.connection.is_usable()) {
                 match self.shared.visitor.visit(&self.hosts).await {
@@ -313,6 +313,12 @@ impl Work {
             self.settle(message, decided, Visited::not(next)).await?;
         }
         Ok(())
+    }
+
+    /// It isn't known now where to bring it; those that are first in line keep why.
+    async fn lost(&self, unreached: Unreached) -> Result<(), StoreError> {
+        let first = self.feed.next().await?.map(|(message, _)| message);
+        self.rest(unreached, first.into_iter().collect()).await
     }
 
     /// There is nowhere to bring it.

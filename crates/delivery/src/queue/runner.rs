@@ -9,7 +9,9 @@ use super::way::Guide;
 use crate::sign::{SignError, sign};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, STOP_GRACE};
+use mailward_core::limits::{
+    QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
+};
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
 use mailward_directory::{Directory, Dkim};
 use mailward_message::Structure;
@@ -209,6 +211,7 @@ pub(super) async fn step(
     lanes: &mut HashMap<Id, Lane>,
     shutdown: &Shutdown,
 ) -> Result<Duration, StoreError> {
+    shared.mail.admit(0)?;
     let now = shared.clock.now();
     let busy: HashSet<Lane> = lanes.values().cloned().collect();
     let room = QUEUE_LANES_AT_ONCE.saturating_sub(lanes.len());
@@ -235,7 +238,7 @@ async fn lane_visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown) {
 /// At least a moment: what is late and in work is asked for again.
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     let millis = u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(0);
-    Duration::from_millis(millis).clamp(Duration::from_millis(20), QUEUE_SLEEP_MAX)
+    Duration::from_millis(millis).clamp(QUEUE_SLEEP_MIN, QUEUE_SLEEP_MAX)
 }
 
 /// Gives up what has expired, and warns senders whose messages are late.

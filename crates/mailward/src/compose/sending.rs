@@ -13,7 +13,8 @@ use nix::ifaddrs::getifaddrs;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Puts the runner together; `None` where sending is off.
+/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. `None` if nothing
+/// is to be sent, and the DNS can't be asked.
 pub(crate) fn runner(
     config: &Config,
     hostname: &Domain,
@@ -22,14 +23,14 @@ pub(crate) fn runner(
     dkim: &Arc<Dkim>,
     events: &Events,
 ) -> Result<Option<Runner>, Failure> {
-    if !config.queue.send {
-        return Ok(None);
-    }
-    let resolver = Resolver::new(&config.dns).map_err(|error| {
-        Failure::Refused(format!(
-            "the DNS can't be asked: {error}; or set send = false under [queue], if nothing is to be sent"
-        ))
-    })?;
+    let resolver = match Resolver::new(&config.dns) {
+        Ok(resolver) => resolver,
+        Err(_) if !config.queue.send => return Ok(None),
+        Err(error) => {
+            let mend = "or set send = false under [queue], if nothing is to be sent";
+            return Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")));
+        }
+    };
     let ours = Ourselves {
         names: vec![hostname.clone()],
         addresses: addresses().unwrap_or_default(),
