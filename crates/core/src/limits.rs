@@ -511,6 +511,10 @@ pub const QUEUE_PIECE: u64 = 64 * 1024;
 pub const QUEUE_TRIALS_MAX: u32 = 3;
 /// Pause after the store couldn't answer.
 pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(15);
+/// Time in which news of the queue is gathered for one look at it.
+pub const QUEUE_GATHER_TIME: Duration = Duration::from_millis(10);
+/// How long a connection to another host waits for more to send. PFX `smtp_connection_cache_time_limit`.
+pub const QUEUE_LINGER_TIME: Duration = Duration::from_secs(2);
 /// Shortest sleep of the queue's runner, unless there is news: what is late and being sent is asked for again.
 pub const QUEUE_SLEEP_MIN: Duration = Duration::from_millis(500);
 /// Longest sleep without a look at the queue: for clocks that jump.

@@ -20,6 +20,7 @@ use mailward_store::records::{
     Attempt, DueLane, EnhancedStatus, GiveBack, Lane, LaneNews, Outcome, QueuedMessage, QueuedRecipient, Settled,
     Settlement,
 };
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify as Bell;
@@ -104,16 +105,20 @@ impl Work {
             let handle = connections.spawn(async move { work.connection(&mine, shutdown).await });
             (handle.id(), current)
         };
-        let mut working: Vec<_> = vec![begin(&mut connections)];
+        let mut working: HashMap<_, _> = HashMap::from([begin(&mut connections)]);
         loop {
             tokio::select! {
-                ended = connections.join_next() => match ended {
+                ended = connections.join_next_with_id() => match ended {
                     None => return result,
-                    Some(Ok(Ok(()))) => {}
-                    Some(Ok(Err(error))) => result = Err(error),
+                    Some(Ok((id, ended))) => {
+                        working.remove(&id);
+                        if ended.is_err() {
+                            result = ended;
+                        }
+                    }
                     Some(Err(crashed)) => {
-                        let at = working.iter().find(|(id, _)| *id == crashed.id());
-                        let message = at.and_then(|(_, current)| *current.lock().unwrap_or_else(PoisonError::into_inner));
+                        let current = working.remove(&crashed.id());
+                        let message = current.and_then(|at| *at.lock().unwrap_or_else(PoisonError::into_inner));
                         if let Some(message) = message {
                             self.crashed(message).await?;
                         }
@@ -122,7 +127,7 @@ impl Work {
                 () = self.more.notified() => {
                     let allowed = usize::try_from(self.shared.allowances.of(&self.lane)).unwrap_or(usize::MAX);
                     if connections.len() < allowed && !self.rests.load(Ordering::Acquire) && !shutdown.is_fired() {
-                        working.push(begin(&mut connections));
+                        working.extend([begin(&mut connections)]);
                     }
                 }
             }
@@ -130,13 +135,19 @@ impl Work {
     }
 
     /// One connection's life.
-    async fn connection(&self, current: &Mutex<Option<QueueId>>, shutdown: Shutdown) -> Result<(), StoreError> {
+    async fn connection(&self, current: &Mutex<Option<QueueId>>, mut shutdown: Shutdown) -> Result<(), StoreError> {
         let Ok(_place) = self.shared.connections.acquire().await else { return Ok(()) };
         let mut visit: Option<Visit> = None;
         while !shutdown.is_fired() && !self.rests.load(Ordering::Acquire) {
             // What comes of a message has to be written down: without room for that it would be sent again and again.
             self.shared.mail.admit(0)?;
-            let Some((message, more)) = self.feed.next().await? else { break };
+            let Some((message, more)) = self.feed.next().await? else {
+                // More may come soon: a connection that is there is worth more than a new one.
+                if visit.is_some() && self.lingers(&mut shutdown).await {
+                    continue;
+                }
+                break;
+            };
             if visit.as_ref().is_none_or(|visit| !visit.connection.is_usable()) {
                 match self.shared.visitor.visit(&self.hosts).await {
                     Ok(reached) => visit = Some(reached),
@@ -147,10 +158,15 @@ impl Work {
             if more {
                 self.more.notify_one();
             }
-            let Some(_held) = self.shared.in_work.take(message.id) else { continue };
-            *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.id);
+            let id = message.id;
+            let Some(_held) = self.shared.in_work.take(id) else {
+                self.feed.done(id).await;
+                continue;
+            };
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
             let broken = self.send(there, message).await?;
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.feed.done(id).await;
             if broken {
                 visit = None;
             }
@@ -159,6 +175,15 @@ impl Work {
             visit.connection.quit().await;
         }
         Ok(())
+    }
+
+    /// Waits a while for more; whether there is news.
+    async fn lingers(&self, shutdown: &mut Shutdown) -> bool {
+        tokio::select! {
+            () = self.feed.changed() => true,
+            () = tokio::time::sleep(self.shared.linger) => false,
+            () = shutdown.fired() => false,
+        }
     }
 
     /// Nobody listened: if somebody else got through, this connection was one too many; else the host rests.

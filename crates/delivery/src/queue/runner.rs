@@ -10,7 +10,7 @@ use crate::sign::{SignError, sign};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
+    QUEUE_GATHER_TIME, QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
 };
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
 use mailward_directory::{Directory, Dkim};
@@ -52,6 +52,8 @@ pub struct Parts {
     pub connections_per_lane: u32,
     /// How long notices are tried.
     pub lifetime: Duration,
+    /// How long a connection waits for more to send; usually `limits::QUEUE_LINGER_TIME`.
+    pub linger: Duration,
 }
 
 /// What all visits share.
@@ -66,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
+    pub(crate) linger: Duration,
     writer: Writer,
     /// Of nothing that has to be secret: jitter.
     random: RandomState,
@@ -159,6 +162,7 @@ impl Runner {
                 events: parts.events,
                 clock: parts.clock,
                 dkim: parts.dkim,
+                linger: parts.linger,
                 writer,
                 random: RandomState::new(),
                 drawn: AtomicU64::new(0),
@@ -184,7 +188,13 @@ impl Runner {
             };
             tokio::select! {
                 () = shutdown.fired() => break,
-                changed = news.changed() => if changed.is_err() { break },
+                changed = news.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    // Much may come at once; one look is enough for all of it.
+                    tokio::time::sleep(QUEUE_GATHER_TIME).await;
+                }
                 Some(ended) = visits.join_next_with_id() => {
                     let id = match ended {
                         Ok((id, ())) => id,

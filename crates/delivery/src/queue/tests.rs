@@ -353,3 +353,22 @@ async fn what_is_held_is_not_sent() {
     house.turn().await;
     assert_eq!(sink.taken().len(), 1);
 }
+
+#[tokio::test]
+async fn what_comes_while_a_connection_waits_goes_through_it() {
+    let house = House::lingering(std::time::Duration::from_millis(400)).await;
+    let sink = Sink::start(Plan::default()).await;
+    house.leads_to(LANE, &sink);
+    house.queue(ALICE, &["ok@t.example"], "Subject: 0\r\n\r\n", |_| {}).await;
+    let later = async {
+        for number in 1..4 {
+            while sink.taken().len() < number {
+                tokio::task::yield_now().await;
+            }
+            house.queue(ALICE, &["ok@t.example"], &format!("Subject: {number}\r\n\r\n"), |_| {}).await;
+        }
+    };
+    tokio::join!(house.turn(), later);
+    assert_eq!((sink.taken().len(), sink.connections()), (4, 1));
+    assert!(house.is_empty().await);
+}

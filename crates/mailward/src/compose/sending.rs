@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
+use mailward_core::limits::QUEUE_LINGER_TIME;
 use mailward_core::{Domain, SystemClock};
 use mailward_delivery::queue::{MxGuide, Parts, Runner};
 use mailward_directory::{Directory, Dkim};
@@ -50,6 +51,7 @@ pub(crate) fn runner(
         connections: config.queue.connections,
         connections_per_lane: u32::try_from(config.queue.connections_per_host).unwrap_or(u32::MAX),
         lifetime: config.queue.lifetime(),
+        linger: QUEUE_LINGER_TIME,
     })))
 }
 

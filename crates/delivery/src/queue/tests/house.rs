@@ -66,6 +66,11 @@ fn address(text: &str) -> Address {
 impl House {
     /// `s.example` with alice, and small, who has no room.
     pub(super) async fn new() -> Self {
+        Self::lingering(Duration::ZERO).await
+    }
+
+    /// The same, with connections that wait so long for more.
+    pub(super) async fn lingering(linger: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let options = Options { clock: clock.clone(), ..Options::default() };
@@ -97,6 +102,7 @@ impl House {
             connections: 10,
             connections_per_lane: 5,
             lifetime: Duration::from_secs(5 * 86_400),
+            linger,
         });
         Self { store, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
     }
