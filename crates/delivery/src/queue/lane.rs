@@ -10,7 +10,7 @@ use super::schedule::next_visit;
 use super::visit::{Unreached, Visit};
 use super::way::{Host, Way};
 use mailward_core::event::Event;
-use mailward_core::limits::{QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
+use mailward_core::limits::{QUEUE_LINGER_LOOK, QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
 use mailward_core::{QueueId, Shutdown, Timestamp};
 use mailward_smtp::client::{Recipient, Transaction};
 use mailward_smtp::params::{Notify, Return};
@@ -177,12 +177,20 @@ impl Work {
         Ok(())
     }
 
-    /// Waits a while for more; whether there is news.
+    /// Waits a while for more; whether there is news. Not while other lanes wait for a connection.
     async fn lingers(&self, shutdown: &mut Shutdown) -> bool {
+        let wanted = async {
+            let mut looks = tokio::time::interval(QUEUE_LINGER_LOOK);
+            while self.shared.connections.available_permits() > 0 {
+                looks.tick().await;
+            }
+        };
         tokio::select! {
-            () = self.feed.changed() => true,
-            () = tokio::time::sleep(self.shared.linger) => false,
+            biased;
             () = shutdown.fired() => false,
+            () = self.feed.changed() => true,
+            () = wanted => false,
+            () = tokio::time::sleep(self.shared.linger) => false,
         }
     }
 

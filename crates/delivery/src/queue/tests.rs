@@ -110,6 +110,13 @@ async fn hosts_are_tried_in_their_order_and_the_second_takes_over() {
     house.queue(ALICE, &["ok@t.example"], "Subject: 1\r\n\r\n", |_| {}).await;
     house.turn().await;
     assert_eq!(sink.taken().len(), 1);
+    // The addresses of one host likewise.
+    let mut both = closed.host(Proof::Nothing);
+    both.addresses.extend(sink.host(Proof::Nothing).addresses);
+    house.leads_to_hosts(LANE, vec![both]);
+    house.queue(ALICE, &["ok@t.example"], "Subject: 2\r\n\r\n", |_| {}).await;
+    house.turn().await;
+    assert_eq!(sink.taken().len(), 2);
     assert!(house.is_empty().await);
 }
 

@@ -74,26 +74,32 @@ impl Visitor {
         };
         let mut left = QUEUE_ADDRESSES_TRIED;
         for host in hosts {
-            let addresses = host.addresses.get(..host.addresses.len().min(left)).unwrap_or_default();
+            let mut addresses: Vec<SocketAddr> = host.addresses.iter().copied().take(left).collect();
             left = left.saturating_sub(addresses.len());
-            if addresses.is_empty() {
-                continue;
-            }
-            match self.meet(host, addresses).await {
-                Ok(visit) => return Ok(visit),
-                Err(unreached) => last = unreached,
+            while !addresses.is_empty() {
+                match self.meet(host, &addresses).await {
+                    Ok(visit) => return Ok(visit),
+                    Err((unreached, met)) => {
+                        last = unreached;
+                        // Who answered and won't have us; the others of this host may (RFC 5321 §5.1).
+                        addresses.retain(|address| met.is_some_and(|met| met != *address));
+                    }
+                }
             }
         }
         Err(last)
     }
 
-    async fn meet(&self, host: &Host, addresses: &[SocketAddr]) -> Result<Visit, Unreached> {
-        let (stream, address) = connect(addresses).await.map_err(|error| Unreached {
-            host: host.name.clone(),
-            code: 0,
-            status: NO_ANSWER,
-            text: format!("no connection: {error}"),
+    /// Talks to the first of a host's addresses that answers; a failure tells which that was, if any did.
+    async fn meet(&self, host: &Host, addresses: &[SocketAddr]) -> Result<Visit, (Unreached, Option<SocketAddr>)> {
+        let (stream, address) = connect(addresses).await.map_err(|error| {
+            let text = format!("no connection: {error}");
+            (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }, None)
         })?;
+        self.meet_at(host, stream, address).await.map_err(|unreached| (unreached, Some(address)))
+    }
+
+    async fn meet_at(&self, host: &Host, stream: TcpStream, address: SocketAddr) -> Result<Visit, Unreached> {
         let name = format!("{}[{}]", host.name, address.ip());
         match self.talk(host, &name, stream, true).await {
             // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
