@@ -1,7 +1,7 @@
 //! Delivery status notifications with everything in them from outside.
 
-use mailward_core::{Address, Domain, Timestamp};
-use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned, Status};
+use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
+use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
 use mailward_message::{Structure, accept, header};
 
 pub fn run(data: &[u8]) {
@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
         address: &gone,
         original: Some((&said, &said)),
         action: if steer & 1 == 0 { Action::Failed } else { Action::Delayed },
-        status: Status::of_code(550),
+        status: EnhancedStatus::of_code(550),
         remote_mta: Some(&said),
         diagnostic: Some(Diagnostic::Smtp(&said)),
         last_attempt: Some(Timestamp(0)),

@@ -1,7 +1,8 @@
 //! Answers of a server, as our own client reads them: how bytes are cut changes nothing, and what comes out is harmless.
 
+use mailward_core::EnhancedStatus;
 use mailward_core::limits::{SMTP_REPLY_KEPT_MAX, SMTP_REPLY_LINES_MAX};
-use mailward_smtp::client::{Answer, AnswerReader, EnhancedCode, INPUT_SIZE, Malformed};
+use mailward_smtp::client::{Answer, AnswerReader, INPUT_SIZE, Malformed};
 use mailward_smtp::input::Input;
 
 pub fn run(data: &[u8]) {
@@ -22,7 +23,7 @@ pub fn run(data: &[u8]) {
         if let Some(status) = answer.enhanced() {
             let written = status.to_string();
             assert_eq!(u16::from(status.class()), answer.code() / 100);
-            assert_eq!(EnhancedCode::parse(&written), Some(status));
+            assert_eq!(EnhancedStatus::parse(&written), Some(status));
             assert!(kept[0].split(' ').next() == Some(&written), "{kept:?}");
         }
         // What was kept can be kept again: it is clean and short enough already.

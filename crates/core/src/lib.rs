@@ -1,6 +1,6 @@
 //! # core: the words every room uses
 //!
-//! **For**: addresses, domains, mailbox names, ids, time, secrets, named limits, configuration types and the
+//! **For**: addresses, domains, mailbox names, ids, status codes, time, secrets, named limits, configuration types and the
 //! vocabulary of events. No I/O but the log writer's.
 //!
 //! **In**: bytes and text from outside. **Out**: types that can't hold what must not be in them (CR, LF, NUL, a
@@ -16,6 +16,7 @@
 pub mod address;
 pub mod config;
 pub mod domain;
+mod dsn;
 pub mod event;
 pub mod ids;
 pub mod limits;
@@ -23,14 +24,16 @@ pub mod mailbox_name;
 pub mod peer;
 pub mod secret;
 pub mod shutdown;
+mod status;
 pub mod time;
 
 pub use address::{Address, AddressError, LocalPart};
-
 pub use domain::{Domain, DomainError, Host};
+pub use dsn::{GiveBack, NotifyOn};
 pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidValidity};
 pub use mailbox_name::{MailboxName, MailboxNameError};
 pub use peer::{Listener, Peer, Protocol};
 pub use secret::Secret;
 pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use status::{EnhancedStatus, NoStatus};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -5,8 +5,8 @@
 //! providers come from a table (`table.rs`), all others are read by their enhanced status (RFC 3463, 5248, 7372) or
 //! code (RFC 5321). Nothing of an answer is in an explanation: whoever shows both escapes the answer.
 
+use mailward_core::EnhancedStatus;
 use mailward_core::limits::ANSWER_TEXT_MAX;
-use mailward_message::report::Status;
 
 mod cause;
 mod provider;
@@ -24,7 +24,7 @@ pub struct Answer<'a> {
     /// The reply's three digits; 0 if there was no reply: then the status and the text are ours.
     pub code: u16,
     /// Its enhanced status.
-    pub status: Option<Status>,
+    pub status: Option<EnhancedStatus>,
     /// Its text, without the codes, or with them: they make no difference. Lines may end with LF. At most
     /// `limits::ANSWER_TEXT_MAX` bytes of it are read.
     pub text: &'a str,
@@ -85,7 +85,7 @@ fn normal(text: &str) -> String {
     let mut out = String::with_capacity(end);
     for word in text.get(..end).unwrap_or_default().split_whitespace() {
         let after_code = word.split_once('-').filter(|(code, _)| is_code(code)).map_or(word, |(_, rest)| rest);
-        if after_code.is_empty() || is_code(word) || Status::parse(after_code).is_some() {
+        if after_code.is_empty() || is_code(word) || EnhancedStatus::parse(after_code).is_some() {
             continue;
         }
         if !out.is_empty() {

@@ -193,8 +193,8 @@ fn shown(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mailward_core::EnhancedStatus;
     use mailward_core::limits::REPORT_RECIPIENTS_MAX;
-    use mailward_message::report::Status;
     use proptest::prelude::*;
 
     fn address(text: &str) -> Address {
@@ -208,9 +208,14 @@ mod tests {
     #[test]
     fn a_bounce_says_what_happened_to_whom_and_what_to_do() {
         let (bob, eve, carl) = (address("b@t.example"), address("e@t.example"), address("c@u.example"));
-        let gone =
-            Answer { code: 550, status: Status::parse("5.1.1"), text: "5.1.1 No such user", host: "mx.t.example" };
-        let silent = Answer { code: 0, status: Status::parse("4.4.1"), text: "no connection: timed out", host: "" };
+        let gone = Answer {
+            code: 550,
+            status: EnhancedStatus::parse("5.1.1"),
+            text: "5.1.1 No such user",
+            host: "mx.t.example",
+        };
+        let silent =
+            Answer { code: 0, status: EnhancedStatus::parse("4.4.1"), text: "no connection: timed out", host: "" };
         let failed = Told { address: &bob, action: Action::Failed, answer: Some(gone), attempts: 1, retry_until: None };
         let told = [
             failed,
@@ -260,7 +265,7 @@ For the administrator:
     #[test]
     fn a_confirmation_says_no_more_than_it_must() {
         let bob = address("b@t.example");
-        let answer = Answer { code: 250, status: Status::parse("2.0.0"), text: "ok", host: "mx.t.example" };
+        let answer = Answer { code: 250, status: EnhancedStatus::parse("2.0.0"), text: "ok", host: "mx.t.example" };
         let told =
             Told { address: &bob, action: Action::Delivered, answer: Some(answer), attempts: 2, retry_until: None };
         assert_eq!(
@@ -274,7 +279,7 @@ For the administrator:
         let bob = address("b@gmail.com");
         let answer = Answer {
             code: 550,
-            status: Status::parse("5.7.25"),
+            status: EnhancedStatus::parse("5.7.25"),
             text: "The IP address sending this message does not have a PTR record setup - gsmtp",
             host: "gmail-smtp-in.l.google.com",
         };

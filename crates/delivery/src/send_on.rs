@@ -3,8 +3,9 @@
 use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
 use mailward_core::{AccountId, Address, Timestamp};
 use mailward_gate::RelayPermit;
-use mailward_smtp::params::{MailParameters, RecipientParameters, Return};
-use mailward_store::records::{Content, Envelope, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued};
+use mailward_message::header::header_end;
+use mailward_smtp::params::{MailParameters, RecipientParameters};
+use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -46,11 +47,7 @@ pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Ad
             if known.insert(address) {
                 all.push(NewRecipient {
                     address: address.clone(),
-                    notify: recipient.parameters.notify.map(|on| NotifyOn {
-                        success: on.success,
-                        failure: on.failure,
-                        delay: on.delay,
-                    }),
+                    notify: recipient.parameters.notify,
                     original: recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}")),
                     lane: Lane::from(domain),
                     due: transaction.now,
@@ -73,13 +70,10 @@ fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     Envelope {
         sender: sender.cloned(),
-        give_back: parameters.ret.map(|ret| match ret {
-            Return::Full => GiveBack::Full,
-            Return::Headers => GiveBack::Headers,
-        }),
+        give_back: parameters.ret,
         envid: parameters.envid.as_deref().map(str::to_owned),
         needs: Needs {
-            smtputf8: !header(&content.bytes).is_ascii(),
+            smtputf8: !content.bytes.get(..header_end(&content.bytes)).unwrap_or_default().is_ascii(),
             require_tls: false,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
@@ -89,10 +83,4 @@ fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
         warn: (warn_after < lifetime).then(|| after(warn_after)),
         expires: after(lifetime),
     }
-}
-
-/// The header with its empty line; all of a message that has no other part.
-fn header(message: &[u8]) -> &[u8] {
-    let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
-    message.get(..end).unwrap_or_default()
 }

@@ -12,15 +12,12 @@ use crate::date;
 use crate::header::{first, header_end};
 use crate::references::message_ids;
 use mailward_core::limits::{REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
-use mailward_core::{Address, Domain, Timestamp};
+use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
 use std::fmt::Write as _;
 
 mod boundary;
 mod fields;
-mod status;
 mod text;
-
-pub use status::Status;
 
 /// What a notification tells.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +72,7 @@ pub struct Recipient<'a> {
     /// What became of it.
     pub action: Action,
     /// Why.
-    pub status: Status,
+    pub status: EnhancedStatus,
     /// The server that said so, a name or an address literal.
     pub remote_mta: Option<&'a str>,
     /// What was said.

@@ -2,8 +2,8 @@
 //! the same bytes.
 #![allow(clippy::unwrap_used, reason = "tests may stop at what isn't as it should be")]
 
-use mailward_core::{Address, Domain, Timestamp};
-use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned, Status};
+use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
+use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -40,7 +40,7 @@ fn another_reader_finds_the_same_three_parts() {
         address: &gone,
         original: Some(("rfc822", "b+x@t.example")),
         action: Action::Failed,
-        status: Status::parse("5.1.1").unwrap(),
+        status: EnhancedStatus::parse("5.1.1").unwrap(),
         remote_mta: Some("mx.t.example"),
         diagnostic: Some(Diagnostic::Smtp(&said)),
         last_attempt: Some(Timestamp(0)),

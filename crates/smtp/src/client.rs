@@ -30,7 +30,7 @@ mod send;
 mod transaction;
 mod wire;
 
-pub use answer::{Answer, AnswerReader, EnhancedCode, INPUT_SIZE, Malformed};
+pub use answer::{Answer, AnswerReader, INPUT_SIZE, Malformed};
 pub use connection::{Connection, Resume, StartTls};
 pub use content::{Content, ContentFault, Whole};
 pub use extensions::Extensions;

@@ -4,6 +4,7 @@
 use crate::reply::Reply;
 use crate::xtext;
 use mailward_core::limits::SMTP_PARAMETERS_MAX;
+use mailward_core::{GiveBack, NotifyOn};
 
 /// Longest ENVID, characters of xtext. RFC 3461 §4.4.
 pub(crate) const ENVID_MAX: usize = 100;
@@ -20,38 +21,18 @@ pub struct MailParameters {
     /// BODY=8BITMIME: the client says that there are bytes over 127.
     pub eight_bit: bool,
     /// RET: how much of the message a DSN should give back.
-    pub ret: Option<Return>,
+    pub ret: Option<GiveBack>,
     /// ENVID, decoded: the sender's name for this sending.
     pub envid: Option<Box<str>>,
-}
-
-/// RFC 3461 §4.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    /// The whole message.
-    Full,
-    /// Its header.
-    Headers,
 }
 
 /// What came with RCPT.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecipientParameters {
     /// NOTIFY; `None` if not given.
-    pub notify: Option<Notify>,
+    pub notify: Option<NotifyOn>,
     /// ORCPT: address type and decoded address. Never an address that anything is sent to.
     pub original: Option<(Box<str>, Box<str>)>,
-}
-
-/// When the sender wants a DSN, RFC 3461 §4.1. None of them: NEVER.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notify {
-    /// SUCCESS
-    pub success: bool,
-    /// FAILURE
-    pub failure: bool,
-    /// DELAY
-    pub delay: bool,
 }
 
 /// Which parameters this listener knows beyond the usual.
@@ -84,8 +65,8 @@ pub fn mail(text: &str, known: Known) -> Result<MailParameters, Reply> {
             once(!std::mem::replace(&mut parameters.smtputf8, true))
         } else if key.eq_ignore_ascii_case("RET") {
             let ret = match value {
-                Some(v) if v.eq_ignore_ascii_case("FULL") => Return::Full,
-                Some(v) if v.eq_ignore_ascii_case("HDRS") => Return::Headers,
+                Some(v) if v.eq_ignore_ascii_case("FULL") => GiveBack::Full,
+                Some(v) if v.eq_ignore_ascii_case("HDRS") => GiveBack::Headers,
                 _ => return Err(Reply::PARAMETER_SYNTAX),
             };
             once(parameters.ret.replace(ret).is_none())
@@ -148,11 +129,11 @@ const fn once(first: bool) -> Result<(), Reply> {
     if first { Ok(()) } else { Err(Reply::PARAMETER_SYNTAX) }
 }
 
-fn notify(value: &str) -> Option<Notify> {
+fn notify(value: &str) -> Option<NotifyOn> {
     if value.eq_ignore_ascii_case("NEVER") {
-        return Some(Notify::default());
+        return Some(NotifyOn::default());
     }
-    let mut notify = Notify::default();
+    let mut notify = NotifyOn::default();
     for word in value.split(',') {
         let flag = if word.eq_ignore_ascii_case("SUCCESS") {
             &mut notify.success
@@ -197,12 +178,12 @@ mod tests {
         let given = mail(" SIZE=1000 body=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ+2B1", KNOWN).unwrap();
         assert_eq!(given.size, Some(1000));
         assert!(given.smtputf8 && given.eight_bit);
-        assert_eq!(given.ret, Some(Return::Headers));
+        assert_eq!(given.ret, Some(GiveBack::Headers));
         assert_eq!(given.envid.as_deref(), Some("QQ+1"));
         let given = recipient("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob+2Bx@c.example").unwrap();
-        assert_eq!(given.notify, Some(Notify { success: true, failure: false, delay: true }));
+        assert_eq!(given.notify, Some(NotifyOn { success: true, failure: false, delay: true }));
         assert_eq!(given.original, Some(("rfc822".into(), "bob+x@c.example".into())));
-        assert_eq!(recipient("NOTIFY=NEVER").unwrap().notify, Some(Notify::default()));
+        assert_eq!(recipient("NOTIFY=NEVER").unwrap().notify, Some(NotifyOn::default()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Kinds of things that happen to mail, and what to do.
 
-use mailward_message::report::Status;
+use mailward_core::EnhancedStatus;
 
 macro_rules! causes {
     ($($(#[doc = $doc:literal])* $name:ident: $sender:literal, $administrator:literal;)*) => {
@@ -185,11 +185,11 @@ causes! {
 impl Cause {
     /// By codes alone, where the words aren't known: RFC 3463 §3, RFC 5248, 6531, 7372, 7504, 7505; then RFC 5321 §4.2.
     #[must_use]
-    pub fn of_codes(code: u16, status: Option<Status>) -> Self {
+    pub fn of_codes(code: u16, status: Option<EnhancedStatus>) -> Self {
         status.and_then(Self::of_status).unwrap_or(Self::of_code(code))
     }
 
-    fn of_status(status: Status) -> Option<Self> {
+    fn of_status(status: EnhancedStatus) -> Option<Self> {
         Some(match (status.subject(), status.detail()) {
             (1, 2) | (4, 4) => Self::DomainUnknown,
             (1, 1 | 3 | 4 | 6) => Self::UnknownRecipient,

@@ -6,7 +6,7 @@ mod samples;
 
 fn answer(sample: &(&'static str, u16, &'static str, &[&str])) -> Answer<'static> {
     let (host, code, text, _) = *sample;
-    let status = text.split_whitespace().next().and_then(Status::parse);
+    let status = text.split_whitespace().next().and_then(EnhancedStatus::parse);
     Answer { code, status, text, host }
 }
 
@@ -63,7 +63,7 @@ fn the_table_is_sorted_and_its_words_are_in_normal_form() {
 #[test]
 fn an_unknown_answer_is_explained_by_its_status_and_then_by_its_code() {
     let cause = |code, status: &str| {
-        explain(&Answer { code, status: Status::parse(status), text: "xyzzy", host: "mx.t.example" }).cause
+        explain(&Answer { code, status: EnhancedStatus::parse(status), text: "xyzzy", host: "mx.t.example" }).cause
     };
     for (code, status, expected) in [
         (550, "5.1.1", Cause::UnknownRecipient),
@@ -101,9 +101,10 @@ fn an_unknown_answer_is_explained_by_its_status_and_then_by_its_code() {
 
 #[test]
 fn an_unknown_answer_of_a_known_provider_still_has_a_place_to_ask() {
-    let said = Answer { code: 550, status: Status::parse("5.7.1"), text: "xyzzy", host: "gmail-smtp-in.l.google.com" };
+    let said =
+        Answer { code: 550, status: EnhancedStatus::parse("5.7.1"), text: "xyzzy", host: "gmail-smtp-in.l.google.com" };
     assert_eq!(explain(&said).where_to_ask.map(|p| p.url), Some("https://support.google.com/mail/answer/81126"));
-    let gone = Answer { status: Status::parse("5.1.1"), ..said };
+    let gone = Answer { status: EnhancedStatus::parse("5.1.1"), ..said };
     assert_eq!(explain(&gone).where_to_ask, None, "Google can't help who mistypes an address");
 }
 

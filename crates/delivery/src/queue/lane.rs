@@ -13,12 +13,10 @@ use mailward_core::event::Event;
 use mailward_core::limits::{QUEUE_LINGER_LOOK, QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
 use mailward_core::{QueueId, Shutdown, Timestamp};
 use mailward_smtp::client::{Recipient, Transaction};
-use mailward_smtp::params::{Notify, Return};
 use mailward_smtp::path::ReversePath;
 use mailward_store::StoreError;
 use mailward_store::records::{
-    Attempt, DueLane, EnhancedStatus, GiveBack, Lane, LaneNews, Outcome, QueuedMessage, QueuedRecipient, Settled,
-    Settlement,
+    Attempt, DueLane, EnhancedStatus, Lane, LaneNews, Outcome, QueuedMessage, QueuedRecipient, Settled, Settlement,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -27,7 +25,7 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 
 /// RFC 8689 §5.
-const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus { class: 5, subject: 7, detail: 30 };
+const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 30);
 
 /// What a settlement has to know of the visit.
 #[derive(Clone, Copy)]
@@ -409,7 +407,7 @@ fn transaction(message: &QueuedMessage, recipients: &[&QueuedRecipient]) -> Tran
         .iter()
         .map(|recipient| Recipient {
             address: recipient.address.clone(),
-            notify: recipient.notify.map(|on| Notify { success: on.success, failure: on.failure, delay: on.delay }),
+            notify: recipient.notify,
             original: recipient
                 .original
                 .as_deref()
@@ -420,10 +418,7 @@ fn transaction(message: &QueuedMessage, recipients: &[&QueuedRecipient]) -> Tran
     transaction.eight_bit = envelope.needs.eight_bit;
     transaction.utf8_header = envelope.needs.smtputf8;
     transaction.require_tls = envelope.needs.require_tls;
-    transaction.ret = envelope.give_back.map(|back| match back {
-        GiveBack::Full => Return::Full,
-        GiveBack::Headers => Return::Headers,
-    });
+    transaction.ret = envelope.give_back;
     transaction.envid = envelope.envid.as_deref().map(Into::into);
     transaction
 }

@@ -28,10 +28,6 @@ impl std::fmt::Debug for MxGuide {
     }
 }
 
-const fn status(class: u8, subject: u16, detail: u16) -> EnhancedStatus {
-    EnhancedStatus { class, subject, detail }
-}
-
 impl MxGuide {
     /// Hosts listen on `port`: 25, but for trials.
     #[must_use]
@@ -41,7 +37,7 @@ impl MxGuide {
 
     async fn find(&self, lane: &Lane) -> Way {
         let Ok(domain) = Domain::parse(lane.as_str()) else {
-            return Way::Nowhere(status(5, 1, 2), format!("{lane} is no domain"));
+            return Way::Nowhere(EnhancedStatus::of(5, 1, 2), format!("{lane} is no domain"));
         };
         let mut random = || self.random.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed));
         let found = match route(&*self.lookup, &domain, &self.ours, &mut random).await {
@@ -58,7 +54,7 @@ impl MxGuide {
             }
         }
         match unknown {
-            Some(why) if hosts.is_empty() => Way::Later(status(4, 7, 5), why),
+            Some(why) if hosts.is_empty() => Way::Later(EnhancedStatus::of(4, 7, 5), why),
             _ => Way::Hosts(hosts),
         }
     }
@@ -78,12 +74,12 @@ impl MxGuide {
 fn lost(error: &RouteError) -> Way {
     let text = error.to_string();
     match error {
-        RouteError::NoDomain { .. } => Way::Nowhere(status(5, 1, 2), text),
-        RouteError::NullMx { .. } => Way::Nowhere(status(5, 1, 10), text),
-        RouteError::NoHost { .. } => Way::Nowhere(status(5, 4, 4), text),
-        RouteError::Loop { .. } => Way::Nowhere(status(5, 4, 6), text),
-        RouteError::Later { bogus: true, .. } => Way::Later(status(4, 7, 0), text),
-        RouteError::Later { .. } => Way::Later(status(4, 4, 3), text),
+        RouteError::NoDomain { .. } => Way::Nowhere(EnhancedStatus::of(5, 1, 2), text),
+        RouteError::NullMx { .. } => Way::Nowhere(EnhancedStatus::of(5, 1, 10), text),
+        RouteError::NoHost { .. } => Way::Nowhere(EnhancedStatus::of(5, 4, 4), text),
+        RouteError::Loop { .. } => Way::Nowhere(EnhancedStatus::of(5, 4, 6), text),
+        RouteError::Later { bogus: true, .. } => Way::Later(EnhancedStatus::of(4, 7, 0), text),
+        RouteError::Later { .. } => Way::Later(EnhancedStatus::of(4, 4, 3), text),
     }
 }
 

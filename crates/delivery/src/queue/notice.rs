@@ -5,9 +5,10 @@ use crate::answers::Answer;
 use crate::prepare;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{HEADER_BYTES_MAX, REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
-use mailward_core::{Address, Domain, Timestamp};
+use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
 use mailward_directory::{Directory, Resolution};
-use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned, Status};
+use mailward_message::header;
+use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
 use mailward_store::api::{MailStore, StoreError};
 use mailward_store::records::{
     Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
@@ -64,20 +65,14 @@ impl Told {
         }
     }
 
-    fn status(&self) -> Status {
-        let given = self.attempt.as_ref().and_then(|attempt| attempt.status);
-        let class = match self.action {
-            Action::Failed => 5,
-            Action::Delayed => 4,
-            Action::Relayed | Action::Expanded | Action::Delivered => 2,
-        };
-        let known = given.unwrap_or(EXPIRED);
-        // A host that refused for now, until time was over, is no success and no temporary failure of ours.
-        let (subject, detail) = match self.action {
-            Action::Relayed => (0, 0),
-            _ => (known.subject, known.detail),
-        };
-        Status::new(class, subject, detail).unwrap_or(Status::of_code(u16::from(class).saturating_mul(100)))
+    fn status(&self) -> EnhancedStatus {
+        let known = self.attempt.as_ref().and_then(|attempt| attempt.status).unwrap_or(EXPIRED);
+        match self.action {
+            // A host that refused until the time was over: what it said, for good.
+            Action::Failed => EnhancedStatus::of(5, known.subject(), known.detail()),
+            Action::Delayed => EnhancedStatus::of(4, known.subject(), known.detail()),
+            Action::Relayed | Action::Expanded | Action::Delivered => EnhancedStatus::of(2, 0, 0),
+        }
     }
 }
 
@@ -242,7 +237,7 @@ impl Told {
             action: self.action,
             answer: attempt.map(|attempt| Answer {
                 code: attempt.code,
-                status: attempt.status.and_then(|s| Status::new(s.class, s.subject, s.detail)),
+                status: attempt.status,
                 text: &attempt.text,
                 host: host_name(&attempt.host),
             }),
@@ -259,18 +254,6 @@ fn host_name(host: &str) -> &str {
 
 /// The message as it goes out: our own `Return-Path`, which stands first, is for mailboxes only (RFC 5321 §4.4).
 pub(crate) fn without_return_path(message: &[u8]) -> &[u8] {
-    const NAME: &[u8] = b"return-path:";
-    let first = message.get(..NAME.len()).unwrap_or_default();
-    if !first.eq_ignore_ascii_case(NAME) {
-        return message;
-    }
-    let mut at = 0;
-    while let Some(end) = memchr::memchr(b'\n', message.get(at..).unwrap_or_default()) {
-        at = at.saturating_add(end).saturating_add(1);
-        // A line that begins with a blank belongs to the field.
-        if !matches!(message.get(at), Some(b' ' | b'\t')) {
-            break;
-        }
-    }
-    message.get(at..).unwrap_or_default()
+    let own = header::fields(message).next().filter(|field| field.is("return-path"));
+    own.and_then(|field| message.get(field.whole.end..)).unwrap_or(message)
 }

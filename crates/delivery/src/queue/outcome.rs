@@ -2,16 +2,11 @@
 
 use super::schedule::next_attempt;
 use mailward_core::Timestamp;
-use mailward_smtp::client::{Answer, EnhancedCode, Outcome as Said, Reason};
+use mailward_smtp::client::{Answer, Outcome as Said, Reason};
 use mailward_store::records::{Attempt, EnhancedStatus, Outcome, QueuedMessage, QueuedRecipient, Settled};
 
 /// Trying ended without a last word.
-pub(crate) const EXPIRED: EnhancedStatus = EnhancedStatus { class: 4, subject: 4, detail: 7 };
-
-/// The same number, for keeping.
-pub(crate) const fn status(code: EnhancedCode) -> EnhancedStatus {
-    EnhancedStatus { class: code.class(), subject: code.subject(), detail: code.detail() }
-}
+pub(crate) const EXPIRED: EnhancedStatus = EnhancedStatus::of(4, 4, 7);
 
 /// What is decided for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,20 +33,18 @@ pub(crate) fn decide(said: &Said, host: &str, now: Timestamp) -> Decision {
         text,
     };
     let of_reason = |reason: &Reason| match reason.answer() {
-        Some(answer) => attempt(answer.code(), Some(status(reason.status())), words(answer)),
-        None => attempt(0, Some(status(reason.status())), reason.to_string()),
+        Some(answer) => attempt(answer.code(), Some(reason.status()), words(answer)),
+        None => attempt(0, Some(reason.status()), reason.to_string()),
     };
     match said {
-        Said::Accepted(answer) => {
-            Decision::Delivered(attempt(answer.code(), answer.enhanced().map(status), words(answer)))
-        }
+        Said::Accepted(answer) => Decision::Delivered(attempt(answer.code(), answer.enhanced(), words(answer))),
         Said::Temporary(Reason::Needs(_)) => Decision::Again,
         Said::Temporary(reason) if reason.is_of_host() => Decision::WaitForHost(of_reason(reason)),
         Said::Temporary(reason) => Decision::Wait(of_reason(reason)),
         Said::Permanent(reason) => Decision::Fail(of_reason(reason)),
         Said::Unknown(failure) => Decision::WaitForHost(attempt(
             0,
-            Some(status(failure.status())),
+            Some(failure.status()),
             format!("{failure}; it may have the message: it comes again"),
         )),
     }

@@ -60,8 +60,8 @@ pub(crate) struct Visitor {
 }
 
 /// The enhanced codes of RFC 3463 for what happens before anybody answers.
-const NO_ANSWER: EnhancedStatus = EnhancedStatus { class: 4, subject: 4, detail: 1 };
-const NOT_SECURE: EnhancedStatus = EnhancedStatus { class: 4, subject: 7, detail: 5 };
+const NO_ANSWER: EnhancedStatus = EnhancedStatus::of(4, 4, 1);
+const NOT_SECURE: EnhancedStatus = EnhancedStatus::of(4, 7, 5);
 
 impl Visitor {
     /// Tries hosts in their order; at most [`QUEUE_ADDRESSES_TRIED`] addresses of all together.
@@ -171,7 +171,7 @@ impl Stopped {
             Self::Failed(failure) => Unreached {
                 host: host.to_owned(),
                 code: failure.answer().map_or(0, mailward_smtp::client::Answer::code),
-                status: super::outcome::status(failure.status()),
+                status: failure.status(),
                 text: failure.to_string(),
             },
             Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text },

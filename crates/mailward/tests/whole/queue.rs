@@ -73,7 +73,7 @@ impl Filling {
             at: SystemClock.now(),
             host: "mx.example.net".to_owned(),
             code,
-            status: Some(EnhancedStatus { class: 4, subject: 7, detail: 1 }),
+            status: Some(EnhancedStatus::of(4, 7, 1)),
             text: text.to_owned(),
         };
         let outcome = Outcome::Deferred(hours(1));

@@ -22,7 +22,7 @@ fn failed(address: &Address) -> Recipient<'_> {
         address,
         original: None,
         action: Action::Failed,
-        status: Status::of_code(550),
+        status: EnhancedStatus::of_code(550),
         remote_mta: None,
         diagnostic: None,
         last_attempt: None,
@@ -119,7 +119,7 @@ fn a_bounce_has_words_fields_and_the_message() {
         address: &BOB,
         original: Some(("rfc822", "b@t.example")),
         action: Action::Failed,
-        status: Status::parse("5.1.1").unwrap(),
+        status: EnhancedStatus::parse("5.1.1").unwrap(),
         remote_mta: Some("mx.t.example"),
         diagnostic: Some(Diagnostic::Smtp("550 5.1.1 No such user")),
         last_attempt: Some(Timestamp(0)),
@@ -374,7 +374,7 @@ proptest! {
         class in prop_oneof![Just(4_u8), Just(5)], subject in 0_u16..1000, detail in 0_u16..1000, time in 0_i64..4_000_000_000,
         whole in any::<bool>(), smtputf8 in any::<bool>(),
     ) {
-        let status = Status::new(class, subject, detail).unwrap();
+        let status = EnhancedStatus::new(class, subject, detail).unwrap();
         let time = Timestamp::from_secs(time);
         let recipients = [
             Recipient {
@@ -405,7 +405,7 @@ proptest! {
         prop_assert_eq!(field(first, "Original-Recipient"), Some(original.as_str()));
         prop_assert_eq!(field(first, "Final-Recipient"), Some("rfc822; b@t.example"));
         prop_assert_eq!(field(first, "Action"), Some("failed"));
-        prop_assert_eq!(field(first, "Status").and_then(Status::parse), Some(status));
+        prop_assert_eq!(field(first, "Status").and_then(EnhancedStatus::parse), Some(status));
         prop_assert_eq!(field(first, "Remote-MTA"), Some("dns; mx.t.example"));
         let smtp = format!("smtp; {said}");
         prop_assert_eq!(field(first, "Diagnostic-Code"), Some(smtp.as_str()));

@@ -6,6 +6,7 @@
 //! replaced, and words over [`SMTP_REPLY_KEPT_MAX`] are read and dropped (attacks H6, H7).
 
 use crate::input::Input;
+use mailward_core::EnhancedStatus;
 use mailward_core::limits::{SMTP_REPLY_BYTES_MAX, SMTP_REPLY_KEPT_MAX, SMTP_REPLY_LINE_MAX, SMTP_REPLY_LINES_MAX};
 use memchr::memchr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub const INPUT_SIZE: usize = 2 * SMTP_REPLY_LINE_MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     code: u16,
-    status: Option<EnhancedCode>,
+    status: Option<EnhancedStatus>,
     /// Lines with `\n` between them.
     text: Arc<str>,
 }
@@ -42,7 +43,7 @@ impl Answer {
     }
     /// The enhanced code that the words of the first line begin with, if they do and its class is the code's.
     #[must_use]
-    pub const fn enhanced(&self) -> Option<EnhancedCode> {
+    pub const fn enhanced(&self) -> Option<EnhancedStatus> {
         self.status
     }
     /// The words of each line, with enhanced codes, without codes. From outside, but without control characters; never
@@ -81,66 +82,6 @@ impl std::fmt::Display for Answer {
             f.write_str(line)?;
         }
         Ok(())
-    }
-}
-
-/// `class.subject.detail`, RFC 3463 §2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EnhancedCode {
-    class: u8,
-    subject: u16,
-    detail: u16,
-}
-
-impl EnhancedCode {
-    /// `None` unless the class is 2, 4 or 5 and the others have three digits at most.
-    #[must_use]
-    pub const fn new(class: u8, subject: u16, detail: u16) -> Option<Self> {
-        if matches!(class, 2 | 4 | 5) && subject < 1000 && detail < 1000 {
-            Some(Self { class, subject, detail })
-        } else {
-            None
-        }
-    }
-    /// For codes of our own, which are right as they stand.
-    pub(super) const fn of(class: u8, subject: u16, detail: u16) -> Self {
-        Self { class, subject, detail }
-    }
-    /// Reads one that fills `text`: three numbers of at most three digits without needless zeros.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let mut part = || {
-            let digits = parts.next()?;
-            let plain = matches!(digits.len(), 1..=3) && digits.bytes().all(|b| b.is_ascii_digit());
-            (plain && (digits == "0" || !digits.starts_with('0'))).then(|| digits.parse::<u16>().ok())?
-        };
-        let (class, subject, detail) = (part()?, part()?, part()?);
-        if parts.next().is_some() {
-            return None;
-        }
-        Self::new(u8::try_from(class).ok()?, subject, detail)
-    }
-    /// 2, 4 or 5.
-    #[must_use]
-    pub const fn class(self) -> u8 {
-        self.class
-    }
-    /// What it is about: addresses 1, mailboxes 2, systems 3, networks 4, the protocol 5, the message 6, security 7.
-    #[must_use]
-    pub const fn subject(self) -> u16 {
-        self.subject
-    }
-    /// What exactly.
-    #[must_use]
-    pub const fn detail(self) -> u16 {
-        self.detail
-    }
-}
-
-impl std::fmt::Display for EnhancedCode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
     }
 }
 
@@ -292,8 +233,8 @@ impl Words {
         }
     }
     fn answer(self, code: u16) -> Answer {
-        let status = self.status.as_deref().and_then(EnhancedCode::parse);
-        let status = status.filter(|status| code.checked_div(100) == Some(u16::from(status.class)));
+        let status = self.status.as_deref().and_then(EnhancedStatus::parse);
+        let status = status.filter(|status| code.checked_div(100) == Some(u16::from(status.class())));
         Answer { code, status, text: self.text.into() }
     }
 }

@@ -3,8 +3,8 @@
 //! What goes out holds CRLF lines without NUL, whatever comes in: a piece is looked at before any of it is written,
 //! and a CR at its end waits for the next one (attacks A3).
 
-use super::answer::EnhancedCode;
 use bytes::Bytes;
+use mailward_core::EnhancedStatus;
 use memchr::memchr3;
 use std::future::Future;
 
@@ -78,8 +78,8 @@ impl ContentFault {
     }
     /// The enhanced code for a report.
     #[must_use]
-    pub const fn status(self) -> EnhancedCode {
-        if self.is_lasting() { EnhancedCode::of(5, 6, 0) } else { EnhancedCode::of(4, 3, 0) }
+    pub const fn status(self) -> EnhancedStatus {
+        if self.is_lasting() { EnhancedStatus::of(5, 6, 0) } else { EnhancedStatus::of(4, 3, 0) }
     }
 }
 

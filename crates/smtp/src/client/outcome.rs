@@ -1,7 +1,8 @@
 //! What becomes of a transaction: for each recipient, for all of them, and for the connection.
 
-use super::answer::{Answer, EnhancedCode, Malformed};
+use super::answer::{Answer, Malformed};
 use super::content::ContentFault;
+use mailward_core::EnhancedStatus;
 use mailward_core::limits::MIN_DATA_RATE;
 
 /// What was being said when something happened.
@@ -149,18 +150,18 @@ impl Failure {
     /// The enhanced code for a report, of the class that trying again later asks for, unless the server gave one
     /// (RFC 3463 §3).
     #[must_use]
-    pub fn status(&self) -> EnhancedCode {
+    pub fn status(&self) -> EnhancedStatus {
         match &self.cause {
-            Cause::Io(_) | Cause::Closed => EnhancedCode::of(4, 4, 2),
-            Cause::Timeout | Cause::TooSlow => EnhancedCode::of(4, 4, 1),
-            Cause::Malformed(_) => EnhancedCode::of(4, 5, 0),
+            Cause::Io(_) | Cause::Closed => EnhancedStatus::of(4, 4, 2),
+            Cause::Timeout | Cause::TooSlow => EnhancedStatus::of(4, 4, 1),
+            Cause::Malformed(_) => EnhancedStatus::of(4, 5, 0),
             Cause::Closing(answer) | Cause::Refused(answer) => status_of(self.at, answer),
-            Cause::BytesBeforeTls | Cause::NotOffered(_) | Cause::ClearPassword => EnhancedCode::of(4, 7, 5),
-            Cause::Credentials => EnhancedCode::of(4, 7, 8),
-            Cause::Name => EnhancedCode::of(4, 3, 5),
+            Cause::BytesBeforeTls | Cause::NotOffered(_) | Cause::ClearPassword => EnhancedStatus::of(4, 7, 5),
+            Cause::Credentials => EnhancedStatus::of(4, 7, 8),
+            Cause::Name => EnhancedStatus::of(4, 3, 5),
             Cause::Content(fault) => fault.status(),
-            Cause::Exhausted => EnhancedCode::of(4, 5, 3),
-            Cause::Abandoned => EnhancedCode::of(4, 3, 0),
+            Cause::Exhausted => EnhancedStatus::of(4, 5, 3),
+            Cause::Abandoned => EnhancedStatus::of(4, 3, 0),
         }
     }
 }
@@ -197,14 +198,14 @@ pub enum Need {
 impl Need {
     /// The enhanced code for a report: RFC 6531 (X.6.7, X.6.9), RFC 8689 (X.7.30), RFC 3463.
     #[must_use]
-    pub const fn status(self) -> EnhancedCode {
+    pub const fn status(self) -> EnhancedStatus {
         match self {
-            Need::Utf8Address => EnhancedCode::of(5, 6, 7),
-            Need::Utf8Header => EnhancedCode::of(5, 6, 9),
-            Need::EightBit => EnhancedCode::of(5, 6, 3),
-            Need::RequireTls => EnhancedCode::of(5, 7, 30),
-            Need::Size { .. } => EnhancedCode::of(5, 3, 4),
-            Need::AnotherTransaction => EnhancedCode::of(4, 5, 3),
+            Need::Utf8Address => EnhancedStatus::of(5, 6, 7),
+            Need::Utf8Header => EnhancedStatus::of(5, 6, 9),
+            Need::EightBit => EnhancedStatus::of(5, 6, 3),
+            Need::RequireTls => EnhancedStatus::of(5, 7, 30),
+            Need::Size { .. } => EnhancedStatus::of(5, 3, 4),
+            Need::AnotherTransaction => EnhancedStatus::of(4, 5, 3),
         }
     }
 }
@@ -257,7 +258,7 @@ impl Reason {
     }
     /// The enhanced code for a report: the server's own where it gave one.
     #[must_use]
-    pub fn status(&self) -> EnhancedCode {
+    pub fn status(&self) -> EnhancedStatus {
         match self {
             Reason::Refused { at, answer } => status_of(*at, answer),
             Reason::Failed(failure) => failure.status(),
@@ -267,20 +268,20 @@ impl Reason {
 }
 
 /// The server's enhanced code, or the one that RFC 5321's code comes nearest to (RFC 5248 §2 and RFC 3463).
-fn status_of(at: Step, answer: &Answer) -> EnhancedCode {
+fn status_of(at: Step, answer: &Answer) -> EnhancedStatus {
     if let Some(status) = answer.enhanced() {
         return status;
     }
     let class = if answer.is_permanent() { 5 } else { 4 };
     match (answer.code(), at) {
-        (421, _) => EnhancedCode::of(4, 4, 2),
-        (450 | 550, Step::Recipient) => EnhancedCode::of(class, 2, 0),
-        (551 | 553, Step::Recipient) => EnhancedCode::of(class, 1, 0),
-        (452, _) => EnhancedCode::of(class, 3, 1),
-        (552, _) => EnhancedCode::of(class, 3, 4),
-        (530 | 534 | 535 | 538, _) => EnhancedCode::of(class, 7, 0),
-        (500..=504 | 555, _) => EnhancedCode::of(class, 5, 0),
-        _ => EnhancedCode::of(class, 0, 0),
+        (421, _) => EnhancedStatus::of(4, 4, 2),
+        (450 | 550, Step::Recipient) => EnhancedStatus::of(class, 2, 0),
+        (551 | 553, Step::Recipient) => EnhancedStatus::of(class, 1, 0),
+        (452, _) => EnhancedStatus::of(class, 3, 1),
+        (552, _) => EnhancedStatus::of(class, 3, 4),
+        (530 | 534 | 535 | 538, _) => EnhancedStatus::of(class, 7, 0),
+        (500..=504 | 555, _) => EnhancedStatus::of(class, 5, 0),
+        _ => EnhancedStatus::of(class, 0, 0),
     }
 }
 
@@ -315,7 +316,7 @@ impl Outcome {
     /// A refusal by its code. 552 to a recipient means "too many recipients" after others were taken, and is then
     /// temporary (RFC 5321 §4.5.3.1.10), unless its enhanced code says that something else is too much.
     pub(super) fn refused(at: Step, answer: Answer, after_others: bool) -> Self {
-        let many = EnhancedCode::of(5, 5, 3);
+        let many = EnhancedStatus::of(5, 5, 3);
         let too_many = at == Step::Recipient
             && answer.code() == 552
             && after_others

@@ -3,10 +3,10 @@
 use super::extensions::Extensions;
 use super::outcome::{Need, Outcome, Step};
 use super::{Dialect, Security};
-use crate::params::{ENVID_MAX, Notify, ORCPT_MAX, Return};
+use crate::params::{ENVID_MAX, ORCPT_MAX};
 use crate::path::ReversePath;
 use crate::xtext;
-use mailward_core::Address;
+use mailward_core::{Address, GiveBack, NotifyOn};
 use std::fmt::Write as _;
 
 /// One message, its sender and its recipients at one server.
@@ -25,7 +25,7 @@ pub struct Transaction {
     /// the caller to know.
     pub require_tls: bool,
     /// RET: how much of the message a DSN should give back. Passed on where DSN is offered, as are the others.
-    pub ret: Option<Return>,
+    pub ret: Option<GiveBack>,
     /// ENVID, decoded.
     pub envid: Option<Box<str>>,
 }
@@ -36,7 +36,7 @@ pub struct Recipient {
     /// Where it goes.
     pub address: Address,
     /// NOTIFY; `None` if nothing was said.
-    pub notify: Option<Notify>,
+    pub notify: Option<NotifyOn>,
     /// ORCPT: type and decoded address, as [`crate::params::RecipientParameters`] has it.
     pub original: Option<(Box<str>, Box<str>)>,
 }
@@ -161,8 +161,8 @@ impl Group {
                 return;
             }
             match transaction.ret {
-                Some(Return::Full) => line.push_str(" RET=FULL"),
-                Some(Return::Headers) => line.push_str(" RET=HDRS"),
+                Some(GiveBack::Full) => line.push_str(" RET=FULL"),
+                Some(GiveBack::Headers) => line.push_str(" RET=HDRS"),
                 None => {}
             }
             let envid = transaction.envid.as_deref().map(xtext::encode);
@@ -195,7 +195,7 @@ impl Group {
     }
 }
 
-fn notify_words(notify: Notify) -> String {
+fn notify_words(notify: NotifyOn) -> String {
     let words = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
     let words: Vec<_> = words.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word).collect();
     if words.is_empty() { "NEVER".to_owned() } else { words.join(",") }

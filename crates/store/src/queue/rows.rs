@@ -125,19 +125,14 @@ pub(super) const fn give_back_number(give_back: Option<GiveBack>) -> u8 {
 
 fn status_of(packed: u32) -> EnhancedStatus {
     let part = |by: u32| u16::try_from(packed.div_euclid(by).rem_euclid(1_000)).unwrap_or(0);
-    EnhancedStatus {
-        class: u8::try_from(packed.div_euclid(1_000_000)).unwrap_or(0),
-        subject: part(1_000),
-        detail: part(1),
-    }
+    EnhancedStatus::of(u8::try_from(packed.div_euclid(1_000_000)).unwrap_or(0), part(1_000), part(1))
 }
 
 pub(super) fn status_number(status: EnhancedStatus) -> u32 {
-    let part = |value: u16| u32::from(value.min(999));
-    u32::from(status.class)
+    u32::from(status.class())
         .saturating_mul(1_000_000)
-        .saturating_add(part(status.subject).saturating_mul(1_000))
-        .saturating_add(part(status.detail))
+        .saturating_add(u32::from(status.subject()).saturating_mul(1_000))
+        .saturating_add(u32::from(status.detail()))
 }
 
 /// Cut to so many bytes, at a character's end.
@@ -163,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_packed_comes_back(class in 0..=9u8, subject in 0..1_000u16, detail in 0..1_000u16, bits in 0..8u8) {
-            let status = EnhancedStatus { class, subject, detail };
+            let status = EnhancedStatus::of(class, subject, detail);
             prop_assert_eq!(status_of(status_number(status)), status);
             prop_assert_eq!(notify_bits(notify_of(bits)), bits);
         }

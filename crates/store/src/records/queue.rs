@@ -2,6 +2,7 @@
 
 use mailward_core::limits::{QUEUE_ENVID_MAX, QUEUE_LANE_MAX, QUEUE_ORIGINAL_MAX};
 use mailward_core::{AccountId, Address, BlobId, Domain, QueueId, Timestamp};
+pub use mailward_core::{EnhancedStatus, GiveBack, NotifyOn};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -57,27 +58,6 @@ impl std::fmt::Display for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// How much of a message a DSN gives back (RFC 3461 §4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GiveBack {
-    /// The whole message.
-    Full,
-    /// Its header.
-    Headers,
-}
-
-/// When the sender wants a DSN (RFC 3461 §4.1). None of the three: NEVER.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotifyOn {
-    /// SUCCESS
-    pub success: bool,
-    /// FAILURE
-    pub failure: bool,
-    /// DELAY
-    pub delay: bool,
 }
 
 /// What came with a message that its next host has to know or to be able to do.
@@ -151,23 +131,6 @@ impl Queued {
             return Err("an original recipient is longer than ORCPT may be, or has control characters");
         }
         Ok(())
-    }
-}
-
-/// Enhanced status code (RFC 3463 §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct EnhancedStatus {
-    /// 2, 4 or 5.
-    pub class: u8,
-    /// 0 to 999.
-    pub subject: u16,
-    /// 0 to 999.
-    pub detail: u16,
-}
-
-impl std::fmt::Display for EnhancedStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
     }
 }
 

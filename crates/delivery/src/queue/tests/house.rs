@@ -41,9 +41,7 @@ struct Map(Mutex<HashMap<String, Way>>);
 impl Guide for Map {
     fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
         let way = self.0.lock().unwrap().get(lane.as_str()).cloned();
-        Box::pin(async move {
-            way.unwrap_or_else(|| Way::Later(EnhancedStatus { class: 4, subject: 4, detail: 3 }, "no DNS".to_owned()))
-        })
+        Box::pin(async move { way.unwrap_or_else(|| Way::Later(EnhancedStatus::of(4, 4, 3), "no DNS".to_owned())) })
     }
 }
 
@@ -116,7 +114,7 @@ impl House {
     }
 
     pub(super) fn leads_nowhere(&self, lane: &str, why: &str) {
-        let way = Way::Nowhere(EnhancedStatus { class: 5, subject: 1, detail: 10 }, why.to_owned());
+        let way = Way::Nowhere(EnhancedStatus::of(5, 1, 10), why.to_owned());
         self.map.0.lock().unwrap().insert(lane.to_owned(), way);
     }
 

@@ -61,11 +61,11 @@ fn enhanced_codes_are_read_strictly() {
     ] {
         assert_eq!(status(none), None, "{none}");
     }
-    assert_eq!(EnhancedCode::new(3, 0, 0), None);
-    assert_eq!(EnhancedCode::new(5, 1000, 0), None);
-    let code = EnhancedCode::new(5, 7, 30).unwrap();
+    assert_eq!(EnhancedStatus::new(3, 0, 0), None);
+    assert_eq!(EnhancedStatus::new(5, 1000, 0), None);
+    let code = EnhancedStatus::new(5, 7, 30).unwrap();
     assert_eq!((code.class(), code.subject(), code.detail()), (5, 7, 30));
-    assert_eq!(EnhancedCode::parse("5.7.30"), Some(code));
+    assert_eq!(EnhancedStatus::parse("5.7.30"), Some(code));
 }
 
 /// Attacks H6, B8: other protocols, and those who hope for a lenient reader.

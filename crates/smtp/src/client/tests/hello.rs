@@ -1,5 +1,6 @@
 //! Greeting, EHLO, STARTTLS, AUTH, QUIT.
 use super::*;
+use mailward_core::EnhancedStatus;
 use mailward_core::Secret;
 use mailward_core::limits::SMTP_REPLY_LINES_MAX;
 
@@ -51,7 +52,7 @@ async fn a_server_that_doesn_t_want_us_says_why() {
     let (refused, rest) = greeted(Dialect::Smtp, &[("", "554 5.7.1 listed\r\n")]).await;
     let failure = refused.unwrap_err();
     assert_eq!(failure.to_string(), "at the greeting: the server refused: 554 5.7.1 listed");
-    assert!(failure.is_of_host() && failure.status() == EnhancedCode::new(5, 7, 1).unwrap());
+    assert!(failure.is_of_host() && failure.status() == EnhancedStatus::new(5, 7, 1).unwrap());
     assert_eq!(rest, "QUIT\r\n");
     let (refused, _) = greeted(Dialect::Smtp, &[("", "421 4.3.2 busy\r\n")]).await;
     assert!(matches!(refused.unwrap_err().cause, Cause::Closing(answer) if answer.code() == 421));

@@ -1,7 +1,7 @@
 //! Messages and their answers, as they should be.
 use super::*;
-use crate::params::{Notify, Return};
 use mailward_core::limits::{SEND_BUFFER, SEND_RECIPIENTS_DEFAULT};
+use mailward_core::{GiveBack, NotifyOn};
 
 /// Sends MESSAGE to a server with these extensions that says these things; the report, and whether the connection is
 /// usable and quiet afterwards.
@@ -208,11 +208,11 @@ async fn what_the_server_offers_is_said() {
     let mut transaction = to("a");
     transaction.sender = ReversePath::Address(address("jö@c.example"));
     transaction.eight_bit = true;
-    transaction.ret = Some(Return::Headers);
+    transaction.ret = Some(GiveBack::Headers);
     transaction.envid = Some("id +1".into());
-    transaction.recipients[0].notify = Some(Notify { success: true, failure: false, delay: true });
+    transaction.recipients[0].notify = Some(NotifyOn { success: true, failure: false, delay: true });
     transaction.recipients[0].original = Some(("rfc822".into(), "b+x@c.example".into()));
-    transaction.recipients.push(Recipient { notify: Some(Notify::default()), ..address("b@s.example").into() });
+    transaction.recipients.push(Recipient { notify: Some(NotifyOn::default()), ..address("b@s.example").into() });
     let all = "MAIL FROM:<jö@c.example> SIZE=20 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=id+20+2B1\r\n\
                RCPT TO:<a@s.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bx@c.example\r\n\
                RCPT TO:<b@s.example> NOTIFY=NEVER\r\nDATA\r\n";

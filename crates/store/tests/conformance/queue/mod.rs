@@ -52,7 +52,7 @@ pub(crate) fn queued(to: &[&str]) -> Queued {
 }
 
 pub(crate) fn attempt(time: i64, code: u16, text: &str) -> Attempt {
-    let status = EnhancedStatus { class: 4, subject: 7, detail: 1 };
+    let status = EnhancedStatus::of(4, 7, 1);
     Attempt { at: at(time), host: "mx.far.example [192.0.2.1]".into(), code, status: Some(status), text: text.into() }
 }
 

@@ -1,0 +1,98 @@
+//! Where a session ends by itself: errors, idling, guessing, numbers.
+
+use super::*;
+
+/// Attacks H2.
+#[test]
+fn a_long_line_is_forgiven_once() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    let fits = format!("NOOP {}\r\n", "x".repeat(SMTP_COMMAND_LINE_MAX - 7));
+    assert_eq!(talk.codes(&fits), [250]);
+    let long = format!("NOOP {}\r\n", "x".repeat(SMTP_COMMAND_LINE_MAX - 6));
+    assert_eq!(talk.codes(&long), [500]);
+    assert_eq!(talk.codes("NOOP\r\n"), [250]);
+    assert_eq!(talk.codes(&long), [421]);
+    // One that never ends takes no memory.
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    assert_eq!(talk.codes("x".repeat(100_000)), [500]);
+    assert_eq!(talk.codes("\r\nNOOP\r\n"), [250]);
+}
+
+#[test]
+fn command_lines_end_with_crlf_only() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    assert_eq!(talk.codes("NOOP\nNOOP\r\n"), [500, 250]);
+    assert_eq!(talk.codes("NOOP\rNOOP\r\nNOOP\0\r\n"), [500, 500]);
+}
+
+/// Attacks H3.
+#[test]
+fn errors_end_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    for _ in 0..SMTP_ERRORS_MAX {
+        assert_eq!(talk.codes("RCPT TO:<a@s.example>\r\n"), [503]);
+    }
+    assert_eq!(talk.codes("RCPT TO:<a@s.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::Errors));
+}
+
+/// Attacks H3.
+#[test]
+fn commands_that_bring_nothing_end_the_session() {
+    for junk in ["NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", HELLO] {
+        let mut talk = Talk::smtp();
+        for _ in 0..SMTP_JUNK_COMMANDS_MAX {
+            talk.send(junk);
+        }
+        assert_eq!(talk.closed, None);
+        assert_eq!(talk.codes(junk), [421], "{junk}");
+    }
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    for _ in 0..2 {
+        for _ in 0..SMTP_JUNK_COMMANDS_MAX - 1 {
+            assert_eq!(talk.codes("NOOP\r\n"), [250]);
+        }
+        talk.send(format!("{ENVELOPE}DATA\r\n"));
+        assert_eq!(talk.codes("x\r\n.\r\n"), [250], "a message counts anew");
+    }
+}
+
+/// Attacks A6.
+#[test]
+fn guessing_recipients_ends_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\n");
+    for _ in 0..SMTP_UNKNOWN_RECIPIENTS_MAX {
+        assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [550]);
+    }
+    assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [421]);
+}
+
+#[test]
+fn an_answer_of_421_ends_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    assert_eq!(talk.codes("MAIL FROM:<stopping@c.example>\r\nRCPT TO:<bob@s.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::Shutdown));
+}
+
+#[test]
+fn recipients_and_messages_end_at_their_limits() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\n");
+    let rcpt = "RCPT TO:<bob@s.example>\r\n";
+    assert_eq!(talk.codes(rcpt.repeat(4)), [250, 250, 250, 452]);
+    talk.send("RSET\r\n");
+    for _ in 0..5 {
+        assert_eq!(talk.codes(format!("{ENVELOPE}BDAT 3 LAST\r\nx\r\n")), [250, 250, 250]);
+    }
+    assert_eq!(talk.codes("MAIL FROM:<>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::Messages));
+}
