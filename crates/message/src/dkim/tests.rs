@@ -192,13 +192,15 @@ proptest! {
     }
 
     #[test]
-    fn relaxing_twice_is_relaxing_once(bytes in text()) {
+    fn relaxing_twice_is_relaxing_once(name in "[!-9;-~]{1,8}[ \t]{0,2}", bytes in text()) {
         let once = body(&[&bytes]);
         prop_assert_eq!(&body(&[&once]), &once);
         // Bare ones may meet when what was between them goes: such a header isn't signed.
         let bytes = if has_bare_line_end(&bytes) { bytes.into_iter().filter(|b| !matches!(b, b'\r' | b'\n')).collect() } else { bytes };
+        // A field's name and its colon stand in one line; without them it is none.
+        let field = [name.as_bytes(), b":", &bytes].concat();
         let mut line = Vec::new();
-        relax_field(&bytes, &mut line);
+        relax_field(&field, &mut line);
         let mut again = Vec::new();
         relax_field(&line, &mut again);
         prop_assert_eq!(again, line);
