@@ -515,8 +515,8 @@ pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(15);
 pub const QUEUE_GATHER_TIME: Duration = Duration::from_millis(10);
 /// How long a connection to another host waits for more to send. PFX `smtp_connection_cache_time_limit`.
 pub const QUEUE_LINGER_TIME: Duration = Duration::from_secs(2);
-/// How often a connection that waits for more looks whether others wait for a connection.
-pub const QUEUE_LINGER_LOOK: Duration = Duration::from_millis(100);
+/// How often a connection that waits for more looks whether there is any, or others wait for a connection.
+pub const QUEUE_LINGER_LOOK: Duration = Duration::from_millis(50);
 /// Shortest sleep of the queue's runner, unless there is news: what is late and being sent is asked for again.
 pub const QUEUE_SLEEP_MIN: Duration = Duration::from_millis(500);
 /// Longest sleep without a look at the queue: for clocks that jump.

@@ -8,6 +8,7 @@
 //! recipient that is refused for now waits by itself ([`schedule::next_attempt`]).
 
 mod allowance;
+mod chance;
 mod content;
 mod feed;
 mod in_work;

@@ -201,6 +201,7 @@ CREATE TABLE queue_recipients (
     reason   TEXT,                       -- why it is held
     due      INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0, -- attempts that failed by its own fault, not its host's
     warned   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (message, number)
 ) WITHOUT ROWID;

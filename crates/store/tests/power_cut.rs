@@ -340,7 +340,14 @@ async fn fail_one(store: &LocalStore, account: AccountId, acknowledged: &Mutex<B
     let message = &page.messages[0];
     let bytes = store.read(message.blob, 0, u64::MAX).await.unwrap();
     let bounce = bounce_of(std::str::from_utf8(&bytes).unwrap());
-    let settled = Settled { message: message.id, number: 0, outcome: Outcome::Failed, attempt: None, warned: false };
+    let settled = Settled {
+        message: message.id,
+        number: 0,
+        outcome: Outcome::Failed,
+        attempt: None,
+        refused: false,
+        warned: false,
+    };
     let tell = vec![local(account, &bounce)];
     store.settle(Settlement { recipients: vec![settled], tell, ..Settlement::default() }).await.unwrap();
     acknowledged.lock().unwrap().insert(bounce);

@@ -45,7 +45,7 @@ async fn queue(store: &LocalStore, n: u32, to: &[&str]) -> QueueId {
 
 fn settled(message: QueueId, number: u32, outcome: Outcome) -> Settlement {
     let attempt = Attempt { at: Timestamp(150), host: "mx".into(), code: 451, status: None, text: "later".into() };
-    let recipients = vec![Settled { message, number, outcome, attempt: Some(attempt), warned: false }];
+    let recipients = vec![Settled { message, number, outcome, attempt: Some(attempt), refused: false, warned: false }];
     Settlement { recipients, ..Settlement::default() }
 }
 

@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// RFC 8689 §5.
 const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 30);
@@ -117,8 +118,11 @@ impl Work {
                     Some(Err(crashed)) => {
                         let current = working.remove(&crashed.id());
                         let message = current.and_then(|at| *at.lock().unwrap_or_else(PoisonError::into_inner));
-                        if let Some(message) = message {
-                            self.crashed(message).await?;
+                        if let Some(message) = message
+                            && let Err(error) = self.crashed(message).await
+                        {
+                            // The others are in the middle of something: they end by themselves.
+                            result = Err(error);
                         }
                     }
                 },
@@ -136,17 +140,23 @@ impl Work {
     async fn connection(&self, current: &Mutex<Option<QueueId>>, mut shutdown: Shutdown) -> Result<(), StoreError> {
         let Ok(_place) = self.shared.connections.acquire().await else { return Ok(()) };
         let mut visit: Option<Visit> = None;
+        let mut idle_since = Instant::now();
         while !shutdown.is_fired() && !self.rests.load(Ordering::Acquire) {
             // What comes of a message has to be written down: without room for that it would be sent again and again.
             self.shared.mail.admit(0)?;
             let Some((message, more)) = self.feed.next().await? else {
                 // More may come soon: a connection that is there is worth more than a new one.
-                if visit.is_some() && self.lingers(&mut shutdown).await {
+                if visit.is_some() && self.lingers(idle_since, &mut shutdown).await {
                     continue;
                 }
                 break;
             };
-            if visit.as_ref().is_none_or(|visit| !visit.connection.is_usable()) {
+            if let Some(there) = visit.as_mut()
+                && !(there.connection.is_usable() && there.connection.is_still_there().await)
+            {
+                visit = None;
+            }
+            if visit.is_none() {
                 match self.shared.visitor.visit(&self.hosts).await {
                     Ok(reached) => visit = Some(reached),
                     Err(unreached) => return self.unreached(unreached, message).await,
@@ -165,6 +175,7 @@ impl Work {
             let broken = self.send(there, message).await?;
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;
+            idle_since = Instant::now();
             if broken {
                 visit = None;
             }
@@ -175,21 +186,20 @@ impl Work {
         Ok(())
     }
 
-    /// Waits a while for more; whether there is news. Not while other lanes wait for a connection.
-    async fn lingers(&self, shutdown: &mut Shutdown) -> bool {
-        let wanted = async {
-            let mut looks = tokio::time::interval(QUEUE_LINGER_LOOK);
-            while self.shared.connections.available_permits() > 0 {
-                looks.tick().await;
+    /// Waits a while for more; whether there is news. News may be of other lanes and come all the time, so it is looked
+    /// for now and then, and not beyond the while. Not while other lanes wait for a connection.
+    async fn lingers(&self, idle_since: Instant, shutdown: &mut Shutdown) -> bool {
+        while idle_since.elapsed() < self.shared.linger && self.shared.connections.available_permits() > 0 {
+            tokio::select! {
+                biased;
+                () = shutdown.fired() => return false,
+                () = tokio::time::sleep(QUEUE_LINGER_LOOK) => {}
             }
-        };
-        tokio::select! {
-            biased;
-            () = shutdown.fired() => false,
-            () = self.feed.changed() => true,
-            () = wanted => false,
-            () = tokio::time::sleep(self.shared.linger) => false,
+            if self.feed.has_news().await {
+                return true;
+            }
         }
+        false
     }
 
     /// Nobody listened: if somebody else got through, this connection was one too many; else the host rests.
@@ -372,6 +382,7 @@ impl Work {
             number: recipient.number,
             outcome: Outcome::Held(why.to_owned()),
             attempt: None,
+            refused: false,
             warned: false,
         });
         self.shared.events.emit(Event::alert("message.held").with("queue", message.id).with("reason", why));

@@ -1,5 +1,6 @@
 //! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE says what they must prove.
 
+use super::chance::Chance;
 use super::way::{Guide, Host, Way};
 use mailward_core::Domain;
 use mailward_dns::{Dane, Lookup, MailHost, Ourselves, RouteError, dane, route};
@@ -7,19 +8,16 @@ use mailward_smtp::client::Dialect;
 use mailward_store::records::{EnhancedStatus, Lane};
 use mailward_tls::outbound::Proof;
 use std::future::Future;
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Asks the DNS.
 pub struct MxGuide {
     lookup: Arc<dyn Lookup>,
     ours: Ourselves,
     port: u16,
-    random: RandomState,
-    drawn: AtomicU64,
+    chance: Chance,
 }
 
 impl std::fmt::Debug for MxGuide {
@@ -32,14 +30,14 @@ impl MxGuide {
     /// Hosts listen on `port`: 25, but for trials.
     #[must_use]
     pub fn new(lookup: Arc<dyn Lookup>, ours: Ourselves, port: u16) -> Self {
-        Self { lookup, ours, port, random: RandomState::new(), drawn: AtomicU64::new(0) }
+        Self { lookup, ours, port, chance: Chance::default() }
     }
 
     async fn find(&self, lane: &Lane) -> Way {
         let Ok(domain) = Domain::parse(lane.as_str()) else {
             return Way::Nowhere(EnhancedStatus::of(5, 1, 2), format!("{lane} is no domain"));
         };
-        let mut random = || self.random.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed));
+        let mut random = || self.chance.draw();
         let found = match route(&*self.lookup, &domain, &self.ours, &mut random).await {
             Ok(found) => found,
             Err(error) => return lost(&error),

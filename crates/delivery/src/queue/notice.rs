@@ -1,5 +1,6 @@
 //! What senders are told of their messages: bounces, warnings, confirmations that were asked for.
 
+use super::chance::Chance;
 use super::outcome::EXPIRED;
 use crate::answers::Answer;
 use crate::prepare;
@@ -14,9 +15,7 @@ use mailward_store::records::{
     Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
     QueuedRecipient, Target,
 };
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What is to be told of one recipient.
@@ -83,8 +82,7 @@ pub(crate) struct Writer {
     pub(crate) hostname: Domain,
     pub(crate) events: Events,
     pub(crate) lifetime: Duration,
-    pub(crate) random: RandomState,
-    pub(crate) written: AtomicU64,
+    pub(crate) chance: Chance,
 }
 
 impl Writer {
@@ -207,8 +205,7 @@ impl Writer {
 
     /// Names a notice. Nobody outside can know it before: it stands in the boundary.
     fn id(&self) -> String {
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}{:016x}", self.random.hash_one(number), self.random.hash_one((number, "notice")))
+        format!("{:016x}{:016x}", self.chance.draw(), self.chance.draw())
     }
 }
 

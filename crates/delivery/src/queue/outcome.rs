@@ -63,17 +63,25 @@ pub(crate) fn settled(
     host_pause: Timestamp,
     chance: u64,
 ) -> Option<Settled> {
+    let refused = matches!(decision, Decision::Wait(_));
     let (outcome, attempt) = match decision {
         Decision::Again => return None,
         Decision::Delivered(attempt) => (Outcome::Delivered, attempt),
         Decision::Fail(attempt) => (Outcome::Failed, attempt),
         Decision::Wait(attempt) => {
-            let next = next_attempt(recipient.attempts.saturating_add(1), attempt.at, chance);
+            let next = next_attempt(recipient.refusals.saturating_add(1), attempt.at, chance);
             (last_or(message, attempt.at, next), attempt)
         }
         Decision::WaitForHost(attempt) => (last_or(message, attempt.at, host_pause), attempt),
     };
-    Some(Settled { message: message.id, number: recipient.number, outcome, attempt: Some(attempt), warned: false })
+    Some(Settled {
+        message: message.id,
+        number: recipient.number,
+        outcome,
+        attempt: Some(attempt),
+        refused,
+        warned: false,
+    })
 }
 
 /// Waits until then, unless its time is over already.

@@ -1,6 +1,7 @@
 //! The runner: visits lanes that are due, tells senders whose messages are late, sleeps until there is something to do.
 
 use super::allowance::Allowances;
+use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
@@ -13,15 +14,13 @@ use mailward_core::limits::{
     QUEUE_GATHER_TIME, QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
 };
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
-use mailward_directory::{Directory, Dkim};
+use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
-use mailward_store::records::{DueLane, Lane, Outcome, QueuedMessage, Settled, Settlement};
+use mailward_store::records::{Lane, Outcome, QueuedMessage, Settled, Settlement};
 use mailward_tls::outbound::Outbound;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinSet};
@@ -70,15 +69,13 @@ pub(crate) struct Shared {
     dkim: Option<Arc<Dkim>>,
     pub(crate) linger: Duration,
     writer: Writer,
-    /// Of nothing that has to be secret: jitter.
-    random: RandomState,
-    drawn: AtomicU64,
+    chance: Chance,
 }
 
 impl Shared {
     /// Any number.
     pub(crate) fn chance(&self) -> u64 {
-        self.random.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed))
+        self.chance.draw()
     }
 
     /// Keeps what came of a message's recipients together with what its sender is told of it.
@@ -88,17 +85,20 @@ impl Shared {
         mut settlement: Settlement,
         told: Vec<Told>,
     ) -> Result<(), StoreError> {
-        settlement.tell = self.writer.notices(message, &told, self.clock.now()).await?;
-        match self.queue.settle(settlement.clone()).await {
-            Ok(_) => Ok(()),
+        let tell = self.writer.notices(message, &told, self.clock.now()).await?;
+        if tell.is_empty() {
+            return self.queue.settle(settlement).await.map(|_| ());
+        }
+        let untold = settlement.clone();
+        settlement.tell = tell;
+        match self.queue.settle(settlement).await {
             // A sender whose mailbox is full, or gone since, can't be told; what came of the recipients stands.
-            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) if !settlement.tell.is_empty() => {
+            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) => {
                 let event = Event::warn("notice.dropped").with("queue", message.id).with("reason", &error);
                 self.events.emit(event);
-                settlement.tell = Vec::new();
-                self.queue.settle(settlement).await.map(|_| ())
+                self.queue.settle(untold).await.map(|_| ())
             }
-            Err(error) => Err(error),
+            settled => settled.map(|_| ()),
         }
     }
 
@@ -115,8 +115,8 @@ impl Shared {
         match sign(dkim, &*self.mail, message.blob, &domain, self.clock.now()).await {
             Ok(signatures) => Ok(Ok(signatures.unwrap_or_default())),
             Err(SignError::Message(fault)) => Ok(Err(format!("it can't be signed: {fault}"))),
+            Err(SignError::Store(error) | SignError::Keys(DirectoryError::Store(error))) => Err(error),
             Err(SignError::Keys(error)) => Ok(Err(format!("its domain's keys can't be used: {error}"))),
-            Err(SignError::Store(error)) => Err(error),
         }
     }
 
@@ -147,8 +147,7 @@ impl Runner {
             hostname: parts.hostname.clone(),
             events: parts.events.clone(),
             lifetime: parts.lifetime,
-            random: RandomState::new(),
-            written: AtomicU64::new(0),
+            chance: Chance::default(),
         };
         Self {
             shared: Arc::new(Shared {
@@ -164,54 +163,64 @@ impl Runner {
                 dkim: parts.dkim,
                 linger: parts.linger,
                 writer,
-                random: RandomState::new(),
-                drawn: AtomicU64::new(0),
+                chance: Chance::default(),
             }),
         }
     }
 
-    /// Runs until the word to stop; then what is under way has [`STOP_GRACE`] to end.
+    /// Runs until the word to stop; then what is under way has [`STOP_GRACE`] to end. If it should ever crash it is told,
+    /// and begins anew after a pause: mail that waits for nobody knows how long helps nobody.
     pub async fn run(self, mut shutdown: Shutdown) {
-        let shared = self.shared;
-        let mut news = shared.queue.watch_queue();
-        let mut visits: JoinSet<()> = JoinSet::new();
-        let mut lanes: HashMap<Id, Lane> = HashMap::new();
-        while !shutdown.is_fired() {
-            news.borrow_and_update();
-            let slept = match step(&shared, &mut visits, &mut lanes, &shutdown).await {
-                Ok(sleep) => sleep,
-                Err(StoreError::Closed) => break,
-                Err(error) => {
-                    shared.events.emit(Event::alert("queue.stuck").with("reason", &error));
-                    QUEUE_HICCUP_TIME
-                }
-            };
+        loop {
+            let Err(crashed) = tokio::spawn(serve(Arc::clone(&self.shared), shutdown.clone())).await else { return };
+            self.shared.events.emit(Event::alert("queue.crashed").with("reason", &crashed));
             tokio::select! {
-                () = shutdown.fired() => break,
-                changed = news.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    // Much may come at once; one look is enough for all of it.
-                    tokio::time::sleep(QUEUE_GATHER_TIME).await;
-                }
-                Some(ended) = visits.join_next_with_id() => {
-                    let id = match ended {
-                        Ok((id, ())) => id,
-                        Err(crashed) => {
-                            shared.events.emit(Event::alert("queue.crashed").with("reason", &crashed));
-                            crashed.id()
-                        }
-                    };
-                    lanes.remove(&id);
-                }
-                () = tokio::time::sleep(slept) => {}
+                () = shutdown.fired() => return,
+                () = self.shared.hiccup() => {}
             }
         }
-        // A transaction whose answer is on its way is worth waiting for: cut off, it would come twice.
-        let ending = async { while visits.join_next().await.is_some() {} };
-        let _cut = tokio::time::timeout(STOP_GRACE, ending).await;
     }
+}
+
+async fn serve(shared: Arc<Shared>, mut shutdown: Shutdown) {
+    let mut news = shared.queue.watch_queue();
+    let mut visits: JoinSet<()> = JoinSet::new();
+    let mut lanes: HashMap<Id, Lane> = HashMap::new();
+    while !shutdown.is_fired() {
+        news.borrow_and_update();
+        let slept = match step(&shared, &mut visits, &mut lanes, &shutdown).await {
+            Ok(sleep) => sleep,
+            Err(StoreError::Closed) => break,
+            Err(error) => {
+                shared.events.emit(Event::alert("queue.stuck").with("reason", &error));
+                QUEUE_HICCUP_TIME
+            }
+        };
+        tokio::select! {
+            () = shutdown.fired() => break,
+            changed = news.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                // Much may come at once; one look is enough for all of it.
+                tokio::time::sleep(QUEUE_GATHER_TIME).await;
+            }
+            Some(ended) = visits.join_next_with_id() => {
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(crashed) => {
+                        shared.events.emit(Event::alert("queue.crashed").with("reason", &crashed));
+                        crashed.id()
+                    }
+                };
+                lanes.remove(&id);
+            }
+            () = tokio::time::sleep(slept) => {}
+        }
+    }
+    // A transaction whose answer is on its way is worth waiting for: cut off, it would come twice.
+    let ending = async { while visits.join_next().await.is_some() {} };
+    let _cut = tokio::time::timeout(STOP_GRACE, ending).await;
 }
 
 /// Begins what is due, and tells how long to sleep.
@@ -228,7 +237,7 @@ pub(super) async fn step(
     if room > 0 {
         for due in shared.queue.due_lanes(now, room, busy).await? {
             let lane = due.lane.clone();
-            let handle = visits.spawn(lane_visit(Arc::clone(shared), due, shutdown.clone()));
+            let handle = visits.spawn(lane::visit(Arc::clone(shared), due, shutdown.clone()));
             lanes.insert(handle.id(), lane);
         }
     }
@@ -239,10 +248,6 @@ pub(super) async fn step(
     let lane = next.lane.filter(|_| lanes.len() < QUEUE_LANES_AT_ONCE);
     let first = [lane, next.deadline].into_iter().flatten().min();
     Ok(first.map_or(QUEUE_SLEEP_MAX, |at| until(at, shared.clock.now())))
-}
-
-async fn lane_visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown) {
-    lane::visit(shared, due, shutdown).await;
 }
 
 /// At least a moment: what is late and in work is asked for again.
@@ -270,6 +275,7 @@ async fn late(shared: &Arc<Shared>, now: Timestamp) -> Result<(), StoreError> {
                     number: recipient.number,
                     outcome,
                     attempt: None,
+                    refused: false,
                     warned: true,
                 });
             }

@@ -6,10 +6,11 @@ use mailward_core::limits::{QUEUE_HOST_MINUTES, QUEUE_RETRY_MINUTES};
 /// Parts of a thousand by which a pause is longer or shorter, so that what failed together isn't tried together again.
 const JITTER: u64 = 100;
 
-/// When a recipient is tried next that was tried `attempts` times, the last time just now. `chance` is any random number.
+/// When a recipient is tried next that was refused for now `refusals` times, the last time just now. `chance` is any
+/// random number.
 #[must_use]
-pub fn next_attempt(attempts: u32, now: Timestamp, chance: u64) -> Timestamp {
-    after(now, pause(&QUEUE_RETRY_MINUTES, attempts), chance)
+pub fn next_attempt(refusals: u32, now: Timestamp, chance: u64) -> Timestamp {
+    after(now, pause(&QUEUE_RETRY_MINUTES, refusals), chance)
 }
 
 /// When a host is tried next that failed `failures` times in a row.

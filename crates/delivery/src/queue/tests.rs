@@ -1,7 +1,9 @@
 //! A runner on a real store, and hosts on loopback that say what each test wants.
 
 mod house;
+mod limits;
 mod sink;
+mod ways;
 
 use house::{House, LANE};
 use mailward_smtp::client::Dialect;
@@ -99,6 +101,25 @@ async fn a_host_that_is_away_rests_and_other_lanes_go_on() {
     house.turn().await;
     assert_eq!(sink.taken().len(), 2);
     assert!(house.is_empty().await);
+}
+
+#[tokio::test]
+async fn what_a_host_did_is_not_counted_against_its_recipients() {
+    let house = House::new().await;
+    let sink = Sink::start(Plan::default()).await;
+    house.leads_to_nobody(LANE);
+    house.queue(ALICE, &["later@t.example"], "Subject: 1\r\n\r\n", |_| {}).await;
+    for _ in 0..5 {
+        house.turn().await;
+        house.forward(40 * 60_000);
+    }
+    // Its first answer of its own: the pause is that of a first one, whatever its host did before.
+    house.leads_to(LANE, &sink);
+    house.turn().await;
+    let recipient = &house.queued().await[0].recipients[0];
+    assert_eq!((recipient.attempts, recipient.refusals), (6, 1));
+    let pause = recipient.due.0 - house.now().0;
+    assert!((54_000..=66_000).contains(&pause), "{pause}");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, BenchError> {
     if options.connections == 0 || options.users == 0 {
         return Err(BenchError::Option("connections and users must be at least 1".to_owned()));
     }
-    let room = crate::compose::privilege::open_files_for(options.connections);
+    let room = crate::compose::privilege::open_files_for(options.connections, 0);
     if room < options.connections {
         return Err(BenchError::Option(format!("this process may hold {room} connections only (ulimit -n)")));
     }

@@ -20,7 +20,8 @@ pub(crate) fn private_files() {
 /// be.
 pub(crate) fn raise_open_files(loaded: &Loaded, notes: &mut Vec<String>) -> Result<usize, Failure> {
     let wanted = loaded.config.limits.connections;
-    let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(DESCRIPTORS_BESIDES);
+    let besides = besides(loaded.config.queue.connections);
+    let needed = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(besides);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| Failure::sys("limit of open files", e))?;
     if soft >= needed {
         return Ok(wanted);
@@ -35,7 +36,7 @@ pub(crate) fn raise_open_files(loaded: &Loaded, notes: &mut Vec<String>) -> Resu
     if got > soft {
         setrlimit(Resource::RLIMIT_NOFILE, got, hard).map_err(|e| Failure::sys("limit of open files", e))?;
     }
-    let fits = usize::try_from(got.saturating_sub(DESCRIPTORS_BESIDES)).unwrap_or(wanted).max(1);
+    let fits = usize::try_from(got.saturating_sub(besides)).unwrap_or(wanted).max(1);
     notes.push(
         loaded
             .fault(
@@ -47,14 +48,20 @@ pub(crate) fn raise_open_files(loaded: &Loaded, notes: &mut Vec<String>) -> Resu
     Ok(fits)
 }
 
-/// Tries for more connections while running, and answers how many there is room for.
-pub(crate) fn open_files_for(connections: usize) -> usize {
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(DESCRIPTORS_BESIDES);
+/// Files that are open besides connections that come in: connections to other servers, and everything else.
+fn besides(outgoing: usize) -> u64 {
+    DESCRIPTORS_BESIDES.saturating_add(u64::try_from(outgoing).unwrap_or(u64::MAX))
+}
+
+/// Tries for more connections while running, beside so many to other servers, and answers how many there is room for.
+pub(crate) fn open_files_for(connections: usize, outgoing: usize) -> usize {
+    let besides = besides(outgoing);
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(besides);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1 };
     let got = soft.max(needed.min(hard));
     let raised = got == soft || setrlimit(Resource::RLIMIT_NOFILE, got, hard).is_ok();
     let have = if raised { got } else { soft };
-    usize::try_from(have.saturating_sub(DESCRIPTORS_BESIDES)).unwrap_or(connections).clamp(1, connections.max(1))
+    usize::try_from(have.saturating_sub(besides)).unwrap_or(connections).clamp(1, connections.max(1))
 }
 
 /// The user that the configuration names, if it names one.

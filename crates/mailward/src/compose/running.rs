@@ -161,7 +161,7 @@ impl Running {
         }
         parts.acceptor.replace(&acceptor);
         let connections = if new.limits.connections > parts.connections {
-            privilege::open_files_for(new.limits.connections)
+            privilege::open_files_for(new.limits.connections, new.queue.connections)
         } else {
             parts.connections
         };

@@ -77,7 +77,8 @@ impl Filling {
             text: text.to_owned(),
         };
         let outcome = Outcome::Deferred(hours(1));
-        let recipients = vec![Settled { message, number, outcome, attempt: Some(attempt), warned: false }];
+        let recipients =
+            vec![Settled { message, number, outcome, attempt: Some(attempt), refused: false, warned: false }];
         let settlement = Settlement { recipients, ..Settlement::default() };
         self.runtime.block_on(self.store.settle(settlement)).unwrap();
     }

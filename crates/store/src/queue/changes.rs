@@ -316,11 +316,12 @@ pub(super) fn keep_attempt(
     (message, number): (QueueId, u32),
     row: &Row,
     attempt: &Attempt,
+    refused: bool,
 ) -> Result<(), StoreError> {
     let count = row.attempts.saturating_add(1);
     tx.execute(
-        "UPDATE queue_recipients SET attempts = ?3 WHERE message = ?1 AND number = ?2",
-        params![message.0, number, count],
+        "UPDATE queue_recipients SET attempts = ?3, refusals = refusals + ?4 WHERE message = ?1 AND number = ?2",
+        params![message.0, number, count, refused],
     )?;
     let (host, text) = kept(attempt);
     tx.execute(

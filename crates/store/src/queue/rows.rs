@@ -20,7 +20,7 @@ macro_rules! recipient_columns {
     ($rest:literal) => {
         concat!(
             "SELECT r.message, r.number, r.address, r.notify, r.original, l.name, r.held, r.reason, r.due, r.attempts, ",
-            "r.warned, a.at, a.host, a.code, a.status, a.text FROM queue_recipients r ",
+            "r.refusals, r.warned, a.at, a.host, a.code, a.status, a.text FROM queue_recipients r ",
             "LEFT JOIN queue_lanes l ON l.id = r.lane ",
             "LEFT JOIN queue_attempts a ON a.message = r.message AND a.number = r.number AND a.attempt = r.attempts ",
             $rest
@@ -73,9 +73,10 @@ pub(super) fn recipient(row: &Row<'_>) -> rusqlite::Result<(QueueId, QueuedRecip
         },
         due: Timestamp(row.get(8)?),
         attempts: row.get(9)?,
-        warned: row.get(10)?,
-        answer: match row.get::<_, Option<i64>>(11)? {
-            Some(_) => Some(attempt(row, 11)?),
+        refusals: row.get(10)?,
+        warned: row.get(11)?,
+        answer: match row.get::<_, Option<i64>>(12)? {
+            Some(_) => Some(attempt(row, 12)?),
             None => None,
         },
         history: Vec::new(),

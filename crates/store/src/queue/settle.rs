@@ -59,7 +59,7 @@ fn settle_one(tx: &Tx<'_>, counts: &mut Counts, settled: &Settled) -> Result<boo
         Outcome::Rerouted(lane, due) => counts.reroute(tx, which, &row, lane, *due)?,
     }
     if let Some(attempt) = &settled.attempt {
-        keep_attempt(tx, which, &row, attempt)?;
+        keep_attempt(tx, which, &row, attempt, settled.refused)?;
     }
     if settled.warned {
         tx.execute(

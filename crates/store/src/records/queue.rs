@@ -186,6 +186,8 @@ pub struct QueuedRecipient {
     pub due: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
+    /// Those of them that failed by its own fault rather than its host's: its next pause goes by these.
+    pub refusals: u32,
     /// The last attempt, if there was one.
     pub answer: Option<Attempt>,
     /// Its sender was told that it is late, or needn't be.
@@ -285,6 +287,8 @@ pub struct Settled {
     pub outcome: Outcome,
     /// The attempt that showed it, to be kept with it; none if nothing was tried.
     pub attempt: Option<Attempt>,
+    /// The attempt failed by the recipient's own fault: counted in [`QueuedRecipient::refusals`].
+    pub refused: bool,
     /// Its sender is told with this settlement that it is late, or needn't be.
     pub warned: bool,
 }
@@ -325,8 +329,7 @@ pub struct SettleOutcome {
 }
 
 /// Which recipients of the queue are meant: those that fit all that is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueFilter {
     /// Of these messages; at most `limits::PAGE_ROWS_MAX`.
     pub messages: Option<HashSet<QueueId>>,

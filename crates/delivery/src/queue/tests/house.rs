@@ -6,22 +6,20 @@ use crate::queue::runner::{Parts, Runner, step};
 use crate::queue::way::{Guide, Host, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{Address, Clock, Domain, MailboxName, Shutdown, Timestamp, Uid};
+use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
 use mailward_directory::{Directory, NewPassword, NewUser};
 use mailward_smtp::client::Dialect;
-use mailward_store::api::{MailStore as _, QueueStore as _};
-use mailward_store::records::{
-    Delivery, EnhancedStatus, Envelope, Lane, LaneTotal, Needs, NewRecipient, QueueFilter, Queued, QueuedMessage,
-    Steer, UidRange,
-};
+use mailward_store::api::{MailStore as _, Pending, QueueStore};
+use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
 use mailward_tls::outbound::Proof;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Where `t.example` waits.
@@ -42,6 +40,46 @@ impl Guide for Map {
     fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
         let way = self.0.lock().unwrap().get(lane.as_str()).cloned();
         Box::pin(async move { way.unwrap_or_else(|| Way::Later(EnhancedStatus::of(4, 4, 3), "no DNS".to_owned())) })
+    }
+}
+
+/// A queue in which one recipient's fate can't be noted.
+struct Poisoned {
+    store: Arc<LocalStore>,
+    poison: Address,
+}
+
+macro_rules! as_it_is {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($arg: $type),*) -> Pending<'_, $out> { self.store.$name($($arg),*) })*
+    };
+}
+
+impl QueueStore for Poisoned {
+    as_it_is! {
+        due_lanes(now: Timestamp, limit: usize, except: HashSet<Lane>) -> Vec<DueLane>;
+        due_in_lane(lane: Lane, now: Timestamp, after: Option<DuePlace>, limit: usize) -> DuePage;
+        late(now: Timestamp, after: Option<DuePlace>, limit: usize) -> LatePage;
+        next_due(except: HashSet<Lane>) -> NextDue;
+        mark_trial(message: QueueId) -> u32;
+        queue_page(filter: QueueFilter, after: Option<QueueId>, limit: usize) -> QueuePage;
+        queued_message(message: QueueId) -> QueuedMessage;
+        steer(filter: QueueFilter, action: Steer, after: Option<QueueId>) -> Steered;
+        pause(lane: Option<Lane>, paused: bool) -> ();
+        queue_totals(largest: usize) -> QueueTotals;
+    }
+    fn settle(&self, settlement: Settlement) -> Pending<'_, SettleOutcome> {
+        Box::pin(async move {
+            for settled in &settlement.recipients {
+                let message = self.store.queued_message(settled.message).await?;
+                let poisoned = message.recipients.iter().any(|recipient| recipient.address == self.poison);
+                assert!(!poisoned || matches!(settled.outcome, Outcome::Held(_)), "as the test wants it");
+            }
+            self.store.settle(settlement).await
+        })
+    }
+    fn watch_queue(&self) -> watch::Receiver<u64> {
+        self.store.watch_queue()
     }
 }
 
@@ -69,6 +107,20 @@ impl House {
 
     /// The same, with connections that wait so long for more.
     pub(super) async fn lingering(linger: Duration) -> Self {
+        Self::made(linger, None, None).await
+    }
+
+    /// The same, with a way by somebody else.
+    pub(super) async fn by(guide: Arc<dyn Guide>) -> Self {
+        Self::made(Duration::ZERO, Some(guide), None).await
+    }
+
+    /// The same, where noting what came of this recipient ends the task that does so.
+    pub(super) async fn poisoned(recipient: &str) -> Self {
+        Self::made(Duration::ZERO, None, Some(address(recipient))).await
+    }
+
+    async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let options = Options { clock: clock.clone(), ..Options::default() };
@@ -88,10 +140,13 @@ impl House {
         let (map, events) = (Arc::new(Map::default()), Events::memory());
         let (trigger, shutdown) = shutdown::channel();
         let runner = Runner::new(Parts {
-            queue: store.clone(),
+            queue: match poison {
+                None => store.clone(),
+                Some(poison) => Arc::new(Poisoned { store: store.clone(), poison }),
+            },
             mail: store.clone(),
             directory: directory.clone(),
-            guide: map.clone(),
+            guide: guide.unwrap_or_else(|| map.clone()),
             dkim: None,
             outbound: trusting(),
             hostname: Domain::parse("mx.s.example").unwrap(),

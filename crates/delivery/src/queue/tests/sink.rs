@@ -1,6 +1,7 @@
 //! A host that takes mail, refuses it by the recipient's name, and can be made to misbehave.
 
 use crate::queue::way::Host;
+use base64::Engine as _;
 use mailward_smtp::client::Dialect;
 use mailward_tls::outbound::{Outbound, Proof};
 use mailward_tls::{Acceptor, Wire, authority};
@@ -16,8 +17,12 @@ pub(super) struct Plan {
     pub(super) greeting: &'static str,
     pub(super) tls: Tls,
     pub(super) lmtp: bool,
+    /// What it offers beside PIPELINING; one keyword with its values.
+    pub(super) offers: &'static str,
     /// Messages it takes in a connection before 421.
     pub(super) messages: usize,
+    /// It hangs up after them, without a word.
+    pub(super) silent: bool,
     /// Connections that are dropped behind the last byte of a message, from the first on.
     pub(super) drops: usize,
 }
@@ -37,7 +42,15 @@ pub(super) enum Tls {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { greeting: "220 sink\r\n", tls: Tls::No, lmtp: false, messages: usize::MAX, drops: 0 }
+        Self {
+            greeting: "220 sink\r\n",
+            tls: Tls::No,
+            lmtp: false,
+            offers: "HELP",
+            messages: usize::MAX,
+            silent: false,
+            drops: 0,
+        }
     }
 }
 
@@ -55,10 +68,14 @@ struct Seen {
     taken: Vec<Taken>,
     asked: Vec<String>,
     connections: usize,
+    open: usize,
+    most: usize,
+    hung_up: usize,
 }
 
 pub(super) struct Sink {
     address: SocketAddr,
+    certificate: Vec<u8>,
     seen: Arc<Mutex<Seen>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -80,9 +97,12 @@ pub(super) fn trusting() -> Outbound {
     Outbound::trusting(certified().certificate_pem.as_bytes()).unwrap()
 }
 
-fn acceptor(name: &str) -> Acceptor {
+/// A certificate for a name, to start TLS with, and its DER form.
+fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
     let issued = authority::issue(certified(), &[name], SystemTime::now()).unwrap();
-    Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
+    let acceptor = Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
+    let base64: String = issued.chain_pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
+    (acceptor, base64::engine::general_purpose::STANDARD.decode(base64).unwrap())
 }
 
 impl Sink {
@@ -91,18 +111,27 @@ impl Sink {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
-        let acceptor = acceptor(if plan.tls == Tls::OfAnother { "other.example" } else { "mx.t.example" });
+        let (acceptor, certificate) =
+            acceptor(if plan.tls == Tls::OfAnother { "other.example" } else { "mx.t.example" });
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = {
                     let mut seen = shared.lock().unwrap();
                     seen.connections += 1;
+                    seen.open += 1;
+                    seen.most = seen.most.max(seen.open);
                     seen.connections
                 };
-                tokio::spawn(serve(stream, plan, number, Arc::clone(&shared), acceptor.clone()));
+                let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
+                tokio::spawn(async move {
+                    serve(stream, plan, number, Arc::clone(&shared), acceptor).await;
+                    let mut seen = shared.lock().unwrap();
+                    seen.open -= 1;
+                    seen.hung_up += 1;
+                });
             }
         });
-        Self { address, seen, task }
+        Self { address, certificate, seen, task }
     }
 
     pub(super) fn host(&self, proof: Proof) -> Host {
@@ -122,6 +151,26 @@ impl Sink {
     /// How often it was asked for a recipient.
     pub(super) fn asked(&self, recipient: &str) -> usize {
         self.seen.lock().unwrap().asked.iter().filter(|asked| *asked == recipient).count()
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// SHA-256 of its certificate, as a TLSA record has it.
+    pub(super) fn certificate_digest(&self) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Connections that were open at one time, at most.
+    pub(super) fn most_at_once(&self) -> usize {
+        self.seen.lock().unwrap().most
+    }
+
+    /// Connections that are over.
+    pub(super) fn hung_up(&self) -> usize {
+        self.seen.lock().unwrap().hung_up
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -193,7 +242,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         let address = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
         match line.get(..4).unwrap_or_default() {
             "EHLO" | "LHLO" if plan.lmtp == line.starts_with("LHLO") => {
-                peer.say("250-sink\r\n250 PIPELINING\r\n").await
+                peer.say(&format!("250-sink\r\n250-PIPELINING\r\n250 {}\r\n", plan.offers)).await
             }
             "MAIL" if messages >= plan.messages => {
                 peer.say("421 enough\r\n").await;
@@ -231,6 +280,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                 } else {
                     peer.say("250 2.0.0 taken\r\n").await;
+                }
+                if plan.silent && messages >= plan.messages {
+                    return;
                 }
             }
             "RSET" => peer.say("250 ok\r\n").await,

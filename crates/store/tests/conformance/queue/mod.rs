@@ -57,7 +57,7 @@ pub(crate) fn attempt(time: i64, code: u16, text: &str) -> Attempt {
 }
 
 pub(crate) fn settled(message: QueueId, number: u32, outcome: Outcome) -> Settled {
-    Settled { message, number, outcome, attempt: None, warned: false }
+    Settled { message, number, outcome, attempt: None, refused: false, warned: false }
 }
 
 /// What came of recipients, and nothing else.

@@ -1,5 +1,5 @@
 //! What a long queue costs: accepting and settling beside an empty queue and beside a million rows, in one run.
-//! Prints ratios and asserts none: `cargo test --release -p mailward-store --test queue_scale -- --ignored --nocapture`.
+//! `cargo bench -p mailward-store --bench queue_scale` prints ratios; it takes some minutes and a gigabyte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::print_stdout)]
 
 use bytes::Bytes;
@@ -60,8 +60,14 @@ async fn through(store: &Arc<LocalStore>, from: usize, domains: &'static str) ->
                     many => format!("{many}{}.test", n % DOMAINS),
                 };
                 let ids = deliver(&store, from + n, vec![queued(&domain, 100)]).await;
-                let done =
-                    Settled { message: ids[0], number: 0, outcome: Outcome::Delivered, attempt: None, warned: false };
+                let done = Settled {
+                    message: ids[0],
+                    number: 0,
+                    outcome: Outcome::Delivered,
+                    attempt: None,
+                    refused: false,
+                    warned: false,
+                };
                 store.settle(Settlement { recipients: vec![done], ..Settlement::default() }).await.unwrap();
             }
         })
@@ -79,9 +85,8 @@ async fn timed<T>(name: &str, work: impl Future<Output = T>) -> T {
     value
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes and a gigabyte"]
-async fn a_million_rows_beside_none() {
+#[tokio::main]
+async fn main() {
     let (dir, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (store, empty) = (open(dir.path()), open(beside.path()));
     let begun = Instant::now();
