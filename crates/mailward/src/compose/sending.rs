@@ -45,6 +45,7 @@ pub(crate) fn runner(
         guide: Arc::new(MxGuide::new(Arc::new(resolver), ours, port)),
         dkim: Some(Arc::clone(dkim)),
         outbound: Outbound::trusting_system(),
+        ledger: None,
         hostname: hostname.clone(),
         events: events.clone(),
         clock: Arc::new(SystemClock),
