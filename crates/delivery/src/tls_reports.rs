@@ -155,13 +155,7 @@ impl Reporter {
         hasher.finish()
     }
 
-    async fn send(
-        &self,
-        day: Day,
-        domain: &Domain,
-        mut results: Results,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn send(&self, day: Day, domain: &Domain, mut results: Results, now: Timestamp) -> Result<(), StoreError> {
         let late = i64::try_from(TLS_REPORT_LATE.as_millis()).unwrap_or(i64::MAX);
         let late = now.0 >= day.end().0.saturating_add(late);
         if results.sent.is_empty() {

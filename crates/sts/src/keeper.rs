@@ -66,14 +66,29 @@ pub struct Trouble {
 /// A policy as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
-    id: String,
-    fetched: Timestamp,
-    policy: Policy,
+pub struct Kept {
+    /// Its id in the DNS when it was fetched.
+    pub id: String,
+    /// When that was.
+    pub fetched: Timestamp,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// What is kept of a domain's policy and still holds; nothing is asked for.
+///
+/// # Errors
+/// What the store says.
+pub async fn kept(shelf: &dyn ShelfStore, domain: &Domain, now: Timestamp) -> Result<Option<Kept>, StoreError> {
+    let Some(record) = shelf.shelved(Shelf::MtaSts, domain.to_string()).await? else { return Ok(None) };
+    // What can't be read any more is fetched anew.
+    Ok(serde_json::from_slice::<Kept>(&record.value).ok().filter(|kept| now < kept.expires()))
 }
 
 impl Kept {
-    fn expires(&self) -> Timestamp {
+    /// Until when it holds.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
         self.after(1)
     }
     /// When so large a part of its time is over.
@@ -104,7 +119,7 @@ impl Sts {
     /// What the store says when it can't tell what it keeps: then it isn't known what the domain demands.
     pub async fn policy(&self, domain: &Domain) -> Result<Sought, StoreError> {
         let now = self.parts.clock.now();
-        let kept = self.kept(domain, now).await?;
+        let kept = kept(&*self.parts.shelf, domain, now).await?;
         let Some(id) = self.id(domain).await else {
             return Ok(Sought { policy: kept.map(|kept| kept.policy), trouble: None });
         };
@@ -121,12 +136,6 @@ impl Sts {
             Err(_) if kept.is_some() => Sought { policy: kept.map(|kept| kept.policy), trouble: None },
             Err(trouble) => Sought { policy: None, trouble },
         })
-    }
-
-    async fn kept(&self, domain: &Domain, now: Timestamp) -> Result<Option<Kept>, StoreError> {
-        let Some(record) = self.parts.shelf.shelved(Shelf::MtaSts, domain.to_string()).await? else { return Ok(None) };
-        // What can't be read any more is fetched anew.
-        Ok(serde_json::from_slice::<Kept>(&record.value).ok().filter(|kept| now < kept.expires()))
     }
 
     async fn id(&self, domain: &Domain) -> Option<String> {

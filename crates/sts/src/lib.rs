@@ -26,7 +26,7 @@ mod required;
 mod results;
 
 pub use https::{Https, HttpsError};
-pub use keeper::{Parts, Sought, Sts, Trouble};
+pub use keeper::{Kept, Parts, Sought, Sts, Trouble, kept};
 pub use policy::{Mode, Pattern, Policy, PolicyError};
 pub use reach::is_public;
 pub use record::{Place, report_places, sts_id};

@@ -85,8 +85,10 @@ impl Office {
         let authority = authority::create(&["t.example"], SystemTime::now()).unwrap();
         let web = Web::start(&authority).await;
         let rua = rua.replace("PORT", &web.port.to_string());
-        let text = format!("@ 60 IN A 127.0.0.1\nweb 60 IN A 127.0.0.1\n_smtp._tls 60 IN TXT \"v=TLSRPTv1;rua={rua}\"\n");
-        let zones = Zones::start(&[Zone::plain("t.example.", &text), Zone::plain("u.example.", "@ 60 IN A 127.0.0.1\n")]).await;
+        let text =
+            format!("@ 60 IN A 127.0.0.1\nweb 60 IN A 127.0.0.1\n_smtp._tls 60 IN TXT \"v=TLSRPTv1;rua={rua}\"\n");
+        let zones =
+            Zones::start(&[Zone::plain("t.example.", &text), Zone::plain("u.example.", "@ 60 IN A 127.0.0.1\n")]).await;
         let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&zones.config()).unwrap());
         let ledger = Arc::new(Ledger::new(clock.clone()));
         let reporter = Reporter::new(Parts {
@@ -170,14 +172,21 @@ async fn a_report_goes_by_https_and_is_tried_again_for_a_day() {
     assert_eq!(*office.web.taken.lock().unwrap(), ["POST /v1 HTTP/1.1", "POST /v1 HTTP/1.1"]);
     // The next day's is never taken: it is dropped when a day has passed.
     *office.web.says.lock().unwrap() = "503 Later";
-    office.store.change_shelf(vec![ShelfChange::Remove(Shelf::TlsReports, "2024-10-04/t.example".to_owned())]).await.unwrap();
+    office
+        .store
+        .change_shelf(vec![ShelfChange::Remove(Shelf::TlsReports, "2024-10-04/t.example".to_owned())])
+        .await
+        .unwrap();
     office.counts("t.example").await;
     office.forward(DAY);
     office.reporter.send_due().await.unwrap();
     assert_eq!(office.states("t.example").await, [SentState::Failed]);
     office.forward(DAY);
     office.reporter.send_due().await.unwrap();
-    assert_eq!((office.states("t.example").await, office.web.taken.lock().unwrap().len()), (vec![SentState::Dropped], 3));
+    assert_eq!(
+        (office.states("t.example").await, office.web.taken.lock().unwrap().len()),
+        (vec![SentState::Dropped], 3)
+    );
 }
 
 #[tokio::test]
