@@ -175,6 +175,7 @@ pub struct TlsReports {
     /// Whether they are sent.
     pub send: bool,
     /// Whom they are from; `None`: postmaster at this host's name. ASCII, with a domain.
+    #[serde(serialize_with = "address_or_postmaster")]
     pub contact: Option<Address>,
 }
 
@@ -408,6 +409,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn address_or_postmaster<S: Serializer>(address: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&address.as_ref().map_or("postmaster".to_owned(), Address::to_string))
 }
 fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))
