@@ -125,7 +125,7 @@ impl Office {
         self.store.queue_page(QueueFilter::default(), None, 100).await.unwrap().messages
     }
     async fn states(&self, domain: &str) -> Vec<SentState> {
-        let all = self.store.shelf(Shelf::TlsReports, None, 100).await.unwrap();
+        let all = self.store.shelf(Shelf::TlsReports, None, 1000).await.unwrap();
         let found = all.iter().filter_map(Results::read).find(|(_, of, _)| of.as_str() == domain).unwrap();
         found.2.sent.iter().map(|sent| sent.state).collect()
     }
@@ -187,6 +187,22 @@ async fn a_report_goes_by_https_and_is_tried_again_for_a_day() {
         (office.states("t.example").await, office.web.taken.lock().unwrap().len()),
         (vec![SentState::Dropped], 3)
     );
+}
+
+#[tokio::test]
+async fn reports_to_more_domains_than_are_looked_at_in_one_step_are_all_sent() {
+    let office = Office::new(true, "mailto:tls@r.example").await;
+    let names: Vec<String> = (0..=TLS_REPORT_PAGE).map(|number| format!("d{number}.u.example")).collect();
+    for name in &names {
+        office.ledger.count(&Domain::parse(name).unwrap(), &Told::nothing(), None);
+    }
+    office.counts("t.example").await;
+    office.forward(NEXT_MORNING);
+    office.reporter.send_due().await.unwrap();
+    for name in [&names[0], names.last().unwrap()] {
+        assert_eq!(office.states(name).await, [SentState::Unwanted]);
+    }
+    assert_eq!(office.states("t.example").await, [SentState::Sent]);
 }
 
 #[tokio::test]
