@@ -27,6 +27,7 @@ use crate::domain::Domain;
 use crate::event::Level;
 use crate::limits;
 use crate::peer::Listener;
+use crate::sending::SendLimits;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,10 @@ pub struct Config {
     pub limits: Limits,
     /// Sending to other servers.
     pub queue: Queue,
+    /// How much one user may send to other domains; 0: no limit.
+    pub user_limits: SendLimits,
+    /// How much all users of one domain together may send to other domains; 0: no limit.
+    pub domain_limits: SendLimits,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -261,6 +266,8 @@ impl Default for Config {
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
             queue: Queue::default(),
+            user_limits: limits::USER_LIMITS,
+            domain_limits: limits::DOMAIN_LIMITS,
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -3,8 +3,10 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod care;
 mod sending;
 
+pub use care::*;
 pub use sending::*;
 
 use std::time::Duration;
