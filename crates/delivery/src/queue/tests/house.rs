@@ -174,6 +174,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
             care: Some(care.clone()),
+            cut_off: false,
         });
         Self { store, directory, care, gate, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
     }
