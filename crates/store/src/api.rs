@@ -2,8 +2,10 @@
 //! conformance suite in [`crate::conformance`] is the other half of this page.
 
 mod queue;
+mod shelf;
 
 pub use queue::QueueStore;
+pub use shelf::ShelfStore;
 
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,

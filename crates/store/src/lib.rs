@@ -47,5 +47,5 @@ mod space;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, StoreError};
+pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, ShelfStore, StoreError};
 pub use local::{LocalStore, Options};

@@ -21,7 +21,7 @@ use crate::{reads, recovery, rows, schema};
 use bytes::Bytes;
 use mailward_core::event::Events;
 use mailward_core::limits::{COMMIT_QUEUE_MAX, PACK_SIZE_MAX, PAGE_ROWS_MAX, READERS};
-use mailward_core::{AccountId, BlobId, Clock, DomainId, MailboxId, MailboxName, ModSeq, SystemClock, Uid};
+use mailward_core::{AccountId, BlobId, Clock, DomainId, MailboxId, MailboxName, ModSeq, SystemClock, Timestamp, Uid};
 use rusqlite::params;
 use std::fs::File;
 use std::ops::Range;
@@ -75,6 +75,7 @@ pub struct LocalStore {
     news: Arc<News>,
     space: Arc<Space>,
     closed: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the store is open.
     _lock: File,
@@ -125,7 +126,7 @@ impl LocalStore {
             ids,
             pack,
             syncer: Syncer::start()?,
-            clock: options.clock,
+            clock: Arc::clone(&options.clock),
             news: Arc::clone(&news),
             index: bell,
             space: Arc::clone(&space),
@@ -146,6 +147,7 @@ impl LocalStore {
             news,
             space,
             closed,
+            clock: options.clock,
             committer: Mutex::new(Some(thread)),
             _lock: lock,
         }))
@@ -185,6 +187,9 @@ impl LocalStore {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
     pub(crate) fn news(&self) -> &News {
         &self.news

@@ -1,5 +1,6 @@
 //! News of changes to whoever watches.
 
+use crate::records::Shelf;
 use mailward_core::{AccountId, MailboxId, ModSeq};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -14,6 +15,7 @@ pub(crate) struct Touched {
     pub(crate) directory: bool,
     /// Something was queued, or became due by hand.
     pub(crate) queue: bool,
+    pub(crate) shelves: HashSet<Shelf>,
     /// Blobs that went.
     pub(crate) gone: u64,
 }
@@ -25,6 +27,7 @@ pub(crate) struct News {
     accounts: Watched<AccountId, u64>,
     directory: watch::Sender<u64>,
     queue: watch::Sender<u64>,
+    shelves: Watched<Shelf, u64>,
 }
 
 impl News {
@@ -34,6 +37,7 @@ impl News {
             accounts: Watched::default(),
             directory: watch::Sender::new(0),
             queue: watch::Sender::new(0),
+            shelves: Watched::default(),
         }
     }
     pub(crate) fn watch(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
@@ -48,6 +52,9 @@ impl News {
     pub(crate) fn watch_queue(&self) -> watch::Receiver<u64> {
         self.queue.subscribe()
     }
+    pub(crate) fn watch_shelf(&self, shelf: Shelf) -> watch::Receiver<u64> {
+        self.shelves.watch(shelf, 0)
+    }
     pub(crate) fn tell(&self, touched: Touched) {
         if touched.queue {
             self.queue.send_modify(|version| *version = version.wrapping_add(1));
@@ -58,6 +65,8 @@ impl News {
         self.mailboxes.tell(touched.mailboxes, |now, news| *now = news);
         let accounts = touched.accounts.into_iter().map(|account| (account, ()));
         self.accounts.tell(accounts, |version, ()| *version = version.wrapping_add(1));
+        let shelves = touched.shelves.into_iter().map(|shelf| (shelf, ()));
+        self.shelves.tell(shelves, |version, ()| *version = version.wrapping_add(1));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod directory;
 mod queue;
+mod shelf;
 
 pub use directory::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, DkimChange, DkimKeyRecord, DkimState, DomainChange,
@@ -12,6 +13,7 @@ pub use queue::{
     LatePage, Needs, NewRecipient, NextDue, NotifyOn, Outcome, QueueFilter, QueuePage, QueueTotals, Queued,
     QueuedMessage, QueuedRecipient, RecipientState, SettleOutcome, Settled, Settlement, Steer, Steered,
 };
+pub use shelf::{Shelf, ShelfChange, Shelved};
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};

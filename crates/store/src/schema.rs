@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 3;
+pub(crate) const VERSION: i64 = 4;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -252,6 +252,19 @@ CREATE TABLE dkim_keys (
 );
 ";
 
+/// What version 4 adds.
+const TABLES_4: &str = "
+-- Small records of rooms above.
+CREATE TABLE shelves (
+    shelf   INTEGER NOT NULL,
+    key     TEXT    NOT NULL,
+    value   BLOB    NOT NULL,
+    expires INTEGER,                     -- NULL: never
+    PRIMARY KEY (shelf, key)
+) WITHOUT ROWID;
+CREATE INDEX shelves_expire ON shelves (shelf, expires) WHERE expires IS NOT NULL;
+";
+
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -326,7 +339,10 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
                 connection.execute_batch(TABLES_2)?;
                 fill_gone(connection)?;
             }
-            connection.execute_batch(TABLES_3)?;
+            if version < 3 {
+                connection.execute_batch(TABLES_3)?;
+            }
+            connection.execute_batch(TABLES_4)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

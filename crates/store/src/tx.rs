@@ -5,7 +5,7 @@ use crate::committer::Placing;
 use crate::news::Touched;
 use crate::pack::writer::{PackWriter, Place};
 use crate::pack::{HEADER_LEN, Header};
-use crate::records::Content;
+use crate::records::{Content, Shelf};
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, ModSeq, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
@@ -261,6 +261,11 @@ impl<'c> Tx<'c> {
         self.job_touched.directory = true;
     }
 
+    /// A record of this shelf changed.
+    pub(crate) fn touch_shelf(&mut self, shelf: Shelf) {
+        self.job_touched.shelves.insert(shelf);
+    }
+
     /// Something was queued, or became due by hand.
     pub(crate) const fn touch_queue(&mut self) {
         self.job_touched.queue = true;
@@ -289,6 +294,7 @@ impl<'c> Tx<'c> {
             self.touched.mailboxes.insert(mailbox, mod_seq);
         }
         self.touched.accounts.extend(self.job_touched.accounts.drain());
+        self.touched.shelves.extend(self.job_touched.shelves.drain());
         Ok(value)
     }
 

@@ -271,10 +271,13 @@ async fn nothing_in_the_store_can_be_read_by_others() {
 const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";
 const BEFORE_VERSION_3: &str = "DROP TABLE queue_messages; DROP TABLE queue_recipients; DROP TABLE queue_attempts;
     DROP TABLE queue_lanes; DROP TABLE dkim_keys;";
+const BEFORE_VERSION_4: &str = "DROP TABLE shelves;";
 
 #[tokio::test]
 async fn a_store_of_an_older_version_is_taken_over() {
-    for (version, older) in [(1, format!("{BEFORE_VERSION_3}{BEFORE_VERSION_2}")), (2, BEFORE_VERSION_3.to_owned())] {
+    let older = [BEFORE_VERSION_2, BEFORE_VERSION_3, BEFORE_VERSION_4];
+    for version in [1, 2, 3] {
+        let older = older.iter().skip(version - 1).copied().collect::<String>();
         let dir = tempfile::tempdir().unwrap();
         let (store, alice) = filled(dir.path(), 10).await;
         let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;
@@ -285,7 +288,7 @@ async fn a_store_of_an_older_version_is_taken_over() {
         drop(store);
         let database = rusqlite::Connection::open(dir.path().join("mailward.db")).unwrap();
         database.execute_batch(&older).unwrap();
-        database.pragma_update(None, "user_version", version).unwrap();
+        database.pragma_update(None, "user_version", version as i64).unwrap();
         drop(database);
         let store = LocalStore::open(dir.path(), Options::default()).unwrap();
         assert_eq!(store.open(inbox).await.unwrap(), before);

@@ -7,3 +7,4 @@ pub(crate) mod keys;
 pub(crate) mod mailboxes;
 pub(crate) mod messages;
 pub(crate) mod sharing;
+pub(crate) mod shelf;

@@ -29,13 +29,14 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "meta",
     "packs",
     "blobs",
     "blob_hashes",
     "domains",
     "dkim_keys",
+    "shelves",
     "accounts",
     "usage",
     "acl",

@@ -18,4 +18,5 @@ mod model;
 mod queue;
 mod searching;
 mod sharing;
+mod shelf;
 mod support;

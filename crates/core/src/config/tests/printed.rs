@@ -5,6 +5,9 @@ use crate::config::Config;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// The rooms of `core::limits`, one behind the other.
+const LIMITS: &str = concat!(include_str!("../../limits.rs"), include_str!("../../limits/sending.rs"));
+
 fn holds(page: &str, written: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
     if std::env::var_os("MAILWARD_WRITE_DOCS").is_some() {
@@ -24,14 +27,13 @@ fn the_configuration_reference_is_current() {
 
 #[test]
 fn the_list_of_limits_is_current() {
-    holds("limits.md", &limits(include_str!("../../limits.rs")));
+    holds("limits.md", &limits(LIMITS));
 }
 
 #[test]
 fn every_limit_says_why_it_is_there() {
-    let source = include_str!("../../limits.rs");
-    let constants = source.lines().filter(|l| l.starts_with("pub const ")).count();
-    let page = limits(source);
+    let constants = LIMITS.lines().filter(|l| l.starts_with("pub const ")).count();
+    let page = limits(LIMITS);
     assert_eq!(page.lines().filter(|l| l.starts_with("| `")).count(), constants);
     assert!(!page.contains("|  |"), "a limit without a reason");
 }
@@ -40,7 +42,7 @@ fn every_limit_says_why_it_is_there() {
 fn limits(source: &str) -> String {
     let mut page = String::from(
         "# Limits\n\n\
-         <!-- Written from crates/core/src/limits.rs by a test of that crate. Don't edit. -->\n\n\
+         <!-- Written from crates/core/src/limits.rs and crates/core/src/limits/ by a test of that crate. Don't edit. -->\n\n\
          Mailward loops over, buffers and waits for nothing that comes from outside without one of these. Those that an\n\
          administrator may move are keys of `[limits]` in [mailward.toml](configuration.md#limits-limits-that-you-may-move-all-others-stand-in-docslimitsmd);\n\
          here is their default. *PFX* marks a default that Postfix ships and two decades of the Internet have tested.\n",

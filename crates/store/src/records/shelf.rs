@@ -1,0 +1,57 @@
+//! Small records of rooms above, as values.
+
+use bytes::Bytes;
+use mailward_core::Timestamp;
+
+/// Who keeps records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    /// Where mail is brought that doesn't go by DNS.
+    Routes,
+    /// Policies of other domains (RFC 8461).
+    MtaSts,
+    /// How TLS went with other domains (RFC 8460).
+    TlsReports,
+    /// Accounts elsewhere that mail is fetched from.
+    Fetch,
+    /// What is settled about sending: by whom how much, to whom how.
+    Sending,
+}
+
+impl Shelf {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Routes, Self::MtaSts, Self::TlsReports, Self::Fetch, Self::Sending];
+
+    /// Its number in the database, for good.
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Routes => 1,
+            Self::MtaSts => 2,
+            Self::TlsReports => 3,
+            Self::Fetch => 4,
+            Self::Sending => 5,
+        }
+    }
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelved {
+    /// 1 to `limits::SHELF_KEY_MAX` bytes.
+    pub key: String,
+    /// At most `limits::SHELF_VALUE_MAX` bytes.
+    pub value: Bytes,
+    /// From then on it isn't there.
+    pub expires: Option<Timestamp>,
+}
+
+/// A change of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShelfChange {
+    /// It is so from now on, whether or not there was one.
+    Put(Shelf, Shelved),
+    /// It is new.
+    Add(Shelf, Shelved),
+    /// It goes.
+    Remove(Shelf, String),
+}
