@@ -87,11 +87,18 @@ class Signed:
             def handle_error(self, *_):
                 """Whoever asked is gone."""
 
-        self.udp = UdpServer((address, port), Udp)
-        self.port = self.udp.server_address[1]
-        self.tcp = TcpServer((address, self.port), Tcp)
-        for server in (self.udp, self.tcp):
+        self.udp, self.tcp, self.servers = UdpServer, TcpServer, []
+        self.handlers = Udp, Tcp
+        self.port = self.listen(address, port)
+
+    def listen(self, address, port):
+        """Answers there too; gives the port."""
+        udp = self.udp((address, port), self.handlers[0])
+        port = udp.server_address[1]
+        for server in (udp, self.tcp((address, port), self.handlers[1])):
+            self.servers.append(server)
             threading.Thread(target=server.serve_forever, daemon=True).start()
+        return port
 
     def add(self, name, kind, value):
         """One more record, also while it runs."""
@@ -105,7 +112,8 @@ class Signed:
             server, mailbox = value.split()
             data = name_bytes(server) + name_bytes(mailbox) + struct.pack("!IIIII", 1, 3600, 600, 86400, 1)
         elif kind == TXT:
-            data = bytes([len(value)]) + value.encode()
+            pieces = [value.encode()[at : at + 255] for at in range(0, len(value), 255)]
+            data = b"".join(bytes([len(piece)]) + piece for piece in pieces)
         else:
             data = value
         with self.lock:
@@ -223,7 +231,7 @@ class Signed:
             return self.signatures[signed]
 
     def close(self):
-        for server in (self.udp, self.tcp):
+        for server in self.servers:
             server.shutdown()
             server.server_close()
 
