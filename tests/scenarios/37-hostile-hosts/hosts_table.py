@@ -188,7 +188,7 @@ ROWS = [
         *at(HELLO, "stall", STALL, "4.4.1", "at STEP: the server didn't answer in time", slow=True),
         *at(("ehlo",), "drips", drips, "4.4.1", "at EHLO: the server didn't answer in time", slow=True),
     ]),
-    Row("ends the session (421), hangs up, or falls silent from MAIL on", WAITS, [
+    Row("ends the session (421), hangs up, or falls silent from MAIL on, and there is no other host", WAITS, [
         *at(MAIL, "bye", "421 4.3.2 closing", "4.3.2", "closing"),
         *at(MAIL[:3], "drop", DROP, "4.4.2", "closed the connection|the connection broke"),
         Case("drop-amid", {"data": breaks_off(None)}, "4.4.2", "closed the connection|the connection broke", mail="large"),
@@ -201,6 +201,7 @@ ROWS = [
         *at(("end",), "stall", STALL, "4.4.1", "didn't answer in time; it may have the message", slow=True),
         *at(("end",), "noise", NOISE, "4.5.0", "it may have the message"),
         *at(("end",), "place", "354 go on", "4.5.0", "it may have the message"),
+        Case("unsure-backup", {"end": DROP}, "4.4.2", "it may have the message", backup=True),
         Case("unsure", {"end": by_connection(DROP, "250 2.0.0 taken")}, "4.4.2", "it may have the message", retried=True),
     ], says="this mail comes again: nobody can know whether it was taken"),
     Row("speaks nonsense before MAIL: no reply code, one out of range, lines with different codes, bare LF", RESTS, [
@@ -245,13 +246,19 @@ ROWS = [
         Case("eight-tls", None, "5.6.3", "8BITMIME", tls_offers=("PIPELINING",), mail="8bit", never=("mail",), **WITH_TLS),
         Case("utf8", None, "5.6.9", "SMTPUTF8", mail="utf8", never=("mail",)),
     ], says="bounces before MAIL; what a host offered before TLS doesn't count after it"),
-    Row("another host, while there is one: the first is away, or fails before MAIL", TAKEN, [
+    Row("is away, or fails as above before it can have taken the message, and there is another host", TAKEN, [
         Case("next-away", away=True, backup=True),
         Case("next-554", {"greeting": "554 5.3.2 no"}, backup=True),
         Case("next-bye", {"ehlo": "421 4.3.2 closing"}, backup=True),
         Case("next-drop", {"greeting": DROP}, backup=True),
         Case("next-stall", {"greeting": STALL}, backup=True, slow=True),
         Case("next-noise", {"greeting": NOISE}, backup=True),
+        Case("next-inject", {"starttls": b"220 go on\r\n250 2.0.0 ok\r\n"}, backup=True, secret=True, **WITH_TLS),
+        *at(MAIL[:3], "next-bye", "421 4.3.2 closing", None, "", backup=True),
+        *at(MAIL[:3], "next-drop", DROP, None, "", backup=True),
+        *at(MAIL[:3], "next-noise", NOISE, None, "", backup=True),
+        Case("next-stall-mail", {"mail": STALL}, backup=True, slow=True),
+        Case("next-amid", {"data": breaks_off(None)}, backup=True, mail="large"),
     ], says="the next host takes it"),
     Row("**TLS**: offers it, with a certificate that nobody knows", TAKEN, [
         Case("tls", tls="TLSv1.3 .*, not proved", secret=True, **WITH_TLS),

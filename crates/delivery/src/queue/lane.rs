@@ -25,6 +25,8 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+mod next_host;
+
 /// RFC 8689 §5.
 const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 30);
 
@@ -172,7 +174,7 @@ impl Work {
                 continue;
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            let broken = self.send(there, message).await?;
+            let broken = self.send_by_hosts(there, message).await?;
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;
             idle_since = Instant::now();
@@ -213,10 +215,16 @@ impl Work {
     }
 
     /// Sends one message to its recipients, as many at a time as the host takes; answers whether the connection is over.
-    async fn send(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
-        let signatures = match self.shared.signatures(&message).await? {
+    /// Recipients for whom the host failed before it can have taken the message are put behind `elsewhere`.
+    async fn send(
+        &self,
+        there: &mut Visit,
+        message: &QueuedMessage,
+        elsewhere: &mut Vec<u32>,
+    ) -> Result<bool, StoreError> {
+        let signatures = match self.shared.signatures(message).await? {
             Ok(signatures) => signatures,
-            Err(why) => return self.hold(&message, &why).await,
+            Err(why) => return self.hold(message, &why).await,
         };
         let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
         while !left.is_empty() {
@@ -226,15 +234,15 @@ impl Work {
                 Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, signatures.clone()).await;
             let mut content = match opened {
                 Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
-                    return self.hold(&message, "its bytes can't be read: see `mailward store verify`").await;
+                    return self.hold(message, "its bytes can't be read: see `mailward store verify`").await;
                 }
                 opened => opened?,
             };
             if message.envelope.needs.require_tls && !there.proven {
-                self.unproven(&message, &now_tried, &there.host).await?;
+                self.unproven(message, &now_tried, &there.host).await?;
                 continue;
             }
-            let transaction = transaction(&message, &now_tried);
+            let transaction = transaction(message, &now_tried);
             let report = there.connection.send(&transaction, &mut content).await;
             let now = self.shared.clock.now();
             let accepted = report.accepted();
@@ -243,11 +251,13 @@ impl Work {
             } else {
                 self.shared.allowances.failed(&self.lane);
             }
-            let host_pause = next_visit(1, now, self.shared.chance());
+            let host_pause = next_visit(next_host::failures(&now_tried), now, self.shared.chance());
+            next_host::note(&report, &now_tried, &left, message.envelope.expires > now, elsewhere);
+            there.used |= accepted > 0;
             let decisions: Vec<Decision> = report.outcomes.iter().map(|said| decide(said, &there.host, now)).collect();
             let relayed = !there.connection.extensions().dsn;
             let settle: Vec<(&QueuedRecipient, Decision)> = now_tried.iter().copied().zip(decisions).collect();
-            self.settle(&message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
+            self.settle(message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
             if report.broken.is_some() {
                 return Ok(true);
             }

@@ -2,6 +2,7 @@
 
 mod house;
 mod limits;
+mod next_host;
 mod sink;
 mod ways;
 

@@ -28,6 +28,10 @@ pub(crate) struct Visit {
     pub(crate) tls: Option<Secured>,
     /// It proved who it is, by DNS or by a policy that asked for it: mail that must travel so may go there (RFC 8689).
     pub(crate) proven: bool,
+    /// It and so many hosts before it have been tried.
+    pub(crate) passed: usize,
+    /// It took a message in this connection: that it doesn't take another one may be the connection's fault.
+    pub(crate) used: bool,
 }
 
 impl Visit {
@@ -73,12 +77,12 @@ impl Visitor {
             text: "none of its hosts has an address".to_owned(),
         };
         let mut left = QUEUE_ADDRESSES_TRIED;
-        for host in hosts {
+        for (at, host) in hosts.iter().enumerate() {
             let mut addresses: Vec<SocketAddr> = host.addresses.iter().copied().take(left).collect();
             left = left.saturating_sub(addresses.len());
             while !addresses.is_empty() {
                 match self.meet(host, &addresses).await {
-                    Ok(visit) => return Ok(visit),
+                    Ok(visit) => return Ok(Visit { passed: at.saturating_add(1), ..visit }),
                     Err((unreached, met)) => {
                         last = unreached;
                         // Who answered and won't have us; the others of this host may (RFC 5321 §5.1).
@@ -124,7 +128,7 @@ impl Visitor {
             if needed {
                 return Err(Stopped::Tls("it doesn't offer TLS, which it has to".to_owned()));
             }
-            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false });
+            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false, passed: 0, used: false });
         }
         match connection.starttls_begin().await? {
             StartTls::Ready(stream, resume) => {
@@ -135,14 +139,19 @@ impl Visitor {
                     .map_err(|error| Stopped::Tls(error.to_string()))?;
                 let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
                 let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
-                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven })
+                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven, passed: 0, used: false })
             }
             StartTls::Refused(_, answer) if needed => {
                 Err(Stopped::Tls(format!("it refused to start TLS, which it has to: {answer}")))
             }
-            StartTls::Refused(connection, _) => {
-                Ok(Visit { connection: *connection, host: name.to_owned(), tls: None, proven: false })
-            }
+            StartTls::Refused(connection, _) => Ok(Visit {
+                connection: *connection,
+                host: name.to_owned(),
+                tls: None,
+                proven: false,
+                passed: 0,
+                used: false,
+            }),
         }
     }
 }
