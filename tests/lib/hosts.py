@@ -36,6 +36,8 @@ class Talk:
         self.host, self.wire, self.number = host, wire, number
         self.buffer, self.heard, self.clear, self.tls = b"", b"", b"", False
         self.sender, self.recipients, self.times, self.commands = None, [], {}, []
+        # Commands behind which others were there already.
+        self.ahead = 0
 
     # ---- what it can do ------------------------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ class Talk:
             line = self.line()
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self.commands.append(text)
+            self.ahead += bool(self.buffer) and not text.startswith("BDAT")
             verb = text[:4].lower()
             if text.upper() == "STARTTLS":
                 if self.step("starttls") == "2":

@@ -27,6 +27,7 @@ SAID = {
 WORD = {"greeting": "the greeting", "ehlo": "EHLO", "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA", "end": "the message"}
 HELLO, MAIL = ("greeting", "ehlo"), ("mail", "rcpt", "data", "end")
 SINGLY = tuple(offer for offer in OFFERS if offer != "PIPELINING")
+CHUNKS = (*OFFERS, "CHUNKING")
 NOISE = b"\x00\xff\x13HTTP/1.1 200 OK\r\n\r\n"
 
 
@@ -69,11 +70,11 @@ class Row:
 
 
 def at(steps, kind, do, status, words, **more):
-    """The same thing at each of some steps, with PIPELINING and without."""
+    """The same thing at each of some steps, with PIPELINING, without, and with CHUNKING, where that matters."""
     cases = []
     for step in steps:
-        for offers, how in ((OFFERS, ""), (SINGLY, "-singly")):
-            if not (how and step in HELLO):
+        for offers, how in ((OFFERS, ""), (SINGLY, "-singly"), (CHUNKS, "-chunks")):
+            if not (how and step in HELLO or how == "-chunks" and step not in ("rcpt", "end")):
                 cases.append(Case(f"{kind}-{step}{how}", {step: do}, status, words.replace("STEP", WORD[step]), offers=offers, **more))
     return cases
 
@@ -128,6 +129,12 @@ def no_handshake(talk):
     return DROP
 
 
+def late(talk):
+    """Answers when nobody listens any more."""
+    time.sleep(25)
+    talk.say("250 2.0.0 taken")
+
+
 def never_reads(talk):
     talk.say("354 go on")
     time.sleep(3_600)
@@ -156,7 +163,7 @@ ROWS = [
         Case("takes", tls="none"),
         Case("takes-singly", offers=SINGLY, tls="none"),
         Case("takes-helo", {"ehlo": "502 5.5.1 what?"}, tls="none"),
-        Case("takes-chunks", offers=(*OFFERS, "CHUNKING"), tls="none"),
+        Case("takes-chunks", offers=CHUNKS, tls="none"),
         Case("takes-utf8", offers=(*OFFERS, "SMTPUTF8"), mail="utf8"),
     ]),
     Row("takes it and drops the connection, says more, or goes before QUIT", TAKEN, [
@@ -196,9 +203,10 @@ ROWS = [
         *at(("mail",), "drips", drips, "4.4.1", "at MAIL FROM: the server didn't answer in time", slow=True),
         Case("stall-amid", {"data": never_reads}, "4.4.1", "at the message: the server (didn't answer in time|is slower)", mail="huge", slow=True),
     ]),
-    Row("hangs up, falls silent or speaks nonsense after the end of the message", WAITS, [
+    Row("hangs up, falls silent, answers too late (10 minutes) or speaks nonsense after the end of the message", WAITS, [
         *at(("end",), "drop", DROP, "4.4.2", "it may have the message"),
         *at(("end",), "stall", STALL, "4.4.1", "didn't answer in time; it may have the message", slow=True),
+        Case("late", {"end": late}, "4.4.1", "didn't answer in time; it may have the message", slow=True),
         *at(("end",), "noise", NOISE, "4.5.0", "it may have the message"),
         *at(("end",), "place", "354 go on", "4.5.0", "it may have the message"),
         Case("unsure-backup", {"end": DROP}, "4.4.2", "it may have the message", backup=True),
