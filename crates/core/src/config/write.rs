@@ -12,6 +12,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("tls", "Certificate"),
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
     ("queue", "Sending to other servers"),
+    ("relay", "Hosts of your networks that may send out through this one"),
+    ("sendmail", "Mail of programs on this host"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),
