@@ -18,6 +18,8 @@ pub struct Transaction<'a> {
     pub parameters: &'a MailParameters,
     /// Who logged in, if somebody did.
     pub submitter: Option<AccountId>,
+    /// Whether it came from somebody who was asked who they are: it is signed, if its author's domain is ours.
+    pub signed: bool,
     /// Now.
     pub now: Timestamp,
     /// How long it is tried.
@@ -66,7 +68,7 @@ pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Ad
 }
 
 fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
-    let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
+    let Transaction { sender, parameters, submitter, signed, now, lifetime, warn_after } = *transaction;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     Envelope {
         sender: sender.cloned(),
@@ -77,6 +79,7 @@ fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
             require_tls: false,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
+            signature: signed,
         },
         submitter,
         arrived: now,

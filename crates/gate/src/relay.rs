@@ -12,6 +12,12 @@ pub struct SenderPermit {
 }
 
 impl SenderPermit {
+    /// Whether it is the right of somebody who was asked who they are, and who may send to other domains if this server
+    /// does.
+    #[must_use]
+    pub const fn sends_out(&self) -> bool {
+        self.right.sends().is_some()
+    }
     /// Whether it is a host of our networks that sends.
     #[must_use]
     pub const fn is_of_inside_host(&self) -> bool {

@@ -427,6 +427,7 @@ impl<'c> Host<'c> {
             sender: mail.path.address(),
             parameters: &mail.parameters,
             submitter: ticket.login().map(Login::account),
+            signed: mail.sender.sends_out(),
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,

@@ -163,6 +163,7 @@ impl Writer {
             smtputf8: notification.smtputf8,
             require_tls: message.envelope.needs.require_tls,
             eight_bit: notification.eight_bit,
+            signature: false,
         };
         let content = match prepare(notification.bytes, 0) {
             Ok(content) => content,
