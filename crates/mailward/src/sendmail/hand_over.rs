@@ -130,6 +130,14 @@ mod tests {
     use super::*;
     use mailward_smtp::client::Answer;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_doesn_t_greet_is_waited_for_so_long_and_no_longer() {
+        let (ours, _silent) = tokio::io::duplex(64);
+        let began = tokio::time::Instant::now();
+        assert_eq!(greet(ours).await.unwrap_err(), "the server doesn't answer");
+        assert_eq!(began.elapsed(), SENDMAIL_GREETING_TIME);
+    }
+
     #[test]
     fn programs_hear_each_refusal_by_its_code() {
         for (at, reply, wanted) in [

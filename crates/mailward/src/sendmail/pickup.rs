@@ -4,12 +4,17 @@
 use super::hand_over::{Fate, greet, hand_over};
 use super::spool::{Found, Spool, Unread, read, read_later};
 use crate::compose::accept::programs::Programs;
+use bytes::Bytes;
 use mailward_core::Shutdown;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{SPOOL_LOOK_TIME, SPOOL_NAMES, SPOOL_PATIENCE, SPOOL_RETRY_SECONDS, SPOOL_WAITING_MAX};
-use mailward_smtp::client::parcel;
+use mailward_core::limits::{
+    PARCEL_ENVELOPE_MAX, PARCEL_MAX, SPOOL_LOOK_TIME, SPOOL_NAMES, SPOOL_PATIENCE, SPOOL_RETRY_SECONDS,
+    SPOOL_WAITING_MAX,
+};
+use mailward_smtp::client::{Transaction, parcel};
 use std::collections::HashMap;
 use std::fs::{Metadata, ReadDir};
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,7 +24,7 @@ const PIPE: usize = 64 * 1024;
 
 /// Looks after a spool until the server stops.
 pub(crate) async fn run(spool: Spool, programs: Programs, events: Events, mut shutdown: Shutdown) {
-    let mut pickup = Pickup { spool, programs, events, waiting: HashMap::new(), open: None, trouble: String::new() };
+    let mut pickup = Pickup::new(spool, programs, events);
     loop {
         let more = pickup.look(&shutdown).await;
         if more && !shutdown.is_fired() {
@@ -42,9 +47,43 @@ enum Place {
     Later,
 }
 
-struct Pickup {
+/// Whoever takes a message of a user.
+trait Taker: Send + Sync {
+    /// Hands it in; the error is why nobody takes it now.
+    fn hand_in(
+        &self,
+        uid: u32,
+        transaction: Transaction,
+        message: Bytes,
+    ) -> impl Future<Output = Result<Fate, String>> + Send;
+    /// Largest message that is taken now, bytes.
+    fn message_size(&self) -> u64;
+}
+
+impl Taker for Programs {
+    /// In a session of our own, in which the file's owner hands it in.
+    async fn hand_in(&self, uid: u32, transaction: Transaction, message: Bytes) -> Result<Fate, String> {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let session = self.serve_memory(theirs, uid)?;
+        let fate = match greet(ours).await {
+            Ok(mut connection) => {
+                let fate = hand_over(&mut connection, transaction, message).await;
+                connection.quit().await;
+                Ok(fate)
+            }
+            Err(why) => Err(why),
+        };
+        let _ended = session.await;
+        fate
+    }
+    fn message_size(&self) -> u64 {
+        Programs::message_size(self)
+    }
+}
+
+struct Pickup<T> {
     spool: Spool,
-    programs: Programs,
+    taker: T,
     events: Events,
     /// Files that wait, how often they were tried, and until when.
     waiting: HashMap<PathBuf, (usize, Instant)>,
@@ -54,7 +93,11 @@ struct Pickup {
     trouble: String,
 }
 
-impl Pickup {
+impl<T: Taker> Pickup<T> {
+    fn new(spool: Spool, taker: T, events: Events) -> Self {
+        Self { spool, taker, events, waiting: HashMap::new(), open: None, trouble: String::new() }
+    }
+
     /// Looks at some names; whether there are more to look at now.
     async fn look(&mut self, shutdown: &Shutdown) -> bool {
         let (place, names, ended) = match self.list() {
@@ -110,11 +153,14 @@ impl Pickup {
     async fn one(&mut self, place: Place, path: PathBuf) {
         let at = path.clone();
         let drop_box = self.spool.drop_box();
+        let envelope = u64::try_from(PARCEL_ENVELOPE_MAX).unwrap_or(u64::MAX);
+        let most =
+            self.taker.message_size().saturating_add(envelope).min(u64::try_from(PARCEL_MAX).unwrap_or(u64::MAX));
         let read = tokio::task::spawn_blocking(move || {
             let status: std::io::Result<Metadata> = drop_box.metadata();
             match (place, status) {
                 (Place::Later, _) => read_later(&at),
-                (Place::DropBox, Ok(status)) => read(&at, &status),
+                (Place::DropBox, Ok(status)) => read(&at, &status, most),
                 (Place::DropBox, Err(_)) => Err(Unread::NotNow),
             }
         });
@@ -131,21 +177,22 @@ impl Pickup {
             Ok(parcel) => parcel,
             Err(fault) => return self.aside(path, Some(uid), &fault.to_string()),
         };
-        let message = bytes::Bytes::copy_from_slice(parcel.message);
+        let before = bytes.len().saturating_sub(parcel.message.len());
         let transaction = parcel.transaction;
-        let fate = match self.session(uid, transaction.clone(), message.clone()).await {
+        let message = Bytes::from(bytes).split_off(before);
+        let fate = match self.taker.hand_in(uid, transaction.clone(), message.clone()).await {
             Ok(fate) => fate,
             Err(why) => Fate { later: transaction.recipients.clone(), why, ..Fate::default() },
         };
         let old = since.elapsed().unwrap_or_default() > SPOOL_PATIENCE;
         if fate.accepted == 0 && fate.refused.is_empty() && !old {
-            return self.wait(path, uid, &fate.why);
+            return self.wait(path, Some(uid), &fate.why);
         }
         let mut given_up: Vec<String> = fate.refused.iter().map(|no| no.words.clone()).collect();
         let mut refused: Vec<_> = fate.refused.into_iter().map(|no| no.recipient).collect();
         let mut kept = Ok(());
         let part = |recipients| {
-            let some = mailward_smtp::client::Transaction { recipients, ..transaction.clone() };
+            let some = Transaction { recipients, ..transaction.clone() };
             parcel::write(&some, &message)
         };
         if !fate.later.is_empty() && old {
@@ -171,34 +218,13 @@ impl Pickup {
             // It stays, and will be delivered once more: better than not at all.
             Err(error) => {
                 self.events.emit(Event::alert("spool.stuck").with("file", path.display()).with("why", &error));
-                self.wait(path, uid, &error.to_string());
+                self.wait(path, Some(uid), &error.to_string());
             }
         }
     }
 
-    /// A session of our own, in which the file's owner hands it in.
-    async fn session(
-        &self,
-        uid: u32,
-        transaction: mailward_smtp::client::Transaction,
-        message: bytes::Bytes,
-    ) -> Result<Fate, String> {
-        let (ours, theirs) = tokio::io::duplex(PIPE);
-        let session = self.programs.serve_memory(theirs, uid).await?;
-        let fate = match greet(ours).await {
-            Ok(mut connection) => {
-                let fate = hand_over(&mut connection, transaction, message).await;
-                connection.quit().await;
-                Ok(fate)
-            }
-            Err(why) => Err(why),
-        };
-        let _ended = session.await;
-        fate
-    }
-
     /// Not now: it is tried again after a pause that grows.
-    fn wait(&mut self, path: &Path, uid: u32, why: &str) {
+    fn wait(&mut self, path: &Path, uid: Option<u32>, why: &str) {
         let tries = self.waiting.get(path).map_or(0, |(tries, _)| *tries);
         let seconds = SPOOL_RETRY_SECONDS.get(tries).or(SPOOL_RETRY_SECONDS.last()).copied().unwrap_or(60);
         if self.waiting.len() < SPOOL_WAITING_MAX || self.waiting.contains_key(path) {
@@ -206,7 +232,10 @@ impl Pickup {
             let until = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now);
             self.waiting.insert(path.to_owned(), (tries.saturating_add(1), until));
         }
-        let event = Event::info("spool.waits").with("uid", uid).with("again_in_seconds", seconds);
+        let mut event = Event::info("spool.waits").with("file", path.display()).with("again_in_seconds", seconds);
+        if let Some(uid) = uid {
+            event = event.with("uid", uid);
+        }
         self.events.emit(event.with("reason", why));
     }
 
@@ -219,7 +248,11 @@ impl Pickup {
             }
             // A directory that somebody made there, say.
             Err(error) => {
-                self.wait(path, uid.unwrap_or(u32::MAX), &format!("{reason}; it can't be put aside: {error}"))
+                let why = format!("{reason}; it can't be put aside: {error}");
+                if !self.waiting.contains_key(path) {
+                    self.events.emit(Event::alert("spool.stuck").with("file", path.display()).with("why", &why));
+                }
+                self.wait(path, uid, &why);
             }
         }
     }
@@ -232,3 +265,6 @@ impl Pickup {
         self.events.emit(event.with("reason", reason));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,8 +153,8 @@ pub(super) enum Unread {
     Bad(String),
 }
 
-/// Reads a file that anybody may have put there.
-pub(super) fn read(path: &Path, drop_box: &Metadata) -> Result<Found, Unread> {
+/// Reads a file that anybody may have put there, of at most so many bytes.
+pub(super) fn read(path: &Path, drop_box: &Metadata, most: u64) -> Result<Found, Unread> {
     match kind(path) {
         Kind::Whole => {}
         Kind::Unfinished => {
@@ -178,7 +178,7 @@ pub(super) fn read(path: &Path, drop_box: &Metadata) -> Result<Found, Unread> {
         return bad("others than its owner may write to it");
     }
     let uid = status.uid();
-    contents(file, &status, uid)
+    contents(file, &status, uid, most)
 }
 
 /// Reads a file that we have put there ourselves, for the user in its name.
@@ -191,7 +191,7 @@ pub(super) fn read_later(path: &Path) -> Result<Found, Unread> {
     let uid = name.rsplit_once('.').and_then(|(_, uid)| uid.parse().ok());
     let uid = uid.ok_or_else(|| Unread::Bad("its name doesn't tell its user".to_owned()))?;
     let (file, status) = open(path)?;
-    contents(file, &status, uid)
+    contents(file, &status, uid, u64::try_from(PARCEL_MAX).unwrap_or(u64::MAX))
 }
 
 fn open(path: &Path) -> Result<(File, Metadata), Unread> {
@@ -206,13 +206,15 @@ fn open(path: &Path) -> Result<(File, Metadata), Unread> {
     Ok((file, status))
 }
 
-fn contents(file: File, status: &Metadata, uid: u32) -> Result<Found, Unread> {
-    let most = u64::try_from(PARCEL_MAX).unwrap_or(u64::MAX);
+fn contents(file: File, status: &Metadata, uid: u32, most: u64) -> Result<Found, Unread> {
+    if status.len() > most {
+        return Err(Unread::Bad(format!("it has more than {most} bytes")));
+    }
     let mut bytes = Vec::new();
     let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|e| Unread::Bad(format!("it can't be read: {e}")))?;
-    if bytes.len() > PARCEL_MAX {
-        return Err(Unread::Bad(format!("it has more than {PARCEL_MAX} bytes")));
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        return Err(Unread::Bad("it grew while it was read".to_owned()));
     }
     Ok(Found { uid, bytes, since: status.modified().unwrap_or(SystemTime::UNIX_EPOCH) })
 }
@@ -269,6 +271,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    const MOST: u64 = 1_000;
+
     fn made() -> (tempfile::TempDir, Spool) {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::in_directory(&dir.path().join("sendmail"));
@@ -281,7 +285,7 @@ mod tests {
     }
 
     fn reason(spool: &Spool, path: &Path) -> String {
-        match read(path, &spool.drop_box().metadata().unwrap()) {
+        match read(path, &spool.drop_box().metadata().unwrap(), MOST) {
             Err(Unread::Bad(why)) => why,
             Err(Unread::NotNow) => "not now".to_owned(),
             Ok(_) => "read".to_owned(),
@@ -297,7 +301,7 @@ mod tests {
         let [file] = &names(&spool.drop_box())[..] else { panic!() };
         assert_eq!(mode(file), 0o640);
         assert_eq!(file.file_name().unwrap().len(), 2 + 32);
-        let found = read(file, &spool.drop_box().metadata().unwrap()).unwrap();
+        let found = read(file, &spool.drop_box().metadata().unwrap(), MOST).unwrap();
         assert_eq!((found.bytes.as_slice(), found.uid), (&b"mail"[..], nix::unistd::geteuid().as_raw()));
         assert_eq!(spool.make(None).unwrap(), Vec::<String>::new(), "what is there stays");
         assert_eq!(names(&spool.drop_box()).len(), 1);
@@ -333,7 +337,7 @@ mod tests {
         let (_dir, spool) = made();
         let path = spool.drop_box().join("m.large");
         let file = File::create(&path).unwrap();
-        file.set_len(u64::try_from(PARCEL_MAX).unwrap() + 1).unwrap();
+        file.set_len(MOST + 1).unwrap();
         file.set_permissions(Permissions::from_mode(0o640)).unwrap();
         assert!(reason(&spool, &path).contains("more than"));
     }

@@ -22,7 +22,7 @@ pub(crate) struct Programs {
     rooms: Rooms,
     sessions: Sessions,
     shutdown: Shutdown,
-    names: Arc<Mutex<HashMap<u32, (Option<String>, Instant)>>>,
+    names: Names,
     open: Counts,
 }
 
@@ -32,7 +32,7 @@ impl Programs {
             rooms: rooms.clone(),
             sessions: sessions.clone(),
             shutdown: shutdown.clone(),
-            names: Arc::default(),
+            names: Names::default(),
             open: Counts::default(),
         }
     }
@@ -73,8 +73,13 @@ impl Programs {
         }
     }
 
+    /// Largest message that is taken now, bytes.
+    pub(crate) fn message_size(&self) -> u64 {
+        self.rooms.0.receive.settings.load().message_size
+    }
+
     /// Serves a pipe in this process, with the rights of a user.
-    pub(crate) async fn serve_memory(&self, stream: DuplexStream, uid: u32) -> Result<JoinHandle<()>, String> {
+    pub(crate) fn serve_memory(&self, stream: DuplexStream, uid: u32) -> Result<JoinHandle<()>, String> {
         let permit = self.rooms.0.gate.admit(None).map_err(|e| e.to_string())?;
         Ok(self.begin(Wire::memory(stream), uid, permit))
     }
@@ -98,23 +103,38 @@ impl Programs {
     async fn user(&self, uid: u32) -> LocalUser {
         let ours = geteuid().as_raw();
         let now = Instant::now();
-        let known = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
-        let name = match known {
-            Some((name, until)) if now < until => name,
-            _ => {
+        let name = match self.names.known(uid, now) {
+            Some(name) => name,
+            None => {
                 // It may ask a network.
                 let asked = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid)).ok().flatten());
                 let name = asked.await.ok().flatten().map(|user| user.name);
-                let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-                if names.len() >= SUBMIT_NAMES_MAX {
-                    names.clear();
-                }
-                let until = now.checked_add(SUBMIT_NAME_TIME).unwrap_or(now);
-                names.insert(uid, (name.clone(), until));
+                self.names.learn(uid, name.clone(), now);
                 name
             }
         };
         LocalUser::of_kernel(uid, ours, name.as_deref())
+    }
+}
+
+/// Names of users, `None` for those that have none, for a while.
+#[derive(Clone, Default)]
+struct Names(Arc<Mutex<HashMap<u32, Name>>>);
+
+/// A name, and until when it is believed.
+type Name = (Option<String>, Instant);
+
+impl Names {
+    fn known(&self, uid: u32, now: Instant) -> Option<Option<String>> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(&uid).filter(|(_, until)| now < *until).map(|(name, _)| name.clone())
+    }
+    fn learn(&self, uid: u32, name: Option<String>, now: Instant) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= SUBMIT_NAMES_MAX {
+            names.clear();
+        }
+        names.insert(uid, (name, now.checked_add(SUBMIT_NAME_TIME).unwrap_or(now)));
     }
 }
 
@@ -171,6 +191,20 @@ mod tests {
         drop(held);
         assert!(counts.take(stranger).is_some());
         assert!(counts.0.lock().unwrap().is_empty(), "what is given back takes no memory");
+    }
+
+    #[test]
+    fn names_are_remembered_for_a_while_and_not_without_end() {
+        let (names, now) = (Names::default(), Instant::now());
+        names.learn(33, Some("www-data".to_owned()), now);
+        names.learn(4_711, None, now);
+        assert_eq!(names.known(33, now), Some(Some("www-data".to_owned())));
+        assert_eq!((names.known(4_711, now), names.known(1, now)), (Some(None), None));
+        assert_eq!(names.known(33, now + SUBMIT_NAME_TIME), None);
+        for uid in 0..=u32::try_from(SUBMIT_NAMES_MAX).unwrap() {
+            names.learn(uid, None, now);
+            assert!(names.0.lock().unwrap().len() <= SUBMIT_NAMES_MAX);
+        }
     }
 
     #[test]
