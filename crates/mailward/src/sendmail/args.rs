@@ -287,7 +287,7 @@ mod tests {
             "-B 9BIT a",
             "-f a@b@c a",
             "-f a,b a",
-            "Joe User",
+            "Joe,,a@b@c",
             "a@",
             "-V",
             "-F",
