@@ -146,7 +146,8 @@ mod tests {
             lifetime: Duration::from_secs(1),
             warn_after: Duration::ZERO,
         };
-        envelope(&Content::new(bytes.into(), structure.into()), &transaction).needs
+        let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
+        envelope(&Content::new(bytes.into(), structure.into()), &transaction, times).needs
     }
 
     #[test]
