@@ -5,9 +5,11 @@
 
 mod care;
 mod sending;
+mod trust;
 
 pub use care::*;
 pub use sending::*;
+pub use trust::*;
 
 use std::time::Duration;
 

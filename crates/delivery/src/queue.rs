@@ -20,6 +20,7 @@ mod outcome;
 mod runner;
 pub mod schedule;
 mod suspicion;
+mod trust;
 mod visit;
 mod way;
 
@@ -30,4 +31,5 @@ pub(crate) mod tests;
 pub use bounce::{BounceParts, Bounced, Bouncer};
 pub use mx::MxGuide;
 pub use runner::{Parts, Runner};
-pub use way::{Guide, Host, Way};
+pub use trust::Policies;
+pub use way::{Fit, Guide, Host, Named, Trust, Watched, Way};

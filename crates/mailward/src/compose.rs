@@ -152,7 +152,14 @@ where
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
     let runner = sending::runner(place.config(), &hostname, store, &directory, &dkim, &care, events)?;
-    let bouncer = sending::bouncer(runner.as_ref(), place.config(), &hostname, store, &directory, events);
+    let bouncer = sending::bouncer(
+        runner.as_ref().map(|(runner, _)| runner),
+        place.config(),
+        &hostname,
+        store,
+        &directory,
+        events,
+    );
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
@@ -179,7 +186,10 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
-    let sending = runner.map(|runner| tokio::spawn(runner.run(shutdown.clone())));
+    let sending = runner.map(|(runner, reporter)| {
+        let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
+        tokio::spawn(async move { tokio::join!(sent, reported) })
+    });
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(

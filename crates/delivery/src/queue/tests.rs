@@ -4,6 +4,7 @@ mod by_hand;
 pub(crate) mod house;
 mod limits;
 pub(crate) mod sink;
+mod trust;
 mod ways;
 
 use house::{House, LANE};

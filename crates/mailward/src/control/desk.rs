@@ -133,6 +133,7 @@ impl Desk {
             Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
+            Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -233,6 +234,7 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Trust { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

@@ -4,7 +4,7 @@ use super::sink::{Sink, trusting};
 use crate::care::{Care, CareParts};
 use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
-use crate::queue::way::{Guide, Host, Way};
+use crate::queue::way::{Guide, Host, Trust, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
@@ -14,6 +14,7 @@ use mailward_smtp::client::Dialect;
 use mailward_store::api::{MailStore as _, Pending, QueueStore};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
+use mailward_sts::Ledger;
 use mailward_tls::outbound::Proof;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -92,6 +93,7 @@ pub(crate) struct House {
     pub(crate) gate: Arc<Gate>,
     pub(crate) runner: Runner,
     clock: Arc<Hands>,
+    pub(super) ledger: Arc<Ledger>,
     map: Arc<Map>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
@@ -119,14 +121,33 @@ impl House {
         Self::made(Duration::ZERO, Some(guide), None).await
     }
 
+    /// The same, with a way by somebody who counts.
+    pub(super) async fn with<G: Guide>(guide: impl AsyncFnOnce(Arc<Ledger>) -> Arc<G>) -> Self {
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        let guide = guide(Arc::clone(&ledger)).await;
+        Self::of(clock, ledger, Duration::ZERO, Some(guide as Arc<dyn Guide>), None).await
+    }
+
     /// The same, where noting what came of this recipient ends the task that does so.
     pub(crate) async fn poisoned(recipient: &str) -> Self {
         Self::made(Duration::ZERO, None, Some(address(recipient))).await
     }
 
     async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        Self::of(clock, ledger, linger, guide, poison).await
+    }
+
+    async fn of(
+        clock: Arc<Hands>,
+        ledger: Arc<Ledger>,
+        linger: Duration,
+        guide: Option<Arc<dyn Guide>>,
+        poison: Option<Address>,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let options = Options { clock: clock.clone(), ..Options::default() };
         let store = LocalStore::open(dir.path(), options).unwrap();
         let directory = Directory::open(store.clone()).await.unwrap();
@@ -166,6 +187,7 @@ impl House {
             guide: guide.unwrap_or_else(|| map.clone()),
             dkim: None,
             outbound: trusting(),
+            ledger: Some(ledger.clone()),
             hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
             clock: clock.clone(),
@@ -176,7 +198,20 @@ impl House {
             care: Some(care.clone()),
             cut_off: false,
         });
-        Self { store, directory, care, gate, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+        Self {
+            store,
+            directory,
+            care,
+            gate,
+            runner,
+            clock,
+            ledger,
+            map,
+            events,
+            shutdown,
+            _trigger: trigger,
+            _dir: dir,
+        }
     }
 
     pub(crate) fn leads_to(&self, lane: &str, sink: &Sink) {
@@ -201,6 +236,7 @@ impl House {
             addresses: vec![free],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
+            trust: Trust::default(),
         };
         self.leads_to_hosts(lane, vec![host]);
     }
