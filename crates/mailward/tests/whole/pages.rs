@@ -54,6 +54,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/running.md",
         "docs/sending.md",
         "docs/queue.md",
+        "docs/limits-of-users.md",
         "docs/tls-sending.md",
         "docs/sendmail.md",
         "docs/clients.md",
