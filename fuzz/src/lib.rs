@@ -16,6 +16,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod sts;
 pub mod submission;
 pub mod thread;
 
@@ -23,7 +24,7 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 17] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
 ];

@@ -4,8 +4,10 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod sending;
+mod trust;
 
 pub use sending::*;
+pub use trust::*;
 
 use std::time::Duration;
 

@@ -18,6 +18,7 @@ pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod trust;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -139,6 +140,10 @@ pub(crate) enum Request {
     QueuePause {
         lane: Option<Lane>,
         paused: bool,
+    },
+    /// TLS that is demanded, and how it went.
+    Trust {
+        ask: trust::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -4,6 +4,7 @@ mod house;
 mod limits;
 mod next_host;
 mod sink;
+mod trust;
 mod ways;
 
 use house::{House, LANE};

@@ -119,6 +119,7 @@ impl Desk {
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
+            Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -217,6 +218,7 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Trust { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

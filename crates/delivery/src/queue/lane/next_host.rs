@@ -1,7 +1,7 @@
 //! A host that listened and then failed, before it can have taken the message: the next one is tried at once (RFC 5321
 //! §5.1). A host that fails again and again at this point would otherwise keep mail from those behind it until it expires.
 
-use super::super::visit::Visit;
+use super::super::visit::{Visit, Wish};
 use super::Work;
 use mailward_core::limits::QUEUE_ADDRESSES_TRIED;
 use mailward_smtp::client::{Failure, Outcome, Report};
@@ -23,8 +23,10 @@ impl Work {
             }
             // They wait for the host already, with what it did: should nobody else listen, or all of this break off, that
             // is what they have.
-            let Ok(reached) = self.shared.visitor.visit(next).await else { return Ok(true) };
-            *there = Visit { passed: reached.passed.saturating_add(before), ..reached };
+            let wish = Wish::of(&message.envelope.needs);
+            let Ok(mut reached) = self.shared.visitor.visit(next, wish).await else { return Ok(true) };
+            reached.passed = reached.passed.saturating_add(before);
+            *there = reached;
             message.recipients.retain(|recipient| elsewhere.contains(&recipient.number));
         }
         Ok(true)
