@@ -3,9 +3,11 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod care;
 mod sending;
 mod trust;
 
+pub use care::*;
 pub use sending::*;
 pub use trust::*;
 

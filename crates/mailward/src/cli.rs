@@ -8,6 +8,7 @@ mod dkim;
 mod domain;
 mod queue;
 mod reload;
+mod sending;
 mod serve;
 mod sessions;
 mod setup;

@@ -13,6 +13,7 @@ impl Work {
     /// last connection is over. A connection that took mail before may only have had enough: its host is asked once more.
     pub(super) async fn send_by_hosts(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
         let mut message = message;
+        let wish = Wish::of(&message.envelope.needs);
         for _ in 0..QUEUE_ADDRESSES_TRIED {
             let mut elsewhere = Vec::new();
             let over = self.send(there, &message, &mut elsewhere).await?;
@@ -23,10 +24,8 @@ impl Work {
             }
             // They wait for the host already, with what it did: should nobody else listen, or all of this break off, that
             // is what they have.
-            let wish = Wish::of(&message.envelope.needs);
-            let Ok(mut reached) = self.shared.visitor.visit(next, wish).await else { return Ok(true) };
-            reached.passed = reached.passed.saturating_add(before);
-            *there = reached;
+            let Ok(reached) = self.shared.visitor.visit(next, wish).await else { return Ok(true) };
+            *there = Visit { passed: reached.passed.saturating_add(before), ..reached };
             message.recipients.retain(|recipient| elsewhere.contains(&recipient.number));
         }
         Ok(true)
