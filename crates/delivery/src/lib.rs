@@ -15,6 +15,8 @@
 //! What is sent gets its DKIM signatures here ([`sign`]); `vault` has keys and signs, `directory` says
 //! which key.
 //!
+//! **Gateways**: [`Callout`] asks inside servers for their recipients.
+//!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
 //! [`HEADER_FIELDS_MAX`](mailward_core::limits::HEADER_FIELDS_MAX),
@@ -28,6 +30,7 @@
 //! §4.2 (LMTP), RFC 3461 (DSN), RFC 3463, 5248, 7372 (what answers mean), RFC 7672 (DANE), RFC 8689 (REQUIRETLS).
 
 pub mod answers;
+mod callout;
 mod deliver;
 pub mod notice;
 mod prepare;
@@ -36,6 +39,7 @@ mod send_on;
 mod sign;
 mod trace;
 
+pub use callout::Callout;
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;

@@ -13,12 +13,15 @@ mod content;
 mod feed;
 mod in_work;
 mod lane;
+mod maildir;
 mod mx;
 mod notice;
 mod outcome;
+mod reroute;
+mod routed;
 mod runner;
 pub mod schedule;
-mod visit;
+pub(crate) mod visit;
 mod way;
 
 #[cfg(test)]
@@ -26,5 +29,7 @@ mod way;
 mod tests;
 
 pub use mx::MxGuide;
+pub use reroute::reroute_step;
+pub use routed::{Finder, OwnDoors, RoutedGuide};
 pub use runner::{Parts, Runner};
-pub use way::{Guide, Host, Way};
+pub use way::{Access, Guide, Host, Way};

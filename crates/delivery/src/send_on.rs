@@ -2,11 +2,12 @@
 
 use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
 use mailward_core::{AccountId, Address, Timestamp};
+use mailward_directory::routes::{Leading, RouteTable};
 use mailward_gate::RelayPermit;
 use mailward_message::header::header_end;
 use mailward_smtp::params::{MailParameters, RecipientParameters};
 use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// What the queue has to know of a transaction.
@@ -24,6 +25,8 @@ pub struct Transaction<'a> {
     pub lifetime: Duration,
     /// When its sender hears that it is late.
     pub warn_after: Duration,
+    /// Which mail goes another way than by DNS, and is tried for another time.
+    pub routes: &'a RouteTable,
 }
 
 /// A recipient that was taken.
@@ -40,33 +43,51 @@ pub struct Addressed<'a> {
 #[must_use]
 pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Addressed<'_>]) -> Vec<Queued> {
     let mut known = HashSet::new();
-    let mut all: Vec<NewRecipient> = Vec::new();
+    // By how long they are tried: mostly one kind.
+    let mut all: BTreeMap<(Duration, Duration), Vec<NewRecipient>> = BTreeMap::new();
     for recipient in recipients {
         for address in recipient.permit.remote() {
             let Some(domain) = address.domain() else { continue };
             if known.insert(address) {
-                all.push(NewRecipient {
+                let decided = transaction.routes.decide(transaction.sender, address);
+                let by = decided.as_ref().map(|decided| &*decided.by);
+                all.entry(times(transaction, by)).or_default().push(NewRecipient {
                     address: address.clone(),
                     notify: recipient.parameters.notify,
                     original: recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}")),
-                    lane: Lane::from(domain),
+                    lane: decided.as_ref().map_or_else(|| Lane::from(domain), |decided| decided.lane.clone()),
                     due: transaction.now,
                     held: None,
                 });
             }
         }
     }
-    if all.is_empty() {
-        return Vec::new();
+    let mut queued = Vec::new();
+    for (times, recipients) in all {
+        let envelope = envelope(content, transaction, times);
+        let some = recipients.chunks(QUEUE_RECIPIENTS_MAX);
+        queued.extend(some.map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }));
     }
-    let envelope = envelope(content, transaction);
-    all.chunks(QUEUE_RECIPIENTS_MAX)
-        .map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() })
-        .collect()
+    queued
 }
 
-fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
-    let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
+/// How long a recipient is tried, and when its sender hears that it is late.
+fn times(transaction: &Transaction<'_>, by: Option<&Leading>) -> (Duration, Duration) {
+    let lifetime = by.and_then(|by| by.lifetime).map_or(transaction.lifetime, Duration::from_secs);
+    let warn_after = match by.and_then(|by| by.warn_after) {
+        None => transaction.warn_after,
+        Some(0) => Duration::MAX,
+        Some(secs) => Duration::from_secs(secs),
+    };
+    (lifetime, warn_after)
+}
+
+fn envelope(
+    content: &Content,
+    transaction: &Transaction<'_>,
+    (lifetime, warn_after): (Duration, Duration),
+) -> Envelope {
+    let Transaction { sender, parameters, submitter, now, .. } = *transaction;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     Envelope {
         sender: sender.cloned(),

@@ -17,11 +17,11 @@ pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
 mod running;
-mod sending;
+pub(crate) mod sending;
 mod upkeep;
 
 pub(crate) use running::Running;
-pub(crate) use upkeep::{dkim, open_store, server_secret};
+pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
 use crate::control::desk::Desk;
@@ -148,13 +148,25 @@ where
     });
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
-    let runner = sending::runner(place.config(), &hostname, store, &directory, &dkim, events)?;
-    let desk = Desk { store: store.clone(), directory: directory.clone(), dkim, server: Some(running.clone()) };
+    let routes = routes(store, &secret).await?;
+    let ways = sending::ways(place.config(), &hostname, &routes)?;
+    let runner = sending::runner(place.config(), &hostname, store, &directory, &routes, &ways, &dkim, events);
+    let inside = ways.inside(&hostname, events);
+    let desk = Desk {
+        store: store.clone(),
+        directory: directory.clone(),
+        dkim,
+        routes: routes.clone(),
+        ways,
+        server: Some(running.clone()),
+    };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
         auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
         directory,
+        routes,
+        inside,
         acceptor,
         gate,
         settings,

@@ -16,6 +16,7 @@ pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod path;
 pub(crate) mod queue;
+pub(crate) mod routes;
 pub(crate) mod server;
 mod sessions;
 
@@ -139,6 +140,10 @@ pub(crate) enum Request {
     QueuePause {
         lane: Option<Lane>,
         paused: bool,
+    },
+    /// Routes and gateways.
+    Routes {
+        ask: routes::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -11,8 +11,9 @@ use mailward_core::limits::{
     SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Authenticator, Directory};
-use mailward_gate::{Gate, Sending};
+use mailward_gate::{Gate, Inside, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -70,6 +71,10 @@ pub struct Context {
     pub store: Arc<dyn MailStore>,
     /// Who is who.
     pub directory: Arc<Directory>,
+    /// Which mail for others goes another way than by DNS, and which domains are passed on.
+    pub routes: Arc<Routes>,
+    /// Who asks inside servers for their recipients.
+    pub inside: Arc<dyn Inside>,
     /// Who logs in.
     pub auth: Arc<Authenticator>,
     /// Certificates; without them STARTTLS isn't offered and nobody can log in.
@@ -102,6 +107,10 @@ pub struct Parts {
     pub store: Arc<dyn MailStore>,
     /// See [`Context::directory`].
     pub directory: Arc<Directory>,
+    /// See [`Context::routes`].
+    pub routes: Arc<Routes>,
+    /// See [`Context::inside`].
+    pub inside: Arc<dyn Inside>,
     /// See [`Context::auth`].
     pub auth: Arc<Authenticator>,
     /// See [`Context::acceptor`].
@@ -128,6 +137,8 @@ impl Context {
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,
+            routes: parts.routes,
+            inside: parts.inside,
             auth: parts.auth,
             acceptor,
             gate: parts.gate,

@@ -1,5 +1,7 @@
 //! One session: the loop between the wire and the protocol, which knows no protocol itself.
 
+mod gateway;
+
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
@@ -48,6 +50,8 @@ pub(crate) struct Taken {
     address: Option<Address>,
     /// What its sender wants to hear of it (RFC 3461).
     parameters: RecipientParameters,
+    /// Bytes of the largest message that its server takes, where that is known.
+    most: Option<u64>,
 }
 
 /// How a session came to its end.
@@ -245,21 +249,28 @@ impl<'c> Host<'c> {
             ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
         };
         let decided = decide_recipient(&self.context.directory, &ticket.mail().sender, recipient);
-        let permit = match decided {
-            Ok(permit) => permit,
+        let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
+        let (permit, most) = match decided {
+            Ok(decided) => decided,
             Err(refusal) => {
                 self.recipient_refused(&ticket, refusal);
                 return ticket.refuse(&replies::refusal(refusal));
             }
         };
+        if let Some(reply) = self.route_refuses(&ticket, &permit) {
+            return ticket.refuse(&reply);
+        }
         let size = ticket.mail().parameters.size.unwrap_or(1);
+        if most.is_some_and(|most| size > most) {
+            return ticket.refuse(&Reply::TOO_LARGE);
+        }
         for target in permit.targets() {
             if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
                 return ticket.refuse(&Reply::MAILBOX_FULL);
             }
         }
         let parameters = ticket.parameters().clone();
-        ticket.accept(Taken { permit, address, parameters });
+        ticket.accept(Taken { permit, address, parameters, most });
     }
 
     fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
@@ -348,6 +359,10 @@ impl<'c> Host<'c> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
+        if gateway::is_too_large(&ticket.mail().recipients, size) {
+            self.refused(ticket.mail(), "larger than the inside server takes");
+            return ticket.answer(Reply::TOO_LARGE);
+        }
         match prepare(bytes, trace).await {
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
             Ok(content) => self.deliver(ticket, content, &id, size, began).await,
@@ -380,6 +395,7 @@ impl<'c> Host<'c> {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let settings = **self.context.settings.load();
         let mail = ticket.mail();
+        let table = self.context.routes.table();
         let transaction = Transaction {
             sender: mail.path.address(),
             parameters: &mail.parameters,
@@ -387,6 +403,7 @@ impl<'c> Host<'c> {
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
+            routes: &table,
         };
         let recipients: Vec<Addressed<'_>> = mail
             .recipients

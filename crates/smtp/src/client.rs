@@ -26,6 +26,7 @@ mod connection;
 mod content;
 mod extensions;
 mod outcome;
+mod probe;
 mod send;
 mod transaction;
 mod wire;

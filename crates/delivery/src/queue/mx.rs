@@ -1,7 +1,7 @@
 //! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE says what they must prove.
 
 use super::chance::Chance;
-use super::way::{Guide, Host, Way};
+use super::way::{Access, Guide, Host, Way};
 use mailward_core::Domain;
 use mailward_dns::{Dane, Lookup, MailHost, Ourselves, RouteError, dane, route};
 use mailward_smtp::client::Dialect;
@@ -65,7 +65,14 @@ impl MxGuide {
             Dane::Unknown(why) => return Err(why),
         };
         let addresses = host.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect();
-        Ok(Host { name: host.name.to_string(), tls_name, addresses, dialect: Dialect::Smtp, proof })
+        Ok(Host {
+            name: host.name.to_string(),
+            tls_name,
+            addresses,
+            dialect: Dialect::Smtp,
+            proof,
+            access: Access::default(),
+        })
     }
 }
 

@@ -7,12 +7,13 @@ use crate::prepare;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{HEADER_BYTES_MAX, REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
 use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, Resolution};
 use mailward_message::header;
 use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
 use mailward_store::api::{MailStore, StoreError};
 use mailward_store::records::{
-    Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
+    Attempt, Delivery, Envelope, Flags, GiveBack, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
     QueuedRecipient, Target,
 };
 use std::sync::Arc;
@@ -79,6 +80,7 @@ impl Told {
 pub(crate) struct Writer {
     pub(crate) mail: Arc<dyn MailStore>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) routes: Arc<Routes>,
     pub(crate) hostname: Domain,
     pub(crate) events: Events,
     pub(crate) lifetime: Duration,
@@ -181,10 +183,11 @@ impl Writer {
         };
         let targets =
             local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect();
+        let table = self.routes.table();
         let recipients: Vec<NewRecipient> = remote
             .into_iter()
             .filter_map(|address| {
-                let lane = Lane::from(address.domain()?);
+                let lane = table.lane(None, &address)?;
                 Some(NewRecipient { address, notify: None, original: None, lane, due: now, held: None })
             })
             .collect();

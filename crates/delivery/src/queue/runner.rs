@@ -14,6 +14,7 @@ use mailward_core::limits::{
     QUEUE_GATHER_TIME, QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
 };
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
@@ -35,6 +36,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Who knows the ways.
     pub guide: Arc<dyn Guide>,
+    /// Which mail goes another way than by DNS.
+    pub routes: Arc<Routes>,
     /// Who signs; none: nothing is signed.
     pub dkim: Option<Arc<Dkim>>,
     /// TLS.
@@ -60,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Arc<dyn QueueStore>,
     pub(crate) mail: Arc<dyn MailStore>,
     pub(crate) guide: Arc<dyn Guide>,
+    pub(crate) routes: Arc<Routes>,
     pub(crate) visitor: Visitor,
     pub(crate) allowances: Allowances,
     pub(crate) connections: Semaphore,
@@ -144,6 +148,7 @@ impl Runner {
         let writer = Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
+            routes: Arc::clone(&parts.routes),
             hostname: parts.hostname.clone(),
             events: parts.events.clone(),
             lifetime: parts.lifetime,
@@ -154,6 +159,7 @@ impl Runner {
                 queue: parts.queue,
                 mail: parts.mail,
                 guide: parts.guide,
+                routes: parts.routes,
                 visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),

@@ -2,6 +2,7 @@
 
 mod house;
 mod limits;
+mod routed;
 mod sink;
 mod ways;
 

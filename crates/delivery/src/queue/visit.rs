@@ -8,8 +8,9 @@ use mailward_store::records::EnhancedStatus;
 use mailward_tls::outbound::{Outbound, Proof, Secured};
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -74,6 +75,12 @@ impl Visitor {
         };
         let mut left = QUEUE_ADDRESSES_TRIED;
         for host in hosts {
+            if let Some(path) = &host.access.socket {
+                match self.meet_socket(host, path).await {
+                    Ok(visit) => return Ok(visit),
+                    Err(unreached) => last = unreached,
+                }
+            }
             let mut addresses: Vec<SocketAddr> = host.addresses.iter().copied().take(left).collect();
             left = left.saturating_sub(addresses.len());
             while !addresses.is_empty() {
@@ -99,9 +106,19 @@ impl Visitor {
         self.meet_at(host, stream, address).await.map_err(|unreached| (unreached, Some(address)))
     }
 
+    /// Talks to a program on this host.
+    async fn meet_socket(&self, host: &Host, path: &Path) -> Result<Visit, Unreached> {
+        let connected = timeout(QUEUE_CONNECT_TIME, UnixStream::connect(path)).await;
+        let stream = connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
+            let text = format!("no connection: {error}");
+            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }
+        })?;
+        self.talk(host, &host.name, Box::new(stream), true).await.map_err(|stopped| stopped.told(&host.name))
+    }
+
     async fn meet_at(&self, host: &Host, stream: TcpStream, address: SocketAddr) -> Result<Visit, Unreached> {
         let name = format!("{}[{}]", host.name, address.ip());
-        match self.talk(host, &name, stream, true).await {
+        match self.talk(host, &name, Box::new(stream), true).await {
             // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
             Err(Stopped::Tls(_)) if host.proof == Proof::Nothing => {
                 let (stream, _) = connect(&[address]).await.map_err(|error| Unreached {
@@ -110,15 +127,42 @@ impl Visitor {
                     status: NO_ANSWER,
                     text: format!("no second connection after TLS failed: {error}"),
                 })?;
-                self.talk(host, &name, stream, false).await.map_err(|stopped| stopped.told(&name))
+                self.talk(host, &name, Box::new(stream), false).await.map_err(|stopped| stopped.told(&name))
             }
             other => other.map_err(|stopped| stopped.told(&name)),
         }
     }
 
-    async fn talk(&self, host: &Host, name: &str, stream: TcpStream, with_tls: bool) -> Result<Visit, Stopped> {
+    /// Greets, secures, and logs in where that is to be.
+    async fn talk(&self, host: &Host, name: &str, stream: Stream, with_tls: bool) -> Result<Visit, Stopped> {
+        let mut visit = if host.access.tls_first {
+            self.greet_in_tls(host, name, stream).await?
+        } else {
+            self.greet(host, name, stream, with_tls).await?
+        };
+        if let Some((user, password)) = &host.access.login {
+            visit.connection.auth(user, password).await?;
+        }
+        Ok(visit)
+    }
+
+    /// TLS from the first byte.
+    async fn greet_in_tls(&self, host: &Host, name: &str, stream: Stream) -> Result<Visit, Stopped> {
+        let connected = self.outbound.connect(stream, &host.tls_name, &host.proof).await;
+        let (stream, secured) = connected.map_err(|error| Stopped::Tls(error.to_string()))?;
+        let stream: Stream = Box::new(stream);
+        let connection = Connection::greet(stream, host.dialect, self.hostname.as_str(), Security::Tls).await?;
+        Ok(Self::secured(host, name, connection, secured))
+    }
+
+    fn secured(host: &Host, name: &str, connection: Connection<Stream>, secured: Secured) -> Visit {
+        let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
+        Visit { connection, host: name.to_owned(), tls: Some(secured), proven }
+    }
+
+    async fn greet(&self, host: &Host, name: &str, stream: Stream, with_tls: bool) -> Result<Visit, Stopped> {
         let ours = self.hostname.as_str();
-        let connection = Connection::greet(Box::new(stream) as Stream, host.dialect, ours, Security::Clear).await?;
+        let connection = Connection::greet(stream, host.dialect, ours, Security::Clear).await?;
         let needed = host.proof != Proof::Nothing;
         if !with_tls || !connection.extensions().starttls {
             if needed {
@@ -134,8 +178,7 @@ impl Visitor {
                     .await
                     .map_err(|error| Stopped::Tls(error.to_string()))?;
                 let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
-                let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
-                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven })
+                Ok(Self::secured(host, name, connection, secured))
             }
             StartTls::Refused(_, answer) if needed => {
                 Err(Stopped::Tls(format!("it refused to start TLS, which it has to: {answer}")))

@@ -1,10 +1,12 @@
 //! Where a lane's mail is brought: asked before each visit, answered by whoever knows DNS and routes.
 
+use mailward_core::Secret;
 use mailward_smtp::client::Dialect;
 use mailward_store::records::{EnhancedStatus, Lane};
 use mailward_tls::outbound::Proof;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 /// A host that may take a lane's mail.
@@ -20,7 +22,30 @@ pub struct Host {
     pub dialect: Dialect,
     /// What it must prove. With [`Proof::Nothing`] TLS is taken where it is offered and works.
     pub proof: Proof,
+    /// What only a route says.
+    pub access: Access,
 }
+
+/// How a host is got into, beyond what the DNS tells.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// TLS runs from the first byte (RFC 8314); [`Host::proof`] is asked for as ever.
+    pub tls_first: bool,
+    /// Who we are there, and the password: for hosts that prove who they are only.
+    pub login: Option<(String, Secret)>,
+    /// A socket of this host instead of [`Host::addresses`].
+    pub socket: Option<PathBuf>,
+}
+
+impl PartialEq for Access {
+    /// Passwords aren't compared.
+    fn eq(&self, other: &Self) -> bool {
+        let user = |access: &Self| access.login.as_ref().map(|(user, _)| user.clone());
+        self.tls_first == other.tls_first && user(self) == user(other) && self.socket == other.socket
+    }
+}
+
+impl Eq for Access {}
 
 /// The way to a lane's next host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +56,17 @@ pub enum Way {
     Nowhere(EnhancedStatus, String),
     /// It isn't known now.
     Later(EnhancedStatus, String),
+    /// Taken, and thrown away; the words say by what.
+    Discard(String),
+    /// Into the Maildir at this path below the directory that is open to routes.
+    Maildir {
+        /// The directory, which the administrator names.
+        root: PathBuf,
+        /// Below it.
+        path: PathBuf,
+    },
+    /// The lane's route is gone: each recipient goes where it leads now.
+    Elsewhere,
 }
 
 /// Who knows the ways.

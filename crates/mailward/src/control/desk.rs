@@ -2,12 +2,14 @@
 
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
-use crate::compose::Running;
+use crate::compose::sending::Ways;
+use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
@@ -23,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) dkim: Arc<Dkim>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) ways: Ways,
     pub(crate) server: Option<Running>,
 }
 
@@ -46,7 +50,7 @@ impl From<PasswordWish> for NewPassword {
     }
 }
 
-fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
+pub(super) fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|e| Failure::Bug(e.to_string()))
 }
 
@@ -68,7 +72,7 @@ impl Desk {
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
         match Self::over(store.clone(), place.data()).await {
-            Ok(desk) => Ok(desk),
+            Ok(desk) => Ok(Self { ways: desk.ways_of(place), ..desk }),
             Err(e) => {
                 store.close().await;
                 Err(e)
@@ -79,8 +83,17 @@ impl Desk {
     /// Over a store that is open, in the directory that also has the server's secret.
     pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
-        let dkim = crate::compose::dkim(&directory, &store, &crate::compose::server_secret(data)?)?;
-        Ok(Self { store, directory, dkim, server: None })
+        let secret = crate::compose::server_secret(data)?;
+        let dkim = crate::compose::dkim(&directory, &store, &secret)?;
+        let routes = crate::compose::routes(&store, &secret).await?;
+        Ok(Self { store, directory, dkim, routes, ways: Ways::default(), server: None })
+    }
+
+    /// The ways by a place's configuration, as far as this host can tell them.
+    fn ways_of(&self, place: &Place) -> Ways {
+        let Ok(hostname) = checks::hostname(&place.loaded) else { return Ways::default() };
+        let ways = Ways::new(place.config(), &hostname, &self.routes);
+        ways.unwrap_or_else(|_| Ways::unknown(place.config(), &hostname))
     }
 
     /// Closes the store.
@@ -118,6 +131,7 @@ impl Desk {
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
+            Request::Routes { ask } => self.routes(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             request => self.on_directory(request).await,
         }
@@ -150,6 +164,7 @@ impl Desk {
         let directory = &self.directory;
         match request {
             Request::DomainAdd { name } => {
+                self.no_gateway(&name)?;
                 let (domain, keys) = self.dkim.add_domain(name).await?;
                 Ok(json!({ "domain": domain, "dkim": keys }))
             }
@@ -217,6 +232,7 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Routes { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

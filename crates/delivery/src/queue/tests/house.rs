@@ -3,16 +3,18 @@
 use super::sink::{Sink, trusting};
 use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
-use crate::queue::way::{Guide, Host, Way};
+use crate::queue::way::{Access, Guide, Host, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
+use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Secret, Shutdown, Timestamp, Uid};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, NewPassword, NewUser};
 use mailward_smtp::client::Dialect;
 use mailward_store::api::{MailStore as _, Pending, QueueStore};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
 use mailward_tls::outbound::Proof;
+use mailward_vault::Seal;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -34,7 +36,7 @@ impl Clock for Hands {
 }
 
 #[derive(Default)]
-struct Map(Mutex<HashMap<String, Way>>);
+pub(super) struct Map(Mutex<HashMap<String, Way>>);
 
 impl Guide for Map {
     fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
@@ -85,6 +87,7 @@ impl QueueStore for Poisoned {
 
 pub(super) struct House {
     pub(super) store: Arc<LocalStore>,
+    pub(super) routes: Arc<Routes>,
     directory: Arc<Directory>,
     runner: Runner,
     clock: Arc<Hands>,
@@ -120,7 +123,20 @@ impl House {
         Self::made(Duration::ZERO, None, Some(address(recipient))).await
     }
 
+    /// The same, with a way that knows its routes.
+    pub(super) async fn guided(guide: impl FnOnce(Arc<Routes>) -> Arc<dyn Guide>) -> Self {
+        Self::made_with(Duration::ZERO, |routes| Some(guide(routes)), None).await
+    }
+
     async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
+        Self::made_with(linger, |_| guide, poison).await
+    }
+
+    async fn made_with(
+        linger: Duration,
+        guide: impl FnOnce(Arc<Routes>) -> Option<Arc<dyn Guide>>,
+        poison: Option<Address>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let options = Options { clock: clock.clone(), ..Options::default() };
@@ -137,6 +153,8 @@ impl House {
             };
             directory.add_user(user).await.unwrap();
         }
+        let seal = Seal::new(&Secret::new("a server's secret")).unwrap();
+        let routes = Routes::open(store.clone(), seal).await.unwrap();
         let (map, events) = (Arc::new(Map::default()), Events::memory());
         let (trigger, shutdown) = shutdown::channel();
         let runner = Runner::new(Parts {
@@ -146,7 +164,8 @@ impl House {
             },
             mail: store.clone(),
             directory: directory.clone(),
-            guide: guide.unwrap_or_else(|| map.clone()),
+            guide: guide(routes.clone()).unwrap_or_else(|| map.clone()),
+            routes: routes.clone(),
             dkim: None,
             outbound: trusting(),
             hostname: Domain::parse("mx.s.example").unwrap(),
@@ -157,7 +176,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
         });
-        Self { store, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+        Self { store, routes, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
     }
 
     pub(super) fn leads_to(&self, lane: &str, sink: &Sink) {
@@ -182,6 +201,7 @@ impl House {
             addresses: vec![free],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
+            access: Access::default(),
         };
         self.leads_to_hosts(lane, vec![host]);
     }
