@@ -58,7 +58,7 @@ impl Owner {
     /// # Panics
     /// Never: names and domains are shorter than a lane's name may be, and visible ASCII.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, clippy::expect_used, reason = "a test shows that the longest fits")]
+    #[expect(clippy::expect_used, reason = "a test shows that the longest fits")]
     pub fn lane(&self) -> Lane {
         Lane::parse(&self.to_string()).expect("a route's lane fits")
     }
