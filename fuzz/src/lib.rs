@@ -11,6 +11,7 @@ pub mod mime;
 pub mod pack;
 pub mod pop3_command;
 pub mod report;
+pub mod route;
 pub mod sasl;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -23,7 +24,7 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -34,6 +35,7 @@ pub const TARGETS: [Target; 17] = [
     ("pack", pack::run),
     ("pop3_command", pop3_command::run),
     ("report", report::run),
+    ("route", route::run),
     ("sasl", sasl::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),

@@ -88,26 +88,26 @@ impl Callout {
         let local = recipient.local().folded();
         let question = Question { domain: gateway.domain.clone(), local };
         let now = self.clock.now();
-        let cell = {
+        let waiting = {
             let mut memory = self.memory();
             if let Some(answer) = memory.fresh(&question, &gateway.leads, now) {
                 return answer;
             }
-            Arc::clone(memory.asked.entry(question.clone()).or_default())
+            let cell = Arc::clone(memory.asked.entry(question.clone()).or_default());
+            Waiting { callout: self, question: &question, cell }
         };
         // Whoever comes first asks, and if they hang up meanwhile the next one does.
-        let answer = cell.get_or_init(|| self.ask_now(gateway, recipient)).await.clone();
+        let answer = waiting.cell.get_or_init(|| self.ask_now(gateway, recipient)).await.clone();
         let mut memory = self.memory();
-        if memory.asked.get(&question).is_some_and(|asked| Arc::ptr_eq(asked, &cell)) {
-            memory.asked.remove(&question);
-            memory.learn(&question, &gateway.leads, &answer, self.clock.now());
-        }
-        match answer {
+        memory.learn(&question, &gateway.leads, &answer, self.clock.now());
+        let answer = match answer {
             InsideAnswer::Unknown(why) => {
                 memory.known(&question, &gateway.leads, now).unwrap_or(InsideAnswer::Unknown(why))
             }
             answer => answer,
-        }
+        };
+        drop(memory);
+        answer
     }
 
     async fn ask_now(&self, gateway: &Gateway, recipient: &Address) -> InsideAnswer {
@@ -152,6 +152,23 @@ impl Callout {
             Ok(answer) => Err(Failed::Now(answer.to_string())),
             Err(failure) if failure.is_of_host() => Err(Failed::Server(failure.to_string())),
             Err(failure) => Err(Failed::Now(failure.to_string())),
+        }
+    }
+}
+
+/// One who waits for an answer. The last one takes the question away, whether it was answered or they hung up.
+struct Waiting<'a> {
+    callout: &'a Callout,
+    question: &'a Question,
+    cell: Arc<OnceCell<InsideAnswer>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut memory = self.callout.memory();
+        // The list's own, and ours: handles are made under the same lock.
+        if Arc::strong_count(&self.cell) <= 2 {
+            memory.asked.remove(self.question);
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::error::DirectoryError;
 use crate::snapshot::fold;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     GATEWAY_LISTED_MAX, GATEWAY_LISTED_STEP, GATEWAYS_MAX, PAGE_ROWS_MAX, ROUTE_LIFETIME_MAX, ROUTES_MAX,
     SHELF_CHANGES_MAX,
@@ -54,6 +55,7 @@ pub struct Routes {
     read: Mutex<Option<u64>>,
     /// Held by administrative functions from the check to the write.
     changing: Mutex<()>,
+    events: OnceLock<Events>,
     refresher: OnceLock<AbortHandle>,
 }
 
@@ -106,6 +108,7 @@ impl Routes {
             table: ArcSwap::default(),
             read: Mutex::new(None),
             changing: Mutex::new(()),
+            events: OnceLock::new(),
             refresher: OnceLock::new(),
         }
     }
@@ -126,7 +129,12 @@ impl Routes {
                     match routes.refresh().await {
                         Ok(()) => break,
                         Err(DirectoryError::Store(StoreError::Closed)) => return,
-                        Err(_) => drop(routes),
+                        Err(error) => {
+                            if let Some(events) = routes.events.get() {
+                                events.emit(Event::alert("routes.stale").with("error", error));
+                            }
+                            drop(routes);
+                        }
                     }
                     tokio::time::sleep(RETRY_TIME).await;
                 }
@@ -135,6 +143,11 @@ impl Routes {
         // Nobody else sets it: it was made above.
         let _first = routes.refresher.set(task.abort_handle());
         Ok(routes)
+    }
+
+    /// Tells there of what can't be read from now on. The first call counts.
+    pub fn report_to(&self, events: Events) {
+        let _already = self.events.set(events);
     }
 
     /// Routes and gateways as they are now.

@@ -149,6 +149,7 @@ where
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
+    routes.report_to(events.clone());
     let ways = sending::ways(place.config(), &hostname, &routes)?;
     let runner = sending::runner(place.config(), &hostname, store, &directory, &routes, &ways, &dkim, events);
     let inside = ways.inside(&hostname, events);

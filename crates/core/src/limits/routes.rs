@@ -22,8 +22,9 @@ pub const ROUTE_USER_MAX: usize = 320;
 pub const ROUTE_LIFETIME_MAX: u64 = 30 * 86_400;
 /// Domains that mail is passed on for.
 pub const GATEWAYS_MAX: usize = 1_000;
-/// Recipients that are listed for all gateways together.
-pub const GATEWAY_LISTED_MAX: usize = 100_000;
+/// Recipients that are listed for all gateways together: some servers of 5,000 mailboxes with their aliases. All are in
+/// memory, and read anew with each change.
+pub const GATEWAY_LISTED_MAX: usize = 20_000;
 /// Recipients that are listed or taken off in one step.
 pub const GATEWAY_LISTED_STEP: usize = 500;
 /// From the connection to the answer when an inside host is asked for a recipient: the sender waits meanwhile, five minutes

@@ -22,6 +22,10 @@ impl Clock for Hands {
 #[derive(Default)]
 struct Seen {
     asked: AtomicUsize,
+    /// Nobody is answered while it is.
+    held: AtomicBool,
+    open: AtomicUsize,
+    most: AtomicUsize,
     away: AtomicBool,
     data: AtomicBool,
 }
@@ -48,6 +52,11 @@ async fn inside(listener: TcpListener, seen: Arc<Seen>) {
             if seen.away.load(Ordering::Relaxed) {
                 return;
             }
+            let open = seen.open.fetch_add(1, Ordering::Relaxed) + 1;
+            seen.most.fetch_max(open, Ordering::Relaxed);
+            while seen.held.load(Ordering::Relaxed) {
+                tokio::task::yield_now().await;
+            }
             let mut stream = BufReader::new(stream);
             drop(stream.write_all(b"220 inside\r\n").await);
             let mut line = String::new();
@@ -72,6 +81,10 @@ async fn inside(listener: TcpListener, seen: Arc<Seen>) {
                         "502 what?\r\n"
                     }
                 };
+                // What was asked is answered: the next may come.
+                if line.starts_with("RSET") {
+                    seen.open.fetch_sub(1, Ordering::Relaxed);
+                }
                 drop(stream.write_all(answer.as_bytes()).await);
                 line.clear();
             }
@@ -176,6 +189,35 @@ async fn many_who_ask_at_once_are_one_question() {
     }
     assert_eq!(house.asked(), 1);
     assert!(house.callout.memory().asked.is_empty());
+}
+
+#[tokio::test]
+async fn no_more_are_asked_for_at_once_than_the_limit_and_who_hangs_up_leaves_nothing_behind() {
+    let house = House::new().await;
+    house.seen.held.store(true, Ordering::Relaxed);
+    let ask = |number: usize| {
+        let (callout, gateway) = (Arc::clone(&house.callout), house.gateway.clone());
+        tokio::spawn(async move { callout.ask(&gateway, &address(&format!("u{number}@in.example"))).await })
+    };
+    let hung_up: Vec<_> = (0..5).map(ask).collect();
+    while house.seen.open.load(Ordering::Relaxed) < 5 {
+        tokio::task::yield_now().await;
+    }
+    for one in hung_up {
+        one.abort();
+        assert!(one.await.is_err());
+    }
+    assert!(house.callout.memory().asked.is_empty());
+    house.seen.open.store(0, Ordering::Relaxed);
+    let asking: Vec<_> = (10..10 + 3 * CALLOUTS_AT_ONCE).map(ask).collect();
+    while house.seen.open.load(Ordering::Relaxed) < CALLOUTS_AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+    house.seen.held.store(false, Ordering::Relaxed);
+    for one in asking {
+        assert_eq!(one.await.unwrap(), TAKES);
+    }
+    assert_eq!(house.seen.most.load(Ordering::Relaxed), CALLOUTS_AT_ONCE);
 }
 
 #[tokio::test]

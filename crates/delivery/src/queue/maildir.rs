@@ -51,13 +51,17 @@ impl Maildir {
 
     /// Whether a message of this name is there, read or unread.
     pub(crate) fn has(&self, name: &str) -> io::Result<bool> {
+        self.has_among(name, MAILDIR_LOOK_MAX)
+    }
+
+    fn has_among(&self, name: &str, most: usize) -> io::Result<bool> {
         match fstatat(&self.new, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(_) => return Ok(true),
             Err(Errno::ENOENT) => {}
             Err(error) => return Err(error.into()),
         }
         let cur = openat(&self.cur, ".", DIRECTORY, Mode::empty())?;
-        for entry in Dir::from_fd(cur)?.iter().take(MAILDIR_LOOK_MAX) {
+        for entry in Dir::from_fd(cur)?.iter().take(most) {
             let entry = entry?;
             // Behind a colon stand the flags that a reader has given it.
             if entry.file_name().to_bytes().split(|byte| *byte == b':').next() == Some(name.as_bytes()) {
@@ -217,6 +221,19 @@ mod tests {
         fs::write(dir.join("tmp/m"), "ha").unwrap();
         deliver(root.path(), "a", "m", true, &["half\r\n"]).await.unwrap();
         assert_eq!(fs::read_to_string(dir.join("new/m")).unwrap(), "half\n");
+    }
+
+    #[tokio::test]
+    async fn a_long_message_comes_in_pieces_and_a_long_directory_is_looked_at_to_its_limit() {
+        let root = tempfile::tempdir().unwrap();
+        let pieces = vec!["line\r\n"; 10 * MAILDIR_AHEAD];
+        deliver(root.path(), "a", "n", false, &pieces).await.unwrap();
+        let dir = root.path().join("a");
+        assert_eq!(fs::read_to_string(dir.join("new/n")).unwrap(), "line\n".repeat(10 * MAILDIR_AHEAD));
+        fs::rename(dir.join("new/n"), dir.join("cur/n:2,S")).unwrap();
+        let maildir = Maildir::open(root.path(), Path::new("a")).unwrap();
+        // The directory itself and the one above are names in it as well.
+        assert!(maildir.has_among("n", 3).unwrap() && !maildir.has_among("n", 0).unwrap());
     }
 
     #[tokio::test]

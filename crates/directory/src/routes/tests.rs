@@ -169,6 +169,26 @@ async fn a_list_is_kept_with_its_gateway_and_goes_with_it() {
 }
 
 #[tokio::test]
+async fn all_gateways_together_list_no_more_than_the_limit() {
+    let house = House::new().await;
+    let inside = domain("in.example");
+    let gateway = Gateway { domain: inside.clone(), leads: leads("host 192.0.2.1", None), check: GatewayCheck::List };
+    house.routes.put_gateway(gateway).await.unwrap();
+    let listed = |number: usize| {
+        let key = listed_key(&inside, &format!("u{number}"));
+        ShelfChange::Put(Shelf::Routes, Shelved { key, value: Bytes::new(), expires: None })
+    };
+    for first in (0..GATEWAY_LISTED_MAX).step_by(SHELF_CHANGES_MAX) {
+        house.store.change_shelf((first..first + SHELF_CHANGES_MAX).map(listed).collect()).await.unwrap();
+    }
+    let more = house.routes.list(&inside, &[address("more@in.example")], true).await;
+    assert!(matches!(more, Err(DirectoryError::GatewayListFull)));
+    assert_eq!(house.routes.table().listed_in_all(), GATEWAY_LISTED_MAX);
+    assert_eq!(house.routes.list(&inside, &[address("u7@in.example")], false).await.unwrap(), 1);
+    assert_eq!(house.routes.list(&inside, &[address("more@in.example")], true).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_shelf_that_can_t_be_read_leaves_what_was_known() {
     let house = House::new().await;
     house.routes.add(route("one", "t.example", Leads::Discard), None).await.unwrap();

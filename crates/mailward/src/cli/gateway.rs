@@ -1,6 +1,6 @@
 //! `mailward gateway`: domains of inside servers that mail is taken and passed on for.
 
-use super::route::{Tls, ask, follow, text};
+use super::route::{TlsUse, ask, follow, text};
 use crate::control::Request;
 use crate::control::client::Errand;
 use crate::control::routes::Ask;
@@ -89,7 +89,7 @@ struct About {
     lmtp: bool,
     /// How TLS is used with it [usual: opportunistic]
     #[arg(long, value_enum, requires = "to")]
-    tls: Option<Tls>,
+    tls: Option<TlsUse>,
     /// How its recipients are known: it is asked, by a list kept here, or not at all [usual: callout]
     #[arg(long, value_enum)]
     check: Option<Check>,

@@ -112,7 +112,7 @@ struct About {
     from: Option<FromWhom>,
     /// How TLS is used [usual: starttls for smart hosts, else opportunistic]
     #[arg(long, value_enum)]
-    tls: Option<Tls>,
+    tls: Option<TlsUse>,
     /// User at the smart host
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -131,18 +131,18 @@ struct About {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Tls {
+pub(super) enum TlsUse {
     Opportunistic,
     Starttls,
     Tls,
 }
 
-impl From<Tls> for RouteTls {
-    fn from(tls: Tls) -> Self {
+impl From<TlsUse> for RouteTls {
+    fn from(tls: TlsUse) -> Self {
         match tls {
-            Tls::Opportunistic => RouteTls::Opportunistic,
-            Tls::Starttls => RouteTls::StartTls,
-            Tls::Tls => RouteTls::Tls,
+            TlsUse::Opportunistic => RouteTls::Opportunistic,
+            TlsUse::Starttls => RouteTls::StartTls,
+            TlsUse::Tls => RouteTls::Tls,
         }
     }
 }
