@@ -27,7 +27,7 @@ fn a_way_is_read_and_told_as_it_is_said() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let many = format!("host {}", vec!["a.example"; ROUTE_PLACES_MAX + 1].join(" "));
+    let many = format!("host {}", ["a.example"; ROUTE_PLACES_MAX + 1].join(" "));
     let long = format!("error 550 {}", "x".repeat(ROUTE_TEXT_MAX + 1));
     let socket = format!("lmtp unix:/{}", "x".repeat(ROUTE_SOCKET_MAX));
     let path = format!("maildir /{}", "x".repeat(ROUTE_PATH_MAX));
