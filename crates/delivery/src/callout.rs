@@ -6,7 +6,7 @@
 //! of a yes, questions for one recipient are one question, at most [`CALLOUTS_AT_ONCE`] are under way, and after a failure
 //! the server isn't asked for [`CALLOUT_REST_TIME`].
 
-use crate::queue::visit::Visitor;
+use crate::queue::visit::{Visitor, Wish};
 use crate::queue::{Finder, Way};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
@@ -77,7 +77,14 @@ impl Callout {
         events: Events,
     ) -> Self {
         let places = Semaphore::new(CALLOUTS_AT_ONCE);
-        Self { finder, visitor: Visitor { hostname, outbound }, clock, events, places, memory: Mutex::default() }
+        Self {
+            finder,
+            visitor: Visitor { hostname, outbound, ledger: None },
+            clock,
+            events,
+            places,
+            memory: Mutex::default(),
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -139,7 +146,7 @@ impl Callout {
                 return Err(Failed::Now("the gateway leads to no host".to_owned()));
             }
         };
-        let visited = self.visitor.visit(&hosts).await;
+        let visited = self.visitor.visit(&hosts, Wish::Usual).await;
         let mut visit =
             visited.map_err(|unreached| Failed::Server(format!("{}: {}", unreached.host, unreached.text)))?;
         let size = visit.connection.extensions().size.filter(|size| *size > 0);

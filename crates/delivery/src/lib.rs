@@ -16,6 +16,7 @@
 //! which key.
 //!
 //! **Gateways**: [`Callout`] asks inside servers for their recipients.
+//! **Care**: what users send is counted, held and watched by [`care`].
 //!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
@@ -31,18 +32,20 @@
 
 pub mod answers;
 mod callout;
+pub mod care;
 mod deliver;
 pub mod notice;
 mod prepare;
 pub mod queue;
 mod send_on;
 mod sign;
+pub mod tls_reports;
 mod trace;
 
 pub use callout::Callout;
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
-pub use send_on::{Addressed, Transaction, queued};
+pub use send_on::{Addressed, Transaction, queued, queued_by};
 pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};

@@ -8,28 +8,32 @@
 //! recipient that is refused for now waits by itself ([`schedule::next_attempt`]).
 
 mod allowance;
-mod chance;
+mod bounce;
+pub(crate) mod chance;
 mod content;
 mod feed;
 mod in_work;
 mod lane;
 mod maildir;
 mod mx;
-mod notice;
+pub(crate) mod notice;
 mod outcome;
 mod reroute;
 mod routed;
 mod runner;
 pub mod schedule;
+mod trust;
 pub(crate) mod visit;
 mod way;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
-mod tests;
+pub(crate) mod tests;
 
+pub use bounce::{BounceParts, Bounced, Bouncer};
 pub use mx::MxGuide;
 pub use reroute::reroute_step;
 pub use routed::{Finder, OwnDoors, RoutedGuide};
 pub use runner::{Parts, Runner};
-pub use way::{Access, Guide, Host, Way};
+pub use trust::Policies;
+pub use way::{Access, Fit, Guide, Host, Named, Trust, Watched, Way};

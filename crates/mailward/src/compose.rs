@@ -24,6 +24,7 @@ pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
+use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -131,6 +132,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let gate = Gate::new(running::caps(place.config(), connections));
+    let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let running = Running::new(running::Parts {
@@ -142,6 +144,7 @@ where
         acceptor: acceptor.clone(),
         gate: gate.clone(),
         settings: settings.clone(),
+        care: care.clone(),
         events: events.clone(),
         log: log.reopener(),
         stop,
@@ -150,27 +153,37 @@ where
     let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
-    let ways = sending::ways(place.config(), &hostname, &routes)?;
-    let runner = sending::runner(place.config(), &hostname, store, &directory, &routes, &ways, &dkim, events);
-    let inside = ways.inside(&hostname, events);
+    directory.lead_by(routes.clone());
+    let sent = sending::sending(place.config(), &hostname, store, &directory, &dkim, &care, events)?;
+    let inside = sent.ways.inside(&hostname, events);
+    let (ways, runner) = (sent.ways, sent.runner);
+    let bouncer = sending::bouncer(
+        runner.as_ref().map(|(runner, _)| runner),
+        place.config(),
+        &hostname,
+        store,
+        &directory,
+        events,
+    );
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
         dkim,
-        routes: routes.clone(),
+        routes,
         ways,
         server: Some(running.clone()),
+        care: CareDesk::with_server(care.clone(), bouncer),
     };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
         auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
         directory,
-        routes,
         inside,
         acceptor,
         gate,
         settings,
+        care: care.clone(),
         events: events.clone(),
         shutdown: shutdown.clone(),
     });
@@ -180,7 +193,11 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
-    let sending = runner.map(|runner| tokio::spawn(runner.run(shutdown.clone())));
+    tokio::spawn(async move { care.resume().await });
+    let sending = runner.map(|(runner, reporter)| {
+        let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
+        tokio::spawn(async move { tokio::join!(sent, reported) })
+    });
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(

@@ -11,7 +11,7 @@ use mailward_core::limits::{
     SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
-use mailward_directory::routes::Routes;
+use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{Gate, Inside, Sending};
 use mailward_store::MailStore;
@@ -71,8 +71,6 @@ pub struct Context {
     pub store: Arc<dyn MailStore>,
     /// Who is who.
     pub directory: Arc<Directory>,
-    /// Which mail for others goes another way than by DNS, and which domains are passed on.
-    pub routes: Arc<Routes>,
     /// Who asks inside servers for their recipients.
     pub inside: Arc<dyn Inside>,
     /// Who logs in.
@@ -89,6 +87,8 @@ pub struct Context {
     pub settings: Arc<ArcSwap<Settings>>,
     /// The time for traces.
     pub clock: Arc<dyn Clock>,
+    /// Who watches over what users send; none: nobody, and nothing is confirmed.
+    pub care: Option<Arc<Care>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -107,8 +107,6 @@ pub struct Parts {
     pub store: Arc<dyn MailStore>,
     /// See [`Context::directory`].
     pub directory: Arc<Directory>,
-    /// See [`Context::routes`].
-    pub routes: Arc<Routes>,
     /// See [`Context::inside`].
     pub inside: Arc<dyn Inside>,
     /// See [`Context::auth`].
@@ -125,6 +123,8 @@ pub struct Parts {
     pub settings: Arc<ArcSwap<Settings>>,
     /// See [`Context::clock`].
     pub clock: Arc<dyn Clock>,
+    /// See [`Context::care`].
+    pub care: Option<Arc<Care>>,
 }
 
 impl Context {
@@ -137,7 +137,6 @@ impl Context {
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,
-            routes: parts.routes,
             inside: parts.inside,
             auth: parts.auth,
             acceptor,
@@ -146,6 +145,7 @@ impl Context {
             shutdown: parts.shutdown,
             settings: parts.settings,
             clock: parts.clock,
+            care: parts.care,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

@@ -1,6 +1,6 @@
 //! The ways that routes and gateways tell, before those of the DNS.
 
-use super::way::{Access, Guide, Host, Way};
+use super::way::{Access, Guide, Host, Named, Trust, Way};
 use mailward_core::limits::HOST_ADDRESSES_MAX;
 use mailward_core::{Domain, EnhancedStatus};
 use mailward_directory::routes::{Leading, Leads, Place, PlaceName, Places, RouteTls, Routes, is_routed};
@@ -100,6 +100,7 @@ impl Finder {
                 addresses: Vec::new(),
                 dialect: Dialect::Lmtp,
                 proof: Proof::Nothing,
+                trust: by_hand(),
                 access: Access { socket: Some(path.clone()), ..Access::default() },
             }]),
             Leads::Host(places) | Leads::Smarthost(places) | Leads::Lmtp(places) => self.hosts(leading, places).await,
@@ -133,6 +134,7 @@ impl Finder {
                 name,
                 addresses,
                 dialect,
+                trust: by_hand(),
                 access: Access { tls_first: places.tls == RouteTls::Tls, login: login.clone(), socket: None },
             });
         }
@@ -152,6 +154,11 @@ impl Finder {
         let found = found.into_iter().take(HOST_ADDRESSES_MAX);
         Ok(found.map(|address| SocketAddr::new(address, port)).collect())
     }
+}
+
+/// Named by the administrator: nobody forged it.
+fn by_hand() -> Trust {
+    Trust { name: Named::Proven, ..Trust::default() }
 }
 
 /// The enhanced code that an error's text begins with, or the usual one for a policy (RFC 3463 §3.8).

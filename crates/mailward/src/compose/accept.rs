@@ -4,7 +4,7 @@ use super::running::Settings;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
-use mailward_directory::routes::Routes;
+use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_store::LocalStore;
@@ -39,19 +39,19 @@ pub(crate) struct Parts {
     pub(crate) hostname: Domain,
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) routes: Arc<Routes>,
     pub(crate) inside: Arc<dyn Inside>,
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
+    pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Rooms {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { hostname, store, directory, routes, inside, auth, acceptor, gate, settings, events, shutdown } =
+        let Parts { hostname, store, directory, inside, auth, acceptor, gate, settings, care, events, shutdown } =
             parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
@@ -60,7 +60,6 @@ impl Rooms {
             hostname: hostname.clone(),
             store: store.clone(),
             directory: directory.clone(),
-            routes,
             inside,
             auth: auth.clone(),
             acceptor: Some(smtp_tls.clone()),
@@ -69,6 +68,7 @@ impl Rooms {
             shutdown: shutdown.clone(),
             settings: settings.receive,
             clock: Arc::new(SystemClock),
+            care: Some(care),
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,

@@ -4,14 +4,19 @@ use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_LINGER_TIME;
-use mailward_core::{Domain, SystemClock};
+use mailward_core::{Address, Clock, Domain, SystemClock};
 use mailward_delivery::Callout;
-use mailward_delivery::queue::{Finder, Guide, MxGuide, OwnDoors, Parts, RoutedGuide, Runner};
+use mailward_delivery::care::{Care, CareParts};
+use mailward_delivery::queue::{
+    BounceParts, Bouncer, Finder, Guide, MxGuide, OwnDoors, Parts, Policies, RoutedGuide, Runner,
+};
+use mailward_delivery::tls_reports::{self, Reporter};
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, Dkim};
-use mailward_dns::{Lookup, Ourselves, Resolver, ResolverError};
-use mailward_gate::{Inside, NobodyInside};
+use mailward_dns::{Lookup, Ourselves, Resolver};
+use mailward_gate::{Gate, Inside, NobodyInside};
 use mailward_store::LocalStore;
+use mailward_sts::{Https, Ledger, Required, Sts};
 use mailward_tls::outbound::Outbound;
 use nix::ifaddrs::getifaddrs;
 use std::net::{IpAddr, SocketAddr};
@@ -37,17 +42,22 @@ pub(crate) struct Known {
 }
 
 impl Ways {
-    /// By routes, then by DNS.
-    pub(crate) fn new(config: &Config, hostname: &Domain, routes: &Arc<Routes>) -> Result<Self, ResolverError> {
+    /// By routes, then by DNS and by what policies demand.
+    pub(crate) fn new(
+        config: &Config,
+        hostname: &Domain,
+        routes: &Arc<Routes>,
+        lookup: Arc<dyn Lookup>,
+        policies: Policies,
+    ) -> Self {
         let mut ways = Self::unknown(config, hostname);
-        let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&config.dns)?);
         let port = u16::try_from(config.queue.port).unwrap_or(25);
-        let mx = MxGuide::new(Arc::clone(&lookup), ways.doors.ours.clone(), port);
+        let mx = MxGuide::new(Arc::clone(&lookup), ways.doors.ours.clone(), port).with(policies);
         let finder = Finder::new(Arc::clone(routes), lookup, ways.doors.clone(), config.queue.maildirs.clone());
         let finder = Arc::new(finder);
         let guide = Arc::new(RoutedGuide::new(Arc::clone(&finder), mx));
         ways.known = Some(Known { finder, guide });
-        Ok(ways)
+        ways
     }
 
     /// What is known without the DNS.
@@ -73,48 +83,142 @@ impl Ways {
     }
 }
 
-/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. `None` if nothing
+/// What sends, and the ways it goes.
+pub(crate) struct Sent {
+    pub(crate) ways: Ways,
+    /// `None` if nothing is to be sent, and the DNS can't be asked.
+    pub(crate) runner: Option<(Runner, Reporter)>,
+}
+
+/// Where policies and reports go by HTTPS.
+const HTTPS_PORT: u16 = 443;
+
+/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. Beside it
+/// goes who reports how TLS went. `None` if nothing
 /// is to be sent, and the DNS can't be asked.
-#[expect(clippy::too_many_arguments, reason = "what comes together here is for the runner alone")]
-pub(crate) fn runner(
+pub(crate) fn sending(
     config: &Config,
     hostname: &Domain,
     store: &Arc<LocalStore>,
     directory: &Arc<Directory>,
-    routes: &Arc<Routes>,
-    ways: &Ways,
     dkim: &Arc<Dkim>,
+    care: &Arc<Care>,
     events: &Events,
-) -> Option<Runner> {
-    let known = ways.known.as_ref()?;
-    Some(Runner::new(Parts {
+) -> Result<Sent, Failure> {
+    let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
+        Ok(resolver) => Arc::new(resolver),
+        Err(_) if !config.queue.send => return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None }),
+        Err(error) => {
+            let mend = "or set send = false under [queue], if nothing is to be sent";
+            return Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")));
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let outbound = Outbound::trusting_system();
+    let https = Https::new(Arc::clone(&lookup), outbound.clone(), config.queue.loopback);
+    let ledger = Arc::new(Ledger::new(Arc::clone(&clock)));
+    let sts = Sts::new(mailward_sts::Parts {
+        shelf: store.clone(),
+        lookup: Arc::clone(&lookup),
+        https: https.clone(),
+        port: HTTPS_PORT,
+        clock: Arc::clone(&clock),
+        events: events.clone(),
+    });
+    let policies = Policies {
+        sts: Some(Arc::new(sts)),
+        required: Some(Required::new(store.clone())),
+        ledger: Some(Arc::clone(&ledger)),
+    };
+    let ways = Ways::new(config, hostname, &directory.routes(), Arc::clone(&lookup), policies);
+    let reporter = Reporter::new(tls_reports::Parts {
+        ledger: Arc::clone(&ledger),
+        shelf: store.clone(),
+        directory: Arc::clone(directory),
+        dkim: Some(Arc::clone(dkim)),
+        lookup: Arc::clone(&lookup),
+        https,
+        hostname: hostname.clone(),
+        contact: match &config.tls_reports.contact {
+            Some(contact) => contact.clone(),
+            None => Address::parse(&format!("postmaster@{hostname}"), false)
+                .map_err(|error| Failure::Bug(format!("postmaster@{hostname}: {error}")))?,
+        },
+        send: config.tls_reports.send && config.queue.send,
+        clock: Arc::clone(&clock),
+        events: events.clone(),
+    });
+    let guide = ways.known.as_ref().map(|known| Arc::clone(&known.guide));
+    let guide = guide.ok_or_else(|| Failure::Bug("the ways have no guide".to_owned()))?;
+    let runner = Runner::new(Parts {
         queue: store.clone(),
         mail: store.clone(),
         directory: Arc::clone(directory),
-        guide: Arc::clone(&known.guide),
-        routes: Arc::clone(routes),
+        guide,
         dkim: Some(Arc::clone(dkim)),
-        outbound: Outbound::trusting_system(),
+        outbound,
+        ledger: Some(ledger),
         hostname: hostname.clone(),
         events: events.clone(),
-        clock: Arc::new(SystemClock),
+        clock,
         connections: config.queue.connections,
         connections_per_lane: u32::try_from(config.queue.connections_per_host).unwrap_or(u32::MAX),
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
-    }))
+        care: Some(Arc::clone(care)),
+        cut_off: store.was_cut_off(),
+    });
+    Ok(Sent { ways, runner: Some((runner, reporter)) })
 }
 
-/// The ways that mail goes; where nothing is to be sent it is no matter that the DNS can't be asked.
-pub(crate) fn ways(config: &Config, hostname: &Domain, routes: &Arc<Routes>) -> Result<Ways, Failure> {
-    match Ways::new(config, hostname, routes) {
-        Ok(ways) => Ok(ways),
-        Err(_) if !config.queue.send => Ok(Ways::unknown(config, hostname)),
-        Err(error) => {
-            let mend = "or set send = false under [queue], if nothing is to be sent";
-            Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")))
-        }
-    }
+/// What watches over what users send.
+pub(crate) fn care(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    gate: &Arc<Gate>,
+    events: &Events,
+) -> Arc<Care> {
+    let care = Care::new(CareParts {
+        mail: store.clone(),
+        queue: store.clone(),
+        sending: store.clone(),
+        shelf: store.clone(),
+        directory: Arc::clone(directory),
+        gate: Arc::clone(gate),
+        hostname: hostname.clone(),
+        events: events.clone(),
+        clock: Arc::new(SystemClock),
+        lifetime: config.queue.lifetime(),
+    });
+    care.set_limits(config.user_limits, config.domain_limits);
+    care
+}
+
+/// What gives up by hand, beside a runner if there is one.
+pub(crate) fn bouncer(
+    runner: Option<&Runner>,
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    events: &Events,
+) -> Bouncer {
+    runner.map_or_else(
+        || {
+            Bouncer::new(BounceParts {
+                queue: store.clone(),
+                mail: store.clone(),
+                directory: Arc::clone(directory),
+                hostname: hostname.clone(),
+                events: events.clone(),
+                clock: Arc::new(SystemClock),
+                lifetime: config.queue.lifetime(),
+            })
+        },
+        Runner::bouncer,
+    )
 }
 
 /// The host's own addresses on networks: a domain whose mail goes to one of them goes to us. Loopback is another matter.

@@ -1,5 +1,6 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::sending::Ways;
@@ -9,8 +10,10 @@ use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
+use mailward_delivery::queue::Policies;
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
+use mailward_dns::Resolver;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -28,6 +31,7 @@ pub(crate) struct Desk {
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
     pub(crate) server: Option<Running>,
+    pub(crate) care: CareDesk,
 }
 
 impl From<DirectoryError> for Failure {
@@ -72,7 +76,11 @@ impl Desk {
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
         match Self::over(store.clone(), place.data()).await {
-            Ok(desk) => Ok(Self { ways: desk.ways_of(place), ..desk }),
+            Ok(mut desk) => {
+                desk.ways = desk.ways_of(place);
+                desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                Ok(desk)
+            }
             Err(e) => {
                 store.close().await;
                 Err(e)
@@ -86,14 +94,20 @@ impl Desk {
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let routes = crate::compose::routes(&store, &secret).await?;
-        Ok(Self { store, directory, dkim, routes, ways: Ways::default(), server: None })
+        directory.lead_by(routes.clone());
+        Ok(Self { store, directory, dkim, routes, ways: Ways::default(), server: None, care: CareDesk::default() })
     }
 
-    /// The ways by a place's configuration, as far as this host can tell them.
+    /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
     fn ways_of(&self, place: &Place) -> Ways {
         let Ok(hostname) = checks::hostname(&place.loaded) else { return Ways::default() };
-        let ways = Ways::new(place.config(), &hostname, &self.routes);
-        ways.unwrap_or_else(|_| Ways::unknown(place.config(), &hostname))
+        match Resolver::new(&place.config().dns) {
+            Ok(resolver) => {
+                let policies = Policies::default();
+                Ways::new(place.config(), &hostname, &self.routes, Arc::new(resolver), policies)
+            }
+            Err(_) => Ways::unknown(place.config(), &hostname),
+        }
     }
 
     /// Closes the store.
@@ -130,9 +144,19 @@ impl Desk {
             Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
+            Request::QueueBounce { which, text, after } => shown(self.queue_bounce(which, text, after).await?),
+            Request::ScheduleList => shown(self.schedules().await?),
+            Request::ScheduleSet { of, schedule } => self.set_schedule(&of, &schedule).await,
+            Request::ScheduleRemove { of } => self.remove_schedule(&of).await,
+            Request::UserShow { address } => shown(self.about(&address).await?),
+            Request::UserLimit { address, set } => shown(self.limit_user(&address, &set).await?),
+            Request::DomainLimit { name, set } => shown(self.limit_domain(&name, &set).await?),
+            Request::UserFreeze { address, why } => self.freeze(&address, why).await,
+            Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
+            Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -147,6 +171,7 @@ impl Desk {
         };
         if let Some(members) = status.as_object_mut() {
             members.insert("queue".to_owned(), queue);
+            members.insert("frozen".to_owned(), shown(self.frozen().await.unwrap_or_default())?);
         }
         Ok(status)
     }
@@ -168,7 +193,7 @@ impl Desk {
                 let (domain, keys) = self.dkim.add_domain(name).await?;
                 Ok(json!({ "domain": domain, "dkim": keys }))
             }
-            Request::DomainList => shown(directory.list_domains()),
+            Request::DomainList => self.with_domain_limits(shown(directory.list_domains())?).await,
             Request::DomainSet { name, enabled, catch_all } => {
                 let catch_all = match catch_all {
                     CatchAll::Keep => None,
@@ -192,7 +217,8 @@ impl Desk {
                 Ok(json!({ "user": user, "password": told(password.as_ref()) }))
             }
             Request::UserList { domain } => {
-                shown(directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?)
+                let users = directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?;
+                self.with_sending(shown(users)?).await
             }
             Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {
                 let settings = UserSettings { display_name, enabled, quota_bytes, quota_messages };
@@ -233,6 +259,16 @@ impl Desk {
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
             | Request::Routes { .. }
+            | Request::Trust { .. }
+            | Request::QueueBounce { .. }
+            | Request::ScheduleList
+            | Request::ScheduleSet { .. }
+            | Request::ScheduleRemove { .. }
+            | Request::UserShow { .. }
+            | Request::UserLimit { .. }
+            | Request::DomainLimit { .. }
+            | Request::UserFreeze { .. }
+            | Request::UserUnfreeze { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

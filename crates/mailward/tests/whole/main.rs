@@ -9,6 +9,7 @@ mod demo;
 mod pages;
 mod queue;
 mod routes;
+mod sending;
 mod serve;
 mod sessions;
 mod support;

@@ -56,6 +56,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/queue.md",
         "docs/routes.md",
         "docs/gateway.md",
+        "docs/tls-sending.md",
         "docs/clients.md",
         "docs/dns.md",
         "docs/pop3.md",

@@ -24,7 +24,7 @@ impl Host<'_> {
         let Some(address) = address.filter(|address| is_elsewhere && !self.is_ours(address)) else {
             return decided.map(|permit| (permit, None));
         };
-        let (table, sender) = (self.context.routes.table(), &ticket.mail().sender);
+        let (table, sender) = (self.context.directory.routes().table(), &ticket.mail().sender);
         match decide_gateway(&table, &*self.context.inside, sender, address).await {
             Some(behind) => behind.map(|behind| (behind.permit, behind.size)),
             None => decided.map(|permit| (permit, None)),
@@ -37,7 +37,7 @@ impl Host<'_> {
 
     /// What a route that refuses says, before anything is taken that would only bounce.
     pub(super) fn route_refuses(&self, ticket: &RecipientTicket<'_, House>, permit: &RelayPermit) -> Option<Reply> {
-        let table = self.context.routes.table();
+        let table = self.context.directory.routes().table();
         let sender = ticket.mail().path.address();
         let refusing =
             permit.remote().iter().filter_map(|address| table.decide(sender, address)).find_map(
