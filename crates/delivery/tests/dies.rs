@@ -110,8 +110,8 @@ async fn live(dir: &Path) {
         connections_per_lane: 5,
         lifetime: Duration::from_secs(86_400),
         linger: Duration::ZERO,
-        care: None,
         ledger: None,
+        care: None,
         cut_off: store.was_cut_off(),
     });
     tokio::spawn(runner.run(shutdown));
