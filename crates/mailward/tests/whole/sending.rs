@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use bytes::Bytes;
+use mailward_core::limits::{BOUNCE_STEP, BOUNCE_WORDS_MAX};
 use mailward_core::{AccountId, Address, Clock as _, SystemClock, Timestamp};
 use mailward_message::Structure;
 use mailward_store::records::{Content, Delivery, Envelope, Lane, Meter, Needs, NewRecipient, Queued};
@@ -171,6 +172,22 @@ fn filled() -> tempfile::TempDir {
 fn without_a_server_users_are_limited_and_frozen_and_mail_is_given_up() {
     let dir = filled();
     everything(&path(&dir, "demo"));
+}
+
+#[test]
+fn what_is_given_up_goes_in_steps_and_with_words_of_bounded_length() {
+    let dir = filled();
+    let data = path(&dir, "demo");
+    let many: Vec<String> = (0..=BOUNCE_STEP).map(|number| format!("r{number}@many.example")).collect();
+    joe_sends(&data, &many.iter().map(String::as_str).collect::<Vec<_>>());
+    let words = "x".repeat(BOUNCE_WORDS_MAX + 1);
+    fails(&data, &format!("queue bounce --domain many.example --yes --text {words}"), 64, "one line");
+    let before = holds(&data, JOE);
+    let words = "y".repeat(BOUNCE_WORDS_MAX);
+    let done = tells(&data, &format!("queue bounce --domain many.example --yes --text {words}"));
+    assert_eq!(done, json!({ "action": "bounce", "changed": many.len(), "busy": [], "missing": [] }));
+    assert_eq!(holds(&data, JOE), before + many.len() as u64);
+    assert_eq!(tells(&data, "queue list").as_array().unwrap().len(), 4);
 }
 
 #[test]
