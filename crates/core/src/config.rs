@@ -25,10 +25,12 @@ pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
+use crate::address::Address;
 use crate::domain::Domain;
 use crate::event::Level;
 use crate::limits;
 use crate::peer::Listener;
+use crate::sending::SendLimits;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -58,6 +60,12 @@ pub struct Config {
     pub relay: Relay,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
+    /// Reports to other domains of how TLS went.
+    pub tls_reports: TlsReports,
+    /// How much one user may send to other domains; 0: no limit.
+    pub user_limits: SendLimits,
+    /// How much all users of one domain together may send to other domains; 0: no limit.
+    pub domain_limits: SendLimits,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -172,6 +180,16 @@ fn hours(count: usize) -> Duration {
     Duration::from_secs(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(3_600))
 }
 
+/// Reports to other domains of how TLS went (RFC 8460).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsReports {
+    /// Whether they are sent.
+    pub send: bool,
+    /// Whom they are from; `None`: postmaster at this host's name. ASCII, with a domain.
+    #[serde(serialize_with = "address_or_postmaster")]
+    pub contact: Option<Address>,
+}
+
 /// Searching in mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Search {
@@ -269,6 +287,9 @@ impl Default for Config {
             queue: Queue::default(),
             relay: Relay::default(),
             sendmail: Sendmail::default(),
+            tls_reports: TlsReports { send: true, contact: None },
+            user_limits: limits::USER_LIMITS,
+            domain_limits: limits::DOMAIN_LIMITS,
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
@@ -404,6 +425,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn address_or_postmaster<S: Serializer>(address: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&address.as_ref().map_or("postmaster".to_owned(), Address::to_string))
 }
 fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))

@@ -49,7 +49,8 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
                 smtputf8: needs & 1 != 0,
                 require_tls: needs & 2 != 0,
                 eight_bit: needs & 4 != 0,
-                signature: needs & 8 != 0,
+                signature: needs & 16 != 0,
+                tls_optional: needs & 8 != 0,
             },
             submitter: row.get::<_, Option<i64>>(7)?.map(AccountId),
             arrived: Timestamp(row.get(8)?),
@@ -121,7 +122,8 @@ pub(super) fn needs_bits(needs: Needs) -> u8 {
     u8::from(needs.smtputf8)
         | u8::from(needs.require_tls) << 1
         | u8::from(needs.eight_bit) << 2
-        | u8::from(needs.signature) << 3
+        | u8::from(needs.signature) << 4
+        | u8::from(needs.tls_optional) << 3
 }
 
 pub(super) const fn give_back_number(give_back: Option<GiveBack>) -> u8 {
@@ -145,7 +147,7 @@ pub(super) fn status_number(status: EnhancedStatus) -> u32 {
 }
 
 /// Cut to so many bytes, at a character's end.
-pub(super) fn cut(text: &str, most: usize) -> &str {
+pub(crate) fn cut(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 

@@ -73,6 +73,10 @@ pub struct Needs {
     /// What a user submitted is signed without it too.
     #[serde(default)]
     pub signature: bool,
+    /// `TLS-Required: No`: it goes out also where what the recipient's domain demands of TLS can't be had (RFC 8689 §5).
+    /// Never together with `require_tls`.
+    #[serde(default)]
+    pub tls_optional: bool,
 }
 
 /// What is the same for every recipient of a queued message.
