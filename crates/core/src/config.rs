@@ -56,16 +56,16 @@ pub struct Config {
     pub limits: Limits,
     /// Sending to other servers.
     pub queue: Queue,
-    /// Hosts of our networks that may send out through us.
-    pub relay: Relay,
-    /// Mail of programs of this host.
-    pub sendmail: Sendmail,
     /// Reports to other domains of how TLS went.
     pub tls_reports: TlsReports,
     /// How much one user may send to other domains; 0: no limit.
     pub user_limits: SendLimits,
     /// How much all users of one domain together may send to other domains; 0: no limit.
     pub domain_limits: SendLimits,
+    /// Hosts of our networks that may send out through us.
+    pub relay: Relay,
+    /// Mail of programs of this host.
+    pub sendmail: Sendmail,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -285,11 +285,11 @@ impl Default for Config {
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
             queue: Queue::default(),
-            relay: Relay::default(),
-            sendmail: Sendmail::default(),
             tls_reports: TlsReports { send: true, contact: None },
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
+            relay: Relay::default(),
+            sendmail: Sendmail::default(),
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },

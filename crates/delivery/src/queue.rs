@@ -19,6 +19,7 @@ pub(crate) mod notice;
 mod outcome;
 mod runner;
 pub mod schedule;
+mod suspicion;
 mod trust;
 mod visit;
 mod way;

@@ -115,9 +115,9 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> E
             require_tls: parameters.require_tls,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
-            signature: signed,
             // The envelope's word is stronger than the header's (RFC 8689 §4.1).
             tls_optional: !parameters.require_tls && tls_needs_not_be(header),
+            signature: signed,
         },
         submitter,
         arrived: now,
@@ -145,11 +145,13 @@ mod tests {
             sender: None,
             parameters: &parameters,
             submitter: None,
+            signed: false,
             now: Timestamp(0),
             lifetime: Duration::from_secs(1),
             warn_after: Duration::ZERO,
         };
-        envelope(&Content::new(bytes.into(), structure.into()), &transaction).needs
+        let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
+        envelope(&Content::new(bytes.into(), structure.into()), &transaction, times).needs
     }
 
     #[test]

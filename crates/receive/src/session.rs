@@ -428,7 +428,7 @@ impl<'c> Host<'c> {
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
             Some(care) => {
-                let confirm = transaction.submitter.is_some() || self.program.is_some();
+                let confirm = transaction.submitter.is_some();
                 care.accept(content, &transaction, &recipients, confirm).await
             }
             None => {
@@ -453,7 +453,7 @@ impl<'c> Host<'c> {
     }
 
     fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>) -> Transaction<'t> {
-        let settings = self.context.settings.load();
+        let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
         Transaction {
             sender: mail.path.address(),

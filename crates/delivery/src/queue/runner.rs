@@ -6,6 +6,7 @@ use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
+use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
 use crate::care::Care;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub linger: Duration,
     /// Who watches over what users send; none: nobody.
     pub care: Option<Arc<Care>>,
+    /// Whether the process before this one was cut off: some message may be why.
+    pub cut_off: bool,
 }
 
 /// What all visits share.
@@ -75,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
     pub(crate) linger: Duration,
+    pub(crate) suspicion: Suspicion,
     writer: Arc<Writer>,
     care: Option<Arc<Care>>,
     chance: Chance,
@@ -148,6 +152,7 @@ impl Runner {
     /// Puts it together; nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let started = parts.clock.now();
         let writer = Arc::new(Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
@@ -169,6 +174,7 @@ impl Runner {
                 clock: parts.clock,
                 dkim: parts.dkim,
                 linger: parts.linger,
+                suspicion: Suspicion::new(parts.cut_off.then_some(started)),
                 writer,
                 care: parts.care,
                 chance: Chance::default(),

@@ -182,10 +182,10 @@ impl Running {
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
         current.tls = new.tls.clone();
-        current.relay = new.relay.clone();
-        current.sendmail.users.clone_from(&new.sendmail.users);
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
+        current.relay = new.relay.clone();
+        current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
 }

@@ -97,6 +97,7 @@ pub(crate) fn runner(
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
         care: Some(Arc::clone(care)),
+        cut_off: store.was_cut_off(),
     });
     Ok(Some((runner, reporter)))
 }

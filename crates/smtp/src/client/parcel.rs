@@ -76,7 +76,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parcel<'_>, ParcelFault> {
         match (command::parse(text).map_err(|_| fault)?, &mut transaction) {
             (Command::Mail(given), None) => {
                 let sender = path::reverse(given.path, true).map_err(|_| fault)?;
-                let wishes = params::mail(given.parameters, Known { auth: false, require_tls: false }).map_err(|_| fault)?;
+                let wishes =
+                    params::mail(given.parameters, Known { auth: false, require_tls: false }).map_err(|_| fault)?;
                 let mut begun = Transaction::new(sender, []);
                 (begun.ret, begun.envid) = (wishes.ret, wishes.envid);
                 transaction = Some(begun);

@@ -69,14 +69,14 @@ pub struct Needs {
     pub require_tls: bool,
     /// BODY=8BITMIME: there are bytes over 127 (RFC 6152).
     pub eight_bit: bool,
-    /// A DKIM signature of ours, where the domain of its author is ours: it came from somebody who was asked who they are.
-    /// What a user submitted is signed without it too.
-    #[serde(default)]
-    pub signature: bool,
     /// `TLS-Required: No`: it goes out also where what the recipient's domain demands of TLS can't be had (RFC 8689 §5).
     /// Never together with `require_tls`.
     #[serde(default)]
     pub tls_optional: bool,
+    /// A DKIM signature of ours, where the domain of its author is ours: it came from somebody who was asked who they are.
+    /// What a user submitted is signed without it too.
+    #[serde(default)]
+    pub signature: bool,
 }
 
 /// What is the same for every recipient of a queued message.
