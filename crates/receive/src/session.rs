@@ -445,7 +445,7 @@ impl<'c> Host<'c> {
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
             Some(care) => {
-                let confirm = transaction.submitter.is_some();
+                let confirm = transaction.submitter.is_some() || self.program.is_some();
                 care.accept(content, &transaction, &recipients, confirm).await
             }
             None => {
