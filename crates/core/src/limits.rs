@@ -3,8 +3,10 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod fetching;
 mod sending;
 
+pub use fetching::*;
 pub use sending::*;
 
 use std::time::Duration;

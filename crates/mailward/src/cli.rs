@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod dkim;
 mod domain;
+mod fetch;
 mod queue;
 mod reload;
 mod serve;
@@ -51,6 +52,7 @@ enum Verb {
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
     Queue(queue::Queue),
+    Fetch(Box<fetch::Fetch>),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -72,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
+        Verb::Fetch(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

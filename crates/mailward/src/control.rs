@@ -14,6 +14,7 @@
 
 pub(crate) mod client;
 pub(crate) mod desk;
+pub(crate) mod fetch;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod server;
@@ -139,6 +140,10 @@ pub(crate) enum Request {
     QueuePause {
         lane: Option<Lane>,
         paused: bool,
+    },
+    /// Accounts elsewhere that mail is fetched from.
+    Fetch {
+        what: fetch::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

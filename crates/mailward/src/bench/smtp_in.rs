@@ -9,8 +9,8 @@ mod session;
 
 use super::BenchError;
 use super::timing::{Distribution, Times, count, cpu_seconds, ratio};
-use message::Maker;
 use mailward_core::Secret;
+use message::Maker;
 use serde::Serialize;
 use session::{Plan, Session};
 use std::cell::{Cell, RefCell};

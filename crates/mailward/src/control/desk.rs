@@ -9,6 +9,7 @@ use crate::secrets::PasswordWish;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
+use mailward_fetch::Accounts;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -23,6 +24,7 @@ pub(crate) struct Desk {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) dkim: Arc<Dkim>,
+    pub(crate) fetching: Arc<Accounts>,
     pub(crate) server: Option<Running>,
 }
 
@@ -46,7 +48,7 @@ impl From<PasswordWish> for NewPassword {
     }
 }
 
-fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
+pub(super) fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|e| Failure::Bug(e.to_string()))
 }
 
@@ -79,8 +81,10 @@ impl Desk {
     /// Over a store that is open, in the directory that also has the server's secret.
     pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
-        let dkim = crate::compose::dkim(&directory, &store, &crate::compose::server_secret(data)?)?;
-        Ok(Self { store, directory, dkim, server: None })
+        let secret = crate::compose::server_secret(data)?;
+        let dkim = crate::compose::dkim(&directory, &store, &secret)?;
+        let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        Ok(Self { store, directory, dkim, fetching, server: None })
     }
 
     /// Closes the store.
@@ -118,6 +122,7 @@ impl Desk {
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
+            Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             request => self.on_directory(request).await,
         }
@@ -213,6 +218,7 @@ impl Desk {
             | Request::DkimRotate { .. }
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
+            | Request::Fetch { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
