@@ -78,3 +78,45 @@ impl Net {
         Ok((Wire::new(stream), secured.version, secured.cipher))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::Domain;
+    use mailward_dns::{Answer, Mx, Name, TlsaRecord};
+
+    /// A DNS that never answers.
+    struct Silent;
+
+    impl Lookup for Silent {
+        fn mx<'a>(&'a self, _domain: &'a Domain) -> Answer<'a, Mx> {
+            Box::pin(std::future::pending())
+        }
+        fn addresses<'a>(&'a self, _host: &'a Domain) -> Answer<'a, IpAddr> {
+            Box::pin(std::future::pending())
+        }
+        fn tlsa<'a>(&'a self, _port: u16, _host: &'a Domain) -> Answer<'a, TlsaRecord> {
+            Box::pin(std::future::pending())
+        }
+        fn txt<'a>(&'a self, _name: &'a Name) -> Answer<'a, Vec<u8>> {
+            Box::pin(std::future::pending())
+        }
+        fn ptr(&self, _address: IpAddr) -> Answer<'_, Domain> {
+            Box::pin(std::future::pending())
+        }
+        fn listed<'a>(&'a self, _name: &'a Name) -> Answer<'a, IpAddr> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_can_t_be_found_is_given_up() {
+        let net = Net { lookup: Some(Arc::new(Silent)), outbound: Outbound::trusting_system() };
+        let server: Server = "mail.example.net".parse().unwrap();
+        let error = net.connect(&server, 993).await.unwrap_err().to_string();
+        assert!(error.contains("within 30 s"), "{error}");
+        let net = Net { lookup: None, ..net };
+        let error = net.connect(&server, 993).await.unwrap_err().to_string();
+        assert!(error.contains("DNS can't be asked"), "{error}");
+    }
+}

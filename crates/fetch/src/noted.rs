@@ -153,7 +153,7 @@ impl Noted {
         kept: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let at_once = !kept || self.notes.len() > FETCH_NOTED_MAX;
+        let at_once = forgets_at_once(kept, self.notes.len());
         let mut changes = Vec::new();
         for (key, (note, expires)) in &mut self.notes {
             if *note == Note::Refused {
@@ -173,7 +173,7 @@ impl Noted {
         }
         for some in changes.chunks(SHELF_CHANGES_MAX) {
             match store.change_shelf(some.to_vec()).await {
-                // Their time was over meanwhile, or the account was removed: there is nothing left to tidy.
+                // The time of one was over meanwhile, or the account was removed: the next visit tidies what is left.
                 Ok(()) | Err(StoreError::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -184,6 +184,11 @@ impl Noted {
     fn record(&self, key: &Key, note: Note, expires: Option<Timestamp>) -> Shelved {
         record(&self.prefix, key, note, expires)
     }
+}
+
+/// Whether what isn't listed any more is forgotten without waiting.
+const fn forgets_at_once(kept: bool, notes: usize) -> bool {
+    !kept || notes > FETCH_NOTED_MAX
 }
 
 fn record(prefix: &str, key: &Key, note: Note, expires: Option<Timestamp>) -> Shelved {
@@ -251,6 +256,13 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_with_ever_new_names_fills_nothing() {
+        assert!(!forgets_at_once(true, FETCH_NOTED_MAX));
+        assert!(forgets_at_once(true, FETCH_NOTED_MAX + 1));
+        assert!(forgets_at_once(false, 1), "what we deleted there doesn't come back");
+    }
 
     #[test]
     fn a_note_comes_back_as_it_was_written_and_nothing_else_is_one() {

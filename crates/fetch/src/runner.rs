@@ -122,6 +122,9 @@ impl Runner {
         }
         let now = self.house.desk.clock.now();
         let mut sleep = FETCH_SLEEP_MAX;
+        let mut all = all;
+        // Who has waited longest comes first, so that all come.
+        all.sort_by_key(|(_, _, state)| state.next);
         for (name, kept, state) in all {
             if self.under_way.values().any(|under_way| under_way.name == name) {
                 continue;

@@ -2,7 +2,7 @@
 
 use crate::house::{House, message};
 use crate::scripted::{Scripted, Then, say};
-use mailward_core::limits::FETCH_LITERALS_MAX;
+use mailward_core::limits::{FETCH_LITERALS_MAX, FETCH_UIDS_AT_ONCE};
 use mailward_fetch::{After, Protocol, Settings, State, Tls};
 
 const GREETING: &str = "* OK ready\r\n";
@@ -119,6 +119,18 @@ async fn without_uidplus_all_is_expunged_where_all_is_ours() {
     let server = tls(&house, move |_, line| mailbox.answer(line)).await;
     assert_eq!(fetched(&house, &server).await.note, None);
     assert!(server.heard().iter().any(|line| line.ends_with(" EXPUNGE")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_deletions_go_in_several_commands() {
+    let house = House::new().await;
+    let count = u32::try_from(FETCH_UIDS_AT_ONCE).unwrap() + 1;
+    let messages: Vec<(u32, &'static str, String)> =
+        (1..=count).map(|uid| (uid, "", message(&uid.to_string()))).collect();
+    let mut mailbox = Box { messages, ..Box::of(&[]) };
+    let server = tls(&house, move |_, line| mailbox.answer(line)).await;
+    assert_eq!(fetched(&house, &server).await.fetched, u64::from(count));
+    assert_eq!(server.heard().iter().filter(|line| line.contains("UID EXPUNGE")).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

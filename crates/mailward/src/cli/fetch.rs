@@ -92,7 +92,7 @@ struct Add {
     /// What to call it here
     name: Name,
     /// Server that speaks POP3
-    #[arg(long, value_name = "HOST", required_unless_present = "imap", conflicts_with_all = ["imap", "mailbox"])]
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["imap", "mailbox"])]
     pop3: Option<Server>,
     /// Server that speaks IMAP
     #[arg(long, value_name = "HOST")]
