@@ -18,6 +18,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod sts;
 pub mod submission;
 pub mod thread;
 
@@ -25,7 +26,7 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -43,6 +44,7 @@ pub const TARGETS: [Target; 19] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
 ];

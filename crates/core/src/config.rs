@@ -23,6 +23,7 @@ pub use keys::{KEYS, Key};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
+use crate::address::Address;
 use crate::domain::Domain;
 use crate::event::Level;
 use crate::limits;
@@ -52,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// Sending to other servers.
     pub queue: Queue,
+    /// Reports to other domains of how TLS went.
+    pub tls_reports: TlsReports,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -166,6 +169,16 @@ fn hours(count: usize) -> Duration {
     Duration::from_secs(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(3_600))
 }
 
+/// Reports to other domains of how TLS went (RFC 8460).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsReports {
+    /// Whether they are sent.
+    pub send: bool,
+    /// Whom they are from; `None`: postmaster at this host's name. ASCII, with a domain.
+    #[serde(serialize_with = "address_or_postmaster")]
+    pub contact: Option<Address>,
+}
+
 /// Searching in mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Search {
@@ -261,6 +274,7 @@ impl Default for Config {
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
             queue: Queue::default(),
+            tls_reports: TlsReports { send: true, contact: None },
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
@@ -395,6 +409,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn address_or_postmaster<S: Serializer>(address: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&address.as_ref().map_or("postmaster".to_owned(), Address::to_string))
 }
 fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))

@@ -34,6 +34,7 @@ mod prepare;
 pub mod queue;
 mod send_on;
 mod sign;
+pub mod tls_reports;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};

@@ -18,6 +18,7 @@ mod notice;
 mod outcome;
 mod runner;
 pub mod schedule;
+mod trust;
 mod visit;
 mod way;
 
@@ -27,4 +28,5 @@ mod tests;
 
 pub use mx::MxGuide;
 pub use runner::{Parts, Runner};
-pub use way::{Guide, Host, Way};
+pub use trust::Policies;
+pub use way::{Fit, Guide, Host, Named, Trust, Watched, Way};

@@ -3,7 +3,7 @@
 use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
 use mailward_core::{AccountId, Address, Timestamp};
 use mailward_gate::RelayPermit;
-use mailward_message::header::header_end;
+use mailward_message::header::{fields, header_end};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
 use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
 use std::collections::HashSet;
@@ -68,19 +68,65 @@ pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Ad
 fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
     let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
+    let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
     Envelope {
         sender: sender.cloned(),
         give_back: parameters.ret,
         envid: parameters.envid.as_deref().map(str::to_owned),
         needs: Needs {
-            smtputf8: !content.bytes.get(..header_end(&content.bytes)).unwrap_or_default().is_ascii(),
-            require_tls: false,
+            smtputf8: !header.is_ascii(),
+            require_tls: parameters.require_tls,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
+            // The envelope's word is stronger than the header's (RFC 8689 §4.1).
+            tls_optional: !parameters.require_tls && tls_needs_not_be(header),
         },
         submitter,
         arrived: now,
         warn: (warn_after < lifetime).then(|| after(warn_after)),
         expires: after(lifetime),
+    }
+}
+
+/// Whether the header says `TLS-Required: No` (RFC 8689 §5); what says it twice, or anything else, says nothing.
+fn tls_needs_not_be(header: &[u8]) -> bool {
+    let mut said = fields(header).filter(|field| field.is("tls-required"));
+    let no = said.next().is_some_and(|field| field.value.trim_ascii().eq_ignore_ascii_case(b"no"));
+    no && said.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(header: &str, require_tls: bool) -> Needs {
+        let bytes = format!("{header}Subject: x\r\n\r\nTLS-Required: No\r\n").into_bytes();
+        let structure = mailward_message::Structure::parse(&bytes).to_bytes();
+        let parameters = MailParameters { require_tls, ..MailParameters::default() };
+        let transaction = Transaction {
+            sender: None,
+            parameters: &parameters,
+            submitter: None,
+            now: Timestamp(0),
+            lifetime: Duration::from_secs(1),
+            warn_after: Duration::ZERO,
+        };
+        envelope(&Content::new(bytes.into(), structure.into()), &transaction).needs
+    }
+
+    #[test]
+    fn how_it_must_travel_is_what_the_envelope_says_and_then_what_the_header_says() {
+        for (header, require_tls, expected) in [
+            ("", false, (false, false)),
+            ("", true, (true, false)),
+            ("TLS-Required: No\r\n", false, (false, true)),
+            ("tls-required:  no \r\n", false, (false, true)),
+            ("TLS-Required: No\r\n", true, (true, false)),
+            ("TLS-Required: Yes\r\n", false, (false, false)),
+            ("TLS-Required: No\r\nTLS-Required: No\r\n", false, (false, false)),
+        ] {
+            let needs = needs(header, require_tls);
+            assert_eq!((needs.require_tls, needs.tls_optional), expected, "{header}");
+        }
     }
 }

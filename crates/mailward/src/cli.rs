@@ -15,6 +15,8 @@ mod setup;
 mod status;
 mod stop;
 mod store;
+mod tls_policy;
+mod tls_report;
 mod user;
 
 use crate::failure::Failure;
@@ -58,6 +60,8 @@ enum Verb {
     Dkim(dkim::Dkim),
     User(user::User),
     Alias(alias::Alias),
+    TlsPolicy(tls_policy::TlsPolicy),
+    TlsReport(tls_report::TlsReport),
     Store(store::Store),
     Bench(bench::BenchArgs),
 }
@@ -80,6 +84,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Dkim(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
+        Verb::TlsPolicy(verb) => verb.run(place),
+        Verb::TlsReport(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }

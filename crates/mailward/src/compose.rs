@@ -172,7 +172,10 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
-    let sending = runner.map(|runner| tokio::spawn(runner.run(shutdown.clone())));
+    let sending = runner.map(|(runner, reporter)| {
+        let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
+        tokio::spawn(async move { tokio::join!(sent, reported) })
+    });
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(

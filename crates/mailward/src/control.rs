@@ -19,6 +19,7 @@ pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod trust;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -144,6 +145,10 @@ pub(crate) enum Request {
     /// Accounts elsewhere that mail is fetched from.
     Fetch {
         what: fetch::Ask,
+    },
+    /// TLS that is demanded, and how it went.
+    Trust {
+        ask: trust::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

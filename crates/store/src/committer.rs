@@ -135,7 +135,7 @@ impl Committer {
         self.space.forget();
         match outcome {
             Ok(touched) => {
-                self.index.committed(self.ids.last(), touched.gone);
+                self.index.committed(self.ids.last(), &touched.contents);
                 // News first: whoever is answered finds what it changed already told.
                 self.news.tell(touched);
                 answers.into_iter().for_each(|answer| answer(Ok(())));

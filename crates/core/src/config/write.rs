@@ -12,6 +12,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("tls", "Certificate"),
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
     ("queue", "Sending to other servers"),
+    ("tls_reports", "Reports to other domains of how TLS went"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),

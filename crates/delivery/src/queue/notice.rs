@@ -113,6 +113,8 @@ impl Writer {
         for some in wanted.chunks(REPORT_RECIPIENTS_MAX) {
             let returned = match message.envelope.give_back {
                 Some(GiveBack::Headers) => Returned::Header,
+                // What had to travel in secret isn't sent about more than it must (RFC 8689 §5).
+                _ if message.envelope.needs.require_tls => Returned::Header,
                 _ if whole => Returned::Whole,
                 _ => Returned::Header,
             };
@@ -163,6 +165,7 @@ impl Writer {
             smtputf8: notification.smtputf8,
             require_tls: message.envelope.needs.require_tls,
             eight_bit: notification.eight_bit,
+            tls_optional: message.envelope.needs.tls_optional,
         };
         let content = match prepare(notification.bytes, 0) {
             Ok(content) => content,

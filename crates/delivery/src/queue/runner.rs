@@ -18,6 +18,7 @@ use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
 use mailward_store::records::{Lane, Outcome, QueuedMessage, Settled, Settlement};
+use mailward_sts::Ledger;
 use mailward_tls::outbound::Outbound;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub dkim: Option<Arc<Dkim>>,
     /// TLS.
     pub outbound: Outbound,
+    /// Where it is counted how TLS went; none: it isn't.
+    pub ledger: Option<Arc<Ledger>>,
     /// Our name.
     pub hostname: Domain,
     /// Where events go.
@@ -154,7 +157,7 @@ impl Runner {
                 queue: parts.queue,
                 mail: parts.mail,
                 guide: parts.guide,
-                visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound },
+                visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound, ledger: parts.ledger },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),
                 in_work: InWork::default(),

@@ -3,6 +3,7 @@
 mod house;
 mod limits;
 mod sink;
+mod trust;
 mod ways;
 
 use house::{House, LANE};

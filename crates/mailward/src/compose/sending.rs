@@ -4,17 +4,23 @@ use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_LINGER_TIME;
-use mailward_core::{Domain, SystemClock};
-use mailward_delivery::queue::{MxGuide, Parts, Runner};
+use mailward_core::{Address, Clock, Domain, SystemClock};
+use mailward_delivery::queue::{MxGuide, Parts, Policies, Runner};
+use mailward_delivery::tls_reports::{self, Reporter};
 use mailward_directory::{Directory, Dkim};
-use mailward_dns::{Ourselves, Resolver};
+use mailward_dns::{Lookup, Ourselves, Resolver};
 use mailward_store::LocalStore;
+use mailward_sts::{Https, Ledger, Required, Sts};
 use mailward_tls::outbound::Outbound;
 use nix::ifaddrs::getifaddrs;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. `None` if nothing
+/// Where policies and reports go by HTTPS.
+const HTTPS_PORT: u16 = 443;
+
+/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. Beside it
+/// goes who reports how TLS went. `None` if nothing
 /// is to be sent, and the DNS can't be asked.
 pub(crate) fn runner(
     config: &Config,
@@ -23,9 +29,9 @@ pub(crate) fn runner(
     directory: &Arc<Directory>,
     dkim: &Arc<Dkim>,
     events: &Events,
-) -> Result<Option<Runner>, Failure> {
-    let resolver = match Resolver::new(&config.dns) {
-        Ok(resolver) => resolver,
+) -> Result<Option<(Runner, Reporter)>, Failure> {
+    let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
+        Ok(resolver) => Arc::new(resolver),
         Err(_) if !config.queue.send => return Ok(None),
         Err(error) => {
             let mend = "or set send = false under [queue], if nothing is to be sent";
@@ -38,21 +44,57 @@ pub(crate) fn runner(
         loopback: config.queue.loopback,
     };
     let port = u16::try_from(config.queue.port).unwrap_or(25);
-    Ok(Some(Runner::new(Parts {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let outbound = Outbound::trusting_system();
+    let https = Https::new(Arc::clone(&lookup), outbound.clone(), config.queue.loopback);
+    let ledger = Arc::new(Ledger::new(Arc::clone(&clock)));
+    let sts = Sts::new(mailward_sts::Parts {
+        shelf: store.clone(),
+        lookup: Arc::clone(&lookup),
+        https: https.clone(),
+        port: HTTPS_PORT,
+        clock: Arc::clone(&clock),
+        events: events.clone(),
+    });
+    let policies = Policies {
+        sts: Some(Arc::new(sts)),
+        required: Some(Required::new(store.clone())),
+        ledger: Some(Arc::clone(&ledger)),
+    };
+    let reporter = Reporter::new(tls_reports::Parts {
+        ledger: Arc::clone(&ledger),
+        shelf: store.clone(),
+        directory: Arc::clone(directory),
+        dkim: Some(Arc::clone(dkim)),
+        lookup: Arc::clone(&lookup),
+        https,
+        hostname: hostname.clone(),
+        contact: match &config.tls_reports.contact {
+            Some(contact) => contact.clone(),
+            None => Address::parse(&format!("postmaster@{hostname}"), false)
+                .map_err(|error| Failure::Bug(format!("postmaster@{hostname}: {error}")))?,
+        },
+        send: config.tls_reports.send && config.queue.send,
+        clock: Arc::clone(&clock),
+        events: events.clone(),
+    });
+    let runner = Runner::new(Parts {
         queue: store.clone(),
         mail: store.clone(),
         directory: Arc::clone(directory),
-        guide: Arc::new(MxGuide::new(Arc::new(resolver), ours, port)),
+        guide: Arc::new(MxGuide::new(lookup, ours, port).with(policies)),
         dkim: Some(Arc::clone(dkim)),
-        outbound: Outbound::trusting_system(),
+        outbound,
+        ledger: Some(ledger),
         hostname: hostname.clone(),
         events: events.clone(),
-        clock: Arc::new(SystemClock),
+        clock,
         connections: config.queue.connections,
         connections_per_lane: u32::try_from(config.queue.connections_per_host).unwrap_or(u32::MAX),
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
-    })))
+    });
+    Ok(Some((runner, reporter)))
 }
 
 /// The host's own addresses on networks: a domain whose mail goes to one of them goes to us. Loopback is another matter.

@@ -124,6 +124,7 @@ impl Desk {
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
+            Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -223,6 +224,7 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Trust { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn deliver(
         // Accepted would mean safe, and there is nowhere that it would be.
         return Err(StoreError::Refused("a message that goes nowhere can't be accepted"));
     }
-    let blob = tx.refer(placed, refs)?;
+    let blob = if targets.is_empty() { tx.refer_owed(placed, refs)? } else { tx.refer(placed, refs)? };
     let mut delivered = Vec::with_capacity(targets.len());
     for target in targets {
         let inbox = charge(tx, target.account, placed.size, 1)?;

@@ -45,7 +45,12 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
                 _ => None,
             },
             envid: row.get(5)?,
-            needs: Needs { smtputf8: needs & 1 != 0, require_tls: needs & 2 != 0, eight_bit: needs & 4 != 0 },
+            needs: Needs {
+                smtputf8: needs & 1 != 0,
+                require_tls: needs & 2 != 0,
+                eight_bit: needs & 4 != 0,
+                tls_optional: needs & 8 != 0,
+            },
             submitter: row.get::<_, Option<i64>>(7)?.map(AccountId),
             arrived: Timestamp(row.get(8)?),
             warn: row.get::<_, Option<i64>>(9)?.map(Timestamp),
@@ -113,7 +118,10 @@ pub(super) fn notify_bits(notify: NotifyOn) -> u8 {
 }
 
 pub(super) fn needs_bits(needs: Needs) -> u8 {
-    u8::from(needs.smtputf8) | u8::from(needs.require_tls) << 1 | u8::from(needs.eight_bit) << 2
+    u8::from(needs.smtputf8)
+        | u8::from(needs.require_tls) << 1
+        | u8::from(needs.eight_bit) << 2
+        | u8::from(needs.tls_optional) << 3
 }
 
 pub(super) const fn give_back_number(give_back: Option<GiveBack>) -> u8 {

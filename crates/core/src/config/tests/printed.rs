@@ -9,7 +9,8 @@ use std::path::Path;
 const LIMITS: &str = concat!(
     include_str!("../../limits.rs"),
     include_str!("../../limits/sending.rs"),
-    include_str!("../../limits/fetching.rs")
+    include_str!("../../limits/fetching.rs"),
+    include_str!("../../limits/trust.rs")
 );
 
 fn holds(page: &str, written: &str) {

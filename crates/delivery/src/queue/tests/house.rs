@@ -3,7 +3,7 @@
 use super::sink::{Sink, trusting};
 use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
-use crate::queue::way::{Guide, Host, Way};
+use crate::queue::way::{Guide, Host, Trust, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
@@ -12,6 +12,7 @@ use mailward_smtp::client::Dialect;
 use mailward_store::api::{MailStore as _, Pending, QueueStore};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
+use mailward_sts::Ledger;
 use mailward_tls::outbound::Proof;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -88,6 +89,7 @@ pub(super) struct House {
     directory: Arc<Directory>,
     runner: Runner,
     clock: Arc<Hands>,
+    pub(super) ledger: Arc<Ledger>,
     map: Arc<Map>,
     events: Events,
     shutdown: Shutdown,
@@ -115,14 +117,33 @@ impl House {
         Self::made(Duration::ZERO, Some(guide), None).await
     }
 
+    /// The same, with a way by somebody who counts.
+    pub(super) async fn with<G: Guide>(guide: impl AsyncFnOnce(Arc<Ledger>) -> Arc<G>) -> Self {
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        let guide = guide(Arc::clone(&ledger)).await;
+        Self::of(clock, ledger, Duration::ZERO, Some(guide as Arc<dyn Guide>), None).await
+    }
+
     /// The same, where noting what came of this recipient ends the task that does so.
     pub(super) async fn poisoned(recipient: &str) -> Self {
         Self::made(Duration::ZERO, None, Some(address(recipient))).await
     }
 
     async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        Self::of(clock, ledger, linger, guide, poison).await
+    }
+
+    async fn of(
+        clock: Arc<Hands>,
+        ledger: Arc<Ledger>,
+        linger: Duration,
+        guide: Option<Arc<dyn Guide>>,
+        poison: Option<Address>,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let options = Options { clock: clock.clone(), ..Options::default() };
         let store = LocalStore::open(dir.path(), options).unwrap();
         let directory = Directory::open(store.clone()).await.unwrap();
@@ -149,6 +170,7 @@ impl House {
             guide: guide.unwrap_or_else(|| map.clone()),
             dkim: None,
             outbound: trusting(),
+            ledger: Some(ledger.clone()),
             hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
             clock: clock.clone(),
@@ -157,7 +179,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
         });
-        Self { store, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+        Self { store, directory, runner, clock, ledger, map, events, shutdown, _trigger: trigger, _dir: dir }
     }
 
     pub(super) fn leads_to(&self, lane: &str, sink: &Sink) {
@@ -182,6 +204,7 @@ impl House {
             addresses: vec![free],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
+            trust: Trust::default(),
         };
         self.leads_to_hosts(lane, vec![host]);
     }

@@ -1,6 +1,6 @@
 //! A host that takes mail, refuses it by the recipient's name, and can be made to misbehave.
 
-use crate::queue::way::Host;
+use crate::queue::way::{Host, Trust};
 use base64::Engine as _;
 use mailward_smtp::client::Dialect;
 use mailward_tls::outbound::{Outbound, Proof};
@@ -98,7 +98,7 @@ pub(super) fn trusting() -> Outbound {
 }
 
 /// A certificate for a name, to start TLS with, and its DER form.
-fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
+pub(super) fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
     let issued = authority::issue(certified(), &[name], SystemTime::now()).unwrap();
     let acceptor = Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
     let base64: String = issued.chain_pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
@@ -141,6 +141,7 @@ impl Sink {
             addresses: vec![self.address],
             dialect: Dialect::Smtp,
             proof,
+            trust: Trust::default(),
         }
     }
 
