@@ -121,7 +121,9 @@ mod tests {
             let measuring = name.starts_with("mailward bench ");
             let words = name.split(' ').chain([if measuring { "-h" } else { "--help" }]);
             let help = Cli::command().try_get_matches_from(words).unwrap_err().to_string();
-            assert!(help.lines().count() <= 36, "{name}: help of {} lines:\n{help}", help.lines().count());
+            // The first page lists every verb there is.
+            let most = if name == "mailward" { 48 } else { 36 };
+            assert!(help.lines().count() <= most, "{name}: help of {} lines:\n{help}", help.lines().count());
             assert!(command.get_about().is_some(), "{name} doesn't say what it does");
             assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: no examples");
         }
