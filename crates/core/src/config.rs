@@ -28,6 +28,7 @@ use crate::domain::Domain;
 use crate::event::Level;
 use crate::limits;
 use crate::peer::Listener;
+use crate::sending::SendLimits;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,10 @@ pub struct Config {
     pub queue: Queue,
     /// Reports to other domains of how TLS went.
     pub tls_reports: TlsReports,
+    /// How much one user may send to other domains; 0: no limit.
+    pub user_limits: SendLimits,
+    /// How much all users of one domain together may send to other domains; 0: no limit.
+    pub domain_limits: SendLimits,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -275,6 +280,8 @@ impl Default for Config {
             limits: Limits::default(),
             queue: Queue::default(),
             tls_reports: TlsReports { send: true, contact: None },
+            user_limits: limits::USER_LIMITS,
+            domain_limits: limits::DOMAIN_LIMITS,
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -3,10 +3,12 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod care;
 mod fetching;
 mod sending;
 mod trust;
 
+pub use care::*;
 pub use fetching::*;
 pub use sending::*;
 pub use trust::*;

@@ -1,12 +1,13 @@
 //! From a transaction's facts to entries of the queue.
 
-use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
+use crate::care::{Schedules, Times};
+use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
 use mailward_core::{AccountId, Address, Timestamp};
 use mailward_gate::RelayPermit;
 use mailward_message::header::{fields, header_end};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
 use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// What the queue has to know of a transaction.
@@ -39,6 +40,17 @@ pub struct Addressed<'a> {
 /// lead to is there once, with the wishes of the first.
 #[must_use]
 pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Addressed<'_>]) -> Vec<Queued> {
+    queued_by(content, transaction, recipients, &Schedules::default())
+}
+
+/// The same, with lifetimes and warnings by sender and domain where schedules say so.
+#[must_use]
+pub fn queued_by(
+    content: &Content,
+    transaction: &Transaction<'_>,
+    recipients: &[Addressed<'_>],
+    schedules: &Schedules,
+) -> Vec<Queued> {
     let mut known = HashSet::new();
     let mut all: Vec<NewRecipient> = Vec::new();
     for recipient in recipients {
@@ -59,14 +71,37 @@ pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Ad
     if all.is_empty() {
         return Vec::new();
     }
-    let envelope = envelope(content, transaction);
-    all.chunks(QUEUE_RECIPIENTS_MAX)
-        .map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() })
-        .collect()
+    let mut queued = Vec::new();
+    for (times, recipients) in by_times(all, transaction, schedules) {
+        let envelope = envelope(content, transaction, times);
+        let parts = recipients.chunks(QUEUE_RECIPIENTS_MAX);
+        queued.extend(parts.map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }));
+    }
+    queued
 }
 
-fn envelope(content: &Content, transaction: &Transaction<'_>) -> Envelope {
-    let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
+/// Recipients by how long they are tried: each of these is a message in the queue. Beyond so many, they are as usual.
+fn by_times(
+    all: Vec<NewRecipient>,
+    transaction: &Transaction<'_>,
+    schedules: &Schedules,
+) -> BTreeMap<Times, Vec<NewRecipient>> {
+    let usual = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
+    let mut groups: BTreeMap<Times, Vec<NewRecipient>> = BTreeMap::new();
+    for recipient in all {
+        let domain = recipient.address.domain();
+        let mut times = domain.map_or(usual, |domain| schedules.times(transaction.sender, domain, usual));
+        if groups.len() >= SCHEDULES_PER_MESSAGE && !groups.contains_key(&times) {
+            times = usual;
+        }
+        groups.entry(times).or_default().push(recipient);
+    }
+    groups
+}
+
+fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> Envelope {
+    let Transaction { sender, parameters, submitter, now, .. } = *transaction;
+    let Times { lifetime, warn_after } = times;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
     Envelope {

@@ -9,6 +9,7 @@ mod domain;
 mod fetch;
 mod queue;
 mod reload;
+mod sending;
 mod serve;
 mod sessions;
 mod setup;

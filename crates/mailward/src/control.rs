@@ -12,6 +12,7 @@
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
 //! request is refused and logged.
 
+pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod fetch;
@@ -24,6 +25,7 @@ pub(crate) mod trust;
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
 use mailward_core::{Address, Domain, Protocol, QueueId};
+use mailward_delivery::care::{Schedule, ScheduleFor};
 use mailward_store::records::{Lane, Steer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,6 +138,45 @@ pub(crate) enum Request {
         which: queue::Which,
         action: Steer,
         after: Option<QueueId>,
+    },
+    /// One step of giving up recipients, with bounces: see [`care::BounceStep`].
+    QueueBounce {
+        which: queue::Which,
+        /// Words for the senders.
+        text: Option<String>,
+        after: Option<QueueId>,
+    },
+    /// How long mail is tried, by sender and domain: see [`care::Scheduled`].
+    ScheduleList,
+    ScheduleSet {
+        of: ScheduleFor,
+        schedule: Schedule,
+    },
+    ScheduleRemove {
+        of: ScheduleFor,
+    },
+    /// All about a user: see [`care::About`].
+    UserShow {
+        address: Address,
+    },
+    /// Limits of what a user sends; nothing set: as they are. See [`care::Limits`].
+    UserLimit {
+        address: Address,
+        set: care::Wishes,
+    },
+    /// The same of all users of a domain.
+    DomainLimit {
+        name: Domain,
+        set: care::Wishes,
+    },
+    /// Holds what a user sends, whatever it is, and what waits of theirs.
+    UserFreeze {
+        address: Address,
+        why: String,
+    },
+    /// Lets a user send again.
+    UserUnfreeze {
+        address: Address,
     },
     /// Pauses or resumes one lane, or all: see [`queue::PauseLeft`].
     QueuePause {

@@ -11,6 +11,7 @@ use mailward_core::limits::{
     SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
+use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{Gate, Sending};
 use mailward_store::MailStore;
@@ -84,6 +85,8 @@ pub struct Context {
     pub settings: Arc<ArcSwap<Settings>>,
     /// The time for traces.
     pub clock: Arc<dyn Clock>,
+    /// Who watches over what users send; none: nobody, and nothing is confirmed.
+    pub care: Option<Arc<Care>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -116,6 +119,8 @@ pub struct Parts {
     pub settings: Arc<ArcSwap<Settings>>,
     /// See [`Context::clock`].
     pub clock: Arc<dyn Clock>,
+    /// See [`Context::care`].
+    pub care: Option<Arc<Care>>,
 }
 
 impl Context {
@@ -135,6 +140,7 @@ impl Context {
             shutdown: parts.shutdown,
             settings: parts.settings,
             clock: parts.clock,
+            care: parts.care,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

@@ -271,7 +271,7 @@ async fn nothing_in_the_store_can_be_read_by_others() {
 const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";
 const BEFORE_VERSION_3: &str = "DROP TABLE queue_messages; DROP TABLE queue_recipients; DROP TABLE queue_attempts;
     DROP TABLE queue_lanes; DROP TABLE dkim_keys;";
-const BEFORE_VERSION_4: &str = "DROP TABLE shelves;";
+const BEFORE_VERSION_4: &str = "DROP TABLE shelves; DROP TABLE senders; DROP TABLE sent; DROP TABLE known_recipients;";
 
 #[tokio::test]
 async fn a_store_of_an_older_version_is_taken_over() {

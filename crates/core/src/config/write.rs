@@ -13,6 +13,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("limits", "Limits that you may move; all others stand in docs/limits.md"),
     ("queue", "Sending to other servers"),
     ("tls_reports", "Reports to other domains of how TLS went"),
+    ("user_limits", "How much one user may send to other domains"),
+    ("domain_limits", "How much all users of one domain together may send to other domains"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),

@@ -25,6 +25,9 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+/// Why a message is held that ended what sent it again and again.
+const CRASHES: &str = "sending it failed in a way that should never happen; see message.crashed in the log";
+
 /// What a settlement has to know of the visit.
 #[derive(Clone, Copy)]
 struct Visited<'a> {
@@ -181,7 +184,10 @@ impl Work {
                 continue;
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            let broken = self.send(there, message).await?;
+            let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message).await? {
+                Some(_alone) => self.send(there, message).await?,
+                None => self.hold(&message, CRASHES).await?,
+            };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;
             idle_since = Instant::now();
@@ -388,7 +394,7 @@ impl Work {
 
     /// A message ended the task that sent it: one that does so again and again is held, so that the others go on.
     async fn crashed(&self, id: QueueId) -> Result<(), StoreError> {
-        let trials = match self.shared.queue.mark_trial(id).await {
+        let trials = match self.shared.suspicion.trials(&*self.shared.queue, id).await {
             Ok(trials) => trials,
             Err(StoreError::NotFound(_)) => return Ok(()),
             Err(error) => return Err(error),
@@ -398,8 +404,7 @@ impl Work {
             return Ok(());
         }
         let message = self.shared.queue.queued_message(id).await?;
-        self.hold(&message, "sending it failed in a way that should never happen; see message.crashed in the log")
-            .await?;
+        self.hold(&message, CRASHES).await?;
         Ok(())
     }
 }

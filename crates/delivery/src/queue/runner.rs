@@ -1,12 +1,15 @@
 //! The runner: visits lanes that are due, tells senders whose messages are late, sleeps until there is something to do.
 
 use super::allowance::Allowances;
+use super::bounce::Bouncer;
 use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
+use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
+use crate::care::Care;
 use crate::sign::{SignError, sign};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
@@ -56,6 +59,10 @@ pub struct Parts {
     pub lifetime: Duration,
     /// How long a connection waits for more to send; usually `limits::QUEUE_LINGER_TIME`.
     pub linger: Duration,
+    /// Who watches over what users send; none: nobody.
+    pub care: Option<Arc<Care>>,
+    /// Whether the process before this one was cut off: some message may be why.
+    pub cut_off: bool,
 }
 
 /// What all visits share.
@@ -66,12 +73,14 @@ pub(crate) struct Shared {
     pub(crate) visitor: Visitor,
     pub(crate) allowances: Allowances,
     pub(crate) connections: Semaphore,
-    pub(crate) in_work: InWork,
+    pub(crate) in_work: Arc<InWork>,
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
     pub(crate) linger: Duration,
-    writer: Writer,
+    pub(crate) suspicion: Suspicion,
+    writer: Arc<Writer>,
+    care: Option<Arc<Care>>,
     chance: Chance,
 }
 
@@ -85,24 +94,15 @@ impl Shared {
     pub(crate) async fn settle(
         &self,
         message: &QueuedMessage,
-        mut settlement: Settlement,
+        settlement: Settlement,
         told: Vec<Told>,
     ) -> Result<(), StoreError> {
-        let tell = self.writer.notices(message, &told, self.clock.now()).await?;
-        if tell.is_empty() {
-            return self.queue.settle(settlement).await.map(|_| ());
+        let refused = settlement.recipients.iter().any(is_refusal);
+        self.writer.settle(&*self.queue, message, settlement, &told, self.clock.now()).await?;
+        if let (Some(care), Some(account), true) = (&self.care, message.envelope.submitter, refused) {
+            care.look_at(account).await;
         }
-        let untold = settlement.clone();
-        settlement.tell = tell;
-        match self.queue.settle(settlement).await {
-            // A sender whose mailbox is full, or gone since, can't be told; what came of the recipients stands.
-            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) => {
-                let event = Event::warn("notice.dropped").with("queue", message.id).with("reason", &error);
-                self.events.emit(event);
-                self.queue.settle(untold).await.map(|_| ())
-            }
-            settled => settled.map(|_| ()),
-        }
+        Ok(())
     }
 
     /// The DKIM signatures of a message that a user of ours submitted; nothing for others, and for domains without keys.
@@ -129,6 +129,12 @@ impl Shared {
     }
 }
 
+/// Whether another host refused a recipient for good.
+fn is_refusal(settled: &Settled) -> bool {
+    let code = settled.attempt.as_ref().map_or(0, |attempt| attempt.code);
+    matches!(settled.outcome, Outcome::Failed) && (500..600).contains(&code)
+}
+
 /// The domain of the first address in From.
 fn author_domain(structure: &[u8]) -> Option<Domain> {
     let envelope = Structure::envelope_from_bytes(structure).ok()?;
@@ -144,14 +150,15 @@ impl Runner {
     /// Puts it together; nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let writer = Writer {
+        let started = parts.clock.now();
+        let writer = Arc::new(Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
             hostname: parts.hostname.clone(),
             events: parts.events.clone(),
             lifetime: parts.lifetime,
             chance: Chance::default(),
-        };
+        });
         Self {
             shared: Arc::new(Shared {
                 queue: parts.queue,
@@ -160,14 +167,28 @@ impl Runner {
                 visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound, ledger: parts.ledger },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),
-                in_work: InWork::default(),
+                in_work: Arc::default(),
                 events: parts.events,
                 clock: parts.clock,
                 dkim: parts.dkim,
                 linger: parts.linger,
+                suspicion: Suspicion::new(parts.cut_off.then_some(started)),
                 writer,
+                care: parts.care,
                 chance: Chance::default(),
             }),
+        }
+    }
+
+    /// Gives up by hand what this sends: it leaves alone what is being sent.
+    #[must_use]
+    pub fn bouncer(&self) -> Bouncer {
+        let Shared { queue, writer, in_work, clock, .. } = &*self.shared;
+        Bouncer {
+            queue: Arc::clone(queue),
+            writer: Arc::clone(writer),
+            in_work: Arc::clone(in_work),
+            clock: Arc::clone(clock),
         }
     }
 

@@ -5,10 +5,12 @@ use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_LINGER_TIME;
 use mailward_core::{Address, Clock, Domain, SystemClock};
-use mailward_delivery::queue::{MxGuide, Parts, Policies, Runner};
+use mailward_delivery::care::{Care, CareParts};
+use mailward_delivery::queue::{BounceParts, Bouncer, MxGuide, Parts, Policies, Runner};
 use mailward_delivery::tls_reports::{self, Reporter};
 use mailward_directory::{Directory, Dkim};
 use mailward_dns::{Lookup, Ourselves, Resolver};
+use mailward_gate::Gate;
 use mailward_store::LocalStore;
 use mailward_sts::{Https, Ledger, Required, Sts};
 use mailward_tls::outbound::Outbound;
@@ -28,6 +30,7 @@ pub(crate) fn runner(
     store: &Arc<LocalStore>,
     directory: &Arc<Directory>,
     dkim: &Arc<Dkim>,
+    care: &Arc<Care>,
     events: &Events,
 ) -> Result<Option<(Runner, Reporter)>, Failure> {
     let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
@@ -93,8 +96,60 @@ pub(crate) fn runner(
         connections_per_lane: u32::try_from(config.queue.connections_per_host).unwrap_or(u32::MAX),
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
+        care: Some(Arc::clone(care)),
+        cut_off: store.was_cut_off(),
     });
     Ok(Some((runner, reporter)))
+}
+
+/// What watches over what users send.
+pub(crate) fn care(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    gate: &Arc<Gate>,
+    events: &Events,
+) -> Arc<Care> {
+    let care = Care::new(CareParts {
+        mail: store.clone(),
+        queue: store.clone(),
+        sending: store.clone(),
+        shelf: store.clone(),
+        directory: Arc::clone(directory),
+        gate: Arc::clone(gate),
+        hostname: hostname.clone(),
+        events: events.clone(),
+        clock: Arc::new(SystemClock),
+        lifetime: config.queue.lifetime(),
+    });
+    care.set_limits(config.user_limits, config.domain_limits);
+    care
+}
+
+/// What gives up by hand, beside a runner if there is one.
+pub(crate) fn bouncer(
+    runner: Option<&Runner>,
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    events: &Events,
+) -> Bouncer {
+    runner.map_or_else(
+        || {
+            Bouncer::new(BounceParts {
+                queue: store.clone(),
+                mail: store.clone(),
+                directory: Arc::clone(directory),
+                hostname: hostname.clone(),
+                events: events.clone(),
+                clock: Arc::new(SystemClock),
+                lifetime: config.queue.lifetime(),
+            })
+        },
+        Runner::bouncer,
+    )
 }
 
 /// The host's own addresses on networks: a domain whose mail goes to one of them goes to us. Loopback is another matter.

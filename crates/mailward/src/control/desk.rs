@@ -1,5 +1,6 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::Running;
@@ -26,6 +27,7 @@ pub(crate) struct Desk {
     pub(crate) dkim: Arc<Dkim>,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) server: Option<Running>,
+    pub(crate) care: CareDesk,
 }
 
 impl From<DirectoryError> for Failure {
@@ -70,7 +72,10 @@ impl Desk {
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
         match Self::over(store.clone(), place.data()).await {
-            Ok(desk) => Ok(desk),
+            Ok(mut desk) => {
+                desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                Ok(desk)
+            }
             Err(e) => {
                 store.close().await;
                 Err(e)
@@ -84,7 +89,7 @@ impl Desk {
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
-        Ok(Self { store, directory, dkim, fetching, server: None })
+        Ok(Self { store, directory, dkim, fetching, server: None, care: CareDesk::default() })
     }
 
     /// Closes the store.
@@ -121,6 +126,15 @@ impl Desk {
             Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
+            Request::QueueBounce { which, text, after } => shown(self.queue_bounce(which, text, after).await?),
+            Request::ScheduleList => shown(self.schedules().await?),
+            Request::ScheduleSet { of, schedule } => self.set_schedule(&of, &schedule).await,
+            Request::ScheduleRemove { of } => self.remove_schedule(&of).await,
+            Request::UserShow { address } => shown(self.about(&address).await?),
+            Request::UserLimit { address, set } => shown(self.limit_user(&address, &set).await?),
+            Request::DomainLimit { name, set } => shown(self.limit_domain(&name, &set).await?),
+            Request::UserFreeze { address, why } => self.freeze(&address, why).await,
+            Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
@@ -139,6 +153,7 @@ impl Desk {
         };
         if let Some(members) = status.as_object_mut() {
             members.insert("queue".to_owned(), queue);
+            members.insert("frozen".to_owned(), shown(self.frozen().await.unwrap_or_default())?);
         }
         Ok(status)
     }
@@ -159,7 +174,7 @@ impl Desk {
                 let (domain, keys) = self.dkim.add_domain(name).await?;
                 Ok(json!({ "domain": domain, "dkim": keys }))
             }
-            Request::DomainList => shown(directory.list_domains()),
+            Request::DomainList => self.with_domain_limits(shown(directory.list_domains())?).await,
             Request::DomainSet { name, enabled, catch_all } => {
                 let catch_all = match catch_all {
                     CatchAll::Keep => None,
@@ -183,7 +198,8 @@ impl Desk {
                 Ok(json!({ "user": user, "password": told(password.as_ref()) }))
             }
             Request::UserList { domain } => {
-                shown(directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?)
+                let users = directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?;
+                self.with_sending(shown(users)?).await
             }
             Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {
                 let settings = UserSettings { display_name, enabled, quota_bytes, quota_messages };
@@ -225,6 +241,15 @@ impl Desk {
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
             | Request::Trust { .. }
+            | Request::QueueBounce { .. }
+            | Request::ScheduleList
+            | Request::ScheduleSet { .. }
+            | Request::ScheduleRemove { .. }
+            | Request::UserShow { .. }
+            | Request::UserLimit { .. }
+            | Request::DomainLimit { .. }
+            | Request::UserFreeze { .. }
+            | Request::UserUnfreeze { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

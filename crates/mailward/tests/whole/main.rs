@@ -9,6 +9,7 @@ mod demo;
 mod fetch;
 mod pages;
 mod queue;
+mod sending;
 mod serve;
 mod sessions;
 mod support;

@@ -145,7 +145,7 @@ pub(super) fn status_number(status: EnhancedStatus) -> u32 {
 }
 
 /// Cut to so many bytes, at a character's end.
-pub(super) fn cut(text: &str, most: usize) -> &str {
+pub(crate) fn cut(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
