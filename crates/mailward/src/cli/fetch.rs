@@ -177,14 +177,17 @@ struct ToWhom {
     #[arg(long, value_name = "ADDRESS")]
     by_envelope: Option<Address>,
     /// Field that names them, before the usual ones
-    #[arg(long, value_name = "FIELD", requires = "by_envelope")]
+    #[arg(long, value_name = "FIELD")]
     header: Option<String>,
 }
 
 impl ToWhom {
-    fn wish(self) -> Option<To> {
-        let Self { to, by_envelope, header } = self;
-        to.map(To::One).or_else(|| by_envelope.map(|otherwise| To::Envelope { header, otherwise }))
+    fn wish(self) -> Result<Option<To>, Failure> {
+        match self {
+            Self { by_envelope: Some(otherwise), header, .. } => Ok(Some(To::Envelope { header, otherwise })),
+            Self { header: Some(_), .. } => Err(Failure::Usage("--header goes with --by-envelope".to_owned())),
+            Self { to, .. } => Ok(to.map(To::One)),
+        }
     }
 }
 
@@ -247,7 +250,7 @@ impl Add {
             (None, Some(host)) => (Protocol::Imap, host),
             (None, None) => return Err(Failure::Usage("say --pop3 HOST or --imap HOST".to_owned())),
         };
-        let to = to.wish().ok_or_else(|| Failure::Usage("say who gets it: --to or --by-envelope".to_owned()))?;
+        let to = to.wish()?.ok_or_else(|| Failure::Usage("say who gets it: --to or --by-envelope".to_owned()))?;
         let tls = if starttls { Tls::Starttls } else { Tls::Tls };
         let usual = Settings::new(protocol, host, user, to);
         let settings = Settings {
@@ -283,7 +286,7 @@ impl Change {
         };
         let authority = common.authority()?;
         let Common { port, mailbox, every, password_file, .. } = common;
-        let change = SettingsChange { host, port, tls, user, mailbox, every, after, to: to.wish(), authority };
+        let change = SettingsChange { host, port, tls, user, mailbox, every, after, to: to.wish()?, authority };
         let password: Option<Secret> = match &password_file {
             Some(path) => Some(secrets::from_file(path)?),
             None if new_password => Some(secrets::ask(name.as_str())?),
