@@ -11,6 +11,7 @@ pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
+pub mod parcel;
 pub mod pop3_command;
 pub mod report;
 pub mod sasl;
@@ -21,12 +22,13 @@ pub mod smtp_extensions;
 pub mod sts;
 pub mod submission;
 pub mod thread;
+pub mod written;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -37,6 +39,7 @@ pub const TARGETS: [Target; 20] = [
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),
+    ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("report", report::run),
     ("sasl", sasl::run),
@@ -47,6 +50,7 @@ pub const TARGETS: [Target; 20] = [
     ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
+    ("written", written::run),
 ];
 
 /// Splits off a first byte that steers the target, so that one input holds everything.

@@ -5,11 +5,13 @@
 
 mod care;
 mod fetching;
+mod local;
 mod sending;
 mod trust;
 
 pub use care::*;
 pub use fetching::*;
+pub use local::*;
 pub use sending::*;
 pub use trust::*;
 

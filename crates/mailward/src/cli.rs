@@ -10,6 +10,7 @@ mod fetch;
 mod queue;
 mod reload;
 mod sending;
+pub(crate) mod sendmail;
 mod serve;
 mod sessions;
 mod setup;
@@ -56,6 +57,7 @@ enum Verb {
     Sessions(sessions::Sessions),
     Queue(queue::Queue),
     Fetch(Box<fetch::Fetch>),
+    Sendmail(sendmail::Sendmail),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -80,6 +82,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sessions(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
+        Verb::Sendmail(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -90,6 +93,13 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }
+}
+
+/// `mailward queue list` of this server.
+pub(crate) fn queue_for_people(place: &Where) -> Result<(), Failure> {
+    let mut cli = Cli::try_parse_from(["mailward", "queue", "list"]).map_err(|e| Failure::Bug(e.to_string()))?;
+    cli.place = place.clone();
+    run(cli)
 }
 
 #[cfg(test)]
