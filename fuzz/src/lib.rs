@@ -5,6 +5,8 @@ pub mod address;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
+pub mod fetch_imap;
+pub mod fetch_pop3;
 pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
@@ -27,11 +29,13 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 23] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
+    ("fetch_imap", fetch_imap::run),
+    ("fetch_pop3", fetch_pop3::run),
     ("imap_command", imap_command::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),

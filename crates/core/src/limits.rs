@@ -4,12 +4,14 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod care;
+mod fetching;
 mod local;
 mod routes;
 mod sending;
 mod trust;
 
 pub use care::*;
+pub use fetching::*;
 pub use local::*;
 pub use routes::*;
 pub use sending::*;

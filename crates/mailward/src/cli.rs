@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod dkim;
 mod domain;
+mod fetch;
 mod gateway;
 mod queue;
 mod reload;
@@ -57,6 +58,7 @@ enum Verb {
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
     Queue(queue::Queue),
+    Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
@@ -83,6 +85,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
+        Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),

@@ -13,6 +13,7 @@
 pub(crate) mod accept;
 pub(crate) mod checks;
 pub(crate) mod doors;
+pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
@@ -188,12 +189,15 @@ where
         &directory,
         events,
     );
+    let fetching = fetching::accounts(&directory, store, &secret)?;
+    let fetcher = fetching::runner(place.config(), &hostname, store, &directory, &fetching, &settings, events);
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
         dkim,
         routes,
         ways,
+        fetching,
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
@@ -216,6 +220,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
@@ -236,6 +241,8 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    // It breaks off where it is: what it delivered is noted in the same commits.
+    let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
     if let Some(sending) = sending {
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;

@@ -15,6 +15,7 @@
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
+pub(crate) mod fetch;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
@@ -186,6 +187,10 @@ pub(crate) enum Request {
     /// Routes and gateways.
     Routes {
         ask: routes::Ask,
+    },
+    /// Accounts elsewhere that mail is fetched from.
+    Fetch {
+        what: fetch::Ask,
     },
     /// TLS that is demanded, and how it went.
     Trust {

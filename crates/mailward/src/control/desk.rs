@@ -14,6 +14,7 @@ use mailward_delivery::queue::Policies;
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
+use mailward_fetch::Accounts;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -30,6 +31,7 @@ pub(crate) struct Desk {
     pub(crate) dkim: Arc<Dkim>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
+    pub(crate) fetching: Arc<Accounts>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
 }
@@ -95,7 +97,9 @@ impl Desk {
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let routes = crate::compose::routes(&store, &secret).await?;
         directory.lead_by(routes.clone());
-        Ok(Self { store, directory, dkim, routes, ways: Ways::default(), server: None, care: CareDesk::default() })
+        let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        let (ways, care) = (Ways::default(), CareDesk::default());
+        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -155,6 +159,7 @@ impl Desk {
             Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
+            Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
@@ -254,6 +259,7 @@ impl Desk {
             | Request::DkimRotate { .. }
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
+            | Request::Fetch { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }

@@ -6,6 +6,7 @@
 mod admin;
 mod bench;
 mod demo;
+mod fetch;
 mod pages;
 mod queue;
 mod routes;

@@ -31,8 +31,8 @@ fn the_reference_and_a_whole_file_are_printed() {
 fn the_readme_names_verbs_that_exist() {
     let help = done(&["help"]);
     for verb in [
-        "demo", "setup", "serve", "status", "reload", "stop", "queue", "sendmail", "config", "domain", "user", "alias",
-        "store", "bench",
+        "demo", "setup", "serve", "status", "reload", "stop", "queue", "fetch", "sendmail", "config", "domain", "user",
+        "alias", "store", "bench",
     ] {
         assert!(help.contains(verb), "{verb}");
         assert!(page("README.md").contains(&format!("`{verb}")), "{verb}");
@@ -54,6 +54,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/running.md",
         "docs/sending.md",
         "docs/queue.md",
+        "docs/fetch.md",
         "docs/limits-of-users.md",
         "docs/routes.md",
         "docs/gateway.md",

@@ -10,6 +10,7 @@ const LIMITS: &str = concat!(
     include_str!("../../limits.rs"),
     include_str!("../../limits/sending.rs"),
     include_str!("../../limits/routes.rs"),
+    include_str!("../../limits/fetching.rs"),
     include_str!("../../limits/trust.rs"),
     include_str!("../../limits/care.rs"),
     include_str!("../../limits/local.rs")

@@ -1,0 +1,136 @@
+//! A fetched message, delivered: trace before it, recipients found, one commit with the note that it was taken.
+
+use crate::account::{Name, Settings, To};
+use crate::accounts::stays_here;
+use crate::clean::clean;
+use crate::envelope;
+use crate::error::Trouble;
+use crate::maildrop::Secure;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::BLOCKING_PREPARE_BYTES;
+use mailward_core::{Address, Clock, Domain};
+use mailward_directory::Directory;
+use mailward_gate::RelayPermit;
+use mailward_message::date;
+use mailward_store::records::{Delivery, Flags, ShelfChange, Target};
+use mailward_store::{MailStore, ShelfStore, StoreError};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Where fetched mail goes.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) mail: Arc<dyn MailStore>,
+    pub(crate) shelf: Arc<dyn ShelfStore>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) hostname: Domain,
+    pub(crate) events: Events,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Where a message comes from.
+pub(crate) struct Source<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) settings: &'a Settings,
+    pub(crate) secure: &'a Secure,
+}
+
+/// Why a message stays where it is.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// For good: it can't be kept here as it is.
+    Refused(String),
+    /// For now: a mailbox is full.
+    Later(String),
+    /// Nothing goes.
+    Trouble(Trouble),
+}
+
+impl Source<'_> {
+    /// What our trace says of this account.
+    fn mark(&self, hostname: &Domain) -> String {
+        format!("by {hostname} (Mailward, {} account {})", self.settings.protocol.name(), self.name)
+    }
+
+    /// `Return-Path` and `Received` (RFC 5321 §4.4). No `with`: the registry of RFC 3848 has names for SMTP and LMTP only,
+    /// and none of them was spoken; the comment says what was.
+    fn trace(&self, desk: &Desk, sender: Option<&Address>, id: &str) -> Vec<u8> {
+        let mut out = String::new();
+        let sender = sender.map(Address::to_string).unwrap_or_default();
+        let (peer, host) = (literal(self.secure.peer), &self.settings.host);
+        let host = host.to_string().parse::<IpAddr>().map_or_else(|_| host.to_string(), literal);
+        // Writing to a String can't fail.
+        let _infallible = write!(
+            out,
+            "Return-Path: <{sender}>\r\nReceived: from {host} ({peer})\r\n\t{}\r\n\t({} {})\r\n\tid {id};\r\n\t{}\r\n",
+            self.mark(&desk.hostname),
+            self.secure.version,
+            self.secure.cipher,
+            date::format_header(desk.clock.now()),
+        );
+        out.into_bytes()
+    }
+}
+
+fn literal(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
+    }
+}
+
+/// Delivers a message, and notes in the same commit that it was taken: after a crash both are so, or neither.
+pub(crate) async fn deliver(desk: &Desk, source: &Source<'_>, raw: &[u8], note: ShelfChange) -> Result<(), Left> {
+    if envelope::came_back(raw, &source.mark(&desk.hostname)) {
+        return Err(Left::Refused("it was fetched from this account before, and came back: mail loop".to_owned()));
+    }
+    let sender = envelope::sender(raw);
+    let permits = recipients(desk, source.settings, raw)?;
+    let id = format!("{:x}.{}", desk.clock.now().0, blake3::hash(raw).to_hex().get(..12).unwrap_or_default());
+    let mut bytes = source.trace(desk, sender.as_ref(), &id);
+    let trace = bytes.len();
+    bytes.reserve(raw.len().saturating_add(raw.len() / 8));
+    clean(raw, &mut bytes).map_err(|unclean| Left::Refused(unclean.to_string()))?;
+    let size = bytes.len().saturating_sub(trace);
+    desk.mail.admit(u64::try_from(size).unwrap_or(u64::MAX)).map_err(|error| Left::Trouble(error.into()))?;
+    let prepared = if size < BLOCKING_PREPARE_BYTES {
+        mailward_delivery::prepare(bytes, trace)
+    } else {
+        let prepared = tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await;
+        prepared.map_err(|_| Left::Trouble(StoreError::Closed.into()))?
+    };
+    let content = prepared.map_err(|fault| Left::Refused(fault.to_string()))?;
+    let accounts = mailward_delivery::accounts(&permits);
+    let count = accounts.len();
+    let targets = accounts.into_iter().map(|account| Target { account, mailbox: None, flags: Flags::NONE }).collect();
+    let delivery = Delivery { content, targets, queued: Vec::new() };
+    match desk.shelf.deliver_noted(delivery, vec![note]).await {
+        Ok(_) => {}
+        Err(error @ StoreError::OverQuota) => return Err(Left::Later(error.to_string())),
+        Err(error) => return Err(Left::Trouble(error.into())),
+    }
+    let event = Event::info("fetch.delivered").with("account", source.name).with("id", &id);
+    let event = event.with("sender", sender.map_or_else(|| "<>".to_owned(), |sender| sender.to_string()));
+    desk.events.emit(event.with("recipients", count).with("size", size));
+    Ok(())
+}
+
+/// Who gets it: users here, whatever the message says.
+fn recipients(desk: &Desk, settings: &Settings, raw: &[u8]) -> Result<Vec<RelayPermit>, Left> {
+    if let To::Envelope { header, .. } = &settings.to {
+        for field in envelope::recipients(raw, header.as_deref()) {
+            let ours = field
+                .iter()
+                .filter(|address| address.domain().is_some_and(|domain| desk.directory.is_local_domain(domain)));
+            let permits: Vec<RelayPermit> =
+                ours.filter_map(|address| stays_here(&desk.directory, address).ok()).collect();
+            if !permits.is_empty() {
+                return Ok(permits);
+            }
+        }
+    }
+    stays_here(&desk.directory, settings.to.last_resort())
+        .map(|permit| vec![permit])
+        .map_err(|error| Left::Trouble(Trouble::Settings(error.to_string())))
+}

@@ -1,0 +1,49 @@
+//! What fetches mail from accounts elsewhere.
+
+use super::running::Settings;
+use crate::failure::Failure;
+use mailward_core::config::Config;
+use mailward_core::event::Events;
+use mailward_core::{Domain, Secret, SystemClock};
+use mailward_directory::Directory;
+use mailward_dns::{Lookup, Resolver};
+use mailward_fetch::{Accounts, Parts, Runner};
+use mailward_store::LocalStore;
+use mailward_tls::outbound::Outbound;
+use mailward_vault::Seal;
+use std::sync::Arc;
+
+/// The accounts of a store, whose passwords the server's secret opens.
+pub(crate) fn accounts(
+    directory: &Arc<Directory>,
+    store: &Arc<LocalStore>,
+    secret: &Secret,
+) -> Result<Arc<Accounts>, Failure> {
+    let seal = Seal::new(secret).map_err(|e| Failure::Refused(e.to_string()))?;
+    Ok(Arc::new(Accounts::new(store.clone(), Arc::clone(directory), seal)))
+}
+
+/// Puts the runner together. Without a DNS that can be asked, servers are found by their addresses only, and accounts say
+/// so.
+pub(crate) fn runner(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    accounts: &Arc<Accounts>,
+    settings: &Settings,
+    events: &Events,
+) -> Runner {
+    let receive = Arc::clone(&settings.receive);
+    Runner::new(Parts {
+        accounts: Arc::clone(accounts),
+        mail: store.clone(),
+        directory: Arc::clone(directory),
+        lookup: Resolver::new(&config.dns).ok().map(|resolver| Arc::new(resolver) as Arc<dyn Lookup>),
+        outbound: Outbound::trusting_system(),
+        hostname: hostname.clone(),
+        events: events.clone(),
+        clock: Arc::new(SystemClock),
+        message_size: Arc::new(move || receive.load().message_size),
+    })
+}
