@@ -112,7 +112,6 @@ async fn live(dir: &Path) {
         linger: Duration::ZERO,
         ledger: None,
         care: None,
-        ledger: None,
         cut_off: store.was_cut_off(),
     });
     tokio::spawn(runner.run(shutdown));
