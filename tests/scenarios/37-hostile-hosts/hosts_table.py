@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
-from hosts import DROP, OFFERS, STALL, Gone  # noqa: E402
+from hosts import DROP, OFFERS, STALL  # noqa: E402
 from signed import A, CNAME, MX  # noqa: E402
 
 PAGE = ROOT / "docs" / "sending.md"
