@@ -9,6 +9,7 @@ pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
+pub mod parcel;
 pub mod pop3_command;
 pub mod report;
 pub mod sasl;
@@ -19,12 +20,13 @@ pub mod smtp_extensions;
 pub mod sts;
 pub mod submission;
 pub mod thread;
+pub mod written;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 20] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -33,6 +35,7 @@ pub const TARGETS: [Target; 18] = [
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),
+    ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("report", report::run),
     ("sasl", sasl::run),
@@ -43,6 +46,7 @@ pub const TARGETS: [Target; 18] = [
     ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
+    ("written", written::run),
 ];
 
 /// Splits off a first byte that steers the target, so that one input holds everything.

@@ -311,9 +311,9 @@ class Demo(Process):
 class Served(Demo):
     """A demo's data under `mailward serve`: by its settings as they stand in the file, which `demo` writes anew."""
 
-    def __init__(self, demo):
+    def __init__(self, demo, process=None):
         self.data, self.base, self.ca, self.ports, self.users = demo.data, demo.base, demo.ca, demo.ports, demo.users
-        Process.__init__(self, ["serve", "--data", self.data], WORK / f"server-{self.base}.log")
+        Process.__init__(self, ["serve", "--data", self.data], WORK / f"server-{self.base}.log", **(process or {}))
 
         def is_ready():
             if not self.alive():

@@ -4,10 +4,12 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod care;
+mod local;
 mod sending;
 mod trust;
 
 pub use care::*;
+pub use local::*;
 pub use sending::*;
 pub use trust::*;
 

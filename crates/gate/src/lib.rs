@@ -20,10 +20,14 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes).
 
 mod connections;
+mod inside;
 mod relay;
 mod sessions;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
+pub use inside::{
+    InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
+};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 

@@ -272,6 +272,7 @@ impl Writer {
             require_tls: message.envelope.needs.require_tls,
             eight_bit: notification.eight_bit,
             tls_optional: message.envelope.needs.tls_optional,
+            signature: false,
         };
         let content = match prepare(notification.bytes, 0) {
             Ok(content) => content,

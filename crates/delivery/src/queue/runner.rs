@@ -105,10 +105,12 @@ impl Shared {
         Ok(())
     }
 
-    /// The DKIM signatures of a message that a user of ours submitted; nothing for others, and for domains without keys.
+    /// The DKIM signatures of a message that a user of ours, a program or a host of ours sent; nothing for others, and for domains without keys.
     /// The inner error says why it can't be sent.
     pub(crate) async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
-        let Some(dkim) = self.dkim.as_deref().filter(|_| message.envelope.submitter.is_some()) else {
+        let envelope = &message.envelope;
+        let signed = envelope.submitter.is_some() || envelope.needs.signature;
+        let Some(dkim) = self.dkim.as_deref().filter(|_| signed) else {
             return Ok(Ok(Bytes::new()));
         };
         let blobs = self.mail.blobs(vec![message.blob]).await?;
