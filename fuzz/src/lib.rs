@@ -12,6 +12,7 @@ pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
 pub mod report;
+pub mod route;
 pub mod sasl;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -26,7 +27,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 20] = [
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("report", report::run),
+    ("route", route::run),
     ("sasl", sasl::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),

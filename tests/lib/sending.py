@@ -1,5 +1,7 @@
 """A demo that sends, into a world of the story's own."""
 
+import re
+
 from house import check
 
 
@@ -16,4 +18,12 @@ def sends(demo, zone, port):
     ):
         check(key in text, f"the key {key!r} is in the file", text)
         text = text.replace(key, value, 1)
+    settings.write_text(text)
+
+
+def unlimited(demo):
+    """Lets its users send as much as they like."""
+    settings = demo.data / "mailward.toml"
+    text, count = re.subn(r"#((messages|recipients|new)_per_(hour|day)) = \d+", r"\1 = 0", settings.read_text())
+    check(count == 12, "limits of users and domains are in the file", text)
     settings.write_text(text)

@@ -146,6 +146,9 @@ pub struct Queue {
     pub port: usize,
     /// Whether servers on loopback addresses are sent to.
     pub loopback: bool,
+    /// Directory that Maildirs of routes are below; `None`: no route leads to a Maildir.
+    #[serde(serialize_with = "path_or_off")]
+    pub maildirs: Option<PathBuf>,
 }
 
 impl Default for Queue {
@@ -159,6 +162,7 @@ impl Default for Queue {
             connections_per_host: limits::QUEUE_CONNECTIONS_PER_LANE,
             port: 25,
             loopback: false,
+            maildirs: None,
         }
     }
 }
@@ -404,6 +408,7 @@ impl Config {
         self.tls.key = self.data.join(&self.tls.key);
         self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
         self.sendmail.directory = self.sendmail.directory.as_ref().map(|p| self.data.join(p));
+        self.queue.maildirs = self.queue.maildirs.as_ref().map(|p| self.data.join(p));
         self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }

@@ -5,11 +5,13 @@
 
 mod care;
 mod local;
+mod routes;
 mod sending;
 mod trust;
 
 pub use care::*;
 pub use local::*;
+pub use routes::*;
 pub use sending::*;
 pub use trust::*;
 

@@ -182,7 +182,7 @@ mod tests {
             let host = IpAddr::V4(Ipv4Addr::from_bits(bits));
             let network = Network { first: cut(host, prefix), prefix };
             prop_assert!(network.contains(host));
-            let other = IpAddr::V4(Ipv4Addr::from_bits(bits ^ (1 << (32 - u32::from(prefix)))));
+            let other = IpAddr::V4(Ipv4Addr::from_bits(bits ^ 1_u32.rotate_left(u32::from(32_u8.saturating_sub(prefix)))));
             prop_assert!(!network.contains(other));
         }
     }

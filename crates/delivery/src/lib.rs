@@ -15,6 +15,7 @@
 //! What is sent gets its DKIM signatures here ([`sign`]); `vault` has keys and signs, `directory` says
 //! which key.
 //!
+//! **Gateways**: [`Callout`] asks inside servers for their recipients.
 //! **Care**: what users send is counted, held and watched by [`care`].
 //!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
@@ -30,6 +31,7 @@
 //! §4.2 (LMTP), RFC 3461 (DSN), RFC 3463, 5248, 7372 (what answers mean), RFC 7672 (DANE), RFC 8689 (REQUIRETLS).
 
 pub mod answers;
+mod callout;
 pub mod care;
 mod deliver;
 pub mod notice;
@@ -40,6 +42,7 @@ mod sign;
 pub mod tls_reports;
 mod trace;
 
+pub use callout::Callout;
 pub use deliver::{accounts, deliver, deliver_each};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;

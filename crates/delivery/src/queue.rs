@@ -14,14 +14,17 @@ mod content;
 mod feed;
 mod in_work;
 mod lane;
+mod maildir;
 mod mx;
 pub(crate) mod notice;
 mod outcome;
+mod reroute;
+mod routed;
 mod runner;
 pub mod schedule;
 mod suspicion;
 mod trust;
-mod visit;
+pub(crate) mod visit;
 mod way;
 
 #[cfg(test)]
@@ -30,6 +33,8 @@ pub(crate) mod tests;
 
 pub use bounce::{BounceParts, Bounced, Bouncer};
 pub use mx::MxGuide;
+pub use reroute::reroute_step;
+pub use routed::{Finder, OwnDoors, RoutedGuide};
 pub use runner::{Parts, Runner};
 pub use trust::Policies;
-pub use way::{Fit, Guide, Host, Named, Trust, Watched, Way};
+pub use way::{Access, Fit, Guide, Host, Named, Trust, Watched, Way};

@@ -3,6 +3,7 @@
 use crate::care::{Schedules, Times};
 use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
 use mailward_core::{AccountId, Address, Timestamp};
+use mailward_directory::routes::{Decided, Leading, RouteTable};
 use mailward_gate::RelayPermit;
 use mailward_message::header::{fields, header_end};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
@@ -27,6 +28,8 @@ pub struct Transaction<'a> {
     pub lifetime: Duration,
     /// When its sender hears that it is late.
     pub warn_after: Duration,
+    /// Which mail goes another way than by DNS, and is tried for another time.
+    pub routes: &'a RouteTable,
 }
 
 /// A recipient that was taken.
@@ -54,24 +57,23 @@ pub fn queued_by(
     schedules: &Schedules,
 ) -> Vec<Queued> {
     let mut known = HashSet::new();
-    let mut all: Vec<NewRecipient> = Vec::new();
+    let mut all: Vec<(NewRecipient, Option<Decided>)> = Vec::new();
     for recipient in recipients {
         for address in recipient.permit.remote() {
             let Some(domain) = address.domain() else { continue };
             if known.insert(address) {
-                all.push(NewRecipient {
+                let decided = transaction.routes.decide(transaction.sender, address);
+                let recipient = NewRecipient {
                     address: address.clone(),
                     notify: recipient.parameters.notify,
                     original: recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}")),
-                    lane: Lane::from(domain),
+                    lane: decided.as_ref().map_or_else(|| Lane::from(domain), |decided| decided.lane.clone()),
                     due: transaction.now,
                     held: None,
-                });
+                };
+                all.push((recipient, decided));
             }
         }
-    }
-    if all.is_empty() {
-        return Vec::new();
     }
     let mut queued = Vec::new();
     for (times, recipients) in by_times(all, transaction, schedules) {
@@ -84,21 +86,36 @@ pub fn queued_by(
 
 /// Recipients by how long they are tried: each of these is a message in the queue. Beyond so many, they are as usual.
 fn by_times(
-    all: Vec<NewRecipient>,
+    all: Vec<(NewRecipient, Option<Decided>)>,
     transaction: &Transaction<'_>,
     schedules: &Schedules,
 ) -> BTreeMap<Times, Vec<NewRecipient>> {
     let usual = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
     let mut groups: BTreeMap<Times, Vec<NewRecipient>> = BTreeMap::new();
-    for recipient in all {
+    for (recipient, decided) in all {
         let domain = recipient.address.domain();
         let mut times = domain.map_or(usual, |domain| schedules.times(transaction.sender, domain, usual));
+        if let Some(decided) = decided {
+            times = by_route(times, &decided.by);
+        }
         if groups.len() >= SCHEDULES_PER_MESSAGE && !groups.contains_key(&times) {
             times = usual;
         }
         groups.entry(times).or_default().push(recipient);
     }
     groups
+}
+
+/// What a route says of times goes before what schedules say.
+fn by_route(times: Times, by: &Leading) -> Times {
+    Times {
+        lifetime: by.lifetime.map_or(times.lifetime, Duration::from_secs),
+        warn_after: match by.warn_after {
+            None => times.warn_after,
+            Some(0) => Duration::MAX,
+            Some(secs) => Duration::from_secs(secs),
+        },
+    }
 }
 
 fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> Envelope {
@@ -149,6 +166,7 @@ mod tests {
             now: Timestamp(0),
             lifetime: Duration::from_secs(1),
             warn_after: Duration::ZERO,
+            routes: &RouteTable::default(),
         };
         let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
         envelope(&Content::new(bytes.into(), structure.into()), &transaction, times).needs

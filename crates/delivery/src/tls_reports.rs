@@ -17,7 +17,7 @@ use mailward_directory::{Directory, Dkim, Resolution};
 use mailward_dns::{Lookup, Name};
 use mailward_store::api::{ShelfStore, StoreError};
 use mailward_store::records::{
-    Delivery, Envelope, Flags, Lane, Needs, NewRecipient, NotifyOn, Queued, Shelf, ShelfChange, Target,
+    Delivery, Envelope, Flags, Needs, NewRecipient, NotifyOn, Queued, Shelf, ShelfChange, Target,
 };
 use mailward_sts::{Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, report_places};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -276,10 +276,11 @@ impl Reporter {
         };
         let targets =
             local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect();
+        let table = self.parts.directory.routes().table();
         let recipients: Vec<NewRecipient> = remote
             .into_iter()
             .filter_map(|address| {
-                let lane = Lane::from(address.domain()?);
+                let lane = table.lane(Some(&self.parts.contact), &address)?;
                 // Nobody waits for it, so nobody is told (RFC 8460 §5.3).
                 let notify = Some(NotifyOn::default());
                 Some(NewRecipient { address, notify, original: None, lane, due: now, held: None })

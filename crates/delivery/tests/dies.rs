@@ -12,7 +12,7 @@ use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_TRIALS_MAX;
 use mailward_core::{Address, Domain, SystemClock, Timestamp, shutdown};
 use mailward_delivery::prepare;
-use mailward_delivery::queue::{Guide, Host, Parts, Runner, Trust, Way};
+use mailward_delivery::queue::{Access, Guide, Host, Parts, Runner, Trust, Way};
 use mailward_directory::Directory;
 use mailward_smtp::client::Dialect;
 use mailward_store::records::{Delivery, Envelope, Lane, Needs, NewRecipient, QueueFilter, Queued, RecipientState};
@@ -44,6 +44,7 @@ impl Guide for To {
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
             trust: Trust::default(),
+            access: Access::default(),
         };
         Box::pin(async move { Way::Hosts(vec![host]) })
     }

@@ -2,6 +2,7 @@
 
 use crate::auth::Login;
 use crate::error::DirectoryError;
+use crate::routes::Routes;
 use crate::snapshot::{AccountEntry, Name, Snapshot, fold};
 use arc_swap::ArcSwap;
 use mailward_core::event::{Event, Events};
@@ -28,6 +29,7 @@ pub struct Directory {
     /// Held by administrative functions from the check to the write.
     changing: Mutex<()>,
     events: OnceLock<Events>,
+    routes: OnceLock<Arc<Routes>>,
     refresher: OnceLock<AbortHandle>,
 }
 
@@ -96,6 +98,7 @@ impl Directory {
             read: Mutex::new(None),
             changing: Mutex::new(()),
             events: OnceLock::new(),
+            routes: OnceLock::new(),
             refresher: OnceLock::new(),
         });
         directory.refresh().await?;
@@ -108,6 +111,17 @@ impl Directory {
     /// Tells of failing refreshes there from now on. The first call counts; [`crate::Authenticator`] makes it.
     pub fn report_to(&self, events: Events) {
         let _already = self.events.set(events);
+    }
+
+    /// Mail for others is led by these routes from now on. The first call counts, before anybody asks.
+    pub fn lead_by(&self, routes: Arc<Routes>) {
+        let _already = self.routes.set(routes);
+    }
+
+    /// Which mail for others goes another way than by DNS: none before [`Directory::lead_by`].
+    #[must_use]
+    pub fn routes(&self) -> Arc<Routes> {
+        self.routes.get().cloned().unwrap_or_else(Routes::none)
     }
 
     /// Reads it anew now, whatever its version.

@@ -1,6 +1,10 @@
 //! What can go wrong.
 
-use mailward_core::limits::{ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX, DKIM_KEYS_MAX};
+use crate::routes::Malformed;
+use mailward_core::limits::{
+    ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX, DKIM_KEYS_MAX, GATEWAY_LISTED_MAX, GATEWAY_LISTED_STEP, GATEWAYS_MAX,
+    ROUTE_LIFETIME_MAX, ROUTES_MAX,
+};
 use mailward_store::StoreError;
 
 /// Why an administrative function did nothing. Shown to administrators.
@@ -63,6 +67,48 @@ pub enum DirectoryError {
     /// See `limits::DKIM_KEYS_MAX`.
     #[error("{0} has {DKIM_KEYS_MAX} DKIM keys, as many as it may; remove retired ones first: mailward dkim list {0}")]
     DkimFull(String),
+    /// Words that are no route.
+    #[error(transparent)]
+    Route(Malformed),
+    /// No such route.
+    #[error("there is no route {0}; see mailward route list")]
+    NoRoute(String),
+    /// The name is taken.
+    #[error("there is a route {0} already; change it: mailward route change {0}")]
+    RouteTaken(String),
+    /// Another one is for exactly the same mail.
+    #[error("{0} is for the same mail already: change or remove that one")]
+    RouteSame(String),
+    /// See `limits::ROUTES_MAX`.
+    #[error("there are {ROUTES_MAX} routes, as many as there may be; remove some first")]
+    RoutesFull,
+    /// See `limits::ROUTE_LIFETIME_MAX`.
+    #[error("mail is tried for 1 to {ROUTE_LIFETIME_MAX} seconds, and warned of within that time")]
+    RouteLifetime,
+    /// A smart host's user without a password.
+    #[error("a user at a smart host needs the password: --password-file FILE, or - for standard input")]
+    RoutePasswordMissing,
+    /// A password without a smart host's user.
+    #[error("there is no user that the password is for: smarthost HOST --user NAME")]
+    RoutePasswordUnused,
+    /// A smart host's password doesn't open.
+    #[error("the password of route {0} can't be opened; give it again: mailward route change {0} --password-file FILE")]
+    RoutePassword(String),
+    /// A record of the shelf can't be read.
+    #[error("{0} in the store can't be read: is it from a newer version?")]
+    RouteDamaged(String),
+    /// No such gateway.
+    #[error("there is no gateway for {0}; see mailward gateway list")]
+    NoGateway(String),
+    /// See `limits::GATEWAYS_MAX`.
+    #[error("there are {GATEWAYS_MAX} gateways, as many as there may be; remove some first")]
+    GatewaysFull,
+    /// An address that isn't of the gateway's domain.
+    #[error("{0} isn't an address of {1}")]
+    GatewayRecipient(String, String),
+    /// See `limits::GATEWAY_LISTED_MAX`, `limits::GATEWAY_LISTED_STEP`.
+    #[error("all gateways together list at most {GATEWAY_LISTED_MAX} recipients, {GATEWAY_LISTED_STEP} in one step")]
+    GatewayListFull,
     /// Over a limit of text.
     #[error("{0} has at most {1} characters")]
     TooLong(&'static str, usize),

@@ -3,7 +3,8 @@
 //! **For**: domains, accounts (never system users), aliases, quotas; where mail to an address goes; who may log in
 //! and as whom somebody may send.
 //!
-//! Also the DKIM keys of our domains: who signs for them ([`Dkim`]).
+//! Also the DKIM keys of our domains: who signs for them ([`Dkim`]), and which mail for others goes another way than by
+//! DNS ([`routes`]).
 //!
 //! **In**: records of the store, commands of administrators, what clients say in a login. **Out**: [`Resolution`]s,
 //! [`Login`]s (the only proof of a login there is) and listings for administrators.
@@ -28,6 +29,7 @@ mod directory;
 mod dkim;
 mod error;
 mod info;
+pub mod routes;
 mod sasl;
 mod snapshot;
 

@@ -14,17 +14,19 @@
 //! configuration ([`Caps`]). What the list keeps of what a client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX).
 //!
-//! **Failure**: every question is answered from memory; there is nothing that can be down. What isn't clearly
-//! allowed is refused.
+//! **Failure**: every question is answered from memory, but whether an inside server takes a recipient ([`Inside`]): what
+//! can't be answered is refused for now. What isn't clearly allowed is refused.
 //!
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes).
 
 mod connections;
+mod gateway;
 mod inside;
 mod relay;
 mod sessions;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
+pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, decide_gateway};
 pub use inside::{
     InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
 };

@@ -59,7 +59,8 @@ pub enum Sending {
     Off,
 }
 
-/// The right to put one message where a recipient's mail goes; made by [`decide_recipient`] only.
+/// The right to put one message where a recipient's mail goes; made by [`decide_recipient`] and
+/// [`crate::decide_gateway`] only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayPermit {
     targets: Vec<LocalTarget>,
@@ -76,6 +77,17 @@ impl RelayPermit {
     #[must_use]
     pub fn remote(&self) -> &[Address] {
         &self.remote
+    }
+    /// To an inside server, for [`crate::decide_gateway`] alone.
+    pub(crate) fn passed_on(to: Address) -> Self {
+        Self { targets: Vec::new(), remote: vec![to] }
+    }
+}
+
+impl SenderPermit {
+    /// Whether it is another mail server of this host, by LMTP.
+    pub(crate) const fn is_local(&self) -> bool {
+        matches!(self.right, Right::Local)
     }
 }
 
@@ -121,6 +133,9 @@ pub enum Refusal {
     /// Aliases in a circle.
     #[error("aliases lead in a circle")]
     Loop,
+    /// Of a gateway's domain, and the inside server can't be asked now.
+    #[error("the inside server can't be asked now")]
+    InsideUnknown,
 }
 
 /// Decides whether `from` (`None` is the null path) may be the sender. A name given in EHLO, an address that we come

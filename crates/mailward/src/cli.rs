@@ -6,8 +6,10 @@ mod config;
 mod demo;
 mod dkim;
 mod domain;
+mod gateway;
 mod queue;
 mod reload;
+mod route;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -56,6 +58,8 @@ enum Verb {
     Sessions(sessions::Sessions),
     Queue(queue::Queue),
     Sendmail(sendmail::Sendmail),
+    Route(route::RouteVerb),
+    Gateway(gateway::GatewayVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -80,6 +84,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sessions(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),
+        Verb::Route(verb) => verb.run(place),
+        Verb::Gateway(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

@@ -21,7 +21,7 @@ pub(crate) mod sending;
 mod upkeep;
 
 pub(crate) use running::Running;
-pub(crate) use upkeep::{dkim, open_store, server_secret};
+pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
 use crate::control::care::CareDesk;
@@ -174,7 +174,12 @@ where
     });
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
-    let runner = sending::runner(place.config(), &hostname, store, &directory, &dkim, &care, events)?;
+    let routes = routes(store, &secret).await?;
+    routes.report_to(events.clone());
+    directory.lead_by(routes.clone());
+    let sent = sending::sending(place.config(), &hostname, store, &directory, &dkim, &care, events)?;
+    let inside = sent.ways.inside(&hostname, events);
+    let (ways, runner) = (sent.ways, sent.runner);
     let bouncer = sending::bouncer(
         runner.as_ref().map(|(runner, _)| runner),
         place.config(),
@@ -187,6 +192,8 @@ where
         store: store.clone(),
         directory: directory.clone(),
         dkim,
+        routes,
+        ways,
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
@@ -195,6 +202,7 @@ where
         store: store.clone(),
         auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
         directory,
+        inside,
         acceptor,
         gate,
         settings,

@@ -17,6 +17,7 @@ pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod path;
 pub(crate) mod queue;
+pub(crate) mod routes;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
@@ -181,6 +182,10 @@ pub(crate) enum Request {
     QueuePause {
         lane: Option<Lane>,
         paused: bool,
+    },
+    /// Routes and gateways.
+    Routes {
+        ask: routes::Ask,
     },
     /// TLS that is demanded, and how it went.
     Trust {

@@ -13,7 +13,7 @@ use mailward_core::limits::{
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
-use mailward_gate::{Gate, InsideRules, Sending};
+use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -75,6 +75,8 @@ pub struct Context {
     pub store: Arc<dyn MailStore>,
     /// Who is who.
     pub directory: Arc<Directory>,
+    /// Who asks inside servers for their recipients.
+    pub inside: Arc<dyn Inside>,
     /// Who logs in.
     pub auth: Arc<Authenticator>,
     /// Certificates; without them STARTTLS isn't offered and nobody can log in.
@@ -109,6 +111,8 @@ pub struct Parts {
     pub store: Arc<dyn MailStore>,
     /// See [`Context::directory`].
     pub directory: Arc<Directory>,
+    /// See [`Context::inside`].
+    pub inside: Arc<dyn Inside>,
     /// See [`Context::auth`].
     pub auth: Arc<Authenticator>,
     /// See [`Context::acceptor`].
@@ -137,6 +141,7 @@ impl Context {
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,
+            inside: parts.inside,
             auth: parts.auth,
             acceptor,
             gate: parts.gate,

@@ -1,5 +1,7 @@
 //! One session: the loop between the wire and the protocol, which knows no protocol itself.
 
+mod gateway;
+
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
@@ -14,6 +16,7 @@ use mailward_core::limits::{
 use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
 use mailward_delivery::care::Given;
 use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
+use mailward_directory::routes::RouteTable;
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{
     Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_recipient,
@@ -54,6 +57,8 @@ pub(crate) struct Taken {
     address: Option<Address>,
     /// What its sender wants to hear of it (RFC 3461).
     parameters: RecipientParameters,
+    /// Bytes of the largest message that its server takes, where that is known.
+    most: Option<u64>,
 }
 
 /// How a session came to its end.
@@ -279,21 +284,28 @@ impl<'c> Host<'c> {
             Some(program) => program.decide_recipient(directory, sender, recipient),
             None => decide_recipient(directory, sender, recipient),
         };
-        let permit = match decided {
-            Ok(permit) => permit,
+        let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
+        let (permit, most) = match decided {
+            Ok(decided) => decided,
             Err(refusal) => {
                 self.recipient_refused(&ticket, refusal);
                 return ticket.refuse(&replies::refusal(refusal));
             }
         };
+        if let Some(reply) = self.route_refuses(&ticket, &permit) {
+            return ticket.refuse(&reply);
+        }
         let size = ticket.mail().parameters.size.unwrap_or(1);
+        if most.is_some_and(|most| size > most) {
+            return ticket.refuse(&Reply::TOO_LARGE);
+        }
         for target in permit.targets() {
             if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
                 return ticket.refuse(&Reply::MAILBOX_FULL);
             }
         }
         let parameters = ticket.parameters().clone();
-        ticket.accept(Taken { permit, address, parameters });
+        ticket.accept(Taken { permit, address, parameters, most });
     }
 
     fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
@@ -384,6 +396,10 @@ impl<'c> Host<'c> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
+        if gateway::is_too_large(&ticket.mail().recipients, size) {
+            self.refused(ticket.mail(), "larger than the inside server takes");
+            return ticket.answer(Reply::TOO_LARGE);
+        }
         match prepare(bytes, trace).await {
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
             Ok(content) => self.deliver(ticket, content, &id, size, began).await,
@@ -423,12 +439,13 @@ impl<'c> Host<'c> {
 
     async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
-        let transaction = self.transaction(&ticket);
+        let routes = self.context.directory.routes().table();
+        let transaction = self.transaction(&ticket, &routes);
         let recipients = given(ticket.mail());
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
             Some(care) => {
-                let confirm = transaction.submitter.is_some();
+                let confirm = transaction.submitter.is_some() || self.program.is_some();
                 care.accept(content, &transaction, &recipients, confirm).await
             }
             None => {
@@ -452,7 +469,7 @@ impl<'c> Host<'c> {
         }
     }
 
-    fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>) -> Transaction<'t> {
+    fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>, routes: &'t RouteTable) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
         Transaction {
@@ -463,6 +480,7 @@ impl<'c> Host<'c> {
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
+            routes,
         }
     }
 
@@ -478,7 +496,8 @@ impl<'c> Host<'c> {
             Some(care) => {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
-                care.accept_each(content, &self.transaction(&ticket), &given(ticket.mail()), confirm).await
+                let routes = self.context.directory.routes().table();
+                care.accept_each(content, &self.transaction(&ticket, &routes), &given(ticket.mail()), confirm).await
             }
             None => {
                 let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();

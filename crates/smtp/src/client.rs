@@ -27,6 +27,7 @@ mod content;
 mod extensions;
 mod outcome;
 pub mod parcel;
+mod probe;
 mod send;
 mod transaction;
 mod wire;

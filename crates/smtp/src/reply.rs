@@ -138,6 +138,8 @@ table! {
     NO_LITERAL = 550 "5.1.2" "Mail isn't sent to address literals; use a domain";
     /// An address that isn't the login's.
     SENDER_DENIED = 553 "5.7.1" "You may not send as that address; use one of your own";
+    /// A gateway's inside server can't be asked whether it takes this recipient.
+    INSIDE_UNKNOWN = 451 "4.4.1" "The server of that domain can't be asked now; try again later";
     /// Somebody's mailbox is full.
     MAILBOX_FULL = 452 "4.2.2" "Mailbox full; try again later";
 
@@ -232,6 +234,14 @@ impl Reply {
         text.extend(more.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }));
         text.truncate(TEXT_MAX);
         Reply { code: self.code, enhanced: self.enhanced, text: Cow::Owned(text) }
+    }
+    /// A refusal of an administrator's own: 400 to 599 (what isn't becomes 550, as does 421, which would end the session),
+    /// and text that is cleaned and cut as by [`Reply::with`].
+    #[must_use]
+    pub fn refusing(code: u16, text: &str) -> Reply {
+        let code = if matches!(code, 400..=420 | 422..=599) { code } else { 550 };
+        let text: String = text.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+        Reply { code, enhanced: if code >= 500 { "5.7.1" } else { "4.7.1" }, text: Cow::Owned(text) }
     }
     /// Writes the line with CRLF.
     pub fn write(&self, out: &mut Vec<u8>) {

@@ -373,6 +373,15 @@ pub const KEYS: &[Key] = &[
         write: |c| quoted_texts(&c.sendmail.users),
     },
     Key {
+        path: "queue.maildirs",
+        form: "path, or \"off\"",
+        unit: "directory",
+        help: "Directory that Maildirs of routes are below (`mailward route`); it must be there, and the server's user must\nbe able to write it. Off, no route leads to a Maildir. A relative path starts in the data directory.",
+        reloads: false,
+        read: |c, v| v.path_or("off").map(|p| c.queue.maildirs = p),
+        write: |c| c.queue.maildirs.as_ref().map_or_else(|| quoted("off"), |p| quoted_path(p)),
+    },
+    Key {
         path: "search.index",
         form: "true or false",
         unit: "yes or no",

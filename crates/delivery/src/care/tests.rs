@@ -10,6 +10,7 @@ use mailward_core::limits::{
     SCHEDULES_MAX, SCHEDULES_PER_MESSAGE,
 };
 use mailward_core::{AccountId, GiveBack, Listener, NotifyOn, Peer, SendLimits};
+use mailward_directory::routes::RouteTable;
 use mailward_directory::{Authenticator, NewPassword, SaslStep};
 use mailward_gate::{Recipient, RelayPermit, Sending, decide_recipient, decide_sender};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
@@ -69,6 +70,7 @@ impl Desk {
             now: self.house.now(),
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3_600),
+            routes: &RouteTable::default(),
         };
         let addresses: Vec<_> = to.iter().map(|to| address(to)).collect();
         let permits: Vec<_> = to.iter().map(|to| self.permit(to)).collect();

@@ -1,6 +1,8 @@
 //! One visit to a lane: as many connections as it may have, each taking message after message, until nothing there is
 //! due or its host fails.
 
+mod ends;
+
 use super::content::Stored;
 use super::feed::Feed;
 use super::notice::Told;
@@ -67,10 +69,9 @@ struct Work {
 pub(crate) async fn visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown) {
     let feed = Feed::new(Arc::clone(&shared.queue), Arc::clone(&shared.clock), due.lane.clone());
     let way = shared.guide.way(&due.lane).await;
-    let (hosts, lost) = match way {
+    let (hosts, other) = match way {
         Way::Hosts(hosts) => (hosts, None),
-        Way::Nowhere(status, text) => (Vec::new(), Some((status, text, true))),
-        Way::Later(status, text) => (Vec::new(), Some((status, text, false))),
+        other => (Vec::new(), Some(other)),
     };
     let work = Arc::new(Work {
         shared,
@@ -82,10 +83,13 @@ pub(crate) async fn visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown)
         rests: AtomicBool::new(false),
         more: Bell::new(),
     });
-    let ended = match lost {
-        None => work.serve(shutdown).await,
-        Some((status, text, true)) => work.fail_all(status, &text, &shutdown).await,
-        Some((status, text, false)) => work.lost(Unreached { host: String::new(), code: 0, status, text }).await,
+    let ended = match other {
+        None | Some(Way::Hosts(_)) => work.serve(shutdown).await,
+        Some(Way::Nowhere(status, text)) => work.fail_all(status, &text, &shutdown).await,
+        Some(Way::Later(status, text)) => work.lost(Unreached { host: String::new(), code: 0, status, text }).await,
+        Some(Way::Discard(text)) => work.discard(&text, &shutdown).await,
+        Some(Way::Maildir { root, path }) => work.file(&root, &path, &shutdown).await,
+        Some(Way::Elsewhere) => work.elsewhere(&shutdown).await,
     };
     if let Err(error) = ended {
         work.shared.events.emit(Event::alert("queue.stuck").with("lane", &work.lane).with("reason", &error));

@@ -12,7 +12,7 @@ use mailward_message::header;
 use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
 use mailward_store::api::{MailStore, QueueStore, StoreError};
 use mailward_store::records::{
-    Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
+    Attempt, Delivery, Envelope, Flags, GiveBack, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
     QueuedRecipient, SettleOutcome, Settlement, Target,
 };
 use std::sync::Arc;
@@ -166,10 +166,11 @@ impl Writer {
 
     /// A notice to others, as the queue has it.
     pub(crate) fn to_send(&self, to: &[Address], needs: Needs, now: Timestamp) -> Option<Queued> {
+        let table = self.directory.routes().table();
         let recipients: Vec<NewRecipient> = to
             .iter()
             .filter_map(|address| {
-                let lane = Lane::from(address.domain()?);
+                let lane = table.lane(None, address)?;
                 Some(NewRecipient {
                     address: address.clone(),
                     notify: None,

@@ -17,6 +17,7 @@ use mailward_core::limits::{
     QUEUE_GATHER_TIME, QUEUE_HICCUP_TIME, QUEUE_LANES_AT_ONCE, QUEUE_PAGE, QUEUE_SLEEP_MAX, QUEUE_SLEEP_MIN, STOP_GRACE,
 };
 use mailward_core::{Clock, Domain, Shutdown, Timestamp};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Arc<dyn QueueStore>,
     pub(crate) mail: Arc<dyn MailStore>,
     pub(crate) guide: Arc<dyn Guide>,
+    pub(crate) routes: Arc<Routes>,
     pub(crate) visitor: Visitor,
     pub(crate) allowances: Allowances,
     pub(crate) connections: Semaphore,
@@ -153,6 +155,7 @@ impl Runner {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let started = parts.clock.now();
+        let routes = parts.directory.routes();
         let writer = Arc::new(Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
@@ -166,6 +169,7 @@ impl Runner {
                 queue: parts.queue,
                 mail: parts.mail,
                 guide: parts.guide,
+                routes,
                 visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound, ledger: parts.ledger },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),

@@ -4,6 +4,7 @@ mod by_hand;
 pub(crate) mod house;
 mod limits;
 mod next_host;
+mod routed;
 pub(crate) mod sink;
 mod trust;
 mod ways;

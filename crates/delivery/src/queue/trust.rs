@@ -2,7 +2,7 @@
 //! never stands in for DANE where there is some).
 
 use super::way::Fit;
-use super::way::{Host, Named, Trust, Watched};
+use super::way::{Access, Host, Named, Trust, Watched};
 use mailward_core::Domain;
 use mailward_dns::{Dane, MailHost, Tlsa};
 use mailward_smtp::client::Dialect;
@@ -132,7 +132,15 @@ pub(super) fn host(
 
 fn made(host: &MailHost, port: u16, tls_name: String, proof: Proof, trust: Trust) -> Host {
     let addresses = host.addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
-    Host { name: host.name.to_string(), tls_name, addresses, dialect: Dialect::Smtp, proof, trust }
+    Host {
+        name: host.name.to_string(),
+        tls_name,
+        addresses,
+        dialect: Dialect::Smtp,
+        proof,
+        trust,
+        access: Access::default(),
+    }
 }
 
 fn told_sts(policy: &Policy) -> Told {

@@ -11,9 +11,10 @@ use mailward_tls::TlsError;
 use mailward_tls::outbound::{Outbound, Proof, Secured, Unproved};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -22,6 +23,9 @@ pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debu
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Carrier for T {}
 
 type Stream = Box<dyn Carrier>;
+
+/// Our address and the other side's, where there are any.
+type Ends = Option<(IpAddr, IpAddr)>;
 
 /// A host that listens to us.
 #[derive(Debug)]
@@ -117,10 +121,15 @@ impl Visitor {
     pub(crate) async fn visit(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
         match self.round(hosts, wish).await {
             Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE => {
+                // A password is another matter: no message's header lets it go to whoever.
                 let relaxed: Vec<Host> = hosts
                     .iter()
+                    .filter(|host| host.access.login.is_none())
                     .map(|host| Host { proof: Proof::Nothing, trust: Trust::default(), ..host.clone() })
                     .collect();
+                if relaxed.is_empty() {
+                    return Err(unreached);
+                }
                 self.round(&relaxed, wish).await.map(|visit| Visit { relaxed: true, ..visit })
             }
             other => other,
@@ -139,6 +148,18 @@ impl Visitor {
         // Who couldn't be asked may be as it is wished.
         let mut unasked = None;
         for (at, host) in hosts.iter().enumerate() {
+            if let Some(path) = &host.access.socket {
+                match self.meet_socket(host, path, wish).await {
+                    Ok(visit) => return Ok(Visit { passed: at.saturating_add(1), ..visit }),
+                    Err(unreached) => {
+                        if unreached.status != REQUIRE_TLS_MISSED {
+                            unasked = Some(unreached.clone());
+                        }
+                        last = unreached;
+                        continue;
+                    }
+                }
+            }
             if let Fit::Unfit(why) = &host.trust.fit {
                 self.count(host, None, Some((ResultType::ValidationFailure, why)));
                 last = Unreached { host: host.name.clone(), code: 0, status: NOT_SECURE, text: why.clone() };
@@ -185,9 +206,24 @@ impl Visitor {
         }
     }
 
+    /// Talks to a program on this host.
+    async fn meet_socket(&self, host: &Host, path: &Path, wish: Wish) -> Result<Visit, Unreached> {
+        let connected = timeout(QUEUE_CONNECT_TIME, UnixStream::connect(path)).await;
+        let stream = connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
+            let text = format!("no connection: {error}");
+            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }
+        })?;
+        let visit = self.talk(host, &host.name, Box::new(stream), None, true).await;
+        match visit.map_err(|stopped| stopped.told(&host.name)) {
+            Ok(visit) if wish == Wish::Proven && !visit.suits(wish) => Err(visit.unfit()),
+            met => met,
+        }
+    }
+
     async fn meet_at(&self, host: &Host, stream: TcpStream, address: SocketAddr) -> Result<Visit, Unreached> {
         let name = format!("{}[{}]", host.name, address.ip());
-        match self.talk(host, &name, stream, true).await {
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok()).map(|(ours, its)| (ours.ip(), its.ip()));
+        match self.talk(host, &name, Box::new(stream), ends, true).await {
             // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
             Err(Stopped::Tls(_)) if host.proof == Proof::Nothing => {
                 let (stream, _) = connect(&[address]).await.map_err(|error| Unreached {
@@ -196,16 +232,63 @@ impl Visitor {
                     status: NO_ANSWER,
                     text: format!("no second connection after TLS failed: {error}"),
                 })?;
-                self.talk(host, &name, stream, false).await.map_err(|stopped| stopped.told(&name))
+                self.talk(host, &name, Box::new(stream), ends, false).await.map_err(|stopped| stopped.told(&name))
             }
             other => other.map_err(|stopped| stopped.told(&name)),
         }
     }
 
-    async fn talk(&self, host: &Host, name: &str, stream: TcpStream, with_tls: bool) -> Result<Visit, Stopped> {
+    /// Greets, secures, and logs in where that is to be.
+    async fn talk(
+        &self,
+        host: &Host,
+        name: &str,
+        stream: Stream,
+        ends: Ends,
+        with_tls: bool,
+    ) -> Result<Visit, Stopped> {
+        let mut visit = if host.access.tls_first {
+            self.greet_in_tls(host, name, stream, ends).await?
+        } else {
+            self.greet(host, name, stream, ends, with_tls).await?
+        };
+        if let Some((user, password)) = &host.access.login {
+            visit.connection.auth(user, password).await?;
+        }
+        Ok(visit)
+    }
+
+    /// TLS from the first byte.
+    async fn greet_in_tls(&self, host: &Host, name: &str, stream: Stream, ends: Ends) -> Result<Visit, Stopped> {
+        let connected = self.outbound.connect(stream, &host.tls_name, &host.proof).await;
+        self.count_tls(host, ends, connected.as_ref().map(|(_, secured)| secured));
+        let (stream, secured) = connected.map_err(|error| Stopped::Tls(error.to_string()))?;
+        let stream: Stream = Box::new(stream);
+        let connection = Connection::greet(stream, host.dialect, self.hostname.as_str(), Security::Tls).await?;
+        Ok(Self::secured(host, name, connection, secured))
+    }
+
+    fn secured(host: &Host, name: &str, connection: Connection<Stream>, secured: Secured) -> Visit {
+        let asked = !matches!(host.proof, Proof::Nothing | Proof::Encrypted);
+        let proven = secured.proved.is_ok()
+            && match host.trust.name {
+                Named::Unsaid => asked,
+                Named::Proven => true,
+                Named::Forgeable => false,
+            };
+        Visit::new(connection, name, Some(secured), proven)
+    }
+
+    async fn greet(
+        &self,
+        host: &Host,
+        name: &str,
+        stream: Stream,
+        ends: Ends,
+        with_tls: bool,
+    ) -> Result<Visit, Stopped> {
         let ours = self.hostname.as_str();
-        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok()).map(|(ours, its)| (ours.ip(), its.ip()));
-        let connection = Connection::greet(Box::new(stream) as Stream, host.dialect, ours, Security::Clear).await?;
+        let connection = Connection::greet(stream, host.dialect, ours, Security::Clear).await?;
         let needed = host.proof != Proof::Nothing;
         if !with_tls || !connection.extensions().starttls {
             if with_tls {
@@ -222,14 +305,7 @@ impl Visitor {
                 self.count_tls(host, ends, connected.as_ref().map(|(_, secured)| secured));
                 let (stream, secured) = connected.map_err(|error| Stopped::Tls(error.to_string()))?;
                 let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
-                let asked = !matches!(host.proof, Proof::Nothing | Proof::Encrypted);
-                let proven = secured.proved.is_ok()
-                    && match host.trust.name {
-                        Named::Unsaid => asked,
-                        Named::Proven => true,
-                        Named::Forgeable => false,
-                    };
-                Ok(Visit::new(connection, name, Some(secured), proven))
+                Ok(Self::secured(host, name, connection, secured))
             }
             StartTls::Refused(_, answer) if needed => {
                 self.count(host, ends, Some((ResultType::StarttlsNotSupported, "refused")));
@@ -243,7 +319,7 @@ impl Visitor {
     }
 
     /// Counts a session, or why there was none, for the report to the host's domain.
-    fn count(&self, host: &Host, ends: Option<(IpAddr, IpAddr)>, failure: Option<(ResultType, &str)>) {
+    fn count(&self, host: &Host, ends: Ends, failure: Option<(ResultType, &str)>) {
         let (Some(ledger), Some(watched)) = (&self.ledger, &host.trust.watched) else { return };
         let failure = failure.map(|(result, why)| Counted {
             sending_ip: ends.map(|(ours, _)| ours),
@@ -256,7 +332,7 @@ impl Visitor {
     }
 
     /// Counts what came of TLS. What a certificate doesn't prove tells against a host only where a policy asks for it.
-    fn count_tls(&self, host: &Host, ends: Option<(IpAddr, IpAddr)>, came: Result<&Secured, &TlsError>) {
+    fn count_tls(&self, host: &Host, ends: Ends, came: Result<&Secured, &TlsError>) {
         let testing = host.trust.watched.as_ref().is_some_and(|watched| watched.policy.kind == PolicyKind::Sts);
         match came {
             Err(TlsError::Unproved(Unproved { fault, why })) => self.count(host, ends, Some((result_of(*fault), why))),

@@ -1,12 +1,13 @@
 //! Where a lane's mail is brought: asked before each visit, answered by whoever knows DNS and routes.
 
-use mailward_core::Domain;
+use mailward_core::{Domain, Secret};
 use mailward_smtp::client::Dialect;
 use mailward_store::records::{EnhancedStatus, Lane};
 use mailward_sts::Told;
 use mailward_tls::outbound::Proof;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Host {
     pub dialect: Dialect,
     /// What it must prove. With [`Proof::Nothing`] TLS is taken where it is offered and works.
     pub proof: Proof,
+    /// What only a route says.
+    pub access: Access,
     /// How it was found, and who wants to know how it went.
     pub trust: Trust,
 }
@@ -71,6 +74,27 @@ pub enum Fit {
     Unfit(String),
 }
 
+/// How a host is got into, beyond what the DNS tells.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// TLS runs from the first byte (RFC 8314); [`Host::proof`] is asked for as ever.
+    pub tls_first: bool,
+    /// Who we are there, and the password: for hosts that prove who they are only.
+    pub login: Option<(String, Secret)>,
+    /// A socket of this host instead of [`Host::addresses`].
+    pub socket: Option<PathBuf>,
+}
+
+impl PartialEq for Access {
+    /// Passwords aren't compared.
+    fn eq(&self, other: &Self) -> bool {
+        let user = |access: &Self| access.login.as_ref().map(|(user, _)| user.clone());
+        self.tls_first == other.tls_first && user(self) == user(other) && self.socket == other.socket
+    }
+}
+
+impl Eq for Access {}
+
 /// The way to a lane's next host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -80,6 +104,17 @@ pub enum Way {
     Nowhere(EnhancedStatus, String),
     /// It isn't known now.
     Later(EnhancedStatus, String),
+    /// Taken, and thrown away; the words say by what.
+    Discard(String),
+    /// Into the Maildir at this path below the directory that is open to routes.
+    Maildir {
+        /// The directory, which the administrator names.
+        root: PathBuf,
+        /// Below it.
+        path: PathBuf,
+    },
+    /// The lane's route is gone: each recipient goes where it leads now.
+    Elsewhere,
 }
 
 /// Who knows the ways.

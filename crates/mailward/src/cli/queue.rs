@@ -14,6 +14,7 @@ use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
 use clap::{Args, Subcommand};
+pub(super) use filter::age;
 use filter::{Filter, Ids};
 use mailward_core::QueueId;
 use mailward_core::limits::QUEUE_LANES_PAGE;

@@ -8,7 +8,7 @@ use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
-use mailward_gate::{ConnectionPermit, Gate, GateError};
+use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_store::LocalStore;
 use mailward_tls::{Acceptor, Wire};
 use std::io;
@@ -41,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) hostname: Domain,
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) inside: Arc<dyn Inside>,
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
@@ -52,7 +53,8 @@ pub(crate) struct Parts {
 
 impl Rooms {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { hostname, store, directory, auth, acceptor, gate, settings, care, events, shutdown } = parts;
+        let Parts { hostname, store, directory, inside, auth, acceptor, gate, settings, care, events, shutdown } =
+            parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
@@ -60,6 +62,7 @@ impl Rooms {
             hostname: hostname.clone(),
             store: store.clone(),
             directory: directory.clone(),
+            inside,
             auth: auth.clone(),
             acceptor: Some(smtp_tls.clone()),
             gate: gate.clone(),

@@ -5,18 +5,90 @@ use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_LINGER_TIME;
 use mailward_core::{Address, Clock, Domain, SystemClock};
+use mailward_delivery::Callout;
 use mailward_delivery::care::{Care, CareParts};
-use mailward_delivery::queue::{BounceParts, Bouncer, MxGuide, Parts, Policies, Runner};
+use mailward_delivery::queue::{
+    BounceParts, Bouncer, Finder, Guide, MxGuide, OwnDoors, Parts, Policies, RoutedGuide, Runner,
+};
 use mailward_delivery::tls_reports::{self, Reporter};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, Dkim};
 use mailward_dns::{Lookup, Ourselves, Resolver};
-use mailward_gate::Gate;
+use mailward_gate::{Gate, Inside, NobodyInside};
 use mailward_store::LocalStore;
 use mailward_sts::{Https, Ledger, Required, Sts};
 use mailward_tls::outbound::Outbound;
 use nix::ifaddrs::getifaddrs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The ways that mail goes.
+#[derive(Clone, Default)]
+pub(crate) struct Ways {
+    /// What leads to this server itself.
+    pub(crate) doors: OwnDoors,
+    /// See `queue.maildirs`.
+    pub(crate) maildirs: Option<PathBuf>,
+    /// `None` if the DNS can't be asked.
+    pub(crate) known: Option<Known>,
+}
+
+/// Who finds ways.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) finder: Arc<Finder>,
+    pub(crate) guide: Arc<dyn Guide>,
+}
+
+impl Ways {
+    /// By routes, then by DNS and by what policies demand.
+    pub(crate) fn new(
+        config: &Config,
+        hostname: &Domain,
+        routes: &Arc<Routes>,
+        lookup: Arc<dyn Lookup>,
+        policies: Policies,
+    ) -> Self {
+        let mut ways = Self::unknown(config, hostname);
+        let port = u16::try_from(config.queue.port).unwrap_or(25);
+        let mx = MxGuide::new(Arc::clone(&lookup), ways.doors.ours.clone(), port).with(policies);
+        let finder = Finder::new(Arc::clone(routes), lookup, ways.doors.clone(), config.queue.maildirs.clone());
+        let finder = Arc::new(finder);
+        let guide = Arc::new(RoutedGuide::new(Arc::clone(&finder), mx));
+        ways.known = Some(Known { finder, guide });
+        ways
+    }
+
+    /// What is known without the DNS.
+    pub(crate) fn unknown(config: &Config, hostname: &Domain) -> Self {
+        let ours = Ourselves {
+            names: vec![hostname.clone()],
+            addresses: addresses().unwrap_or_default(),
+            loopback: config.queue.loopback,
+        };
+        let listen = &config.listen;
+        let doors = [&listen.smtp, &listen.submission, &listen.submissions, &listen.lmtp];
+        let ports = doors.into_iter().flatten().map(SocketAddr::port).collect();
+        let doors = OwnDoors { ours, ports };
+        Self { doors, maildirs: config.queue.maildirs.clone(), known: None }
+    }
+
+    /// Who asks inside servers.
+    pub(crate) fn inside(&self, hostname: &Domain, events: &Events) -> Arc<dyn Inside> {
+        let Some(known) = &self.known else { return Arc::new(NobodyInside) };
+        let outbound = Outbound::trusting_system();
+        let clock = Arc::new(SystemClock);
+        Arc::new(Callout::new(Arc::clone(&known.finder), hostname.clone(), outbound, clock, events.clone()))
+    }
+}
+
+/// What sends, and the ways it goes.
+pub(crate) struct Sent {
+    pub(crate) ways: Ways,
+    /// `None` if nothing is to be sent, and the DNS can't be asked.
+    pub(crate) runner: Option<(Runner, Reporter)>,
+}
 
 /// Where policies and reports go by HTTPS.
 const HTTPS_PORT: u16 = 443;
@@ -24,7 +96,7 @@ const HTTPS_PORT: u16 = 443;
 /// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. Beside it
 /// goes who reports how TLS went. `None` if nothing
 /// is to be sent, and the DNS can't be asked.
-pub(crate) fn runner(
+pub(crate) fn sending(
     config: &Config,
     hostname: &Domain,
     store: &Arc<LocalStore>,
@@ -32,21 +104,15 @@ pub(crate) fn runner(
     dkim: &Arc<Dkim>,
     care: &Arc<Care>,
     events: &Events,
-) -> Result<Option<(Runner, Reporter)>, Failure> {
+) -> Result<Sent, Failure> {
     let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
         Ok(resolver) => Arc::new(resolver),
-        Err(_) if !config.queue.send => return Ok(None),
+        Err(_) if !config.queue.send => return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None }),
         Err(error) => {
             let mend = "or set send = false under [queue], if nothing is to be sent";
             return Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")));
         }
     };
-    let ours = Ourselves {
-        names: vec![hostname.clone()],
-        addresses: addresses().unwrap_or_default(),
-        loopback: config.queue.loopback,
-    };
-    let port = u16::try_from(config.queue.port).unwrap_or(25);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let outbound = Outbound::trusting_system();
     let https = Https::new(Arc::clone(&lookup), outbound.clone(), config.queue.loopback);
@@ -64,6 +130,7 @@ pub(crate) fn runner(
         required: Some(Required::new(store.clone())),
         ledger: Some(Arc::clone(&ledger)),
     };
+    let ways = Ways::new(config, hostname, &directory.routes(), Arc::clone(&lookup), policies);
     let reporter = Reporter::new(tls_reports::Parts {
         ledger: Arc::clone(&ledger),
         shelf: store.clone(),
@@ -81,11 +148,13 @@ pub(crate) fn runner(
         clock: Arc::clone(&clock),
         events: events.clone(),
     });
+    let guide = ways.known.as_ref().map(|known| Arc::clone(&known.guide));
+    let guide = guide.ok_or_else(|| Failure::Bug("the ways have no guide".to_owned()))?;
     let runner = Runner::new(Parts {
         queue: store.clone(),
         mail: store.clone(),
         directory: Arc::clone(directory),
-        guide: Arc::new(MxGuide::new(lookup, ours, port).with(policies)),
+        guide,
         dkim: Some(Arc::clone(dkim)),
         outbound,
         ledger: Some(ledger),
@@ -99,7 +168,7 @@ pub(crate) fn runner(
         care: Some(Arc::clone(care)),
         cut_off: store.was_cut_off(),
     });
-    Ok(Some((runner, reporter)))
+    Ok(Sent { ways, runner: Some((runner, reporter)) })
 }
 
 /// What watches over what users send.

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::Secret;
 use mailward_core::event::Events;
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, Dkim};
 use mailward_store::{LocalStore, Options};
 use mailward_vault::{Seal, new_server_secret};
@@ -55,6 +56,12 @@ pub(crate) fn server_secret(data: &Path) -> Result<Secret, Failure> {
 pub(crate) fn dkim(directory: &Arc<Directory>, store: &Arc<LocalStore>, secret: &Secret) -> Result<Arc<Dkim>, Failure> {
     let seal = Seal::new(secret).map_err(|e| Failure::Refused(e.to_string()))?;
     Ok(Arc::new(Dkim::new(directory.clone(), store.clone(), seal)))
+}
+
+/// Routes and gateways of a store; the server's secret opens their passwords.
+pub(crate) async fn routes(store: &Arc<LocalStore>, secret: &Secret) -> Result<Arc<Routes>, Failure> {
+    let seal = Seal::new(secret).map_err(|e| Failure::Refused(e.to_string()))?;
+    Ok(Routes::open(store.clone(), seal).await?)
 }
 
 #[cfg(test)]

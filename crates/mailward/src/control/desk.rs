@@ -3,13 +3,17 @@
 use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
-use crate::compose::Running;
+use crate::compose::sending::Ways;
+use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
+use mailward_delivery::queue::Policies;
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
+use mailward_dns::Resolver;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) dkim: Arc<Dkim>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) ways: Ways,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
 }
@@ -71,6 +77,7 @@ impl Desk {
         let store = crate::compose::open_store(place, events, 0)?;
         match Self::over(store.clone(), place.data()).await {
             Ok(mut desk) => {
+                desk.ways = desk.ways_of(place);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
                 Ok(desk)
             }
@@ -84,8 +91,23 @@ impl Desk {
     /// Over a store that is open, in the directory that also has the server's secret.
     pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
-        let dkim = crate::compose::dkim(&directory, &store, &crate::compose::server_secret(data)?)?;
-        Ok(Self { store, directory, dkim, server: None, care: CareDesk::default() })
+        let secret = crate::compose::server_secret(data)?;
+        let dkim = crate::compose::dkim(&directory, &store, &secret)?;
+        let routes = crate::compose::routes(&store, &secret).await?;
+        directory.lead_by(routes.clone());
+        Ok(Self { store, directory, dkim, routes, ways: Ways::default(), server: None, care: CareDesk::default() })
+    }
+
+    /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
+    fn ways_of(&self, place: &Place) -> Ways {
+        let Ok(hostname) = checks::hostname(&place.loaded) else { return Ways::default() };
+        match Resolver::new(&place.config().dns) {
+            Ok(resolver) => {
+                let policies = Policies::default();
+                Ways::new(place.config(), &hostname, &self.routes, Arc::new(resolver), policies)
+            }
+            Err(_) => Ways::unknown(place.config(), &hostname),
+        }
     }
 
     /// Closes the store.
@@ -132,6 +154,7 @@ impl Desk {
             Request::UserFreeze { address, why } => self.freeze(&address, why).await,
             Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
+            Request::Routes { ask } => self.routes(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
@@ -166,6 +189,7 @@ impl Desk {
         let directory = &self.directory;
         match request {
             Request::DomainAdd { name } => {
+                self.no_gateway(&name)?;
                 let (domain, keys) = self.dkim.add_domain(name).await?;
                 Ok(json!({ "domain": domain, "dkim": keys }))
             }
@@ -234,6 +258,7 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Routes { .. }
             | Request::Trust { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList

@@ -55,6 +55,8 @@ fn links_between_pages_lead_somewhere() {
         "docs/sending.md",
         "docs/queue.md",
         "docs/limits-of-users.md",
+        "docs/routes.md",
+        "docs/gateway.md",
         "docs/tls-sending.md",
         "docs/sendmail.md",
         "docs/clients.md",

@@ -15,14 +15,19 @@ use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
 use mailward_delivery::care::{Care, CareParts};
+use mailward_directory::routes::{Gateway, Routes};
 use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
-use mailward_gate::{Caps, Gate, LocalUser};
+use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser};
 use mailward_receive::{Context, Parts, Settings};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
+use mailward_vault::Seal;
+use std::collections::HashMap;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -35,12 +40,35 @@ pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
 pub struct House {
     pub context: Arc<Context>,
     pub store: Arc<Wrapped>,
+    pub routes: Arc<Routes>,
+    pub inside: Arc<Answers>,
     pub directory: Arc<Directory>,
     pub events: Events,
     pub trigger: ShutdownTrigger,
     connector: Connector,
     sessions: AtomicU64,
     _dir: tempfile::TempDir,
+}
+
+/// An inside server that says what a test wants, by recipient.
+#[derive(Default)]
+pub struct Answers(std::sync::Mutex<HashMap<String, InsideAnswer>>);
+
+impl Answers {
+    pub fn say(&self, recipient: &str, answer: InsideAnswer) {
+        self.0.lock().unwrap().insert(recipient.to_owned(), answer);
+    }
+}
+
+impl Inside for Answers {
+    fn ask<'a>(
+        &'a self,
+        _gateway: &'a Gateway,
+        recipient: &'a Address,
+    ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>> {
+        let answer = self.0.lock().unwrap().get(&recipient.to_string()).cloned();
+        Box::pin(async { answer.unwrap_or(InsideAnswer::Refuses) })
+    }
 }
 
 pub fn address(text: &str) -> Address {
@@ -58,6 +86,10 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalStore::open(dir.path(), Options::default()).unwrap();
         let directory = Directory::open(local.clone()).await.unwrap();
+        let seal = Seal::new(&Secret::new("a server's secret")).unwrap();
+        let routes = Routes::open(local.clone(), seal).await.unwrap();
+        directory.lead_by(routes.clone());
+        let inside = Arc::new(Answers::default());
         let store = Wrapped::new(local);
         directory.add_domain(Domain::parse("s.example").unwrap()).await.unwrap();
         for (name, quota) in [("alice", 0), ("bob", 0), ("carol", 0), ("small", 1)] {
@@ -105,6 +137,7 @@ impl House {
             hostname: Domain::parse("mx.s.example").unwrap(),
             store: store.clone(),
             directory: directory.clone(),
+            inside: inside.clone(),
             auth: Authenticator::new(directory.clone(), events.clone()),
             acceptor: Some(acceptor),
             gate,
@@ -114,7 +147,18 @@ impl House {
             clock: Arc::new(SystemClock),
             care: Some(care),
         });
-        Self { context, store, directory, events, trigger, connector, sessions: AtomicU64::new(0), _dir: dir }
+        Self {
+            context,
+            store,
+            routes,
+            inside,
+            directory,
+            events,
+            trigger,
+            connector,
+            sessions: AtomicU64::new(0),
+            _dir: dir,
+        }
     }
 
     /// A peer on a listener, before its greeting is read. Under TLS where the listener has it from the first byte.

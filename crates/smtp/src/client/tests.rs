@@ -5,6 +5,7 @@ mod cut;
 mod hello;
 mod model;
 mod odd;
+mod probe;
 mod sending;
 mod slow;
 

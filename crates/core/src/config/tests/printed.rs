@@ -9,6 +9,7 @@ use std::path::Path;
 const LIMITS: &str = concat!(
     include_str!("../../limits.rs"),
     include_str!("../../limits/sending.rs"),
+    include_str!("../../limits/routes.rs"),
     include_str!("../../limits/trust.rs"),
     include_str!("../../limits/care.rs"),
     include_str!("../../limits/local.rs")

@@ -4,10 +4,11 @@ use super::sink::{Sink, trusting};
 use crate::care::{Care, CareParts};
 use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
-use crate::queue::way::{Guide, Host, Trust, Way};
+use crate::queue::way::{Access, Guide, Host, Trust, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
+use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Secret, Shutdown, Timestamp, Uid};
+use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, NewPassword, NewUser};
 use mailward_gate::{Caps, Gate};
 use mailward_smtp::client::Dialect;
@@ -16,6 +17,7 @@ use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
 use mailward_sts::Ledger;
 use mailward_tls::outbound::Proof;
+use mailward_vault::Seal;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +39,7 @@ impl Clock for Hands {
 }
 
 #[derive(Default)]
-struct Map(Mutex<HashMap<String, Way>>);
+pub(super) struct Map(Mutex<HashMap<String, Way>>);
 
 impl Guide for Map {
     fn way<'a>(&'a self, lane: &'a Lane) -> Pin<Box<dyn Future<Output = Way> + Send + 'a>> {
@@ -88,6 +90,7 @@ impl QueueStore for Poisoned {
 
 pub(crate) struct House {
     pub(crate) store: Arc<LocalStore>,
+    pub(super) routes: Arc<Routes>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) care: Arc<Care>,
     pub(crate) gate: Arc<Gate>,
@@ -126,7 +129,7 @@ impl House {
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let ledger = Arc::new(Ledger::new(clock.clone()));
         let guide = guide(Arc::clone(&ledger)).await;
-        Self::of(clock, ledger, Duration::ZERO, Some(guide as Arc<dyn Guide>), None).await
+        Self::of(clock, ledger, Duration::ZERO, |_| Some(guide as Arc<dyn Guide>), None).await
     }
 
     /// The same, where noting what came of this recipient ends the task that does so.
@@ -134,7 +137,20 @@ impl House {
         Self::made(Duration::ZERO, None, Some(address(recipient))).await
     }
 
+    /// The same, with a way that knows its routes.
+    pub(super) async fn guided(guide: impl FnOnce(Arc<Routes>) -> Arc<dyn Guide>) -> Self {
+        Self::made_with(Duration::ZERO, |routes| Some(guide(routes)), None).await
+    }
+
     async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
+        Self::made_with(linger, |_| guide, poison).await
+    }
+
+    async fn made_with(
+        linger: Duration,
+        guide: impl FnOnce(Arc<Routes>) -> Option<Arc<dyn Guide>>,
+        poison: Option<Address>,
+    ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let ledger = Arc::new(Ledger::new(clock.clone()));
         Self::of(clock, ledger, linger, guide, poison).await
@@ -144,7 +160,7 @@ impl House {
         clock: Arc<Hands>,
         ledger: Arc<Ledger>,
         linger: Duration,
-        guide: Option<Arc<dyn Guide>>,
+        guide: impl FnOnce(Arc<Routes>) -> Option<Arc<dyn Guide>>,
         poison: Option<Address>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -162,6 +178,9 @@ impl House {
             };
             directory.add_user(user).await.unwrap();
         }
+        let seal = Seal::new(&Secret::new("a server's secret")).unwrap();
+        let routes = Routes::open(store.clone(), seal).await.unwrap();
+        directory.lead_by(routes.clone());
         let (map, events) = (Arc::new(Map::default()), Events::memory());
         let (trigger, shutdown) = shutdown::channel();
         let gate = Gate::new(Caps::default());
@@ -184,7 +203,7 @@ impl House {
             },
             mail: store.clone(),
             directory: directory.clone(),
-            guide: guide.unwrap_or_else(|| map.clone()),
+            guide: guide(routes.clone()).unwrap_or_else(|| map.clone()),
             dkim: None,
             outbound: trusting(),
             ledger: Some(ledger.clone()),
@@ -200,6 +219,7 @@ impl House {
         });
         Self {
             store,
+            routes,
             directory,
             care,
             gate,
@@ -237,6 +257,7 @@ impl House {
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
             trust: Trust::default(),
+            access: Access::default(),
         };
         self.leads_to_hosts(lane, vec![host]);
     }

@@ -1,15 +1,16 @@
 //! A host that takes mail, refuses it by the recipient's name, and can be made to misbehave.
 
-use crate::queue::way::{Host, Trust};
+use crate::queue::way::{Access, Host, Trust};
 use base64::Engine as _;
 use mailward_smtp::client::Dialect;
 use mailward_tls::outbound::{Outbound, Proof};
 use mailward_tls::{Acceptor, Wire, authority};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 /// How it behaves.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,10 @@ pub(crate) struct Plan {
     pub(crate) silent: bool,
     /// Connections that are dropped behind the last byte of a message, from the first on.
     pub(crate) drops: usize,
+    /// TLS from the first byte.
+    pub(crate) tls_first: bool,
+    /// The only login that it takes, as PLAIN says it; none: it asks for none.
+    pub(crate) login: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ impl Default for Plan {
             messages: usize::MAX,
             silent: false,
             drops: 0,
+            tls_first: false,
+            login: None,
         }
     }
 }
@@ -71,6 +78,7 @@ struct Seen {
     open: usize,
     most: usize,
     hung_up: usize,
+    logins: usize,
 }
 
 pub(crate) struct Sink {
@@ -134,6 +142,24 @@ impl Sink {
         Self { address, certificate, seen, task }
     }
 
+    /// The same on a socket of this host, without TLS.
+    pub(super) fn on_socket(path: &Path, plan: Plan) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let shared = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    let mut peer = Peer { stream, unread: Vec::new() };
+                    peer.say(plan.greeting).await;
+                    talk(&mut peer, plan, usize::MAX, &shared, false).await;
+                });
+            }
+        });
+        Self { address: ([127, 0, 0, 1], 0).into(), certificate: Vec::new(), seen, task }
+    }
+
     pub(crate) fn host(&self, proof: Proof) -> Host {
         Host {
             name: "mx.t.example".to_owned(),
@@ -142,6 +168,7 @@ impl Sink {
             dialect: Dialect::Smtp,
             proof,
             trust: Trust::default(),
+            access: Access::default(),
         }
     }
 
@@ -174,12 +201,23 @@ impl Sink {
         self.seen.lock().unwrap().hung_up
     }
 
+    /// Logins that were tried.
+    pub(super) fn logins(&self) -> usize {
+        self.seen.lock().unwrap().logins
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
 }
 
 async fn serve(stream: TcpStream, plan: Plan, number: usize, seen: Arc<Mutex<Seen>>, acceptor: Acceptor) {
+    if plan.tls_first {
+        let Ok(stream) = Wire::tcp(stream).accept_tls(&acceptor).await else { return };
+        let mut peer = Peer { stream, unread: Vec::new() };
+        peer.say(plan.greeting).await;
+        return talk(&mut peer, plan, number, &seen, true).await;
+    }
     let mut peer = Peer { stream, unread: Vec::new() };
     peer.say(plan.greeting).await;
     let Some(mut peer) = hello_and_tls(peer, plan, &acceptor, &seen, number).await else { return };
@@ -239,12 +277,20 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     encrypted: bool,
 ) {
     let (mut sender, mut recipients, mut messages) = (String::new(), Vec::new(), 0);
+    let mut known = plan.login.is_none();
     while let Some(line) = peer.line().await {
         let address = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
         match line.get(..4).unwrap_or_default() {
             "EHLO" | "LHLO" if plan.lmtp == line.starts_with("LHLO") => {
                 peer.say(&format!("250-sink\r\n250-PIPELINING\r\n250 {}\r\n", plan.offers)).await
             }
+            "AUTH" => {
+                seen.lock().unwrap().logins += 1;
+                let wanted = plan.login.map(|login| base64::engine::general_purpose::STANDARD.encode(login));
+                known = wanted.is_some_and(|wanted| line == format!("AUTH PLAIN {wanted}"));
+                peer.say(if known { "235 2.7.0 welcome\r\n" } else { "535 5.7.8 no\r\n" }).await;
+            }
+            "MAIL" if !known => peer.say("530 5.7.0 who are you?\r\n").await,
             "MAIL" if messages >= plan.messages => {
                 peer.say("421 enough\r\n").await;
                 return;

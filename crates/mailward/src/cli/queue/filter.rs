@@ -79,7 +79,7 @@ pub(super) fn id(text: &str) -> Result<QueueId, String> {
 }
 
 /// A number with a unit; seconds.
-fn age(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn age(text: &str) -> Result<u64, String> {
     let wrong = || "a number with s, m, h, d or w: 30m, 2h, 3d".to_owned();
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;

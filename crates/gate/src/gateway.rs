@@ -1,0 +1,107 @@
+//! Mail for domains of inside servers: taken from anybody, but only for recipients that the inside server takes.
+
+use crate::relay::{Refusal, RelayPermit, SenderPermit};
+use mailward_core::Address;
+use mailward_directory::routes::{Gateway, GatewayCheck, RouteTable};
+use std::future::Future;
+use std::pin::Pin;
+
+/// What an inside server says of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InsideAnswer {
+    /// It takes mail for them, of so many bytes at most, if it said.
+    Takes {
+        /// Bytes of the largest message.
+        size: Option<u64>,
+    },
+    /// It doesn't, for good.
+    Refuses,
+    /// Nobody knows now; the words say why.
+    Unknown(String),
+}
+
+/// Who asks inside servers.
+pub trait Inside: Send + Sync + 'static {
+    /// What the server of a gateway says of a recipient there. Answers in bounded time.
+    fn ask<'a>(
+        &'a self,
+        gateway: &'a Gateway,
+        recipient: &'a Address,
+    ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>>;
+}
+
+/// Nobody can be asked: whom only the inside server knows is refused for now.
+#[derive(Clone, Copy, Debug)]
+pub struct NobodyInside;
+
+impl Inside for NobodyInside {
+    fn ask<'a>(
+        &'a self,
+        _gateway: &'a Gateway,
+        _recipient: &'a Address,
+    ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>> {
+        Box::pin(async { InsideAnswer::Unknown("nobody asks inside servers here".to_owned()) })
+    }
+}
+
+/// A recipient behind a gateway that mail is taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayPermit {
+    /// The right.
+    pub permit: RelayPermit,
+    /// Bytes of the largest message that the inside server takes, if it is known.
+    pub size: Option<u64>,
+}
+
+/// Decides on a recipient that [`crate::decide_recipient`] found to be of no domain of ours. `None`: there is no gateway
+/// for the domain, and what was decided stands. Not by LMTP, by which another server hands us what is for our mailboxes.
+///
+/// # Errors
+/// Within: [`Refusal::UnknownUser`], [`Refusal::InsideUnknown`].
+pub async fn decide_gateway(
+    table: &RouteTable,
+    inside: &dyn Inside,
+    sender: &SenderPermit,
+    recipient: &Address,
+) -> Option<Result<GatewayPermit, Refusal>> {
+    let gateway = table.gateway(recipient.domain()?)?;
+    if sender.is_local() {
+        return None;
+    }
+    // An inside server trusts us more than strangers: what it might read as a way to somebody else never gets there
+    // (attacks A1, 5 to 16), unless the administrator has listed just this.
+    if leads_on(recipient.local().as_str()) && !table.is_listed(gateway, recipient) {
+        return Some(Err(Refusal::UnknownUser));
+    }
+    let answer = match gateway.check {
+        GatewayCheck::Callout => inside.ask(gateway, recipient).await,
+        GatewayCheck::List if table.is_listed(gateway, recipient) => InsideAnswer::Takes { size: None },
+        GatewayCheck::List => InsideAnswer::Refuses,
+        GatewayCheck::None => InsideAnswer::Takes { size: None },
+    };
+    Some(match answer {
+        InsideAnswer::Takes { size } => {
+            Ok(GatewayPermit { permit: RelayPermit::passed_on(recipient.clone()), size: size.filter(|size| *size > 0) })
+        }
+        InsideAnswer::Refuses => Err(Refusal::UnknownUser),
+        InsideAnswer::Unknown(_) => Err(Refusal::InsideUnknown),
+    })
+}
+
+/// Whether a local part could be read as an address of its own: source routes, percent signs, bangs.
+fn leads_on(local: &str) -> bool {
+    local.contains(['@', '%', '!', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_part_that_is_an_address_of_its_own_leads_on() {
+        for local in ["u%t.example", "u@t.example", "t.example!u", "@s.example:u@t.example"] {
+            assert!(leads_on(local), "{local}");
+        }
+        assert!(!leads_on("ann+tag") && !leads_on("o'neill") && !leads_on("a=b"));
+    }
+}
