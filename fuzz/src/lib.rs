@@ -9,6 +9,7 @@ pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
+pub mod parcel;
 pub mod pop3_command;
 pub mod report;
 pub mod route;
@@ -20,12 +21,13 @@ pub mod smtp_extensions;
 pub mod sts;
 pub mod submission;
 pub mod thread;
+pub mod written;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     ("address", address::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -34,6 +36,7 @@ pub const TARGETS: [Target; 19] = [
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),
+    ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("report", report::run),
     ("route", route::run),
@@ -45,6 +48,7 @@ pub const TARGETS: [Target; 19] = [
     ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
+    ("written", written::run),
 ];
 
 /// Splits off a first byte that steers the target, so that one input holds everything.

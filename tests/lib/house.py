@@ -57,6 +57,12 @@ def same(found, wanted, what):
     check(found == wanted, what, ("found", found), ("wanted", wanted))
 
 
+def alike(found, wanted, what):
+    """Byte for byte; tells the first difference only."""
+    at = next((at for at, (a, b) in enumerate(zip(found, wanted)) if a != b), min(len(found), len(wanted)))
+    check(found == wanted, f"{what} as it was, from byte {at} on", found[max(at - 60, 0) : at + 60], wanted[max(at - 60, 0) : at + 60])
+
+
 def refused(errors, action, what):
     """Goes on only if the action is refused with one of these errors; gives the error."""
     try:
@@ -305,9 +311,9 @@ class Demo(Process):
 class Served(Demo):
     """A demo's data under `mailward serve`: by its settings as they stand in the file, which `demo` writes anew."""
 
-    def __init__(self, demo):
+    def __init__(self, demo, process=None):
         self.data, self.base, self.ca, self.ports, self.users = demo.data, demo.base, demo.ca, demo.ports, demo.users
-        Process.__init__(self, ["serve", "--data", self.data], WORK / f"server-{self.base}.log")
+        Process.__init__(self, ["serve", "--data", self.data], WORK / f"server-{self.base}.log", **(process or {}))
 
         def is_ready():
             if not self.alive():

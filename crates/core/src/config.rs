@@ -12,6 +12,7 @@
 //! gives no configuration at all.
 
 mod keys;
+mod local;
 mod read;
 mod value;
 mod write;
@@ -20,6 +21,7 @@ mod write;
 mod tests;
 
 pub use keys::{KEYS, Key};
+pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -60,6 +62,10 @@ pub struct Config {
     pub user_limits: SendLimits,
     /// How much all users of one domain together may send to other domains; 0: no limit.
     pub domain_limits: SendLimits,
+    /// Hosts of our networks that may send out through us.
+    pub relay: Relay,
+    /// Mail of programs of this host.
+    pub sendmail: Sendmail,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -286,6 +292,8 @@ impl Default for Config {
             tls_reports: TlsReports { send: true, contact: None },
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
+            relay: Relay::default(),
+            sendmail: Sendmail::default(),
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
@@ -400,6 +408,7 @@ impl Config {
         self.tls.key = self.data.join(&self.tls.key);
         self.lmtp.socket = self.lmtp.socket.as_ref().map(|p| self.data.join(p));
         self.queue.maildirs = self.queue.maildirs.as_ref().map(|p| self.data.join(p));
+        self.sendmail.directory = self.sendmail.directory.as_ref().map(|p| self.data.join(p));
         self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }

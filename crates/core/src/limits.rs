@@ -4,11 +4,13 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod care;
+mod local;
 mod routes;
 mod sending;
 mod trust;
 
 pub use care::*;
+pub use local::*;
 pub use routes::*;
 pub use sending::*;
 pub use trust::*;

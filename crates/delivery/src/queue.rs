@@ -22,6 +22,7 @@ mod reroute;
 mod routed;
 mod runner;
 pub mod schedule;
+mod suspicion;
 mod trust;
 pub(crate) mod visit;
 mod way;

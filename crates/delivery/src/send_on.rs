@@ -20,6 +20,8 @@ pub struct Transaction<'a> {
     pub parameters: &'a MailParameters,
     /// Who logged in, if somebody did.
     pub submitter: Option<AccountId>,
+    /// Whether it came from somebody who was asked who they are: it is signed, if its author's domain is ours.
+    pub signed: bool,
     /// Now.
     pub now: Timestamp,
     /// How long it is tried.
@@ -117,7 +119,7 @@ fn by_route(times: Times, by: &Leading) -> Times {
 }
 
 fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> Envelope {
-    let Transaction { sender, parameters, submitter, now, .. } = *transaction;
+    let Transaction { sender, parameters, submitter, signed, now, .. } = *transaction;
     let Times { lifetime, warn_after } = times;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
@@ -132,6 +134,7 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> E
             eight_bit: !content.bytes.is_ascii(),
             // The envelope's word is stronger than the header's (RFC 8689 §4.1).
             tls_optional: !parameters.require_tls && tls_needs_not_be(header),
+            signature: signed,
         },
         submitter,
         arrived: now,
@@ -159,6 +162,7 @@ mod tests {
             sender: None,
             parameters: &parameters,
             submitter: None,
+            signed: false,
             now: Timestamp(0),
             lifetime: Duration::from_secs(1),
             warn_after: Duration::ZERO,

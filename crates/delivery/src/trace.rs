@@ -15,6 +15,8 @@ pub struct Trace<'a> {
     pub hello: &'a str,
     /// The peer's address; `None` on a Unix socket.
     pub peer: Option<IpAddr>,
+    /// Which right of its own the peer has, beside a login: words of ours, without parentheses and line ends.
+    pub right: Option<&'a str>,
     /// Our name.
     pub hostname: &'a Domain,
     /// What was spoken.
@@ -92,6 +94,9 @@ impl Trace<'_> {
             Some(IpAddr::V6(ip)) => write!(out, "[IPv6:{ip}]")?,
             None => out.push_str("local"),
         }
+        if let Some(right) = self.right {
+            write!(out, ", {right}")?;
+        }
         write!(out, ")\r\n\tby {} (Mailward) with {}", self.hostname, self.with.name())?;
         if let Some((version, cipher)) = self.tls {
             write!(out, "\r\n\t({version} {cipher})")?;
@@ -118,6 +123,7 @@ mod tests {
             sender: None,
             hello: "client.example",
             peer: Some("192.0.2.1".parse().unwrap()),
+            right: None,
             hostname: &HOSTNAME,
             with: PLAIN,
             tls: None,
@@ -155,6 +161,13 @@ mod tests {
         assert!(all.contains("([IPv6:2001:db8::1])"), "{all}");
         assert!(all.contains("with ESMTPSA\r\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n"), "{all}");
         assert!(all.contains("\r\n\tfor <alice@s.example>;\r\n"), "{all}");
+    }
+
+    #[test]
+    fn a_right_of_the_peer_s_own_is_told() {
+        assert!(text(|trace| trace.right = Some("inside")).contains("from client.example ([192.0.2.1], inside)\r\n"));
+        let program = text(|trace| (trace.peer, trace.right) = (None, Some("uid 33 www-data")));
+        assert!(program.contains("from client.example (local, uid 33 www-data)\r\n"), "{program}");
     }
 
     #[test]

@@ -178,6 +178,20 @@ impl Directory {
     pub fn is_local_domain(&self, domain: &Domain) -> bool {
         self.snapshot.load().domain(domain).is_some()
     }
+    /// The domain of ours that a host belongs to: the one of its name, or of the nearest name above, or the only one there
+    /// is. `None` if none of these is there.
+    #[must_use]
+    pub fn home_of(&self, host: &Domain) -> Option<Domain> {
+        let snapshot = self.snapshot.load();
+        let mut name = Some(host.as_str());
+        while let Some(text) = name {
+            if let Some(domain) = Domain::parse(text).ok().and_then(|domain| snapshot.domain(&domain)) {
+                return Some(domain.name.clone());
+            }
+            name = text.split_once('.').map(|(_, above)| above);
+        }
+        snapshot.only_domain().map(|domain| domain.name.clone())
+    }
     /// The account that has exactly this address, if one has.
     #[must_use]
     pub fn account_id(&self, address: &Address) -> Option<AccountId> {

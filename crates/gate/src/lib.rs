@@ -21,11 +21,15 @@
 
 mod connections;
 mod gateway;
+mod inside;
 mod relay;
 mod sessions;
 
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, decide_gateway};
+pub use inside::{
+    InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
+};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 

@@ -4,21 +4,50 @@
 use mailward_core::{Address, Listener};
 use mailward_directory::{Directory, LocalTarget, Login, Resolution};
 
-/// The right to send as somebody in one transaction; made by [`decide_sender`] only.
+/// The right to send as somebody in one transaction; made by [`decide_sender`], [`crate::decide_program`] and
+/// [`crate::decide_inside`] only.
 #[derive(Clone, Debug)]
 pub struct SenderPermit {
-    right: Right,
+    pub(crate) right: Right,
+}
+
+impl SenderPermit {
+    /// Whether it is the right of somebody who was asked who they are, and who may send to other domains if this server
+    /// does.
+    #[must_use]
+    pub const fn sends_out(&self) -> bool {
+        self.right.sends().is_some()
+    }
+    /// Whether it is a host of our networks that sends.
+    #[must_use]
+    pub const fn is_of_inside_host(&self) -> bool {
+        matches!(self.right, Right::Inside(_))
+    }
 }
 
 /// Why somebody may hand us mail at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Right {
+pub(crate) enum Right {
     /// Anybody may bring mail that is for us.
     Stranger,
     /// Proved who they are, and may send to other domains, if this server does.
     LoggedIn(Sending),
+    /// A program of this host, whose user the kernel named, and that may send to other domains, if this server does.
+    Program(Sending),
+    /// A host of our networks, likewise.
+    Inside(Sending),
     /// Another mail server of this host hands us what it took for us.
     Local,
+}
+
+impl Right {
+    /// Whether this server sends to other domains, for those who may send there at all.
+    const fn sends(self) -> Option<Sending> {
+        match self {
+            Right::LoggedIn(sending) | Right::Program(sending) | Right::Inside(sending) => Some(sending),
+            Right::Stranger | Right::Local => None,
+        }
+    }
 }
 
 /// Whether this server sends to other domains at all.
@@ -154,25 +183,21 @@ pub fn decide_recipient(
 }
 
 fn judge(right: Right, address: Option<&Address>, resolution: Resolution) -> Result<RelayPermit, Refusal> {
-    match (resolution, right) {
+    match (resolution, right.sends()) {
         (Resolution::Deliver { local, remote }, _) if remote.is_empty() && !local.is_empty() => {
             Ok(RelayPermit { targets: local, remote })
         }
         // An alias that leads to others' domains, wholly or in part: all or nothing, or some would get it twice
         // when the sender tries again.
-        (Resolution::Deliver { local, remote }, Right::LoggedIn(Sending::On)) if !remote.is_empty() => {
-            sent_on(local, remote)
-        }
-        (Resolution::Deliver { remote, .. }, Right::LoggedIn(_)) if !remote.is_empty() => Err(Refusal::NoSending),
-        (Resolution::Deliver { remote, .. }, _) if !remote.is_empty() => Err(Refusal::NoForwarding),
+        (Resolution::Deliver { local, remote }, Some(Sending::On)) if !remote.is_empty() => sent_on(local, remote),
+        (Resolution::Deliver { remote, .. }, Some(Sending::Off)) if !remote.is_empty() => Err(Refusal::NoSending),
+        (Resolution::Deliver { remote, .. }, None) if !remote.is_empty() => Err(Refusal::NoForwarding),
         (Resolution::Deliver { .. } | Resolution::UnknownUser, _) => Err(Refusal::UnknownUser),
         (Resolution::Disabled, _) => Err(Refusal::Disabled),
         (Resolution::Loop, _) => Err(Refusal::Loop),
-        (Resolution::NotLocal, Right::LoggedIn(Sending::On)) => {
-            sent_on(Vec::new(), address.into_iter().cloned().collect())
-        }
-        (Resolution::NotLocal, Right::LoggedIn(Sending::Off)) => Err(Refusal::NoSending),
-        (Resolution::NotLocal, Right::Stranger | Right::Local) => Err(Refusal::RelayDenied),
+        (Resolution::NotLocal, Some(Sending::On)) => sent_on(Vec::new(), address.into_iter().cloned().collect()),
+        (Resolution::NotLocal, Some(Sending::Off)) => Err(Refusal::NoSending),
+        (Resolution::NotLocal, None) => Err(Refusal::RelayDenied),
     }
 }
 
@@ -192,8 +217,16 @@ mod tests {
     use super::*;
     use mailward_core::AccountId;
 
-    const RIGHTS: [Right; 4] =
-        [Right::Stranger, Right::LoggedIn(Sending::On), Right::LoggedIn(Sending::Off), Right::Local];
+    const RIGHTS: [Right; 8] = [
+        Right::Stranger,
+        Right::LoggedIn(Sending::On),
+        Right::LoggedIn(Sending::Off),
+        Right::Program(Sending::On),
+        Right::Program(Sending::Off),
+        Right::Inside(Sending::On),
+        Right::Inside(Sending::Off),
+        Right::Local,
+    ];
 
     fn target(account: i64) -> LocalTarget {
         LocalTarget { account: AccountId(account), detail: None }
@@ -213,8 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn mail_for_others_is_taken_from_those_who_logged_in_only() {
+    fn mail_for_others_is_taken_from_those_who_logged_in_and_from_inside_only() {
         let to = elsewhere();
+        for right in RIGHTS {
+            let sends = judge(right, Some(&to), Resolution::NotLocal).is_ok();
+            assert_eq!(sends, !matches!(right, Right::Stranger | Right::Local) && right.sends() == Some(Sending::On));
+        }
         let judged = |right| judge(right, Some(&to), Resolution::NotLocal);
         assert_eq!(judged(Right::Stranger), Err(Refusal::RelayDenied));
         assert_eq!(judged(Right::Local), Err(Refusal::RelayDenied));

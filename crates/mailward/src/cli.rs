@@ -11,6 +11,7 @@ mod queue;
 mod reload;
 mod route;
 mod sending;
+pub(crate) mod sendmail;
 mod serve;
 mod sessions;
 mod setup;
@@ -58,6 +59,7 @@ enum Verb {
     Queue(queue::Queue),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
+    Sendmail(sendmail::Sendmail),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -83,6 +85,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Queue(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
+        Verb::Sendmail(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -93,6 +96,13 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }
+}
+
+/// `mailward queue list` of this server.
+pub(crate) fn queue_for_people(place: &Where) -> Result<(), Failure> {
+    let mut cli = Cli::try_parse_from(["mailward", "queue", "list"]).map_err(|e| Failure::Bug(e.to_string()))?;
+    cli.place = place.clone();
+    run(cli)
 }
 
 #[cfg(test)]
@@ -125,8 +135,8 @@ mod tests {
             let measuring = name.starts_with("mailward bench ");
             let words = name.split(' ').chain([if measuring { "-h" } else { "--help" }]);
             let help = Cli::command().try_get_matches_from(words).unwrap_err().to_string();
-            // All verbs there are need some more lines than a verb does.
-            let most = if name == "mailward" { 44 } else { 36 };
+            // The first page lists every verb there is.
+            let most = if name == "mailward" { 48 } else { 36 };
             assert!(help.lines().count() <= most, "{name}: help of {} lines:\n{help}", help.lines().count());
             assert!(command.get_about().is_some(), "{name} doesn't say what it does");
             assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: no examples");

@@ -28,20 +28,26 @@ use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use crate::place::Place;
+use crate::sendmail::pickup;
+use crate::sendmail::spool::Spool;
+use accept::programs::Programs;
 use accept::{Rooms, Sessions};
 use doors::Doors;
 use log::Log;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
-use mailward_core::{Clock as _, Domain, Listener, ShutdownTrigger, SystemClock, shutdown};
+use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::Gate;
 use mailward_store::LocalStore;
 use mailward_store::maintenance::compact_in_background;
 use mailward_tls::Acceptor;
+use nix::unistd::geteuid;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// Everything that is needed to start, looked at and found good; rights are given up; no thread runs yet.
 pub(crate) struct Prepared {
@@ -67,10 +73,27 @@ pub(crate) fn prepare(place: Place) -> Result<Prepared, Failure> {
     let mut notes = Vec::new();
     let connections = privilege::raise_open_files(&place.loaded, &mut notes)?;
     let doors = doors::bind(&place.loaded, &mut notes)?;
+    for_programs(&place, &mut notes)?;
     privilege::give_up(&place.loaded, &mut notes)?;
     checks::after_giving_up(&place)?;
     let log = Log::open(&place.loaded)?;
     Ok(Prepared { place, hostname, acceptor, doors, connections, log, notes })
+}
+
+/// Makes the places for programs of this host where they are missing, while there are rights to.
+fn for_programs(place: &Place, notes: &mut Vec<String>) -> Result<(), Failure> {
+    let Some(directory) = &place.config().sendmail.directory else { return Ok(()) };
+    let root = geteuid().is_root();
+    let owner = if root { privilege::configured_user(&place.loaded)? } else { None };
+    match Spool::in_directory(directory).make(owner.map(|user| (user.uid, user.gid))) {
+        Ok(more) => notes.extend(more),
+        // Mail of all others can be served without.
+        Err(failure) => {
+            let what = format!("programs can't hand in mail: {failure}");
+            notes.push(place.loaded.fault("sendmail.directory", what).to_string());
+        }
+    }
+    Ok(())
 }
 
 /// The second half: runs until somebody says stop. `ready` is awaited once everything listens; if it fails, the
@@ -199,6 +222,7 @@ where
         tokio::spawn(async move { tokio::join!(sent, reported) })
     });
     doors.open(&rooms, &sessions, &shutdown)?;
+    let pickup = programs(&place, &rooms, &sessions, events, &shutdown);
     drop(rooms);
     events.emit(
         Event::info("server.started").with("version", env!("CARGO_PKG_VERSION")).with("data", place.data().display()),
@@ -216,10 +240,39 @@ where
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;
     }
+    if let Some((pickup, socket)) = pickup {
+        // The same: what it delivered it also removes.
+        let _ended = tokio::time::timeout(STOP_TIME, pickup).await;
+        let _gone = std::fs::remove_file(socket);
+    }
     // Whoever connects now must find nobody rather than a dead socket.
     let _gone = std::fs::remove_file(place.socket());
     doors::remove_sockets(place.config());
     result
+}
+
+/// Opens the door for programs of this host, and begins to look after their spool. Answers what picks it up, and the
+/// socket. The rest of the server does without, if it must.
+fn programs(
+    place: &Place,
+    rooms: &Rooms,
+    sessions: &Sessions,
+    events: &Events,
+    shutdown: &Shutdown,
+) -> Option<(JoinHandle<()>, PathBuf)> {
+    let spool = Spool::in_directory(place.config().sendmail.directory.as_deref()?);
+    let programs = Programs::new(rooms, sessions, shutdown);
+    let socket = control::path::listen(&spool.socket(), 0o666)
+        .and_then(|l| l.set_nonblocking(true).and(tokio::net::UnixListener::from_std(l)));
+    match socket {
+        Ok(socket) => drop(tokio::spawn(programs.clone().accept(socket))),
+        Err(error) => {
+            let event = Event::alert("programs.shut").with("socket", spool.socket().display());
+            events.emit(event.with("why", error));
+        }
+    }
+    let socket = spool.socket();
+    Some((tokio::spawn(pickup::run(spool, programs, events.clone(), shutdown.clone())), socket))
 }
 
 /// Ends only if it fails.

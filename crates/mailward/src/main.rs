@@ -23,21 +23,35 @@ mod failure;
 mod place;
 mod print;
 mod secrets;
+mod sendmail;
 mod setup;
 
 use clap::Parser as _;
+use mailward_core::limits::SENDMAIL_ARGUMENTS_MAX;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
-        Ok(cli) => cli,
+    let mut words = std::env::args_os();
+    let called = words.next().map(PathBuf::from);
+    let called = called.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+    if cli::sendmail::is_name(called) {
+        let words: Vec<OsString> = words.take(SENDMAIL_ARGUMENTS_MAX.saturating_add(1)).collect();
+        return ended(cli::sendmail::called(called, &words));
+    }
+    match cli::Cli::try_parse() {
+        Ok(cli) => ended(cli::run(cli)),
         Err(words) => {
             // Help and version come this way too. A reader that has gone away has seen enough.
             let _lost = words.print();
-            return ExitCode::from(if words.use_stderr() { failure::USAGE } else { 0 });
+            ExitCode::from(if words.use_stderr() { failure::USAGE } else { 0 })
         }
-    };
-    match cli::run(cli) {
+    }
+}
+
+fn ended(result: Result<(), failure::Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             print::complain(&failure);

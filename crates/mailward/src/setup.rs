@@ -19,6 +19,8 @@ use crate::demo::stage::write;
 use crate::failure::Failure;
 use crate::place::{CONFIG_NAME, USUAL_CONFIG, USUAL_DATA};
 use crate::print;
+use crate::sendmail::USUAL_DIRECTORY;
+use crate::sendmail::spool::Spool;
 use mailward_core::config::{Config, Listen, Loaded};
 use mailward_core::{Address, Domain, Listener, Secret};
 use mailward_directory::{DkimInfo, NewPassword, NewUser};
@@ -92,7 +94,16 @@ fn make(wishes: &Wishes) -> Result<String, Failure> {
         return Err(failure);
     }
     drop(above);
-    Ok(told(&plan, &password, &keys))
+    // A server without it serves all other mail, and `serve` tries again.
+    let spool = plan.config.sendmail.directory.as_ref().filter(|directory| directory.is_absolute()).map(|directory| {
+        let owner = plan.owner.as_ref().map(|user| (user.uid, user.gid));
+        Spool::in_directory(directory).make(owner)
+    });
+    let programs = match spool {
+        None | Some(Ok(_)) => String::new(),
+        Some(Err(failure)) => format!("\nNote: programs can't hand in mail yet: {failure}.\n"),
+    };
+    Ok(told(&plan, &password, &keys, &programs))
 }
 
 /// Looks at everything that can be known beforehand.
@@ -129,6 +140,10 @@ fn plan(wishes: &Wishes) -> Result<Plan, Failure> {
         listen: listen(port_base)?,
         ..Config::default()
     };
+    if usual {
+        // Where programs of every user reach it.
+        config.sendmail.directory = Some(PathBuf::from(USUAL_DIRECTORY));
+    }
     let owner = owner(root, &wishes.user)?;
     let make_certificate = wishes.pair.is_none();
     if let Some((certificate, key)) = &wishes.pair {
@@ -262,7 +277,7 @@ fn roots_own(file: &Path, owner: &User) -> Result<(), Failure> {
 }
 
 /// What to do next.
-fn told(plan: &Plan, password: &Secret, keys: &[DkimInfo]) -> String {
+fn told(plan: &Plan, password: &Secret, keys: &[DkimInfo], programs: &str) -> String {
     let Plan { domain, hostname, data, config_file, .. } = plan;
     let by = match config_file {
         Some(file) if file.to_str() == Some(USUAL_CONFIG) => String::new(),
@@ -282,13 +297,14 @@ fn told(plan: &Plan, password: &Secret, keys: &[DkimInfo]) -> String {
         String::new()
     };
     format!(
-        "Made {}\n     {}\n{notes}\n\
+        "Made {}\n     {}\n{notes}{programs}\n\
          \x20 postmaster@{domain}   password {password}\n\
          \x20 This is the only time it is shown.\n\n\
          Next:\n\
          \x20 mailward config check{by}\n\
          \x20 mailward serve{by}\n\
          \x20 mailward user add you@{domain} --generate{by}\n\
+         Programs of this host send mail by `sendmail`: see docs/sendmail.md.\n\
          {certificate}\n\
          DNS records for {domain}:\n{}",
         data.display(),

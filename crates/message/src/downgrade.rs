@@ -233,7 +233,7 @@ fn extended(name: &str, value: &[u8], out: &mut Vec<u8>) {
 // ---- text ----------------------------------------------------------------------------------------------------
 
 /// Text as encoded words (RFC 2047 §4.2) that may stand anywhere, names included (§5), each on a line of its own.
-fn encoded_words(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn encoded_words(text: &str, out: &mut Vec<u8>) {
     const OPEN: &[u8] = b"=?utf-8?Q?";
     const CLOSE: &[u8] = b"?=";
     let room = WORD_MAX.saturating_sub(OPEN.len()).saturating_sub(CLOSE.len());

@@ -15,9 +15,13 @@ use mailward_core::{Address, Domain, LocalPart, Timestamp};
 use memchr::memmem;
 use std::ops::Range;
 
+mod author;
 mod claims;
+mod written;
 
+pub use author::with_author;
 pub use claims::{Claim, ClaimFault, ClaimField, ClaimPlace, claims};
+pub use written::{WrittenFault, recipients, written};
 
 /// What a message is mended with.
 #[derive(Clone, Copy, Debug)]

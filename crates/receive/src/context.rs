@@ -13,7 +13,7 @@ use mailward_core::limits::{
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
-use mailward_gate::{Gate, Inside, Sending};
+use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 /// What an administrator may move while sessions run; each session reads it at its beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Largest message, bytes.
     pub message_size: u64,
@@ -35,6 +35,8 @@ pub struct Settings {
     pub lifetime: Duration,
     /// When its sender hears that it is late.
     pub warn_after: Duration,
+    /// Who inside may send without a login.
+    pub inside: Arc<InsideRules>,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             sending: Sending::On,
             lifetime: QUEUE_LIFETIME,
             warn_after: QUEUE_WARN_AFTER,
+            inside: Arc::default(),
         }
     }
 }
@@ -59,6 +62,7 @@ impl From<&Config> for Settings {
             sending: if config.queue.send { Sending::On } else { Sending::Off },
             lifetime: config.queue.lifetime(),
             warn_after: config.queue.warn_after(),
+            inside: Arc::new(InsideRules::from(config)),
         }
     }
 }

@@ -24,6 +24,7 @@ mod context;
 mod deadlines;
 mod full;
 mod ids;
+mod program;
 mod replies;
 mod session;
 mod submission;
@@ -35,17 +36,29 @@ pub use ids::MessageIds;
 
 use mailward_core::Peer;
 use mailward_core::event::Event;
-use mailward_gate::ConnectionPermit;
+use mailward_gate::{ConnectionPermit, LocalUser};
 use mailward_tls::Wire;
+use program::Program;
 use session::{End, Host};
 use std::sync::Arc;
 
 /// Holds one session, from the greeting to its end. The listener of the peer tells the protocol; on `submissions`
 /// the wire must be under TLS already. The permit is given back when this ends.
-pub async fn serve(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>) {
+pub async fn serve(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>) {
+    hold(wire, peer, permit, context, None).await;
+}
+
+/// The same for a program of this host, whose user the kernel has named: SMTP without TLS and login, and with the rights
+/// of that user. The peer has no address.
+pub async fn serve_program(wire: Wire, peer: Peer, permit: ConnectionPermit, context: Arc<Context>, user: LocalUser) {
+    let program = Program::new(user, &context);
+    hold(wire, peer, permit, context, Some(program)).await;
+}
+
+async fn hold(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>, program: Option<Program>) {
     let entry = permit.enter(&peer, &context.shutdown);
     context.events.emit(Event::debug("connection.opened").with_peer(&peer));
-    let end = Box::pin(Host::new(&context, &peer, entry).run(wire)).await;
+    let end = Box::pin(Host::new(&context, &peer, entry, program).run(wire)).await;
     drop(permit);
     context.events.emit(match end {
         End::Closed(why) if why.is_hostile() => {

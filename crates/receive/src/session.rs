@@ -5,8 +5,9 @@ mod gateway;
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
+use crate::program::Program;
 use crate::replies;
-use crate::submission::mended;
+use crate::submission::{inside, mended};
 use crate::watch::Watch;
 use mailward_core::event::Event;
 use mailward_core::limits::{
@@ -18,7 +19,8 @@ use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{
-    Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_recipient, decide_sender,
+    Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_recipient,
+    decide_sender,
 };
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
@@ -33,6 +35,7 @@ use mailward_store::StoreError;
 use mailward_store::records::Content;
 use mailward_tls::Wire;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
@@ -77,6 +80,8 @@ pub(crate) struct Host<'c> {
     message: Option<OnItsWay>,
     watch: Watch,
     shutdown: Shutdown,
+    /// The program of this host that hands in mail, if one does.
+    program: Option<Program>,
 }
 
 /// A message that was let come.
@@ -88,9 +93,17 @@ struct OnItsWay {
 }
 
 impl<'c> Host<'c> {
-    pub(crate) fn new(context: &'c Context, peer: &'c Peer, entry: SessionEntry) -> Self {
+    pub(crate) fn new(context: &'c Context, peer: &'c Peer, entry: SessionEntry, program: Option<Program>) -> Self {
         let shutdown = entry.shutdown();
-        Self { context, peer, share: context.budget.share(), message: None, watch: Watch::new(entry), shutdown }
+        Self {
+            context,
+            peer,
+            share: context.budget.share(),
+            message: None,
+            watch: Watch::new(entry),
+            shutdown,
+            program,
+        }
     }
 
     /// Holds the session to its end.
@@ -210,10 +223,12 @@ impl<'c> Host<'c> {
     }
 
     fn settings(&self, wire: &Wire) -> Settings {
-        let moved = **self.context.settings.load();
+        let moved = self.context.settings.load();
         Settings {
             hostname: self.context.hostname.to_string(),
             dialect: match self.peer.listener.protocol() {
+                // The kernel has said who it is: there is nothing to log in for, and nobody on the way.
+                Protocol::Submission if self.program.is_some() => Dialect::Smtp,
                 Protocol::Submission => Dialect::Submission,
                 Protocol::Lmtp => Dialect::Lmtp,
                 Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
@@ -221,7 +236,7 @@ impl<'c> Host<'c> {
             message_size: moved.message_size,
             recipients: moved.recipients,
             messages: moved.messages_per_session,
-            tls_available: self.context.acceptor.is_some(),
+            tls_available: self.context.acceptor.is_some() && self.program.is_none(),
             tls: wire.is_tls().then(|| self.mechanisms(wire)),
         }
     }
@@ -236,8 +251,7 @@ impl<'c> Host<'c> {
             return ticket.refuse(self.last_word());
         }
         let from = ticket.path().address();
-        let sending = self.context.settings.load().sending;
-        match decide_sender(&self.context.directory, ticket.login(), self.peer.listener, from, sending) {
+        match self.decide_sender(ticket.login(), from) {
             Ok(permit) => ticket.accept(permit),
             Err(refusal) => {
                 let event = Event::info("sender.refused").with_peer(self.peer).with("sender", ticket.path());
@@ -247,12 +261,29 @@ impl<'c> Host<'c> {
         }
     }
 
+    /// Asks for the right of whoever this is.
+    fn decide_sender(&self, login: Option<&Login>, from: Option<&Address>) -> Result<SenderPermit, Refusal> {
+        let (directory, settings) = (&self.context.directory, self.context.settings.load());
+        let (rules, sending) = (&settings.inside, settings.sending);
+        if let Some(program) = &self.program {
+            return program.decide_sender(directory, rules, from, sending);
+        }
+        match decide_inside(directory, rules, self.peer, from, sending) {
+            Some(permit) => Ok(permit),
+            None => decide_sender(directory, login, self.peer.listener, from, sending),
+        }
+    }
+
     async fn recipient(&self, ticket: RecipientTicket<'_, House>) {
         let (recipient, address) = match ticket.path() {
             ForwardPath::Postmaster => (Recipient::Postmaster, None),
             ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
         };
-        let decided = decide_recipient(&self.context.directory, &ticket.mail().sender, recipient);
+        let (directory, sender) = (&self.context.directory, &ticket.mail().sender);
+        let decided = match &self.program {
+            Some(program) => program.decide_recipient(directory, sender, recipient),
+            None => decide_recipient(directory, sender, recipient),
+        };
         let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
         let (permit, most) = match decided {
             Ok(decided) => decided,
@@ -309,7 +340,9 @@ impl<'c> Host<'c> {
         }
         let id = self.context.ids.next();
         let mail = ticket.mail();
+        let program = self.program.as_ref().map(Program::trace);
         let trace = Trace {
+            right: program.as_deref().or_else(|| mail.sender.is_of_inside_host().then_some("inside")),
             sender: mail.path.address(),
             hello: &mail.greeted.name,
             peer: self.peer.address,
@@ -379,7 +412,7 @@ impl<'c> Host<'c> {
         let _given_back = self.share.resize(0);
     }
 
-    /// What a user submits, mended; what comes from elsewhere as it is.
+    /// What a user submits, or somebody inside sends out, mended; what comes from elsewhere as it is.
     fn submitted(
         &self,
         ticket: &MessageTicket<'_, House>,
@@ -387,12 +420,21 @@ impl<'c> Host<'c> {
         trace: usize,
         id: &str,
     ) -> Result<Vec<u8>, Reply> {
+        let Context { directory, clock, hostname, .. } = self.context;
+        let (mail, now) = (ticket.mail(), clock.now());
+        if let Some(program) = &self.program {
+            let rules = Arc::clone(&self.context.settings.load().inside);
+            return program.mended(bytes, trace, mail.path.address(), directory, &rules, now, id);
+        }
+        if mail.sender.is_of_inside_host() && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty()) {
+            let rules = Arc::clone(&self.context.settings.load().inside);
+            return inside(bytes, trace, directory, &rules, now, id, hostname);
+        }
         let Some(login) = ticket.login() else { return Ok(bytes) };
         if self.peer.listener.protocol() != Protocol::Submission {
             return Ok(bytes);
         }
-        let Context { directory, clock, hostname, .. } = self.context;
-        mended(bytes, trace, login, directory, clock.now(), id, hostname)
+        mended(bytes, trace, login, directory, now, id, hostname)
     }
 
     async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
@@ -428,12 +470,13 @@ impl<'c> Host<'c> {
     }
 
     fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>, routes: &'t RouteTable) -> Transaction<'t> {
-        let settings = **self.context.settings.load();
+        let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
         Transaction {
             sender: mail.path.address(),
             parameters: &mail.parameters,
             submitter: ticket.login().map(Login::account),
+            signed: mail.sender.sends_out(),
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,

@@ -10,9 +10,11 @@
 mod common;
 
 use common::{House, Talk, plain};
-use mailward_core::Listener;
-use mailward_gate::Sending;
+use mailward_core::config::Relay;
+use mailward_core::{Listener, Network};
+use mailward_gate::{InsideRules, Sending};
 use mailward_receive::Settings;
+use std::sync::Arc;
 
 /// One try: what is said before, the paths, and whether it is refused for its form already (501).
 struct Probe {
@@ -231,6 +233,80 @@ async fn strangers_can_t_say_that_they_are_somebody_else() {
     talk.expect("XCLIENT ADDR=127.0.0.1 LOGIN=alice@s.example\r\n", 500).await;
     talk.expect("XFORWARD ADDR=127.0.0.1\r\n", 500).await;
     assert_eq!(refused(&mut talk, &BATTERY[2]).await, 550);
+}
+
+fn inside(any_sender: bool) -> Settings {
+    let from = ["192.0.2.0/25", "2001:db8:1::/48"].map(|text| Network::parse(text).unwrap()).to_vec();
+    let rules = InsideRules { relay: Relay { from, any_sender }, ..InsideRules::default() };
+    Settings { inside: Arc::new(rules), ..Settings::default() }
+}
+
+/// The whole battery once more with inside hosts allowed: from every address that isn't one, in every guise.
+#[tokio::test]
+async fn strangers_have_no_more_rights_because_some_hosts_are_inside() {
+    for any_sender in [false, true] {
+        let house = House::with(inside(any_sender)).await;
+        for outside in
+            ["192.0.2.128", "198.51.100.1", "127.0.0.1", "::1", "2001:db8:2::1", "::192.0.2.7", "64:ff9b::c000:207"]
+        {
+            let mut talk = house.greeted_from(Listener::Smtp, outside).await;
+            for probe in [&BATTERY[0], &BATTERY[2], &BATTERY[12], &BATTERY[17]] {
+                refused(&mut talk, probe).await;
+            }
+        }
+        for probe in BATTERY {
+            let mut talk = house.greeted_from(Listener::Smtp, "192.0.2.200").await;
+            refused(&mut talk, probe).await;
+        }
+        // What is said of an address, in a greeting or by words of proxies, isn't one.
+        for name in ["[192.0.2.7]", "[IPv6:2001:db8:1::1]", "[IPv6:::ffff:192.0.2.7]", "192.0.2.7"] {
+            let mut talk = house.greeted_from(Listener::Smtp, "198.51.100.1").await;
+            talk.expect(&format!("EHLO {name}\r\n"), 250).await;
+            talk.expect("XCLIENT ADDR=192.0.2.7\r\n", 500).await;
+            talk.expect("XFORWARD ADDR=192.0.2.7\r\n", 500).await;
+            talk.expect("PROXY TCP4 192.0.2.7 192.0.2.1 1 25\r\n", 500).await;
+            assert_eq!(refused(&mut talk, &BATTERY[2]).await, 550, "{name}");
+        }
+        // Not on other doors: LMTP is no way out, and submission wants a login from everybody.
+        for listener in [Listener::Lmtp, Listener::Submission] {
+            let mut talk = house.greeted(listener).await;
+            refused(&mut talk, &BATTERY[2]).await;
+        }
+        assert!(house.nothing_stored().await);
+    }
+}
+
+/// An inside host may send out, and that is all: forms that are refused for users are refused for it.
+#[tokio::test]
+async fn an_inside_host_sends_out_as_an_address_of_ours_only() {
+    let house = House::with(inside(false)).await;
+    for address in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8:1::7"] {
+        let mut talk = house.greeted_from(Listener::Smtp, address).await;
+        for ours in ["<alice@s.example>", "<printer@s.example>", "<>"] {
+            talk.expect(&format!("MAIL FROM:{ours}\r\n"), 250).await;
+            talk.expect("RCPT TO:<u@t.example>\r\n", 250).await;
+            talk.expect("RCPT TO:<@s.example:u@t.example>\r\n", 250).await;
+            talk.expect("RCPT TO:<u@[192.0.2.1]>\r\n", 550).await;
+            talk.expect("RCPT TO:<u%t.example@s.example>\r\n", 550).await;
+            talk.expect("RSET\r\n", 250).await;
+        }
+        // In another's name it is a stranger: it may bring mail for us, and relays nothing.
+        for theirs in ["<a@t.example>", "<a@sub.s.example>", "<a@[192.0.2.7]>", "<a@localhost>"] {
+            talk.expect(&format!("MAIL FROM:{theirs}\r\n"), 250).await;
+            talk.expect("RCPT TO:<u@t.example>\r\n", 550).await;
+            talk.expect("RCPT TO:<out@s.example>\r\n", 451).await;
+            talk.expect("RCPT TO:<alice@s.example>\r\n", 250).await;
+            talk.expect("RSET\r\n", 250).await;
+        }
+        // 24: the right goes with its transaction.
+        talk.expect("MAIL FROM:<alice@s.example>\r\n", 250).await;
+        talk.expect("EHLO client.example\r\n", 250).await;
+        talk.expect("RCPT TO:<u@t.example>\r\n", 503).await;
+    }
+    let off = House::with(Settings { sending: Sending::Off, ..inside(false) }).await;
+    let mut talk = off.greeted_from(Listener::Smtp, "192.0.2.7").await;
+    talk.expect("MAIL FROM:<alice@s.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<u@t.example>\r\n", 550).await;
 }
 
 /// Attacks A6: who is there and can't be reached looks like who isn't there.

@@ -64,6 +64,28 @@ async fn an_alias_that_leads_elsewhere_is_sent_on_for_users_and_not_for_stranger
 }
 
 #[tokio::test]
+async fn how_it_must_travel_goes_with_it() {
+    let house = House::new().await;
+    let mut talk = house.logged_in().await;
+    for (parameter, header, expected) in [
+        ("", "", (false, false)),
+        (" REQUIRETLS", "", (true, false)),
+        ("", "TLS-Required: No\r\n", (false, true)),
+        (" REQUIRETLS", "TLS-Required: No\r\n", (true, false)),
+    ] {
+        talk.expect(&format!("MAIL FROM:<alice@s.example>{parameter}\r\n"), 250).await;
+        talk.expect("RCPT TO:<u@t.example>\r\n", 250).await;
+        // One of ours takes it as well.
+        talk.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+        talk.expect("DATA\r\n", 354).await;
+        assert!(talk.say(format!("{header}{HEAD}\r\nx\r\n.\r\n")).await.starts_with("250 "));
+        let needs = queued(&house).await.last().unwrap().envelope.needs;
+        assert_eq!((needs.require_tls, needs.tls_optional), expected, "{parameter} {header}");
+    }
+    assert_eq!(house.inbox("bob").await.len(), 4);
+}
+
+#[tokio::test]
 async fn what_the_sender_wants_to_hear_goes_with_it() {
     let house = House::new().await;
     let mut talk = house.logged_in().await;

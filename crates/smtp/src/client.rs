@@ -26,6 +26,7 @@ mod connection;
 mod content;
 mod extensions;
 mod outcome;
+pub mod parcel;
 mod probe;
 mod send;
 mod transaction;

@@ -178,7 +178,7 @@ CREATE TABLE queue_messages (
     sender    TEXT,                      -- NULL: the null path
     give_back INTEGER NOT NULL,          -- RET: 0 not given, 1 full, 2 headers
     envid     TEXT,
-    needs     INTEGER NOT NULL,          -- 1 SMTPUTF8, 2 REQUIRETLS, 4 8BITMIME
+    needs     INTEGER NOT NULL,          -- 1 SMTPUTF8, 2 REQUIRETLS, 4 8BITMIME, 8 TLS-Required: No, 16 signature
     submitter INTEGER,
     arrived   INTEGER NOT NULL,
     warn      INTEGER,

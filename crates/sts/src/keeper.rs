@@ -204,3 +204,38 @@ fn kind(error: &HttpsError) -> ResultType {
         _ => ResultType::StsPolicyFetchError,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::SystemClock;
+    use mailward_dns::Resolver;
+    use mailward_tls::outbound::Outbound;
+
+    #[tokio::test]
+    async fn no_more_fetches_are_remembered_than_there_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&mailward_core::config::Dns::default()).unwrap());
+        let sts = Sts::new(Parts {
+            shelf: mailward_store::LocalStore::open(dir.path(), mailward_store::Options::default()).unwrap(),
+            https: Https::new(Arc::clone(&lookup), Outbound::trusting_system(), false),
+            lookup,
+            port: 443,
+            clock: Arc::new(SystemClock),
+            events: Events::nowhere(),
+        });
+        let (domain, now) = (|number: usize| Domain::parse(&format!("d{number}.example")).unwrap(), SystemClock.now());
+        let long_ago = Timestamp(0);
+        for number in 0..STS_FETCHES_KEPT {
+            sts.note(&domain(number), if number == 0 { now } else { long_ago }, None);
+        }
+        sts.note(&domain(STS_FETCHES_KEPT), now, None);
+        assert!(sts.tried(&domain(0), now).is_some(), "those that count stay");
+        assert_eq!(sts.tried.lock().unwrap().len(), 2);
+        for number in 0..=STS_FETCHES_KEPT {
+            sts.note(&domain(number), now, None);
+        }
+        assert!(sts.tried.lock().unwrap().len() <= STS_FETCHES_KEPT);
+        assert!(sts.tried(&domain(STS_FETCHES_KEPT), now).is_some());
+    }
+}

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use mailward_core::limits::{
     SHELF_VALUE_MAX, TLS_REPORT_DETAILS_MAX, TLS_REPORT_LINES_MAX, TLS_REPORT_POLICIES_MAX, TLS_REPORT_TEXT_MAX,
-    TLS_RESULTS_DAYS, TLS_RESULTS_KEPT,
+    TLS_RESULTS_BATCH, TLS_RESULTS_DAYS, TLS_RESULTS_KEPT,
 };
 use mailward_core::{Clock, Domain, Timestamp};
 use mailward_message::date;
@@ -299,8 +299,23 @@ pub struct Ledger {
 #[derive(Default)]
 struct Book {
     days: HashMap<(Day, Domain), Results>,
-    /// Sessions with domains for which there was no room.
+    /// Sessions with domains, or days of them, for which there was no room.
     overlooked: u64,
+}
+
+impl Book {
+    /// Where a domain's day is counted, if there is room.
+    fn place(&mut self, day: (Day, Domain)) -> Option<&mut Results> {
+        let room = self.days.len() < TLS_RESULTS_KEPT;
+        match self.days.entry(day) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(place) if room => Some(place.insert(Results::default())),
+            Entry::Vacant(_) => {
+                self.overlooked = self.overlooked.saturating_add(1);
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Ledger {
@@ -320,15 +335,7 @@ impl Ledger {
     pub fn count(&self, domain: &Domain, policy: &Told, failure: Option<Failure>) {
         let day = Day::of(self.clock.now());
         let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = book.days.len() < TLS_RESULTS_KEPT;
-        let results = match book.days.entry((day, domain.clone())) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) if room => place.insert(Results::default()),
-            Entry::Vacant(_) => {
-                book.overlooked = book.overlooked.saturating_add(1);
-                return;
-            }
-        };
+        let Some(results) = book.place((day, domain.clone())) else { return };
         match failure {
             None => results.count(policy, 1, 0, &[]),
             Some(failure) => results.count(policy, 0, 1, &[(failure, 1)]),
@@ -342,12 +349,15 @@ impl Ledger {
     /// What the store says.
     pub async fn write(&self, shelf: &dyn ShelfStore) -> Result<u64, StoreError> {
         let book = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut days = book.days.into_iter();
-        while let Some(((day, domain), results)) = days.next() {
-            if let Err(error) = add(shelf, day, &domain, &results).await {
+        let mut days: Vec<((Day, Domain), Results)> = book.days.into_iter().collect();
+        while !days.is_empty() {
+            let batch = days.split_off(days.len().saturating_sub(TLS_RESULTS_BATCH));
+            if let Err(error) = add(shelf, &batch).await {
                 let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-                for (day, results) in std::iter::once(((day, domain), results)).chain(days) {
-                    book.days.entry(day).or_default().merge(&results);
+                for (day, results) in batch.into_iter().chain(days) {
+                    if let Some(place) = book.place(day) {
+                        place.merge(&results);
+                    }
                 }
                 return Err(error);
             }
@@ -356,11 +366,16 @@ impl Ledger {
     }
 }
 
-async fn add(shelf: &dyn ShelfStore, day: Day, domain: &Domain, results: &Results) -> Result<(), StoreError> {
-    let known = shelf.shelved(Shelf::TlsReports, key(day, domain)).await?;
-    let mut all = known.as_ref().and_then(Results::read).map(|(_, _, known)| known).unwrap_or_default();
-    all.merge(results);
-    shelf.change_shelf(vec![ShelfChange::Put(Shelf::TlsReports, all.record(day, domain))]).await
+/// Adds to what is kept, in one commit.
+async fn add(shelf: &dyn ShelfStore, batch: &[((Day, Domain), Results)]) -> Result<(), StoreError> {
+    let mut changes = Vec::with_capacity(batch.len());
+    for ((day, domain), results) in batch {
+        let known = shelf.shelved(Shelf::TlsReports, key(*day, domain)).await?;
+        let mut all = known.as_ref().and_then(Results::read).map(|(_, _, known)| known).unwrap_or_default();
+        all.merge(results);
+        changes.push(ShelfChange::Put(Shelf::TlsReports, all.record(*day, domain)));
+    }
+    shelf.change_shelf(changes).await
 }
 
 #[cfg(test)]
@@ -418,6 +433,29 @@ mod tests {
         // Nothing is kept for ever.
         clock.0.fetch_add((i64::from(TLS_RESULTS_DAYS) + 2) * 86_400_000, Ordering::Relaxed);
         assert!(kept(&*store).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_more_than_a_batch_is_written_whole_and_what_can_t_be_written_is_counted_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = mailward_store::LocalStore::open(dir.path(), mailward_store::Options::default()).unwrap();
+        let ledger = Ledger::new(Arc::new(mailward_core::SystemClock));
+        let count = TLS_RESULTS_BATCH + 1;
+        for number in 0..count {
+            ledger.count(&domain(&format!("d{number}.example")), &Told::nothing(), None);
+        }
+        ledger.write(&*store).await.unwrap();
+        assert_eq!(kept(&*store).await.len(), count);
+        store.close().await;
+        ledger.count(&domain("a.example"), &Told::nothing(), None);
+        assert!(ledger.write(&*store).await.is_err());
+        drop(store);
+        ledger.count(&domain("a.example"), &Told::nothing(), None);
+        let again = mailward_store::LocalStore::open(dir.path(), mailward_store::Options::default()).unwrap();
+        ledger.write(&*again).await.unwrap();
+        let all = kept(&*again).await;
+        let results = &all.iter().find(|(key, _)| key.ends_with("/a.example")).unwrap().1;
+        assert_eq!((all.len(), results.policies[0].success), (count + 1, 2));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The one table of keys. Add a key here and a field in the types; the tests tell if one is missing.
 
 use super::Config;
-use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_servers, quoted_socket, write_size};
+use super::value::{
+    Refusal, Value, quoted, quoted_addresses, quoted_path, quoted_servers, quoted_socket, quoted_texts, write_size,
+};
 use crate::domain::Domain;
 use crate::limits::{
     CONNECTIONS_CONFIG_MAX, DNS_CACHE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN,
@@ -342,6 +344,42 @@ pub const KEYS: &[Key] = &[
         reloads: false,
         read: |c, v| v.path_or("off").map(|p| c.queue.maildirs = p),
         write: |c| c.queue.maildirs.as_ref().map_or_else(|| quoted("off"), |p| quoted_path(p)),
+    },
+    Key {
+        path: "relay.from",
+        form: "list of networks, such as [\"192.0.2.0/24\", \"2001:db8::/48\"], or \"none\"",
+        unit: "IP networks",
+        help: "Hosts that may send out through port 25 without a login, by the address they connect from: printers,\nold programs, an inside mail server. Whoever controls one of them sends as your users. Not even loopback\nis among them unless it stands here. See docs/sendmail.md.",
+        reloads: true,
+        read: |c, v| v.networks().map(|n| c.relay.from = n),
+        write: |c| quoted_texts(&c.relay.from),
+    },
+    Key {
+        path: "relay.any_sender",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Let those hosts send as anybody. Off, they send out as addresses of your domains only.",
+        reloads: true,
+        read: |c, v| v.boolean().map(|on| c.relay.any_sender = on),
+        write: |c| c.relay.any_sender.to_string(),
+    },
+    Key {
+        path: "sendmail.directory",
+        form: "path, or \"off\"",
+        unit: "directory",
+        help: "Where programs on this host hand in mail with `mailward sendmail`: a socket, and a spool for when no server\nruns. Programs of other users than the server's reach it only outside the data directory, in which a\nrelative path starts: `setup` as root makes /var/spool/mailward.",
+        reloads: false,
+        read: |c, v| v.path_or("off").map(|p| c.sendmail.directory = p),
+        write: |c| c.sendmail.directory.as_ref().map_or_else(|| quoted("off"), |p| quoted_path(p)),
+    },
+    Key {
+        path: "sendmail.users",
+        form: "list of \"user=address\", \"user=*@domain\" or \"user=*\" (every address of yours), or \"none\"",
+        unit: "system users and addresses",
+        help: "What programs of a system user may send as, beside user@hostname. Root and the server's own user may use\nevery address of your domains.",
+        reloads: true,
+        read: |c, v| v.grants().map(|g| c.sendmail.users = g),
+        write: |c| quoted_texts(&c.sendmail.users),
     },
     Key {
         path: "search.index",

@@ -218,6 +218,28 @@ fn a_door_with_too_many_addresses_is_refused() {
 }
 
 #[test]
+fn networks_and_grants_are_read_counted_and_not_guessed_at() {
+    let config = taken("[relay]\nfrom = [\"192.0.2.0/24\", \"2001:db8::/48\"]\nany_sender = true\n");
+    assert_eq!(
+        config.relay.from.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.0.2.0/24", "2001:db8::/48"]
+    );
+    assert_eq!(taken("[relay]\nfrom = \"none\"\n").relay.from, []);
+    assert!(
+        refused("[relay]\nfrom = [\"0.0.0.0/0\"]\n").contains("relay.from = [\"0.0.0.0/0\"]: 0.0.0.0/0 is too wide")
+    );
+    assert!(refused("[relay]\nfrom = [\"192.0.2.1\", \"192.0.2.1/32\"]\n").contains("stands there twice"));
+    let many: Vec<String> =
+        (0..=crate::limits::INSIDE_NETWORKS_MAX).map(|n| format!("\"10.{}.{}.0/24\"", n / 256, n % 256)).collect();
+    assert!(refused(&format!("[relay]\nfrom = [{}]\n", many.join(","))).contains("has more than 256 entries"));
+    assert_eq!(taken("[sendmail]\nusers = [\"www-data=a@b.example\"]\n").sendmail.users[0].user, "www-data");
+    assert!(refused("[sendmail]\nusers = [\"www-data\"]\n").contains("write \"user=address\""));
+    let many: Vec<String> = (0..=crate::limits::SENDMAIL_GRANTS_MAX).map(|n| format!("\"u{n}=*\"")).collect();
+    assert!(refused(&format!("[sendmail]\nusers = [{}]\n", many.join(","))).contains("has more than 1000 entries"));
+    assert_eq!(taken("[sendmail]\ndirectory = \"off\"\n").sendmail.directory, None);
+}
+
+#[test]
 fn endless_nesting_is_refused_without_harm() {
     let deep = "[".repeat(100_000);
     assert!(Config::parse(&format!("a = {deep}"), "f").is_err());

@@ -1,9 +1,10 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{Lmtp, LogLevel};
+use crate::config::{Grant, Lmtp, LogLevel};
 use crate::domain::Domain;
-use crate::limits::{DNS_SERVERS_MAX, LISTEN_ADDRESSES_MAX};
+use crate::limits::{DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX};
+use crate::network::Network;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -152,6 +153,45 @@ impl<'a> Value<'a> {
         Ok(servers)
     }
 
+    /// Networks: a list, one string, or `"none"`.
+    pub(super) fn networks(&self) -> Result<Vec<Network>, Refusal> {
+        self.each("networks such as [\"192.0.2.0/24\"]", INSIDE_NETWORKS_MAX, |text| {
+            Network::parse(text).map_err(|e| e.to_string())
+        })
+    }
+
+    /// What system users may send as: a list, one string, or `"none"`.
+    pub(super) fn grants(&self) -> Result<Vec<Grant>, Refusal> {
+        self.each("strings such as [\"www-data=shop@example.org\"]", SENDMAIL_GRANTS_MAX, Grant::parse)
+    }
+
+    /// A list of things that are written as strings, each once.
+    fn each<T: PartialEq + std::fmt::Display>(
+        &self,
+        what: &str,
+        most: usize,
+        read: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Result<Vec<T>, Refusal> {
+        let texts = match self {
+            Value::Text("none") => Vec::new(),
+            Value::Text(_) => vec![self.text()?],
+            Value::Texts(texts) => texts.clone(),
+            other => return Err(format!("must be a list of {what} or \"none\", not {}", other.kind())),
+        };
+        if texts.len() > most {
+            return Err(format!("has more than {most} entries"));
+        }
+        let mut all: Vec<T> = Vec::with_capacity(texts.len());
+        for text in texts {
+            let one = read(text)?;
+            if all.contains(&one) {
+                return Err(format!("{one} stands there twice"));
+            }
+            all.push(one);
+        }
+        Ok(all)
+    }
+
     /// Yes or no.
     pub(super) fn boolean(&self) -> Result<bool, Refusal> {
         match self {
@@ -263,6 +303,15 @@ pub(super) fn quoted_addresses(addresses: &[SocketAddr]) -> String {
         return quoted("off");
     }
     let texts: Vec<String> = addresses.iter().map(|a| quoted(&a.to_string())).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+/// A list of strings; `"none"` if it is empty.
+pub(super) fn quoted_texts<T: std::fmt::Display>(all: &[T]) -> String {
+    if all.is_empty() {
+        return quoted("none");
+    }
+    let texts: Vec<String> = all.iter().map(|one| quoted(&one.to_string())).collect();
     format!("[{}]", texts.join(", "))
 }
 

@@ -36,6 +36,8 @@ pub const HTTPS_ANSWER_MAX: usize = 4 * 1024;
 pub const TLS_RESULTS_KEPT: usize = 10_000;
 /// How often results that were counted are written.
 pub const TLS_RESULTS_WRITE_TIME: Duration = Duration::from_secs(60);
+/// Domains whose results are written in one commit: others wait for it.
+pub const TLS_RESULTS_BATCH: usize = 100;
 /// Days for which results are kept.
 pub const TLS_RESULTS_DAYS: u16 = 30;
 /// Policies of one domain on one day; they rarely change. What comes under others is counted as not counted.

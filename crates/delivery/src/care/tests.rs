@@ -66,6 +66,7 @@ impl Desk {
             sender: Some(&sender),
             parameters: &parameters,
             submitter: Some(self.alice()),
+            signed: false,
             now: self.house.now(),
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3_600),

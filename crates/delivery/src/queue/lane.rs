@@ -27,6 +27,11 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+mod next_host;
+
+/// Why a message is held that ended what sent it again and again.
+const CRASHES: &str = "sending it failed in a way that should never happen; see message.crashed in the log";
+
 /// What a settlement has to know of the visit.
 #[derive(Clone, Copy)]
 struct Visited<'a> {
@@ -185,7 +190,10 @@ impl Work {
                 continue;
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            let broken = self.send(there, message).await?;
+            let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message).await? {
+                Some(_alone) => self.send_by_hosts(there, message).await?,
+                None => self.hold(&message, CRASHES).await?,
+            };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;
             idle_since = Instant::now();
@@ -226,10 +234,16 @@ impl Work {
     }
 
     /// Sends one message to its recipients, as many at a time as the host takes; answers whether the connection is over.
-    async fn send(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
-        let signatures = match self.shared.signatures(&message).await? {
+    /// Recipients for whom the host failed before it can have taken the message are put behind `elsewhere`.
+    async fn send(
+        &self,
+        there: &mut Visit,
+        message: &QueuedMessage,
+        elsewhere: &mut Vec<u32>,
+    ) -> Result<bool, StoreError> {
+        let signatures = match self.shared.signatures(message).await? {
             Ok(signatures) => signatures,
-            Err(why) => return self.hold(&message, &why).await,
+            Err(why) => return self.hold(message, &why).await,
         };
         let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
         while !left.is_empty() {
@@ -239,11 +253,11 @@ impl Work {
                 Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, signatures.clone()).await;
             let mut content = match opened {
                 Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
-                    return self.hold(&message, "its bytes can't be read: see `mailward store verify`").await;
+                    return self.hold(message, "its bytes can't be read: see `mailward store verify`").await;
                 }
                 opened => opened?,
             };
-            let transaction = transaction(&message, &now_tried);
+            let transaction = transaction(message, &now_tried);
             let report = there.connection.send(&transaction, &mut content).await;
             let now = self.shared.clock.now();
             let accepted = report.accepted();
@@ -252,11 +266,13 @@ impl Work {
             } else {
                 self.shared.allowances.failed(&self.lane);
             }
-            let host_pause = next_visit(1, now, self.shared.chance());
+            let host_pause = next_visit(next_host::failures(&now_tried), now, self.shared.chance());
+            next_host::note(&report, &now_tried, &left, message.envelope.expires > now, elsewhere);
+            there.used |= accepted > 0;
             let decisions: Vec<Decision> = report.outcomes.iter().map(|said| decide(said, &there.host, now)).collect();
             let relayed = !there.connection.extensions().dsn;
             let settle: Vec<(&QueuedRecipient, Decision)> = now_tried.iter().copied().zip(decisions).collect();
-            self.settle(&message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
+            self.settle(message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
             if report.broken.is_some() {
                 return Ok(true);
             }
@@ -392,7 +408,7 @@ impl Work {
 
     /// A message ended the task that sent it: one that does so again and again is held, so that the others go on.
     async fn crashed(&self, id: QueueId) -> Result<(), StoreError> {
-        let trials = match self.shared.queue.mark_trial(id).await {
+        let trials = match self.shared.suspicion.trials(&*self.shared.queue, id).await {
             Ok(trials) => trials,
             Err(StoreError::NotFound(_)) => return Ok(()),
             Err(error) => return Err(error),
@@ -402,8 +418,7 @@ impl Work {
             return Ok(());
         }
         let message = self.shared.queue.queued_message(id).await?;
-        self.hold(&message, "sending it failed in a way that should never happen; see message.crashed in the log")
-            .await?;
+        self.hold(&message, CRASHES).await?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
+use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
 use crate::care::Care;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub linger: Duration,
     /// Who watches over what users send; none: nobody.
     pub care: Option<Arc<Care>>,
+    /// Whether the process before this one was cut off: some message may be why.
+    pub cut_off: bool,
 }
 
 /// What all visits share.
@@ -77,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
     pub(crate) linger: Duration,
+    pub(crate) suspicion: Suspicion,
     writer: Arc<Writer>,
     care: Option<Arc<Care>>,
     chance: Chance,
@@ -103,10 +107,12 @@ impl Shared {
         Ok(())
     }
 
-    /// The DKIM signatures of a message that a user of ours submitted; nothing for others, and for domains without keys.
+    /// The DKIM signatures of a message that a user of ours, a program or a host of ours sent; nothing for others, and for domains without keys.
     /// The inner error says why it can't be sent.
     pub(crate) async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
-        let Some(dkim) = self.dkim.as_deref().filter(|_| message.envelope.submitter.is_some()) else {
+        let envelope = &message.envelope;
+        let signed = envelope.submitter.is_some() || envelope.needs.signature;
+        let Some(dkim) = self.dkim.as_deref().filter(|_| signed) else {
             return Ok(Ok(Bytes::new()));
         };
         let blobs = self.mail.blobs(vec![message.blob]).await?;
@@ -149,6 +155,7 @@ impl Runner {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let routes = parts.directory.routes();
+        let started = parts.clock.now();
         let writer = Arc::new(Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
@@ -171,6 +178,7 @@ impl Runner {
                 clock: parts.clock,
                 dkim: parts.dkim,
                 linger: parts.linger,
+                suspicion: Suspicion::new(parts.cut_off.then_some(started)),
                 writer,
                 care: parts.care,
                 chance: Chance::default(),

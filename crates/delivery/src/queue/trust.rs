@@ -170,3 +170,75 @@ pub(super) const fn result_of(fault: Fault) -> ResultType {
         Fault::Other => ResultType::ValidationFailure,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_dns::{Matching, Selector, Usage};
+    use mailward_sts::Pattern;
+
+    fn domain(name: &str) -> Domain {
+        Domain::parse(name).unwrap()
+    }
+
+    fn judged(dane: Dane, sts: Option<(Mode, &str)>, ours: Demand) -> Host {
+        let at = MailHost {
+            name: domain("mx.t.example"),
+            preference: 10,
+            addresses: vec![[192, 0, 2, 1].into()],
+            tlsa_names: Vec::new(),
+        };
+        let sts = sts.map(|(mode, mx)| Policy { mode, mx: vec![Pattern::parse(mx).unwrap()], max_age: 1 });
+        host(&domain("t.example"), &at, false, 25, dane, &Demanded { sts, ours }).unwrap()
+    }
+
+    fn kind(host: &Host) -> PolicyKind {
+        host.trust.watched.as_ref().unwrap().policy.kind
+    }
+
+    #[test]
+    fn who_says_what_a_host_must_prove_has_its_order() {
+        let record = Tlsa {
+            usage: Usage::EndEntity,
+            selector: Selector::PublicKey,
+            matching: Matching::Sha256,
+            data: vec![0xab; 32],
+        };
+        let required = || Dane::Required { name: domain("base.example"), records: vec![record.clone()] };
+        let promised = || Dane::EncryptOnly { name: domain("base.example") };
+        let by_name = |name: &str| Proof::Names(vec![name.to_owned()]);
+        let enforce = Some((Mode::Enforce, "*.t.example"));
+        let verify = || Demand::Verify { names: vec![domain("named.example")] };
+
+        for sts in [None, enforce, Some((Mode::Enforce, "else.example")), Some((Mode::Testing, "else.example"))] {
+            let host = judged(required(), sts, verify());
+            assert!(matches!(host.proof, Proof::Dane(..)), "{sts:?}");
+            assert_eq!(
+                (host.trust.fit.clone(), kind(&host), host.tls_name.as_str()),
+                (Fit::Fits, PolicyKind::Tlsa, "base.example")
+            );
+            let told = &host.trust.watched.as_ref().unwrap().policy.lines[0];
+            assert_eq!(*told, format!("3 1 1 {}", "ab".repeat(32)));
+        }
+        let host = judged(Dane::NotOffered, enforce, verify());
+        assert_eq!(
+            (&host.proof, kind(&host), host.trust.name),
+            (&by_name("mx.t.example"), PolicyKind::Sts, Named::Proven)
+        );
+        let host = judged(Dane::NotOffered, Some((Mode::Enforce, "else.example")), Demand::None);
+        assert!(matches!(host.trust.fit, Fit::Unfit(_)) && host.proof != Proof::Nothing);
+        let host = judged(Dane::NotOffered, Some((Mode::Testing, "else.example")), Demand::None);
+        assert!(matches!(host.trust.fit, Fit::Doubtful(_)) && host.proof == Proof::Nothing);
+        // On trial it demands nothing, and the administrator may.
+        let host = judged(Dane::NotOffered, Some((Mode::Testing, "*.t.example")), verify());
+        assert_eq!((&host.proof, kind(&host)), (&by_name("named.example"), PolicyKind::Sts));
+        let host = judged(Dane::NotOffered, None, Demand::Verify { names: Vec::new() });
+        assert_eq!((&host.proof, host.trust.name), (&by_name("mx.t.example"), Named::Forgeable));
+        let host = judged(Dane::NotOffered, None, Demand::None);
+        assert_eq!((&host.proof, kind(&host)), (&Proof::Nothing, PolicyKind::NoPolicyFound));
+        // What records that can't be used promise is kept; more may be demanded.
+        assert_eq!(judged(promised(), None, Demand::None).proof, Proof::Encrypted);
+        assert_eq!(judged(promised(), enforce, Demand::None).proof, by_name("mx.t.example"));
+        assert_eq!(judged(promised(), Some((Mode::Testing, "*.t.example")), Demand::None).proof, Proof::Encrypted);
+    }
+}

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 struct Hand(AtomicI64);
 impl Clock for Hand {
@@ -32,6 +33,8 @@ struct Web {
     port: u16,
     says: Arc<Mutex<&'static str>>,
     taken: Arc<Mutex<Vec<String>>>,
+    /// Rings when a report came.
+    bell: Arc<Notify>,
 }
 
 impl Web {
@@ -41,7 +44,8 @@ impl Web {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (says, taken) = (Arc::new(Mutex::new("201 Created")), Arc::new(Mutex::new(Vec::new())));
-        let (said, seen) = (Arc::clone(&says), Arc::clone(&taken));
+        let bell = Arc::new(Notify::new());
+        let (said, seen, rings) = (Arc::clone(&says), Arc::clone(&taken), Arc::clone(&bell));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let Ok(mut wire) = Wire::tcp(stream).accept_tls(&acceptor).await else { continue };
@@ -50,11 +54,12 @@ impl Web {
                 let head = String::from_utf8_lossy(&request[..count]).lines().next().unwrap_or_default().to_owned();
                 let says = *said.lock().unwrap();
                 seen.lock().unwrap().push(head);
+                rings.notify_one();
                 let _gone = wire.write_all(format!("HTTP/1.1 {says}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
                 let _gone = wire.shutdown().await;
             }
         });
-        Self { port, says, taken }
+        Self { port, says, taken, bell }
     }
 }
 
@@ -125,7 +130,7 @@ impl Office {
         self.store.queue_page(QueueFilter::default(), None, 100).await.unwrap().messages
     }
     async fn states(&self, domain: &str) -> Vec<SentState> {
-        let all = self.store.shelf(Shelf::TlsReports, None, 100).await.unwrap();
+        let all = self.store.shelf(Shelf::TlsReports, None, 1000).await.unwrap();
         let found = all.iter().filter_map(Results::read).find(|(_, of, _)| of.as_str() == domain).unwrap();
         found.2.sent.iter().map(|sent| sent.state).collect()
     }
@@ -190,10 +195,43 @@ async fn a_report_goes_by_https_and_is_tried_again_for_a_day() {
 }
 
 #[tokio::test]
+async fn reports_to_more_domains_than_are_looked_at_in_one_step_are_all_sent() {
+    let office = Office::new(true, "mailto:tls@r.example").await;
+    let names: Vec<String> = (0..=TLS_REPORT_PAGE).map(|number| format!("d{number}.u.example")).collect();
+    for name in &names {
+        office.ledger.count(&Domain::parse(name).unwrap(), &Told::nothing(), None);
+    }
+    office.counts("t.example").await;
+    office.forward(NEXT_MORNING);
+    office.reporter.send_due().await.unwrap();
+    for name in [&names[0], names.last().unwrap()] {
+        assert_eq!(office.states(name).await, [SentState::Unwanted]);
+    }
+    assert_eq!(office.states("t.example").await, [SentState::Sent]);
+}
+
+#[tokio::test]
 async fn what_was_begun_before_a_crash_is_not_sent_again() {
     let office = Office::new(true, "https://web.t.example:PORT/v1").await;
     office.counts("t.example").await;
-    // Whoever took it hangs up without a word: it may have it.
+    office.forward(NEXT_MORNING);
+    // The server ends when the report is out and nothing of it is noted yet.
+    tokio::select! {
+        biased;
+        () = office.web.bell.notified() => {}
+        sent = office.reporter.send_due() => panic!("{sent:?}"),
+    }
+    for _ in 0..3 {
+        office.reporter.send_due().await.unwrap();
+    }
+    assert_eq!((office.states("t.example").await, office.web.taken.lock().unwrap().len()), (vec![SentState::Begun], 1));
+}
+
+#[tokio::test]
+async fn what_broke_off_in_the_middle_is_not_sent_again() {
+    let office = Office::new(true, "https://web.t.example:PORT/v1").await;
+    office.counts("t.example").await;
+    // Whoever took it hangs up without a word that makes sense: it may have it.
     *office.web.says.lock().unwrap() = "\r\n\r\n";
     office.forward(NEXT_MORNING);
     for _ in 0..3 {

@@ -1,5 +1,7 @@
 //! Letting people in: the gate is asked, a task is made, and whatever happens there happens to one session.
 
+pub(crate) mod programs;
+
 use super::running::Settings;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::ACCEPT_PAUSE;

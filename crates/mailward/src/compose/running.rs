@@ -53,14 +53,22 @@ pub(crate) struct Parts {
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         Self {
-            receive: Arc::new(ArcSwap::from_pointee(mailward_receive::Settings::from(config))),
+            receive: Arc::new(ArcSwap::from_pointee(receive(config))),
             imap: Arc::new(ArcSwap::from_pointee(imap(config))),
         }
     }
     fn take(&self, config: &Config) {
-        self.receive.store(Arc::new(mailward_receive::Settings::from(config)));
+        self.receive.store(Arc::new(receive(config)));
         self.imap.store(Arc::new(imap(config)));
     }
+}
+
+/// The system's own name is one that programs know this host by.
+fn receive(config: &Config) -> mailward_receive::Settings {
+    let mut settings = mailward_receive::Settings::from(config);
+    let system = nix::unistd::gethostname().ok().and_then(|name| Domain::parse_utf8(&name.to_string_lossy()).ok());
+    Arc::make_mut(&mut settings.inside).names.extend(system);
+    settings
 }
 
 fn imap(config: &Config) -> mailward_imap::Settings {
@@ -176,6 +184,8 @@ impl Running {
         current.tls = new.tls.clone();
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
+        current.relay = new.relay.clone();
+        current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
 }

@@ -166,6 +166,7 @@ pub(crate) fn sending(
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
         care: Some(Arc::clone(care)),
+        cut_off: store.was_cut_off(),
     });
     Ok(Sent { ways, runner: Some((runner, reporter)) })
 }

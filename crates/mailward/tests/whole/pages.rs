@@ -31,8 +31,8 @@ fn the_reference_and_a_whole_file_are_printed() {
 fn the_readme_names_verbs_that_exist() {
     let help = done(&["help"]);
     for verb in [
-        "demo", "setup", "serve", "status", "reload", "stop", "queue", "config", "domain", "user", "alias", "store",
-        "bench",
+        "demo", "setup", "serve", "status", "reload", "stop", "queue", "sendmail", "config", "domain", "user", "alias",
+        "store", "bench",
     ] {
         assert!(help.contains(verb), "{verb}");
         assert!(page("README.md").contains(&format!("`{verb}")), "{verb}");
@@ -56,7 +56,9 @@ fn links_between_pages_lead_somewhere() {
         "docs/queue.md",
         "docs/routes.md",
         "docs/gateway.md",
+        "docs/limits-of-users.md",
         "docs/tls-sending.md",
+        "docs/sendmail.md",
         "docs/clients.md",
         "docs/dns.md",
         "docs/pop3.md",

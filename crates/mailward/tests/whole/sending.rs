@@ -20,8 +20,7 @@ fn joe_sends(data: &str, to: &[&str]) {
         store.pause(None, true).await.unwrap();
         let joe = store.accounts().await.unwrap().into_iter().find(|account| account.local == "joe").unwrap().id;
         for to in to {
-            let mut user = mailward_core::SendLimits::default();
-            user.messages_per_hour = 2;
+            let user = mailward_core::SendLimits { messages_per_hour: 2, ..mailward_core::SendLimits::default() };
             let meter = Meter { account: joe, user, domain: mailward_core::SendLimits::default() };
             store.accept(message(joe, to), Vec::new(), Some(meter)).await.unwrap();
         }

@@ -17,7 +17,7 @@ use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Sec
 use mailward_delivery::care::{Care, CareParts};
 use mailward_directory::routes::{Gateway, Routes};
 use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
-use mailward_gate::{Caps, Gate, Inside, InsideAnswer};
+use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser};
 use mailward_receive::{Context, Parts, Settings};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
@@ -177,6 +177,33 @@ impl House {
             Box::new(ours)
         };
         Talk { stream, unread: Vec::new(), task }
+    }
+
+    /// A peer that connects to a listener from an address, greeted.
+    pub async fn greeted_from(&self, listener: Listener, address: &str) -> Talk {
+        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        // As the accept loop does: an IPv4 client that came through an IPv6 socket is an IPv4 client.
+        let address: IpAddr = address.parse().unwrap();
+        let task = self.serve(Wire::memory(theirs), listener, Some(address.to_canonical()));
+        let mut talk = Talk { stream: Box::new(ours), unread: Vec::new(), task };
+        talk.expect("", 220).await;
+        talk.expect("EHLO client.example\r\n", 250).await;
+        talk
+    }
+
+    /// A program of a local user, greeted; the server's own user is 110.
+    pub async fn program(&self, uid: u32, name: Option<&str>) -> Talk {
+        let (ours, theirs) = tokio::io::duplex(256 * 1024);
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let peer = Peer { session, address: None, listener: Listener::Submission };
+        let permit = self.context.gate.admit(None).unwrap();
+        let user = LocalUser::of_kernel(uid, 110, name);
+        let session =
+            mailward_receive::serve_program(Wire::memory(theirs), peer, permit, Arc::clone(&self.context), user);
+        let mut talk = Talk { stream: Box::new(ours), unread: Vec::new(), task: tokio::spawn(session) };
+        talk.expect("", 220).await;
+        talk.expect("EHLO localhost\r\n", 250).await;
+        talk
     }
 
     /// Serves a wire, as the accept loop does.

@@ -50,6 +50,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
                 require_tls: needs & 2 != 0,
                 eight_bit: needs & 4 != 0,
                 tls_optional: needs & 8 != 0,
+                signature: needs & 16 != 0,
             },
             submitter: row.get::<_, Option<i64>>(7)?.map(AccountId),
             arrived: Timestamp(row.get(8)?),
@@ -122,6 +123,7 @@ pub(super) fn needs_bits(needs: Needs) -> u8 {
         | u8::from(needs.require_tls) << 1
         | u8::from(needs.eight_bit) << 2
         | u8::from(needs.tls_optional) << 3
+        | u8::from(needs.signature) << 4
 }
 
 pub(super) const fn give_back_number(give_back: Option<GiveBack>) -> u8 {

@@ -73,6 +73,10 @@ pub struct Needs {
     /// Never together with `require_tls`.
     #[serde(default)]
     pub tls_optional: bool,
+    /// A DKIM signature of ours, where the domain of its author is ours: it came from somebody who was asked who they are.
+    /// What a user submitted is signed without it too.
+    #[serde(default)]
+    pub signature: bool,
 }
 
 /// What is the same for every recipient of a queued message.

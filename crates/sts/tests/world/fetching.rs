@@ -2,7 +2,7 @@
 
 use crate::host::*;
 use mailward_core::Domain;
-use mailward_core::limits::{HTTPS_FIELDS_MAX, STS_POLICY_MAX};
+use mailward_core::limits::{HTTPS_ADDRESSES_TRIED, HTTPS_FIELDS_MAX, STS_POLICY_MAX};
 use mailward_dns::Resolver;
 use mailward_dns_zone::{Zone, Zones};
 use mailward_sts::{Https, HttpsError};
@@ -105,6 +105,19 @@ async fn nobody_leads_us_into_our_own_network() {
 }
 
 #[tokio::test]
+async fn the_first_addresses_of_a_host_are_tried_and_no_more() {
+    let web = Web::start("here.plain", policy("x")).await;
+    let at = |last: usize| std::net::IpAddr::from([127, 0, 0, u8::try_from(last).unwrap()]);
+    for (dead, reached) in [(HTTPS_ADDRESSES_TRIED - 1, true), (HTTPS_ADDRESSES_TRIED, false)] {
+        // Nobody listens but at the last one.
+        let addresses = (0..dead).map(|number| at(number + 2)).chain([at(1)]).collect();
+        let https = Https::new(Arc::new(crate::keeping::Texts::at(addresses)), trusting(), true);
+        let came = https.text(&here(), web.port, PATH).await;
+        assert_eq!(came.is_ok(), reached, "{came:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_brought_whole() {
     let zones = zones().await;
     let web = Web::start("here.plain", plain("201 Created", "text/html", "thanks")).await;
@@ -113,6 +126,9 @@ async fn a_report_is_brought_whole() {
     https.post(&here(), web.port, "/v1?x=y", "application/tlsrpt+gzip", content.clone()).await.unwrap();
     let request = web.requests().remove(0);
     assert!(request.starts_with(b"POST /v1?x=y HTTP/1.1\r\n") && request.ends_with(&content));
+    // However much it has to say to it.
+    web.says(Say::Endless);
+    https.post(&here(), web.port, "/", "application/tlsrpt+gzip", content.clone()).await.unwrap();
     web.says(plain("500 Broken", "text/html", ""));
     let error = https.post(&here(), web.port, "/", "application/tlsrpt+gzip", content).await.unwrap_err();
     assert!(matches!(error, HttpsError::Status(500)));

@@ -2,11 +2,11 @@
 
 use crate::host::*;
 use mailward_core::event::Events;
-use mailward_core::limits::STS_FETCH_PAUSE;
+use mailward_core::limits::{SHELF_CHANGES_MAX, STS_FETCH_PAUSE, TLS_POLICIES_MAX};
 use mailward_core::{Clock, Domain, Timestamp};
 use mailward_dns::{Answer, Found, Lookup, LookupError, Mx, Name, TlsaRecord};
 use mailward_store::api::ShelfStore as _;
-use mailward_store::records::Shelf;
+use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use mailward_store::{LocalStore, Options};
 use mailward_sts::*;
 use std::net::IpAddr;
@@ -21,9 +21,9 @@ impl Clock for Hand {
     }
 }
 
-/// A DNS in which every host is here, and one name has texts, or isn't known.
-#[derive(Clone, Default)]
-struct Texts(Arc<Mutex<Option<Vec<String>>>>);
+/// A DNS in which every host is in one place, and one name has texts, or isn't known.
+#[derive(Clone)]
+pub struct Texts(Arc<Mutex<Option<Vec<String>>>>, Vec<IpAddr>);
 
 /// What isn't asked for here.
 fn unreached<'a, T: Send + 'a>() -> Answer<'a, T> {
@@ -31,6 +31,9 @@ fn unreached<'a, T: Send + 'a>() -> Answer<'a, T> {
 }
 
 impl Texts {
+    pub fn at(addresses: Vec<IpAddr>) -> Self {
+        Self(Arc::default(), addresses)
+    }
     fn found<T>(records: Vec<T>) -> Result<Found<T>, LookupError> {
         let valid_until = Instant::now() + Duration::from_secs(60);
         Ok(Found { records, secure: false, alias: None, valid_until })
@@ -42,7 +45,7 @@ impl Lookup for Texts {
         unreached()
     }
     fn addresses<'a>(&'a self, _: &'a Domain) -> Answer<'a, IpAddr> {
-        Box::pin(async { Self::found(vec![IpAddr::from([127, 0, 0, 1])]) })
+        Box::pin(async { Self::found(self.1.clone()) })
     }
     fn tlsa<'a>(&'a self, _: u16, _: &'a Domain) -> Answer<'a, TlsaRecord> {
         unreached()
@@ -81,7 +84,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand(AtomicI64::new(1_800_000_000_000)));
         let store = LocalStore::open(dir.path(), Options { clock: clock.clone(), ..Options::default() }).unwrap();
-        let texts = Texts::default();
+        let texts = Texts::at(vec![IpAddr::from([127, 0, 0, 1])]);
         let web = Web::start("mta-sts.plain", policy(text)).await;
         let sts = Self::sts(&store, &texts, &clock, web.port);
         let world = Self { clock, store, texts, web, sts, _dir: dir };
@@ -215,4 +218,18 @@ async fn what_the_administrator_demands_is_for_a_domain_or_for_all_others() {
     assert!(matches!(required.remove(&Whom::Others).await, Err(RequiredError::NotThere(_))));
     let names = vec![domain("a.example"); mailward_core::limits::TLS_POLICY_NAMES_MAX + 1];
     assert!(matches!(set("c.example", Demand::Verify { names }).await, Err(RequiredError::Names)));
+    let all: Vec<ShelfChange> = (2..TLS_POLICIES_MAX)
+        .map(|number| {
+            let value = b"{\"level\":\"none\"}".to_vec().into();
+            ShelfChange::Add(
+                Shelf::Sending,
+                Shelved { key: format!("tls-policy/d{number}.example"), value, expires: None },
+            )
+        })
+        .collect();
+    for some in all.chunks(SHELF_CHANGES_MAX) {
+        world.store.change_shelf(some.to_vec()).await.unwrap();
+    }
+    assert!(matches!(set("c.example", Demand::Encrypt).await, Err(RequiredError::Many)));
+    set("d2.example", Demand::Encrypt).await.unwrap();
 }

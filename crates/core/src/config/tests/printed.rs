@@ -11,7 +11,8 @@ const LIMITS: &str = concat!(
     include_str!("../../limits/sending.rs"),
     include_str!("../../limits/routes.rs"),
     include_str!("../../limits/trust.rs"),
-    include_str!("../../limits/care.rs")
+    include_str!("../../limits/care.rs"),
+    include_str!("../../limits/local.rs")
 );
 
 fn holds(page: &str, written: &str) {

@@ -215,6 +215,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
             care: Some(care.clone()),
+            cut_off: false,
         });
         Self {
             store,
