@@ -3,8 +3,10 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod forwarding;
 mod sending;
 
+pub use forwarding::*;
 pub use sending::*;
 
 use std::time::Duration;
