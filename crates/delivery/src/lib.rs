@@ -29,6 +29,7 @@
 
 pub mod answers;
 mod deliver;
+mod forward;
 pub mod notice;
 mod prepare;
 pub mod queue;
@@ -37,6 +38,7 @@ mod sign;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};
+pub use forward::{Forwarder, NotForwarded, Parts as ForwarderParts};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
 pub use send_on::{Addressed, Transaction, queued};

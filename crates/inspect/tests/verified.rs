@@ -11,11 +11,12 @@
 
 mod common;
 
-use common::{MailAuth, Zone, domain, now, read};
+use common::{MailAuth, domain, now, read};
 use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::{Canonicalization, DkimSigner};
 use mailward_core::limits::{ARC_SETS_MAX, DKIM_RECORD_MAX, DKIM_SIGNATURES_MAX};
+use mailward_dns_zone::Texts;
 use mailward_inspect::authenticate::{Results, Verdict};
 use mailward_message::dkim::ChainStatus;
 use mailward_vault::dkim::{Algorithm, ArcSeal, Key, Signer, record};
@@ -42,7 +43,7 @@ fn why(results: &Results) -> Vec<&str> {
 
 #[test]
 fn the_example_of_the_standard_passes_and_nothing_near_it() {
-    let zone = Zone::of(&[ED25519, RSA_1024]);
+    let zone = Texts::of(&[ED25519, RSA_1024]);
     let results = read(STANDARD, &zone);
     assert_eq!(verdicts(&results), [Verdict::Pass, Verdict::Pass]);
     assert_eq!(
@@ -82,21 +83,21 @@ fn a_key_that_is_not_there_not_ours_or_not_for_this_never_passes() {
         (large, Verdict::PermError, "the key record is larger than 4096 bytes"),
         (good.replace("k=", "t=y:s; h=sha1:sha256; s=*; k="), Verdict::Pass, ""),
     ] {
-        let results = read(STANDARD, &Zone::of(&[(name, &record)]));
+        let results = read(STANDARD, &Texts::of(&[(name, &record)]));
         assert_eq!((results.dkim[0].verdict, why(&results)[0]), (verdict, reason), "{record}");
         assert_eq!((results.dkim[1].verdict, why(&results)[1]), (Verdict::PermError, "there is no key"));
     }
-    let strict = Zone::of(&[(name, &good.replace("k=", "t=s; k="))]);
+    let strict = Texts::of(&[(name, &good.replace("k=", "t=s; k="))]);
     let below = STANDARD.replace("i=@", "i=@sub.");
     assert_eq!(why(&read(&below, &strict))[0], "the key isn't for such signatures");
-    let results = read(STANDARD, &Zone::silent());
+    let results = read(STANDARD, &Texts::silent());
     assert_eq!(verdicts(&results), [Verdict::TempError; 2]);
     assert_eq!(why(&results), ["the key can't be looked up now"; 2]);
 }
 
 #[test]
 fn old_hashes_short_keys_and_parts_of_a_body_never_pass() {
-    let zone = Zone::of(&[ED25519, RSA_1024]);
+    let zone = Texts::of(&[ED25519, RSA_1024]);
     let old = read(&STANDARD.replace("rsa-sha256", "rsa-sha1"), &zone);
     assert_eq!((old.dkim[1].verdict, why(&old)[1]), (Verdict::PermError, "its algorithm isn't one to believe"));
     let short = STANDARD.replace("Ts=", "").replace("QJ0ysx", "");
@@ -119,7 +120,7 @@ fn old_hashes_short_keys_and_parts_of_a_body_never_pass() {
 
 #[test]
 fn of_many_signatures_few_are_verified() {
-    let zone = Zone::of(&[ED25519, RSA_1024]);
+    let zone = Texts::of(&[ED25519, RSA_1024]);
     let one = &STANDARD[..STANDARD.find("DKIM-Signature: v=1; a=rsa").unwrap()];
     let results = read(&format!("{}{STANDARD}", one.repeat(50)), &zone);
     assert_eq!(verdicts(&results), [Verdict::Pass; DKIM_SIGNATURES_MAX]);
@@ -128,7 +129,7 @@ fn of_many_signatures_few_are_verified() {
 
 /// Somebody who signs with the other implementation, and two servers of ours that seal.
 struct Lab {
-    zone: Zone,
+    zone: Texts,
     theirs: Vec<u8>,
     ours: Vec<Arc<Signer>>,
 }
@@ -147,7 +148,7 @@ impl Lab {
             Arc::new(Signer::new(domain(name), vec![("s".to_owned(), Arc::new(key))]))
         });
         let records: Vec<(&str, &str)> = records.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        Self { zone: Zone::of(&records), theirs: theirs.as_ref().to_vec(), ours: ours.to_vec() }
+        Self { zone: Texts::of(&records), theirs: theirs.as_ref().to_vec(), ours: ours.to_vec() }
     }
 
     fn key(&self) -> RsaKey<Sha256> {
@@ -265,7 +266,7 @@ fn a_chain_that_is_broken_is_sealed_as_broken_and_nobody_seals_on() {
         let results = read(&once.replace(from, to), &lab.zone);
         assert_eq!(results.arc.status, ChainStatus::Fail, "{to}");
     }
-    assert_eq!(read(&once, &Zone::silent()).arc.status, ChainStatus::Fail, "what can't be proved is not proved");
+    assert_eq!(read(&once, &Texts::silent()).arc.status, ChainStatus::Fail, "what can't be proved is not proved");
 }
 
 #[test]
@@ -284,7 +285,7 @@ proptest! {
 
     #[test]
     fn a_change_of_any_byte_that_counts_is_noticed(at in any::<prop::sample::Index>(), to in b'a'..=b'z') {
-        let zone = Zone::of(&[ED25519, RSA_1024]);
+        let zone = Texts::of(&[ED25519, RSA_1024]);
         let start = STANDARD.find("From: Joe").unwrap();
         let mut bytes = STANDARD.as_bytes().to_vec();
         // Case of names and kinds of blanks don't count.
@@ -297,7 +298,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_the_same_wherever_they_are_cut(parts in proptest::collection::vec(0_usize..9, 0..20), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4)) {
-        let zone = Zone::of(&[ED25519, RSA_1024]);
+        let zone = Texts::of(&[ED25519, RSA_1024]);
         let cut = STANDARD.find("From: Joe").unwrap();
         let pieces = [&STANDARD[..cut], &STANDARD[cut..], "\r\n", "\r\n\r\n", "ARC-Seal: i=1; cv=none\r\n", "DKIM-Signature:", "\n", " b=;", "x"];
         let bytes: Vec<u8> = parts.iter().flat_map(|p| pieces[*p].bytes()).collect();

@@ -148,12 +148,14 @@ where
     });
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
-    let runner = sending::runner(place.config(), &hostname, store, &directory, &dkim, events)?;
+    let sends = sending::sends(place.config(), &hostname, store, &directory, &dkim, &secret, events)?;
+    let (runner, forwarder) = sends.map(|sends| (sends.runner, sends.forwarder)).unzip();
     let desk = Desk { store: store.clone(), directory: directory.clone(), dkim, server: Some(running.clone()) };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
         auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        forwarder,
         directory,
         acceptor,
         gate,

@@ -11,6 +11,7 @@ use mailward_core::limits::{
     SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
+use mailward_delivery::Forwarder;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{Gate, Sending};
 use mailward_store::MailStore;
@@ -72,6 +73,8 @@ pub struct Context {
     pub directory: Arc<Directory>,
     /// Who logs in.
     pub auth: Arc<Authenticator>,
+    /// Who forwards; without, strangers' mail to addresses that lead elsewhere is refused for now.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// Certificates; without them STARTTLS isn't offered and nobody can log in.
     pub acceptor: Option<Acceptor>,
     /// Who may connect.
@@ -104,6 +107,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// See [`Context::auth`].
     pub auth: Arc<Authenticator>,
+    /// See [`Context::forwarder`].
+    pub forwarder: Option<Arc<Forwarder>>,
     /// See [`Context::acceptor`].
     pub acceptor: Option<Acceptor>,
     /// See [`Context::gate`].
@@ -129,6 +134,7 @@ impl Context {
             store: parts.store,
             directory: parts.directory,
             auth: parts.auth,
+            forwarder: parts.forwarder,
             acceptor,
             gate: parts.gate,
             events: parts.events,

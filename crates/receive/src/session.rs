@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
+use crate::forward;
 use crate::replies;
 use crate::submission::mended;
 use crate::watch::Watch;
@@ -13,7 +14,7 @@ use mailward_core::limits::{
 use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
 use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
-use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, SessionEntry, decide_recipient, decide_sender};
+use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, SessionEntry, decide_sender};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
 use mailward_smtp::input::Input;
@@ -43,7 +44,7 @@ impl Rights for House {
 
 /// A recipient that was taken.
 pub(crate) struct Taken {
-    permit: RelayPermit,
+    pub(crate) permit: RelayPermit,
     /// `None` is `<postmaster>`.
     address: Option<Address>,
     /// What its sender wants to hear of it (RFC 3461).
@@ -244,8 +245,10 @@ impl<'c> Host<'c> {
             ForwardPath::Postmaster => (Recipient::Postmaster, None),
             ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
         };
-        let decided = decide_recipient(&self.context.directory, &ticket.mail().sender, recipient);
-        let permit = match decided {
+        let permit = match forward::decide(self.context, ticket.mail(), recipient).await {
+            Ok(permit) if forward::is_one_too_many(&permit, ticket.mail()) => {
+                return ticket.refuse(&Reply::TOO_MANY_RECIPIENTS);
+            }
             Ok(permit) => permit,
             Err(refusal) => {
                 self.recipient_refused(&ticket, refusal);
@@ -349,6 +352,15 @@ impl<'c> Host<'c> {
         };
         let size = bytes.len().saturating_sub(trace);
         match prepare(bytes, trace).await {
+            Ok(content) if forward::is_due(ticket.mail()) => {
+                match forward::admit(self.context, ticket.mail(), &content).await {
+                    Ok(()) => self.deliver(ticket, content, &id, size, began).await,
+                    Err(why) => {
+                        self.refused(ticket.mail(), &why.to_string());
+                        ticket.answer(replies::not_forwarded(&why));
+                    }
+                }
+            }
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
             Ok(content) => self.deliver(ticket, content, &id, size, began).await,
             Err(Unprepared::Header(fault)) => {

@@ -24,3 +24,6 @@ pub const DKIM_TAGS_MAX: usize = 50;
 pub const DKIM_RECORD_MAX: usize = 4_096;
 /// Wait for all keys of one message together; those that haven't come then count as not found for now.
 pub const DKIM_KEYS_TIME: Duration = Duration::from_secs(30);
+/// Recipients of one message that are forwarded: each is an envelope of its own in the queue, and `QUEUE_ENVELOPES_MAX` of
+/// them are one commit.
+pub const FORWARDED_RECIPIENTS_MAX: usize = 50;

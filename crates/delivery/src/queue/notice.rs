@@ -195,6 +195,7 @@ impl Writer {
             envid: None,
             needs,
             submitter: None,
+            forwarded: None,
             arrived: now,
             warn: None,
             expires: Timestamp(now.0.saturating_add(lifetime)),

@@ -7,6 +7,7 @@ use super::lane;
 use super::notice::{Told, Writer};
 use super::visit::Visitor;
 use super::way::Guide;
+use crate::forward::{Forwarder, Outgoing};
 use crate::sign::{SignError, sign};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub guide: Arc<dyn Guide>,
     /// Who signs; none: nothing is signed.
     pub dkim: Option<Arc<Dkim>>,
+    /// Who forwards; none: what is to be forwarded is held.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// TLS.
     pub outbound: Outbound,
     /// Our name.
@@ -67,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
+    forwarder: Option<Arc<Forwarder>>,
     pub(crate) linger: Duration,
     writer: Writer,
     chance: Chance,
@@ -102,9 +106,21 @@ impl Shared {
         }
     }
 
+    /// How a message goes out: who it is from, and what stands before it. The inner error says why it can't be sent.
+    pub(crate) async fn outgoing(&self, message: &QueuedMessage) -> Result<Result<Outgoing, String>, StoreError> {
+        let Some(alias) = &message.envelope.forwarded else {
+            let sender = message.envelope.sender.clone();
+            return Ok(self.signatures(message).await?.map(|fields| Outgoing { sender, fields }));
+        };
+        match &self.forwarder {
+            Some(forwarder) => forwarder.outgoing(&*self.mail, message, alias, self.clock.now()).await,
+            None => Ok(Err("it is to be forwarded, and this server doesn't".to_owned())),
+        }
+    }
+
     /// The DKIM signatures of a message that a user of ours submitted; nothing for others, and for domains without keys.
     /// The inner error says why it can't be sent.
-    pub(crate) async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
+    async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
         let Some(dkim) = self.dkim.as_deref().filter(|_| message.envelope.submitter.is_some()) else {
             return Ok(Ok(Bytes::new()));
         };
@@ -161,6 +177,7 @@ impl Runner {
                 events: parts.events,
                 clock: parts.clock,
                 dkim: parts.dkim,
+                forwarder: parts.forwarder,
                 linger: parts.linger,
                 writer,
                 chance: Chance::default(),

@@ -1,5 +1,6 @@
 //! A runner on a real store, and hosts on loopback that say what each test wants.
 
+mod forwarding;
 mod house;
 mod limits;
 mod sink;

@@ -1,4 +1,4 @@
-//! A DNS that has what a test wants, and the other implementation.
+//! A message read, and the other implementation.
 
 use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter as _;
@@ -10,14 +10,13 @@ use mail_auth::{
     RecordSet, ResolverCache, Txt, arc::ArcSealer,
 };
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
-use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, TlsaRecord};
+use mailward_dns_zone::Texts;
 use mailward_inspect::authenticate::{Reading, Results};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 pub(crate) fn domain(name: &str) -> Domain {
@@ -28,71 +27,12 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// Texts at names.
-pub(crate) struct Zone {
-    texts: HashMap<String, String>,
-    silent: bool,
-    asked: AtomicUsize,
-}
-
-impl Zone {
-    pub(crate) fn of(texts: &[(&str, &str)]) -> Self {
-        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Self { texts, silent: false, asked: AtomicUsize::new(0) }
-    }
-    /// One that doesn't answer.
-    pub(crate) fn silent() -> Self {
-        Self { silent: true, ..Self::of(&[]) }
-    }
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
-    }
-}
-
-fn none<T>() -> Answer<'static, T> {
-    let why = "only texts are here".to_owned();
-    let name = Name::parse("x").unwrap();
-    Box::pin(async move { Err(LookupError::Temporary { name, kind: Kind::A, why }) })
-}
-
-impl Lookup for Zone {
-    fn txt<'a>(&'a self, name: &'a Name) -> Answer<'a, Vec<u8>> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let valid_until = Instant::now();
-        let answer = match self.texts.get(name.as_str()) {
-            _ if self.silent => {
-                Err(LookupError::Temporary { name: name.clone(), kind: Kind::Txt, why: "no answer".to_owned() })
-            }
-            Some(text) => {
-                Ok(Found { records: vec![text.clone().into_bytes()], secure: false, alias: None, valid_until })
-            }
-            None => Err(LookupError::NoName { name: name.clone(), secure: false, valid_until }),
-        };
-        Box::pin(async move { answer })
-    }
-    fn mx<'a>(&'a self, _: &'a Domain) -> Answer<'a, Mx> {
-        none()
-    }
-    fn addresses<'a>(&'a self, _: &'a Domain) -> Answer<'a, IpAddr> {
-        none()
-    }
-    fn tlsa<'a>(&'a self, _: u16, _: &'a Domain) -> Answer<'a, TlsaRecord> {
-        none()
-    }
-    fn ptr(&self, _: IpAddr) -> Answer<'_, Domain> {
-        none()
-    }
-    fn listed<'a>(&'a self, _: &'a Name) -> Answer<'a, IpAddr> {
-        none()
-    }
-}
-
-pub(crate) fn read(message: &str, zone: &Zone) -> Results {
+pub(crate) fn read(message: &str, zone: &Texts) -> Results {
     read_bytes(message.as_bytes(), &[], zone)
 }
 
 /// In pieces.
-pub(crate) fn read_bytes(message: &[u8], cuts: &[usize], zone: &Zone) -> Results {
+pub(crate) fn read_bytes(message: &[u8], cuts: &[usize], zone: &Texts) -> Results {
     let mut at = [cuts, &[0, message.len()]].concat();
     at.sort_unstable();
     let mut reading = Reading::new();
@@ -117,7 +57,7 @@ impl MailAuth {
     }
 
     /// What it says of a chain.
-    pub(crate) fn arc(&self, message: &str, zone: &Zone) -> String {
+    pub(crate) fn arc(&self, message: &str, zone: &Texts) -> String {
         let parsed = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
         match self.output(&parsed, zone).result() {
             DkimResult::Pass => "pass".to_owned(),
@@ -126,7 +66,7 @@ impl MailAuth {
     }
 
     /// Adds a set of `a.example`.
-    pub(crate) fn seal(&self, message: &str, key: RsaKey<Sha256>, zone: &Zone) -> String {
+    pub(crate) fn seal(&self, message: &str, key: RsaKey<Sha256>, zone: &Texts) -> String {
         let parsed = AuthenticatedMessage::parse(message.as_bytes()).unwrap();
         let output = self.output(&parsed, zone);
         let results = AuthenticationResults::new("mx.a.example").with_arc_result(&output, "127.0.0.1".parse().unwrap());
@@ -134,10 +74,10 @@ impl MailAuth {
         sealer.seal(&parsed, &results, &output).unwrap().to_header() + message
     }
 
-    fn output<'x>(&self, parsed: &'x AuthenticatedMessage<'x>, zone: &Zone) -> ArcOutput<'x> {
+    fn output<'x>(&self, parsed: &'x AuthenticatedMessage<'x>, zone: &Texts) -> ArcOutput<'x> {
         let cache = Cache(
-            zone.texts
-                .iter()
+            zone.all()
+                .into_iter()
                 .map(|(name, text)| {
                     let key = DomainKey::parse(text.as_bytes()).unwrap();
                     (format!("{name}.").into(), Txt::DomainKey(Arc::new(key)))

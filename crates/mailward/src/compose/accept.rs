@@ -4,6 +4,7 @@ use super::running::Settings;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
+use mailward_delivery::Forwarder;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{ConnectionPermit, Gate, GateError};
 use mailward_store::LocalStore;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) auth: Arc<Authenticator>,
+    pub(crate) forwarder: Option<Arc<Forwarder>>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
@@ -48,7 +50,7 @@ pub(crate) struct Parts {
 
 impl Rooms {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { hostname, store, directory, auth, acceptor, gate, settings, events, shutdown } = parts;
+        let Parts { hostname, store, directory, auth, forwarder, acceptor, gate, settings, events, shutdown } = parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
@@ -57,6 +59,7 @@ impl Rooms {
             store: store.clone(),
             directory: directory.clone(),
             auth: auth.clone(),
+            forwarder,
             acceptor: Some(smtp_tls.clone()),
             gate: gate.clone(),
             events: events.clone(),

@@ -54,6 +54,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/running.md",
         "docs/sending.md",
         "docs/queue.md",
+        "docs/forwarding.md",
         "docs/clients.md",
         "docs/dns.md",
         "docs/pop3.md",

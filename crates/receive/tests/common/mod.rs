@@ -14,13 +14,16 @@ pub mod store;
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
-use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
-use mailward_gate::{Caps, Gate};
+use mailward_delivery::{Forwarder, ForwarderParts};
+use mailward_directory::{Authenticator, Directory, Dkim, NewPassword, NewUser, UserSettings};
+use mailward_dns_zone::Texts;
+use mailward_gate::{Caps, Gate, Srs};
 use mailward_receive::{Context, Parts, Settings};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
 use mailward_tls::{Acceptor, Wire, authority};
+use mailward_vault::Seal;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,12 +32,15 @@ use store::Wrapped;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
+/// The server's.
+pub const SECRET: &str = "server secret";
 pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
 
 pub struct House {
     pub context: Arc<Context>,
     pub store: Arc<Wrapped>,
     pub directory: Arc<Directory>,
+    pub dns: Arc<Texts>,
     pub events: Events,
     pub trigger: ShutdownTrigger,
     connector: Connector,
@@ -54,10 +60,19 @@ impl House {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::made(settings, false).await
+    }
+
+    /// The same, which forwards: with keys for `s.example`, and other domains' keys in its DNS.
+    pub async fn forwarding() -> Self {
+        Self::made(Settings::default(), true).await
+    }
+
+    async fn made(settings: Settings, forwards: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalStore::open(dir.path(), Options::default()).unwrap();
         let directory = Directory::open(local.clone()).await.unwrap();
-        let store = Wrapped::new(local);
+        let store = Wrapped::new(local.clone());
         directory.add_domain(Domain::parse("s.example").unwrap()).await.unwrap();
         for (name, quota) in [("alice", 0), ("bob", 0), ("carol", 0), ("small", 1)] {
             let password = if name == "alice" { NewPassword::Given(Secret::new(PASSWORD)) } else { NewPassword::None };
@@ -81,6 +96,18 @@ impl House {
             let targets = targets.into_iter().map(address).collect();
             directory.put_alias(&address(&format!("{alias}@s.example")), targets).await.unwrap();
         }
+        let dns = Arc::new(Texts::default());
+        let forwarder = if forwards {
+            let seal = Seal::new(&Secret::new(SECRET)).unwrap();
+            let dkim = Arc::new(Dkim::new(directory.clone(), local.clone(), seal));
+            dkim.rotate(&Domain::parse("s.example").unwrap()).await.unwrap();
+            let srs = Srs::new(&Secret::new(SECRET)).unwrap();
+            let hostname = Domain::parse("mx.s.example").unwrap();
+            let (directory, lookup) = (directory.clone(), dns.clone());
+            Some(Arc::new(Forwarder::new(ForwarderParts { srs, dkim, directory, shelf: local, lookup, hostname })))
+        } else {
+            None
+        };
         let events = Events::memory();
         let ca = authority::create(&["s.example"], SystemTime::now()).unwrap();
         let issued = authority::issue(&ca, &["s.example"], SystemTime::now()).unwrap();
@@ -92,6 +119,7 @@ impl House {
             store: store.clone(),
             directory: directory.clone(),
             auth: Authenticator::new(directory.clone(), events.clone()),
+            forwarder,
             acceptor: Some(acceptor),
             gate: Gate::new(Caps::default()),
             events: events.clone(),
@@ -99,7 +127,7 @@ impl House {
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
             clock: Arc::new(SystemClock),
         });
-        Self { context, store, directory, events, trigger, connector, sessions: AtomicU64::new(0), _dir: dir }
+        Self { context, store, directory, dns, events, trigger, connector, sessions: AtomicU64::new(0), _dir: dir }
     }
 
     /// A peer on a listener, before its greeting is read. Under TLS where the listener has it from the first byte.

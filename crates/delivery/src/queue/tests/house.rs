@@ -1,18 +1,21 @@
 //! A store with users, a runner on it, and ways that lead where a test wants.
 
 use super::sink::{Sink, trusting};
-use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
 use crate::queue::way::{Guide, Host, Way};
+use crate::{Forwarder, ForwarderParts, prepare};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
-use mailward_directory::{Directory, NewPassword, NewUser};
+use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Secret, Shutdown, Timestamp, Uid};
+use mailward_directory::{Directory, Dkim, NewPassword, NewUser};
+use mailward_dns_zone::Texts;
+use mailward_gate::Srs;
 use mailward_smtp::client::Dialect;
 use mailward_store::api::{MailStore as _, Pending, QueueStore};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
 use mailward_tls::outbound::Proof;
+use mailward_vault::Seal;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -86,6 +89,7 @@ impl QueueStore for Poisoned {
 pub(super) struct House {
     pub(super) store: Arc<LocalStore>,
     directory: Arc<Directory>,
+    forwarder: Option<Arc<Forwarder>>,
     runner: Runner,
     clock: Arc<Hands>,
     map: Arc<Map>,
@@ -107,20 +111,36 @@ impl House {
 
     /// The same, with connections that wait so long for more.
     pub(super) async fn lingering(linger: Duration) -> Self {
-        Self::made(linger, None, None).await
+        Self::made(linger, None, None, None).await
     }
 
     /// The same, with a way by somebody else.
     pub(super) async fn by(guide: Arc<dyn Guide>) -> Self {
-        Self::made(Duration::ZERO, Some(guide), None).await
+        Self::made(Duration::ZERO, Some(guide), None, None).await
     }
 
     /// The same, where noting what came of this recipient ends the task that does so.
     pub(super) async fn poisoned(recipient: &str) -> Self {
-        Self::made(Duration::ZERO, None, Some(address(recipient))).await
+        Self::made(Duration::ZERO, None, Some(address(recipient)), None).await
     }
 
-    async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
+    /// The same, which forwards; with the DNS that has its keys.
+    pub(super) async fn forwarding() -> (Self, Arc<Texts>) {
+        let dns = Arc::new(Texts::default());
+        (Self::made(Duration::ZERO, None, None, Some(dns.clone())).await, dns)
+    }
+
+    /// Who forwards.
+    pub(super) fn forwarder(&self) -> &Forwarder {
+        self.forwarder.as_deref().unwrap()
+    }
+
+    async fn made(
+        linger: Duration,
+        guide: Option<Arc<dyn Guide>>,
+        poison: Option<Address>,
+        forwards: Option<Arc<Texts>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let options = Options { clock: clock.clone(), ..Options::default() };
@@ -137,6 +157,25 @@ impl House {
             };
             directory.add_user(user).await.unwrap();
         }
+        let hostname = Domain::parse("mx.s.example").unwrap();
+        let forwarder = match forwards {
+            None => None,
+            Some(dns) => {
+                let secret = Secret::new("server secret");
+                let dkim = Dkim::new(directory.clone(), store.clone(), Seal::new(&secret).unwrap());
+                for key in dkim.rotate(&Domain::parse("s.example").unwrap()).await.unwrap().0 {
+                    dns.put(&key.record.name, &key.record.value);
+                }
+                Some(Arc::new(Forwarder::new(ForwarderParts {
+                    srs: Srs::new(&secret).unwrap(),
+                    dkim: Arc::new(dkim),
+                    directory: directory.clone(),
+                    shelf: store.clone(),
+                    lookup: dns,
+                    hostname: hostname.clone(),
+                })))
+            }
+        };
         let (map, events) = (Arc::new(Map::default()), Events::memory());
         let (trigger, shutdown) = shutdown::channel();
         let runner = Runner::new(Parts {
@@ -148,8 +187,9 @@ impl House {
             directory: directory.clone(),
             guide: guide.unwrap_or_else(|| map.clone()),
             dkim: None,
+            forwarder: forwarder.clone(),
             outbound: trusting(),
-            hostname: Domain::parse("mx.s.example").unwrap(),
+            hostname,
             events: events.clone(),
             clock: clock.clone(),
             connections: 10,
@@ -157,7 +197,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
         });
-        Self { store, directory, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+        Self { store, directory, forwarder, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
     }
 
     pub(super) fn leads_to(&self, lane: &str, sink: &Sink) {
@@ -200,6 +240,7 @@ impl House {
             envid: None,
             needs: Needs::default(),
             submitter: None,
+            forwarded: None,
             arrived: now,
             warn: Some(Timestamp(now.0 + 4 * 3_600_000)),
             expires: Timestamp(now.0 + 5 * 24 * 3_600_000),
