@@ -17,6 +17,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod sts;
 pub mod submission;
 pub mod thread;
 
@@ -41,6 +42,7 @@ pub const TARGETS: [Target; 18] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),
 ];

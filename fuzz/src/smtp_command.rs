@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn known(steer: u8) -> params::Known {
-    params::Known { auth: steer & 1 == 0 }
+    params::Known { auth: steer & 1 == 0, require_tls: steer & 2 == 0 }
 }
 
 #[derive(Debug, Default, PartialEq)]

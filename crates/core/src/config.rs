@@ -23,10 +23,12 @@ pub use keys::{KEYS, Key};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
+use crate::address::Address;
 use crate::domain::Domain;
 use crate::event::Level;
 use crate::limits;
 use crate::peer::Listener;
+use crate::sending::SendLimits;
 use serde::{Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,12 @@ pub struct Config {
     pub limits: Limits,
     /// Sending to other servers.
     pub queue: Queue,
+    /// Reports to other domains of how TLS went.
+    pub tls_reports: TlsReports,
+    /// How much one user may send to other domains; 0: no limit.
+    pub user_limits: SendLimits,
+    /// How much all users of one domain together may send to other domains; 0: no limit.
+    pub domain_limits: SendLimits,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -166,6 +174,16 @@ fn hours(count: usize) -> Duration {
     Duration::from_secs(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(3_600))
 }
 
+/// Reports to other domains of how TLS went (RFC 8460).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsReports {
+    /// Whether they are sent.
+    pub send: bool,
+    /// Whom they are from; `None`: postmaster at this host's name. ASCII, with a domain.
+    #[serde(serialize_with = "address_or_postmaster")]
+    pub contact: Option<Address>,
+}
+
 /// Searching in mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Search {
@@ -261,6 +279,9 @@ impl Default for Config {
             tls: Tls { certificate: PathBuf::from("tls/certificate.pem"), key: PathBuf::from("tls/key.pem") },
             limits: Limits::default(),
             queue: Queue::default(),
+            tls_reports: TlsReports { send: true, contact: None },
+            user_limits: limits::USER_LIMITS,
+            domain_limits: limits::DOMAIN_LIMITS,
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
@@ -395,6 +416,9 @@ fn domain_or_empty<S: Serializer>(domain: &Option<Domain>, to: S) -> Result<S::O
 }
 fn path_or_off<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("off".into(), |p| p.to_string_lossy()))
+}
+fn address_or_postmaster<S: Serializer>(address: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&address.as_ref().map_or("postmaster".to_owned(), Address::to_string))
 }
 fn path_or_root<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.as_ref().map_or("root".into(), |p| p.to_string_lossy()))

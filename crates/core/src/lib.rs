@@ -23,6 +23,7 @@ pub mod limits;
 pub mod mailbox_name;
 pub mod peer;
 pub mod secret;
+mod sending;
 pub mod shutdown;
 mod status;
 pub mod time;
@@ -34,6 +35,7 @@ pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidV
 pub use mailbox_name::{MailboxName, MailboxNameError};
 pub use peer::{Listener, Peer, Protocol};
 pub use secret::Secret;
+pub use sending::{Measure, PerMeasure, SendLimits};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use status::{EnhancedStatus, NoStatus};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -3,11 +3,15 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod care;
 mod forwarding;
 mod sending;
+mod trust;
 
+pub use care::*;
 pub use forwarding::*;
 pub use sending::*;
+pub use trust::*;
 
 use std::time::Duration;
 
@@ -363,6 +367,8 @@ pub const INDEX_GONE_PERCENT: i64 = 10;
 pub const INDEX_MERGE_PAGES: i64 = 500;
 /// Entries of the search index that `store verify` compares with their messages, about.
 pub const INDEX_VERIFY_SAMPLE: i64 = 100;
+/// Contents that are only in the queue and that the search index leaves out; more are indexed like all others.
+pub const INDEX_OWED_MAX: usize = 100_000;
 
 // ---- the process -------------------------------------------------------------------------------------------
 

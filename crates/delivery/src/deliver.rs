@@ -67,6 +67,6 @@ pub fn accounts<'a>(permits: impl IntoIterator<Item = &'a RelayPermit>) -> Vec<A
     accounts
 }
 
-fn inboxes(accounts: Vec<AccountId>) -> Vec<Target> {
+pub(crate) fn inboxes(accounts: Vec<AccountId>) -> Vec<Target> {
     accounts.into_iter().map(|account| Target { account, mailbox: None, flags: Flags::NONE }).collect()
 }

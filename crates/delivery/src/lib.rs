@@ -15,6 +15,8 @@
 //! What is sent gets its DKIM signatures here ([`sign`]); `vault` has keys and signs, `directory` says
 //! which key.
 //!
+//! **Care**: what users send is counted, held and watched by [`care`].
+//!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
 //! [`HEADER_FIELDS_MAX`](mailward_core::limits::HEADER_FIELDS_MAX),
@@ -28,6 +30,7 @@
 //! §4.2 (LMTP), RFC 3461 (DSN), RFC 3463, 5248, 7372 (what answers mean), RFC 7672 (DANE), RFC 8689 (REQUIRETLS).
 
 pub mod answers;
+pub mod care;
 mod deliver;
 mod forward;
 pub mod notice;
@@ -35,12 +38,13 @@ mod prepare;
 pub mod queue;
 mod send_on;
 mod sign;
+pub mod tls_reports;
 mod trace;
 
 pub use deliver::{accounts, deliver, deliver_each};
 pub use forward::{Forwarder, NotForwarded, Parts as ForwarderParts};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
-pub use send_on::{Addressed, Transaction, queued};
+pub use send_on::{Addressed, Transaction, queued, queued_by};
 pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};

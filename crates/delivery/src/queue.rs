@@ -8,23 +8,28 @@
 //! recipient that is refused for now waits by itself ([`schedule::next_attempt`]).
 
 mod allowance;
-mod chance;
+mod bounce;
+pub(crate) mod chance;
 mod content;
 mod feed;
 mod in_work;
 mod lane;
 mod mx;
-mod notice;
+pub(crate) mod notice;
 mod outcome;
 mod runner;
 pub mod schedule;
+mod suspicion;
+mod trust;
 mod visit;
 mod way;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
-mod tests;
+pub(crate) mod tests;
 
+pub use bounce::{BounceParts, Bounced, Bouncer};
 pub use mx::MxGuide;
 pub use runner::{Parts, Runner};
-pub use way::{Guide, Host, Way};
+pub use trust::Policies;
+pub use way::{Fit, Guide, Host, Named, Trust, Watched, Way};

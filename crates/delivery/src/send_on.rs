@@ -1,12 +1,13 @@
 //! From a transaction's facts to entries of the queue.
 
-use mailward_core::limits::QUEUE_RECIPIENTS_MAX;
+use crate::care::{Schedules, Times};
+use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
 use mailward_core::{AccountId, Address, Timestamp};
 use mailward_gate::RelayPermit;
-use mailward_message::header::header_end;
+use mailward_message::header::{fields, header_end};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
 use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// What the queue has to know of a transaction.
@@ -40,6 +41,17 @@ pub struct Addressed<'a> {
 /// for each such address, as it goes out from there.
 #[must_use]
 pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Addressed<'_>]) -> Vec<Queued> {
+    queued_by(content, transaction, recipients, &Schedules::default())
+}
+
+/// The same, with lifetimes and warnings by sender and domain where schedules say so.
+#[must_use]
+pub fn queued_by(
+    content: &Content,
+    transaction: &Transaction<'_>,
+    recipients: &[Addressed<'_>],
+    schedules: &Schedules,
+) -> Vec<Queued> {
     let mut known = HashSet::new();
     // In the order they were named, the few that are forwarded apart.
     let mut groups: Vec<(Option<&Address>, Vec<NewRecipient>)> = Vec::new();
@@ -66,11 +78,14 @@ pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Ad
     }
     let mut queued = Vec::new();
     for (forwarded, all) in groups {
-        let envelope = envelope(content, transaction, forwarded);
-        queued.extend(
-            all.chunks(QUEUE_RECIPIENTS_MAX)
-                .map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }),
-        );
+        // Forwarded mail has many envelopes already, and nobody of ours sent it: it is tried as usual.
+        let usual = Schedules::default();
+        let schedules = if forwarded.is_some() { &usual } else { schedules };
+        for (times, recipients) in by_times(all, transaction, schedules) {
+            let envelope = envelope(content, transaction, forwarded, times);
+            let parts = recipients.chunks(QUEUE_RECIPIENTS_MAX);
+            queued.extend(parts.map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }));
+        }
     }
     queued
 }
@@ -85,25 +100,91 @@ fn original(recipient: &Addressed<'_>) -> Option<String> {
     })
 }
 
-fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<&Address>) -> Envelope {
-    let Transaction { sender, parameters, submitter, now, lifetime, warn_after } = *transaction;
+/// Recipients by how long they are tried: each of these is a message in the queue. Beyond so many, they are as usual.
+fn by_times(
+    all: Vec<NewRecipient>,
+    transaction: &Transaction<'_>,
+    schedules: &Schedules,
+) -> BTreeMap<Times, Vec<NewRecipient>> {
+    let usual = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
+    let mut groups: BTreeMap<Times, Vec<NewRecipient>> = BTreeMap::new();
+    for recipient in all {
+        let domain = recipient.address.domain();
+        let mut times = domain.map_or(usual, |domain| schedules.times(transaction.sender, domain, usual));
+        if groups.len() >= SCHEDULES_PER_MESSAGE && !groups.contains_key(&times) {
+            times = usual;
+        }
+        groups.entry(times).or_default().push(recipient);
+    }
+    groups
+}
+
+fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<&Address>, times: Times) -> Envelope {
+    let Transaction { sender, parameters, submitter, now, .. } = *transaction;
+    let Times { lifetime, warn_after } = times;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
+    let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
     Envelope {
         sender: sender.cloned(),
         give_back: parameters.ret,
         envid: parameters.envid.as_deref().map(str::to_owned),
         needs: Needs {
             // The address that it is forwarded from is written into its header.
-            smtputf8: !content.bytes.get(..header_end(&content.bytes)).unwrap_or_default().is_ascii()
-                || forwarded.is_some_and(|address| !address.is_ascii()),
-            require_tls: false,
+            smtputf8: !header.is_ascii() || forwarded.is_some_and(|address| !address.is_ascii()),
+            require_tls: parameters.require_tls,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
+            // The envelope's word is stronger than the header's (RFC 8689 §4.1).
+            tls_optional: !parameters.require_tls && tls_needs_not_be(header),
         },
         submitter,
         forwarded: forwarded.cloned(),
         arrived: now,
         warn: (warn_after < lifetime).then(|| after(warn_after)),
         expires: after(lifetime),
+    }
+}
+
+/// Whether the header says `TLS-Required: No` (RFC 8689 §5); what says it twice, or anything else, says nothing.
+fn tls_needs_not_be(header: &[u8]) -> bool {
+    let mut said = fields(header).filter(|field| field.is("tls-required"));
+    let no = said.next().is_some_and(|field| field.value.trim_ascii().eq_ignore_ascii_case(b"no"));
+    no && said.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(header: &str, require_tls: bool) -> Needs {
+        let bytes = format!("{header}Subject: x\r\n\r\nTLS-Required: No\r\n").into_bytes();
+        let structure = mailward_message::Structure::parse(&bytes).to_bytes();
+        let parameters = MailParameters { require_tls, ..MailParameters::default() };
+        let transaction = Transaction {
+            sender: None,
+            parameters: &parameters,
+            submitter: None,
+            now: Timestamp(0),
+            lifetime: Duration::from_secs(1),
+            warn_after: Duration::ZERO,
+        };
+        let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
+        envelope(&Content::new(bytes.into(), structure.into()), &transaction, None, times).needs
+    }
+
+    #[test]
+    fn how_it_must_travel_is_what_the_envelope_says_and_then_what_the_header_says() {
+        for (header, require_tls, expected) in [
+            ("", false, (false, false)),
+            ("", true, (true, false)),
+            ("TLS-Required: No\r\n", false, (false, true)),
+            ("tls-required:  no \r\n", false, (false, true)),
+            ("TLS-Required: No\r\n", true, (true, false)),
+            ("TLS-Required: Yes\r\n", false, (false, false)),
+            ("TLS-Required: No\r\nTLS-Required: No\r\n", false, (false, false)),
+        ] {
+            let needs = needs(header, require_tls);
+            assert_eq!((needs.require_tls, needs.tls_optional), expected, "{header}");
+        }
     }
 }

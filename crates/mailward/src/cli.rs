@@ -8,12 +8,15 @@ mod dkim;
 mod domain;
 mod queue;
 mod reload;
+mod sending;
 mod serve;
 mod sessions;
 mod setup;
 mod status;
 mod stop;
 mod store;
+mod tls_policy;
+mod tls_report;
 mod user;
 
 use crate::failure::Failure;
@@ -56,6 +59,8 @@ enum Verb {
     Dkim(dkim::Dkim),
     User(user::User),
     Alias(alias::Alias),
+    TlsPolicy(tls_policy::TlsPolicy),
+    TlsReport(tls_report::TlsReport),
     Store(store::Store),
     Bench(bench::BenchArgs),
 }
@@ -77,6 +82,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Dkim(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
+        Verb::TlsPolicy(verb) => verb.run(place),
+        Verb::TlsReport(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }

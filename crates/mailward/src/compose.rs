@@ -17,13 +17,14 @@ pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
 mod running;
-mod sending;
+pub(crate) mod sending;
 mod upkeep;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, server_secret};
 
 use crate::control;
+use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -131,6 +132,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let gate = Gate::new(running::caps(place.config(), connections));
+    let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let running = Running::new(running::Parts {
@@ -142,15 +144,33 @@ where
         acceptor: acceptor.clone(),
         gate: gate.clone(),
         settings: settings.clone(),
+        care: care.clone(),
         events: events.clone(),
         log: log.reopener(),
         stop,
     });
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
-    let sends = sending::sends(place.config(), &hostname, store, &directory, &dkim, &secret, events)?;
-    let (runner, forwarder) = sends.map(|sends| (sends.runner, sends.forwarder)).unzip();
-    let desk = Desk { store: store.clone(), directory: directory.clone(), dkim, server: Some(running.clone()) };
+    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
+    let forwarder = means.as_ref().map(|means| means.forwarder.clone());
+    let runner = means
+        .map(|means| sending::runner(place.config(), &hostname, store, &directory, &care, means, events))
+        .transpose()?;
+    let bouncer = sending::bouncer(
+        runner.as_ref().map(|(runner, _)| runner),
+        place.config(),
+        &hostname,
+        store,
+        &directory,
+        events,
+    );
+    let desk = Desk {
+        store: store.clone(),
+        directory: directory.clone(),
+        dkim,
+        server: Some(running.clone()),
+        care: CareDesk::with_server(care.clone(), bouncer),
+    };
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -160,6 +180,7 @@ where
         acceptor,
         gate,
         settings,
+        care: care.clone(),
         events: events.clone(),
         shutdown: shutdown.clone(),
     });
@@ -169,7 +190,11 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
-    let sending = runner.map(|runner| tokio::spawn(runner.run(shutdown.clone())));
+    tokio::spawn(async move { care.resume().await });
+    let sending = runner.map(|(runner, reporter)| {
+        let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
+        tokio::spawn(async move { tokio::join!(sent, reported) })
+    });
     doors.open(&rooms, &sessions, &shutdown)?;
     drop(rooms);
     events.emit(

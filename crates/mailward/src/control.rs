@@ -12,16 +12,19 @@
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
 //! request is refused and logged.
 
+pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod trust;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
 use mailward_core::{Address, Domain, Protocol, QueueId};
+use mailward_delivery::care::{Schedule, ScheduleFor};
 use mailward_store::records::{Lane, Steer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -135,10 +138,53 @@ pub(crate) enum Request {
         action: Steer,
         after: Option<QueueId>,
     },
+    /// One step of giving up recipients, with bounces: see [`care::BounceStep`].
+    QueueBounce {
+        which: queue::Which,
+        /// Words for the senders.
+        text: Option<String>,
+        after: Option<QueueId>,
+    },
+    /// How long mail is tried, by sender and domain: see [`care::Scheduled`].
+    ScheduleList,
+    ScheduleSet {
+        of: ScheduleFor,
+        schedule: Schedule,
+    },
+    ScheduleRemove {
+        of: ScheduleFor,
+    },
+    /// All about a user: see [`care::About`].
+    UserShow {
+        address: Address,
+    },
+    /// Limits of what a user sends; nothing set: as they are. See [`care::Limits`].
+    UserLimit {
+        address: Address,
+        set: care::Wishes,
+    },
+    /// The same of all users of a domain.
+    DomainLimit {
+        name: Domain,
+        set: care::Wishes,
+    },
+    /// Holds what a user sends, whatever it is, and what waits of theirs.
+    UserFreeze {
+        address: Address,
+        why: String,
+    },
+    /// Lets a user send again.
+    UserUnfreeze {
+        address: Address,
+    },
     /// Pauses or resumes one lane, or all: see [`queue::PauseLeft`].
     QueuePause {
         lane: Option<Lane>,
         paused: bool,
+    },
+    /// TLS that is demanded, and how it went.
+    Trust {
+        ask: trust::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

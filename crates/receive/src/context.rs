@@ -12,6 +12,7 @@ use mailward_core::limits::{
 };
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::Forwarder;
+use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{Gate, Sending};
 use mailward_store::MailStore;
@@ -87,6 +88,8 @@ pub struct Context {
     pub settings: Arc<ArcSwap<Settings>>,
     /// The time for traces.
     pub clock: Arc<dyn Clock>,
+    /// Who watches over what users send; none: nobody, and nothing is confirmed.
+    pub care: Option<Arc<Care>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -121,6 +124,8 @@ pub struct Parts {
     pub settings: Arc<ArcSwap<Settings>>,
     /// See [`Context::clock`].
     pub clock: Arc<dyn Clock>,
+    /// See [`Context::care`].
+    pub care: Option<Arc<Care>>,
 }
 
 impl Context {
@@ -141,6 +146,7 @@ impl Context {
             shutdown: parts.shutdown,
             settings: parts.settings,
             clock: parts.clock,
+            care: parts.care,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

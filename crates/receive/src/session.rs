@@ -12,9 +12,10 @@ use mailward_core::limits::{
     BLOCKING_PREPARE_BYTES, DEADLINE_TICK, MESSAGE_RESERVE_MAX, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME,
 };
 use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
+use mailward_delivery::care::Given;
 use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
-use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, SessionEntry, decide_sender};
+use mailward_gate::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_sender};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
 use mailward_smtp::input::Input;
@@ -390,22 +391,20 @@ impl<'c> Host<'c> {
 
     async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
-        let settings = **self.context.settings.load();
-        let mail = ticket.mail();
-        let transaction = Transaction {
-            sender: mail.path.address(),
-            parameters: &mail.parameters,
-            submitter: ticket.login().map(Login::account),
-            now: self.context.clock.now(),
-            lifetime: settings.lifetime,
-            warn_after: settings.warn_after,
+        let transaction = self.transaction(&ticket);
+        let recipients = given(ticket.mail());
+        let delivered = match &self.context.care {
+            // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
+            Some(care) => {
+                let confirm = transaction.submitter.is_some();
+                care.accept(content, &transaction, &recipients, confirm).await
+            }
+            None => {
+                let recipients: Vec<_> = recipients.iter().map(|given| given.to).collect();
+                mailward_delivery::deliver(&*self.context.store, content, &transaction, &recipients).await
+            }
         };
-        let recipients: Vec<Addressed<'_>> = mail
-            .recipients
-            .iter()
-            .map(|taken| Addressed { permit: &taken.permit, parameters: &taken.parameters })
-            .collect();
-        match mailward_delivery::deliver(&*self.context.store, content, &transaction, &recipients).await {
+        match delivered {
             Ok(_) => {
                 self.accepted(ticket.mail(), id, size, began);
                 ticket.answer(Reply::OK.with(id));
@@ -421,6 +420,19 @@ impl<'c> Host<'c> {
         }
     }
 
+    fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>) -> Transaction<'t> {
+        let settings = **self.context.settings.load();
+        let mail = ticket.mail();
+        Transaction {
+            sender: mail.path.address(),
+            parameters: &mail.parameters,
+            submitter: ticket.login().map(Login::account),
+            now: self.context.clock.now(),
+            lifetime: settings.lifetime,
+            warn_after: settings.warn_after,
+        }
+    }
+
     async fn deliver_each(
         &self,
         ticket: MessageTicket<'_, House>,
@@ -429,8 +441,17 @@ impl<'c> Host<'c> {
         size: usize,
         began: Instant,
     ) {
-        let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();
-        let outcomes = mailward_delivery::deliver_each(&*self.context.store, content, &permits).await;
+        let outcomes = match &self.context.care {
+            Some(care) => {
+                // It comes from a mail server of this host, and what tells its sender goes to other hosts.
+                let confirm = self.context.settings.load().sending == Sending::On;
+                care.accept_each(content, &self.transaction(&ticket), &given(ticket.mail()), confirm).await
+            }
+            None => {
+                let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();
+                mailward_delivery::deliver_each(&*self.context.store, content, &permits).await
+            }
+        };
         if outcomes.iter().any(Result::is_ok) {
             self.accepted(ticket.mail(), id, size, began);
         }
@@ -486,6 +507,17 @@ impl<'c> Host<'c> {
             .with("reason", reason);
         self.context.events.emit(event);
     }
+}
+
+/// The recipients of a message, as delivery takes them.
+fn given(mail: &MailGiven<House>) -> Vec<Given<'_>> {
+    let recipients = mail.recipients.iter();
+    recipients
+        .map(|taken| Given {
+            address: taken.address.as_ref(),
+            to: Addressed { permit: &taken.permit, parameters: &taken.parameters },
+        })
+        .collect()
 }
 
 /// Why a message can't be given to the store.

@@ -1,5 +1,5 @@
 //! ESMTP parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET, ENVID, NOTIFY
-//! and ORCPT (RFC 3461), AUTH (RFC 4954 §5).
+//! and ORCPT (RFC 3461), AUTH (RFC 4954 §5), REQUIRETLS (RFC 8689 §4.1).
 
 use crate::reply::Reply;
 use crate::xtext;
@@ -24,6 +24,8 @@ pub struct MailParameters {
     pub ret: Option<GiveBack>,
     /// ENVID, decoded: the sender's name for this sending.
     pub envid: Option<Box<str>>,
+    /// REQUIRETLS: it may only travel encrypted, to hosts that prove who they are.
+    pub require_tls: bool,
 }
 
 /// What came with RCPT.
@@ -40,6 +42,8 @@ pub struct RecipientParameters {
 pub struct Known {
     /// AUTH= is known where AUTH is offered (RFC 4954 §5), and ignored.
     pub auth: bool,
+    /// REQUIRETLS is known under TLS only (RFC 8689 §4.1).
+    pub require_tls: bool,
 }
 
 /// Reads what follows the path of MAIL.
@@ -74,6 +78,8 @@ pub fn mail(text: &str, known: Known) -> Result<MailParameters, Reply> {
             let envid = value.filter(|v| v.len() <= ENVID_MAX).and_then(xtext::decode);
             let envid = envid.filter(|e| !e.is_empty()).ok_or(Reply::PARAMETER_SYNTAX)?;
             once(parameters.envid.replace(envid.into_boxed_str()).is_none())
+        } else if known.require_tls && key.eq_ignore_ascii_case("REQUIRETLS") && value.is_none() {
+            once(!std::mem::replace(&mut parameters.require_tls, true))
         } else if known.auth && key.eq_ignore_ascii_case("AUTH") {
             // Who first submitted it is nobody's business to claim: checked for form, then dropped.
             value.and_then(xtext::decode).ok_or(Reply::PARAMETER_SYNTAX)?;
@@ -171,7 +177,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KNOWN: Known = Known { auth: false };
+    const KNOWN: Known = Known { auth: false, require_tls: false };
+    const UNDER_TLS: Known = Known { auth: false, require_tls: true };
 
     #[test]
     fn what_is_offered_is_read() {
@@ -191,8 +198,17 @@ mod tests {
         for unknown in ["BODY=BINARYMIME", "XFOO=1", "AUTH=<>", "NOTIFY=NEVER", "SMTPUTF8=1", "HOLDFOR=10"] {
             assert_eq!(mail(unknown, KNOWN), Err(Reply::PARAMETER_UNKNOWN), "{unknown}");
         }
-        assert!(mail("AUTH=<>", Known { auth: true }).is_ok());
+        assert!(mail("AUTH=<>", Known { auth: true, ..KNOWN }).is_ok());
         assert_eq!(recipient("SIZE=1"), Err(Reply::PARAMETER_UNKNOWN));
+    }
+
+    #[test]
+    fn that_it_must_travel_encrypted_can_be_said_under_tls_only() {
+        assert!(mail("SIZE=1 requiretls", UNDER_TLS).unwrap().require_tls);
+        assert!(!mail("SIZE=1", UNDER_TLS).unwrap().require_tls);
+        assert_eq!(mail("REQUIRETLS", KNOWN), Err(Reply::PARAMETER_UNKNOWN));
+        assert_eq!(mail("REQUIRETLS=YES", UNDER_TLS), Err(Reply::PARAMETER_UNKNOWN));
+        assert_eq!(mail("REQUIRETLS REQUIRETLS", UNDER_TLS), Err(Reply::PARAMETER_SYNTAX));
     }
 
     /// Attacks A4: line ends hidden in values; and plain nonsense.
@@ -246,8 +262,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_makes_it_panic(text in "\\PC{0,200}", auth in any::<bool>()) {
-            let _ = mail(&text, Known { auth });
+        fn nothing_makes_it_panic(text in "\\PC{0,200}", auth in any::<bool>(), require_tls in any::<bool>()) {
+            let _ = mail(&text, Known { auth, require_tls });
             let _ = recipient(&text);
         }
     }

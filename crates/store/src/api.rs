@@ -2,9 +2,11 @@
 //! conformance suite in [`crate::conformance`] is the other half of this page.
 
 mod queue;
+mod sending;
 mod shelf;
 
 pub use queue::QueueStore;
+pub use sending::SendingStore;
 pub use shelf::ShelfStore;
 
 use crate::records::{

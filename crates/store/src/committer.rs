@@ -10,6 +10,7 @@ use crate::index::Bell;
 use crate::news::{News, Touched};
 use crate::pack::writer::PackWriter;
 use crate::records::Content;
+use crate::recovery;
 use crate::space::Space;
 use crate::syncer::Syncer;
 use crate::tx::{BlobIds, Placed, Tx, prove};
@@ -116,7 +117,7 @@ impl Committer {
         }
         // Nothing is unproven after a clean end.
         if !self.closed.load(Ordering::Acquire) && self.pack.sync().is_ok() {
-            let _kept = prove(&self.connection, &self.pack);
+            let _kept = prove(&self.connection, &self.pack).and_then(|()| recovery::end(&self.connection));
         }
         // A clean end leaves no log behind that the next start must replay.
         let _left = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -135,7 +136,7 @@ impl Committer {
         self.space.forget();
         match outcome {
             Ok(touched) => {
-                self.index.committed(self.ids.last(), touched.gone);
+                self.index.committed(self.ids.last(), &touched.contents);
                 // News first: whoever is answered finds what it changed already told.
                 self.news.tell(touched);
                 answers.into_iter().for_each(|answer| answer(Ok(())));

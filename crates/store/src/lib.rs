@@ -6,7 +6,8 @@
 //! **In**: deliveries, appends, what came of queued recipients, changes of flags, mailboxes and the directory. **Out**: records, bytes, and news
 //! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
 //!
-//! What is owed to other hosts is queued by the commit that accepts it ([`queue`](self)).
+//! What is owed to other hosts is queued by the commit that accepts it ([`queue`](self)), which also counts what users
+//! send ([`sending`](self)).
 //!
 //! What SEARCH looks for is found by an index of its own, made in the background ([`index`](self)).
 //!
@@ -16,7 +17,8 @@
 //! ([`recovery`](self)).
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
-//! KEYWORDS_MAX, QUEUE_*, DKIM_KEYS_MAX, INDEX_*}`.
+//! KEYWORDS_MAX, QUEUE_*, SENT_*,
+//! KNOWN_*, NOTICE_*, DKIM_KEYS_MAX, INDEX_*}`.
 //!
 //! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
 //! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
@@ -43,9 +45,10 @@ pub mod records;
 mod recovery;
 mod rows;
 mod schema;
+mod sending;
 mod space;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, ShelfStore, StoreError};
+pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, StoreError};
 pub use local::{LocalStore, Options};

@@ -75,6 +75,7 @@ pub struct LocalStore {
     news: Arc<News>,
     space: Arc<Space>,
     closed: Arc<AtomicBool>,
+    cut_off: bool,
     clock: Arc<dyn Clock>,
     committer: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the store is open.
@@ -97,6 +98,7 @@ impl LocalStore {
         let database = dir.join("mailward.db");
         let connection = schema::open_writer(&database)?;
         connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
+        let cut_off = recovery::begin(&connection)?;
         restrict(&database)?;
         schema::grow_log(&database, options.log_ahead)?;
         let files = Arc::new(PackFiles::new(packs));
@@ -147,6 +149,7 @@ impl LocalStore {
             news,
             space,
             closed,
+            cut_off,
             clock: options.clock,
             committer: Mutex::new(Some(thread)),
             _lock: lock,
@@ -187,6 +190,11 @@ impl LocalStore {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+    /// Whether the process that had it open before ended in the middle of its work: killed, crashed, or without power.
+    #[must_use]
+    pub const fn was_cut_off(&self) -> bool {
+        self.cut_off
     }
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

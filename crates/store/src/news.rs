@@ -1,7 +1,7 @@
 //! News of changes to whoever watches.
 
 use crate::records::Shelf;
-use mailward_core::{AccountId, MailboxId, ModSeq};
+use mailward_core::{AccountId, BlobId, MailboxId, ModSeq};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,15 @@ pub(crate) struct Touched {
     /// Something was queued, or became due by hand.
     pub(crate) queue: bool,
     pub(crate) shelves: HashSet<Shelf>,
-    /// Blobs that went.
-    pub(crate) gone: u64,
+    pub(crate) contents: Contents,
+}
+
+/// Contents that came and went.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// New, and for the queue alone.
+    pub(crate) owed: Vec<BlobId>,
+    pub(crate) gone: Vec<BlobId>,
 }
 
 /// Who watches what.

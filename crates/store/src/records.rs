@@ -2,6 +2,7 @@
 
 mod directory;
 mod queue;
+mod sending;
 mod shelf;
 
 pub use directory::{
@@ -13,6 +14,7 @@ pub use queue::{
     LatePage, Needs, NewRecipient, NextDue, NotifyOn, Outcome, QueueFilter, QueuePage, QueueTotals, Queued,
     QueuedMessage, QueuedRecipient, RecipientState, SettleOutcome, Settled, Settlement, Steer, Steered,
 };
+pub use sending::{Exceeded, Frozen, LimitChanges, Meter, Scope, SenderRecord, SentRecord, Submitted, Withheld};
 pub use shelf::{Shelf, ShelfChange, Shelved};
 
 use bytes::Bytes;

@@ -21,6 +21,24 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Notes that a process has the store open; whether the one before it didn't come to its end.
+pub(crate) fn begin(connection: &Connection) -> Result<bool, StoreError> {
+    let running = "SELECT value FROM meta WHERE key = 'running'";
+    let cut_off = connection.query_row(running, [], |row| row.get(0)).optional()?.unwrap_or(false);
+    // With a full disk it is opened all the same, and the next one doesn't learn of this one's end.
+    let _noted = connection.execute(RUNNING, [true]);
+    Ok(cut_off)
+}
+
+/// Notes that it comes to its end.
+pub(crate) fn end(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(RUNNING, [false])?;
+    Ok(())
+}
+
+const RUNNING: &str =
+    "INSERT INTO meta (key, value) VALUES ('running', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
 /// Takes out what the last batch before a power cut put into the database though its bytes didn't reach the pack:
 /// nobody was told that it was accepted. Only what lies behind the place up to which the packs are known to be
 /// synced is looked at: one batch.

@@ -265,6 +265,45 @@ CREATE TABLE shelves (
 CREATE INDEX shelves_expire ON shelves (shelf, expires) WHERE expires IS NOT NULL;
 -- The address of ours that a message came to which is forwarded; NULL: it is not.
 ALTER TABLE queue_messages ADD COLUMN forwarded TEXT;
+
+-- What is set for accounts (kind 0) and domains (kind 1) that send, and what is going on.
+CREATE TABLE senders (
+    kind            INTEGER NOT NULL,
+    id              INTEGER NOT NULL,
+    messages_hour   INTEGER,                   -- limits; NULL: as configured, 0: none
+    messages_day    INTEGER,
+    recipients_hour INTEGER,
+    recipients_day  INTEGER,
+    new_hour        INTEGER,
+    new_day         INTEGER,
+    beyond          INTEGER NOT NULL DEFAULT 0,-- limits that the last message went beyond, as bits
+    frozen          INTEGER,                   -- since when it is held whatever it sends; NULL: it isn't
+    why             TEXT,
+    unfinished      INTEGER NOT NULL DEFAULT 0,-- what waited when it was frozen isn't all held yet
+    PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+
+-- What they sent to other domains, by the hour since 1970.
+CREATE TABLE sent (
+    kind       INTEGER NOT NULL,
+    id         INTEGER NOT NULL,
+    hour       INTEGER NOT NULL,
+    messages   INTEGER NOT NULL DEFAULT 0,
+    recipients INTEGER NOT NULL DEFAULT 0,
+    fresh      INTEGER NOT NULL DEFAULT 0,     -- recipients it never wrote to before
+    held       INTEGER NOT NULL DEFAULT 0,     -- messages that went beyond a limit
+    refused    INTEGER NOT NULL DEFAULT 0,     -- recipients that other hosts refused for good
+    PRIMARY KEY (kind, id, hour)
+) WITHOUT ROWID;
+
+-- Whom an account wrote to, by a hash of the address, and on which day since 1970 at last, roughly.
+CREATE TABLE known_recipients (
+    account INTEGER NOT NULL,
+    hash    INTEGER NOT NULL,
+    day     INTEGER NOT NULL,
+    PRIMARY KEY (account, hash)
+) WITHOUT ROWID;
+CREATE INDEX known_recipients_day ON known_recipients (day);
 ";
 
 /// The one connection that writes.

@@ -202,6 +202,16 @@ impl<'c> Tx<'c> {
     }
 
     /// One more reference to a blob that some row shows.
+    /// The same for the queue alone: a content that is new has nobody who could search it.
+    pub(crate) fn refer_owed(&mut self, placed: &Placed, refs: usize) -> Result<BlobId, StoreError> {
+        let before = self.ids.last();
+        let blob = self.refer(placed, refs)?;
+        if blob > before {
+            self.job_touched.contents.owed.push(blob);
+        }
+        Ok(blob)
+    }
+
     pub(crate) fn refer_again(&self, blob: BlobId) -> Result<(), StoreError> {
         self.execute("UPDATE blobs SET refs = refs + 1 WHERE id = ?1", params![blob.0])?;
         Ok(())
@@ -220,7 +230,7 @@ impl<'c> Tx<'c> {
             self.execute("DELETE FROM blobs WHERE id = ?1", params![blob.0])?;
             self.execute("DELETE FROM blob_hashes WHERE head = ?1 AND blob = ?2", params![head(&hash), blob.0])?;
             self.count_live(pack, unsigned(size), -1);
-            self.job_touched.gone = self.job_touched.gone.saturating_add(1);
+            self.job_touched.contents.gone.push(blob);
             self.highest_gone = self.highest_gone.max(blob);
         }
         Ok(())
@@ -289,7 +299,8 @@ impl<'c> Tx<'c> {
         }
         self.touched.directory |= std::mem::take(&mut self.job_touched.directory);
         self.touched.queue |= std::mem::take(&mut self.job_touched.queue);
-        self.touched.gone = self.touched.gone.saturating_add(std::mem::take(&mut self.job_touched.gone));
+        self.touched.contents.owed.append(&mut self.job_touched.contents.owed);
+        self.touched.contents.gone.append(&mut self.job_touched.contents.gone);
         for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {
             self.touched.mailboxes.insert(mailbox, mod_seq);
         }

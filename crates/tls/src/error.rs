@@ -73,7 +73,7 @@ pub enum TlsError {
     Handshake(#[source] std::io::Error),
     /// The peer's certificate doesn't prove what it must.
     #[error("the server can't prove who it is: {0}")]
-    Unproved(String),
+    Unproved(#[from] crate::outbound::Unproved),
     /// The handshake took too long.
     #[error("TLS handshake: not finished within {} seconds", TLS_HANDSHAKE_TIME.as_secs())]
     Timeout,

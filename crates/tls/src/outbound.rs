@@ -41,7 +41,55 @@ pub struct Secured {
     /// The cipher suite by its IANA name.
     pub cipher: &'static str,
     /// What was proved: of [`Proof::Nothing`], whether the certificate would have stood for the name; why not.
-    pub proved: Result<(), String>,
+    pub proved: Result<(), Unproved>,
+}
+
+/// Why a certificate proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unproved {
+    /// Of which kind.
+    pub fault: Fault,
+    /// In words.
+    pub why: String,
+}
+
+/// What is wrong with a certificate, as far as reports tell it apart (RFC 8460 §4.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It stands for other names.
+    Name,
+    /// Its time is over, or still to come.
+    Expired,
+    /// Nobody who is trusted has signed it.
+    Untrusted,
+    /// It doesn't fit what DANE binds the server to.
+    Dane,
+    /// Anything else.
+    Other,
+}
+
+impl Unproved {
+    fn new(fault: Fault, why: impl Into<String>) -> Self {
+        Self { fault, why: why.into() }
+    }
+}
+
+impl From<rustls::Error> for Unproved {
+    fn from(error: rustls::Error) -> Self {
+        use rustls::CertificateError as C;
+        let fault = match &error {
+            rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => Fault::Name,
+            rustls::Error::InvalidCertificate(
+                C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
+            ) => Fault::Expired,
+            rustls::Error::InvalidCertificate(
+                C::UnknownIssuer | C::BadSignature | C::Revoked | C::UnknownRevocationStatus,
+            ) => Fault::Untrusted,
+            _ => Fault::Other,
+        };
+        Self::new(fault, error.to_string())
+    }
 }
 
 /// Starts TLS with servers that mail is sent to. Cheap to clone.
@@ -119,7 +167,7 @@ impl Outbound {
                 Ok((stream, Secured { version, cipher, proved }))
             }
             // No suite of ours goes without a certificate.
-            (Ok(_), None) => Err(TlsError::Unproved("it showed no certificate".to_owned())),
+            (Ok(_), None) => Err(Unproved::new(Fault::Other, "it showed no certificate").into()),
             (Err(_), Some(Err(why))) if matches!(proof, Proof::Names(_) | Proof::Dane(..)) => {
                 Err(TlsError::Unproved(why))
             }
@@ -150,12 +198,12 @@ fn any_name(
     above: &[CertificateDer<'_>],
     names: &[ServerName<'_>],
     now: UnixTime,
-) -> Result<(), String> {
-    let mut why = "there is no name to look for".to_owned();
+) -> Result<(), Unproved> {
+    let mut why = Unproved::new(Fault::Name, "there is no name to look for");
     for name in names {
         match verifier.verify_server_cert(leaf, above, name, &[], now) {
             Ok(_) => return Ok(()),
-            Err(error) => why = error.to_string(),
+            Err(error) => why = error.into(),
         }
     }
     Err(why)
@@ -166,7 +214,7 @@ fn any_name(
 struct Judge {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     proof: Demand,
-    proved: Mutex<Option<Result<(), String>>>,
+    proved: Mutex<Option<Result<(), Unproved>>>,
 }
 
 impl Judge {
@@ -176,10 +224,13 @@ impl Judge {
         above: &[CertificateDer<'_>],
         names: &[ServerName<'_>],
         now: UnixTime,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unproved> {
         match &self.authorities {
             Some(authorities) => any_name(&**authorities, leaf, above, names, now),
-            None => Err("this host trusts no authority (Debian: apt-get install ca-certificates)".to_owned()),
+            None => Err(Unproved::new(
+                Fault::Untrusted,
+                "this host trusts no authority (Debian: apt-get install ca-certificates)",
+            )),
         }
     }
 }
@@ -199,7 +250,7 @@ impl ServerCertVerifier for Judge {
             Demand::Dane(records, names) => {
                 let chain: Vec<_> = std::iter::once(leaf).chain(above).cloned().collect();
                 let fitting = dane::fitting(records, &chain, names, now);
-                (true, fitting.map(|_record| ()).map_err(|error| error.to_string()))
+                (true, fitting.map(|_record| ()).map_err(|error| Unproved::new(Fault::Dane, error.to_string())))
             }
         };
         let good = !needed || proved.is_ok();

@@ -5,7 +5,7 @@ use super::value::{Refusal, Value, quoted, quoted_addresses, quoted_path, quoted
 use crate::domain::Domain;
 use crate::limits::{
     CONNECTIONS_CONFIG_MAX, DNS_CACHE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MAX, MESSAGE_SIZE_CONFIG_MIN,
-    SMTP_RECIPIENTS_CONFIG_MAX, SMTP_RECIPIENTS_CONFIG_MIN,
+    SEND_LIMIT_CONFIG_MAX, SMTP_RECIPIENTS_CONFIG_MAX, SMTP_RECIPIENTS_CONFIG_MIN,
 };
 
 /// One key of `mailward.toml`.
@@ -79,6 +79,23 @@ macro_rules! count {
             reloads: true,
             read: |c, v| v.count($range.0, $range.1).map(|n| c.limits.$name = n),
             write: |c| c.limits.$name.to_string(),
+        }
+    };
+}
+
+/// How much may be sent in some time, by a user or by all of a domain.
+macro_rules! sent {
+    ($section:ident, $name:ident, $unit:literal, $help:literal) => {
+        Key {
+            path: concat!(stringify!($section), ".", stringify!($name)),
+            form: "0 to 1000000000; 0: no limit",
+            unit: $unit,
+            help: $help,
+            reloads: true,
+            read: |c, v| {
+                v.count(0, SEND_LIMIT_CONFIG_MAX).map(|n| c.$section.$name = u64::try_from(n).unwrap_or(u64::MAX))
+            },
+            write: |c| c.$section.$name.to_string(),
         }
     };
 }
@@ -256,6 +273,66 @@ pub const KEYS: &[Key] = &[
         reloads: false,
         read: |c, v| v.boolean().map(|on| c.queue.loopback = on),
         write: |c| c.queue.loopback.to_string(),
+    },
+    sent!(
+        user_limits,
+        messages_per_hour,
+        "messages",
+        "Messages of one user to other domains in an hour. What goes beyond is accepted and held, and you\nare told. `mailward user limit` sets another for one of them."
+    ),
+    sent!(user_limits, messages_per_day, "messages", "The same in 24 hours."),
+    sent!(
+        user_limits,
+        recipients_per_hour,
+        "recipients",
+        "Recipients at other domains in an hour: a message to ten counts ten."
+    ),
+    sent!(user_limits, recipients_per_day, "recipients", "The same in 24 hours."),
+    sent!(
+        user_limits,
+        new_per_hour,
+        "recipients",
+        "Recipients in an hour that the user never wrote to before: what a stolen password is used for."
+    ),
+    sent!(user_limits, new_per_day, "recipients", "The same in 24 hours."),
+    sent!(
+        domain_limits,
+        messages_per_hour,
+        "messages",
+        "Messages of all users of a domain to other domains in an hour. What goes beyond is accepted and\nheld, and you are told. `mailward domain limit` sets another for one of them."
+    ),
+    sent!(domain_limits, messages_per_day, "messages", "The same in 24 hours."),
+    sent!(
+        domain_limits,
+        recipients_per_hour,
+        "recipients",
+        "Recipients at other domains in an hour: a message to ten counts ten."
+    ),
+    sent!(domain_limits, recipients_per_day, "recipients", "The same in 24 hours."),
+    sent!(
+        domain_limits,
+        new_per_hour,
+        "recipients",
+        "Recipients in an hour that the users never wrote to before: what a stolen password is used for."
+    ),
+    sent!(domain_limits, new_per_day, "recipients", "The same in 24 hours."),
+    Key {
+        path: "tls_reports.send",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Tell domains that ask for it once a day how TLS went with them (RFC 8460). How it went is kept for\n`mailward tls-report` either way. Nothing is sent either where `queue.send` is off.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.tls_reports.send = on),
+        write: |c| c.tls_reports.send.to_string(),
+    },
+    Key {
+        path: "tls_reports.contact",
+        form: "address, or \"postmaster\"",
+        unit: "mail address",
+        help: "Whom these reports are from, and where questions go. \"postmaster\" is that of this host's name. Its domain,\nor one above it, must have DKIM keys here: reports that aren't signed count nowhere.",
+        reloads: false,
+        read: |c, v| v.address_or("postmaster").map(|a| c.tls_reports.contact = a),
+        write: |c| c.tls_reports.contact.as_ref().map_or_else(|| quoted("postmaster"), |a| quoted(&a.to_string())),
     },
     Key {
         path: "search.index",

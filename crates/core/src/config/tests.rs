@@ -161,6 +161,8 @@ fn values_of_the_wrong_kind_say_what_is_wanted() {
         ("[limits]\nrecipients = \"200\"", "must be an integer without quotes"),
         ("[limits]\nrecipients = 99999999999999999999", "more than 64 bits"),
         ("[log]\nlevel = true", "not true or false"),
+        ("[tls_reports]\ncontact = \"me\"", "must be an address"),
+        ("[tls_reports]\ncontact = \"me@[192.0.2.1]\"", "must have a domain"),
         ("[search]\nindex = \"yes\"", "must be true or false without quotes, not a string"),
         ("[lmtp]\nsocket = \"\"", "or be \"off\""),
     ] {

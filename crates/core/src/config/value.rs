@@ -1,5 +1,6 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
+use crate::address::Address;
 use crate::config::{Lmtp, LogLevel};
 use crate::domain::Domain;
 use crate::limits::{DNS_SERVERS_MAX, LISTEN_ADDRESSES_MAX};
@@ -60,6 +61,19 @@ impl<'a> Value<'a> {
             text if text == none => Ok(None),
             "" => Err(format!("must name a file, or be \"{none}\"")),
             text => Ok(Some(PathBuf::from(text))),
+        }
+    }
+
+    /// An address with a domain, ASCII, or the word that means none.
+    pub(super) fn address_or(&self, none: &str) -> Result<Option<Address>, Refusal> {
+        let text = self.text()?;
+        if text == none {
+            return Ok(None);
+        }
+        match Address::parse(text, false) {
+            Ok(address) if address.domain().is_some() => Ok(Some(address)),
+            Ok(_) => Err("must have a domain".to_owned()),
+            Err(error) => Err(format!("must be an address, or \"{none}\": {error}")),
         }
     }
 

@@ -7,7 +7,7 @@ use super::notice::Told;
 use super::outcome::{Decision, decide, settled};
 use super::runner::Shared;
 use super::schedule::next_visit;
-use super::visit::{Unreached, Visit};
+use super::visit::{REQUIRE_TLS_MISSED, Unreached, Visit, Wish};
 use super::way::{Host, Way};
 use mailward_core::event::Event;
 use mailward_core::limits::{QUEUE_LINGER_LOOK, QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
@@ -25,8 +25,8 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// RFC 8689 §5.
-const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 30);
+/// Why a message is held that ended what sent it again and again.
+const CRASHES: &str = "sending it failed in a way that should never happen; see message.crashed in the log";
 
 /// What a settlement has to know of the visit.
 #[derive(Clone, Copy)]
@@ -156,9 +156,21 @@ impl Work {
             {
                 visit = None;
             }
+            let wish = Wish::of(&message.envelope.needs);
+            if let Some(other) = visit.take_if(|there| !there.suits(wish)) {
+                other.connection.quit().await;
+            }
             if visit.is_none() {
-                match self.shared.visitor.visit(&self.hosts).await {
+                match self.shared.visitor.visit(&self.hosts, wish).await {
                     Ok(reached) => visit = Some(reached),
+                    Err(unreached) if wish == Wish::Proven => {
+                        let id = message.id;
+                        if let Some(_held) = self.shared.in_work.take(id) {
+                            self.unproven(&message, unreached).await?;
+                        }
+                        self.feed.done(id).await;
+                        continue;
+                    }
                     Err(unreached) => return self.unreached(unreached, message).await,
                 }
             }
@@ -172,7 +184,10 @@ impl Work {
                 continue;
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            let broken = self.send(there, message).await?;
+            let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message).await? {
+                Some(_alone) => self.send(there, message).await?,
+                None => self.hold(&message, CRASHES).await?,
+            };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;
             idle_since = Instant::now();
@@ -230,10 +245,6 @@ impl Work {
                 }
                 opened => opened?,
             };
-            if message.envelope.needs.require_tls && !there.proven {
-                self.unproven(&message, &now_tried, &there.host).await?;
-                continue;
-            }
             let transaction = transaction(&message, outgoing.sender.clone(), &now_tried);
             let report = there.connection.send(&transaction, &mut content).await;
             let now = self.shared.clock.now();
@@ -255,24 +266,14 @@ impl Work {
         Ok(!there.connection.is_usable())
     }
 
-    /// The message must go to a host that proves who it is (RFC 8689 §4.2.1), and this one can't.
-    async fn unproven(
-        &self,
-        message: &QueuedMessage,
-        recipients: &[&QueuedRecipient],
-        host: &str,
-    ) -> Result<(), StoreError> {
+    /// The message must go to a host that proves who it is, and there is none (RFC 8689 §4.2.1): for good, or none that
+    /// could be asked. Mail that may go to others isn't held up.
+    async fn unproven(&self, message: &QueuedMessage, unreached: Unreached) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
-        let attempt = Attempt {
-            at: now,
-            host: host.to_owned(),
-            code: 0,
-            status: Some(REQUIRE_TLS_MISSED),
-            text:
-                "the sender asked that the message travels encrypted to hosts that prove who they are; this one can't"
-                    .to_owned(),
-        };
-        let decided = recipients.iter().map(|r| (*r, Decision::Fail(attempt.clone()))).collect();
+        let Unreached { host, code, status, text } = unreached;
+        let attempt = Attempt { at: now, host, code, status: Some(status), text };
+        let decide = if status == REQUIRE_TLS_MISSED { Decision::Fail } else { Decision::Wait };
+        let decided = message.recipients.iter().map(|r| (r, decide(attempt.clone()))).collect();
         self.settle(message, decided, Visited::not(now)).await
     }
 
@@ -393,7 +394,7 @@ impl Work {
 
     /// A message ended the task that sent it: one that does so again and again is held, so that the others go on.
     async fn crashed(&self, id: QueueId) -> Result<(), StoreError> {
-        let trials = match self.shared.queue.mark_trial(id).await {
+        let trials = match self.shared.suspicion.trials(&*self.shared.queue, id).await {
             Ok(trials) => trials,
             Err(StoreError::NotFound(_)) => return Ok(()),
             Err(error) => return Err(error),
@@ -403,8 +404,7 @@ impl Work {
             return Ok(());
         }
         let message = self.shared.queue.queued_message(id).await?;
-        self.hold(&message, "sending it failed in a way that should never happen; see message.crashed in the log")
-            .await?;
+        self.hold(&message, CRASHES).await?;
         Ok(())
     }
 }

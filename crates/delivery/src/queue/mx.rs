@@ -1,14 +1,12 @@
-//! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE says what they must prove.
+//! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE or a policy says what they must prove.
 
 use super::chance::Chance;
-use super::way::{Guide, Host, Way};
+use super::trust::{self, Demanded, Policies};
+use super::way::{Guide, Way};
 use mailward_core::Domain;
-use mailward_dns::{Dane, Lookup, MailHost, Ourselves, RouteError, dane, route};
-use mailward_smtp::client::Dialect;
+use mailward_dns::{Dane, Lookup, Ourselves, RouteError, dane, route};
 use mailward_store::records::{EnhancedStatus, Lane};
-use mailward_tls::outbound::Proof;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,6 +16,7 @@ pub struct MxGuide {
     ours: Ourselves,
     port: u16,
     chance: Chance,
+    policies: Policies,
 }
 
 impl std::fmt::Debug for MxGuide {
@@ -30,7 +29,13 @@ impl MxGuide {
     /// Hosts listen on `port`: 25, but for trials.
     #[must_use]
     pub fn new(lookup: Arc<dyn Lookup>, ours: Ourselves, port: u16) -> Self {
-        Self { lookup, ours, port, chance: Chance::default() }
+        Self { lookup, ours, port, chance: Chance::default(), policies: Policies::default() }
+    }
+
+    /// The same, where policies are asked too.
+    #[must_use]
+    pub fn with(self, policies: Policies) -> Self {
+        Self { policies, ..self }
     }
 
     async fn find(&self, lane: &Lane) -> Way {
@@ -42,30 +47,38 @@ impl MxGuide {
             Ok(found) => found,
             Err(error) => return lost(&error),
         };
+        let mut dane_says = Vec::with_capacity(found.hosts.len());
+        for host in &found.hosts {
+            dane_says.push(dane(&*self.lookup, host, self.port).await);
+        }
+        // Where DANE speaks for all hosts nobody else is asked.
+        let demanded = if dane_says.iter().all(|dane| matches!(dane, Dane::Required { .. })) {
+            Demanded::default()
+        } else {
+            match self.policies.demanded(&domain).await {
+                Ok(demanded) => demanded,
+                Err(error) => {
+                    let text = format!("it isn't known what hosts of {domain} must prove: {error}");
+                    return Way::Later(EnhancedStatus::of(4, 3, 0), text);
+                }
+            }
+        };
         let mut hosts = Vec::with_capacity(found.hosts.len());
         let mut unknown = None;
-        for host in &found.hosts {
-            match self.host(&domain, host).await {
+        for (host, dane) in found.hosts.iter().zip(dane_says) {
+            match trust::host(&domain, host, found.secure, self.port, dane, &demanded) {
                 Ok(host) => hosts.push(host),
                 // Not to be used until it is known what it must prove (RFC 7672 §2.1.2).
-                Err(why) => unknown = Some(format!("{}: {why}", host.name)),
+                Err(why) => {
+                    self.policies.dane_unknown(&domain, &host.name, &why);
+                    unknown = Some(format!("{}: {why}", host.name));
+                }
             }
         }
         match unknown {
             Some(why) if hosts.is_empty() => Way::Later(EnhancedStatus::of(4, 7, 5), why),
             _ => Way::Hosts(hosts),
         }
-    }
-
-    async fn host(&self, domain: &Domain, host: &MailHost) -> Result<Host, String> {
-        let (tls_name, proof) = match dane(&*self.lookup, host, self.port).await {
-            Dane::NotOffered => (host.name.to_string(), Proof::Nothing),
-            Dane::EncryptOnly { name } => (name.to_string(), Proof::Encrypted),
-            Dane::Required { name, records } => (name.to_string(), Proof::Dane(records, vec![name, domain.clone()])),
-            Dane::Unknown(why) => return Err(why),
-        };
-        let addresses = host.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect();
-        Ok(Host { name: host.name.to_string(), tls_name, addresses, dialect: Dialect::Smtp, proof })
     }
 }
 

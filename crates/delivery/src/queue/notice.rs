@@ -7,13 +7,13 @@ use crate::prepare;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{HEADER_BYTES_MAX, REPORT_RECIPIENTS_MAX, REPORT_RETURNED_MAX};
 use mailward_core::{Address, Domain, EnhancedStatus, Timestamp};
-use mailward_directory::{Directory, Resolution};
+use mailward_directory::{Directory, LocalTarget, Resolution};
 use mailward_message::header;
 use mailward_message::report::{Action, Diagnostic, Recipient, Report, Returned};
-use mailward_store::api::{MailStore, StoreError};
+use mailward_store::api::{MailStore, QueueStore, StoreError};
 use mailward_store::records::{
     Attempt, Delivery, Envelope, Flags, GiveBack, Lane, Needs, NewRecipient, NotifyOn, Queued, QueuedMessage,
-    QueuedRecipient, Target,
+    QueuedRecipient, SettleOutcome, Settlement, Target,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,13 @@ impl Told {
     /// It was passed to a host that doesn't report, and its sender asked (RFC 3461 §5.2.2).
     pub(crate) fn relayed(recipient: &QueuedRecipient, attempt: &Attempt) -> Self {
         Self { action: Action::Relayed, ..Self::failed(recipient, attempt) }
+    }
+
+    /// It is in the mailbox of its reader, or was sent on to all that it stands for, and its sender asked
+    /// (RFC 3461 §5.2.3, §5.2.7.3).
+    pub(crate) const fn arrived(recipient: QueuedRecipient, expanded: bool) -> Self {
+        let action = if expanded { Action::Expanded } else { Action::Delivered };
+        Self { recipient, action, attempt: None, will_retry_until: None }
     }
 
     /// It is late, or its time is over.
@@ -97,8 +104,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError> {
         let Some(sender) = &message.envelope.sender else { return Ok(Vec::new()) };
-        let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted()).collect();
-        if wanted.is_empty() {
+        if !told.iter().any(Told::is_wanted) {
             return Ok(Vec::new());
         }
         let most = u64::try_from(HEADER_BYTES_MAX.max(REPORT_RETURNED_MAX)).unwrap_or(u64::MAX);
@@ -108,18 +114,119 @@ impl Writer {
             Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => bytes::Bytes::new(),
             Err(error) => return Err(error),
         };
+        Ok(self.notices_about(message, sender, told, &original, now))
+    }
+
+    /// The same about a message whose bytes, or the first of them, are at hand.
+    pub(crate) fn notices_about(
+        &self,
+        message: &QueuedMessage,
+        sender: &Address,
+        told: &[Told],
+        original: &[u8],
+        now: Timestamp,
+    ) -> Vec<Delivery> {
+        let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted()).collect();
         let whole = u64::try_from(original.len()).is_ok_and(|length| length == message.size);
         let mut notices = Vec::new();
         for some in wanted.chunks(REPORT_RECIPIENTS_MAX) {
             let returned = match message.envelope.give_back {
                 Some(GiveBack::Headers) => Returned::Header,
+                // What had to travel in secret isn't sent about more than it must (RFC 8689 §5).
+                _ if message.envelope.needs.require_tls => Returned::Header,
                 _ if whole => Returned::Whole,
                 _ => Returned::Header,
             };
-            let original = without_return_path(&original);
+            let original = without_return_path(original);
             notices.extend(self.notice(message, sender, some, original, returned, now));
         }
-        Ok(notices)
+        notices
+    }
+
+    /// The same notices for the postmaster, where their readers can't have them; only what was for readers here.
+    pub(crate) fn to_postmaster(&self, notices: Vec<Delivery>, now: Timestamp) -> Vec<Delivery> {
+        let Some((targets, remote)) = self.postmaster() else { return Vec::new() };
+        let redirect = |mut notice: Delivery| {
+            if !notice.targets.is_empty() {
+                notice.targets.clone_from(&targets);
+                notice.queued.extend(self.to_send(&remote, Needs::default(), now));
+            }
+            notice
+        };
+        notices.into_iter().map(redirect).collect()
+    }
+
+    /// Where mail to the postmaster goes, if anywhere.
+    pub(crate) fn postmaster(&self) -> Option<(Vec<Target>, Vec<Address>)> {
+        match self.directory.resolve_postmaster() {
+            Resolution::Deliver { local, remote } => Some((inboxes(local), remote)),
+            _ => None,
+        }
+    }
+
+    /// A notice to others, as the queue has it.
+    pub(crate) fn to_send(&self, to: &[Address], needs: Needs, now: Timestamp) -> Option<Queued> {
+        let recipients: Vec<NewRecipient> = to
+            .iter()
+            .filter_map(|address| {
+                let lane = Lane::from(address.domain()?);
+                Some(NewRecipient {
+                    address: address.clone(),
+                    notify: None,
+                    original: None,
+                    lane,
+                    due: now,
+                    held: None,
+                })
+            })
+            .collect();
+        let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
+        let envelope = Envelope {
+            sender: None,
+            give_back: None,
+            envid: None,
+            needs,
+            submitter: None,
+            forwarded: None,
+            arrived: now,
+            warn: None,
+            expires: Timestamp(now.0.saturating_add(lifetime)),
+        };
+        (!recipients.is_empty()).then_some(Queued { envelope, recipients })
+    }
+
+    /// Keeps what came of a message's recipients together with what its sender is told of it. If the sender's mailbox can't
+    /// take it the postmaster is told, and if that can't be either, nobody: what came of the recipients stands.
+    pub(crate) async fn settle(
+        &self,
+        queue: &dyn QueueStore,
+        message: &QueuedMessage,
+        mut settlement: Settlement,
+        told: &[Told],
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        let tell = self.notices(message, told, now).await?;
+        if tell.is_empty() {
+            return queue.settle(settlement).await;
+        }
+        let untold = settlement.clone();
+        settlement.tell.clone_from(&tell);
+        let error = match queue.settle(settlement).await {
+            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) => error,
+            settled => return settled,
+        };
+        let event = Event::warn("notice.redirected").with("queue", message.id).with("reason", &error);
+        self.events.emit(event);
+        let redirected = Settlement { tell: self.to_postmaster(tell, now), ..untold.clone() };
+        let settled = if redirected.tell.is_empty() { Err(error) } else { queue.settle(redirected).await };
+        match settled {
+            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) => {
+                let event = Event::warn("notice.dropped").with("queue", message.id).with("reason", &error);
+                self.events.emit(event);
+                queue.settle(untold).await
+            }
+            settled => settled,
+        }
     }
 
     fn notice(
@@ -163,6 +270,7 @@ impl Writer {
             smtputf8: notification.smtputf8,
             require_tls: message.envelope.needs.require_tls,
             eight_bit: notification.eight_bit,
+            tls_optional: message.envelope.needs.tls_optional,
         };
         let content = match prepare(notification.bytes, 0) {
             Ok(content) => content,
@@ -171,41 +279,25 @@ impl Writer {
                 return None;
             }
         };
-        let (local, remote) = match self.directory.resolve(sender) {
-            Resolution::Deliver { local, remote } => (local, remote),
+        let (targets, remote) = match self.directory.resolve(sender) {
+            Resolution::Deliver { local, remote } => (inboxes(local), remote),
             Resolution::NotLocal => (Vec::new(), vec![sender.clone()]),
             Resolution::UnknownUser | Resolution::Disabled | Resolution::Loop => {
-                dropped("its sender isn't here any more");
-                return None;
+                let event = Event::warn("notice.redirected").with("queue", message.id).with("sender", sender);
+                self.events.emit(event.with("reason", "its sender isn't here any more"));
+                let Some(postmaster) = self.postmaster() else {
+                    dropped("its sender isn't here any more, and there is no postmaster");
+                    return None;
+                };
+                postmaster
             }
         };
-        let targets =
-            local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect();
-        let recipients: Vec<NewRecipient> = remote
-            .into_iter()
-            .filter_map(|address| {
-                let lane = Lane::from(address.domain()?);
-                Some(NewRecipient { address, notify: None, original: None, lane, due: now, held: None })
-            })
-            .collect();
-        let lifetime = i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX);
-        let envelope = Envelope {
-            sender: None,
-            give_back: None,
-            envid: None,
-            needs,
-            submitter: None,
-            forwarded: None,
-            arrived: now,
-            warn: None,
-            expires: Timestamp(now.0.saturating_add(lifetime)),
-        };
-        let queued = if recipients.is_empty() { Vec::new() } else { vec![Queued { envelope, recipients }] };
+        let queued = self.to_send(&remote, needs, now).into_iter().collect();
         Some(Delivery { content, targets, queued })
     }
 
     /// Names a notice. Nobody outside can know it before: it stands in the boundary.
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         format!("{:016x}{:016x}", self.chance.draw(), self.chance.draw())
     }
 }
@@ -243,6 +335,10 @@ impl Told {
             retry_until: self.will_retry_until,
         }
     }
+}
+
+fn inboxes(local: Vec<LocalTarget>) -> Vec<Target> {
+    local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect()
 }
 
 /// The name of `name[address]`.

@@ -1,12 +1,15 @@
 //! The runner: visits lanes that are due, tells senders whose messages are late, sleeps until there is something to do.
 
 use super::allowance::Allowances;
+use super::bounce::Bouncer;
 use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
+use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
+use crate::care::Care;
 use crate::forward::{Forwarder, Outgoing};
 use crate::sign::{SignError, sign};
 use bytes::Bytes;
@@ -19,6 +22,7 @@ use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_message::Structure;
 use mailward_store::api::{MailStore, QueueStore, StoreError};
 use mailward_store::records::{Lane, Outcome, QueuedMessage, Settled, Settlement};
+use mailward_sts::Ledger;
 use mailward_tls::outbound::Outbound;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct Parts {
     pub forwarder: Option<Arc<Forwarder>>,
     /// TLS.
     pub outbound: Outbound,
+    /// Where it is counted how TLS went; none: it isn't.
+    pub ledger: Option<Arc<Ledger>>,
     /// Our name.
     pub hostname: Domain,
     /// Where events go.
@@ -56,6 +62,10 @@ pub struct Parts {
     pub lifetime: Duration,
     /// How long a connection waits for more to send; usually `limits::QUEUE_LINGER_TIME`.
     pub linger: Duration,
+    /// Who watches over what users send; none: nobody.
+    pub care: Option<Arc<Care>>,
+    /// Whether the process before this one was cut off: some message may be why.
+    pub cut_off: bool,
 }
 
 /// What all visits share.
@@ -66,13 +76,15 @@ pub(crate) struct Shared {
     pub(crate) visitor: Visitor,
     pub(crate) allowances: Allowances,
     pub(crate) connections: Semaphore,
-    pub(crate) in_work: InWork,
+    pub(crate) in_work: Arc<InWork>,
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
-    forwarder: Option<Arc<Forwarder>>,
+    pub(super) forwarder: Option<Arc<Forwarder>>,
     pub(crate) linger: Duration,
-    writer: Writer,
+    pub(crate) suspicion: Suspicion,
+    writer: Arc<Writer>,
+    care: Option<Arc<Care>>,
     chance: Chance,
 }
 
@@ -86,24 +98,15 @@ impl Shared {
     pub(crate) async fn settle(
         &self,
         message: &QueuedMessage,
-        mut settlement: Settlement,
+        settlement: Settlement,
         told: Vec<Told>,
     ) -> Result<(), StoreError> {
-        let tell = self.writer.notices(message, &told, self.clock.now()).await?;
-        if tell.is_empty() {
-            return self.queue.settle(settlement).await.map(|_| ());
+        let refused = settlement.recipients.iter().any(is_refusal);
+        self.writer.settle(&*self.queue, message, settlement, &told, self.clock.now()).await?;
+        if let (Some(care), Some(account), true) = (&self.care, message.envelope.submitter, refused) {
+            care.look_at(account).await;
         }
-        let untold = settlement.clone();
-        settlement.tell = tell;
-        match self.queue.settle(settlement).await {
-            // A sender whose mailbox is full, or gone since, can't be told; what came of the recipients stands.
-            Err(error @ (StoreError::OverQuota | StoreError::NotFound(_))) => {
-                let event = Event::warn("notice.dropped").with("queue", message.id).with("reason", &error);
-                self.events.emit(event);
-                self.queue.settle(untold).await.map(|_| ())
-            }
-            settled => settled.map(|_| ()),
-        }
+        Ok(())
     }
 
     /// How a message goes out: who it is from, and what stands before it. The inner error says why it can't be sent.
@@ -142,6 +145,12 @@ impl Shared {
     }
 }
 
+/// Whether another host refused a recipient for good.
+fn is_refusal(settled: &Settled) -> bool {
+    let code = settled.attempt.as_ref().map_or(0, |attempt| attempt.code);
+    matches!(settled.outcome, Outcome::Failed) && (500..600).contains(&code)
+}
+
 /// The domain of the first address in From.
 fn author_domain(structure: &[u8]) -> Option<Domain> {
     let envelope = Structure::envelope_from_bytes(structure).ok()?;
@@ -157,31 +166,46 @@ impl Runner {
     /// Puts it together; nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let writer = Writer {
+        let started = parts.clock.now();
+        let writer = Arc::new(Writer {
             mail: Arc::clone(&parts.mail),
             directory: parts.directory,
             hostname: parts.hostname.clone(),
             events: parts.events.clone(),
             lifetime: parts.lifetime,
             chance: Chance::default(),
-        };
+        });
         Self {
             shared: Arc::new(Shared {
                 queue: parts.queue,
                 mail: parts.mail,
                 guide: parts.guide,
-                visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound },
+                visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound, ledger: parts.ledger },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),
-                in_work: InWork::default(),
+                in_work: Arc::default(),
                 events: parts.events,
                 clock: parts.clock,
                 dkim: parts.dkim,
                 forwarder: parts.forwarder,
                 linger: parts.linger,
+                suspicion: Suspicion::new(parts.cut_off.then_some(started)),
                 writer,
+                care: parts.care,
                 chance: Chance::default(),
             }),
+        }
+    }
+
+    /// Gives up by hand what this sends: it leaves alone what is being sent.
+    #[must_use]
+    pub fn bouncer(&self) -> Bouncer {
+        let Shared { queue, writer, in_work, clock, .. } = &*self.shared;
+        Bouncer {
+            queue: Arc::clone(queue),
+            writer: Arc::clone(writer),
+            in_work: Arc::clone(in_work),
+            clock: Arc::clone(clock),
         }
     }
 

@@ -1,9 +1,11 @@
 //! A runner on a real store, and hosts on loopback that say what each test wants.
 
+mod by_hand;
 mod forwarding;
-mod house;
+pub(crate) mod house;
 mod limits;
-mod sink;
+pub(crate) mod sink;
+mod trust;
 mod ways;
 
 use house::{House, LANE};
@@ -354,17 +356,6 @@ async fn lmtp_answers_for_each_recipient() {
     assert_eq!(waiting[0].recipients.len(), 1);
     assert_eq!(waiting[0].recipients[0].address.to_string(), "full@t.example");
     assert_eq!(waiting[0].recipients[0].answer.as_ref().unwrap().code, 452);
-}
-
-#[tokio::test]
-async fn a_bounce_whose_reader_has_no_room_is_dropped_and_the_queue_goes_on() {
-    let house = House::new().await;
-    let sink = Sink::start(Plan::default()).await;
-    house.leads_to(LANE, &sink);
-    house.queue("small@s.example", &["never@t.example"], "Subject: 1\r\n\r\n", |_| {}).await;
-    house.turn().await;
-    assert!(house.is_empty().await);
-    assert!(house.told("notice.dropped"));
 }
 
 #[tokio::test]

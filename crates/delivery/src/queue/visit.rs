@@ -1,13 +1,17 @@
 //! Getting to a host: address after address, TLS as it has to be, until one of a lane's hosts takes mail.
 
-use super::way::Host;
+use super::trust::result_of;
+use super::way::{Fit, Host, Named, Trust};
 use mailward_core::Domain;
 use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME};
 use mailward_smtp::client::{Cause, Connection, Failure, Security, StartTls, Step};
-use mailward_store::records::EnhancedStatus;
-use mailward_tls::outbound::{Outbound, Proof, Secured};
+use mailward_store::records::{EnhancedStatus, Needs};
+use mailward_sts::{Failure as Counted, Ledger, PolicyKind, ResultType};
+use mailward_tls::TlsError;
+use mailward_tls::outbound::{Outbound, Proof, Secured, Unproved};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -28,9 +32,41 @@ pub(crate) struct Visit {
     pub(crate) tls: Option<Secured>,
     /// It proved who it is, by DNS or by a policy that asked for it: mail that must travel so may go there (RFC 8689).
     pub(crate) proven: bool,
+    /// It was let off what it should have proved.
+    relaxed: bool,
+}
+
+/// What a message wants of the host that it is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// What its domain demands.
+    Usual,
+    /// That it proved who it is, and promises to ask the same of others: REQUIRETLS (RFC 8689 §4.2.1).
+    Proven,
+    /// Nothing, if nothing else can be had: `TLS-Required: No` (RFC 8689 §5).
+    Any,
+}
+
+impl Wish {
+    pub(crate) const fn of(needs: &Needs) -> Self {
+        match (needs.require_tls, needs.tls_optional) {
+            (true, _) => Self::Proven,
+            (false, true) => Self::Any,
+            (false, false) => Self::Usual,
+        }
+    }
 }
 
 impl Visit {
+    /// Whether a message that wishes this may be given to it.
+    pub(crate) fn suits(&self, wish: Wish) -> bool {
+        match wish {
+            Wish::Any => true,
+            Wish::Usual => !self.relaxed,
+            Wish::Proven => !self.relaxed && self.proven && self.connection.extensions().requiretls,
+        }
+    }
+
     /// How it is protected, for the log.
     pub(crate) fn protection(&self) -> String {
         match &self.tls {
@@ -57,15 +93,34 @@ pub(crate) struct Unreached {
 pub(crate) struct Visitor {
     pub(crate) hostname: Domain,
     pub(crate) outbound: Outbound,
+    /// Where it is counted how TLS went.
+    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 /// The enhanced codes of RFC 3463 for what happens before anybody answers.
 const NO_ANSWER: EnhancedStatus = EnhancedStatus::of(4, 4, 1);
 const NOT_SECURE: EnhancedStatus = EnhancedStatus::of(4, 7, 5);
+/// RFC 8689 §4.2.1 and §8: no host is there that may have it.
+pub(crate) const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 30);
 
 impl Visitor {
-    /// Tries hosts in their order; at most [`QUEUE_ADDRESSES_TRIED`] addresses of all together.
-    pub(crate) async fn visit(&self, hosts: &[Host]) -> Result<Visit, Unreached> {
+    /// Tries hosts in their order until one is as a message wishes it. For [`Wish::Proven`] the status is
+    /// [`REQUIRE_TLS_MISSED`] if all could be reached and none is.
+    pub(crate) async fn visit(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
+        match self.round(hosts, wish).await {
+            Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE => {
+                let relaxed: Vec<Host> = hosts
+                    .iter()
+                    .map(|host| Host { proof: Proof::Nothing, trust: Trust::default(), ..host.clone() })
+                    .collect();
+                self.round(&relaxed, wish).await.map(|visit| Visit { relaxed: true, ..visit })
+            }
+            other => other,
+        }
+    }
+
+    /// At most [`QUEUE_ADDRESSES_TRIED`] addresses of all hosts together.
+    async fn round(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
         let mut last = Unreached {
             host: hosts.first().map(|host| host.name.clone()).unwrap_or_default(),
             code: 0,
@@ -73,13 +128,24 @@ impl Visitor {
             text: "none of its hosts has an address".to_owned(),
         };
         let mut left = QUEUE_ADDRESSES_TRIED;
+        // Who couldn't be asked may be as it is wished.
+        let mut unasked = None;
         for host in hosts {
+            if let Fit::Unfit(why) = &host.trust.fit {
+                self.count(host, None, Some((ResultType::ValidationFailure, why)));
+                last = Unreached { host: host.name.clone(), code: 0, status: NOT_SECURE, text: why.clone() };
+                unasked = Some(last.clone());
+                continue;
+            }
             let mut addresses: Vec<SocketAddr> = host.addresses.iter().copied().take(left).collect();
             left = left.saturating_sub(addresses.len());
             while !addresses.is_empty() {
-                match self.meet(host, &addresses).await {
+                match self.meet(host, &addresses, wish).await {
                     Ok(visit) => return Ok(visit),
                     Err((unreached, met)) => {
+                        if unreached.status != REQUIRE_TLS_MISSED {
+                            unasked = Some(unreached.clone());
+                        }
                         last = unreached;
                         // Who answered and won't have us; the others of this host may (RFC 5321 §5.1).
                         addresses.retain(|address| met.is_some_and(|met| met != *address));
@@ -87,16 +153,28 @@ impl Visitor {
                 }
             }
         }
-        Err(last)
+        Err(unasked.unwrap_or(last))
     }
 
     /// Talks to the first of a host's addresses that answers; a failure tells which that was, if any did.
-    async fn meet(&self, host: &Host, addresses: &[SocketAddr]) -> Result<Visit, (Unreached, Option<SocketAddr>)> {
+    async fn meet(
+        &self,
+        host: &Host,
+        addresses: &[SocketAddr],
+        wish: Wish,
+    ) -> Result<Visit, (Unreached, Option<SocketAddr>)> {
         let (stream, address) = connect(addresses).await.map_err(|error| {
             let text = format!("no connection: {error}");
             (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }, None)
         })?;
-        self.meet_at(host, stream, address).await.map_err(|unreached| (unreached, Some(address)))
+        match self.meet_at(host, stream, address).await {
+            Ok(visit) if wish == Wish::Proven && !visit.suits(wish) => {
+                let unreached = visit.unfit();
+                visit.connection.quit().await;
+                Err((unreached, Some(address)))
+            }
+            met => met.map_err(|unreached| (unreached, Some(address))),
+        }
     }
 
     async fn meet_at(&self, host: &Host, stream: TcpStream, address: SocketAddr) -> Result<Visit, Unreached> {
@@ -118,32 +196,83 @@ impl Visitor {
 
     async fn talk(&self, host: &Host, name: &str, stream: TcpStream, with_tls: bool) -> Result<Visit, Stopped> {
         let ours = self.hostname.as_str();
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok()).map(|(ours, its)| (ours.ip(), its.ip()));
         let connection = Connection::greet(Box::new(stream) as Stream, host.dialect, ours, Security::Clear).await?;
         let needed = host.proof != Proof::Nothing;
         if !with_tls || !connection.extensions().starttls {
+            if with_tls {
+                self.count(host, ends, Some((ResultType::StarttlsNotSupported, "")));
+            }
             if needed {
                 return Err(Stopped::Tls("it doesn't offer TLS, which it has to".to_owned()));
             }
-            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false });
+            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false, relaxed: false });
         }
         match connection.starttls_begin().await? {
             StartTls::Ready(stream, resume) => {
-                let (stream, secured) = self
-                    .outbound
-                    .connect(stream, &host.tls_name, &host.proof)
-                    .await
-                    .map_err(|error| Stopped::Tls(error.to_string()))?;
+                let connected = self.outbound.connect(stream, &host.tls_name, &host.proof).await;
+                self.count_tls(host, ends, connected.as_ref().map(|(_, secured)| secured));
+                let (stream, secured) = connected.map_err(|error| Stopped::Tls(error.to_string()))?;
                 let connection = resume.starttls_done(Box::new(stream) as Stream).await?;
-                let proven = !matches!(host.proof, Proof::Nothing | Proof::Encrypted) && secured.proved.is_ok();
-                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven })
+                let asked = !matches!(host.proof, Proof::Nothing | Proof::Encrypted);
+                let proven = secured.proved.is_ok()
+                    && match host.trust.name {
+                        Named::Unsaid => asked,
+                        Named::Proven => true,
+                        Named::Forgeable => false,
+                    };
+                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven, relaxed: false })
             }
             StartTls::Refused(_, answer) if needed => {
+                self.count(host, ends, Some((ResultType::StarttlsNotSupported, "refused")));
                 Err(Stopped::Tls(format!("it refused to start TLS, which it has to: {answer}")))
             }
             StartTls::Refused(connection, _) => {
-                Ok(Visit { connection: *connection, host: name.to_owned(), tls: None, proven: false })
+                self.count(host, ends, Some((ResultType::StarttlsNotSupported, "refused")));
+                Ok(Visit { connection: *connection, host: name.to_owned(), tls: None, proven: false, relaxed: false })
             }
         }
+    }
+
+    /// Counts a session, or why there was none, for the report to the host's domain.
+    fn count(&self, host: &Host, ends: Option<(IpAddr, IpAddr)>, failure: Option<(ResultType, &str)>) {
+        let (Some(ledger), Some(watched)) = (&self.ledger, &host.trust.watched) else { return };
+        let failure = failure.map(|(result, why)| Counted {
+            sending_ip: ends.map(|(ours, _)| ours),
+            host: Some(host.name.clone()),
+            receiving_ip: ends.map(|(_, its)| its),
+            reason: if why.is_empty() { None } else { Counted::of_policy(result, why).reason },
+            ..Counted::of_policy(result, "")
+        });
+        ledger.count(&watched.domain, &watched.policy, failure);
+    }
+
+    /// Counts what came of TLS. What a certificate doesn't prove tells against a host only where a policy asks for it.
+    fn count_tls(&self, host: &Host, ends: Option<(IpAddr, IpAddr)>, came: Result<&Secured, &TlsError>) {
+        let testing = host.trust.watched.as_ref().is_some_and(|watched| watched.policy.kind == PolicyKind::Sts);
+        match came {
+            Err(TlsError::Unproved(Unproved { fault, why })) => self.count(host, ends, Some((result_of(*fault), why))),
+            Err(error) => self.count(host, ends, Some((ResultType::ValidationFailure, &error.to_string()))),
+            Ok(secured) => {
+                let failure = match (&host.trust.fit, &secured.proved) {
+                    (Fit::Doubtful(why), _) => Some((ResultType::ValidationFailure, why.as_str())),
+                    (_, Err(Unproved { fault, why })) if testing => Some((result_of(*fault), why.as_str())),
+                    _ => None,
+                };
+                self.count(host, ends, failure);
+            }
+        }
+    }
+}
+
+impl Visit {
+    /// Why mail that must travel encrypted isn't given to it.
+    fn unfit(&self) -> Unreached {
+        let what = if self.proven { "doesn't promise to pass it on so (REQUIRETLS)" } else { "can't prove who it is" };
+        let text = format!(
+            "the sender asked that the message travels encrypted to hosts that prove who they are; this one {what}"
+        );
+        Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text }
     }
 }
 

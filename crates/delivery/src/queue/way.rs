@@ -1,11 +1,14 @@
 //! Where a lane's mail is brought: asked before each visit, answered by whoever knows DNS and routes.
 
+use mailward_core::Domain;
 use mailward_smtp::client::Dialect;
 use mailward_store::records::{EnhancedStatus, Lane};
+use mailward_sts::Told;
 use mailward_tls::outbound::Proof;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// A host that may take a lane's mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,52 @@ pub struct Host {
     pub dialect: Dialect,
     /// What it must prove. With [`Proof::Nothing`] TLS is taken where it is offered and works.
     pub proof: Proof,
+    /// How it was found, and who wants to know how it went.
+    pub trust: Trust,
+}
+
+/// How a host was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Under which policy it is counted how it went; none: it isn't.
+    pub watched: Option<Arc<Watched>>,
+    /// Whether its name could have been forged on the way to us.
+    pub name: Named,
+    /// Whether its domain's policy has it.
+    pub fit: Fit,
+}
+
+/// A domain and a policy, to count under (RFC 8460).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Whose mail it is.
+    pub domain: Domain,
+    /// The policy in force.
+    pub policy: Told,
+}
+
+/// Where a host's name comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Named {
+    /// It isn't said: what the host proves for [`Host::proof`] is all that is asked.
+    #[default]
+    Unsaid,
+    /// Nobody could forge it: from the administrator, proved by DNSSEC, or by a policy in force.
+    Proven,
+    /// From a DNS that proves nothing.
+    Forgeable,
+}
+
+/// Whether a domain's policy has a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// Yes, or there is none.
+    #[default]
+    Fits,
+    /// No, and the policy is there for testing only. Why, in words.
+    Doubtful(String),
+    /// No: nothing is sent there, unless TLS needs not be (RFC 8689 §5). Why, in words.
+    Unfit(String),
 }
 
 /// The way to a lane's next host.

@@ -9,6 +9,7 @@ mod session;
 
 use super::BenchError;
 use super::timing::{Distribution, Times, count, cpu_seconds, ratio};
+use mailward_core::Secret;
 use message::Maker;
 use serde::Serialize;
 use session::{Plan, Session};
@@ -43,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) from: String,
     pub(crate) lmtp: bool,
     pub(crate) starttls: bool,
+    /// User and password to log in with.
+    pub(crate) login: Option<(String, Secret)>,
     /// For one message, connecting included.
     pub(crate) timeout: Duration,
 }

@@ -6,6 +6,7 @@ use crate::bench::{BenchError, disk, mailbox, smtp_in};
 use crate::failure::Failure;
 use crate::place::Where;
 use crate::print;
+use crate::secrets;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,6 +83,12 @@ struct SmtpIn {
     /// Use STARTTLS; the certificate is not checked.
     #[arg(long)]
     starttls: bool,
+    /// User to log in as, after STARTTLS.
+    #[arg(long, value_name = "USER", requires = "password_file", requires = "starttls")]
+    user: Option<String>,
+    /// File whose first line is the password; - is standard input.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
     /// Time limit for one message, connecting included.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
@@ -170,6 +177,7 @@ pub(crate) fn run(args: BenchArgs, place: &Where) -> Result<(), Failure> {
 }
 
 fn smtp_in(args: SmtpIn) -> Result<(), Failure> {
+    let password = args.password_file.as_deref().map(secrets::from_file).transpose()?;
     let report = smtp_in::run(&smtp_in::Options {
         host: args.host,
         port: args.port,
@@ -184,6 +192,7 @@ fn smtp_in(args: SmtpIn) -> Result<(), Failure> {
         from: args.from,
         lmtp: args.lmtp,
         starttls: args.starttls,
+        login: args.user.zip(password),
         timeout: Duration::from_secs(args.timeout),
     })?;
     if args.json {

@@ -1,5 +1,6 @@
 //! `mailward domain`: domains that mail is taken for.
 
+use super::sending;
 use super::sessions::ended_too;
 use crate::control::{CatchAll, Request, client};
 use crate::failure::Failure;
@@ -55,6 +56,21 @@ enum What {
         #[arg(long)]
         disable: bool,
     },
+    /// Set how much all users of a domain together may send to other domains, or tell it
+    #[command(
+        after_help = "Without an option: tells what is in force and what was sent. 0: no limit; usual: as configured.
+
+Examples:
+  mailward domain limit example.org --messages-per-day 50000
+  mailward domain limit example.org --usual
+  mailward domain limit example.org --json"
+    )]
+    Limit {
+        /// Its name
+        domain: Name,
+        #[command(flatten)]
+        limits: sending::LimitArgs,
+    },
     /// Remove a domain that has no users and aliases left
     #[command(after_help = "Example:\n  mailward domain remove example.org")]
     Remove {
@@ -89,6 +105,10 @@ impl Domain {
             What::Remove { domain } => {
                 client::run(&place, &Request::DomainRemove { name: domain.clone() })?;
                 print::line(format!("{domain} removed"))
+            }
+            What::Limit { domain, limits } => {
+                let request = Request::DomainLimit { name: domain.clone(), set: limits.wishes() };
+                sending::limit(&place, domain.as_str(), &request, limits.json)
             }
             What::List { json } => {
                 let domains = client::run(&place, &Request::DomainList)?;

@@ -1,10 +1,13 @@
 //! `mailward queue`: mail that waits for other hosts, seen and steered.
 
+mod bounce;
 mod filter;
 mod list;
+mod schedule;
 mod steer;
 mod tell;
 
+pub(super) use steer::release_user;
 pub(super) use tell::totals as tell_totals;
 
 use crate::control::{Request, client};
@@ -94,6 +97,27 @@ Examples:
   mailward queue remove --held --user joe@example.org
   mailward queue remove --sender '<>' --older-than 2d")]
     Remove(Act),
+    /// Give recipients up now: their senders get a bounce
+    #[command(
+        after_help = "Look first: `mailward queue list` takes the same filters. What is being sent right now is left.
+
+Examples:
+  mailward queue bounce 17 --yes
+  mailward queue bounce --lane example.net --yes --text 'their server is gone for good'
+  mailward queue bounce --older-than 3d --answer 4.4.1 --yes --json"
+    )]
+    Bounce {
+        #[command(flatten)]
+        act: Act,
+        /// Words for the senders, one line
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
+        /// Yes, give them up; nothing brings them back
+        #[arg(long)]
+        yes: bool,
+    },
+    /// How long mail is tried and when its sender is warned, by sender and domain
+    Schedule(schedule::Schedule),
     /// Put recipients into another lane; they are tried now
     #[command(after_help = "Examples:
   mailward queue reroute 17 --to backup.example.net
@@ -175,6 +199,8 @@ impl Queue {
             What::Hold { act, reason } => steer::run(place, act, Steer::Hold(reason)),
             What::Release(act) => steer::run(place, act, Steer::Release),
             What::Remove(act) => steer::run(place, act, Steer::Remove),
+            What::Bounce { act, text, yes } => bounce::run(place, act, text, yes),
+            What::Schedule(schedule) => schedule.run(place),
             What::Reroute { act, to } => steer::run(place, act, Steer::Reroute(to)),
             What::Pause(pause) => steer::pause(place, pause.lane, true, pause.json),
             What::Resume(pause) => steer::pause(place, pause.lane, false, pause.json),

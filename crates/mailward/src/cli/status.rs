@@ -49,6 +49,11 @@ impl Status {
             .map(|l| vec![plain(l.field("name")), plain(l.field("address")), plain(l.field("for"))])
             .collect();
         print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)?;
+        for frozen in status.field("frozen").as_array().into_iter().flatten() {
+            let text = |field| print::tame(frozen.field(field).as_str().unwrap_or_default());
+            let user = text("user");
+            print::line(format!("frozen: {user}: {}; `mailward user show {user}`", text("why")))?;
+        }
         queue(status.field("queue"))
     }
 }

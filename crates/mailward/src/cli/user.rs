@@ -1,6 +1,7 @@
 //! `mailward user`: who reads mail.
 
 use super::domain::switched;
+use super::sending;
 use super::sessions::ended_too;
 use crate::control::{Request, client};
 use crate::failure::Failure;
@@ -55,6 +56,62 @@ Examples:
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Tell all about a user: mail, limits of sending and what was sent, whether frozen
+    #[command(
+        after_help = "Examples:\n  mailward user show joe@example.org\n  mailward user show joe@example.org --json"
+    )]
+    Show {
+        /// Address
+        address: Address,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set how much a user may send to other domains, or tell it
+    #[command(
+        after_help = "Without an option: tells what is in force and what was sent. 0: no limit; usual: as configured.
+
+Examples:
+  mailward user limit news@example.org --messages-per-day 20000 --recipients-per-day 20000
+  mailward user limit news@example.org --new-per-hour 0
+  mailward user limit news@example.org --usual
+  mailward user limit news@example.org --json"
+    )]
+    Limit {
+        /// Address
+        address: Address,
+        #[command(flatten)]
+        limits: sending::LimitArgs,
+    },
+    /// Hold all that a user sends to other domains, and what waits; logins and mail to them go on
+    #[command(after_help = "Nothing is lost: it waits until `mailward user unfreeze`.
+
+Examples:
+  mailward user freeze joe@example.org --why 'sends to bought addresses'
+  mailward sessions --user joe@example.org           (who uses the account)")]
+    Freeze {
+        /// Address
+        address: Address,
+        /// Why, for whoever looks at it
+        #[arg(long, value_name = "TEXT", default_value = "frozen by the administrator")]
+        why: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a user send again
+    #[command(after_help = "What was held meanwhile stays held without --release: look at it first.
+
+Examples:
+  mailward queue list --user joe@example.org --held
+  mailward user unfreeze joe@example.org --release")]
+    Unfreeze {
+        /// Address
+        address: Address,
+        /// Let go all of theirs that is held
+        #[arg(long)]
+        release: bool,
     },
     /// Change a user
     #[command(after_help = "Examples:
@@ -180,6 +237,13 @@ impl User {
                 print::line(format!("{address} removed"))?;
                 ended_too(&removed)
             }
+            What::Show { address, json } => sending::show(&place, address, json),
+            What::Limit { address, limits } => {
+                let request = Request::UserLimit { address: address.clone(), set: limits.wishes() };
+                sending::limit(&place, &address.to_string(), &request, limits.json)
+            }
+            What::Freeze { address, why, json } => sending::freeze(&place, address, why, json),
+            What::Unfreeze { address, release } => sending::unfreeze(&place, address, release),
             What::List { domain, json } => {
                 let users = client::run(&place, &Request::UserList { domain })?;
                 if json {
@@ -196,19 +260,24 @@ fn generated(answer: &Value) -> Result<(), Failure> {
     answer.field("password").as_str().map_or(Ok(()), secrets::tell)
 }
 
-fn row(user: &Value) -> Vec<String> {
-    let state = match (user.field("enabled").as_bool(), user.field("has_password").as_bool()) {
+/// The word for what may be done with an account.
+pub(super) fn state(user: &Value) -> &'static str {
+    match (user.field("enabled").as_bool(), user.field("has_password").as_bool()) {
         (Some(false), _) => "disabled",
+        _ if !user.field("frozen").is_null() => "frozen",
         (_, Some(false)) => "no password",
         _ => "enabled",
-    };
+    }
+}
+
+fn row(user: &Value) -> Vec<String> {
     let quota = match user.field("quota_bytes").as_u64() {
         None | Some(0) => "-".to_owned(),
         Some(bytes) => print::bytes(bytes),
     };
     vec![
         print::tame(user.field("address").as_str().unwrap_or_default()),
-        state.to_owned(),
+        state(user).to_owned(),
         user.field("usage").field("messages").to_string(),
         print::bytes(user.field("usage").field("bytes").as_u64().unwrap_or(0)),
         quota,

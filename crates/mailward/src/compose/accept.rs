@@ -5,6 +5,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
 use mailward_delivery::Forwarder;
+use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{ConnectionPermit, Gate, GateError};
 use mailward_store::LocalStore;
@@ -44,13 +45,15 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
+    pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Rooms {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { hostname, store, directory, auth, forwarder, acceptor, gate, settings, events, shutdown } = parts;
+        let Parts { hostname, store, directory, auth, forwarder, acceptor, gate, settings, care, events, shutdown } =
+            parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
@@ -66,6 +69,7 @@ impl Rooms {
             shutdown: shutdown.clone(),
             settings: settings.receive,
             clock: Arc::new(SystemClock),
+            care: Some(care),
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,

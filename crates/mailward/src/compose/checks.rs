@@ -59,7 +59,7 @@ pub(crate) fn certificates(loaded: &Loaded) -> Result<Acceptor, Failure> {
 }
 
 /// The name of this host: as configured, or as the system has it.
-fn hostname(loaded: &Loaded) -> Result<Domain, Failure> {
+pub(crate) fn hostname(loaded: &Loaded) -> Result<Domain, Failure> {
     if let Some(name) = &loaded.config.hostname {
         return Ok(name.clone());
     }

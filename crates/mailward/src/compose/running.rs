@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use mailward_core::config::{Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
+use mailward_delivery::care::Care;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
+    pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -167,10 +169,13 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
         current.tls = new.tls.clone();
+        current.user_limits = new.user_limits;
+        current.domain_limits = new.domain_limits;
         Ok((taken, waiting))
     }
 }

@@ -1,5 +1,6 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::Running;
@@ -24,6 +25,7 @@ pub(crate) struct Desk {
     pub(crate) directory: Arc<Directory>,
     pub(crate) dkim: Arc<Dkim>,
     pub(crate) server: Option<Running>,
+    pub(crate) care: CareDesk,
 }
 
 impl From<DirectoryError> for Failure {
@@ -46,7 +48,7 @@ impl From<PasswordWish> for NewPassword {
     }
 }
 
-fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
+pub(super) fn shown(value: impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|e| Failure::Bug(e.to_string()))
 }
 
@@ -68,7 +70,10 @@ impl Desk {
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
         match Self::over(store.clone(), place.data()).await {
-            Ok(desk) => Ok(desk),
+            Ok(mut desk) => {
+                desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                Ok(desk)
+            }
             Err(e) => {
                 store.close().await;
                 Err(e)
@@ -80,7 +85,7 @@ impl Desk {
     pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let dkim = crate::compose::dkim(&directory, &store, &crate::compose::server_secret(data)?)?;
-        Ok(Self { store, directory, dkim, server: None })
+        Ok(Self { store, directory, dkim, server: None, care: CareDesk::default() })
     }
 
     /// Closes the store.
@@ -117,8 +122,18 @@ impl Desk {
             Request::QueueList { which, after, limit } => shown(self.queue_list(which, after, limit).await?),
             Request::QueueShow { message, from } => shown(self.queue_show(message, from).await?),
             Request::QueueSteer { which, action, after } => shown(self.queue_steer(which, action, after).await?),
+            Request::QueueBounce { which, text, after } => shown(self.queue_bounce(which, text, after).await?),
+            Request::ScheduleList => shown(self.schedules().await?),
+            Request::ScheduleSet { of, schedule } => self.set_schedule(&of, &schedule).await,
+            Request::ScheduleRemove { of } => self.remove_schedule(&of).await,
+            Request::UserShow { address } => shown(self.about(&address).await?),
+            Request::UserLimit { address, set } => shown(self.limit_user(&address, &set).await?),
+            Request::DomainLimit { name, set } => shown(self.limit_domain(&name, &set).await?),
+            Request::UserFreeze { address, why } => self.freeze(&address, why).await,
+            Request::UserUnfreeze { address } => self.unfreeze(&address).await,
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
+            Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -133,6 +148,7 @@ impl Desk {
         };
         if let Some(members) = status.as_object_mut() {
             members.insert("queue".to_owned(), queue);
+            members.insert("frozen".to_owned(), shown(self.frozen().await.unwrap_or_default())?);
         }
         Ok(status)
     }
@@ -153,7 +169,7 @@ impl Desk {
                 let (domain, keys) = self.dkim.add_domain(name).await?;
                 Ok(json!({ "domain": domain, "dkim": keys }))
             }
-            Request::DomainList => shown(directory.list_domains()),
+            Request::DomainList => self.with_domain_limits(shown(directory.list_domains())?).await,
             Request::DomainSet { name, enabled, catch_all } => {
                 let catch_all = match catch_all {
                     CatchAll::Keep => None,
@@ -177,7 +193,8 @@ impl Desk {
                 Ok(json!({ "user": user, "password": told(password.as_ref()) }))
             }
             Request::UserList { domain } => {
-                shown(directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?)
+                let users = directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?;
+                self.with_sending(shown(users)?).await
             }
             Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {
                 let settings = UserSettings { display_name, enabled, quota_bytes, quota_messages };
@@ -217,6 +234,16 @@ impl Desk {
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
+            | Request::Trust { .. }
+            | Request::QueueBounce { .. }
+            | Request::ScheduleList
+            | Request::ScheduleSet { .. }
+            | Request::ScheduleRemove { .. }
+            | Request::UserShow { .. }
+            | Request::UserLimit { .. }
+            | Request::DomainLimit { .. }
+            | Request::UserFreeze { .. }
+            | Request::UserUnfreeze { .. }
             | Request::QueueTotals { .. } => Err(Failure::Bug("not a matter of the directory".to_owned())),
         }
     }

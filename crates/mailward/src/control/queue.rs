@@ -251,7 +251,17 @@ impl Desk {
         Ok(QueueFilter { messages, before, lane, domain, recipient, sender, submitter, held, answer })
     }
 
-    fn account(&self, user: &Address) -> Result<AccountId, Failure> {
+    /// The same where something is done to it, which must be meant.
+    pub(super) fn chosen(&self, which: Which) -> Result<QueueFilter, Failure> {
+        if which.is_everything() && !which.all {
+            return Err(Failure::Usage(
+                "say which: ids, a filter such as --lane or --answer, or --all for the whole queue".to_owned(),
+            ));
+        }
+        self.filter(which)
+    }
+
+    pub(super) fn account(&self, user: &Address) -> Result<AccountId, Failure> {
         self.directory.account_id(user).ok_or_else(|| super::sessions::no_user(user))
     }
 
@@ -282,13 +292,9 @@ impl Desk {
         action: Steer,
         after: Option<QueueId>,
     ) -> Result<Steered, Failure> {
-        if which.is_everything() && !which.all {
-            return Err(Failure::Usage(
-                "say which: ids, a filter such as --lane or --answer, or --all for the whole queue".to_owned(),
-            ));
-        }
+        let filter = self.chosen(which)?;
         let name = name(&action);
-        let steered = self.store.steer(self.filter(which)?, action, after).await?;
+        let steered = self.store.steer(filter, action, after).await?;
         if let (Some(server), 1..) = (&self.server, steered.changed) {
             let event = Event::info("queue.steered").with("action", name);
             server.events().emit(event.with("recipients", steered.changed));

@@ -41,6 +41,7 @@ fn everything(data: &str) {
     assert!(at(&["user", "list"]).contains("disabled"));
 
     keys(&at, &refused);
+    tls(&at, &refused);
 
     // Passwords: by standard input, and by the same policy whoever sets them.
     let set = ["user", "password", "joe@example.org", "--data", data];
@@ -85,6 +86,28 @@ fn keys(at: &impl Fn(&[&str]) -> String, refused: &impl Fn(&[&str], &str)) {
     assert_eq!(listed().len(), 3);
     refused(&["dkim", "show", "nowhere.example"], "nowhere.example");
     assert!(at(&["dkim", "list"]).contains("example.test"), "the demo's own has keys, too");
+}
+
+/// What is demanded of TLS with other domains, and how it went, of which there is nothing yet.
+fn tls(at: &impl Fn(&[&str]) -> String, refused: &impl Fn(&[&str], &str)) {
+    at(&["tls-policy", "set", "example.net", "verify", "--name", "mx.example.net", "--name", "mx2.example.net"]);
+    at(&["tls-policy", "set", "*", "encrypt"]);
+    refused(&["tls-policy", "set", "example.net", "encrypt", "--name", "mx.example.net"], "--name goes with verify");
+    refused(&["tls-policy", "set", "a b", "encrypt"], "a b");
+    let listed: serde_json::Value = serde_json::from_str(&at(&["tls-policy", "list", "--json"])).unwrap();
+    let expected = serde_json::json!([
+        { "domain": "*", "level": "encrypt" },
+        { "domain": "example.net", "level": "verify", "names": ["mx.example.net", "mx2.example.net"] },
+    ]);
+    assert_eq!(listed, expected);
+    assert!(at(&["tls-policy", "list"]).contains("a certificate for mx.example.net or mx2.example.net"));
+    let shown = at(&["tls-policy", "show", "other.example"]);
+    assert!(shown.contains("here: TLS, whatever the certificate") && shown.contains("MTA-STS: no policy"), "{shown}");
+    at(&["tls-policy", "remove", "*"]);
+    refused(&["tls-policy", "remove", "*"], "there is no policy for *");
+    assert_eq!(at(&["tls-report", "list", "--json"]).trim(), "[]");
+    refused(&["tls-report", "show", "example.net"], "nothing is known of TLS with example.net");
+    refused(&["tls-report", "show", "example.net", "--day", "yesterday"], "YYYY-MM-DD");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod pages;
 mod queue;
+mod sending;
 mod serve;
 mod sessions;
 mod support;

@@ -55,6 +55,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/sending.md",
         "docs/queue.md",
         "docs/forwarding.md",
+        "docs/tls-sending.md",
         "docs/clients.md",
         "docs/dns.md",
         "docs/pop3.md",

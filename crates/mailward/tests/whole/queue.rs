@@ -34,6 +34,7 @@ fn envelope(sender: Option<&str>, arrived: Timestamp) -> Envelope {
         envid: None,
         needs: Needs::default(),
         submitter: None,
+        forwarded: None,
         arrived,
         warn: Some(hours(50)),
         expires: hours(100),
@@ -98,7 +99,7 @@ fn fill(data: &str) -> [String; 3] {
     first.submitter = Some(filling.joe());
     first.envid = Some("QQ\u{202e}314159".to_owned());
     first.give_back = Some(GiveBack::Headers);
-    first.needs = Needs { smtputf8: true, require_tls: true, eight_bit: false };
+    first.needs = Needs { smtputf8: true, require_tls: true, eight_bit: false, tls_optional: false };
     let mut ann = recipient("ann@example.net", "example.net");
     ann.notify = Some(NotifyOn { success: false, failure: true, delay: true });
     ann.original = Some("rfc822;ann@old.example".to_owned());

@@ -14,6 +14,7 @@ pub mod store;
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
+use mailward_delivery::care::{Care, CareParts};
 use mailward_delivery::{Forwarder, ForwarderParts};
 use mailward_directory::{Authenticator, Directory, Dkim, NewPassword, NewUser, UserSettings};
 use mailward_dns_zone::Texts;
@@ -114,6 +115,19 @@ impl House {
         let acceptor = Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
         let connector = Connector::trusting(ca.certificate_pem.as_bytes(), &[], Versions::Both).unwrap();
         let (trigger, shutdown) = shutdown::channel();
+        let gate = Gate::new(Caps::default());
+        let care = Care::new(CareParts {
+            mail: store.clone(),
+            queue: store.whole(),
+            sending: store.clone(),
+            shelf: store.whole(),
+            directory: directory.clone(),
+            gate: gate.clone(),
+            hostname: Domain::parse("mx.s.example").unwrap(),
+            events: events.clone(),
+            clock: Arc::new(SystemClock),
+            lifetime: Duration::from_secs(5 * 86_400),
+        });
         let context = Context::new(Parts {
             hostname: Domain::parse("mx.s.example").unwrap(),
             store: store.clone(),
@@ -121,11 +135,12 @@ impl House {
             auth: Authenticator::new(directory.clone(), events.clone()),
             forwarder,
             acceptor: Some(acceptor),
-            gate: Gate::new(Caps::default()),
+            gate,
             events: events.clone(),
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
             clock: Arc::new(SystemClock),
+            care: Some(care),
         });
         Self { context, store, directory, dns, events, trigger, connector, sessions: AtomicU64::new(0), _dir: dir }
     }

@@ -1,9 +1,9 @@
 //! The real store, with a hand on its door: it can say that the disk is full, refuse a delivery, or keep one waiting.
 
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, Uid};
+use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, PerMeasure, Uid};
 use mailward_store::records::*;
-use mailward_store::{LocalStore, MailStore, Pending, StoreError};
+use mailward_store::{LocalStore, MailStore, Pending, SendingStore, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
@@ -30,6 +30,16 @@ impl Wrapped {
     pub fn local(&self) -> &LocalStore {
         &self.inner
     }
+    pub fn whole(&self) -> Arc<LocalStore> {
+        self.inner.clone()
+    }
+    /// Waits at the door; the error that the test wants, if it wants one.
+    async fn enter(&self) -> Result<(), StoreError> {
+        let _open = self.door.acquire().await;
+        self.deliveries.fetch_add(1, Ordering::Relaxed);
+        let refuse = *self.refuse.lock().unwrap();
+        refuse.map_or(Ok(()), |error| Err(error()))
+    }
 }
 
 macro_rules! through {
@@ -41,13 +51,8 @@ macro_rules! through {
 impl MailStore for Wrapped {
     fn deliver(&self, delivery: Delivery) -> Pending<'_, Accepted> {
         Box::pin(async move {
-            let _open = self.door.acquire().await;
-            self.deliveries.fetch_add(1, Ordering::Relaxed);
-            let refuse = *self.refuse.lock().unwrap();
-            match refuse {
-                Some(error) => Err(error()),
-                None => self.inner.deliver(delivery).await,
-            }
+            self.enter().await?;
+            self.inner.deliver(delivery).await
         })
     }
     fn admit(&self, size: u64) -> Result<(), StoreError> {
@@ -88,5 +93,23 @@ impl MailStore for Wrapped {
         expunge(mailbox: MailboxId, ranges: Vec<UidRange>, any: bool) -> Expunged;
         usage(account: AccountId) -> Usage;
         find_text(needle: String, among: Vec<BlobId>) -> Option<Vec<BlobId>>;
+    }
+}
+
+impl SendingStore for Wrapped {
+    fn accept(&self, message: Delivery, notices: Vec<Delivery>, meter: Option<Meter>) -> Pending<'_, Submitted> {
+        Box::pin(async move {
+            self.enter().await?;
+            self.inner.accept(message, notices, meter).await
+        })
+    }
+    through! {
+        senders() -> Vec<SenderRecord>;
+        sender(scope: Scope) -> SenderRecord;
+        sent(scope: Scope) -> SentRecord;
+        set_send_limits(scope: Scope, change: PerMeasure<Option<Option<u64>>>) -> LimitChanges;
+        freeze(account: AccountId, why: String) -> bool;
+        froze_all(account: AccountId) -> ();
+        unfreeze(account: AccountId) -> bool;
     }
 }

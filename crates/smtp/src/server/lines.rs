@@ -185,6 +185,9 @@ impl<R: Rights> Session<R> {
         if self.tls == TlsState::Offered {
             self.out.extend_from_slice(b"250-STARTTLS\r\n");
         }
+        if self.tls == TlsState::Running {
+            self.out.extend_from_slice(b"250-REQUIRETLS\r\n");
+        }
         if let Some(mechanisms) = self.mechanisms() {
             let _infallible = write!(self.out, "250-AUTH {}\r\n", mechanisms.join(" "));
         }
@@ -218,7 +221,8 @@ impl<R: Rights> Session<R> {
             self.farewell(&Reply::TOO_MANY_MESSAGES, Closing::Messages);
             return Next::Again;
         }
-        let known = Known { auth: self.settings.dialect == Dialect::Submission };
+        let known =
+            Known { auth: self.settings.dialect == Dialect::Submission, require_tls: self.tls == TlsState::Running };
         let parameters = match params::mail(envelope.parameters, known) {
             Ok(parameters) => parameters,
             Err(reply) => return self.no(&reply),

@@ -423,6 +423,15 @@ fn lmtp_answers_each_recipient() {
 
 /// Attacks B5.
 #[test]
+fn that_it_must_travel_encrypted_is_offered_and_taken_under_tls_only() {
+    let mut talk = Talk::smtp();
+    assert!(!talk.send(HELLO).contains("REQUIRETLS"));
+    assert_eq!(talk.codes("MAIL FROM:<a@c.example> REQUIRETLS\r\nRSET\r\nSTARTTLS\r\n"), [555, 250, 220]);
+    assert!(talk.send(HELLO).contains("250-REQUIRETLS\r\n"));
+    assert_eq!(talk.codes("MAIL FROM:<a@c.example> REQUIRETLS\r\n"), [250]);
+}
+
+#[test]
 fn auth_stands_only_on_submission_under_tls_and_once() {
     let mut talk = Talk::smtp();
     talk.send(HELLO);

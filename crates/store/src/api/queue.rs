@@ -42,7 +42,9 @@ pub trait QueueStore: Send + Sync + 'static {
     fn mark_trial(&self, message: QueueId) -> Pending<'_, u32>;
 
     /// Writes what came of recipients, with the bounces that tell it, in one commit: all of it or, if a delivery can't
-    /// be made ([`super::StoreError::OverQuota`], …), nothing. A recipient that was held or rerouted meanwhile stays so
+    /// be made ([`super::StoreError::OverQuota`], …), nothing. These may exceed their readers' quotas by
+    /// `limits::NOTICE_BYTES_BEYOND_QUOTA` and `limits::NOTICE_MESSAGES_BEYOND_QUOTA`. A recipient that another host refused
+    /// for good is counted against the account that submitted it ([`super::SendingStore::sent`]). A recipient that was held or rerouted meanwhile stays so
     /// when it is deferred.
     fn settle(&self, settlement: Settlement) -> Pending<'_, SettleOutcome>;
 

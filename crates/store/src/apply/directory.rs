@@ -3,6 +3,7 @@
 use super::mailboxes;
 use crate::api::StoreError;
 use crate::records::{AccountChange, AccountRecord, AliasChange, AliasRecord, DomainChange, DomainRecord};
+use crate::sending::{forget_account, forget_domain};
 use crate::tx::{Tx, int, unsigned};
 use mailward_core::{AccountId, Domain, DomainId, Timestamp};
 use rusqlite::{Row, params};
@@ -97,6 +98,7 @@ pub(crate) fn change_domain(tx: &mut Tx<'_>, change: &DomainChange) -> Result<Do
                 return Err(StoreError::Refused("the domain still has users or aliases: remove them first"));
             }
             tx.execute("DELETE FROM dkim_keys WHERE domain = ?1", params![id.0])?;
+            forget_domain(tx, *id)?;
             tx.execute("DELETE FROM domains WHERE id = ?1", params![id.0])?;
             Ok(found)
         }
@@ -168,6 +170,7 @@ pub(crate) fn change_account(tx: &mut Tx<'_>, change: &AccountChange) -> Result<
         AccountChange::Remove { id } => {
             let found = one_account(tx, *id)?;
             mailboxes::delete_all(tx, *id)?;
+            forget_account(tx, *id)?;
             tx.execute("DELETE FROM usage WHERE account = ?1", params![id.0])?;
             tx.execute("DELETE FROM accounts WHERE id = ?1", params![id.0])?;
             Ok(found)

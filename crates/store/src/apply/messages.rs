@@ -10,6 +10,7 @@ use crate::records::{
 };
 use crate::rows;
 use crate::tx::{Placed, Tx, int, unsigned};
+use mailward_core::limits::{NOTICE_BYTES_BEYOND_QUOTA, NOTICE_MESSAGES_BEYOND_QUOTA};
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};
 use rusqlite::params;
 
@@ -22,6 +23,20 @@ struct NewRow {
     internal_date: Timestamp,
 }
 
+/// How far a delivery may go beyond the quota of its reader.
+#[derive(Clone, Copy)]
+pub(crate) struct Beyond {
+    bytes: u64,
+    messages: u64,
+}
+
+impl Beyond {
+    /// Not at all.
+    const NOTHING: Self = Self { bytes: 0, messages: 0 };
+    /// What a user should hear of this server, also with a mailbox that is full.
+    pub(crate) const NOTICE: Self = Self { bytes: NOTICE_BYTES_BEYOND_QUOTA, messages: NOTICE_MESSAGES_BEYOND_QUOTA };
+}
+
 /// Delivers to every target and queues every envelope, or does nothing.
 pub(crate) fn deliver(
     tx: &mut Tx<'_>,
@@ -29,16 +44,27 @@ pub(crate) fn deliver(
     targets: &[Target],
     queued: &[Queued],
 ) -> Result<Accepted, StoreError> {
+    deliver_beyond(tx, placed, targets, queued, Beyond::NOTHING)
+}
+
+/// The same, maybe beyond a quota.
+pub(crate) fn deliver_beyond(
+    tx: &mut Tx<'_>,
+    placed: &Placed,
+    targets: &[Target],
+    queued: &[Queued],
+    beyond: Beyond,
+) -> Result<Accepted, StoreError> {
     changes::check(queued)?;
     let refs = targets.len().saturating_add(queued.len());
     if refs == 0 {
         // Accepted would mean safe, and there is nowhere that it would be.
         return Err(StoreError::Refused("a message that goes nowhere can't be accepted"));
     }
-    let blob = tx.refer(placed, refs)?;
+    let blob = if targets.is_empty() { tx.refer_owed(placed, refs)? } else { tx.refer(placed, refs)? };
     let mut delivered = Vec::with_capacity(targets.len());
     for target in targets {
-        let inbox = charge(tx, target.account, placed.size, 1)?;
+        let inbox = charge_beyond(tx, target.account, placed.size, 1, beyond)?;
         let mailbox = match &target.mailbox {
             None => inbox,
             Some(name) => named(tx, target.account, name)?.unwrap_or(inbox),
@@ -56,10 +82,22 @@ pub(crate) fn deliver(
 
 /// Counts bytes and messages against the account's quota and answers its INBOX.
 fn charge(tx: &Tx<'_>, account: AccountId, bytes: u64, messages: u64) -> Result<MailboxId, StoreError> {
+    charge_beyond(tx, account, bytes, messages, Beyond::NOTHING)
+}
+
+/// The same, maybe beyond the quota.
+fn charge_beyond(
+    tx: &Tx<'_>,
+    account: AccountId,
+    bytes: u64,
+    messages: u64,
+    beyond: Beyond,
+) -> Result<MailboxId, StoreError> {
     let charged = tx.row(
         "UPDATE usage SET bytes = bytes + ?2, messages = messages + ?3 WHERE account = ?1
-         RETURNING inbox, (quota_bytes > 0 AND bytes > quota_bytes) OR (quota_messages > 0 AND messages > quota_messages)",
-        params![account.0, int(bytes), int(messages)],
+         RETURNING inbox, (quota_bytes > 0 AND bytes > quota_bytes + ?4)
+             OR (quota_messages > 0 AND messages > quota_messages + ?5)",
+        params![account.0, int(bytes), int(messages), int(beyond.bytes), int(beyond.messages)],
         |row| Ok((MailboxId(row.get(0)?), row.get::<_, bool>(1)?)),
     )?;
     match charged {

@@ -1,19 +1,22 @@
 //! Between the committer and the index's thread: what was committed, and a bell to wake the thread with.
 
+use super::owed::Owed;
+use crate::news::Contents;
 use mailward_core::BlobId;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// Some integers for the committer; it wakes the thread only where that has nothing to do.
+/// Little work for the committer; it wakes the thread only where that has nothing to do.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     /// The highest blob id that is committed.
     newest: AtomicI64,
     commits: AtomicU64,
-    /// Blobs that went since it was last asked.
+    /// Blobs that went since it was last asked, but for those in `owed`.
     gone: AtomicU64,
+    owed: Owed,
     thread: OnceLock<Thread>,
     waiting: AtomicBool,
     stopped: AtomicBool,
@@ -28,8 +31,9 @@ impl Bell {
     // ---- for the committer ----
 
     /// A batch was committed after which no blob's id is higher than `newest`.
-    pub(crate) fn committed(&self, newest: BlobId, gone: u64) {
+    pub(crate) fn committed(&self, newest: BlobId, contents: &Contents) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        let gone = self.owed.committed(&contents.owed, &contents.gone);
         if gone > 0 {
             self.gone.fetch_add(gone, Ordering::Relaxed);
         }
@@ -61,6 +65,10 @@ impl Bell {
     }
 
     // ---- for the thread ----
+
+    pub(super) const fn owed(&self) -> &Owed {
+        &self.owed
+    }
 
     /// This thread is the one to wake.
     pub(super) fn attend(&self) {
@@ -112,8 +120,9 @@ mod tests {
             heard.wait(|| false);
             (first, heard.take_gone(), heard.take_gone())
         });
-        bell.committed(BlobId(7), 2);
-        bell.committed(BlobId(9), 1);
+        let gone = |ids: &[i64]| Contents { gone: ids.iter().copied().map(BlobId).collect(), owed: Vec::new() };
+        bell.committed(BlobId(7), &gone(&[1, 2]));
+        bell.committed(BlobId(9), &gone(&[3]));
         while bell.waiting.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }

@@ -182,6 +182,7 @@ impl Builder {
         let newest = self.shared.bell.newest();
         let write = begin(index)?;
         let mut state = schema::state(&write, self.identity)?;
+        self.forget(&write, &mut state)?;
         let rows = blobs(mail, state.upto.saturating_add(1), newest.0, INDEX_BATCH_BLOBS)?;
         let mut all = rows.len() < INDEX_BATCH_BLOBS;
         let mut length = 0usize;
@@ -189,6 +190,11 @@ impl Builder {
             if self.shared.bell.is_stopped() || length >= INDEX_BATCH_TEXT {
                 all = false;
                 break;
+            }
+            state.upto = row.id;
+            if self.shared.bell.owed().contains(BlobId(row.id)) {
+                list(&write, row)?;
+                continue;
             }
             match self.text(mail, row) {
                 Ok(Text::Of(text)) => {
@@ -198,7 +204,6 @@ impl Builder {
                 Ok(Text::Gone) => {}
                 Ok(Text::TooMuch) | Err(_) => list(&write, row)?,
             }
-            state.upto = row.id;
         }
         if all {
             state.upto = state.upto.max(newest.0);
@@ -210,6 +215,17 @@ impl Builder {
         self.witness(Point::AfterIndexCommit);
         self.shared.upto.send_replace(BlobId(state.upto));
         self.told = false;
+        Ok(())
+    }
+
+    /// Takes contents off the list that were only in the queue and went. One that went between the moment its row was
+    /// read and the one it was looked for may have an entry instead.
+    fn forget(&self, write: &Transaction<'_>, state: &mut State) -> Result<(), IndexError> {
+        for blob in self.shared.bell.owed().take_left() {
+            if blob.0 <= state.upto && unlist(write, blob.0)? == 0 {
+                state.gone = state.gone.saturating_add(1);
+            }
+        }
         Ok(())
     }
 
@@ -253,6 +269,9 @@ impl Builder {
             .query_row(params![after], |row| row.get(0))?;
         self.retry_after = next;
         let Some(next) = next else { return Ok(false) };
+        if self.shared.bell.owed().contains(BlobId(next)) {
+            return Ok(true);
+        }
         let row = blobs(mail, next, next, 1)?.into_iter().next();
         let text = row.as_ref().map_or(Ok(Text::Gone), |row| self.texts.of(mail, row));
         match (&row, text) {
@@ -260,7 +279,9 @@ impl Builder {
                 enter(&write, &mut state, row, &text)?;
                 unlist(&write, next)?;
             }
-            (None, _) | (_, Ok(Text::Gone)) => unlist(&write, next)?,
+            (None, _) | (_, Ok(Text::Gone)) => {
+                unlist(&write, next)?;
+            }
             _ => {}
         }
         keep(&write, &state)?;
@@ -337,9 +358,9 @@ fn list(write: &Transaction<'_>, row: &BlobRow) -> Result<(), IndexError> {
     Ok(())
 }
 
-fn unlist(write: &Transaction<'_>, blob: i64) -> Result<(), IndexError> {
-    write.prepare_cached("DELETE FROM unindexed WHERE blob = ?1")?.execute(params![blob])?;
-    Ok(())
+/// Answers how many were on the list.
+fn unlist(write: &Transaction<'_>, blob: i64) -> Result<usize, IndexError> {
+    Ok(write.prepare_cached("DELETE FROM unindexed WHERE blob = ?1")?.execute(params![blob])?)
 }
 
 pub(super) fn keep(write: &Transaction<'_>, state: &State) -> Result<(), IndexError> {

@@ -27,6 +27,7 @@ mod ask;
 mod bell;
 mod build;
 mod check;
+mod owed;
 mod read;
 mod schema;
 mod sweep;

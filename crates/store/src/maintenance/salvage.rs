@@ -29,7 +29,7 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 24] = [
     "meta",
     "packs",
     "blobs",
@@ -37,6 +37,9 @@ const TABLES: [&str; 21] = [
     "domains",
     "dkim_keys",
     "shelves",
+    "senders",
+    "sent",
+    "known_recipients",
     "accounts",
     "usage",
     "acl",

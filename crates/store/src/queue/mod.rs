@@ -13,6 +13,7 @@ mod runner;
 mod settle;
 
 pub(crate) use mend::{count_anew, drop_lost};
+pub(crate) use rows::cut;
 
 use crate::api::{Pending, QueueStore};
 use crate::committer::Placing;

@@ -46,7 +46,12 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
                 _ => None,
             },
             envid: row.get(5)?,
-            needs: Needs { smtputf8: needs & 1 != 0, require_tls: needs & 2 != 0, eight_bit: needs & 4 != 0 },
+            needs: Needs {
+                smtputf8: needs & 1 != 0,
+                require_tls: needs & 2 != 0,
+                eight_bit: needs & 4 != 0,
+                tls_optional: needs & 8 != 0,
+            },
             submitter: row.get::<_, Option<i64>>(7)?.map(AccountId),
             forwarded: row.get::<_, Option<String>>(13)?.map(|text| address(&text, 13)).transpose()?,
             arrived: Timestamp(row.get(8)?),
@@ -115,7 +120,10 @@ pub(super) fn notify_bits(notify: NotifyOn) -> u8 {
 }
 
 pub(super) fn needs_bits(needs: Needs) -> u8 {
-    u8::from(needs.smtputf8) | u8::from(needs.require_tls) << 1 | u8::from(needs.eight_bit) << 2
+    u8::from(needs.smtputf8)
+        | u8::from(needs.require_tls) << 1
+        | u8::from(needs.eight_bit) << 2
+        | u8::from(needs.tls_optional) << 3
 }
 
 pub(super) const fn give_back_number(give_back: Option<GiveBack>) -> u8 {
@@ -139,7 +147,7 @@ pub(super) fn status_number(status: EnhancedStatus) -> u32 {
 }
 
 /// Cut to so many bytes, at a character's end.
-pub(super) fn cut(text: &str, most: usize) -> &str {
+pub(crate) fn cut(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 

@@ -3,12 +3,14 @@
 use super::changes::{Counts, LaneId, keep_attempt, row};
 use super::rows::not_queued;
 use crate::api::StoreError;
-use crate::apply::messages;
+use crate::apply::messages::{self, Beyond};
 use crate::records::{LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Settled, Steer, Target};
+use crate::sending::count_refused;
 use crate::tx::{Placed, Tx};
-use mailward_core::QueueId;
 use mailward_core::limits::QUEUE_SETTLE_MAX;
+use mailward_core::{AccountId, QueueId};
 use rusqlite::params;
+use std::collections::BTreeMap;
 
 /// A settlement without the bytes of what it tells.
 pub(super) struct Parts {
@@ -24,15 +26,24 @@ pub(super) fn settle(tx: &mut Tx<'_>, placed: &[Placed], parts: &Parts) -> Resul
     }
     let mut outcome = SettleOutcome::default();
     let mut counts = Counts::default();
+    let mut refused: BTreeMap<QueueId, u64> = BTreeMap::new();
     for settled in &parts.recipients {
         if !settle_one(tx, &mut counts, settled)? {
             outcome.missing.push((settled.message, settled.number));
+        } else if is_refusal(settled) {
+            let count = refused.entry(settled.message).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    for (message, count) in refused {
+        if let Some(account) = submitter(tx, message)? {
+            count_refused(tx, account, count)?;
         }
     }
     outcome.untold = !outcome.missing.is_empty() && outcome.missing.len() == parts.recipients.len();
     if !outcome.untold {
         for ((targets, queued), placed) in parts.tell.iter().zip(placed) {
-            outcome.told.push(messages::deliver(tx, placed, targets, queued)?);
+            outcome.told.push(messages::deliver_beyond(tx, placed, targets, queued, Beyond::NOTICE)?);
         }
     }
     // After the bounces: what they give back may be the very content that is released here.
@@ -41,6 +52,18 @@ pub(super) fn settle(tx: &mut Tx<'_>, placed: &[Placed], parts: &Parts) -> Resul
         learn(tx, news)?;
     }
     Ok(outcome)
+}
+
+/// Whether another host refused a recipient for good: too many of these say something of who wrote to them.
+fn is_refusal(settled: &Settled) -> bool {
+    matches!(settled.outcome, Outcome::Failed) && settled.attempt.as_ref().is_some_and(|a| (500..600).contains(&a.code))
+}
+
+fn submitter(tx: &Tx<'_>, message: QueueId) -> Result<Option<AccountId>, StoreError> {
+    let found = tx.row("SELECT submitter FROM queue_messages WHERE id = ?1", params![message.0], |row| {
+        row.get::<_, Option<i64>>(0)
+    })?;
+    Ok(found.flatten().map(AccountId))
 }
 
 /// Settles one recipient; `false` if it isn't there.

@@ -69,6 +69,10 @@ pub struct Needs {
     pub require_tls: bool,
     /// BODY=8BITMIME: there are bytes over 127 (RFC 6152).
     pub eight_bit: bool,
+    /// `TLS-Required: No`: it goes out also where what the recipient's domain demands of TLS can't be had (RFC 8689 §5).
+    /// Never together with `require_tls`.
+    #[serde(default)]
+    pub tls_optional: bool,
 }
 
 /// What is the same for every recipient of a queued message.

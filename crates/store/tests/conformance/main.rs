@@ -17,6 +17,7 @@ mod mailboxes;
 mod model;
 mod queue;
 mod searching;
+mod sending;
 mod sharing;
 mod shelf;
 mod support;

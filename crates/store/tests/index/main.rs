@@ -12,6 +12,7 @@
 mod damage;
 mod finding;
 mod model;
+mod owed;
 mod power;
 mod support;
 mod tidying;

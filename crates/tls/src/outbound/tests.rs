@@ -97,6 +97,14 @@ async fn any_certificate_will_do_where_nothing_is_asked_for_and_what_it_proved_i
         let secured = meet(&bad, &trusting, NAME, &Proof::Nothing).await.unwrap();
         assert!(secured.proved.is_err());
     }
+    for (bad, fault) in [
+        (chain(&ours, "other.example.test", false), Fault::Name),
+        (chain(&ours, NAME, true), Fault::Expired),
+        (chain(&signer("else"), NAME, false), Fault::Untrusted),
+    ] {
+        let secured = meet(&bad, &trusting, NAME, &Proof::Nothing).await.unwrap();
+        assert_eq!(secured.proved.unwrap_err().fault, fault);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The rooms of `core::limits`, one behind the other.
-const LIMITS: &str = concat!(include_str!("../../limits.rs"), include_str!("../../limits/sending.rs"));
+const LIMITS: &str = concat!(
+    include_str!("../../limits.rs"),
+    include_str!("../../limits/sending.rs"),
+    include_str!("../../limits/trust.rs"),
+    include_str!("../../limits/care.rs")
+);
 
 fn holds(page: &str, written: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);

@@ -2,12 +2,16 @@
 
 use super::house::{House, LANE};
 use super::sink::{Plan, Sink};
+use crate::{Forwarder, ForwarderParts};
 use mailward_core::limits::LOCAL_PART_MAX;
-use mailward_core::{Address, Domain, Timestamp};
+use mailward_core::{Address, Domain, Secret, Timestamp};
+use mailward_directory::Dkim;
 use mailward_dns_zone::Texts;
+use mailward_gate::Srs;
 use mailward_inspect::authenticate::{Reading, Verdict};
 use mailward_message::dkim::ChainStatus;
 use mailward_store::records::Queued;
+use mailward_vault::Seal;
 use mailward_vault::dkim::{Algorithm, Key, Signer, record};
 use std::sync::Arc;
 
@@ -17,6 +21,26 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn forwarded(queued: &mut Queued) {
     queued.envelope.forwarded = Some(Address::parse(ALIAS, false).unwrap());
+}
+
+/// A house that forwards, and the DNS that has its keys.
+async fn forwarding() -> (House, Arc<Texts>) {
+    let (mut house, dns, secret) = (House::new().await, Arc::new(Texts::default()), Secret::new("server secret"));
+    let (directory, shelf) = (house.directory.clone(), house.store.clone());
+    let dkim = Dkim::new(directory.clone(), shelf.clone(), Seal::new(&secret).unwrap());
+    for key in dkim.rotate(&Domain::parse("s.example").unwrap()).await.unwrap().0 {
+        dns.put(&key.record.name, &key.record.value);
+    }
+    let forwarder = Forwarder::new(ForwarderParts {
+        srs: Srs::new(&secret).unwrap(),
+        dkim: Arc::new(dkim),
+        directory,
+        shelf,
+        lookup: dns.clone(),
+        hostname: Domain::parse("mx.s.example").unwrap(),
+    });
+    Arc::get_mut(&mut house.runner.shared).unwrap().forwarder = Some(Arc::new(forwarder));
+    (house, dns)
 }
 
 /// A message that `c.example` signed, and its key.
@@ -38,7 +62,7 @@ async fn read(text: &str, dns: &Texts) -> mailward_inspect::authenticate::Result
 
 #[tokio::test]
 async fn it_goes_out_from_us_sealed_and_as_its_author_signed_it() {
-    let (house, dns) = House::forwarding().await;
+    let (house, dns) = forwarding().await;
     let sink = Sink::start(Plan::default()).await;
     house.leads_to(LANE, &sink);
     let text = format!("Return-Path: <ann@c.example>\r\nReceived: by us; now\r\n{}", signed(&dns));
@@ -86,7 +110,7 @@ async fn it_goes_out_from_us_sealed_and_as_its_author_signed_it() {
 
 #[tokio::test]
 async fn a_chain_goes_on_and_ends_where_it_was_broken() {
-    let (house, dns) = House::forwarding().await;
+    let (house, dns) = forwarding().await;
     let sink = Sink::start(Plan::default()).await;
     house.leads_to(LANE, &sink);
     house.queue("ann@c.example", &["ok@t.example"], &signed(&dns), forwarded).await;
@@ -109,7 +133,7 @@ async fn a_chain_goes_on_and_ends_where_it_was_broken() {
 
 #[tokio::test]
 async fn what_bounces_goes_to_the_sender_and_not_to_where_it_was_rewritten() {
-    let (house, dns) = House::forwarding().await;
+    let (house, dns) = forwarding().await;
     let (sink, senders) = (Sink::start(Plan::default()).await, Sink::start(Plan::default()).await);
     house.leads_to(LANE, &sink);
     house.leads_to("c.example", &senders);
@@ -124,7 +148,7 @@ async fn what_bounces_goes_to_the_sender_and_not_to_where_it_was_rewritten() {
 
 #[tokio::test]
 async fn a_bounce_that_comes_back_has_no_sender_and_a_long_sender_is_kept() {
-    let (house, dns) = House::forwarding().await;
+    let (house, dns) = forwarding().await;
     let sink = Sink::start(Plan::default()).await;
     house.leads_to(LANE, &sink);
     house.queue("", &["ok@t.example"], &signed(&dns), forwarded).await;
@@ -136,14 +160,14 @@ async fn a_bounce_that_comes_back_has_no_sender_and_a_long_sender_is_kept() {
     let sender = sink.taken()[1].sender.clone();
     assert!(sender.starts_with("SRS0=") && sender.contains("=kept.invalid="), "{sender}");
     let name = sender.split(['=', '@']).nth(4).unwrap();
-    let kept = house.forwarder().kept(name).await.unwrap();
+    let kept = house.runner.shared.forwarder.as_ref().unwrap().kept(name).await.unwrap();
     assert_eq!(kept.map(|kept| kept.to_string()), Some(long));
-    assert_eq!(house.forwarder().kept("ABC").await.unwrap(), None);
+    assert_eq!(house.runner.shared.forwarder.as_ref().unwrap().kept("ABC").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn without_keys_it_is_held_and_not_sent_unsealed() {
-    let (house, dns) = House::forwarding().await;
+    let (house, dns) = forwarding().await;
     let sink = Sink::start(Plan::default()).await;
     house.leads_to(LANE, &sink);
     house

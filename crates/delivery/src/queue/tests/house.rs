@@ -1,21 +1,21 @@
 //! A store with users, a runner on it, and ways that lead where a test wants.
 
 use super::sink::{Sink, trusting};
+use crate::care::{Care, CareParts};
+use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
-use crate::queue::way::{Guide, Host, Way};
-use crate::{Forwarder, ForwarderParts, prepare};
+use crate::queue::way::{Guide, Host, Trust, Way};
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Secret, Shutdown, Timestamp, Uid};
-use mailward_directory::{Directory, Dkim, NewPassword, NewUser};
-use mailward_dns_zone::Texts;
-use mailward_gate::Srs;
+use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Shutdown, Timestamp, Uid};
+use mailward_directory::{Directory, NewPassword, NewUser};
+use mailward_gate::{Caps, Gate};
 use mailward_smtp::client::Dialect;
 use mailward_store::api::{MailStore as _, Pending, QueueStore};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, Options};
+use mailward_sts::Ledger;
 use mailward_tls::outbound::Proof;
-use mailward_vault::Seal;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Where `t.example` waits.
-pub(super) const LANE: &str = "t.example";
+pub(crate) const LANE: &str = "t.example";
 
 struct Hands(AtomicI64);
 
@@ -86,63 +86,68 @@ impl QueueStore for Poisoned {
     }
 }
 
-pub(super) struct House {
-    pub(super) store: Arc<LocalStore>,
-    directory: Arc<Directory>,
-    forwarder: Option<Arc<Forwarder>>,
-    runner: Runner,
+pub(crate) struct House {
+    pub(crate) store: Arc<LocalStore>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) care: Arc<Care>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) runner: Runner,
     clock: Arc<Hands>,
+    pub(super) ledger: Arc<Ledger>,
     map: Arc<Map>,
-    events: Events,
-    shutdown: Shutdown,
+    pub(crate) events: Events,
+    pub(crate) shutdown: Shutdown,
     _trigger: ShutdownTrigger,
     _dir: tempfile::TempDir,
 }
 
-fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     Address::parse(text, true).unwrap()
 }
 
 impl House {
     /// `s.example` with alice, and small, who has no room.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::lingering(Duration::ZERO).await
     }
 
     /// The same, with connections that wait so long for more.
-    pub(super) async fn lingering(linger: Duration) -> Self {
-        Self::made(linger, None, None, None).await
+    pub(crate) async fn lingering(linger: Duration) -> Self {
+        Self::made(linger, None, None).await
     }
 
     /// The same, with a way by somebody else.
-    pub(super) async fn by(guide: Arc<dyn Guide>) -> Self {
-        Self::made(Duration::ZERO, Some(guide), None, None).await
+    pub(crate) async fn by(guide: Arc<dyn Guide>) -> Self {
+        Self::made(Duration::ZERO, Some(guide), None).await
+    }
+
+    /// The same, with a way by somebody who counts.
+    pub(super) async fn with<G: Guide>(guide: impl AsyncFnOnce(Arc<Ledger>) -> Arc<G>) -> Self {
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        let guide = guide(Arc::clone(&ledger)).await;
+        Self::of(clock, ledger, Duration::ZERO, Some(guide as Arc<dyn Guide>), None).await
     }
 
     /// The same, where noting what came of this recipient ends the task that does so.
-    pub(super) async fn poisoned(recipient: &str) -> Self {
-        Self::made(Duration::ZERO, None, Some(address(recipient)), None).await
+    pub(crate) async fn poisoned(recipient: &str) -> Self {
+        Self::made(Duration::ZERO, None, Some(address(recipient))).await
     }
 
-    /// The same, which forwards; with the DNS that has its keys.
-    pub(super) async fn forwarding() -> (Self, Arc<Texts>) {
-        let dns = Arc::new(Texts::default());
-        (Self::made(Duration::ZERO, None, None, Some(dns.clone())).await, dns)
+    async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let ledger = Arc::new(Ledger::new(clock.clone()));
+        Self::of(clock, ledger, linger, guide, poison).await
     }
 
-    /// Who forwards.
-    pub(super) fn forwarder(&self) -> &Forwarder {
-        self.forwarder.as_deref().unwrap()
-    }
-
-    async fn made(
+    async fn of(
+        clock: Arc<Hands>,
+        ledger: Arc<Ledger>,
         linger: Duration,
         guide: Option<Arc<dyn Guide>>,
         poison: Option<Address>,
-        forwards: Option<Arc<Texts>>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
         let options = Options { clock: clock.clone(), ..Options::default() };
         let store = LocalStore::open(dir.path(), options).unwrap();
         let directory = Directory::open(store.clone()).await.unwrap();
@@ -157,27 +162,21 @@ impl House {
             };
             directory.add_user(user).await.unwrap();
         }
-        let hostname = Domain::parse("mx.s.example").unwrap();
-        let forwarder = match forwards {
-            None => None,
-            Some(dns) => {
-                let secret = Secret::new("server secret");
-                let dkim = Dkim::new(directory.clone(), store.clone(), Seal::new(&secret).unwrap());
-                for key in dkim.rotate(&Domain::parse("s.example").unwrap()).await.unwrap().0 {
-                    dns.put(&key.record.name, &key.record.value);
-                }
-                Some(Arc::new(Forwarder::new(ForwarderParts {
-                    srs: Srs::new(&secret).unwrap(),
-                    dkim: Arc::new(dkim),
-                    directory: directory.clone(),
-                    shelf: store.clone(),
-                    lookup: dns,
-                    hostname: hostname.clone(),
-                })))
-            }
-        };
         let (map, events) = (Arc::new(Map::default()), Events::memory());
         let (trigger, shutdown) = shutdown::channel();
+        let gate = Gate::new(Caps::default());
+        let care = Care::new(CareParts {
+            mail: store.clone(),
+            queue: store.clone(),
+            sending: store.clone(),
+            shelf: store.clone(),
+            directory: directory.clone(),
+            gate: gate.clone(),
+            hostname: Domain::parse("mx.s.example").unwrap(),
+            events: events.clone(),
+            clock: clock.clone(),
+            lifetime: Duration::from_secs(5 * 86_400),
+        });
         let runner = Runner::new(Parts {
             queue: match poison {
                 None => store.clone(),
@@ -187,34 +186,50 @@ impl House {
             directory: directory.clone(),
             guide: guide.unwrap_or_else(|| map.clone()),
             dkim: None,
-            forwarder: forwarder.clone(),
+            forwarder: None,
             outbound: trusting(),
-            hostname,
+            ledger: Some(ledger.clone()),
+            hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
             clock: clock.clone(),
             connections: 10,
             connections_per_lane: 5,
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
+            care: Some(care.clone()),
+            cut_off: false,
         });
-        Self { store, directory, forwarder, runner, clock, map, events, shutdown, _trigger: trigger, _dir: dir }
+        Self {
+            store,
+            directory,
+            care,
+            gate,
+            runner,
+            clock,
+            ledger,
+            map,
+            events,
+            shutdown,
+            _trigger: trigger,
+            _dir: dir,
+        }
     }
 
-    pub(super) fn leads_to(&self, lane: &str, sink: &Sink) {
+    pub(crate) fn leads_to(&self, lane: &str, sink: &Sink) {
         self.leads_to_hosts(lane, vec![sink.host(Proof::Nothing)]);
     }
 
-    pub(super) fn leads_to_hosts(&self, lane: &str, hosts: Vec<Host>) {
+    pub(crate) fn leads_to_hosts(&self, lane: &str, hosts: Vec<Host>) {
         self.map.0.lock().unwrap().insert(lane.to_owned(), Way::Hosts(hosts));
     }
 
-    pub(super) fn leads_nowhere(&self, lane: &str, why: &str) {
+    pub(crate) fn leads_nowhere(&self, lane: &str, why: &str) {
         let way = Way::Nowhere(EnhancedStatus::of(5, 1, 10), why.to_owned());
         self.map.0.lock().unwrap().insert(lane.to_owned(), way);
     }
 
     /// To a port where nobody listens.
-    pub(super) fn leads_to_nobody(&self, lane: &str) {
+    pub(crate) fn leads_to_nobody(&self, lane: &str) {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let host = Host {
             name: "away.example".to_owned(),
@@ -222,12 +237,13 @@ impl House {
             addresses: vec![free],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
+            trust: Trust::default(),
         };
         self.leads_to_hosts(lane, vec![host]);
     }
 
     /// Queues a message; the null path is the empty sender.
-    pub(super) async fn queue(&self, sender: &str, to: &[&str], text: &str, change: impl FnOnce(&mut Queued)) {
+    pub(crate) async fn queue(&self, sender: &str, to: &[&str], text: &str, change: impl FnOnce(&mut Queued)) {
         let now = self.now();
         let recipients = to.iter().map(|to| {
             let address = address(to);
@@ -254,7 +270,7 @@ impl House {
     }
 
     /// Does what is due, until nothing is.
-    pub(super) async fn turn(&self) {
+    pub(crate) async fn turn(&self) {
         let (mut visits, mut lanes) = (JoinSet::new(), HashMap::new());
         loop {
             step(&self.runner.shared, &mut visits, &mut lanes, &self.shutdown).await.unwrap();
@@ -266,38 +282,38 @@ impl House {
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Time passes.
-    pub(super) fn forward(&self, millis: i64) {
+    pub(crate) fn forward(&self, millis: i64) {
         self.clock.0.fetch_add(millis, Ordering::Relaxed);
     }
 
-    pub(super) async fn queued(&self) -> Vec<QueuedMessage> {
+    pub(crate) async fn queued(&self) -> Vec<QueuedMessage> {
         self.store.queue_page(QueueFilter::default(), None, 100).await.unwrap().messages
     }
 
-    pub(super) async fn is_empty(&self) -> bool {
+    pub(crate) async fn is_empty(&self) -> bool {
         self.queued().await.is_empty()
     }
 
-    pub(super) async fn lane(&self, name: &str) -> LaneTotal {
+    pub(crate) async fn lane(&self, name: &str) -> LaneTotal {
         let totals = self.store.queue_totals(10).await.unwrap();
         totals.largest.into_iter().find(|lane| lane.lane.as_str() == name).unwrap()
     }
 
-    pub(super) async fn release(&self, filter: QueueFilter) {
+    pub(crate) async fn release(&self, filter: QueueFilter) {
         self.store.steer(filter, Steer::Release, None).await.unwrap();
     }
 
-    pub(super) async fn remove_all(&self) {
+    pub(crate) async fn remove_all(&self) {
         self.store.steer(QueueFilter::default(), Steer::Remove, None).await.unwrap();
     }
 
     /// Messages in somebody's INBOX.
-    pub(super) async fn inbox(&self, user: &str) -> Vec<String> {
+    pub(crate) async fn inbox(&self, user: &str) -> Vec<String> {
         let account = self.directory.account_id(&address(user)).unwrap();
         let inbox = self.store.mailbox(account, MailboxName::inbox()).await.unwrap();
         let all = vec![UidRange { first: Uid(1), last: Uid(u32::MAX) }];
@@ -310,7 +326,7 @@ impl House {
     }
 
     /// Whether there was such an event.
-    pub(super) fn told(&self, name: &str) -> bool {
+    pub(crate) fn told(&self, name: &str) -> bool {
         self.events.lines().iter().any(|line| line.contains(name))
     }
 }

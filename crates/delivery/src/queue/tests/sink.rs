@@ -1,6 +1,6 @@
 //! A host that takes mail, refuses it by the recipient's name, and can be made to misbehave.
 
-use crate::queue::way::Host;
+use crate::queue::way::{Host, Trust};
 use base64::Engine as _;
 use mailward_smtp::client::Dialect;
 use mailward_tls::outbound::{Outbound, Proof};
@@ -13,22 +13,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How it behaves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub(super) greeting: &'static str,
-    pub(super) tls: Tls,
-    pub(super) lmtp: bool,
+pub(crate) struct Plan {
+    pub(crate) greeting: &'static str,
+    pub(crate) tls: Tls,
+    pub(crate) lmtp: bool,
     /// What it offers beside PIPELINING; one keyword with its values.
-    pub(super) offers: &'static str,
+    pub(crate) offers: &'static str,
     /// Messages it takes in a connection before 421.
-    pub(super) messages: usize,
+    pub(crate) messages: usize,
     /// It hangs up after them, without a word.
-    pub(super) silent: bool,
+    pub(crate) silent: bool,
     /// Connections that are dropped behind the last byte of a message, from the first on.
-    pub(super) drops: usize,
+    pub(crate) drops: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tls {
+pub(crate) enum Tls {
     /// It isn't offered.
     No,
     Works,
@@ -56,11 +56,11 @@ impl Default for Plan {
 
 /// What it took.
 #[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) sender: String,
-    pub(super) recipients: Vec<String>,
-    pub(super) text: String,
-    pub(super) encrypted: bool,
+pub(crate) struct Taken {
+    pub(crate) sender: String,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) text: String,
+    pub(crate) encrypted: bool,
 }
 
 #[derive(Default)]
@@ -73,7 +73,7 @@ struct Seen {
     hung_up: usize,
 }
 
-pub(super) struct Sink {
+pub(crate) struct Sink {
     address: SocketAddr,
     certificate: Vec<u8>,
     seen: Arc<Mutex<Seen>>,
@@ -93,12 +93,12 @@ fn certified() -> &'static authority::Authority {
 }
 
 /// What trusts that authority.
-pub(super) fn trusting() -> Outbound {
+pub(crate) fn trusting() -> Outbound {
     Outbound::trusting(certified().certificate_pem.as_bytes()).unwrap()
 }
 
 /// A certificate for a name, to start TLS with, and its DER form.
-fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
+pub(super) fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
     let issued = authority::issue(certified(), &[name], SystemTime::now()).unwrap();
     let acceptor = Acceptor::from_pem(issued.chain_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap();
     let base64: String = issued.chain_pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
@@ -106,7 +106,7 @@ fn acceptor(name: &str) -> (Acceptor, Vec<u8>) {
 }
 
 impl Sink {
-    pub(super) async fn start(plan: Plan) -> Self {
+    pub(crate) async fn start(plan: Plan) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
@@ -134,46 +134,47 @@ impl Sink {
         Self { address, certificate, seen, task }
     }
 
-    pub(super) fn host(&self, proof: Proof) -> Host {
+    pub(crate) fn host(&self, proof: Proof) -> Host {
         Host {
             name: "mx.t.example".to_owned(),
             tls_name: "mx.t.example".to_owned(),
             addresses: vec![self.address],
             dialect: Dialect::Smtp,
             proof,
+            trust: Trust::default(),
         }
     }
 
-    pub(super) fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         self.seen.lock().unwrap().taken.clone()
     }
 
     /// How often it was asked for a recipient.
-    pub(super) fn asked(&self, recipient: &str) -> usize {
+    pub(crate) fn asked(&self, recipient: &str) -> usize {
         self.seen.lock().unwrap().asked.iter().filter(|asked| *asked == recipient).count()
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// SHA-256 of its certificate, as a TLSA record has it.
-    pub(super) fn certificate_digest(&self) -> String {
+    pub(crate) fn certificate_digest(&self) -> String {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
         digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Connections that were open at one time, at most.
-    pub(super) fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.seen.lock().unwrap().most
     }
 
     /// Connections that are over.
-    pub(super) fn hung_up(&self) -> usize {
+    pub(crate) fn hung_up(&self) -> usize {
         self.seen.lock().unwrap().hung_up
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
 }

@@ -3,6 +3,9 @@
 use super::Options;
 use super::message::Maker;
 use crate::bench::wire::{any_certificate, shown};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use mailward_core::Secret;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +29,8 @@ pub(super) struct Plan {
     pipeline: bool,
     hello: &'static [u8],
     tls: Option<(tokio_rustls::TlsConnector, ServerName<'static>)>,
+    /// `AUTH PLAIN` with its response (RFC 4616), the whole line.
+    auth: Option<Secret>,
 }
 
 impl Plan {
@@ -37,6 +42,7 @@ impl Plan {
             pipeline: options.pipeline,
             hello: if options.lmtp { b"LHLO bench.invalid\r\n" } else { b"EHLO bench.invalid\r\n" },
             tls: name.filter(|_| options.starttls).map(|name| (any_certificate().into(), name)),
+            auth: options.login.as_ref().map(|(user, password)| auth_plain(user, password)),
         }
     }
 }
@@ -100,6 +106,9 @@ impl Session {
             session = Self { stream: Box::new(stream), input, used: 0, output: Vec::new(), pipelining: false };
             session.input.clear();
             session.hello(plan).await?;
+        }
+        if let Some(auth) = &plan.auth {
+            session.say(auth.expose(), "AUTH", 2).await?;
         }
         Ok(session)
     }
@@ -215,6 +224,11 @@ impl Session {
             }
         }
     }
+}
+
+fn auth_plain(user: &str, password: &Secret) -> Secret {
+    let response = [b"\0", user.as_bytes(), b"\0", password.expose()].concat();
+    Secret::new(format!("AUTH PLAIN {}\r\n", BASE64_STANDARD.encode(response)).into_bytes())
 }
 
 /// Bytes of the first reply, if all of it is there: lines `250-…`, the last `250 …` (RFC 5321 §4.2.1).

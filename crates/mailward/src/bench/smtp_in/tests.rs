@@ -21,6 +21,7 @@ fn options(port: u16) -> Options {
         from: "bench@bench.invalid".to_owned(),
         lmtp: false,
         starttls: false,
+        login: None,
         timeout: Duration::from_secs(10),
     }
 }

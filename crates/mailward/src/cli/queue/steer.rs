@@ -21,6 +21,14 @@ pub(super) fn portions(ids: &[QueueId]) -> Vec<&[QueueId]> {
     if ids.is_empty() { vec![ids] } else { ids.chunks(PAGE_ROWS_MAX).collect() }
 }
 
+/// Lets go all of a user that is held; how many recipients.
+pub(in crate::cli) fn release_user(place: &Place, user: mailward_core::Address) -> Result<u64, Failure> {
+    let which = Which { user: Some(user), held: Some(true), ..Which::default() };
+    let mut changed = 0;
+    steps(&mut Errand::on(place)?, &which, &Steer::Release, &mut changed)?;
+    Ok(changed)
+}
+
 /// Does something to what is meant, step by step until all is done.
 pub(super) fn run(place: &Place, act: Act, action: Steer) -> Result<(), Failure> {
     let ids = act.ids.ids;
@@ -49,7 +57,7 @@ pub(super) fn run(place: &Place, act: Act, action: Steer) -> Result<(), Failure>
 }
 
 /// Those of these messages that aren't queued.
-fn not_there(errand: &mut Errand<'_>, ids: &[QueueId]) -> Result<BTreeSet<QueueId>, Failure> {
+pub(super) fn not_there(errand: &mut Errand<'_>, ids: &[QueueId]) -> Result<BTreeSet<QueueId>, Failure> {
     let mut missing: BTreeSet<QueueId> = ids.iter().copied().collect();
     if missing.is_empty() {
         return Ok(missing);

@@ -137,11 +137,15 @@ fn message_text(message: &Entry, lanes: &Lanes, now: Timestamp) -> String {
         false => format!("expired at {}", time(message.expires)),
     });
     let needs = message.needs;
-    let needs: Vec<&str> =
-        [(needs.smtputf8, "SMTPUTF8"), (needs.require_tls, "REQUIRETLS"), (needs.eight_bit, "8BITMIME")]
-            .into_iter()
-            .filter_map(|(is, name)| is.then_some(name))
-            .collect();
+    let needs: Vec<&str> = [
+        (needs.smtputf8, "SMTPUTF8"),
+        (needs.require_tls, "REQUIRETLS"),
+        (needs.eight_bit, "8BITMIME"),
+        (needs.tls_optional, "TLS-Required: No"),
+    ]
+    .into_iter()
+    .filter_map(|(is, name)| is.then_some(name))
+    .collect();
     if !needs.is_empty() {
         text.line(format!("its next host must offer {}", needs.join(", ")));
     }

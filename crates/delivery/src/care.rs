@@ -1,0 +1,260 @@
+//! Care for the reputation of this server: what users send is counted and held beyond their limits, and a user whose
+//! pattern breaks is frozen.
+//!
+//! **In**: accepted messages ([`Care::accept`]), refusals of other hosts ([`Care::look_at`]). **Out**: commits of the store in
+//! which messages are counted, held where they are too much, and confirmed where that was asked for; alerts in the log and
+//! in the postmaster's mailbox.
+//!
+//! **Freezing** has three rules, each with limits of its own (`limits::FREEZE_*`): many messages beyond a limit in a day, a
+//! burst of new recipients far beyond what is usual for the user, many recipients that are refused for good. What a frozen
+//! user sends is accepted and held; what waited is held in steps, which a restart goes on with ([`Care::resume`]).
+//!
+//! **Failure**: a message is accepted and counted or neither. Alerts and freezing come after the commit: if they fail, the
+//! log says so, and the next message brings them.
+
+mod alert;
+mod confirm;
+mod freeze;
+mod schedules;
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
+mod tests;
+
+pub use freeze::{frozen_words, hold_waiting};
+pub use schedules::{Schedule, ScheduleError, ScheduleFor, Schedules, Times};
+
+use crate::deliver::{accounts, inboxes};
+use crate::queue::chance::Chance;
+use crate::queue::notice::Writer;
+use crate::send_on::{Addressed, Transaction, queued_by};
+use arc_swap::ArcSwap;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::{DOMAIN_LIMITS, FREEZE_NEW_RECIPIENTS, USER_LIMITS};
+use mailward_core::{Address, Clock, Domain, SendLimits};
+use mailward_directory::Directory;
+use mailward_gate::Gate;
+use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
+use mailward_store::records::{Accepted, Content, Delivery, Meter, Shelf, Submitted, Withheld};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// What care is made of.
+pub struct CareParts {
+    /// Mailboxes.
+    pub mail: Arc<dyn MailStore>,
+    /// What is owed to other hosts.
+    pub queue: Arc<dyn QueueStore>,
+    /// What is counted.
+    pub sending: Arc<dyn SendingStore>,
+    /// Schedules.
+    pub shelf: Arc<dyn ShelfStore>,
+    /// Who is who.
+    pub directory: Arc<Directory>,
+    /// Who is connected.
+    pub gate: Arc<Gate>,
+    /// Our name.
+    pub hostname: Domain,
+    /// Where events go.
+    pub events: Events,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long notices to others are tried.
+    pub lifetime: Duration,
+}
+
+/// See the [module](self).
+pub struct Care {
+    mail: Arc<dyn MailStore>,
+    queue: Arc<dyn QueueStore>,
+    sending: Arc<dyn SendingStore>,
+    shelf: Arc<dyn ShelfStore>,
+    directory: Arc<Directory>,
+    gate: Arc<Gate>,
+    events: Events,
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    limits: ArcSwap<(SendLimits, SendLimits)>,
+    schedules: ArcSwap<Schedules>,
+    /// Rises when they change.
+    news: Mutex<watch::Receiver<u64>>,
+}
+
+/// A recipient that was taken, with the address it was taken by.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// As RCPT had it; `None` is `<postmaster>`.
+    pub address: Option<&'a Address>,
+    /// Where its mail goes, and what its sender wants to hear.
+    pub to: Addressed<'a>,
+}
+
+impl Care {
+    /// With limits as they are by default.
+    #[must_use]
+    pub fn new(parts: CareParts) -> Arc<Self> {
+        let CareParts { mail, queue, sending, shelf, directory, gate, hostname, events, clock, lifetime } = parts;
+        let mut news = shelf.shelf_version(Shelf::Sending);
+        // They haven't been read yet.
+        news.mark_changed();
+        let writer = Writer {
+            mail: Arc::clone(&mail),
+            directory: Arc::clone(&directory),
+            hostname,
+            events: events.clone(),
+            lifetime,
+            chance: Chance::default(),
+        };
+        Arc::new(Self {
+            mail,
+            queue,
+            sending,
+            shelf,
+            directory,
+            gate,
+            events,
+            clock,
+            writer,
+            limits: ArcSwap::from_pointee((USER_LIMITS, DOMAIN_LIMITS)),
+            schedules: ArcSwap::default(),
+            news: Mutex::new(news),
+        })
+    }
+
+    /// What a user and all of a domain may send, where nothing else is set for them; from now on.
+    pub fn set_limits(&self, user: SendLimits, domain: SendLimits) {
+        self.limits.store(Arc::new((user, domain)));
+    }
+
+    /// What was set last.
+    #[must_use]
+    pub fn limits(&self) -> (SendLimits, SendLimits) {
+        **self.limits.load()
+    }
+
+    /// Puts a message where it goes in one commit, as [`crate::deliver`] does: counted if a user submitted it, with the
+    /// schedules that are set, and with the confirmations that its sender asked for if `confirm` says that the sender is known
+    /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6).
+    ///
+    /// # Errors
+    /// What the store says; then nobody has it.
+    pub async fn accept(
+        self: &Arc<Self>,
+        content: Content,
+        transaction: &Transaction<'_>,
+        recipients: &[Given<'_>],
+        confirm: bool,
+    ) -> Result<Accepted, StoreError> {
+        let notices = if confirm { self.confirmations(&content, transaction, recipients) } else { Vec::new() };
+        let passed_on = if confirm { confirm::passed_on(recipients) } else { Vec::new() };
+        let addressed: Vec<Addressed<'_>> = recipients
+            .iter()
+            .enumerate()
+            .map(|(place, given)| match passed_on.get(place).and_then(Option::as_ref) {
+                Some(parameters) => Addressed { parameters, ..given.to },
+                None => given.to,
+            })
+            .collect();
+        let targets = inboxes(accounts(addressed.iter().map(|recipient| recipient.permit)));
+        let queued = queued_by(&content, transaction, &addressed, &*self.schedules().await?);
+        let message = Delivery { content, targets, queued };
+        let (user, domain) = **self.limits.load();
+        let meter = transaction.submitter.filter(|_| !message.queued.is_empty());
+        let meter = meter.map(|account| Meter { account, user, domain });
+        if meter.is_none() && notices.is_empty() {
+            return self.mail.deliver(message).await;
+        }
+        let submitted = if notices.is_empty() {
+            self.sending.accept(message, notices, meter).await?
+        } else {
+            match self.sending.accept(message.clone(), notices, meter).await {
+                // Maybe it's the confirmation that has no room: the message is worth more.
+                Err(StoreError::OverQuota | StoreError::NotFound(_)) => {
+                    let submitted = self.sending.accept(message, Vec::new(), meter).await?;
+                    self.events.emit(Event::warn("notice.dropped").with("reason", "its reader's mailbox is full"));
+                    submitted
+                }
+                submitted => submitted?,
+            }
+        };
+        if let Some(meter) = meter {
+            self.counted(&meter, &submitted).await;
+        }
+        Ok(submitted.accepted)
+    }
+
+    /// The same for LMTP, as [`crate::deliver_each`] does: an answer for each recipient. Nothing is sent on.
+    pub async fn accept_each(
+        self: &Arc<Self>,
+        content: Content,
+        transaction: &Transaction<'_>,
+        recipients: &[Given<'_>],
+        confirm: bool,
+    ) -> Vec<Result<(), StoreError>> {
+        let asked = |given: &Given<'_>| given.to.parameters.notify.is_some_and(|notify| notify.success);
+        if !confirm || !recipients.iter().any(asked) {
+            let permits: Vec<_> = recipients.iter().map(|given| given.to.permit).collect();
+            return crate::deliver_each(&*self.mail, content, &permits).await;
+        }
+        if self.accept(content.clone(), transaction, recipients, true).await.is_ok() {
+            return recipients.iter().map(|_| Ok(())).collect();
+        }
+        let mut done = std::collections::HashSet::new();
+        let mut answers = Vec::with_capacity(recipients.len());
+        for given in recipients {
+            let mut left = accounts([given.to.permit]);
+            left.retain(|account| !done.contains(account));
+            let notices = self.confirmations(&content, transaction, std::slice::from_ref(given));
+            let message = Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new() };
+            let outcome = match (left.is_empty(), notices.is_empty()) {
+                (true, _) => Ok(()),
+                (false, true) => self.mail.deliver(message).await.map(|_| ()),
+                (false, false) => self.sending.accept(message, notices, None).await.map(|_| ()),
+            };
+            if outcome.is_ok() {
+                done.extend(left);
+            }
+            answers.push(outcome);
+        }
+        answers
+    }
+
+    /// What follows from a message that was counted.
+    async fn counted(self: &Arc<Self>, meter: &Meter, submitted: &Submitted) {
+        for exceeded in &submitted.newly {
+            self.tell_limit(meter.account, exceeded).await;
+        }
+        if let Some(held) = &submitted.held {
+            let event = Event::warn("message.withheld").with("user", self.name(meter.account));
+            self.events.emit(event.with("reason", held));
+        }
+        let is_frozen = matches!(submitted.held, Some(Withheld::Frozen(_)));
+        let is_much = submitted.held.is_some() || submitted.sent.new_per_hour >= FREEZE_NEW_RECIPIENTS;
+        if is_much && !is_frozen {
+            self.look_at(meter.account).await;
+        }
+    }
+
+    /// The schedules as they are now; one question to the store after they changed.
+    async fn schedules(&self) -> Result<Arc<Schedules>, StoreError> {
+        let mut news = self.news.lock().await;
+        if news.has_changed().unwrap_or(false) {
+            // Before the question: what comes meanwhile is asked for once more.
+            news.mark_unchanged();
+            match Schedules::read(&*self.shelf).await {
+                Ok((schedules, unread)) => {
+                    for key in unread {
+                        self.events.emit(Event::alert("schedule.unreadable").with("key", key));
+                    }
+                    self.schedules.store(Arc::new(schedules));
+                }
+                Err(error) => {
+                    news.mark_changed();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(self.schedules.load_full())
+    }
+}
