@@ -57,6 +57,12 @@ def same(found, wanted, what):
     check(found == wanted, what, ("found", found), ("wanted", wanted))
 
 
+def alike(found, wanted, what):
+    """Byte for byte; tells the first difference only."""
+    at = next((at for at, (a, b) in enumerate(zip(found, wanted)) if a != b), min(len(found), len(wanted)))
+    check(found == wanted, f"{what} as it was, from byte {at} on", found[max(at - 60, 0) : at + 60], wanted[max(at - 60, 0) : at + 60])
+
+
 def refused(errors, action, what):
     """Goes on only if the action is refused with one of these errors; gives the error."""
     try:

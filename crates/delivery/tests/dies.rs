@@ -12,7 +12,7 @@ use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_TRIALS_MAX;
 use mailward_core::{Address, Domain, SystemClock, Timestamp, shutdown};
 use mailward_delivery::prepare;
-use mailward_delivery::queue::{Guide, Host, Parts, Runner, Way};
+use mailward_delivery::queue::{Guide, Host, Parts, Runner, Trust, Way};
 use mailward_directory::Directory;
 use mailward_smtp::client::Dialect;
 use mailward_store::records::{Delivery, Envelope, Lane, Needs, NewRecipient, QueueFilter, Queued, RecipientState};
@@ -43,6 +43,7 @@ impl Guide for To {
             addresses: vec![self.0],
             dialect: Dialect::Smtp,
             proof: Proof::Nothing,
+            trust: Trust::default(),
         };
         Box::pin(async move { Way::Hosts(vec![host]) })
     }
@@ -101,6 +102,7 @@ async fn live(dir: &Path) {
         directory: Directory::open(store.clone()).await.unwrap(),
         guide: Arc::new(To(address)),
         dkim: None,
+        forwarder: None,
         outbound: Outbound::trusting_system(),
         hostname: Domain::parse("mx.s.example").unwrap(),
         events: Events::nowhere(),
@@ -109,6 +111,7 @@ async fn live(dir: &Path) {
         connections_per_lane: 5,
         lifetime: Duration::from_secs(86_400),
         linger: Duration::ZERO,
+        ledger: None,
         care: None,
         cut_off: store.was_cut_off(),
     });

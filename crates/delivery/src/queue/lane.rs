@@ -25,6 +25,8 @@ use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+mod next_host;
+
 /// Why a message is held that ended what sent it again and again.
 const CRASHES: &str = "sending it failed in a way that should never happen; see message.crashed in the log";
 
@@ -185,7 +187,7 @@ impl Work {
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
             let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message).await? {
-                Some(_alone) => self.send(there, message).await?,
+                Some(_alone) => self.send_by_hosts(there, message).await?,
                 None => self.hold(&message, CRASHES).await?,
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -228,10 +230,16 @@ impl Work {
     }
 
     /// Sends one message to its recipients, as many at a time as the host takes; answers whether the connection is over.
-    async fn send(&self, there: &mut Visit, message: QueuedMessage) -> Result<bool, StoreError> {
-        let outgoing = match self.shared.outgoing(&message).await? {
+    /// Recipients for whom the host failed before it can have taken the message are put behind `elsewhere`.
+    async fn send(
+        &self,
+        there: &mut Visit,
+        message: &QueuedMessage,
+        elsewhere: &mut Vec<u32>,
+    ) -> Result<bool, StoreError> {
+        let outgoing = match self.shared.outgoing(message).await? {
             Ok(outgoing) => outgoing,
-            Err(why) => return self.hold(&message, &why).await,
+            Err(why) => return self.hold(message, &why).await,
         };
         let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
         while !left.is_empty() {
@@ -241,11 +249,11 @@ impl Work {
                 Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, outgoing.fields.clone()).await;
             let mut content = match opened {
                 Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
-                    return self.hold(&message, "its bytes can't be read: see `mailward store verify`").await;
+                    return self.hold(message, "its bytes can't be read: see `mailward store verify`").await;
                 }
                 opened => opened?,
             };
-            let transaction = transaction(&message, outgoing.sender.clone(), &now_tried);
+            let transaction = transaction(message, outgoing.sender.clone(), &now_tried);
             let report = there.connection.send(&transaction, &mut content).await;
             let now = self.shared.clock.now();
             let accepted = report.accepted();
@@ -254,11 +262,13 @@ impl Work {
             } else {
                 self.shared.allowances.failed(&self.lane);
             }
-            let host_pause = next_visit(1, now, self.shared.chance());
+            let host_pause = next_visit(next_host::failures(&now_tried), now, self.shared.chance());
+            next_host::note(&report, &now_tried, &left, message.envelope.expires > now, elsewhere);
+            there.used |= accepted > 0;
             let decisions: Vec<Decision> = report.outcomes.iter().map(|said| decide(said, &there.host, now)).collect();
             let relayed = !there.connection.extensions().dsn;
             let settle: Vec<(&QueuedRecipient, Decision)> = now_tried.iter().copied().zip(decisions).collect();
-            self.settle(&message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
+            self.settle(message, settle, Visited { host_pause, relayed, protection: &there.protection() }).await?;
             if report.broken.is_some() {
                 return Ok(true);
             }

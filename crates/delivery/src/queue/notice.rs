@@ -244,7 +244,9 @@ impl Writer {
         let from = Address::parse(&format!("postmaster@{}", self.hostname), false).ok()?;
         let words: Vec<_> = told.iter().map(|told| told.words()).collect();
         let text = crate::notice::text(&self.hostname, message.envelope.arrived, &words);
-        let recipients: Vec<Recipient<'_>> = told.iter().map(|told| told.fields(message)).collect();
+        let said: Vec<String> = told.iter().map(|told| told.said()).collect();
+        let recipients: Vec<Recipient<'_>> =
+            told.iter().zip(&said).map(|(told, said)| told.fields(message, said)).collect();
         let report = Report {
             reporting_mta: &self.hostname,
             from: &from,
@@ -303,7 +305,16 @@ impl Writer {
 }
 
 impl Told {
-    fn fields<'a>(&'a self, message: &QueuedMessage) -> Recipient<'a> {
+    /// The reply with its code, as a program reads it (RFC 3464 §2.3.6); our own words if there was none.
+    fn said(&self) -> String {
+        match &self.attempt {
+            Some(attempt) if attempt.code != 0 => format!("{} {}", attempt.code, attempt.text),
+            Some(attempt) => attempt.text.clone(),
+            None => String::new(),
+        }
+    }
+
+    fn fields<'a>(&'a self, message: &QueuedMessage, said: &'a str) -> Recipient<'a> {
         let attempt = self.attempt.as_ref();
         Recipient {
             address: &self.recipient.address,
@@ -312,8 +323,8 @@ impl Told {
             status: self.status(),
             remote_mta: attempt.map(|attempt| host_name(&attempt.host)).filter(|host| !host.is_empty()),
             diagnostic: attempt.map(|attempt| match attempt.code {
-                0 => Diagnostic::Local(&attempt.text),
-                _ => Diagnostic::Smtp(&attempt.text),
+                0 => Diagnostic::Local(said),
+                _ => Diagnostic::Smtp(said),
             }),
             last_attempt: attempt.map(|attempt| attempt.at),
             will_retry_until: self.will_retry_until.or(Some(message.envelope.expires)),

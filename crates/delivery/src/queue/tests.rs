@@ -4,6 +4,7 @@ mod by_hand;
 mod forwarding;
 pub(crate) mod house;
 mod limits;
+mod next_host;
 pub(crate) mod sink;
 mod trust;
 mod ways;
@@ -49,7 +50,7 @@ async fn a_recipient_that_is_refused_bounces_alone() {
         "Action: failed",
         "Status: 5.1.1",
         "Final-Recipient: rfc822; never@t.example",
-        "never heard of",
+        "Diagnostic-Code: smtp; 550 5.1.1 never heard of",
         "Auto-Submitted: auto-replied",
         "Subject: x",
         "body",

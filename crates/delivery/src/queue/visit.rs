@@ -33,7 +33,11 @@ pub(crate) struct Visit {
     /// It proved who it is, by DNS or by a policy that asked for it: mail that must travel so may go there (RFC 8689).
     pub(crate) proven: bool,
     /// It was let off what it should have proved.
-    relaxed: bool,
+    pub(crate) relaxed: bool,
+    /// It and so many hosts before it have been tried.
+    pub(crate) passed: usize,
+    /// It took a message in this connection: that it doesn't take another one may be the connection's fault.
+    pub(crate) used: bool,
 }
 
 /// What a message wants of the host that it is given to.
@@ -58,6 +62,10 @@ impl Wish {
 }
 
 impl Visit {
+    fn new(connection: Connection<Stream>, host: &str, tls: Option<Secured>, proven: bool) -> Self {
+        Self { connection, host: host.to_owned(), tls, proven, relaxed: false, passed: 0, used: false }
+    }
+
     /// Whether a message that wishes this may be given to it.
     pub(crate) fn suits(&self, wish: Wish) -> bool {
         match wish {
@@ -130,7 +138,7 @@ impl Visitor {
         let mut left = QUEUE_ADDRESSES_TRIED;
         // Who couldn't be asked may be as it is wished.
         let mut unasked = None;
-        for host in hosts {
+        for (at, host) in hosts.iter().enumerate() {
             if let Fit::Unfit(why) = &host.trust.fit {
                 self.count(host, None, Some((ResultType::ValidationFailure, why)));
                 last = Unreached { host: host.name.clone(), code: 0, status: NOT_SECURE, text: why.clone() };
@@ -141,7 +149,7 @@ impl Visitor {
             left = left.saturating_sub(addresses.len());
             while !addresses.is_empty() {
                 match self.meet(host, &addresses, wish).await {
-                    Ok(visit) => return Ok(visit),
+                    Ok(visit) => return Ok(Visit { passed: at.saturating_add(1), ..visit }),
                     Err((unreached, met)) => {
                         if unreached.status != REQUIRE_TLS_MISSED {
                             unasked = Some(unreached.clone());
@@ -206,7 +214,7 @@ impl Visitor {
             if needed {
                 return Err(Stopped::Tls("it doesn't offer TLS, which it has to".to_owned()));
             }
-            return Ok(Visit { connection, host: name.to_owned(), tls: None, proven: false, relaxed: false });
+            return Ok(Visit::new(connection, name, None, false));
         }
         match connection.starttls_begin().await? {
             StartTls::Ready(stream, resume) => {
@@ -221,7 +229,7 @@ impl Visitor {
                         Named::Proven => true,
                         Named::Forgeable => false,
                     };
-                Ok(Visit { connection, host: name.to_owned(), tls: Some(secured), proven, relaxed: false })
+                Ok(Visit::new(connection, name, Some(secured), proven))
             }
             StartTls::Refused(_, answer) if needed => {
                 self.count(host, ends, Some((ResultType::StarttlsNotSupported, "refused")));
@@ -229,7 +237,7 @@ impl Visitor {
             }
             StartTls::Refused(connection, _) => {
                 self.count(host, ends, Some((ResultType::StarttlsNotSupported, "refused")));
-                Ok(Visit { connection: *connection, host: name.to_owned(), tls: None, proven: false, relaxed: false })
+                Ok(Visit::new(*connection, name, None, false))
             }
         }
     }
