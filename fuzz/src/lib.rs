@@ -25,7 +25,7 @@ pub mod thread;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
