@@ -2,6 +2,7 @@
 //! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
 
 pub mod address;
+pub mod arc;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
@@ -29,8 +30,9 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     ("address", address::run),
+    ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),

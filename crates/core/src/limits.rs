@@ -5,6 +5,7 @@
 
 mod care;
 mod fetching;
+mod forwarding;
 mod local;
 mod routes;
 mod sending;
@@ -12,6 +13,7 @@ mod trust;
 
 pub use care::*;
 pub use fetching::*;
+pub use forwarding::*;
 pub use local::*;
 pub use routes::*;
 pub use sending::*;

@@ -34,6 +34,7 @@ pub mod answers;
 mod callout;
 pub mod care;
 mod deliver;
+mod forward;
 pub mod notice;
 mod prepare;
 pub mod queue;
@@ -44,6 +45,7 @@ mod trace;
 
 pub use callout::Callout;
 pub use deliver::{accounts, deliver, deliver_each};
+pub use forward::{Forwarder, NotForwarded, Parts as ForwarderParts};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;
 pub use send_on::{Addressed, Transaction, queued, queued_by};

@@ -42,7 +42,8 @@ pub struct Addressed<'a> {
 }
 
 /// What is owed to other hosts of a message; nothing if all its recipients are here. An address that several recipients
-/// lead to is there once, with the wishes of the first.
+/// lead to is there once, with the wishes of the first. What is forwarded from an address of ours has an envelope of its own
+/// for each such address, as it goes out from there.
 #[must_use]
 pub fn queued(content: &Content, transaction: &Transaction<'_>, recipients: &[Addressed<'_>]) -> Vec<Queued> {
     queued_by(content, transaction, recipients, &Schedules::default())
@@ -57,31 +58,52 @@ pub fn queued_by(
     schedules: &Schedules,
 ) -> Vec<Queued> {
     let mut known = HashSet::new();
-    let mut all: Vec<(NewRecipient, Option<Decided>)> = Vec::new();
+    // In the order they were named, the few that are forwarded apart.
+    let mut groups: Vec<(Option<&Address>, Vec<(NewRecipient, Option<Decided>)>)> = Vec::new();
     for recipient in recipients {
+        let from = recipient.permit.forwarded();
         for address in recipient.permit.remote() {
             let Some(domain) = address.domain() else { continue };
-            if known.insert(address) {
-                let decided = transaction.routes.decide(transaction.sender, address);
-                let recipient = NewRecipient {
-                    address: address.clone(),
-                    notify: recipient.parameters.notify,
-                    original: recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}")),
-                    lane: decided.as_ref().map_or_else(|| Lane::from(domain), |decided| decided.lane.clone()),
-                    due: transaction.now,
-                    held: None,
-                };
-                all.push((recipient, decided));
+            if !known.insert(address) {
+                continue;
+            }
+            let decided = transaction.routes.decide(transaction.sender, address);
+            let new = NewRecipient {
+                address: address.clone(),
+                notify: recipient.parameters.notify,
+                original: original(recipient),
+                lane: decided.as_ref().map_or_else(|| Lane::from(domain), |decided| decided.lane.clone()),
+                due: transaction.now,
+                held: None,
+            };
+            match groups.iter_mut().find(|(group, _)| *group == from) {
+                Some((_, some)) => some.push((new, decided)),
+                None => groups.push((from, vec![(new, decided)])),
             }
         }
     }
     let mut queued = Vec::new();
-    for (times, recipients) in by_times(all, transaction, schedules) {
-        let envelope = envelope(content, transaction, times);
-        let parts = recipients.chunks(QUEUE_RECIPIENTS_MAX);
-        queued.extend(parts.map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }));
+    for (forwarded, all) in groups {
+        // Forwarded mail has many envelopes already, and nobody of ours sent it: it is tried as usual.
+        let usual = Schedules::default();
+        let schedules = if forwarded.is_some() { &usual } else { schedules };
+        for (times, recipients) in by_times(all, transaction, schedules) {
+            let envelope = envelope(content, transaction, forwarded, times);
+            let parts = recipients.chunks(QUEUE_RECIPIENTS_MAX);
+            queued.extend(parts.map(|some| Queued { envelope: envelope.clone(), recipients: some.to_vec() }));
+        }
     }
     queued
+}
+
+/// ORCPT: what came with it, or the address of ours that leads there (RFC 3461 §5.2.7, RFC 6533 §3).
+fn original(recipient: &Addressed<'_>) -> Option<String> {
+    let given = recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}"));
+    given.or_else(|| {
+        let alias = recipient.permit.alias()?;
+        let kind = if alias.is_ascii() { "rfc822" } else { "utf-8" };
+        Some(format!("{kind};{alias}"))
+    })
 }
 
 /// Recipients by how long they are tried: each of these is a message in the queue. Beyond so many, they are as usual.
@@ -118,7 +140,7 @@ fn by_route(times: Times, by: &Leading) -> Times {
     }
 }
 
-fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> Envelope {
+fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<&Address>, times: Times) -> Envelope {
     let Transaction { sender, parameters, submitter, signed, now, .. } = *transaction;
     let Times { lifetime, warn_after } = times;
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
@@ -128,7 +150,8 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> E
         give_back: parameters.ret,
         envid: parameters.envid.as_deref().map(str::to_owned),
         needs: Needs {
-            smtputf8: !header.is_ascii(),
+            // The address that it is forwarded from is written into its header.
+            smtputf8: !header.is_ascii() || forwarded.is_some_and(|address| !address.is_ascii()),
             require_tls: parameters.require_tls,
             // By a look at it: BODY= is only what a client said.
             eight_bit: !content.bytes.is_ascii(),
@@ -137,6 +160,7 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, times: Times) -> E
             signature: signed,
         },
         submitter,
+        forwarded: forwarded.cloned(),
         arrived: now,
         warn: (warn_after < lifetime).then(|| after(warn_after)),
         expires: after(lifetime),
@@ -169,7 +193,7 @@ mod tests {
             routes: &RouteTable::default(),
         };
         let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
-        envelope(&Content::new(bytes.into(), structure.into()), &transaction, times).needs
+        envelope(&Content::new(bytes.into(), structure.into()), &transaction, None, times).needs
     }
 
     #[test]

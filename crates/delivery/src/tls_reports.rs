@@ -294,6 +294,7 @@ impl Reporter {
             // It tells of TLS that doesn't work: it mustn't wait for TLS (RFC 8460 §5.3, RFC 8689 §5).
             needs: Needs { tls_optional: true, ..Needs::default() },
             submitter: None,
+            forwarded: None,
             arrived: now,
             warn: None,
             expires: Timestamp(now.0.saturating_add(lifetime)),

@@ -173,6 +173,11 @@ impl Directory {
     pub fn resolve_postmaster(&self) -> Resolution {
         self.snapshot.load().resolve_postmaster()
     }
+    /// The whole address that `<Postmaster>` means: the oldest domain's. `None` without domains.
+    #[must_use]
+    pub fn postmaster(&self) -> Option<Address> {
+        self.snapshot.load().postmaster_address()
+    }
     /// Whether mail to this domain is ours to take or refuse, never to relay. Also true of a disabled domain.
     #[must_use]
     pub fn is_local_domain(&self, domain: &Domain) -> bool {

@@ -236,10 +236,14 @@ impl Snapshot {
         self.follow(address).unwrap_or(Resolution::Loop)
     }
 
+    /// What `<Postmaster>` means.
+    pub(crate) fn postmaster_address(&self) -> Option<Address> {
+        self.first.as_ref().and_then(|domain| own_address("account", "postmaster", domain).ok())
+    }
+
     /// Mail to `<Postmaster>`.
     pub(crate) fn resolve_postmaster(&self) -> Resolution {
-        let address = self.first.as_ref().and_then(|domain| own_address("account", "postmaster", domain).ok());
-        address.map_or(Resolution::UnknownUser, |address| self.resolve(&address))
+        self.postmaster_address().map_or(Resolution::UnknownUser, |address| self.resolve(&address))
     }
 
     /// Follows aliases from an address of ours to their ends.

@@ -12,19 +12,25 @@
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
 //! configuration ([`Caps`]). What the list keeps of what a client says of itself:
-//! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX).
+//! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
+//! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
+//! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS).
 //!
 //! **Failure**: every question is answered from memory, but whether an inside server takes a recipient ([`Inside`]): what
 //! can't be answered is refused for now. What isn't clearly allowed is refused.
 //!
-//! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes).
+//! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
+//! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+mod bounce;
 mod connections;
 mod gateway;
 mod inside;
 mod relay;
 mod sessions;
+mod srs;
 
+pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, decide_gateway};
 pub use inside::{
@@ -32,6 +38,7 @@ pub use inside::{
 };
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
 pub use sessions::{Activity, SessionEntry, SessionInfo};
+pub use srs::{Rewritten, Srs};
 
 /// Why a connection or session was not let in. All are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

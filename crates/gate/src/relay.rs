@@ -28,8 +28,8 @@ impl SenderPermit {
 /// Why somebody may hand us mail at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// Anybody may bring mail that is for us.
-    Stranger,
+    /// Anybody may bring mail that is for us; what of it leads elsewhere is forwarded, if this server sends.
+    Stranger(Sending),
     /// Proved who they are, and may send to other domains, if this server does.
     LoggedIn(Sending),
     /// A program of this host, whose user the kernel named, and that may send to other domains, if this server does.
@@ -45,7 +45,7 @@ impl Right {
     const fn sends(self) -> Option<Sending> {
         match self {
             Right::LoggedIn(sending) | Right::Program(sending) | Right::Inside(sending) => Some(sending),
-            Right::Stranger | Right::Local => None,
+            Right::Stranger(_) | Right::Local => None,
         }
     }
 }
@@ -65,6 +65,18 @@ pub enum Sending {
 pub struct RelayPermit {
     targets: Vec<LocalTarget>,
     remote: Vec<Address>,
+    via: Via,
+}
+
+/// How mail comes to lead elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Via {
+    /// It was for there, or it doesn't.
+    Itself,
+    /// A user of ours wrote to this address of ours.
+    Alias(Address),
+    /// Somebody else did: it is forwarded.
+    Forward(Address),
 }
 
 impl RelayPermit {
@@ -80,7 +92,27 @@ impl RelayPermit {
     }
     /// To an inside server, for [`crate::decide_gateway`] alone.
     pub(crate) fn passed_on(to: Address) -> Self {
-        Self { targets: Vec::new(), remote: vec![to] }
+        Self { targets: Vec::new(), remote: vec![to], via: Via::Itself }
+    }
+    /// The address of ours that leads to [`RelayPermit::remote`], if one does.
+    #[must_use]
+    pub const fn alias(&self) -> Option<&Address> {
+        match &self.via {
+            Via::Itself => None,
+            Via::Alias(address) | Via::Forward(address) => Some(address),
+        }
+    }
+    /// The same if it is somebody else's mail, which is forwarded: the sender is to be rewritten and the message sealed.
+    #[must_use]
+    pub const fn forwarded(&self) -> Option<&Address> {
+        match &self.via {
+            Via::Forward(address) => Some(address),
+            Via::Itself | Via::Alias(_) => None,
+        }
+    }
+    /// To whoever sent what comes back to an address that we wrote: [`crate::decide_bounce`] alone knows that it is.
+    pub(crate) fn bounce(written: Address, sender: Address) -> Result<Self, Refusal> {
+        sent_on(Vec::new(), vec![sender], Via::Forward(written))
     }
 }
 
@@ -88,6 +120,10 @@ impl SenderPermit {
     /// Whether it is another mail server of this host, by LMTP.
     pub(crate) const fn is_local(&self) -> bool {
         matches!(self.right, Right::Local)
+    }
+    /// Whether what comes through this server for others is sent on.
+    pub(crate) const fn forwards(&self) -> bool {
+        matches!(self.right, Right::Stranger(Sending::On)) || matches!(self.right.sends(), Some(Sending::On))
     }
 }
 
@@ -118,8 +154,8 @@ pub enum Refusal {
     /// From somebody who might send it, if this server sent.
     #[error("this server doesn't send to other domains")]
     NoSending,
-    /// One of ours that leads elsewhere, from somebody who hasn't logged in.
-    #[error("mail from others isn't forwarded to other domains")]
+    /// One of ours that leads elsewhere, from somebody who hasn't logged in, where this server doesn't send or can't seal.
+    #[error("mail from others isn't forwarded to other domains now")]
     NoForwarding,
     /// An address of another domain that names no domain, but a host by its number.
     #[error("mail isn't sent to address literals")]
@@ -152,7 +188,7 @@ pub fn decide_sender(
 ) -> Result<SenderPermit, Refusal> {
     let right = match (listener, login) {
         // A login can't be had on these; were there one, it would give no right.
-        (Listener::Smtp, _) => Right::Stranger,
+        (Listener::Smtp, _) => Right::Stranger(sending),
         (Listener::Lmtp, _) => Right::Local,
         (Listener::Submission | Listener::Submissions, None) => return Err(Refusal::LoginRequired),
         (Listener::Submission | Listener::Submissions, Some(login)) => {
@@ -177,7 +213,7 @@ pub fn decide_recipient(
     recipient: Recipient<'_>,
 ) -> Result<RelayPermit, Refusal> {
     match recipient {
-        Recipient::Postmaster => judge(sender.right, None, directory.resolve_postmaster()),
+        Recipient::Postmaster => judge(sender.right, directory.postmaster().as_ref(), directory.resolve_postmaster()),
         Recipient::Address(address) => judge(sender.right, Some(address), directory.resolve(address)),
     }
 }
@@ -185,31 +221,38 @@ pub fn decide_recipient(
 fn judge(right: Right, address: Option<&Address>, resolution: Resolution) -> Result<RelayPermit, Refusal> {
     match (resolution, right.sends()) {
         (Resolution::Deliver { local, remote }, _) if remote.is_empty() && !local.is_empty() => {
-            Ok(RelayPermit { targets: local, remote })
+            Ok(RelayPermit { targets: local, remote, via: Via::Itself })
         }
         // An alias that leads to others' domains, wholly or in part: all or nothing, or some would get it twice
         // when the sender tries again.
-        (Resolution::Deliver { local, remote }, Some(Sending::On)) if !remote.is_empty() => sent_on(local, remote),
+        (Resolution::Deliver { local, remote }, Some(Sending::On)) if !remote.is_empty() => {
+            sent_on(local, remote, address.cloned().map_or(Via::Itself, Via::Alias))
+        }
         (Resolution::Deliver { remote, .. }, Some(Sending::Off)) if !remote.is_empty() => Err(Refusal::NoSending),
-        (Resolution::Deliver { remote, .. }, None) if !remote.is_empty() => Err(Refusal::NoForwarding),
+        (Resolution::Deliver { local, remote }, None) if !remote.is_empty() => match (right, address) {
+            (Right::Stranger(Sending::On), Some(alias)) => sent_on(local, remote, Via::Forward(alias.clone())),
+            _ => Err(Refusal::NoForwarding),
+        },
         (Resolution::Deliver { .. } | Resolution::UnknownUser, _) => Err(Refusal::UnknownUser),
         (Resolution::Disabled, _) => Err(Refusal::Disabled),
         (Resolution::Loop, _) => Err(Refusal::Loop),
-        (Resolution::NotLocal, Some(Sending::On)) => sent_on(Vec::new(), address.into_iter().cloned().collect()),
+        (Resolution::NotLocal, Some(Sending::On)) => {
+            sent_on(Vec::new(), address.into_iter().cloned().collect(), Via::Itself)
+        }
         (Resolution::NotLocal, Some(Sending::Off)) => Err(Refusal::NoSending),
         (Resolution::NotLocal, None) => Err(Refusal::RelayDenied),
     }
 }
 
 /// A lane goes by its domain: what has none can't be sent.
-fn sent_on(targets: Vec<LocalTarget>, remote: Vec<Address>) -> Result<RelayPermit, Refusal> {
+fn sent_on(targets: Vec<LocalTarget>, remote: Vec<Address>, via: Via) -> Result<RelayPermit, Refusal> {
     if remote.iter().any(|address| address.domain().is_none()) {
         return Err(Refusal::Literal);
     }
     if targets.is_empty() && remote.is_empty() {
         return Err(Refusal::UnknownUser);
     }
-    Ok(RelayPermit { targets, remote })
+    Ok(RelayPermit { targets, remote, via })
 }
 
 #[cfg(test)]
@@ -217,8 +260,9 @@ mod tests {
     use super::*;
     use mailward_core::AccountId;
 
-    const RIGHTS: [Right; 8] = [
-        Right::Stranger,
+    const RIGHTS: [Right; 9] = [
+        Right::Stranger(Sending::On),
+        Right::Stranger(Sending::Off),
         Right::LoggedIn(Sending::On),
         Right::LoggedIn(Sending::Off),
         Right::Program(Sending::On),
@@ -250,10 +294,14 @@ mod tests {
         let to = elsewhere();
         for right in RIGHTS {
             let sends = judge(right, Some(&to), Resolution::NotLocal).is_ok();
-            assert_eq!(sends, !matches!(right, Right::Stranger | Right::Local) && right.sends() == Some(Sending::On));
+            assert_eq!(
+                sends,
+                !matches!(right, Right::Stranger(_) | Right::Local) && right.sends() == Some(Sending::On)
+            );
         }
         let judged = |right| judge(right, Some(&to), Resolution::NotLocal);
-        assert_eq!(judged(Right::Stranger), Err(Refusal::RelayDenied));
+        assert_eq!(judged(Right::Stranger(Sending::On)), Err(Refusal::RelayDenied));
+        assert_eq!(judged(Right::Stranger(Sending::Off)), Err(Refusal::RelayDenied));
         assert_eq!(judged(Right::Local), Err(Refusal::RelayDenied));
         assert_eq!(judged(Right::LoggedIn(Sending::Off)), Err(Refusal::NoSending));
         let permit = judged(Right::LoggedIn(Sending::On)).unwrap();
@@ -268,14 +316,20 @@ mod tests {
         for local in [Vec::new(), vec![target(1)]] {
             let resolution = Resolution::Deliver { local: local.clone(), remote: vec![elsewhere()] };
             for (right, why) in [
-                (Right::Stranger, Refusal::NoForwarding),
+                (Right::Stranger(Sending::Off), Refusal::NoForwarding),
                 (Right::Local, Refusal::NoForwarding),
                 (Right::LoggedIn(Sending::Off), Refusal::NoSending),
             ] {
                 assert_eq!(judge(right, None, resolution.clone()), Err(why));
             }
-            let permit = judge(Right::LoggedIn(Sending::On), None, resolution).unwrap();
+            let alias = Address::parse("all@s.example", false).unwrap();
+            let permit = judge(Right::LoggedIn(Sending::On), Some(&alias), resolution.clone()).unwrap();
             assert_eq!((permit.targets(), permit.remote()), (&local[..], &[elsewhere()][..]));
+            assert_eq!((permit.alias(), permit.forwarded()), (Some(&alias), None), "a user's own mail");
+            let permit = judge(Right::Stranger(Sending::On), Some(&alias), resolution.clone()).unwrap();
+            assert_eq!((permit.targets(), permit.remote()), (&local[..], &[elsewhere()][..]));
+            assert_eq!(permit.forwarded(), Some(&alias), "as from there, and never as from its sender");
+            assert_eq!(judge(Right::Stranger(Sending::On), None, resolution), Err(Refusal::NoForwarding));
         }
     }
 

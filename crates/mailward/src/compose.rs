@@ -178,7 +178,9 @@ where
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
-    let sent = sending::sending(place.config(), &hostname, store, &directory, &dkim, &care, events)?;
+    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
+    let forwarder = means.forwarder.clone();
+    let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     let inside = sent.ways.inside(&hostname, events);
     let (ways, runner) = (sent.ways, sent.runner);
     let bouncer = sending::bouncer(
@@ -205,6 +207,7 @@ where
         hostname,
         store: store.clone(),
         auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        forwarder,
         directory,
         inside,
         acceptor,

@@ -1,5 +1,6 @@
 //! What a DKIM signature is computed over (RFC 6376): the relaxed forms of header fields and of the body, and which
-//! fields are signed. Nothing here computes or checks a signature; `vault` makes them.
+//! fields are signed; and signatures that others made, read. Nothing here computes or checks one; `vault` makes them,
+//! `inspect` checks them.
 //!
 //! Lines end at CRLF, and only there: a bare CR or LF is a character like any other, and
 //! [`RelaxedBody::has_bare_line_ends`] tells of it, because programs on the way would see other lines.
@@ -9,8 +10,25 @@ use crate::header::{self, Field};
 use mailward_core::limits::HEADER_FIELDS_MAX;
 
 mod body;
+mod chosen;
+pub(crate) mod signature;
+mod simple;
+mod tags;
 
 pub use body::RelaxedBody;
+pub use chosen::Fields;
+pub use signature::{ChainStatus, Kind, Scheme, Signature, SignatureFault, unsigned_field};
+pub use simple::SimpleBody;
+pub use tags::{TagFault, Tags};
+
+/// How fields or a body are made the same before they are signed (RFC 6376 §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As they are, but for empty lines at the end of a body.
+    Simple,
+    /// Without what mail servers may change of blanks.
+    Relaxed,
+}
 
 /// How a field is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +120,20 @@ impl SignedHeader {
     /// # Errors
     /// [`SignedHeaderFault`].
     pub fn of(header: &[u8]) -> Result<Self, SignedHeaderFault> {
+        Self::chosen(header, &SIGNED_FIELDS)
+    }
+
+    /// The same for whoever forwards a message: what others signed of it is signed with it (RFC 8617 §4.1.2).
+    ///
+    /// # Errors
+    /// [`SignedHeaderFault`].
+    pub fn forwarded(header: &[u8]) -> Result<Self, SignedHeaderFault> {
+        let mut table = SIGNED_FIELDS.to_vec();
+        table.push(("DKIM-Signature", Signed::IfThere));
+        Self::chosen(header, &table)
+    }
+
+    fn chosen(header: &[u8], table: &[(&'static str, Signed)]) -> Result<Self, SignedHeaderFault> {
         if has_bare_line_end(header) {
             return Err(SignedHeaderFault::BareLineEnd);
         }
@@ -116,12 +148,12 @@ impl SignedHeader {
             if count > HEADER_FIELDS_MAX {
                 return Err(SignedHeaderFault::TooManyFields);
             }
-            if let Some(place) = SIGNED_FIELDS.iter().position(|(name, _)| field.is(name)) {
+            if let Some(place) = table.iter().position(|(name, _)| field.is(name)) {
                 found.push((place, field));
             }
         }
         let mut signed = Self::default();
-        for (place, (name, how)) in SIGNED_FIELDS.iter().enumerate() {
+        for (place, (name, how)) in table.iter().enumerate() {
             // From the bottom up, as verifiers take them (RFC 6376 §5.4.2).
             let mut there = 0usize;
             for (_, field) in found.iter().rev().filter(|(at, _)| *at == place) {
@@ -192,5 +224,7 @@ fn relax_value(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+#[cfg(test)]
+mod others;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use mailward_core::limits::{
     SMTP_RECIPIENTS_MAX,
 };
 use mailward_core::{Clock, Domain, Shutdown};
+use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
@@ -79,6 +80,8 @@ pub struct Context {
     pub inside: Arc<dyn Inside>,
     /// Who logs in.
     pub auth: Arc<Authenticator>,
+    /// Who forwards; without, strangers' mail to addresses that lead elsewhere is refused for now.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// Certificates; without them STARTTLS isn't offered and nobody can log in.
     pub acceptor: Option<Acceptor>,
     /// Who may connect.
@@ -115,6 +118,8 @@ pub struct Parts {
     pub inside: Arc<dyn Inside>,
     /// See [`Context::auth`].
     pub auth: Arc<Authenticator>,
+    /// See [`Context::forwarder`].
+    pub forwarder: Option<Arc<Forwarder>>,
     /// See [`Context::acceptor`].
     pub acceptor: Option<Acceptor>,
     /// See [`Context::gate`].
@@ -143,6 +148,7 @@ impl Context {
             directory: parts.directory,
             inside: parts.inside,
             auth: parts.auth,
+            forwarder: parts.forwarder,
             acceptor,
             gate: parts.gate,
             events: parts.events,

@@ -22,6 +22,7 @@
 mod budget;
 mod context;
 mod deadlines;
+mod forward;
 mod full;
 mod ids;
 mod program;

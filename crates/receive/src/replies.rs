@@ -1,6 +1,6 @@
 //! What policy, directory and store say, as replies.
 
-use mailward_delivery::HeaderFault;
+use mailward_delivery::{HeaderFault, NotForwarded};
 use mailward_directory::LoginError;
 use mailward_gate::Refusal;
 use mailward_smtp::Reply;
@@ -19,6 +19,18 @@ pub(crate) const fn refusal(refusal: Refusal) -> Reply {
         Refusal::UnknownUser | Refusal::Disabled => Reply::UNKNOWN_USER,
         Refusal::Loop => Reply::ROUTING_LOOP,
         Refusal::InsideUnknown => Reply::INSIDE_UNKNOWN,
+    }
+}
+
+pub(crate) fn not_forwarded(why: &NotForwarded) -> Reply {
+    match why {
+        NotForwarded::Circle(_) => Reply::ROUTING_LOOP,
+        NotForwarded::TooManySets => Reply::TOO_MANY_HOPS,
+        NotForwarded::HeaderTooLarge => Reply::HEADER_TOO_LARGE,
+        NotForwarded::Header(_) => Reply::BAD_HEADER.with(&why.to_string()),
+        NotForwarded::Nobody => Reply::CLAIM_UNCLEAR.with(&why.to_string()),
+        NotForwarded::Forged(_) => Reply::NOT_FROM_US.with(&why.to_string()),
+        NotForwarded::Later(_) => Reply::NO_FORWARDING,
     }
 }
 

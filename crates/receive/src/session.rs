@@ -5,6 +5,7 @@ mod gateway;
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
+use crate::forward;
 use crate::program::Program;
 use crate::replies;
 use crate::submission::{inside, mended};
@@ -19,8 +20,7 @@ use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{
-    Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_recipient,
-    decide_sender,
+    Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_sender,
 };
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
@@ -52,7 +52,7 @@ impl Rights for House {
 
 /// A recipient that was taken.
 pub(crate) struct Taken {
-    permit: RelayPermit,
+    pub(crate) permit: RelayPermit,
     /// `None` is `<postmaster>`.
     address: Option<Address>,
     /// What its sender wants to hear of it (RFC 3461).
@@ -279,13 +279,12 @@ impl<'c> Host<'c> {
             ForwardPath::Postmaster => (Recipient::Postmaster, None),
             ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
         };
-        let (directory, sender) = (&self.context.directory, &ticket.mail().sender);
-        let decided = match &self.program {
-            Some(program) => program.decide_recipient(directory, sender, recipient),
-            None => decide_recipient(directory, sender, recipient),
-        };
+        let decided = forward::decide(self.context, ticket.mail(), self.program.as_ref(), recipient).await;
         let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
         let (permit, most) = match decided {
+            Ok((permit, _)) if forward::is_one_too_many(&permit, ticket.mail()) => {
+                return ticket.refuse(&Reply::TOO_MANY_RECIPIENTS);
+            }
             Ok(decided) => decided,
             Err(refusal) => {
                 self.recipient_refused(&ticket, refusal);
@@ -401,6 +400,15 @@ impl<'c> Host<'c> {
             return ticket.answer(Reply::TOO_LARGE);
         }
         match prepare(bytes, trace).await {
+            Ok(content) if forward::is_due(ticket.mail()) => {
+                match forward::admit(self.context, ticket.mail(), &content).await {
+                    Ok(()) => self.deliver(ticket, content, &id, size, began).await,
+                    Err(why) => {
+                        self.refused(ticket.mail(), &why.to_string());
+                        ticket.answer(replies::not_forwarded(&why));
+                    }
+                }
+            }
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
             Ok(content) => self.deliver(ticket, content, &id, size, began).await,
             Err(Unprepared::Header(fault)) => {

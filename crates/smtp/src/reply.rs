@@ -134,6 +134,8 @@ table! {
     NO_SENDING = 550 "5.7.1" "This server doesn't send mail to other domains";
     /// Not for ever: an administrator may let the address lead elsewhere.
     NO_FORWARDING = 451 "4.3.0" "Mail for that address can't be forwarded now";
+    /// What is sent on from here would be believed to be ours.
+    NOT_FROM_US = 550 "5.7.1" "That address forwards, and the message claims a sender of ours that it doesn't prove";
     /// A host by its number instead of a domain.
     NO_LITERAL = 550 "5.1.2" "Mail isn't sent to address literals; use a domain";
     /// An address that isn't the login's.

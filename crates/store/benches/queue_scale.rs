@@ -35,6 +35,7 @@ fn queued(domain: &str, due: i64) -> Queued {
         envid: None,
         needs: Needs::default(),
         submitter: None,
+        forwarded: None,
         arrived: Timestamp(due),
         warn: Some(Timestamp(due + 1_000_000_000)),
         expires: Timestamp(due + 2_000_000_000),

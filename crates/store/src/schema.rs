@@ -263,6 +263,8 @@ CREATE TABLE shelves (
     PRIMARY KEY (shelf, key)
 ) WITHOUT ROWID;
 CREATE INDEX shelves_expire ON shelves (shelf, expires) WHERE expires IS NOT NULL;
+-- The address of ours that a message came to which is forwarded; NULL: it is not.
+ALTER TABLE queue_messages ADD COLUMN forwarded TEXT;
 
 -- What is set for accounts (kind 0) and domains (kind 1) that send, and what is going on.
 CREATE TABLE senders (

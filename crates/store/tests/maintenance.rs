@@ -271,13 +271,14 @@ async fn nothing_in_the_store_can_be_read_by_others() {
 const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";
 const BEFORE_VERSION_3: &str = "DROP TABLE queue_messages; DROP TABLE queue_recipients; DROP TABLE queue_attempts;
     DROP TABLE queue_lanes; DROP TABLE dkim_keys;";
-const BEFORE_VERSION_4: &str = "DROP TABLE shelves; DROP TABLE senders; DROP TABLE sent; DROP TABLE known_recipients;";
+const BEFORE_VERSION_4: &str = "DROP TABLE shelves; DROP TABLE senders; DROP TABLE sent; DROP TABLE known_recipients;
+    ALTER TABLE queue_messages DROP COLUMN forwarded;";
 
 #[tokio::test]
 async fn a_store_of_an_older_version_is_taken_over() {
     let older = [BEFORE_VERSION_2, BEFORE_VERSION_3, BEFORE_VERSION_4];
     for version in [1, 2, 3] {
-        let older = older.iter().skip(version - 1).copied().collect::<String>();
+        let older = older.iter().skip(version - 1).rev().copied().collect::<String>();
         let dir = tempfile::tempdir().unwrap();
         let (store, alice) = filled(dir.path(), 10).await;
         let inbox = store.mailbox(alice, MailboxName::inbox()).await.unwrap().id;

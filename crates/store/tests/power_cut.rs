@@ -168,6 +168,7 @@ fn both(account: AccountId, text: &str) -> Delivery {
         envid: None,
         needs: Needs::default(),
         submitter: None,
+        forwarded: None,
         arrived: Timestamp(0),
         warn: None,
         expires: Timestamp(1),

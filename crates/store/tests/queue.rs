@@ -29,6 +29,7 @@ fn queued(to: &[&str]) -> Queued {
             envid: None,
             needs: Needs::default(),
             submitter: None,
+            forwarded: None,
             arrived: Timestamp(100),
             warn: Some(Timestamp(500)),
             expires: Timestamp(900),

@@ -89,6 +89,7 @@ fn as_queued(size: u64, transaction: &Transaction<'_>) -> QueuedMessage {
             envid: transaction.parameters.envid.as_deref().map(str::to_owned),
             needs: Needs { smtputf8: transaction.parameters.smtputf8, ..Needs::default() },
             submitter: transaction.submitter,
+            forwarded: None,
             arrived: transaction.now,
             warn: None,
             expires: transaction.now,

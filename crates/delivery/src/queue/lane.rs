@@ -13,7 +13,7 @@ use super::visit::{REQUIRE_TLS_MISSED, Unreached, Visit, Wish};
 use super::way::{Host, Way};
 use mailward_core::event::Event;
 use mailward_core::limits::{QUEUE_LINGER_LOOK, QUEUE_TRIALS_MAX, SMTP_RECIPIENTS_MAX};
-use mailward_core::{QueueId, Shutdown, Timestamp};
+use mailward_core::{Address, QueueId, Shutdown, Timestamp};
 use mailward_smtp::client::{Recipient, Transaction};
 use mailward_smtp::path::ReversePath;
 use mailward_store::StoreError;
@@ -241,8 +241,8 @@ impl Work {
         message: &QueuedMessage,
         elsewhere: &mut Vec<u32>,
     ) -> Result<bool, StoreError> {
-        let signatures = match self.shared.signatures(message).await? {
-            Ok(signatures) => signatures,
+        let outgoing = match self.shared.outgoing(message).await? {
+            Ok(outgoing) => outgoing,
             Err(why) => return self.hold(message, &why).await,
         };
         let mut left: Vec<&QueuedRecipient> = message.recipients.iter().collect();
@@ -250,14 +250,14 @@ impl Work {
             let most = there.connection.extensions().recipients().clamp(1, SMTP_RECIPIENTS_MAX);
             let now_tried: Vec<&QueuedRecipient> = left.drain(..left.len().min(most)).collect();
             let opened =
-                Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, signatures.clone()).await;
+                Stored::open(Arc::clone(&self.shared.mail), message.blob, message.size, outgoing.fields.clone()).await;
             let mut content = match opened {
                 Err(StoreError::NotFound(_) | StoreError::Damaged(_)) => {
                     return self.hold(message, "its bytes can't be read: see `mailward store verify`").await;
                 }
                 opened => opened?,
             };
-            let transaction = transaction(message, &now_tried);
+            let transaction = transaction(message, outgoing.sender.clone(), &now_tried);
             let report = there.connection.send(&transaction, &mut content).await;
             let now = self.shared.clock.now();
             let accepted = report.accepted();
@@ -424,9 +424,9 @@ impl Work {
 }
 
 /// The transaction for these recipients.
-fn transaction(message: &QueuedMessage, recipients: &[&QueuedRecipient]) -> Transaction {
+fn transaction(message: &QueuedMessage, sender: Option<Address>, recipients: &[&QueuedRecipient]) -> Transaction {
     let envelope = &message.envelope;
-    let sender = envelope.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
+    let sender = sender.map_or(ReversePath::Null, ReversePath::Address);
     let mut transaction = Transaction::new(sender, []);
     transaction.recipients = recipients
         .iter()

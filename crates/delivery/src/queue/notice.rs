@@ -188,6 +188,7 @@ impl Writer {
             envid: None,
             needs,
             submitter: None,
+            forwarded: None,
             arrived: now,
             warn: None,
             expires: Timestamp(now.0.saturating_add(lifetime)),

@@ -10,6 +10,7 @@ use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
 use crate::care::Care;
+use crate::forward::{Forwarder, Outgoing};
 use crate::sign::{SignError, sign};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
@@ -42,6 +43,8 @@ pub struct Parts {
     pub guide: Arc<dyn Guide>,
     /// Who signs; none: nothing is signed.
     pub dkim: Option<Arc<Dkim>>,
+    /// Who forwards; none: what is to be forwarded is held.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// TLS.
     pub outbound: Outbound,
     /// Where it is counted how TLS went; none: it isn't.
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
     dkim: Option<Arc<Dkim>>,
+    pub(super) forwarder: Option<Arc<Forwarder>>,
     pub(crate) linger: Duration,
     pub(crate) suspicion: Suspicion,
     writer: Arc<Writer>,
@@ -107,9 +111,21 @@ impl Shared {
         Ok(())
     }
 
+    /// How a message goes out: who it is from, and what stands before it. The inner error says why it can't be sent.
+    pub(crate) async fn outgoing(&self, message: &QueuedMessage) -> Result<Result<Outgoing, String>, StoreError> {
+        let Some(alias) = &message.envelope.forwarded else {
+            let sender = message.envelope.sender.clone();
+            return Ok(self.signatures(message).await?.map(|fields| Outgoing { sender, fields }));
+        };
+        match &self.forwarder {
+            Some(forwarder) => forwarder.outgoing(&*self.mail, message, alias, self.clock.now()).await,
+            None => Ok(Err("it is to be forwarded, and this server doesn't".to_owned())),
+        }
+    }
+
     /// The DKIM signatures of a message that a user of ours, a program or a host of ours sent; nothing for others, and for domains without keys.
     /// The inner error says why it can't be sent.
-    pub(crate) async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
+    async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
         let envelope = &message.envelope;
         let signed = envelope.submitter.is_some() || envelope.needs.signature;
         let Some(dkim) = self.dkim.as_deref().filter(|_| signed) else {
@@ -177,6 +193,7 @@ impl Runner {
                 events: parts.events,
                 clock: parts.clock,
                 dkim: parts.dkim,
+                forwarder: parts.forwarder,
                 linger: parts.linger,
                 suspicion: Suspicion::new(parts.cut_off.then_some(started)),
                 writer,

@@ -1,6 +1,7 @@
 //! A runner on a real store, and hosts on loopback that say what each test wants.
 
 mod by_hand;
+mod forwarding;
 pub(crate) mod house;
 mod limits;
 mod next_host;

@@ -6,6 +6,7 @@ use super::running::Settings;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::ACCEPT_PAUSE;
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
+use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) directory: Arc<Directory>,
     pub(crate) inside: Arc<dyn Inside>,
     pub(crate) auth: Arc<Authenticator>,
+    pub(crate) forwarder: Option<Arc<Forwarder>>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
@@ -53,8 +55,20 @@ pub(crate) struct Parts {
 
 impl Rooms {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { hostname, store, directory, inside, auth, acceptor, gate, settings, care, events, shutdown } =
-            parts;
+        let Parts {
+            hostname,
+            store,
+            directory,
+            inside,
+            auth,
+            forwarder,
+            acceptor,
+            gate,
+            settings,
+            care,
+            events,
+            shutdown,
+        } = parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
@@ -64,6 +78,7 @@ impl Rooms {
             directory: directory.clone(),
             inside,
             auth: auth.clone(),
+            forwarder,
             acceptor: Some(smtp_tls.clone()),
             gate: gate.clone(),
             events: events.clone(),

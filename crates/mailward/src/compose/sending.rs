@@ -1,20 +1,20 @@
-//! What sends the queue: the DNS, the way, TLS, and the runner over them.
+//! What sends the queue: the DNS, the way, TLS, and the runner over them; and who forwards.
 
 use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::limits::QUEUE_LINGER_TIME;
-use mailward_core::{Address, Clock, Domain, SystemClock};
-use mailward_delivery::Callout;
+use mailward_core::{Address, Clock, Domain, Secret, SystemClock};
 use mailward_delivery::care::{Care, CareParts};
 use mailward_delivery::queue::{
     BounceParts, Bouncer, Finder, Guide, MxGuide, OwnDoors, Parts, Policies, RoutedGuide, Runner,
 };
 use mailward_delivery::tls_reports::{self, Reporter};
+use mailward_delivery::{Callout, Forwarder, ForwarderParts};
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, Dkim};
 use mailward_dns::{Lookup, Ourselves, Resolver};
-use mailward_gate::{Gate, Inside, NobodyInside};
+use mailward_gate::{Gate, Inside, NobodyInside, Srs};
 use mailward_store::LocalStore;
 use mailward_sts::{Https, Ledger, Required, Sts};
 use mailward_tls::outbound::Outbound;
@@ -93,25 +93,58 @@ pub(crate) struct Sent {
 /// Where policies and reports go by HTTPS.
 const HTTPS_PORT: u16 = 443;
 
-/// Puts the runner together, also where no new mail is taken for others: what is queued is still sent. Beside it
-/// goes who reports how TLS went. `None` if nothing
-/// is to be sent, and the DNS can't be asked.
-pub(crate) fn sending(
+/// What sending asks and signs with.
+pub(crate) struct Means {
+    /// `None` if nothing is to be sent, and the DNS can't be asked.
+    lookup: Option<Arc<dyn Lookup>>,
+    dkim: Arc<Dkim>,
+    /// Who forwards, where the DNS can be asked.
+    pub(crate) forwarder: Option<Arc<Forwarder>>,
+}
+
+/// Gets the means of sending, also where no new mail is taken for others: what is queued is still sent.
+pub(crate) fn means(
     config: &Config,
     hostname: &Domain,
     store: &Arc<LocalStore>,
     directory: &Arc<Directory>,
     dkim: &Arc<Dkim>,
-    care: &Arc<Care>,
-    events: &Events,
-) -> Result<Sent, Failure> {
+    secret: &Secret,
+) -> Result<Means, Failure> {
     let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
         Ok(resolver) => Arc::new(resolver),
-        Err(_) if !config.queue.send => return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None }),
+        Err(_) if !config.queue.send => {
+            return Ok(Means { lookup: None, dkim: Arc::clone(dkim), forwarder: None });
+        }
         Err(error) => {
             let mend = "or set send = false under [queue], if nothing is to be sent";
             return Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")));
         }
+    };
+    let forwarder = Arc::new(Forwarder::new(ForwarderParts {
+        srs: Srs::new(secret).map_err(|e| Failure::Refused(e.to_string()))?,
+        dkim: Arc::clone(dkim),
+        directory: Arc::clone(directory),
+        shelf: store.clone(),
+        lookup: Arc::clone(&lookup),
+        hostname: hostname.clone(),
+    }));
+    Ok(Means { lookup: Some(lookup), dkim: Arc::clone(dkim), forwarder: Some(forwarder) })
+}
+
+/// Puts the ways and the runner together. Beside it goes who reports how TLS went.
+pub(crate) fn sending(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    care: &Arc<Care>,
+    means: Means,
+    events: &Events,
+) -> Result<Sent, Failure> {
+    let Means { lookup, dkim, forwarder } = means;
+    let Some(lookup) = lookup else {
+        return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None });
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let outbound = Outbound::trusting_system();
@@ -135,7 +168,7 @@ pub(crate) fn sending(
         ledger: Arc::clone(&ledger),
         shelf: store.clone(),
         directory: Arc::clone(directory),
-        dkim: Some(Arc::clone(dkim)),
+        dkim: Some(Arc::clone(&dkim)),
         lookup: Arc::clone(&lookup),
         https,
         hostname: hostname.clone(),
@@ -155,7 +188,8 @@ pub(crate) fn sending(
         mail: store.clone(),
         directory: Arc::clone(directory),
         guide,
-        dkim: Some(Arc::clone(dkim)),
+        dkim: Some(dkim),
+        forwarder,
         outbound,
         ledger: Some(ledger),
         hostname: hostname.clone(),

@@ -69,6 +69,8 @@ pub(crate) struct Entry {
     pub(crate) sender: Option<Address>,
     /// Who submitted it, if a user did; the account's number if the account is gone.
     pub(crate) submitter: Option<String>,
+    /// The address of ours that it came to, if it is forwarded.
+    pub(crate) forwarded: Option<Address>,
     pub(crate) arrived: Timestamp,
     /// When its sender is told that it is late.
     pub(crate) warn: Option<Timestamp>,
@@ -386,6 +388,7 @@ impl Names<'_> {
             size: message.size,
             sender: envelope.sender,
             submitter: envelope.submitter.map(|account| self.user(account)),
+            forwarded: envelope.forwarded,
             arrived: envelope.arrived,
             warn: envelope.warn,
             expires: envelope.expires,

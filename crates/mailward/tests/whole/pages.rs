@@ -58,6 +58,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/limits-of-users.md",
         "docs/routes.md",
         "docs/gateway.md",
+        "docs/forwarding.md",
         "docs/tls-sending.md",
         "docs/sendmail.md",
         "docs/clients.md",

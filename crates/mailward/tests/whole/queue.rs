@@ -34,6 +34,7 @@ fn envelope(sender: Option<&str>, arrived: Timestamp) -> Envelope {
         envid: None,
         needs: Needs::default(),
         submitter: None,
+        forwarded: None,
         arrived,
         warn: Some(hours(50)),
         expires: hours(100),

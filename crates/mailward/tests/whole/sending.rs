@@ -40,6 +40,7 @@ fn message(joe: AccountId, to: &str) -> Delivery {
         envid: None,
         needs: Needs::default(),
         submitter: Some(joe),
+        forwarded: None,
         arrived: now,
         warn: None,
         expires: Timestamp(now.0 + 86_400_000),

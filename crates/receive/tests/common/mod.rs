@@ -15,9 +15,11 @@ use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
 use mailward_delivery::care::{Care, CareParts};
+use mailward_delivery::{Forwarder, ForwarderParts};
 use mailward_directory::routes::{Gateway, Routes};
-use mailward_directory::{Authenticator, Directory, NewPassword, NewUser, UserSettings};
-use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser};
+use mailward_directory::{Authenticator, Directory, Dkim, NewPassword, NewUser, UserSettings};
+use mailward_dns_zone::Texts;
+use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Srs};
 use mailward_receive::{Context, Parts, Settings};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
@@ -35,6 +37,8 @@ use store::Wrapped;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
+/// The server's.
+pub const SECRET: &str = "server secret";
 pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
 
 pub struct House {
@@ -43,6 +47,7 @@ pub struct House {
     pub routes: Arc<Routes>,
     pub inside: Arc<Answers>,
     pub directory: Arc<Directory>,
+    pub dns: Arc<Texts>,
     pub events: Events,
     pub trigger: ShutdownTrigger,
     connector: Connector,
@@ -83,6 +88,15 @@ impl House {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::made(settings, false).await
+    }
+
+    /// The same, which forwards: with keys for `s.example`, and other domains' keys in its DNS.
+    pub async fn forwarding() -> Self {
+        Self::made(Settings::default(), true).await
+    }
+
+    async fn made(settings: Settings, forwards: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalStore::open(dir.path(), Options::default()).unwrap();
         let directory = Directory::open(local.clone()).await.unwrap();
@@ -90,7 +104,7 @@ impl House {
         let routes = Routes::open(local.clone(), seal).await.unwrap();
         directory.lead_by(routes.clone());
         let inside = Arc::new(Answers::default());
-        let store = Wrapped::new(local);
+        let store = Wrapped::new(local.clone());
         directory.add_domain(Domain::parse("s.example").unwrap()).await.unwrap();
         for (name, quota) in [("alice", 0), ("bob", 0), ("carol", 0), ("small", 1)] {
             let password = if name == "alice" { NewPassword::Given(Secret::new(PASSWORD)) } else { NewPassword::None };
@@ -114,6 +128,18 @@ impl House {
             let targets = targets.into_iter().map(address).collect();
             directory.put_alias(&address(&format!("{alias}@s.example")), targets).await.unwrap();
         }
+        let dns = Arc::new(Texts::default());
+        let forwarder = if forwards {
+            let seal = Seal::new(&Secret::new(SECRET)).unwrap();
+            let dkim = Arc::new(Dkim::new(directory.clone(), local.clone(), seal));
+            dkim.rotate(&Domain::parse("s.example").unwrap()).await.unwrap();
+            let srs = Srs::new(&Secret::new(SECRET)).unwrap();
+            let hostname = Domain::parse("mx.s.example").unwrap();
+            let (directory, lookup) = (directory.clone(), dns.clone());
+            Some(Arc::new(Forwarder::new(ForwarderParts { srs, dkim, directory, shelf: local, lookup, hostname })))
+        } else {
+            None
+        };
         let events = Events::memory();
         let ca = authority::create(&["s.example"], SystemTime::now()).unwrap();
         let issued = authority::issue(&ca, &["s.example"], SystemTime::now()).unwrap();
@@ -139,6 +165,7 @@ impl House {
             directory: directory.clone(),
             inside: inside.clone(),
             auth: Authenticator::new(directory.clone(), events.clone()),
+            forwarder,
             acceptor: Some(acceptor),
             gate,
             events: events.clone(),
@@ -153,6 +180,7 @@ impl House {
             routes,
             inside,
             directory,
+            dns,
             events,
             trigger,
             connector,

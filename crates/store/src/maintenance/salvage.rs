@@ -126,7 +126,9 @@ fn carry_over(damaged: &Path, fresh: &Connection) -> Result<u64, StoreError> {
             let Ok(mut statement) = old.prepare(&format!("SELECT * FROM {table}{order}")) else { continue };
             let columns = statement.column_count();
             let places = vec!["?"; columns].join(", ");
-            let mut insert = fresh.prepare(&format!("INSERT OR IGNORE INTO {table} VALUES ({places})"))?;
+            // By name: an older version may have fewer.
+            let names = statement.column_names().collect::<Vec<_>>().join(", ");
+            let mut insert = fresh.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"))?;
             let Ok(mut rows) = statement.query([]) else { continue };
             while let Ok(Some(row)) = rows.next() {
                 let values: Result<Vec<Value>, _> = (0..columns).map(|column| row.get(column)).collect();

@@ -33,7 +33,8 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, blob: BlobId, size: u64, queued: &Queued)
     let waiting = recipients.iter().filter(|r| r.held.is_none()).count() as u64;
     tx.execute(
         "INSERT INTO queue_messages (blob, size, sender, give_back, envid, needs, submitter, arrived, warn, expires,
-         remaining, waiting, deadline) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         remaining, waiting, deadline, forwarded)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             blob.0,
             int(size),
@@ -47,7 +48,8 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, blob: BlobId, size: u64, queued: &Queued)
             envelope.expires.0,
             int(count),
             int(waiting),
-            if waiting > 0 { Some(first_deadline(envelope).0) } else { None }
+            if waiting > 0 { Some(first_deadline(envelope).0) } else { None },
+            envelope.forwarded.as_ref().map(ToString::to_string)
         ],
     )?;
     let id = QueueId(tx.last_id());

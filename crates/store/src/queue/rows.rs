@@ -12,7 +12,8 @@ use rusqlite::types::Type;
 
 /// Columns of a message, in [`message`]'s order.
 pub(super) const MESSAGE: &str =
-    "SELECT id, blob, size, sender, give_back, envid, needs, submitter, arrived, warn, expires, trials, remaining
+    "SELECT id, blob, size, sender, give_back, envid, needs, submitter, arrived, warn, expires, trials, remaining,
+     forwarded
      FROM queue_messages WHERE id = ?1";
 
 /// Columns of a recipient, in [`recipient`]'s order, with its last attempt; conditions on `r` follow.
@@ -53,6 +54,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
                 signature: needs & 16 != 0,
             },
             submitter: row.get::<_, Option<i64>>(7)?.map(AccountId),
+            forwarded: row.get::<_, Option<String>>(13)?.map(|text| address(&text, 13)).transpose()?,
             arrived: Timestamp(row.get(8)?),
             warn: row.get::<_, Option<i64>>(9)?.map(Timestamp),
             expires: Timestamp(row.get(10)?),

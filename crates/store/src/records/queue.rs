@@ -92,6 +92,8 @@ pub struct Envelope {
     pub needs: Needs,
     /// Who submitted it, if somebody logged in did.
     pub submitter: Option<AccountId>,
+    /// The address of ours that it came to, if it is forwarded: it goes on as from there.
+    pub forwarded: Option<Address>,
     /// When it came.
     pub arrived: Timestamp,
     /// When its sender should hear that it is late; `None`: never.

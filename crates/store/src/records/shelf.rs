@@ -16,11 +16,14 @@ pub enum Shelf {
     Fetch,
     /// What is settled about sending: by whom how much, to whom how.
     Sending,
+    /// Senders that were rewritten and have no room in an address.
+    Senders,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Routes, Self::MtaSts, Self::TlsReports, Self::Fetch, Self::Sending];
+    pub const ALL: [Self; 6] =
+        [Self::Routes, Self::MtaSts, Self::TlsReports, Self::Fetch, Self::Sending, Self::Senders];
 
     /// Its number in the database, for good.
     pub(crate) const fn number(self) -> i64 {
@@ -30,6 +33,7 @@ impl Shelf {
             Self::TlsReports => 3,
             Self::Fetch => 4,
             Self::Sending => 5,
+            Self::Senders => 9,
         }
     }
 }

@@ -19,6 +19,7 @@ impl World {
             envid: None,
             needs: Needs::default(),
             submitter: None,
+            forwarded: None,
             arrived: Timestamp(0),
             warn: None,
             expires: Timestamp(i64::MAX),

@@ -1,13 +1,13 @@
 //! Signatures: from a message in pieces to the fields before it.
 
-use super::key::Key;
+use super::key::{Algorithm, Key};
 use crate::error::VaultError;
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_core::limits::{DKIM_SIGNATURE_TIME, HEADER_BYTES_MAX};
 use mailward_core::{Domain, Timestamp};
-use mailward_message::dkim::{RelaxedBody, SignedHeader, SignedHeaderFault, relax_field};
+use mailward_message::dkim::{ChainStatus, RelaxedBody, SignedHeader, SignedHeaderFault, relax_field};
 use std::sync::Arc;
 
 /// Bytes of a line of `h=` and `b=`: below the 78 of RFC 5322 §2.1.1.
@@ -56,8 +56,35 @@ impl Signer {
     /// copy that somebody sends on and on is worth little (attacks D4).
     #[must_use]
     pub fn begin(self: &Arc<Self>, now: Timestamp) -> Signing {
-        Signing { signer: Arc::clone(self), time: now.secs().max(0), part: Part::Header { seen: Vec::new() } }
+        self.begin_as(now, SignedHeader::of)
     }
+
+    /// Begins to seal a message that is forwarded; see [`Signing::seal`].
+    #[must_use]
+    pub fn begin_seal(self: &Arc<Self>, now: Timestamp) -> Signing {
+        self.begin_as(now, SignedHeader::forwarded)
+    }
+
+    fn begin_as(self: &Arc<Self>, now: Timestamp, choose: Choose) -> Signing {
+        let part = Part::Header { seen: Vec::new() };
+        Signing { signer: Arc::clone(self), time: now.secs().max(0), choose, part }
+    }
+}
+
+/// Which fields are signed.
+type Choose = fn(&[u8]) -> Result<SignedHeader, SignedHeaderFault>;
+
+/// What a server that forwards a message adds to its chain (RFC 8617 §5.1).
+#[derive(Clone, Copy, Debug)]
+pub struct ArcSeal<'a> {
+    /// The set's number.
+    pub instance: u32,
+    /// How the chain was found that is there.
+    pub chain: ChainStatus,
+    /// The sets that are there, each relaxed, in order ([`mailward_message::arc::relax_set`]); not used if the chain fails.
+    pub before: &'a [u8],
+    /// What was found out, as `Authentication-Results` has it behind its name: `mx.a.example; dkim=pass …`, folded.
+    pub results: &'a str,
 }
 
 /// A message being signed. Holds its header and a few kilobytes.
@@ -65,6 +92,7 @@ impl Signer {
 pub struct Signing {
     signer: Arc<Signer>,
     time: i64,
+    choose: Choose,
     part: Part,
 }
 
@@ -83,8 +111,8 @@ impl std::fmt::Debug for Part {
 }
 
 impl Part {
-    fn body(header: &[u8]) -> Result<Self, SignFault> {
-        let header = SignedHeader::of(header)?;
+    fn body(header: &[u8], choose: Choose) -> Result<Self, SignFault> {
+        let header = choose(header)?;
         Ok(Part::Body { header, body: RelaxedBody::new(), hash: Context::new(&SHA256) })
     }
 }
@@ -107,7 +135,7 @@ impl Signing {
                 match header_end(seen, from) {
                     Some(end) => {
                         let (header, first) = seen.split_at_checked(end).unwrap_or((seen, &[]));
-                        let mut part = Part::body(header)?;
+                        let mut part = Part::body(header, self.choose)?;
                         part.take(first);
                         part.take(rest);
                         self.part = part;
@@ -129,28 +157,80 @@ impl Signing {
     ///
     /// # Errors
     /// [`SignFault`]; then the message can't be signed.
-    pub fn finish(mut self) -> Result<Vec<u8>, SignFault> {
-        if let Part::Header { seen } = &self.part {
-            self.part = Part::body(seen)?;
+    pub fn finish(self) -> Result<Vec<u8>, SignFault> {
+        let (signer, time) = (Arc::clone(&self.signer), self.time);
+        let (header, body_hash) = self.hashed()?;
+        let mut fields = Vec::new();
+        for (selector, key) in &signer.keys {
+            let unsigned = unsigned(&signer.domain, selector, key, time, &header, &body_hash);
+            sign_field(unsigned, header.relaxed.clone(), key, &mut fields)?;
         }
-        let Part::Body { header, body, mut hash } = self.part else { return Ok(Vec::new()) };
+        Ok(fields)
+    }
+
+    /// Takes the end of the message; answers the ARC set to be put before its first byte: seal, message signature, results,
+    /// each with CRLF at its end. Signed by the RSA key, the only kind that RFC 8617 knows; nothing without one.
+    ///
+    /// # Errors
+    /// [`SignFault`]; then the message can't be sealed.
+    pub fn seal(self, seal: &ArcSeal<'_>) -> Result<Option<Vec<u8>>, SignFault> {
+        let (signer, time) = (Arc::clone(&self.signer), self.time);
+        let (header, body_hash) = self.hashed()?;
+        let rsa = signer.keys.iter().find(|(_, key)| key.algorithm() == Algorithm::RsaSha256);
+        let Some((selector, key)) = rsa else { return Ok(None) };
+        let (domain, algorithm, number) = (&signer.domain, key.algorithm().name(), seal.instance);
+        let results = format!("ARC-Authentication-Results: i={number}; {}\r\n", seal.results);
+        // It holds as long as its chain is looked at: with `x=` mail that waits somewhere would break it.
+        let mut message = format!(
+            "ARC-Message-Signature: i={number}; a={algorithm}; c=relaxed/relaxed; d={domain};\r\n\ts={selector}; t={time};\r\n\th="
+        );
+        write_names(&header.names, &mut message);
+        message.push_str(&format!(";\r\n\tbh={body_hash};\r\n\tb="));
+        let mut signature = Vec::new();
+        sign_field(message, header.relaxed, key, &mut signature)?;
+        // RFC 8617 §5.1.2: a chain that fails can't be signed; then the set stands for itself.
+        let mut input = match seal.chain {
+            ChainStatus::Fail => Vec::new(),
+            ChainStatus::None | ChainStatus::Pass => seal.before.to_vec(),
+        };
+        for field in [results.as_bytes(), &signature] {
+            relax_field(field, &mut input);
+            input.extend_from_slice(b"\r\n");
+        }
+        let unsigned = format!(
+            "ARC-Seal: i={number}; a={algorithm}; t={time}; cv={};\r\n\td={domain}; s={selector};\r\n\tb=",
+            seal.chain.name()
+        );
+        let mut set = Vec::new();
+        sign_field(unsigned, input, key, &mut set)?;
+        set.extend_from_slice(&signature);
+        set.extend_from_slice(results.as_bytes());
+        Ok(Some(set))
+    }
+
+    /// What is signed of the header, and the body's hash.
+    fn hashed(mut self) -> Result<(SignedHeader, String), SignFault> {
+        if let Part::Header { seen } = &self.part {
+            self.part = Part::body(seen, self.choose)?;
+        }
+        let Part::Body { header, body, mut hash } = self.part else {
+            return Ok((SignedHeader::default(), String::new()));
+        };
         if body.has_bare_line_ends() {
             return Err(SignFault::BareLineEnd);
         }
         body.finish(|bytes| hash.update(bytes));
-        let body_hash = STANDARD.encode(hash.finish());
-        let mut fields = Vec::new();
-        for (selector, key) in &self.signer.keys {
-            let unsigned = unsigned(&self.signer.domain, selector, key, self.time, &header, &body_hash);
-            let mut input = header.relaxed.clone();
-            // With an empty `b=` and no line end (RFC 6376 §3.7).
-            relax_field(unsigned.as_bytes(), &mut input);
-            let signature = STANDARD.encode(key.sign(&input)?);
-            fields.extend_from_slice(unsigned.as_bytes());
-            fold_signature(&signature, &mut fields);
-        }
-        Ok(fields)
+        Ok((header, STANDARD.encode(hash.finish())))
     }
+}
+
+/// Signs what stands before a field, and the field itself with an empty `b=` and no line end (RFC 6376 §3.7); writes it.
+fn sign_field(unsigned: String, mut input: Vec<u8>, key: &Key, out: &mut Vec<u8>) -> Result<(), SignFault> {
+    relax_field(unsigned.as_bytes(), &mut input);
+    let signature = STANDARD.encode(key.sign(&input)?);
+    out.extend_from_slice(unsigned.as_bytes());
+    fold_signature(&signature, out);
+    Ok(())
 }
 
 impl Part {
@@ -179,8 +259,15 @@ fn unsigned(domain: &Domain, selector: &str, key: &Key, time: i64, header: &Sign
         key.algorithm().name(),
         time.saturating_add(lasts)
     );
+    write_names(&header.names, &mut field);
+    field.push_str(&format!(";\r\n\tbh={body_hash};\r\n\tb="));
+    field
+}
+
+/// The list of `h=`, folded, behind three characters on its line.
+fn write_names(names: &[&'static str], field: &mut String) {
     let mut width = 3usize;
-    for (number, name) in header.names.iter().enumerate() {
+    for (number, name) in names.iter().enumerate() {
         if number > 0 {
             field.push(':');
             width = width.saturating_add(1);
@@ -192,8 +279,6 @@ fn unsigned(domain: &Domain, selector: &str, key: &Key, time: i64, header: &Sign
         field.push_str(name);
         width = width.saturating_add(name.len());
     }
-    field.push_str(&format!(";\r\n\tbh={body_hash};\r\n\tb="));
-    field
 }
 
 fn fold_signature(signature: &str, field: &mut Vec<u8>) {

@@ -125,6 +125,9 @@ fn message_text(message: &Entry, lanes: &Lanes, now: Timestamp) -> String {
     if let Some(user) = &message.submitter {
         text.line(format!("submitted by {}", print::tame(user)));
     }
+    if let Some(alias) = &message.forwarded {
+        text.line(format!("forwarded from {}", print::tame(&alias.to_string())));
+    }
     text.line(format!("came {}, {} ago", time(message.arrived), span(message.arrived, now)));
     if let Some(warn) = message.warn {
         text.line(format!("its sender is told that it is late at {}", time(warn)));
@@ -312,6 +315,7 @@ mod tests {
             size: 2_048,
             sender: None,
             submitter: None,
+            forwarded: None,
             arrived: after(-7_200),
             warn: None,
             expires: after(-60),

@@ -35,6 +35,7 @@ async fn what_came_with_it_comes_back() {
             envid: Some("QQ+1".into()),
             needs: Needs { smtputf8: true, require_tls: true, eight_bit: true, tls_optional: true, signature: true },
             submitter: Some(w.alice),
+            forwarded: Some(Address::parse("all@s.example", false).unwrap()),
             ..envelope()
         },
         recipients: vec![to, held],

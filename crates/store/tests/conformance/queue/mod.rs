@@ -34,6 +34,7 @@ pub(crate) fn envelope() -> Envelope {
         envid: None,
         needs: Needs::default(),
         submitter: None,
+        forwarded: None,
         arrived: at(100),
         warn: Some(at(500)),
         expires: at(900),

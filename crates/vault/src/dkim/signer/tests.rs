@@ -167,3 +167,30 @@ proptest! {
         let _ = sign(&[b"From: a\r\n\r\n", &bytes]);
     }
 }
+
+fn sealed(chain: ChainStatus, before: &[u8]) -> String {
+    let mut signing = SIGNER.begin_seal(NOW);
+    signing.push(format!("DKIM-Signature: v=1\r\n{HEADER}\r\nbody\r\n").as_bytes()).unwrap();
+    let seal = ArcSeal { instance: 3, chain, before, results: "mx.a.example;\r\n\tdkim=pass" };
+    String::from_utf8(signing.seal(&seal).unwrap().unwrap()).unwrap()
+}
+
+#[test]
+fn a_seal_is_over_the_chain_unless_the_chain_is_broken() {
+    let set = sealed(ChainStatus::Pass, b"before\r\n");
+    let fields = fields(&set);
+    assert!(
+        fields[0].starts_with("ARC-Seal: i=3; a=rsa-sha256; t=1764105749; cv=pass;\r\n\td=a.example; s=mw-1-r;"),
+        "{set}"
+    );
+    assert!(
+        fields[1].starts_with("ARC-Message-Signature: i=3; a=rsa-sha256; c=relaxed/relaxed; d=a.example;"),
+        "{set}"
+    );
+    assert!(fields[1].contains("DKIM-Signature;\r\n\tbh="), "others' signatures are signed, too: {set}");
+    assert_eq!(fields[2], "ARC-Authentication-Results: i=3; mx.a.example;\r\n\tdkim=pass");
+    assert!(set.lines().all(|line| line.len() <= 90), "{set}");
+    assert_ne!(sealed(ChainStatus::Pass, b"other\r\n"), set);
+    // RFC 8617 §5.1.2. The signature of RSA is the same for the same.
+    assert_eq!(sealed(ChainStatus::Fail, b"before\r\n"), sealed(ChainStatus::Fail, b""));
+}
