@@ -59,7 +59,7 @@ pub fn queued_by(
 ) -> Vec<Queued> {
     let mut known = HashSet::new();
     // In the order they were named, the few that are forwarded apart.
-    let mut groups: Vec<(Option<&Address>, Vec<(NewRecipient, Option<Decided>)>)> = Vec::new();
+    let mut groups: Vec<(Option<&Address>, Vec<Led>)> = Vec::new();
     for recipient in recipients {
         let from = recipient.permit.forwarded();
         for address in recipient.permit.remote() {
@@ -96,6 +96,9 @@ pub fn queued_by(
     queued
 }
 
+/// A recipient, and the route that leads there.
+type Led = (NewRecipient, Option<Decided>);
+
 /// ORCPT: what came with it, or the address of ours that leads there (RFC 3461 §5.2.7, RFC 6533 §3).
 fn original(recipient: &Addressed<'_>) -> Option<String> {
     let given = recipient.parameters.original.as_ref().map(|(kind, address)| format!("{kind};{address}"));
@@ -107,11 +110,7 @@ fn original(recipient: &Addressed<'_>) -> Option<String> {
 }
 
 /// Recipients by how long they are tried: each of these is a message in the queue. Beyond so many, they are as usual.
-fn by_times(
-    all: Vec<(NewRecipient, Option<Decided>)>,
-    transaction: &Transaction<'_>,
-    schedules: &Schedules,
-) -> BTreeMap<Times, Vec<NewRecipient>> {
+fn by_times(all: Vec<Led>, transaction: &Transaction<'_>, schedules: &Schedules) -> BTreeMap<Times, Vec<NewRecipient>> {
     let usual = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
     let mut groups: BTreeMap<Times, Vec<NewRecipient>> = BTreeMap::new();
     for (recipient, decided) in all {

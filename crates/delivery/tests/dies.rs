@@ -114,7 +114,7 @@ async fn live(dir: &Path) {
         linger: Duration::ZERO,
         ledger: None,
         care: None,
-        cut_off: store.was_cut_off(),
+        suspects: store.was_cut_off().then_some(Duration::from_millis(20)),
     });
     tokio::spawn(runner.run(shutdown));
     while store.queue_totals(1).await.unwrap().waiting > 0 {

@@ -161,6 +161,9 @@ pub const QUEUE_RACE_TIME: Duration = Duration::from_millis(250);
 pub const QUEUE_PIECE: u64 = 64 * 1024;
 /// How often a message may end the task that sends it before it is held.
 pub const QUEUE_TRIALS_MAX: u32 = 3;
+/// How long after the start a message that may have ended the process waits, for each time that it may have: all others
+/// go before it, also where the process ends again and again.
+pub const QUEUE_SUSPECT_PAUSE: Duration = Duration::from_secs(10);
 /// Pause after the store couldn't answer.
 pub const QUEUE_HICCUP_TIME: Duration = Duration::from_secs(15);
 /// Time in which news of the queue is gathered for one look at it.

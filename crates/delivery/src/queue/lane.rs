@@ -9,6 +9,7 @@ use super::notice::Told;
 use super::outcome::{Decision, decide, settled};
 use super::runner::Shared;
 use super::schedule::next_visit;
+use super::suspicion::Verdict;
 use super::visit::{REQUIRE_TLS_MISSED, Unreached, Visit, Wish};
 use super::way::{Host, Way};
 use mailward_core::event::Event;
@@ -190,9 +191,14 @@ impl Work {
                 continue;
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message).await? {
-                Some(_alone) => self.send_by_hosts(there, message).await?,
-                None => self.hold(&message, CRASHES).await?,
+            let now = self.shared.clock.now();
+            let broken = match self.shared.suspicion.begins(&*self.shared.queue, &message, now).await? {
+                Verdict::Send(_alone) => self.send_by_hosts(there, message).await?,
+                Verdict::Hold => self.hold(&message, CRASHES).await?,
+                Verdict::Wait(until) => {
+                    self.shared.queue.postpone(id, until).await?;
+                    false
+                }
             };
             *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.feed.done(id).await;

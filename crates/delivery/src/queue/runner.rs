@@ -65,8 +65,9 @@ pub struct Parts {
     pub linger: Duration,
     /// Who watches over what users send; none: nobody.
     pub care: Option<Arc<Care>>,
-    /// Whether the process before this one was cut off: some message may be why.
-    pub cut_off: bool,
+    /// The process before this one was cut off, and some message may be why: how long one that may be waits for each trial
+    /// that was noted of it; usually `limits::QUEUE_SUSPECT_PAUSE`.
+    pub suspects: Option<Duration>,
 }
 
 /// What all visits share.
@@ -195,7 +196,7 @@ impl Runner {
                 dkim: parts.dkim,
                 forwarder: parts.forwarder,
                 linger: parts.linger,
-                suspicion: Suspicion::new(parts.cut_off.then_some(started)),
+                suspicion: Suspicion::new(parts.suspects.map(|pause| (started, pause))),
                 writer,
                 care: parts.care,
                 chance: Chance::default(),

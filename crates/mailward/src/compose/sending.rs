@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
-use mailward_core::limits::QUEUE_LINGER_TIME;
+use mailward_core::limits::{QUEUE_LINGER_TIME, QUEUE_SUSPECT_PAUSE};
 use mailward_core::{Address, Clock, Domain, Secret, SystemClock};
 use mailward_delivery::care::{Care, CareParts};
 use mailward_delivery::queue::{
@@ -200,7 +200,7 @@ pub(crate) fn sending(
         lifetime: config.queue.lifetime(),
         linger: QUEUE_LINGER_TIME,
         care: Some(Arc::clone(care)),
-        cut_off: store.was_cut_off(),
+        suspects: store.was_cut_off().then_some(QUEUE_SUSPECT_PAUSE),
     });
     Ok(Sent { ways, runner: Some((runner, reporter)) })
 }

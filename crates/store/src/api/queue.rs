@@ -41,6 +41,9 @@ pub trait QueueStore: Send + Sync + 'static {
     /// the message was settled. [`super::StoreError::NotFound`] if the message isn't queued.
     fn mark_trial(&self, message: QueueId) -> Pending<'_, u32>;
 
+    /// Recipients of a message that wait are due no earlier than then. Nothing was learned of them: trials stay.
+    fn postpone(&self, message: QueueId, until: Timestamp) -> Pending<'_, ()>;
+
     /// Writes what came of recipients, with the bounces that tell it, in one commit: all of it or, if a delivery can't
     /// be made ([`super::StoreError::OverQuota`], …), nothing. These may exceed their readers' quotas by
     /// `limits::NOTICE_BYTES_BEYOND_QUOTA` and `limits::NOTICE_MESSAGES_BEYOND_QUOTA`. A recipient that another host refused

@@ -48,6 +48,10 @@ impl QueueStore for LocalStore {
         self.change(move |tx| settle::mark_trial(tx, message))
     }
 
+    fn postpone(&self, message: QueueId, until: Timestamp) -> Pending<'_, ()> {
+        self.change(move |tx| settle::postpone(tx, message, until))
+    }
+
     fn settle(&self, settlement: Settlement) -> Pending<'_, SettleOutcome> {
         let Settlement { recipients, lanes, tell } = settlement;
         let mut contents = Vec::with_capacity(tell.len());

@@ -8,7 +8,7 @@ use crate::records::{LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Se
 use crate::sending::count_refused;
 use crate::tx::{Placed, Tx};
 use mailward_core::limits::QUEUE_SETTLE_MAX;
-use mailward_core::{AccountId, QueueId};
+use mailward_core::{AccountId, QueueId, Timestamp};
 use rusqlite::params;
 use std::collections::BTreeMap;
 
@@ -162,6 +162,19 @@ pub(super) fn mark_trial(tx: &Tx<'_>, message: QueueId) -> Result<u32, StoreErro
         row.get(0)
     })?
     .ok_or_else(not_queued)
+}
+
+/// See `QueueStore::postpone`.
+pub(super) fn postpone(tx: &mut Tx<'_>, message: QueueId, until: Timestamp) -> Result<(), StoreError> {
+    let early = "SELECT number FROM queue_recipients WHERE message = ?1 AND held = 0 AND due < ?2";
+    let numbers = tx.rows(early, params![message.0, until.0], |row| row.get::<_, u32>(0))?;
+    let mut counts = Counts::default();
+    for number in numbers {
+        if let Some(row) = row(tx, message, number)? {
+            counts.due(tx, (message, number), &row, until)?;
+        }
+    }
+    counts.write(tx)
 }
 
 /// Name of the row of `meta` that says whether all is paused.

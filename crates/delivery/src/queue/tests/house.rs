@@ -67,6 +67,7 @@ impl QueueStore for Poisoned {
         late(now: Timestamp, after: Option<DuePlace>, limit: usize) -> LatePage;
         next_due(except: HashSet<Lane>) -> NextDue;
         mark_trial(message: QueueId) -> u32;
+        postpone(message: QueueId, until: Timestamp) -> ();
         queue_page(filter: QueueFilter, after: Option<QueueId>, limit: usize) -> QueuePage;
         queued_message(message: QueueId) -> QueuedMessage;
         steer(filter: QueueFilter, action: Steer, after: Option<QueueId>) -> Steered;
@@ -216,7 +217,7 @@ impl House {
             lifetime: Duration::from_secs(5 * 86_400),
             linger,
             care: Some(care.clone()),
-            cut_off: false,
+            suspects: None,
         });
         Self {
             store,

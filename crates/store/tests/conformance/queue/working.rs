@@ -100,6 +100,24 @@ async fn a_lane_whose_host_failed_rests_and_its_success_ends_that() {
 }
 
 #[tokio::test]
+async fn what_is_postponed_waits_and_is_no_better_known() {
+    let w = world().await;
+    let id = w.queue("suspect", &["x@a.test", "y@a.test", "z@b.test"]).await;
+    w.store.settle(only(vec![settled(id, 1, Outcome::Deferred(at(900)))])).await.unwrap();
+    w.store.mark_trial(id).await.unwrap();
+    w.store.postpone(id, at(500)).await.unwrap();
+    assert_eq!(w.store.next_due(HashSet::new()).await.unwrap().lane, Some(at(500)));
+    let there = w.store.queued_message(id).await.unwrap();
+    assert_eq!(there.recipients.iter().map(|r| r.due).collect::<Vec<_>>(), [at(500), at(900), at(500)]);
+    assert_eq!(there.trials, 1);
+    // Not earlier than it was, not those that are held, and not what isn't there.
+    w.store.postpone(id, at(400)).await.unwrap();
+    assert_eq!(w.store.next_due(HashSet::new()).await.unwrap().lane, Some(at(500)));
+    w.store.postpone(QueueId(999), at(400)).await.unwrap();
+    assert_eq!(w.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn trials_are_counted_until_something_is_settled() {
     let w = world().await;
     let id = w.queue("poison", &["x@a.test"]).await;
