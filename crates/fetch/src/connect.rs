@@ -3,7 +3,7 @@
 use crate::account::Server;
 use crate::error::Trouble;
 use crate::wire::Wire;
-use mailward_core::limits::{FETCH_ADDRESSES_TRIED, FETCH_CONNECT_TIME};
+use mailward_core::limits::{FETCH_ADDRESSES_TRIED, FETCH_CONNECT_TIME, QUEUE_RACE_TIME};
 use mailward_dns::Lookup;
 use mailward_tls::outbound::{Outbound, Proof};
 use std::net::{IpAddr, SocketAddr};
@@ -23,18 +23,17 @@ impl Net {
     /// Connects to one of the server's addresses.
     pub(crate) async fn connect(&self, server: &Server, port: u16) -> Result<(TcpStream, IpAddr), Trouble> {
         let connecting = async {
-            let mut why = format!("{server} has no address");
-            for address in self.addresses(server).await?.into_iter().take(FETCH_ADDRESSES_TRIED) {
-                match TcpStream::connect(SocketAddr::new(address, port)).await {
-                    Ok(stream) => {
-                        // A matter of speed only.
-                        let _slower = stream.set_nodelay(true);
-                        return Ok((stream, address));
-                    }
-                    Err(error) => why = format!("no connection to {server}, address {address}, port {port}: {error}"),
-                }
+            let addresses = self.addresses(server).await?.into_iter().take(FETCH_ADDRESSES_TRIED);
+            let addresses: Vec<SocketAddr> = addresses.map(|address| SocketAddr::new(address, port)).collect();
+            if addresses.is_empty() {
+                return Err(Trouble::Wire(format!("{server} has no address")));
             }
-            Err(Trouble::Wire(why))
+            let connected = mailward_tls::connect(&addresses, QUEUE_RACE_TIME, FETCH_CONNECT_TIME).await;
+            let (stream, address) = connected.map_err(|error| {
+                let tried: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+                Trouble::Wire(format!("no connection to {server} at {}, port {port}: {error}", tried.join(", ")))
+            })?;
+            Ok((stream, address.ip()))
         };
         let late = || Trouble::Wire(format!("no connection to {server} within {} s", FETCH_CONNECT_TIME.as_secs()));
         timeout(FETCH_CONNECT_TIME, connecting).await.map_err(|_| late())?

@@ -179,9 +179,9 @@ where
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
-    let forwarder = means.forwarder.clone();
+    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
-    let inside = sent.ways.inside(&hostname, events);
+    let inside = sent.ways.inside(&hostname, &reach, events);
     let (ways, runner) = (sent.ways, sent.runner);
     let bouncer = sending::bouncer(
         runner.as_ref().map(|(runner, _)| runner),
@@ -192,7 +192,7 @@ where
         events,
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
-    let fetcher = fetching::runner(place.config(), &hostname, store, &directory, &fetching, &settings, events);
+    let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),

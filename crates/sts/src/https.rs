@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response};
 use mailward_core::Domain;
 use mailward_core::limits::{
     HTTPS_ADDRESSES_TRIED, HTTPS_ANSWER_MAX, HTTPS_FIELDS_MAX, HTTPS_HEADER_MAX, HTTPS_TIME, QUEUE_CONNECT_TIME,
-    STS_POLICY_MAX,
+    QUEUE_RACE_TIME, STS_POLICY_MAX,
 };
 use mailward_dns::Lookup;
 use mailward_tls::TlsError;
@@ -194,15 +194,13 @@ impl Https {
         let found = self.lookup.addresses(host).await?;
         let allowed =
             |address: &&IpAddr| is_public(**address) || (self.loopback && address.to_canonical().is_loopback());
-        let mut last = None;
-        for address in found.records.iter().filter(allowed).take(HTTPS_ADDRESSES_TRIED) {
-            match timeout(QUEUE_CONNECT_TIME, TcpStream::connect(SocketAddr::new(*address, port))).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = Some(error),
-                Err(_) => last = Some(std::io::ErrorKind::TimedOut.into()),
-            }
+        let allowed = found.records.iter().filter(allowed).take(HTTPS_ADDRESSES_TRIED);
+        let allowed: Vec<SocketAddr> = allowed.map(|address| SocketAddr::new(*address, port)).collect();
+        if allowed.is_empty() {
+            return Err(HttpsError::NotPublic(host.clone()));
         }
-        Err(last.map_or_else(|| HttpsError::NotPublic(host.clone()), HttpsError::Connect))
+        let connected = mailward_tls::connect(&allowed, QUEUE_RACE_TIME, QUEUE_CONNECT_TIME).await;
+        connected.map(|(stream, _)| stream).map_err(HttpsError::Connect)
     }
 }
 

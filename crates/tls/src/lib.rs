@@ -24,6 +24,7 @@ pub mod authority;
 mod bindings;
 pub mod client;
 pub mod dane;
+mod dial;
 mod error;
 pub mod outbound;
 mod wire;
@@ -32,6 +33,7 @@ mod wire;
 mod tests;
 
 pub use acceptor::{Acceptor, PEM_FILE_MAX};
+pub use dial::connect;
 pub use error::TlsError;
 pub use wire::{TlsInfo, Wire};
 

@@ -15,8 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// What carries the bytes.
 pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
@@ -392,33 +391,7 @@ impl Stopped {
     }
 }
 
-/// Connects to the first address that answers: one after the other begins every [`QUEUE_RACE_TIME`], or when one fails
-/// (RFC 8305).
+/// Connects to the first address that answers.
 async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    let mut waiting = addresses.iter().copied();
-    let mut racing = JoinSet::new();
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    loop {
-        let next = waiting.next();
-        let more = next.is_some();
-        if let Some(address) = next {
-            racing.spawn(async move {
-                let connected = timeout(QUEUE_CONNECT_TIME, TcpStream::connect(address)).await;
-                (address, connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())))
-            });
-        }
-        tokio::select! {
-            Some(ended) = racing.join_next() => match ended {
-                Ok((address, Ok(stream))) => {
-                    // Only a matter of speed; a socket that refuses it still works.
-                    let _slower = stream.set_nodelay(true);
-                    return Ok((stream, address));
-                }
-                Ok((_, Err(error))) => last = error,
-                Err(_) => {}
-            },
-            () = sleep(QUEUE_RACE_TIME), if more => {}
-            else => return Err(last),
-        }
-    }
+    mailward_tls::connect(addresses, QUEUE_RACE_TIME, QUEUE_CONNECT_TIME).await
 }

@@ -1,15 +1,13 @@
 //! What fetches mail from accounts elsewhere.
 
 use super::running::Settings;
+use super::sending::Reach;
 use crate::failure::Failure;
-use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::{Domain, Secret, SystemClock};
 use mailward_directory::Directory;
-use mailward_dns::{Lookup, Resolver};
 use mailward_fetch::{Accounts, Parts, Runner};
 use mailward_store::LocalStore;
-use mailward_tls::outbound::Outbound;
 use mailward_vault::Seal;
 use std::sync::Arc;
 
@@ -26,7 +24,7 @@ pub(crate) fn accounts(
 /// Puts the runner together. Without a DNS that can be asked, servers are found by their addresses only, and accounts say
 /// so.
 pub(crate) fn runner(
-    config: &Config,
+    reach: &Reach,
     hostname: &Domain,
     store: &Arc<LocalStore>,
     directory: &Arc<Directory>,
@@ -39,8 +37,8 @@ pub(crate) fn runner(
         accounts: Arc::clone(accounts),
         mail: store.clone(),
         directory: Arc::clone(directory),
-        lookup: Resolver::new(&config.dns).ok().map(|resolver| Arc::new(resolver) as Arc<dyn Lookup>),
-        outbound: Outbound::trusting_system(),
+        lookup: reach.lookup.clone(),
+        outbound: reach.outbound.clone(),
         hostname: hostname.clone(),
         events: events.clone(),
         clock: Arc::new(SystemClock),

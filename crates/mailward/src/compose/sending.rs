@@ -75,9 +75,9 @@ impl Ways {
     }
 
     /// Who asks inside servers.
-    pub(crate) fn inside(&self, hostname: &Domain, events: &Events) -> Arc<dyn Inside> {
+    pub(crate) fn inside(&self, hostname: &Domain, reach: &Reach, events: &Events) -> Arc<dyn Inside> {
         let Some(known) = &self.known else { return Arc::new(NobodyInside) };
-        let outbound = Outbound::trusting_system();
+        let outbound = reach.outbound.clone();
         let clock = Arc::new(SystemClock);
         Arc::new(Callout::new(Arc::clone(&known.finder), hostname.clone(), outbound, clock, events.clone()))
     }
@@ -93,10 +93,17 @@ pub(crate) struct Sent {
 /// Where policies and reports go by HTTPS.
 const HTTPS_PORT: u16 = 443;
 
+/// How other servers are reached: one cache of the DNS and one store of authorities for the whole server.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    /// `None` if nothing is to be sent, and the DNS can't be asked.
+    pub(crate) lookup: Option<Arc<dyn Lookup>>,
+    pub(crate) outbound: Outbound,
+}
+
 /// What sending asks and signs with.
 pub(crate) struct Means {
-    /// `None` if nothing is to be sent, and the DNS can't be asked.
-    lookup: Option<Arc<dyn Lookup>>,
+    pub(crate) reach: Reach,
     dkim: Arc<Dkim>,
     /// Who forwards, where the DNS can be asked.
     pub(crate) forwarder: Option<Arc<Forwarder>>,
@@ -111,10 +118,12 @@ pub(crate) fn means(
     dkim: &Arc<Dkim>,
     secret: &Secret,
 ) -> Result<Means, Failure> {
+    let outbound = Outbound::trusting_system();
     let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
         Ok(resolver) => Arc::new(resolver),
         Err(_) if !config.queue.send => {
-            return Ok(Means { lookup: None, dkim: Arc::clone(dkim), forwarder: None });
+            let reach = Reach { lookup: None, outbound };
+            return Ok(Means { reach, dkim: Arc::clone(dkim), forwarder: None });
         }
         Err(error) => {
             let mend = "or set send = false under [queue], if nothing is to be sent";
@@ -129,7 +138,8 @@ pub(crate) fn means(
         lookup: Arc::clone(&lookup),
         hostname: hostname.clone(),
     }));
-    Ok(Means { lookup: Some(lookup), dkim: Arc::clone(dkim), forwarder: Some(forwarder) })
+    let reach = Reach { lookup: Some(lookup), outbound };
+    Ok(Means { reach, dkim: Arc::clone(dkim), forwarder: Some(forwarder) })
 }
 
 /// Puts the ways and the runner together. Beside it goes who reports how TLS went.
@@ -142,12 +152,11 @@ pub(crate) fn sending(
     means: Means,
     events: &Events,
 ) -> Result<Sent, Failure> {
-    let Means { lookup, dkim, forwarder } = means;
+    let Means { reach: Reach { lookup, outbound }, dkim, forwarder } = means;
     let Some(lookup) = lookup else {
         return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None });
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let outbound = Outbound::trusting_system();
     let https = Https::new(Arc::clone(&lookup), outbound.clone(), config.queue.loopback);
     let ledger = Arc::new(Ledger::new(Arc::clone(&clock)));
     let sts = Sts::new(mailward_sts::Parts {

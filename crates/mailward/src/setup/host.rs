@@ -2,7 +2,7 @@
 
 use mailward_core::Domain;
 use mailward_core::limits::DISK_FREE_MIN;
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::ToSocketAddrs as _;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn name(hostname: &Domain) -> Option<String> {
         tell.send(question.to_socket_addrs().map(|all| all.map(|a| a.ip()).collect::<Vec<_>>()))
     });
     match told.recv_timeout(RESOLVER_TIME) {
-        Ok(Ok(addresses)) if addresses.iter().any(is_public) => None,
+        Ok(Ok(addresses)) if addresses.iter().any(|address| mailward_sts::is_public(*address)) => None,
         Ok(Ok(addresses)) => {
             let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             Some(format!("{hostname} leads to {}, which the Internet can't reach", listed.join(", ")))
@@ -48,15 +48,6 @@ fn name(hostname: &Domain) -> Option<String> {
         Ok(Err(_)) => Some(format!("{hostname} has no address in the DNS yet")),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
             Some("this host's resolver doesn't answer: see /etc/resolv.conf".to_owned())
-        }
-    }
-}
-
-fn is_public(ip: &IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified()),
-        IpAddr::V6(v6) => {
-            !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
         }
     }
 }
