@@ -132,7 +132,7 @@ pub struct Limits {
 /// Sending to other servers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Queue {
-    /// Whether mail for other domains is taken from users and sent.
+    /// Whether mail for other domains is taken from users, programs and inside hosts, or as aliases lead there, and sent.
     pub send: bool,
     /// How long a message is tried, hours.
     pub lifetime: usize,

@@ -170,7 +170,7 @@ pub const MAILBOX_LEVELS_MAX: usize = 20;
 pub const ALIAS_TARGETS_MAX: usize = 1_000;
 /// Name of a person, characters: what fits a header line with its encoding.
 pub const DISPLAY_NAME_MAX: usize = 200;
-/// Aliases that point at aliases (attacks A7: cycles).
+/// Aliases that point at aliases, so that circles end (attacks A7).
 pub const ALIAS_DEPTH_MAX: usize = 10;
 
 // ---- readers' protocols ------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ pub const ALIAS_DEPTH_MAX: usize = 10;
 pub const IMAP_LINE_MAX: usize = 64 * 1024;
 /// One literal of a command other than APPEND, bytes (before and after login).
 pub const IMAP_LITERAL_MAX: usize = 64 * 1024;
-/// One literal before login: a user name or a password.
+/// One literal before login, bytes: a user name or a password.
 pub const IMAP_LITERAL_PREAUTH_MAX: usize = 4 * 1024;
 /// Literals of one command, and their sum in bytes. Cyrus CVE-2024-34055.
 pub const IMAP_LITERALS_MAX: usize = 1_000;
@@ -226,9 +226,9 @@ pub const IMAP_SORT_KEY_MAX: usize = 256;
 /// Memory for the keys of one SORT or the ids, subjects and threads of one THREAD, bytes; a mailbox that needs more
 /// is refused with NO [LIMIT]. Some 200 bytes a message: a million messages fit (attacks G7).
 pub const IMAP_SORT_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The same for all sessions together; more is refused with NO [INUSE].
+/// The same for all sessions together, bytes; more is refused with NO [INUSE].
 pub const IMAP_SORT_BYTES_SUM_MAX: usize = 512 * 1024 * 1024;
-/// Of these, what each SORT and THREAD may take without being counted: mailboxes of some thousand messages.
+/// Of these, bytes that each SORT and THREAD may take without being counted: mailboxes of some thousand messages.
 pub const IMAP_SORT_BYTES_FREE: usize = 1024 * 1024;
 /// Messages of one APPEND (RFC 3502), or one commit would hold up others for long.
 pub const IMAP_APPEND_MESSAGES_MAX: usize = 100;

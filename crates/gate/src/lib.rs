@@ -1,10 +1,12 @@
 //! # gate: who may connect, and to whom mail is taken
 //!
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
-//! who may send as whom to whom. No rights by default: a right is a value that only this room makes. And the list of
-//! who is connected, by which one session or all of a user are ended.
+//! who may send as whom to whom: users who logged in, programs of this host by their system user ([`decide_program`]), hosts
+//! of our networks by their address ([`decide_inside`]), strangers. No rights by default: a right is a value that only this
+//! room makes. And the list of who is connected, by which one session or all of a user are ended.
 //!
-//! **In**: an address that connects, an account that logs in, a sender and a recipient. **Out**:
+//! **In**: an address that connects, an account that logs in, a user whom the kernel names ([`LocalUser`]), a sender and a
+//! recipient. **Out**:
 //! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
 //! [`SessionInfo`]s for an administrator.
 //!
@@ -14,7 +16,8 @@
 //! configuration ([`Caps`]). What the list keeps of what a client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
 //! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
-//! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS).
+//! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
+//! configuration is read: `INSIDE_*`, `SENDMAIL_GRANTS_MAX`.
 //!
 //! **Failure**: every question is answered from memory, but whether an inside server takes a recipient ([`Inside`]): what
 //! can't be answered is refused for now. What isn't clearly allowed is refused.

@@ -3,16 +3,20 @@
 //! **For**: joining the protocol (`smtp`) with who may send to whom (`gate`), who is who (`directory`) and where
 //! mail goes (`delivery`), over a wire.
 //!
-//! **In**: a wire that somebody connected to, with the place the gate gave it. **Out**: messages in mailboxes, each
-//! answered 250 only when it is on stable storage, and events.
+//! **In**: a wire that somebody connected to, with the place the gate gave it ([`serve`]); one of a program of this host,
+//! with the user whom the kernel named ([`serve_program`]). **Out**: messages in mailboxes and in the queue, each answered
+//! 250 only when it is on stable storage, and events.
 //!
 //! A session is one loop: what the protocol asks is decided here from memory, but for logins and commits; replies
 //! gather and are written when nothing is left to read, so that a round trip costs one read and one write. A message
 //! is read behind its trace fields into the buffer that the store gets.
 //!
+//! What would make mail unfit to be **forwarded** (a circle, an author who is forged by way of us) is found here, before it is
+//! accepted. What users send goes through `delivery::care`, which counts it in the commit and holds what is too much.
+//!
 //! **Limits**: lines, errors, recipients, messages and sizes in `smtp`; times in `SMTP_COMMAND_TIME`,
 //! `SMTP_SESSION_TIME`, `DATA_GRACE_TIME`, `MIN_DATA_RATE`, `DATA_IDLE_TIME`, `WRITE_TIME`; all messages on their way
-//! together in `MESSAGE_BYTES_IN_FLIGHT_MAX`.
+//! together in `MESSAGE_BYTES_IN_FLIGHT_MAX`; what is forwarded of one message in `FORWARDED_RECIPIENTS_MAX`.
 //!
 //! **Failure**: what can't be stored now is answered with 4yz and is nowhere; what was answered with 250 is in every
 //! mailbox it was for. When the server stops, sessions that wait are told 421, and a commit that runs is answered.

@@ -19,7 +19,7 @@
 //!
 //! **Standards**: RFC 5321, 6409 (submission), 2033 (LMTP), 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME),
 //! 6531 (SMTPUTF8), 3030 (CHUNKING), 3461 (DSN), 2034 and 3463 (enhanced codes), 3207 (STARTTLS), 4954 (AUTH),
-//! 9422 (LIMITS); the client also 8689 (REQUIRETLS), 4616 (PLAIN).
+//! 9422 (LIMITS), 8689 (REQUIRETLS); the client also 4616 (PLAIN).
 
 pub mod body;
 pub mod client;

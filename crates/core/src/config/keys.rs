@@ -217,7 +217,7 @@ pub const KEYS: &[Key] = &[
         path: "queue.send",
         form: "true or false",
         unit: "yes or no",
-        help: "Take mail for other domains from users who logged in, and send it. Off, it is refused; what is queued\nis still sent (`mailward queue pause` stops that). What is switched on by a reload begins to be sent at once.",
+        help: "Take mail for other domains from your users, programs and inside hosts, and what aliases lead elsewhere,\nand send it. Off, it is refused, but for gateways; what is queued is still sent (`mailward queue pause`\nstops that). What is switched on by a reload begins to be sent at once.",
         reloads: true,
         read: |c, v| v.boolean().map(|on| c.queue.send = on),
         write: |c| c.queue.send.to_string(),

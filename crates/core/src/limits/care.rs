@@ -57,7 +57,7 @@ pub const BOUNCE_STEP: usize = 100;
 /// Schedules of senders and domains: all are in memory.
 pub const SCHEDULES_MAX: usize = 10_000;
 /// Different schedules of one message: each is a message of its own in the queue, of which one delivery makes
-/// [`QUEUE_ENVELOPES_MAX`](crate::limits::QUEUE_ENVELOPES_MAX) at most. What is beyond goes as usual.
+/// `QUEUE_ENVELOPES_MAX` at most. What is beyond goes as usual.
 pub const SCHEDULES_PER_MESSAGE: usize = 50;
 /// Longest lifetime of a schedule, hours: 30 days, as `queue.lifetime`.
 pub const SCHEDULE_HOURS_MAX: u32 = 720;

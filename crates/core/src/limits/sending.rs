@@ -73,7 +73,7 @@ pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(5);
 pub const DNS_KEYS_TTL_MAX: Duration = Duration::from_secs(300);
 /// Servers in `dns.servers`. Three is what resolv.conf(5) takes.
 pub const DNS_SERVERS_MAX: usize = 8;
-/// Mail hosts of one domain that are looked at, the best ones (attacks: MX bombs). Large providers have five.
+/// Mail hosts of one domain that are looked at, the best ones (MX bombs). Large providers have five.
 pub const ROUTE_HOSTS_MAX: usize = 20;
 /// Addresses of one mail host that are looked at.
 pub const HOST_ADDRESSES_MAX: usize = 10;

@@ -10,6 +10,7 @@ const LIMITS: &str = concat!(
     include_str!("../../limits.rs"),
     include_str!("../../limits/sending.rs"),
     include_str!("../../limits/routes.rs"),
+    include_str!("../../limits/forwarding.rs"),
     include_str!("../../limits/fetching.rs"),
     include_str!("../../limits/trust.rs"),
     include_str!("../../limits/care.rs"),
@@ -36,6 +37,14 @@ fn the_configuration_reference_is_current() {
 #[test]
 fn the_list_of_limits_is_current() {
     holds("limits.md", &limits(LIMITS));
+}
+
+#[test]
+fn every_room_of_the_limits_is_on_the_page() {
+    let rooms = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/limits")).unwrap();
+    for room in rooms.map(|room| room.unwrap().path()) {
+        assert!(LIMITS.contains(&std::fs::read_to_string(&room).unwrap()), "LIMITS lacks {}", room.display());
+    }
 }
 
 #[test]
@@ -68,8 +77,8 @@ fn limits(source: &str) -> String {
         } else if let Some(constant) = line.strip_prefix("pub const ") {
             let (name, rest) = constant.split_once(':').unwrap();
             let (kind, value) = rest.trim_end_matches(';').split_once('=').unwrap();
-            let value = plain(kind.trim(), value.trim());
-            let why = reason.replace('|', "\\|").replace("[`", "`").replace("`]", "`");
+            let value = plain(kind.trim(), value.trim(), reason.contains("ytes"));
+            let why = without_attacks(&reason).replace('|', "\\|").replace("[`", "`").replace("`]", "`");
             writeln!(page, "| `{name}` | {value} | {why} |").unwrap();
             reason.clear();
         }
@@ -77,8 +86,19 @@ fn limits(source: &str) -> String {
     page
 }
 
-/// `31 * 60` seconds as people say it.
-fn plain(kind: &str, value: &str) -> String {
+/// The numbers of attacks are those of a list that readers of the page don't have.
+fn without_attacks(reason: &str) -> String {
+    let mut text = reason.to_owned();
+    for (begin, end, stays) in [(" (attacks ", ')', ""), (", attacks ", ')', ")"), (" Attacks ", '.', "")] {
+        while let Some((before, rest)) = text.split_once(begin) {
+            text = format!("{before}{stays}{}", rest.split_once(end).unwrap().1);
+        }
+    }
+    text
+}
+
+/// `31 * 60` seconds as people say it; KiB and MiB only for bytes.
+fn plain(kind: &str, value: &str, bytes: bool) -> String {
     let product = |text: &str| {
         text.split('*')
             .map(|n| n.trim().replace('_', "").parse::<u64>())
@@ -94,8 +114,8 @@ fn plain(kind: &str, value: &str) -> String {
         return format!("{} {unit}", product(number).unwrap());
     }
     match product(value) {
-        Ok(n) if n >= 1 << 20 && n % (1 << 20) == 0 => format!("{} MiB", n >> 20),
-        Ok(n) if n >= 1 << 10 && n % (1 << 10) == 0 => format!("{} KiB", n >> 10),
+        Ok(n) if bytes && n >= 1 << 20 && n % (1 << 20) == 0 => format!("{} MiB", n >> 20),
+        Ok(n) if bytes && n >= 1 << 10 && n % (1 << 10) == 0 => format!("{} KiB", n >> 10),
         Ok(n) => n.to_string(),
         Err(_) => format!("`{value}`"),
     }

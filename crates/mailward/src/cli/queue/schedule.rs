@@ -11,16 +11,15 @@ use mailward_delivery::care::{Schedule as Hours, ScheduleFor};
 
 /// How long mail is tried and when its sender is warned, by sender and domain
 #[derive(Args, Debug)]
-#[command(
-    after_help = "The most specific that says something counts: from ADDRESS, then to DOMAIN, then from DOMAIN, then
-mailward.toml. It counts for mail that comes from then on.
+#[command(after_help = "What a route says (--lifetime, --warn-after) counts first. Else the most specific that says
+something counts: from ADDRESS, then to DOMAIN, then from DOMAIN, then mailward.toml. It counts for mail that
+comes from then on.
 
 Examples:
   mailward queue schedule list
   mailward queue schedule set --to example.net --lifetime 10d
   mailward queue schedule set --from alerts@example.org --lifetime 4h --warn-after never
-  mailward queue schedule remove --to example.net"
-)]
+  mailward queue schedule remove --to example.net")]
 pub(super) struct Schedule {
     #[command(subcommand)]
     what: What,
