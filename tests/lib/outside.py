@@ -71,10 +71,12 @@ class Zone:
 
 class Sink:
     """A host that takes mail on a port; `plan(recipient)` gives the answer to a recipient, None takes it. Where
-    `cuts(recipients)` says so, it takes a message and hangs up instead of answering; `cut` counts for whom."""
+    `cuts(recipients)` says so, it takes a message and hangs up instead of answering. `cut` has those of `taken` for which
+    it did so, `last` those after which it heard nothing more in their connection."""
 
-    def __init__(self, port, plan=lambda recipient: None, address="127.0.0.1", cuts=lambda recipients: False, cut=None):
-        self.taken = []
+    def __init__(self, port, plan=lambda recipient: None, address="127.0.0.1", cuts=lambda recipients: False):
+        self.taken, self.cut, last = [], [], {}
+        self.last = last.values()
         self.plan = plan
         self.connections = 0
         sink = self
@@ -88,6 +90,7 @@ class Sink:
                 sender, recipients = None, []
                 self.say("220 sink")
                 for raw in self.rfile:
+                    last.pop(self, None)
                     line = raw.decode("utf-8").rstrip("\r\n")
                     verb = line[:4].upper()
                     path = line[line.find("<") + 1 : line.rfind(">")] if "<" in line else ""
@@ -112,9 +115,10 @@ class Sink:
                             lines.append(part[1:] if part.startswith(b".") else part)
                         else:
                             return
-                        sink.taken.append((sender, recipients, b"".join(lines)))
+                        last[self] = (sender, recipients, b"".join(lines))
+                        sink.taken.append(last[self])
                         if cuts(recipients):
-                            cut.update(recipients)
+                            sink.cut.append(last[self])
                             return
                         self.say("250 2.0.0 taken")
                     elif verb == "QUIT":
