@@ -144,6 +144,22 @@ async fn a_password_never_goes_to_who_can_t_prove_to_be_the_host() {
 }
 
 #[tokio::test]
+async fn no_message_s_header_switches_off_the_tls_of_a_route() {
+    for (route, tls) in
+        [(RouteTls::StartTls, Tls::No), (RouteTls::StartTls, Tls::OfAnother), (RouteTls::Tls, Tls::OfAnother)]
+    {
+        let routed = Routed::new().await;
+        let sink = Sink::start(Plan { tls, tls_first: route == RouteTls::Tls, ..Plan::default() }).await;
+        let fixed = leads(&format!("host mx.t.example:{}", sink.port()), Some(route), None);
+        routed.route("fixed", "*", fixed, None).await;
+        routed.queue_with(&["ok@far.example"], |queued| queued.envelope.needs.tls_optional = true).await;
+        routed.house.turn().await;
+        assert_eq!(sink.taken().len(), 0, "{route:?} {tls:?}");
+        assert_eq!(routed.answer().await.0, Some(EnhancedStatus::of(4, 7, 5)), "{route:?} {tls:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_fixed_host_is_the_first_of_several_that_answers() {
     let routed = Routed::new().await;
     let closed = Sink::start(Plan { greeting: "554 no\r\n", ..Plan::default() }).await;
