@@ -25,16 +25,24 @@ struct Routed {
 
 impl Routed {
     async fn new() -> Self {
+        Self::poisoned(None).await
+    }
+
+    /// The same, where noting what came of a recipient ends the task that does so.
+    async fn poisoned(poison: Option<&str>) -> Self {
         let zone =
             Zone::plain("t.example.", "mx 300 IN A 127.0.0.1\nboth 300 IN A 127.0.0.1\nboth 300 IN A 192.0.2.8\n");
         let zones = Zones::start(&[zone]).await;
         let maildirs = tempfile::tempdir().unwrap();
         let lookup = Arc::new(Resolver::new(&zones.config()).unwrap());
         let root = maildirs.path().to_owned();
-        let house = House::guided(|routes| {
-            let finder = Finder::new(routes, lookup, doors(), Some(root));
-            Arc::new(RoutedGuide::new(Arc::new(finder), Map::default()))
-        })
+        let house = House::guided(
+            |routes| {
+                let finder = Finder::new(routes, lookup, doors(), Some(root));
+                Arc::new(RoutedGuide::new(Arc::new(finder), Map::default()))
+            },
+            poison,
+        )
         .await;
         Self { routes: house.routes.clone(), house, zones, maildirs }
     }
@@ -219,6 +227,24 @@ async fn a_maildir_gets_a_file_for_each_recipient_with_its_envelope() {
     let text = |to: &str| format!("Return-Path: <{ALICE}>\nDelivered-To: {to}\nSubject: x\n\n.body\n");
     assert_eq!(found, [text("a@far.example"), text("b@far.example")]);
     assert_eq!(routed.house.inbox(ALICE).await.len(), 1, "a confirmation that was asked for");
+}
+
+#[tokio::test]
+async fn a_crash_between_a_file_and_its_note_files_nothing_twice_for_later_recipients_either() {
+    let routed = Routed::poisoned(Some("b@far.example")).await;
+    routed.route("box", "*", Leads::Maildir(routed.maildirs.path().join("box")), None).await;
+    routed.queue(&["a@far.example", "b@far.example"]).await;
+    routed.house.turn_that_crashes().await;
+    let left = routed.house.queued().await.remove(0);
+    assert_eq!(left.recipients.len(), 1, "the first is done, and the second is there without a note of it");
+    // Whoever reads there has read both.
+    let at = routed.maildirs.path().join("box");
+    for file in std::fs::read_dir(at.join("new")).unwrap().map(Result::unwrap) {
+        let read = format!("{}:2,S", file.file_name().to_str().unwrap());
+        std::fs::rename(file.path(), at.join("cur").join(read)).unwrap();
+    }
+    routed.house.turn_that_crashes().await;
+    assert_eq!(routed.new_mail("box"), Vec::<String>::new());
 }
 
 #[tokio::test]
