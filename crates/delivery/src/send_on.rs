@@ -67,7 +67,8 @@ pub fn queued_by(
             if !known.insert(address) {
                 continue;
             }
-            let decided = transaction.routes.decide(transaction.sender, address);
+            // Forwarded mail goes out from the alias; whoever its sender says it is from hasn't sent it by us.
+            let decided = transaction.routes.decide(from.or(transaction.sender), address);
             let new = NewRecipient {
                 address: address.clone(),
                 notify: recipient.parameters.notify,

@@ -14,6 +14,7 @@ use common::{House, SECRET, Talk, address};
 use mailward_core::limits::{ARC_SETS_MAX, FORWARDED_RECIPIENTS_MAX, LOCAL_PART_MAX};
 use mailward_core::{Clock as _, Domain, Listener, Secret, SystemClock, Timestamp};
 use mailward_directory::DomainSettings;
+use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName};
 use mailward_gate::{Rewritten, Srs};
 use mailward_store::records::{QueueFilter, QueuedMessage, Shelf, ShelfChange, Shelved};
 use mailward_store::{QueueStore as _, ShelfStore as _};
@@ -178,6 +179,31 @@ async fn a_message_is_forwarded_from_a_bounded_number_of_addresses() {
     talk.expect("DATA\r\n", 354).await;
     talk.expect(&format!("{MESSAGE}\r\n.\r\n"), 250).await;
     assert_eq!(queued(&house).await.len(), FORWARDED_RECIPIENTS_MAX);
+}
+
+#[tokio::test]
+async fn what_is_forwarded_takes_the_route_of_the_alias_and_not_that_of_its_claimed_sender() {
+    let house = House::forwarding().await;
+    let route = async |name: &str, from: &str, leads: &str| {
+        let words: Vec<String> = leads.split(' ').map(str::to_owned).collect();
+        let leads = Leads::parse(&words, None, None).unwrap();
+        let (to, from) = (ForWhom::parse("*").unwrap(), FromWhom::parse(from).unwrap());
+        let route = Route { name: RouteName::parse(name).unwrap(), to, from, leads, lifetime: None, warn_after: None };
+        house.routes.add(route, None).await.unwrap();
+    };
+    route("boss", "boss@s.example", "host 192.0.2.9").await;
+    route("no", "spam@c.example", "error 550 not by us").await;
+    route("ours", "s.example", "host 192.0.2.8").await;
+    let mut talk = stranger(&house).await;
+    for sender in ["boss@s.example", "spam@c.example", ""] {
+        let reply = talk.deliver(sender, &["out@s.example"], MESSAGE).await;
+        assert!(reply.starts_with("250"), "{sender}: {reply}");
+        let last = queued(&house).await.pop().unwrap();
+        assert_eq!(last.recipients[0].lane.as_str(), "route:ours", "{sender}");
+    }
+    route("never", "out@s.example", "error 550 not by us").await;
+    talk.expect("MAIL FROM:<boss@s.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<out@s.example>\r\n", 550).await;
 }
 
 #[tokio::test]

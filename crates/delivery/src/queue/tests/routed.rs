@@ -1,7 +1,7 @@
 //! Routes up to where they lead: smart hosts, LMTP, Maildirs, nowhere; and what waits when they change.
 
 use super::ALICE;
-use super::house::{House, Map};
+use super::house::{House, Map, address};
 use super::sink::{Plan, Sink, Tls};
 use crate::queue::{Finder, Guide as _, OwnDoors, RoutedGuide, Way, reroute_step};
 use mailward_core::limits::QUEUE_PAGE;
@@ -313,6 +313,27 @@ async fn what_waits_goes_where_its_route_leads_now() {
     routed.house.turn().await;
     let waiting = routed.house.queued().await;
     assert_eq!(waiting[0].recipients[0].lane.as_str(), "sub.far.example");
+}
+
+#[tokio::test]
+async fn what_is_forwarded_and_waits_goes_where_its_alias_leads_now() {
+    let routed = Routed::new().await;
+    for (name, from) in [("fixed", "x@far.example"), ("boss", ALICE), ("ours", "s.example")] {
+        let (name, to) = (RouteName::parse(name).unwrap(), ForWhom::parse("*").unwrap());
+        let (from, leads) = (FromWhom::parse(from).unwrap(), leads("host 127.0.0.1:1", None, None));
+        let route = Route { name, to, from, leads, lifetime: None, warn_after: None };
+        routed.routes.add(route, None).await.unwrap();
+    }
+    let lane = Lane::parse("route:fixed").unwrap();
+    routed
+        .queue_with(&["a@t.example"], |queued| {
+            queued.envelope.forwarded = Some(address("out@s.example"));
+            queued.recipients[0].lane = lane.clone();
+        })
+        .await;
+    let table = routed.routes.table();
+    reroute_step(&*routed.house.store, &table, lane, None, routed.house.now()).await.unwrap();
+    assert_eq!(routed.house.queued().await[0].recipients[0].lane.as_str(), "route:ours");
 }
 
 #[tokio::test]
