@@ -16,7 +16,7 @@ use mailward_core::{Clock as _, Domain, Listener, Secret, SystemClock, Timestamp
 use mailward_directory::DomainSettings;
 use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName};
 use mailward_gate::{Rewritten, Srs};
-use mailward_store::records::{QueueFilter, QueuedMessage, Shelf, ShelfChange, Shelved};
+use mailward_store::records::{NotifyOn, QueueFilter, QueuedMessage, Shelf, ShelfChange, Shelved};
 use mailward_store::{QueueStore as _, ShelfStore as _};
 use mailward_vault::dkim::{Algorithm, Key, Signer, record};
 use std::sync::Arc;
@@ -58,11 +58,16 @@ async fn mail_to_an_alias_is_forwarded_in_the_commit_that_accepts_it() {
     assert_eq!(envelope.sender, Some(address("a@c.example")), "it is rewritten when it goes out");
     assert_eq!(envelope.forwarded, Some(address("mixed@s.example")));
     assert_eq!((envelope.submitter, envelope.envid.as_deref()), (None, Some("QQ")));
+    assert_eq!(envelope.warn, None, "nobody is told that it is late who may never have sent it");
     assert_eq!(
         (to.address.to_string().as_str(), to.original.as_deref()),
         ("x@t.example", Some("rfc822;mixed@s.example"))
     );
-    assert!(to.notify.unwrap().success, "what its sender wants to hear goes with it");
+    assert_eq!(
+        to.notify,
+        Some(NotifyOn::default()),
+        "whoever wrote there may have written anybody's address as theirs"
+    );
     for user in ["alice", "bob"] {
         let inbox = house.inbox(user).await;
         assert!(inbox.len() == 1 && inbox[0].starts_with("Return-Path: <a@c.example>\r\n"), "{inbox:?}");

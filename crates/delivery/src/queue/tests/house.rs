@@ -265,7 +265,7 @@ impl House {
         self.leads_to_hosts(lane, vec![host]);
     }
 
-    /// Queues a message; the null path is the empty sender.
+    /// Queues a message of somebody who was asked who they are; the null path is the empty sender.
     pub(crate) async fn queue(&self, sender: &str, to: &[&str], text: &str, change: impl FnOnce(&mut Queued)) {
         let now = self.now();
         let recipients = to.iter().map(|to| {
@@ -277,7 +277,7 @@ impl House {
             sender: (!sender.is_empty()).then(|| address(sender)),
             give_back: None,
             envid: None,
-            needs: Needs::default(),
+            needs: Needs { signature: true, ..Needs::default() },
             submitter: None,
             forwarded: None,
             arrived: now,
