@@ -147,7 +147,7 @@ impl Care {
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
         let notices = if confirm { self.confirmations(&content, transaction, recipients) } else { Vec::new() };
-        let passed_on = if confirm { confirm::passed_on(recipients) } else { Vec::new() };
+        let passed_on = confirm::passed_on(recipients);
         let addressed: Vec<Addressed<'_>> = recipients
             .iter()
             .enumerate()

@@ -2,7 +2,7 @@
 
 use crate::care::{Schedules, Times};
 use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
-use mailward_core::{AccountId, Address, Timestamp};
+use mailward_core::{AccountId, Address, NotifyOn, Timestamp};
 use mailward_directory::routes::{Decided, Leading, RouteTable};
 use mailward_gate::RelayPermit;
 use mailward_message::header::{fields, header_end};
@@ -26,10 +26,17 @@ pub struct Transaction<'a> {
     pub now: Timestamp,
     /// How long it is tried.
     pub lifetime: Duration,
-    /// When its sender hears that it is late.
+    /// When its sender hears that it is late, if it isn't a stranger's.
     pub warn_after: Duration,
     /// Which mail goes another way than by DNS, and is tried for another time.
     pub routes: &'a RouteTable,
+}
+
+impl Transaction<'_> {
+    /// Whether it came from somebody who was asked who they are. Of a stranger nobody knows whether the sender is one.
+    const fn is_of_known_sender(&self) -> bool {
+        self.submitter.is_some() || self.signed
+    }
 }
 
 /// A recipient that was taken.
@@ -67,10 +74,11 @@ pub fn queued_by(
             if !known.insert(address) {
                 continue;
             }
-            let decided = transaction.routes.decide(transaction.sender, address);
+            // Forwarded mail goes out from the alias; whoever its sender says it is from hasn't sent it by us.
+            let decided = transaction.routes.decide(from.or(transaction.sender), address);
             let new = NewRecipient {
                 address: address.clone(),
-                notify: recipient.parameters.notify,
+                notify: told(recipient.parameters.notify, transaction),
                 original: original(recipient),
                 lane: decided.as_ref().map_or_else(|| Lane::from(domain), |decided| decided.lane.clone()),
                 due: transaction.now,
@@ -94,6 +102,12 @@ pub fn queued_by(
         }
     }
     queued
+}
+
+/// What is told of a recipient, as it was asked for; no success to a sender that may be forged: whoever asks for it could
+/// have others' mailboxes filled with what they write (attacks A6).
+fn told(asked: Option<NotifyOn>, transaction: &Transaction<'_>) -> Option<NotifyOn> {
+    asked.map(|notify| NotifyOn { success: notify.success && transaction.is_of_known_sender(), ..notify })
 }
 
 /// A recipient, and the route that leads there.
@@ -142,6 +156,8 @@ fn by_route(times: Times, by: &Leading) -> Times {
 fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<&Address>, times: Times) -> Envelope {
     let Transaction { sender, parameters, submitter, signed, now, .. } = *transaction;
     let Times { lifetime, warn_after } = times;
+    // A stranger's sender may be forged: nobody is to hear from us that what they never sent is late (attacks A6).
+    let warns = warn_after < lifetime && transaction.is_of_known_sender();
     let after = |time: Duration| Timestamp(now.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
     Envelope {
@@ -161,7 +177,7 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<
         submitter,
         forwarded: forwarded.cloned(),
         arrived: now,
-        warn: (warn_after < lifetime).then(|| after(warn_after)),
+        warn: warns.then(|| after(warn_after)),
         expires: after(lifetime),
     }
 }

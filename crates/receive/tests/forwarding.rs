@@ -14,8 +14,9 @@ use common::{House, SECRET, Talk, address};
 use mailward_core::limits::{ARC_SETS_MAX, FORWARDED_RECIPIENTS_MAX, LOCAL_PART_MAX};
 use mailward_core::{Clock as _, Domain, Listener, Secret, SystemClock, Timestamp};
 use mailward_directory::DomainSettings;
+use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName};
 use mailward_gate::{Rewritten, Srs};
-use mailward_store::records::{QueueFilter, QueuedMessage, Shelf, ShelfChange, Shelved};
+use mailward_store::records::{NotifyOn, QueueFilter, QueuedMessage, Shelf, ShelfChange, Shelved};
 use mailward_store::{QueueStore as _, ShelfStore as _};
 use mailward_vault::dkim::{Algorithm, Key, Signer, record};
 use std::sync::Arc;
@@ -57,11 +58,16 @@ async fn mail_to_an_alias_is_forwarded_in_the_commit_that_accepts_it() {
     assert_eq!(envelope.sender, Some(address("a@c.example")), "it is rewritten when it goes out");
     assert_eq!(envelope.forwarded, Some(address("mixed@s.example")));
     assert_eq!((envelope.submitter, envelope.envid.as_deref()), (None, Some("QQ")));
+    assert_eq!(envelope.warn, None, "nobody is told that it is late who may never have sent it");
     assert_eq!(
         (to.address.to_string().as_str(), to.original.as_deref()),
         ("x@t.example", Some("rfc822;mixed@s.example"))
     );
-    assert!(to.notify.unwrap().success, "what its sender wants to hear goes with it");
+    assert_eq!(
+        to.notify,
+        Some(NotifyOn::default()),
+        "whoever wrote there may have written anybody's address as theirs"
+    );
     for user in ["alice", "bob"] {
         let inbox = house.inbox(user).await;
         assert!(inbox.len() == 1 && inbox[0].starts_with("Return-Path: <a@c.example>\r\n"), "{inbox:?}");
@@ -178,6 +184,31 @@ async fn a_message_is_forwarded_from_a_bounded_number_of_addresses() {
     talk.expect("DATA\r\n", 354).await;
     talk.expect(&format!("{MESSAGE}\r\n.\r\n"), 250).await;
     assert_eq!(queued(&house).await.len(), FORWARDED_RECIPIENTS_MAX);
+}
+
+#[tokio::test]
+async fn what_is_forwarded_takes_the_route_of_the_alias_and_not_that_of_its_claimed_sender() {
+    let house = House::forwarding().await;
+    let route = async |name: &str, from: &str, leads: &str| {
+        let words: Vec<String> = leads.split(' ').map(str::to_owned).collect();
+        let leads = Leads::parse(&words, None, None).unwrap();
+        let (to, from) = (ForWhom::parse("*").unwrap(), FromWhom::parse(from).unwrap());
+        let route = Route { name: RouteName::parse(name).unwrap(), to, from, leads, lifetime: None, warn_after: None };
+        house.routes.add(route, None).await.unwrap();
+    };
+    route("boss", "boss@s.example", "host 192.0.2.9").await;
+    route("no", "spam@c.example", "error 550 not by us").await;
+    route("ours", "s.example", "host 192.0.2.8").await;
+    let mut talk = stranger(&house).await;
+    for sender in ["boss@s.example", "spam@c.example", ""] {
+        let reply = talk.deliver(sender, &["out@s.example"], MESSAGE).await;
+        assert!(reply.starts_with("250"), "{sender}: {reply}");
+        let last = queued(&house).await.pop().unwrap();
+        assert_eq!(last.recipients[0].lane.as_str(), "route:ours", "{sender}");
+    }
+    route("never", "out@s.example", "error 550 not by us").await;
+    talk.expect("MAIL FROM:<boss@s.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<out@s.example>\r\n", 550).await;
 }
 
 #[tokio::test]

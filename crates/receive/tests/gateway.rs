@@ -9,7 +9,7 @@ use mailward_core::{Domain, Listener};
 use mailward_directory::routes::{ForWhom, FromWhom, Gateway, GatewayCheck, Leads, Route, RouteName};
 use mailward_gate::InsideAnswer;
 use mailward_store::QueueStore as _;
-use mailward_store::records::{QueueFilter, QueuedMessage};
+use mailward_store::records::{NotifyOn, QueueFilter, QueuedMessage};
 
 const MESSAGE: &str = "Subject: x\r\n\r\nbody";
 
@@ -52,6 +52,21 @@ async fn a_stranger_s_mail_waits_for_the_inside_server_that_takes_it() {
     let waiting = queued(&house).await;
     assert_eq!(waiting[0].recipients[0].lane.as_str(), "gateway:in.example");
     assert_eq!(waiting[0].envelope.submitter, None);
+}
+
+#[tokio::test]
+async fn a_stranger_has_no_confirmation_sent_to_whom_they_name_as_the_sender() {
+    let house = house(GatewayCheck::None).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    talk.expect("MAIL FROM:<victim@c.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<ann@in.example> NOTIFY=SUCCESS\r\n", 250).await;
+    talk.expect("RCPT TO:<bob@in.example> NOTIFY=SUCCESS,FAILURE\r\n", 250).await;
+    talk.expect("DATA\r\n", 354).await;
+    talk.expect(&format!("{MESSAGE}\r\n.\r\n"), 250).await;
+    let message = queued(&house).await.remove(0);
+    let wishes: Vec<_> = message.recipients.iter().map(|to| to.notify.unwrap()).collect();
+    assert_eq!(wishes, [NotifyOn::default(), NotifyOn { failure: true, ..NotifyOn::default() }]);
+    assert_eq!(message.envelope.warn, None, "nor do they hear that it is late");
 }
 
 #[tokio::test]

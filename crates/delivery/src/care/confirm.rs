@@ -87,7 +87,11 @@ fn as_queued(size: u64, transaction: &Transaction<'_>) -> QueuedMessage {
             sender: transaction.sender.cloned(),
             give_back: transaction.parameters.ret,
             envid: transaction.parameters.envid.as_deref().map(str::to_owned),
-            needs: Needs { smtputf8: transaction.parameters.smtputf8, ..Needs::default() },
+            needs: Needs {
+                smtputf8: transaction.parameters.smtputf8,
+                signature: transaction.signed,
+                ..Needs::default()
+            },
             submitter: transaction.submitter,
             forwarded: None,
             arrived: transaction.now,

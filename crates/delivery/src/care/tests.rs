@@ -58,6 +58,10 @@ impl Desk {
 
     /// Submits a message with wishes for all its recipients.
     async fn ask(&self, to: &[&str], notify: Option<NotifyOn>) -> Result<Accepted, StoreError> {
+        self.ask_for(to, notify, true).await
+    }
+
+    async fn ask_for(&self, to: &[&str], notify: Option<NotifyOn>, confirm: bool) -> Result<Accepted, StoreError> {
         let content = prepare(b"From: alice@s.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
         let sender = address(ALICE);
         let parameters =
@@ -80,7 +84,7 @@ impl Desk {
             .zip(&permits)
             .map(|(address, permit)| Given { address: Some(address), to: Addressed { permit, parameters: &wishes } })
             .collect();
-        self.house.care.accept(content, &transaction, &given, true).await
+        self.house.care.accept(content, &transaction, &given, confirm).await
     }
 
     async fn send(&self, to: &[&str]) {
@@ -283,6 +287,18 @@ async fn who_asked_for_it_hears_that_it_was_delivered_or_sent_on_to_several() {
     // Nobody asked: nobody is told.
     desk.ask(&["small@s.example"], None).await.unwrap();
     assert_eq!(desk.house.inbox(ALICE).await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_that_stood_for_several_asks_no_host_for_success_though_nothing_is_confirmed_here() {
+    let desk = desk().await;
+    let team = vec![address("x@t.example"), address("y@t.example")];
+    desk.house.directory.put_alias(&address("team@s.example"), team).await.unwrap();
+    desk.ask_for(&["team@s.example", "z@t.example"], Some(SUCCESS), false).await.unwrap();
+    assert_eq!(desk.house.inbox(ALICE).await.len(), 0);
+    let message = desk.house.queued().await.remove(0);
+    let asks = message.recipients.iter().filter(|r| r.notify.unwrap().success).map(|r| r.address.to_string());
+    assert_eq!(asks.collect::<Vec<_>>(), ["z@t.example"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The usual way: a lane is a domain, its hosts are those of its MX records, and DANE or a policy says what they must prove.
 
 use super::chance::Chance;
-use super::trust::{self, Demanded, Policies};
+use super::trust::{self, Policies};
 use super::way::{Guide, Way};
 use mailward_core::Domain;
 use mailward_dns::{Dane, Lookup, Ourselves, RouteError, dane, route};
@@ -51,16 +51,13 @@ impl MxGuide {
         for host in &found.hosts {
             dane_says.push(dane(&*self.lookup, host, self.port).await);
         }
-        // Where DANE speaks for all hosts nobody else is asked.
-        let demanded = if dane_says.iter().all(|dane| matches!(dane, Dane::Required { .. })) {
-            Demanded::default()
-        } else {
-            match self.policies.demanded(&domain).await {
-                Ok(demanded) => demanded,
-                Err(error) => {
-                    let text = format!("it isn't known what hosts of {domain} must prove: {error}");
-                    return Way::Later(EnhancedStatus::of(4, 3, 0), text);
-                }
+        // Where DANE speaks for all hosts the domain isn't asked for another policy.
+        let dane_has_all = dane_says.iter().all(|dane| matches!(dane, Dane::Required { .. }));
+        let demanded = match self.policies.demanded(&domain, !dane_has_all).await {
+            Ok(demanded) => demanded,
+            Err(error) => {
+                let text = format!("it isn't known what hosts of {domain} must prove: {error}");
+                return Way::Later(EnhancedStatus::of(4, 3, 0), text);
             }
         };
         let mut hosts = Vec::with_capacity(found.hosts.len());

@@ -134,6 +134,8 @@ impl Writer {
                 Some(GiveBack::Headers) => Returned::Header,
                 // What had to travel in secret isn't sent about more than it must (RFC 8689 §5).
                 _ if message.envelope.needs.require_tls => Returned::Header,
+                // Nor is what a stranger wrote to somebody who may never have heard of it (attacks A6).
+                _ if !message.envelope.is_of_known_sender() => Returned::Header,
                 _ if whole => Returned::Whole,
                 _ => Returned::Header,
             };

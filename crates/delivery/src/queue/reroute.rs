@@ -8,7 +8,8 @@ use mailward_store::records::{Lane, Outcome, QueueFilter, QueuedMessage, Settled
 
 /// Those recipients of a message that lead elsewhere now, and where to. Held ones stay held there.
 pub(crate) fn moves(table: &RouteTable, message: &QueuedMessage, now: Timestamp) -> Vec<Settled> {
-    let sender = message.envelope.sender.as_ref();
+    // As when it was queued: what is forwarded goes out from the alias.
+    let sender = message.envelope.forwarded.as_ref().or(message.envelope.sender.as_ref());
     let moved = message.recipients.iter().filter_map(|recipient| {
         let lane = table.lane(sender, &recipient.address).filter(|lane| *lane != recipient.lane)?;
         Some(Settled {

@@ -100,7 +100,7 @@ impl Finder {
                 addresses: Vec::new(),
                 dialect: Dialect::Lmtp,
                 proof: Proof::Nothing,
-                trust: by_hand(),
+                trust: by_hand(&Proof::Nothing),
                 access: Access { socket: Some(path.clone()), ..Access::default() },
             }]),
             Leads::Host(places) | Leads::Smarthost(places) | Leads::Lmtp(places) => self.hosts(leading, places).await,
@@ -125,16 +125,17 @@ impl Finder {
                 }
             };
             let name = place.host();
+            let proof = match places.tls {
+                RouteTls::Opportunistic => Proof::Nothing,
+                RouteTls::StartTls | RouteTls::Tls => Proof::Names(vec![name.clone()]),
+            };
             hosts.push(Host {
-                proof: match places.tls {
-                    RouteTls::Opportunistic => Proof::Nothing,
-                    RouteTls::StartTls | RouteTls::Tls => Proof::Names(vec![name.clone()]),
-                },
                 tls_name: name.clone(),
                 name,
                 addresses,
                 dialect,
-                trust: by_hand(),
+                trust: by_hand(&proof),
+                proof,
                 access: Access { tls_first: places.tls == RouteTls::Tls, login: login.clone(), socket: None },
             });
         }
@@ -156,9 +157,9 @@ impl Finder {
     }
 }
 
-/// Named by the administrator: nobody forged it.
-fn by_hand() -> Trust {
-    Trust { name: Named::Proven, ..Trust::default() }
+/// Named by the administrator, who demands this of it: nobody forged it.
+fn by_hand(proof: &Proof) -> Trust {
+    Trust { name: Named::Proven, by_hand: Some(proof.clone()), ..Trust::default() }
 }
 
 /// The enhanced code that an error's text begins with, or the usual one for a policy (RFC 3463 §3.8).

@@ -127,8 +127,7 @@ impl Shared {
     /// The DKIM signatures of a message that a user of ours, a program or a host of ours sent; nothing for others, and for domains without keys.
     /// The inner error says why it can't be sent.
     async fn signatures(&self, message: &QueuedMessage) -> Result<Result<Bytes, String>, StoreError> {
-        let envelope = &message.envelope;
-        let signed = envelope.submitter.is_some() || envelope.needs.signature;
+        let signed = message.envelope.is_of_known_sender();
         let Some(dkim) = self.dkim.as_deref().filter(|_| signed) else {
             return Ok(Ok(Bytes::new()));
         };

@@ -31,17 +31,11 @@ pub(super) struct Demanded {
     ours: Demand,
 }
 
-impl Default for Demanded {
-    fn default() -> Self {
-        Self { sts: None, ours: Demand::None }
-    }
-}
-
 impl Policies {
-    /// Asks them.
-    pub(super) async fn demanded(&self, domain: &Domain) -> Result<Demanded, StoreError> {
-        let mut demanded = Demanded::default();
-        if let Some(sts) = &self.sts {
+    /// Asks them; the domain's own policy only `with_sts`.
+    pub(super) async fn demanded(&self, domain: &Domain, with_sts: bool) -> Result<Demanded, StoreError> {
+        let mut demanded = Demanded { sts: None, ours: Demand::None };
+        if let Some(sts) = self.sts.as_ref().filter(|_| with_sts) {
             let sought = sts.policy(domain).await?;
             if let Some(Trouble { result, why }) = sought.trouble {
                 let none = Told::new(PolicyKind::Sts, [], []);
@@ -83,13 +77,15 @@ pub(super) fn host(
     let name = host.name.to_string();
     let watched = |policy| Some(Arc::new(Watched { domain: domain.clone(), policy }));
     let by_dns = if secure { Named::Proven } else { Named::Forgeable };
-    let mut trust = Trust { watched: watched(Told::nothing()), name: by_dns, fit: Fit::Fits };
+    let by_hand = demanded.by_hand(&name);
+    let mut trust = Trust { watched: watched(Told::nothing()), name: by_dns, fit: Fit::Fits, by_hand: by_hand.clone() };
     let mut tls_name = name.clone();
     let mut least = Proof::Nothing;
     match dane {
         Dane::Unknown(why) => return Err(why),
         Dane::Required { name: base, records } => {
-            trust = Trust { watched: watched(told_dane(&host.name, &records)), name: Named::Proven, fit: Fit::Fits };
+            trust.watched = watched(told_dane(&host.name, &records));
+            trust.name = Named::Proven;
             let proof = Proof::Dane(records, vec![base.clone(), domain.clone()]);
             return Ok(made(host, port, base.to_string(), proof, trust));
         }
@@ -114,20 +110,25 @@ pub(super) fn host(
             _ => {}
         }
     }
-    let proof = match &demanded.ours {
-        Demand::None => least,
-        Demand::Encrypt => Proof::Encrypted,
-        Demand::Verify { names } if names.is_empty() => {
-            tls_name.clone_from(&name);
-            Proof::Names(vec![name])
-        }
-        Demand::Verify { names } => {
+    if let Demand::Verify { names } = &demanded.ours {
+        tls_name = name;
+        if !names.is_empty() {
             trust.name = Named::Proven;
-            tls_name.clone_from(&name);
-            Proof::Names(names.iter().map(Domain::to_string).collect())
         }
-    };
-    Ok(made(host, port, tls_name, proof, trust))
+    }
+    Ok(made(host, port, tls_name, by_hand.unwrap_or(least), trust))
+}
+
+impl Demanded {
+    /// What the administrator demands of a host, if anything.
+    fn by_hand(&self, host: &str) -> Option<Proof> {
+        match &self.ours {
+            Demand::None => None,
+            Demand::Encrypt => Some(Proof::Encrypted),
+            Demand::Verify { names } if names.is_empty() => Some(Proof::Names(vec![host.to_owned()])),
+            Demand::Verify { names } => Some(Proof::Names(names.iter().map(Domain::to_string).collect())),
+        }
+    }
 }
 
 fn made(host: &MailHost, port: u16, tls_name: String, proof: Proof, trust: Trust) -> Host {

@@ -50,7 +50,7 @@ pub(crate) enum Wish {
     Usual,
     /// That it proved who it is, and promises to ask the same of others: REQUIRETLS (RFC 8689 §4.2.1).
     Proven,
-    /// Nothing, if nothing else can be had: `TLS-Required: No` (RFC 8689 §5).
+    /// Nothing of what its domain demands, if nothing else can be had: `TLS-Required: No` (RFC 8689 §5).
     Any,
 }
 
@@ -120,12 +120,7 @@ impl Visitor {
     pub(crate) async fn visit(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
         match self.round(hosts, wish).await {
             Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE => {
-                // A password is another matter: no message's header lets it go to whoever.
-                let relaxed: Vec<Host> = hosts
-                    .iter()
-                    .filter(|host| host.access.login.is_none())
-                    .map(|host| Host { proof: Proof::Nothing, trust: Trust::default(), ..host.clone() })
-                    .collect();
+                let relaxed: Vec<Host> = hosts.iter().filter_map(let_off).collect();
                 if relaxed.is_empty() {
                     return Err(unreached);
                 }
@@ -357,6 +352,19 @@ impl Visit {
         );
         Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text }
     }
+}
+
+/// A host let off what its domain demands (RFC 8689 §5). `None`: it has to prove as much as before.
+fn let_off(host: &Host) -> Option<Host> {
+    // A password is another matter: no message's header lets it go to whoever.
+    if host.access.login.is_some() {
+        return None;
+    }
+    let proof = host.trust.by_hand.clone().unwrap_or(Proof::Nothing);
+    if proof == host.proof && !matches!(host.trust.fit, Fit::Unfit(_)) {
+        return None;
+    }
+    Some(Host { proof, tls_name: host.name.clone(), trust: Trust::default(), ..host.clone() })
 }
 
 /// What ended a talk before mail could be sent.

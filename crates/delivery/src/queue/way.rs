@@ -39,6 +39,8 @@ pub struct Trust {
     pub name: Named,
     /// Whether its domain's policy has it.
     pub fit: Fit,
+    /// What the administrator demands of it, whatever its domain does; `None`: nothing. No message's header lets it off that.
+    pub by_hand: Option<Proof>,
 }
 
 /// A domain and a policy, to count under (RFC 8460).

@@ -38,7 +38,8 @@ impl Host<'_> {
     /// What a route that refuses says, before anything is taken that would only bounce.
     pub(super) fn route_refuses(&self, ticket: &RecipientTicket<'_, House>, permit: &RelayPermit) -> Option<Reply> {
         let table = self.context.directory.routes().table();
-        let sender = ticket.mail().path.address();
+        // As it will be queued: what is forwarded goes out from the alias.
+        let sender = permit.forwarded().or(ticket.mail().path.address());
         let refusing =
             permit.remote().iter().filter_map(|address| table.decide(sender, address)).find_map(
                 |decided| match &decided.by.leads {

@@ -173,7 +173,8 @@ impl Counts {
         self.messages.entry(message).or_default();
     }
 
-    /// Holds or releases a recipient's row; `false` if it is so already.
+    /// Holds or releases a recipient's row; `false` if it is so already. What is released is due at once; of what is held
+    /// `due` says since when it is.
     pub(super) fn hold(
         &mut self,
         tx: &Tx<'_>,
@@ -184,8 +185,9 @@ impl Counts {
         let held = reason.is_some();
         let reason = reason.map(|reason| cut(reason, QUEUE_REASON_MAX));
         tx.execute(
-            "UPDATE queue_recipients SET held = ?3, reason = ?4 WHERE message = ?1 AND number = ?2",
-            params![message.0, number, held, reason],
+            "UPDATE queue_recipients SET held = ?3, reason = ?4, due = CASE held WHEN ?3 THEN due ELSE ?5 END
+             WHERE message = ?1 AND number = ?2",
+            params![message.0, number, held, reason, tx.now.0],
         )?;
         if held == row.held {
             return Ok(false);
@@ -197,7 +199,7 @@ impl Counts {
         Ok(true)
     }
 
-    /// Sets when a recipient is due.
+    /// Sets when a recipient is due, unless it is held.
     pub(super) fn due(
         &mut self,
         tx: &Tx<'_>,
@@ -206,7 +208,7 @@ impl Counts {
         due: Timestamp,
     ) -> Result<(), StoreError> {
         tx.execute(
-            "UPDATE queue_recipients SET due = ?3 WHERE message = ?1 AND number = ?2",
+            "UPDATE queue_recipients SET due = ?3 WHERE message = ?1 AND number = ?2 AND held = 0",
             params![message.0, number, due.0],
         )?;
         self.lane(row.lane, row.held, 0);
@@ -224,7 +226,8 @@ impl Counts {
     ) -> Result<(), StoreError> {
         let lane = lane_id(tx, lane)?;
         tx.execute(
-            "UPDATE queue_recipients SET lane = ?3, due = ?4 WHERE message = ?1 AND number = ?2",
+            "UPDATE queue_recipients SET lane = ?3, due = CASE held WHEN 0 THEN ?4 ELSE due END
+             WHERE message = ?1 AND number = ?2",
             params![message.0, number, lane.0, due.0],
         )?;
         self.lane(row.lane, row.held, -1);

@@ -114,6 +114,9 @@ pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) ->
     let mut counts = Counts::default();
     let mut changed = 0u64;
     for message in found {
+        if matches!(action, Steer::Release) {
+            go_on(tx, message)?;
+        }
         for recipient in &message.recipients {
             let which = (message.id, recipient.number);
             // It was found before this commit began.
@@ -127,10 +130,7 @@ pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) ->
                 }
                 Steer::Hold(reason) => counts.hold(tx, which, &row, Some(reason))?,
                 Steer::Release if !row.held => false,
-                Steer::Release => {
-                    counts.due(tx, which, &row, tx.now)?;
-                    counts.hold(tx, which, &row, None)?
-                }
+                Steer::Release => counts.hold(tx, which, &row, None)?,
                 Steer::Remove => {
                     counts.remove(tx, which, &row)?;
                     true
@@ -148,6 +148,31 @@ pub(super) fn steer(tx: &mut Tx<'_>, found: &[QueuedMessage], action: &Steer) ->
         tx.touch_queue();
     }
     Ok(changed)
+}
+
+/// The time for which recipients were held that are released now doesn't count: their message gets late, and is given up, so
+/// much later. Those that stay held keep what time they had left.
+fn go_on(tx: &Tx<'_>, message: &QueuedMessage) -> Result<(), StoreError> {
+    let mut held_for = 0;
+    for recipient in &message.recipients {
+        if let Some(row) = row(tx, message.id, recipient.number)?.filter(|row| row.held) {
+            held_for = tx.now.0.saturating_sub(row.due.0).max(held_for);
+        }
+    }
+    if held_for == 0 {
+        return Ok(());
+    }
+    // Beyond that SQLite would count on with fractions.
+    let most = i64::MAX.saturating_sub(held_for);
+    tx.execute(
+        "UPDATE queue_messages SET warn = min(warn, ?3) + ?2, expires = min(expires, ?3) + ?2 WHERE id = ?1",
+        params![message.id.0, held_for, most],
+    )?;
+    tx.execute(
+        "UPDATE queue_recipients SET due = min(due, ?3) + ?2 WHERE message = ?1 AND held = 1",
+        params![message.id.0, held_for, most],
+    )?;
+    Ok(())
 }
 
 /// A lane may be tried now. How often its host failed is not forgotten: if it fails again its rest is as long.

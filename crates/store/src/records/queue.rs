@@ -69,7 +69,8 @@ pub struct Needs {
     pub require_tls: bool,
     /// BODY=8BITMIME: there are bytes over 127 (RFC 6152).
     pub eight_bit: bool,
-    /// `TLS-Required: No`: it goes out also where what the recipient's domain demands of TLS can't be had (RFC 8689 §5).
+    /// `TLS-Required: No`: it goes out also where what the recipient's domain demands of TLS can't be had (RFC 8689 §5);
+    /// what the administrator demands stands.
     /// Never together with `require_tls`.
     #[serde(default)]
     pub tls_optional: bool,
@@ -100,6 +101,15 @@ pub struct Envelope {
     pub warn: Option<Timestamp>,
     /// When trying ends.
     pub expires: Timestamp,
+}
+
+impl Envelope {
+    /// Whether whoever brought it was asked who they are: a user who logged in, a program or a host of ours. Of anybody else
+    /// nobody knows whether the sender is theirs.
+    #[must_use]
+    pub const fn is_of_known_sender(&self) -> bool {
+        self.submitter.is_some() || self.needs.signature
+    }
 }
 
 /// A message to be queued, beside its bytes: one envelope and whom it goes to.
@@ -192,7 +202,8 @@ pub struct QueuedRecipient {
     pub lane: Lane,
     /// Waiting or held.
     pub state: RecipientState,
-    /// When it is tried next, unless it is held or its lane can't be tried.
+    /// When it is tried next, unless its lane can't be tried; of one that is held, since when it is: when it is released its
+    /// message has so much more time.
     pub due: Timestamp,
     /// Attempts so far.
     pub attempts: u32,

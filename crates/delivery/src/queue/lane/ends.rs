@@ -56,14 +56,15 @@ impl Work {
             self.shared.mail.admit(0)?;
             let Some((message, _)) = self.feed.next().await? else { break };
             let Some(held) = self.shared.in_work.take(message.id) else { continue };
-            // Noted before the first byte, so that a crash is known to have come between.
-            let look = match self.shared.queue.mark_trial(message.id).await {
-                Ok(trials) => trials > 1,
-                // Somebody removed it.
-                Err(StoreError::NotFound(_)) => continue,
-                Err(error) => return Err(error),
-            };
             for recipient in &message.recipients {
+                // Noted before the first byte, so that a crash is known to have come between; of each, as the note is gone
+                // with what came of the one before.
+                let look = match self.shared.queue.mark_trial(message.id).await {
+                    Ok(trials) => trials > 1,
+                    // Somebody removed it.
+                    Err(StoreError::NotFound(_)) => break,
+                    Err(error) => return Err(error),
+                };
                 match self.file_one(root, path, &message, recipient, look).await? {
                     Ok(()) => {
                         let attempt = self.attempt(EnhancedStatus::of(2, 0, 0), &place, "written into the Maildir");

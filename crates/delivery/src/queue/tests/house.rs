@@ -78,7 +78,8 @@ impl QueueStore for Poisoned {
         Box::pin(async move {
             for settled in &settlement.recipients {
                 let message = self.store.queued_message(settled.message).await?;
-                let poisoned = message.recipients.iter().any(|recipient| recipient.address == self.poison);
+                let is_it = |r: &QueuedRecipient| r.number == settled.number && r.address == self.poison;
+                let poisoned = message.recipients.iter().any(is_it);
                 assert!(!poisoned || matches!(settled.outcome, Outcome::Held(_)), "as the test wants it");
             }
             self.store.settle(settlement).await
@@ -139,8 +140,8 @@ impl House {
     }
 
     /// The same, with a way that knows its routes.
-    pub(super) async fn guided(guide: impl FnOnce(Arc<Routes>) -> Arc<dyn Guide>) -> Self {
-        Self::made_with(Duration::ZERO, |routes| Some(guide(routes)), None).await
+    pub(super) async fn guided(guide: impl FnOnce(Arc<Routes>) -> Arc<dyn Guide>, poison: Option<&str>) -> Self {
+        Self::made_with(Duration::ZERO, |routes| Some(guide(routes)), poison.map(address)).await
     }
 
     async fn made(linger: Duration, guide: Option<Arc<dyn Guide>>, poison: Option<Address>) -> Self {
@@ -264,7 +265,7 @@ impl House {
         self.leads_to_hosts(lane, vec![host]);
     }
 
-    /// Queues a message; the null path is the empty sender.
+    /// Queues a message of somebody who was asked who they are; the null path is the empty sender.
     pub(crate) async fn queue(&self, sender: &str, to: &[&str], text: &str, change: impl FnOnce(&mut Queued)) {
         let now = self.now();
         let recipients = to.iter().map(|to| {
@@ -276,7 +277,7 @@ impl House {
             sender: (!sender.is_empty()).then(|| address(sender)),
             give_back: None,
             envid: None,
-            needs: Needs::default(),
+            needs: Needs { signature: true, ..Needs::default() },
             submitter: None,
             forwarded: None,
             arrived: now,
@@ -302,6 +303,17 @@ impl House {
             let ended = visits.join_next_with_id().await.unwrap().unwrap();
             lanes.remove(&ended.0);
         }
+    }
+
+    /// Does what is due once, whatever becomes of those that do it.
+    pub(super) async fn turn_that_crashes(&self) {
+        let (mut visits, mut lanes) = (JoinSet::new(), HashMap::new());
+        step(&self.runner.shared, &mut visits, &mut lanes, &self.shutdown).await.unwrap();
+        let mut crashed = 0;
+        while let Some(ended) = visits.join_next().await {
+            crashed += usize::from(ended.is_err());
+        }
+        assert_eq!(crashed, 1);
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,7 +1,7 @@
 //! Routes up to where they lead: smart hosts, LMTP, Maildirs, nowhere; and what waits when they change.
 
 use super::ALICE;
-use super::house::{House, Map};
+use super::house::{House, Map, address};
 use super::sink::{Plan, Sink, Tls};
 use crate::queue::{Finder, Guide as _, OwnDoors, RoutedGuide, Way, reroute_step};
 use mailward_core::limits::QUEUE_PAGE;
@@ -25,16 +25,24 @@ struct Routed {
 
 impl Routed {
     async fn new() -> Self {
+        Self::poisoned(None).await
+    }
+
+    /// The same, where noting what came of a recipient ends the task that does so.
+    async fn poisoned(poison: Option<&str>) -> Self {
         let zone =
             Zone::plain("t.example.", "mx 300 IN A 127.0.0.1\nboth 300 IN A 127.0.0.1\nboth 300 IN A 192.0.2.8\n");
         let zones = Zones::start(&[zone]).await;
         let maildirs = tempfile::tempdir().unwrap();
         let lookup = Arc::new(Resolver::new(&zones.config()).unwrap());
         let root = maildirs.path().to_owned();
-        let house = House::guided(|routes| {
-            let finder = Finder::new(routes, lookup, doors(), Some(root));
-            Arc::new(RoutedGuide::new(Arc::new(finder), Map::default()))
-        })
+        let house = House::guided(
+            |routes| {
+                let finder = Finder::new(routes, lookup, doors(), Some(root));
+                Arc::new(RoutedGuide::new(Arc::new(finder), Map::default()))
+            },
+            poison,
+        )
         .await;
         Self { routes: house.routes.clone(), house, zones, maildirs }
     }
@@ -144,6 +152,22 @@ async fn a_password_never_goes_to_who_can_t_prove_to_be_the_host() {
 }
 
 #[tokio::test]
+async fn no_message_s_header_switches_off_the_tls_of_a_route() {
+    for (route, tls) in
+        [(RouteTls::StartTls, Tls::No), (RouteTls::StartTls, Tls::OfAnother), (RouteTls::Tls, Tls::OfAnother)]
+    {
+        let routed = Routed::new().await;
+        let sink = Sink::start(Plan { tls, tls_first: route == RouteTls::Tls, ..Plan::default() }).await;
+        let fixed = leads(&format!("host mx.t.example:{}", sink.port()), Some(route), None);
+        routed.route("fixed", "*", fixed, None).await;
+        routed.queue_with(&["ok@far.example"], |queued| queued.envelope.needs.tls_optional = true).await;
+        routed.house.turn().await;
+        assert_eq!(sink.taken().len(), 0, "{route:?} {tls:?}");
+        assert_eq!(routed.answer().await.0, Some(EnhancedStatus::of(4, 7, 5)), "{route:?} {tls:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_fixed_host_is_the_first_of_several_that_answers() {
     let routed = Routed::new().await;
     let closed = Sink::start(Plan { greeting: "554 no\r\n", ..Plan::default() }).await;
@@ -203,6 +227,24 @@ async fn a_maildir_gets_a_file_for_each_recipient_with_its_envelope() {
     let text = |to: &str| format!("Return-Path: <{ALICE}>\nDelivered-To: {to}\nSubject: x\n\n.body\n");
     assert_eq!(found, [text("a@far.example"), text("b@far.example")]);
     assert_eq!(routed.house.inbox(ALICE).await.len(), 1, "a confirmation that was asked for");
+}
+
+#[tokio::test]
+async fn a_crash_between_a_file_and_its_note_files_nothing_twice_for_later_recipients_either() {
+    let routed = Routed::poisoned(Some("b@far.example")).await;
+    routed.route("box", "*", Leads::Maildir(routed.maildirs.path().join("box")), None).await;
+    routed.queue(&["a@far.example", "b@far.example"]).await;
+    routed.house.turn_that_crashes().await;
+    let left = routed.house.queued().await.remove(0);
+    assert_eq!(left.recipients.len(), 1, "the first is done, and the second is there without a note of it");
+    // Whoever reads there has read both.
+    let at = routed.maildirs.path().join("box");
+    for file in std::fs::read_dir(at.join("new")).unwrap().map(Result::unwrap) {
+        let read = format!("{}:2,S", file.file_name().to_str().unwrap());
+        std::fs::rename(file.path(), at.join("cur").join(read)).unwrap();
+    }
+    routed.house.turn_that_crashes().await;
+    assert_eq!(routed.new_mail("box"), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -271,6 +313,27 @@ async fn what_waits_goes_where_its_route_leads_now() {
     routed.house.turn().await;
     let waiting = routed.house.queued().await;
     assert_eq!(waiting[0].recipients[0].lane.as_str(), "sub.far.example");
+}
+
+#[tokio::test]
+async fn what_is_forwarded_and_waits_goes_where_its_alias_leads_now() {
+    let routed = Routed::new().await;
+    for (name, from) in [("fixed", "x@far.example"), ("boss", ALICE), ("ours", "s.example")] {
+        let (name, to) = (RouteName::parse(name).unwrap(), ForWhom::parse("*").unwrap());
+        let (from, leads) = (FromWhom::parse(from).unwrap(), leads("host 127.0.0.1:1", None, None));
+        let route = Route { name, to, from, leads, lifetime: None, warn_after: None };
+        routed.routes.add(route, None).await.unwrap();
+    }
+    let lane = Lane::parse("route:fixed").unwrap();
+    routed
+        .queue_with(&["a@t.example"], |queued| {
+            queued.envelope.forwarded = Some(address("out@s.example"));
+            queued.recipients[0].lane = lane.clone();
+        })
+        .await;
+    let table = routed.routes.table();
+    reroute_step(&*routed.house.store, &table, lane, None, routed.house.now()).await.unwrap();
+    assert_eq!(routed.house.queued().await[0].recipients[0].lane.as_str(), "route:ours");
 }
 
 #[tokio::test]

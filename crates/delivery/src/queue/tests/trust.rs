@@ -238,6 +238,40 @@ async fn mail_for_which_tls_needs_not_be_goes_where_other_mail_waits() {
 }
 
 #[tokio::test]
+async fn mail_for_which_tls_needs_not_be_is_not_let_off_what_the_administrator_demands() {
+    let verify = |names: &[&str]| Demand::Verify { names: names.iter().map(|name| name.parse().unwrap()).collect() };
+    let sts = Some(("enforce", "mx.t.example"));
+    let unfit = Some(("enforce", "mx2.t.example"));
+    for (sts, demand, tls, encrypted) in [
+        (None, Demand::Encrypt, Tls::No, None),
+        (None, Demand::Encrypt, Tls::Broken, None),
+        (None, verify(&[]), Tls::OfAnother, None),
+        (None, verify(&["third.example"]), Tls::Works, None),
+        // What the domain demands beyond that is let off.
+        (sts, Demand::Encrypt, Tls::No, None),
+        (sts, Demand::Encrypt, Tls::OfAnother, Some(true)),
+        (sts, verify(&[]), Tls::OfAnother, None),
+        (sts, verify(&["other.example"]), Tls::OfAnother, Some(true)),
+        (unfit, verify(&[]), Tls::Works, Some(true)),
+        (unfit, verify(&[]), Tls::No, None),
+        (sts, Demand::None, Tls::No, Some(false)),
+    ] {
+        let street = Street::new(Made { plan: plan(tls), sts, ..Made::default() }).await;
+        street.required.set(&TlsPolicy { domain: "t.example".parse().unwrap(), demand: demand.clone() }).await.unwrap();
+        street.send(Needs { tls_optional: true, ..Needs::default() }).await;
+        let taken = street.sink.taken();
+        assert_eq!(taken.first().map(|taken| taken.encrypted), encrypted, "{sts:?} {demand:?} {tls:?}");
+    }
+    // DANE likewise.
+    let made = Made { plan: plan(Tls::OfAnother), tlsa: Some(DIGEST), ..Made::default() };
+    let street = Street::new(made).await;
+    let demand = Demand::Verify { names: Vec::new() };
+    street.required.set(&TlsPolicy { domain: "t.example".parse().unwrap(), demand }).await.unwrap();
+    street.send(Needs { tls_optional: true, ..Needs::default() }).await;
+    assert_eq!((street.sink.taken().len(), street.house.queued().await.len()), (0, 1));
+}
+
+#[tokio::test]
 async fn mail_for_which_tls_needs_not_be_opens_no_door_for_the_mail_behind_it() {
     let made = Made { plan: plan(Tls::OfAnother), sts: Some(("enforce", "mx.t.example")), ..Made::default() };
     let street = Street::new(made).await;

@@ -1,6 +1,18 @@
 //! Senders who are to hear something, whatever lanes do.
 
 use super::*;
+use mailward_core::Clock;
+use mailward_store::Options;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Says what it was set to.
+struct Hands(AtomicI64);
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        at(self.0.load(Ordering::Relaxed))
+    }
+}
 
 async fn late(w: &World, now: i64) -> Vec<(QueueId, Vec<u32>)> {
     let page = w.store.late(at(now), None, 100).await.unwrap();
@@ -52,7 +64,8 @@ async fn who_comes_late_does_not_warn_twice_nor_never() {
     w.store.settle(only(vec![warned, settled(id, 1, Outcome::Delivered)])).await.unwrap();
     assert_eq!(late(&w, 100_000).await, []);
     w.store.steer(QueueFilter::default(), Steer::Release, None).await.unwrap();
-    assert_eq!((late(&w, 899).await, late(&w, 900).await), (vec![], vec![(id, vec![0])]));
+    let end = w.store.queued_message(id).await.unwrap().envelope.expires.0;
+    assert_eq!((late(&w, end - 1).await, late(&w, end).await), (vec![], vec![(id, vec![0])]));
 }
 
 #[tokio::test]
@@ -63,7 +76,55 @@ async fn what_is_held_is_never_late_and_what_is_released_is() {
     assert_eq!(late(&w, 100_000).await, []);
     assert_eq!(w.store.next_due(HashSet::new()).await.unwrap(), NextDue::default());
     w.store.steer(QueueFilter::default(), Steer::Release, None).await.unwrap();
-    assert_eq!(late(&w, 500).await, [(id, vec![0])]);
+    assert_eq!(late(&w, 100_000).await, [(id, vec![0])]);
+}
+
+#[tokio::test]
+async fn the_time_that_a_message_was_held_does_not_count() {
+    let clock = Arc::new(Hands(AtomicI64::new(100)));
+    let w = world_with(Options { clock: clock.clone(), index: false, ..Options::default() }).await;
+    let limited = NewRecipient { held: Some("over the limit".into()), ..recipient("x@a.test") };
+    let with = |warn| Queued {
+        envelope: Envelope { warn, ..envelope() },
+        recipients: vec![limited.clone(), recipient("y@b.test"), recipient("z@c.test")],
+    };
+    let (id, silent) = (w.enqueue("1", with(Some(at(500)))).await, w.enqueue("2", with(None)).await);
+    let steer =
+        |of: &str, action| w.store.steer(QueueFilter { lane: Some(lane(of)), ..QueueFilter::default() }, action, None);
+    let times = async |id| {
+        let envelope = w.store.queued_message(id).await.unwrap().envelope;
+        (envelope.warn, envelope.expires)
+    };
+    clock.0.store(300, Ordering::Relaxed);
+    steer("b.test", Steer::Hold("why".into())).await.unwrap();
+    // Again, and led elsewhere: it is held since it was.
+    clock.0.store(350, Ordering::Relaxed);
+    steer("b.test", Steer::Hold("still".into())).await.unwrap();
+    steer("b.test", Steer::Reroute(lane("d.test"))).await.unwrap();
+    // Released long after its end: it has all of its time.
+    clock.0.store(10_100, Ordering::Relaxed);
+    steer("a.test", Steer::Release).await.unwrap();
+    assert_eq!(times(id).await, (Some(at(10_500)), at(10_900)));
+    assert_eq!(times(silent).await, (None, at(10_900)));
+    assert_eq!((late(&w, 10_499).await, late(&w, 10_500).await), (vec![], vec![(id, vec![0, 2])]));
+    assert_eq!(w.due("a.test", 10_100).await, [(id, vec![0]), (silent, vec![0])]);
+    // The other one had 600 left, and has them when it is released later.
+    clock.0.store(10_400, Ordering::Relaxed);
+    steer("d.test", Steer::Release).await.unwrap();
+    assert_eq!(times(id).await, (Some(at(10_600)), at(11_000)));
+    steer("d.test", Steer::Release).await.unwrap();
+    assert_eq!(times(id).await, (Some(at(10_600)), at(11_000)), "once");
+    assert_eq!(w.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_never_ends_does_not_end_when_it_is_released() {
+    let w = world().await;
+    let endless = Envelope { warn: None, expires: at(i64::MAX), ..envelope() };
+    let held = NewRecipient { held: Some("wait".into()), ..recipient("x@a.test") };
+    let id = w.enqueue("t", Queued { envelope: endless, recipients: vec![held] }).await;
+    w.store.steer(QueueFilter::default(), Steer::Release, None).await.unwrap();
+    assert_eq!(w.store.queued_message(id).await.unwrap().envelope.expires, at(i64::MAX));
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ struct Model {
     paused: BTreeSet<u8>,
     all_paused: bool,
     blocked: BTreeMap<u8, i64>,
+    /// How much more time messages have, as they were held.
+    more: BTreeMap<QueueId, i64>,
 }
 
 impl Model {
@@ -71,10 +73,28 @@ impl Model {
         let due = |r: &One| r.lane == lane && !r.held && r.due <= now && self.may(lane, now);
         self.recipients.iter().filter(|(_, r)| due(r)).map(|(id, _)| *id).collect()
     }
-    /// Messages by the deadline they have: 500 while somebody who waits wasn't warned, else 900.
+    /// Messages by the deadline they have: 500 while somebody who waits wasn't warned, else 900; and the time they were held.
     fn late(&self, now: i64) -> BTreeSet<QueueId> {
-        let late = |r: &One| !r.held && now >= if r.warned { 900 } else { 500 };
-        self.recipients.iter().filter(|(_, r)| late(r)).map(|((message, _), _)| *message).collect()
+        let more = |message: &QueueId| self.more.get(message).copied().unwrap_or(0);
+        let late = |m: &QueueId, r: &One| !r.held && now >= more(m) + if r.warned { 900 } else { 500 };
+        self.recipients.iter().filter(|((m, _), r)| late(m, r)).map(|((message, _), _)| *message).collect()
+    }
+    /// Releases what fits; of what is held `due` says since when.
+    fn release(&mut self, fits: impl Fn(&One) -> bool) {
+        let mut held_for: BTreeMap<QueueId, i64> = BTreeMap::new();
+        for ((message, _), one) in self.recipients.iter().filter(|(_, one)| one.held && fits(one)) {
+            let longest = held_for.entry(*message).or_default();
+            *longest = (*longest).max(NOW - one.due);
+        }
+        for ((message, _), one) in self.recipients.iter_mut().filter(|(_, one)| one.held) {
+            match fits(one) {
+                true => (one.held, one.due) = (false, NOW),
+                false => one.due += held_for.get(message).copied().unwrap_or(0),
+            }
+        }
+        for (message, time) in held_for {
+            *self.more.entry(message).or_default() += time;
+        }
     }
 }
 
@@ -144,9 +164,11 @@ async fn settle(w: &World, model: &mut Model, which: usize, outcome: u8, due: i6
     };
     match &outcome {
         Outcome::Delivered | Outcome::Failed => {}
-        Outcome::Deferred(_) => one.due = due,
-        Outcome::Held(_) => one.held = true,
-        Outcome::Rerouted(..) => (one.lane, one.due) = (to, due),
+        Outcome::Deferred(_) if !one.held => one.due = due,
+        Outcome::Held(_) if !one.held => (one.held, one.due) = (true, NOW),
+        Outcome::Rerouted(..) if !one.held => (one.lane, one.due) = (to, due),
+        Outcome::Rerouted(..) => one.lane = to,
+        Outcome::Deferred(_) | Outcome::Held(_) => {}
     }
     one.warned |= warned;
     if matches!(outcome, Outcome::Delivered | Outcome::Failed) {
@@ -170,15 +192,18 @@ async fn steer(w: &World, model: &mut Model, action: u8, of: u8, held: Option<bo
     if action == Steer::Remove {
         model.recipients.retain(|_, one| !fits(one));
     }
+    if action == Steer::Release {
+        return model.release(fits);
+    }
     for one in model.recipients.values_mut().filter(|one| fits(one)) {
         match &action {
             Steer::Retry if !one.held => {
                 one.due = one.due.min(NOW);
                 model.blocked.remove(&of);
             }
-            Steer::Hold(_) => one.held = true,
-            Steer::Release if one.held => (one.held, one.due) = (false, NOW),
-            Steer::Reroute(_) => (one.lane, one.due) = (to, NOW),
+            Steer::Hold(_) if !one.held => (one.held, one.due) = (true, NOW),
+            Steer::Reroute(_) if !one.held => (one.lane, one.due) = (to, NOW),
+            Steer::Reroute(_) => one.lane = to,
             _ => {}
         }
     }
