@@ -6,7 +6,7 @@
 //! of a yes, questions for one recipient are one question, at most [`CALLOUTS_AT_ONCE`] are under way, and after a failure
 //! the server isn't asked for [`CALLOUT_REST_TIME`].
 
-use crate::queue::visit::{Visitor, Wish};
+use crate::queue::visit::{Visit, Visitor, Wish};
 use crate::queue::{Finder, Way};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
@@ -15,7 +15,7 @@ use mailward_core::limits::{
 };
 use mailward_core::{Address, Clock, Domain, Timestamp};
 use mailward_directory::routes::{Gateway, Leads};
-use mailward_gate::{Inside, InsideAnswer};
+use mailward_gate::{Inside, InsideAnswer, Offers};
 use mailward_tls::outbound::Outbound;
 use std::collections::HashMap;
 use std::future::Future;
@@ -37,7 +37,8 @@ struct Question {
 struct Said {
     at: Timestamp,
     by: Leads,
-    size: Option<u64>,
+    /// With a no: `utf8` if it was told of the recipient at all.
+    offers: Offers,
 }
 
 #[derive(Default)]
@@ -149,17 +150,33 @@ impl Callout {
         let visited = self.visitor.visit(&hosts, Wish::Usual).await;
         let mut visit =
             visited.map_err(|unreached| Failed::Server(format!("{}: {}", unreached.host, unreached.text)))?;
-        let size = visit.connection.extensions().size.filter(|size| *size > 0);
+        let offers = offers(&visit);
+        if !recipient.is_ascii() && !offers.utf8 {
+            // It would be asked again and again, and never be told.
+            tokio::spawn(visit.connection.quit());
+            return Ok(InsideAnswer::NotAscii);
+        }
         let answer = visit.connection.probe(recipient).await;
         // Nobody waits for the farewell.
         tokio::spawn(visit.connection.quit());
         match answer {
-            Ok(answer) if answer.is_positive() => Ok(InsideAnswer::Takes { size }),
+            Ok(answer) if answer.is_positive() => Ok(InsideAnswer::Takes(offers)),
             Ok(answer) if answer.is_permanent() => Ok(InsideAnswer::Refuses),
             Ok(answer) => Err(Failed::Now(answer.to_string())),
             Err(failure) if failure.is_of_host() => Err(Failed::Server(failure.to_string())),
             Err(failure) => Err(Failed::Now(failure.to_string())),
         }
+    }
+}
+
+/// What the host takes that mail would go to: of several, the first that answers.
+fn offers(visit: &Visit) -> Offers {
+    let extensions = visit.connection.extensions();
+    Offers {
+        size: extensions.size.filter(|size| *size > 0),
+        utf8: extensions.smtputf8,
+        eight_bit: extensions.eight_bit,
+        require_tls: visit.suits(Wish::Proven),
     }
 }
 
@@ -203,10 +220,10 @@ impl Memory {
     fn fresh(&self, question: &Question, by: &Leads, now: Timestamp) -> Option<InsideAnswer> {
         let young = |said: &&Said, time| said.by == *by && since(said.at, now) < time;
         if let Some(said) = self.yes.get(question).filter(|said| young(said, CALLOUT_YES_TIME)) {
-            return Some(InsideAnswer::Takes { size: said.size });
+            return Some(InsideAnswer::Takes(said.offers));
         }
-        if self.no.get(question).is_some_and(|said| young(&said, CALLOUT_NO_TIME)) {
-            return Some(InsideAnswer::Refuses);
+        if let Some(said) = self.no.get(question).filter(|said| young(said, CALLOUT_NO_TIME)) {
+            return Some(if said.offers.utf8 { InsideAnswer::Refuses } else { InsideAnswer::NotAscii });
         }
         let (at, host, why) = self.failed.get(&question.domain)?;
         let rests = host == by && since(*at, now) < CALLOUT_REST_TIME;
@@ -217,21 +234,22 @@ impl Memory {
     fn known(&self, question: &Question, by: &Leads, now: Timestamp) -> Option<InsideAnswer> {
         let said = self.yes.get(question)?;
         let counts = said.by == *by && since(said.at, now) < CALLOUT_KNOWN_TIME;
-        counts.then_some(InsideAnswer::Takes { size: said.size })
+        counts.then_some(InsideAnswer::Takes(said.offers))
     }
 
     fn learn(&mut self, question: &Question, by: &Leads, answer: &InsideAnswer, now: Timestamp) {
-        let said = |size| Said { at: now, by: by.clone(), size };
+        let said = |offers| Said { at: now, by: by.clone(), offers };
         match answer {
-            InsideAnswer::Takes { size } => {
+            InsideAnswer::Takes(offers) => {
                 self.no.remove(question);
                 self.failed.remove(&question.domain);
-                keep(&mut self.yes, question, said(*size), CALLOUT_YES_KEPT, CALLOUT_KNOWN_TIME);
+                keep(&mut self.yes, question, said(*offers), CALLOUT_YES_KEPT, CALLOUT_KNOWN_TIME);
             }
-            InsideAnswer::Refuses => {
+            InsideAnswer::Refuses | InsideAnswer::NotAscii => {
                 self.yes.remove(question);
                 self.failed.remove(&question.domain);
-                keep(&mut self.no, question, said(None), CALLOUT_NO_KEPT, CALLOUT_NO_TIME);
+                let utf8 = *answer == InsideAnswer::Refuses;
+                keep(&mut self.no, question, said(Offers { utf8, ..Offers::ALL }), CALLOUT_NO_KEPT, CALLOUT_NO_TIME);
             }
             InsideAnswer::Unknown(_) => {}
         }

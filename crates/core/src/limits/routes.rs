@@ -32,6 +32,9 @@ pub const GATEWAY_LISTED_STEP: usize = 500;
 pub const CALLOUT_TIME: Duration = Duration::from_secs(30);
 /// Inside hosts that are asked at once; more wait, within their own time (attacks A6).
 pub const CALLOUTS_AT_ONCE: usize = 20;
+/// All questions for what one address here leads to: within the five minutes that the sender waits, with what else is asked
+/// for it. What was answered is remembered, so that the next attempt gets further.
+pub const CALLOUT_ALIAS_TIME: Duration = Duration::from_secs(120);
 /// How long a yes of an inside host is taken without asking again.
 pub const CALLOUT_YES_TIME: Duration = Duration::from_secs(4 * 3_600);
 /// How long a yes counts while the inside host can't be asked: longer than a weekend.

@@ -27,6 +27,8 @@ struct Seen {
     open: AtomicUsize,
     most: AtomicUsize,
     away: AtomicBool,
+    /// It offers more.
+    modern: AtomicBool,
     data: AtomicBool,
 }
 
@@ -63,6 +65,9 @@ async fn inside(listener: TcpListener, seen: Arc<Seen>) {
             while stream.read_line(&mut line).await.is_ok_and(|count| count > 0) {
                 let who = line.split(['<', '>']).nth(1).unwrap_or_default();
                 let answer = match line.get(..4).unwrap_or_default() {
+                    "EHLO" if seen.modern.load(Ordering::Relaxed) => {
+                        "250-inside\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-REQUIRETLS\r\n250 SIZE 5000\r\n"
+                    }
                     "EHLO" => "250-inside\r\n250 SIZE 5000\r\n",
                     "MAIL" if who.is_empty() => "250 ok\r\n",
                     "RCPT" => {
@@ -136,7 +141,8 @@ impl House {
     }
 }
 
-const TAKES: InsideAnswer = InsideAnswer::Takes { size: Some(5_000) };
+const TAKES: InsideAnswer =
+    InsideAnswer::Takes(Offers { size: Some(5_000), utf8: false, eight_bit: false, require_tls: false });
 
 #[tokio::test]
 async fn the_inside_server_is_asked_and_its_answer_kept_for_a_while() {
@@ -157,6 +163,24 @@ async fn the_inside_server_is_asked_and_its_answer_kept_for_a_while() {
     house.ask("ann").await;
     assert_eq!(house.asked(), 6);
     assert!(!house.seen.data.load(Ordering::Relaxed), "nothing was sent");
+}
+
+#[tokio::test]
+async fn what_the_inside_server_takes_is_known_with_its_yes_and_an_address_that_it_can_t_be_told_is_not_asked_for() {
+    let house = House::new().await;
+    assert_eq!(house.ask("ann").await, TAKES);
+    // No SMTPUTF8: nobody comes again and again for what it will never take.
+    let unsayable = house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await;
+    assert_eq!(unsayable, InsideAnswer::NotAscii);
+    assert_eq!(house.asked(), 1);
+    house.seen.modern.store(true, Ordering::Relaxed);
+    let all = InsideAnswer::Takes(Offers { size: Some(5_000), utf8: true, eight_bit: true, require_tls: false });
+    assert_eq!(house.ask("bob").await, all, "REQUIRETLS in clear is a promise that nobody can keep");
+    assert_eq!(house.ask("bob").await, all);
+    assert_eq!(house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await, unsayable);
+    house.forward(CALLOUT_NO_TIME);
+    assert_eq!(house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await, all);
+    assert_eq!(house.asked(), 3);
 }
 
 #[tokio::test]
@@ -246,13 +270,13 @@ fn no_more_is_remembered_than_the_limits_and_a_no_never_takes_the_place_of_a_yes
     let mut memory = Memory::default();
     let leads = Leads::Socket("/x".into());
     let question = |number: usize| Question { domain: "in.example".parse().unwrap(), local: number.to_string() };
-    memory.learn(&question(0), &leads, &InsideAnswer::Takes { size: None }, Timestamp(0));
+    memory.learn(&question(0), &leads, &InsideAnswer::Takes(Offers::ALL), Timestamp(0));
     for number in 1..=CALLOUT_NO_KEPT + 1 {
         memory.learn(&question(number), &leads, &InsideAnswer::Refuses, Timestamp(0));
     }
     assert!(memory.no.len() <= CALLOUT_NO_KEPT && memory.yes.len() == 1);
     for number in 0..=CALLOUT_YES_KEPT {
-        memory.learn(&question(number), &leads, &InsideAnswer::Takes { size: None }, Timestamp(0));
+        memory.learn(&question(number), &leads, &InsideAnswer::Takes(Offers::ALL), Timestamp(0));
     }
     assert!(memory.yes.len() <= CALLOUT_YES_KEPT);
 }
