@@ -56,9 +56,14 @@ pub trait Inside: Send + Sync + 'static {
         gateway: &'a Gateway,
         recipient: &'a Address,
     ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>>;
+
+    /// Whether what is taken for inside servers is passed on at all: else nothing is, whoever needn't be asked about.
+    fn passes_on(&self) -> bool {
+        true
+    }
 }
 
-/// Nobody can be asked: whom only the inside server knows is refused for now.
+/// Nobody can be asked, and nothing is passed on: all mail for inside servers is refused for now.
 #[derive(Clone, Copy, Debug)]
 pub struct NobodyInside;
 
@@ -69,6 +74,10 @@ impl Inside for NobodyInside {
         _recipient: &'a Address,
     ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>> {
         Box::pin(async { InsideAnswer::Unknown("nobody asks inside servers here".to_owned()) })
+    }
+
+    fn passes_on(&self) -> bool {
+        false
     }
 }
 
@@ -101,6 +110,10 @@ pub async fn decide_gateway(
     // (attacks A1, 5 to 16), unless the administrator has listed just this.
     if leads_on(recipient.local().as_str()) && !table.is_listed(gateway, recipient) {
         return Some(Err(Refusal::UnknownUser));
+    }
+    if !inside.passes_on() {
+        // It would lie in the queue until somebody sends again, or for ever.
+        return Some(Err(Refusal::InsideUnknown));
     }
     let answer = match gateway.check {
         GatewayCheck::Callout => inside.ask(gateway, recipient).await,

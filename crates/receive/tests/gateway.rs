@@ -10,6 +10,7 @@ use mailward_directory::routes::{ForWhom, FromWhom, Gateway, GatewayCheck, Leads
 use mailward_gate::{InsideAnswer, Offers};
 use mailward_store::QueueStore as _;
 use mailward_store::records::{QueueFilter, QueuedMessage};
+use std::sync::atomic::Ordering;
 
 const MESSAGE: &str = "Subject: x\r\n\r\nbody";
 
@@ -101,6 +102,19 @@ async fn by_a_list_only_who_is_on_it_gets_mail_and_the_postmaster() {
     assert!(asked(&house, "Ann@in.example").await.starts_with("250"));
     assert!(asked(&house, "postmaster@in.example").await.starts_with("250"));
     assert!(asked(&house, "bob@in.example").await.starts_with("550"));
+}
+
+#[tokio::test]
+async fn where_nobody_sends_nothing_is_taken_for_a_gateway_however_its_recipients_are_known() {
+    for check in [GatewayCheck::Callout, GatewayCheck::List, GatewayCheck::None] {
+        let house = house(check).await;
+        house.inside.say("postmaster@in.example", InsideAnswer::Takes(Offers::ALL));
+        house.inside.nobody_sends.store(true, Ordering::Relaxed);
+        let answer = asked(&house, "postmaster@in.example").await;
+        assert!(answer.starts_with("451 4.4.1 "), "{check}: {answer}");
+        house.inside.nobody_sends.store(false, Ordering::Relaxed);
+        assert!(asked(&house, "postmaster@in.example").await.starts_with("250"), "{check}");
+    }
 }
 
 #[tokio::test]
