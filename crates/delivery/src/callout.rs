@@ -2,27 +2,31 @@
 //! RCPT, never a message.
 //!
 //! What a server says is remembered: a yes for [`CALLOUT_YES_TIME`], and longer while it can't be asked
-//! ([`CALLOUT_KNOWN_TIME`]); a no for [`CALLOUT_NO_TIME`]. Strangers choose whom they ask for, so a no never takes the place
-//! of a yes, questions for one recipient are one question, at most [`CALLOUTS_AT_ONCE`] are under way, and after a failure
-//! the server isn't asked for [`CALLOUT_REST_TIME`].
+//! ([`CALLOUT_KNOWN_TIME`]); a no for [`CALLOUT_NO_TIME`]; a no for now for [`CALLOUT_LATER_TIME`]. Strangers choose whom they
+//! ask for, so a no never takes the place of a yes, questions for one recipient are one question, and after a failure the
+//! server isn't asked for [`CALLOUT_REST_TIME`].
+//!
+//! One slow server must not silence the others: each has [`CALLOUTS_PER_GATEWAY`] places of the [`CALLOUTS_AT_ONCE`], and one
+//! only after a failure, until it answers. Who waits for a place doesn't wait for the server: its time begins with the place,
+//! and not to get one says nothing of it.
 
-use crate::queue::visit::{Visitor, Wish};
+use crate::queue::visit::{Visit, Visitor, Wish};
 use crate::queue::{Finder, Way};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    CALLOUT_KNOWN_TIME, CALLOUT_NO_KEPT, CALLOUT_NO_TIME, CALLOUT_REST_TIME, CALLOUT_TIME, CALLOUT_YES_KEPT,
-    CALLOUT_YES_TIME, CALLOUTS_AT_ONCE,
+    CALLOUT_KNOWN_TIME, CALLOUT_LATER_TIME, CALLOUT_NO_KEPT, CALLOUT_NO_TIME, CALLOUT_PLACE_TIME, CALLOUT_REST_TIME,
+    CALLOUT_TIME, CALLOUT_YES_KEPT, CALLOUT_YES_TIME, CALLOUTS_AT_ONCE, CALLOUTS_PER_GATEWAY,
 };
 use mailward_core::{Address, Clock, Domain, Timestamp};
 use mailward_directory::routes::{Gateway, Leads};
-use mailward_gate::{Inside, InsideAnswer};
+use mailward_gate::{Inside, InsideAnswer, Offers};
 use mailward_tls::outbound::Outbound;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Whose mail for whom, at which server: another server is asked anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,17 +41,22 @@ struct Question {
 struct Said {
     at: Timestamp,
     by: Leads,
-    size: Option<u64>,
+    /// With a no: `utf8` if it was told of the recipient at all.
+    offers: Offers,
 }
 
 #[derive(Default)]
 struct Memory {
     yes: HashMap<Question, Said>,
     no: HashMap<Question, Said>,
+    /// A no for now.
+    later: HashMap<Question, Said>,
     /// Servers that failed: when, and why. Never more than there are gateways.
     failed: HashMap<Domain, (Timestamp, Leads, String)>,
     /// Questions under way, and who waits for them.
     asked: HashMap<Question, Arc<OnceCell<InsideAnswer>>>,
+    /// The places of servers that are asked now.
+    places: HashMap<Domain, Arc<Semaphore>>,
 }
 
 /// Asks inside servers.
@@ -56,6 +65,7 @@ pub struct Callout {
     visitor: Visitor,
     clock: Arc<dyn Clock>,
     events: Events,
+    /// All servers' places together.
     places: Semaphore,
     memory: Mutex<Memory>,
 }
@@ -104,28 +114,34 @@ impl Callout {
             Waiting { callout: self, question: &question, cell }
         };
         // Whoever comes first asks, and if they hang up meanwhile the next one does.
-        let answer = waiting.cell.get_or_init(|| self.ask_now(gateway, recipient)).await.clone();
-        let mut memory = self.memory();
-        memory.learn(&question, &gateway.leads, &answer, self.clock.now());
-        let answer = match answer {
+        let answer = waiting.cell.get_or_init(|| self.ask_now(gateway, recipient, &question)).await.clone();
+        match answer {
             InsideAnswer::Unknown(why) => {
-                memory.known(&question, &gateway.leads, now).unwrap_or(InsideAnswer::Unknown(why))
+                self.memory().known(&question, &gateway.leads, now).unwrap_or(InsideAnswer::Unknown(why))
             }
             answer => answer,
-        };
-        drop(memory);
-        answer
+        }
     }
 
-    async fn ask_now(&self, gateway: &Gateway, recipient: &Address) -> InsideAnswer {
-        let asking = async {
-            let _place = self.places.acquire().await.map_err(|e| Failed::Now(e.to_string()))?;
-            self.probe(gateway, recipient).await
+    async fn ask_now(&self, gateway: &Gateway, recipient: &Address, question: &Question) -> InsideAnswer {
+        let Ok(Some(_place)) = tokio::time::timeout(CALLOUT_PLACE_TIME, self.place(gateway)).await else {
+            return InsideAnswer::Unknown("too many are asked for at once".to_owned());
         };
-        let answer = tokio::time::timeout(CALLOUT_TIME, asking).await;
+        // It may have failed meanwhile: who waited hears of it, and doesn't wait for the same.
+        if let Some(answer) = self.memory().fresh(question, &gateway.leads, self.clock.now()) {
+            return answer;
+        }
+        let answer = tokio::time::timeout(CALLOUT_TIME, self.probe(gateway, recipient)).await;
         match answer.unwrap_or_else(|_| Err(Failed::Server("it didn't answer in time".to_owned()))) {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                self.memory().learn(question, &gateway.leads, &answer, self.clock.now());
+                answer
+            }
             Err(Failed::Now(why)) => InsideAnswer::Unknown(why),
+            Err(Failed::Recipient(why)) => {
+                self.memory().learn_later(question, &gateway.leads, self.clock.now());
+                InsideAnswer::Unknown(why)
+            }
             Err(Failed::Server(why)) => {
                 let event = Event::warn("gateway.silent").with("domain", &gateway.domain).with("reason", &why);
                 self.events.emit(event);
@@ -134,6 +150,21 @@ impl Callout {
                 InsideAnswer::Unknown(why)
             }
         }
+    }
+
+    /// A place among the server's own, and one among all. `None` never comes: nobody closes them.
+    async fn place(&self, gateway: &Gateway) -> Option<(OwnedSemaphorePermit, SemaphorePermit<'_>)> {
+        let (own, failed) = {
+            let mut memory = self.memory();
+            memory.places.retain(|_, places| Arc::strong_count(places) > 1);
+            let own = memory.places.entry(gateway.domain.clone());
+            let own = Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(CALLOUTS_PER_GATEWAY))));
+            (own, memory.failed.get(&gateway.domain).is_some_and(|(_, by, _)| *by == gateway.leads))
+        };
+        // All its places: one question, and no other beside it.
+        let wanted = if failed { u32::try_from(CALLOUTS_PER_GATEWAY).unwrap_or(1) } else { 1 };
+        let own = own.acquire_many_owned(wanted).await.ok()?;
+        Some((own, self.places.acquire().await.ok()?))
     }
 
     async fn probe(&self, gateway: &Gateway, recipient: &Address) -> Result<InsideAnswer, Failed> {
@@ -149,17 +180,33 @@ impl Callout {
         let visited = self.visitor.visit(&hosts, Wish::Usual).await;
         let mut visit =
             visited.map_err(|unreached| Failed::Server(format!("{}: {}", unreached.host, unreached.text)))?;
-        let size = visit.connection.extensions().size.filter(|size| *size > 0);
+        let offers = offers(&visit);
+        if !recipient.is_ascii() && !offers.utf8 {
+            // It would be asked again and again, and never be told.
+            tokio::spawn(visit.connection.quit());
+            return Ok(InsideAnswer::NotAscii);
+        }
         let answer = visit.connection.probe(recipient).await;
         // Nobody waits for the farewell.
         tokio::spawn(visit.connection.quit());
         match answer {
-            Ok(answer) if answer.is_positive() => Ok(InsideAnswer::Takes { size }),
+            Ok(answer) if answer.is_positive() => Ok(InsideAnswer::Takes(offers)),
             Ok(answer) if answer.is_permanent() => Ok(InsideAnswer::Refuses),
-            Ok(answer) => Err(Failed::Now(answer.to_string())),
+            Ok(answer) => Err(Failed::Recipient(answer.to_string())),
             Err(failure) if failure.is_of_host() => Err(Failed::Server(failure.to_string())),
             Err(failure) => Err(Failed::Now(failure.to_string())),
         }
+    }
+}
+
+/// What the host takes that mail would go to: of several, the first that answers.
+fn offers(visit: &Visit) -> Offers {
+    let extensions = visit.connection.extensions();
+    Offers {
+        size: extensions.size.filter(|size| *size > 0),
+        utf8: extensions.smtputf8,
+        eight_bit: extensions.eight_bit,
+        require_tls: visit.suits(Wish::Proven),
     }
 }
 
@@ -182,8 +229,10 @@ impl Drop for Waiting<'_> {
 
 /// Why it isn't known.
 enum Failed {
-    /// Of this recipient, now.
+    /// For now, and that says nothing of recipient or server.
     Now(String),
+    /// The server said so of this recipient, for now.
+    Recipient(String),
     /// The server can't be asked at all.
     Server(String),
 }
@@ -203,10 +252,15 @@ impl Memory {
     fn fresh(&self, question: &Question, by: &Leads, now: Timestamp) -> Option<InsideAnswer> {
         let young = |said: &&Said, time| said.by == *by && since(said.at, now) < time;
         if let Some(said) = self.yes.get(question).filter(|said| young(said, CALLOUT_YES_TIME)) {
-            return Some(InsideAnswer::Takes { size: said.size });
+            return Some(InsideAnswer::Takes(said.offers));
         }
-        if self.no.get(question).is_some_and(|said| young(&said, CALLOUT_NO_TIME)) {
-            return Some(InsideAnswer::Refuses);
+        if let Some(said) = self.no.get(question).filter(|said| young(said, CALLOUT_NO_TIME)) {
+            return Some(if said.offers.utf8 { InsideAnswer::Refuses } else { InsideAnswer::NotAscii });
+        }
+        if self.later.get(question).is_some_and(|said| young(&said, CALLOUT_LATER_TIME)) {
+            let why =
+                || InsideAnswer::Unknown("it said a moment ago that it doesn't take mail for them now".to_owned());
+            return Some(self.known(question, by, now).unwrap_or_else(why));
         }
         let (at, host, why) = self.failed.get(&question.domain)?;
         let rests = host == by && since(*at, now) < CALLOUT_REST_TIME;
@@ -217,24 +271,34 @@ impl Memory {
     fn known(&self, question: &Question, by: &Leads, now: Timestamp) -> Option<InsideAnswer> {
         let said = self.yes.get(question)?;
         let counts = said.by == *by && since(said.at, now) < CALLOUT_KNOWN_TIME;
-        counts.then_some(InsideAnswer::Takes { size: said.size })
+        counts.then_some(InsideAnswer::Takes(said.offers))
     }
 
     fn learn(&mut self, question: &Question, by: &Leads, answer: &InsideAnswer, now: Timestamp) {
-        let said = |size| Said { at: now, by: by.clone(), size };
+        let said = |offers| Said { at: now, by: by.clone(), offers };
         match answer {
-            InsideAnswer::Takes { size } => {
+            InsideAnswer::Takes(offers) => {
                 self.no.remove(question);
+                self.later.remove(question);
                 self.failed.remove(&question.domain);
-                keep(&mut self.yes, question, said(*size), CALLOUT_YES_KEPT, CALLOUT_KNOWN_TIME);
+                keep(&mut self.yes, question, said(*offers), CALLOUT_YES_KEPT, CALLOUT_KNOWN_TIME);
             }
-            InsideAnswer::Refuses => {
+            InsideAnswer::Refuses | InsideAnswer::NotAscii => {
                 self.yes.remove(question);
+                self.later.remove(question);
                 self.failed.remove(&question.domain);
-                keep(&mut self.no, question, said(None), CALLOUT_NO_KEPT, CALLOUT_NO_TIME);
+                let utf8 = *answer == InsideAnswer::Refuses;
+                keep(&mut self.no, question, said(Offers { utf8, ..Offers::ALL }), CALLOUT_NO_KEPT, CALLOUT_NO_TIME);
             }
             InsideAnswer::Unknown(_) => {}
         }
+    }
+
+    /// A yes of before stays: a mailbox that is full now, say.
+    fn learn_later(&mut self, question: &Question, by: &Leads, now: Timestamp) {
+        self.failed.remove(&question.domain);
+        let said = Said { at: now, by: by.clone(), offers: Offers::ALL };
+        keep(&mut self.later, question, said, CALLOUT_NO_KEPT, CALLOUT_LATER_TIME);
     }
 }
 

@@ -165,20 +165,31 @@ fn envelope(content: &Content, transaction: &Transaction<'_>, forwarded: Option<
         give_back: parameters.ret,
         envid: parameters.envid.as_deref().map(str::to_owned),
         needs: Needs {
-            // The address that it is forwarded from is written into its header.
-            smtputf8: !header.is_ascii() || forwarded.is_some_and(|address| !address.is_ascii()),
             require_tls: parameters.require_tls,
-            // By a look at it: BODY= is only what a client said.
-            eight_bit: !content.bytes.is_ascii(),
             // The envelope's word is stronger than the header's (RFC 8689 §4.1).
             tls_optional: !parameters.require_tls && tls_needs_not_be(header),
             signature: signed,
+            ..needs(content, forwarded)
         },
         submitter,
         forwarded: forwarded.cloned(),
         arrived: now,
         warn: warns.then(|| after(warn_after)),
         expires: after(lifetime),
+    }
+}
+
+/// What a message needs of servers by its bytes, forwarded from an address of ours or not: `smtputf8` and `eight_bit`, and
+/// nothing else.
+#[must_use]
+pub fn needs(content: &Content, forwarded: Option<&Address>) -> Needs {
+    let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
+    Needs {
+        // The address that it is forwarded from is written into its header.
+        smtputf8: !header.is_ascii() || forwarded.is_some_and(|address| !address.is_ascii()),
+        // By a look at it: BODY= is only what a client said.
+        eight_bit: !content.bytes.is_ascii(),
+        ..Needs::default()
     }
 }
 
@@ -193,7 +204,7 @@ fn tls_needs_not_be(header: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn needs(header: &str, require_tls: bool) -> Needs {
+    fn needs_of(header: &str, require_tls: bool) -> Needs {
         let bytes = format!("{header}Subject: x\r\n\r\nTLS-Required: No\r\n").into_bytes();
         let structure = mailward_message::Structure::parse(&bytes).to_bytes();
         let parameters = MailParameters { require_tls, ..MailParameters::default() };
@@ -222,7 +233,7 @@ mod tests {
             ("TLS-Required: Yes\r\n", false, (false, false)),
             ("TLS-Required: No\r\nTLS-Required: No\r\n", false, (false, false)),
         ] {
-            let needs = needs(header, require_tls);
+            let needs = needs_of(header, require_tls);
             assert_eq!((needs.require_tls, needs.tls_optional), expected, "{header}");
         }
     }

@@ -35,7 +35,7 @@ mod srs;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
-pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, decide_gateway};
+pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, Offers, decide_gateway};
 pub use inside::{
     InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
 };

@@ -169,6 +169,9 @@ pub enum Refusal {
     /// Aliases in a circle.
     #[error("aliases lead in a circle")]
     Loop,
+    /// Of a gateway's domain, and the inside server takes no such address.
+    #[error("the inside server takes no addresses outside ASCII")]
+    NotAscii,
     /// Of a gateway's domain, and the inside server can't be asked now.
     #[error("the inside server can't be asked now")]
     InsideUnknown,

@@ -181,6 +181,7 @@ where
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
+    sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
     let (ways, runner) = (sent.ways, sent.runner);
     let bouncer = sending::bouncer(

@@ -18,6 +18,7 @@ pub(crate) const fn refusal(refusal: Refusal) -> Reply {
         // The same words: who is disabled is nobody's business (attacks A6).
         Refusal::UnknownUser | Refusal::Disabled => Reply::UNKNOWN_USER,
         Refusal::Loop => Reply::ROUTING_LOOP,
+        Refusal::NotAscii => Reply::NO_UTF8_ADDRESS,
         Refusal::InsideUnknown => Reply::INSIDE_UNKNOWN,
     }
 }

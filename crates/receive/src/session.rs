@@ -20,7 +20,7 @@ use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{
-    Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_sender,
+    Offers, Recipient, Refusal, RelayPermit, SenderPermit, Sending, SessionEntry, decide_inside, decide_sender,
 };
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
@@ -57,8 +57,8 @@ pub(crate) struct Taken {
     address: Option<Address>,
     /// What its sender wants to hear of it (RFC 3461).
     parameters: RecipientParameters,
-    /// Bytes of the largest message that its server takes, where that is known.
-    most: Option<u64>,
+    /// What the servers take that its mail is passed on to.
+    offers: Offers,
 }
 
 /// How a session came to its end.
@@ -281,7 +281,7 @@ impl<'c> Host<'c> {
         };
         let decided = forward::decide(self.context, ticket.mail(), self.program.as_ref(), recipient).await;
         let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
-        let (permit, most) = match decided {
+        let (permit, offers) = match decided {
             Ok((permit, _)) if forward::is_one_too_many(&permit, ticket.mail()) => {
                 return ticket.refuse(&Reply::TOO_MANY_RECIPIENTS);
             }
@@ -294,17 +294,17 @@ impl<'c> Host<'c> {
         if let Some(reply) = self.route_refuses(&ticket, &permit) {
             return ticket.refuse(&reply);
         }
-        let size = ticket.mail().parameters.size.unwrap_or(1);
-        if most.is_some_and(|most| size > most) {
-            return ticket.refuse(&Reply::TOO_LARGE);
+        if let Some(reply) = gateway::unfit(ticket.mail(), &permit, offers) {
+            return ticket.refuse(&reply);
         }
+        let size = ticket.mail().parameters.size.unwrap_or(1);
         for target in permit.targets() {
             if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
                 return ticket.refuse(&Reply::MAILBOX_FULL);
             }
         }
         let parameters = ticket.parameters().clone();
-        ticket.accept(Taken { permit, address, parameters, most });
+        ticket.accept(Taken { permit, address, parameters, offers });
     }
 
     fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
@@ -395,11 +395,13 @@ impl<'c> Host<'c> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
-        if gateway::is_too_large(&ticket.mail().recipients, size) {
-            self.refused(ticket.mail(), "larger than the inside server takes");
-            return ticket.answer(Reply::TOO_LARGE);
+        let prepared = prepare(bytes, trace).await;
+        let recipients = &ticket.mail().recipients;
+        if let Some(reply) = prepared.as_ref().ok().and_then(|content| gateway::misfit(recipients, content, size)) {
+            self.refused(ticket.mail(), reply.text());
+            return ticket.answer(reply);
         }
-        match prepare(bytes, trace).await {
+        match prepared {
             Ok(content) if forward::is_due(ticket.mail()) => {
                 match forward::admit(self.context, ticket.mail(), &content).await {
                     Ok(()) => self.deliver(ticket, content, &id, size, began).await,

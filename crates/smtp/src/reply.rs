@@ -142,6 +142,10 @@ table! {
     SENDER_DENIED = 553 "5.7.1" "You may not send as that address; use one of your own";
     /// A gateway's inside server can't be asked whether it takes this recipient.
     INSIDE_UNKNOWN = 451 "4.4.1" "The server of that domain can't be asked now; try again later";
+    /// A gateway's inside server takes no addresses outside ASCII (RFC 6531 §3.5).
+    NO_UTF8_ADDRESS = 553 "5.6.7" "The server of that domain takes no addresses outside ASCII";
+    /// A gateway's inside server can't be given what must travel encrypted (RFC 8689 §4.2.1).
+    NO_REQUIRETLS = 550 "5.7.30" "REQUIRETLS can't be kept on the way to that recipient";
     /// Somebody's mailbox is full.
     MAILBOX_FULL = 452 "4.2.2" "Mailbox full; try again later";
 
@@ -160,6 +164,10 @@ table! {
     BARE_LF = 550 "5.6.0" "Message holds an LF that doesn't belong to a CRLF";
     /// RFC 5321 §4.5.2 leaves NUL no meaning.
     HOLDS_NUL = 550 "5.6.0" "Message holds a NUL byte";
+    /// A gateway's inside server takes no headers outside ASCII (RFC 6531 §3.5).
+    NO_UTF8_HEADER = 554 "5.6.9" "The server of a recipient takes no headers outside ASCII";
+    /// A gateway's inside server takes ASCII only (RFC 6152 §3).
+    NO_EIGHT_BIT = 554 "5.6.3" "The server of a recipient takes no 8-bit text";
     /// `limits::RECEIVED_HOPS_MAX`.
     TOO_MANY_HOPS = 554 "5.4.6" "Too many hops: the message goes in circles";
     /// `limits::HEADER_BYTES_MAX`, `limits::HEADER_FIELDS_MAX`.

@@ -27,6 +27,8 @@ struct Seen {
     open: AtomicUsize,
     most: AtomicUsize,
     away: AtomicBool,
+    /// It offers more.
+    modern: AtomicBool,
     data: AtomicBool,
 }
 
@@ -63,6 +65,9 @@ async fn inside(listener: TcpListener, seen: Arc<Seen>) {
             while stream.read_line(&mut line).await.is_ok_and(|count| count > 0) {
                 let who = line.split(['<', '>']).nth(1).unwrap_or_default();
                 let answer = match line.get(..4).unwrap_or_default() {
+                    "EHLO" if seen.modern.load(Ordering::Relaxed) => {
+                        "250-inside\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250-REQUIRETLS\r\n250 SIZE 5000\r\n"
+                    }
                     "EHLO" => "250-inside\r\n250 SIZE 5000\r\n",
                     "MAIL" if who.is_empty() => "250 ok\r\n",
                     "RCPT" => {
@@ -136,7 +141,8 @@ impl House {
     }
 }
 
-const TAKES: InsideAnswer = InsideAnswer::Takes { size: Some(5_000) };
+const TAKES: InsideAnswer =
+    InsideAnswer::Takes(Offers { size: Some(5_000), utf8: false, eight_bit: false, require_tls: false });
 
 #[tokio::test]
 async fn the_inside_server_is_asked_and_its_answer_kept_for_a_while() {
@@ -148,7 +154,10 @@ async fn the_inside_server_is_asked_and_its_answer_kept_for_a_while() {
     assert_eq!(house.asked(), 2);
     assert!(matches!(house.ask("busy").await, InsideAnswer::Unknown(why) if why.contains("later")));
     assert!(matches!(house.ask("busy").await, InsideAnswer::Unknown(_)));
-    assert_eq!(house.asked(), 4, "what it doesn't know is asked again");
+    assert_eq!(house.asked(), 3, "who knocks at a full mailbox again and again keeps nobody busy");
+    house.forward(CALLOUT_LATER_TIME);
+    assert!(matches!(house.ask("busy").await, InsideAnswer::Unknown(why) if why.contains("later")));
+    assert_eq!(house.asked(), 4);
     house.forward(CALLOUT_NO_TIME);
     house.ask("nobody").await;
     house.ask("ann").await;
@@ -157,6 +166,24 @@ async fn the_inside_server_is_asked_and_its_answer_kept_for_a_while() {
     house.ask("ann").await;
     assert_eq!(house.asked(), 6);
     assert!(!house.seen.data.load(Ordering::Relaxed), "nothing was sent");
+}
+
+#[tokio::test]
+async fn what_the_inside_server_takes_is_known_with_its_yes_and_an_address_that_it_can_t_be_told_is_not_asked_for() {
+    let house = House::new().await;
+    assert_eq!(house.ask("ann").await, TAKES);
+    // No SMTPUTF8: nobody comes again and again for what it will never take.
+    let unsayable = house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await;
+    assert_eq!(unsayable, InsideAnswer::NotAscii);
+    assert_eq!(house.asked(), 1);
+    house.seen.modern.store(true, Ordering::Relaxed);
+    let all = InsideAnswer::Takes(Offers { size: Some(5_000), utf8: true, eight_bit: true, require_tls: false });
+    assert_eq!(house.ask("bob").await, all, "REQUIRETLS in clear is a promise that nobody can keep");
+    assert_eq!(house.ask("bob").await, all);
+    assert_eq!(house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await, unsayable);
+    house.forward(CALLOUT_NO_TIME);
+    assert_eq!(house.callout.ask(&house.gateway, &Address::parse("jörg@in.example", true).unwrap()).await, all);
+    assert_eq!(house.asked(), 3);
 }
 
 #[tokio::test]
@@ -209,15 +236,15 @@ async fn no_more_are_asked_for_at_once_than_the_limit_and_who_hangs_up_leaves_no
     }
     assert!(house.callout.memory().asked.is_empty());
     house.seen.open.store(0, Ordering::Relaxed);
-    let asking: Vec<_> = (10..10 + 3 * CALLOUTS_AT_ONCE).map(ask).collect();
-    while house.seen.open.load(Ordering::Relaxed) < CALLOUTS_AT_ONCE {
+    let asking: Vec<_> = (10..10 + 9 * CALLOUTS_PER_GATEWAY).map(ask).collect();
+    while house.seen.open.load(Ordering::Relaxed) < CALLOUTS_PER_GATEWAY {
         tokio::task::yield_now().await;
     }
     house.seen.held.store(false, Ordering::Relaxed);
     for one in asking {
         assert_eq!(one.await.unwrap(), TAKES);
     }
-    assert_eq!(house.seen.most.load(Ordering::Relaxed), CALLOUTS_AT_ONCE);
+    assert_eq!(house.seen.most.load(Ordering::Relaxed), CALLOUTS_PER_GATEWAY);
 }
 
 #[tokio::test]
@@ -238,7 +265,57 @@ async fn a_server_that_says_nothing_is_not_waited_for_long() {
     let began = tokio::time::Instant::now();
     assert!(matches!(house.ask("ann").await, InsideAnswer::Unknown(_)));
     assert!(began.elapsed() <= CALLOUT_TIME + Duration::from_secs(1));
+    // It had its rest: one asks, and who stands behind them hears of it with them.
+    house.forward(CALLOUT_REST_TIME);
+    let began = tokio::time::Instant::now();
+    let asking = (0..4 * CALLOUTS_PER_GATEWAY).map(|number| {
+        let (callout, gateway) = (Arc::clone(&house.callout), house.gateway.clone());
+        tokio::spawn(async move { callout.ask(&gateway, &address(&format!("u{number}@in.example"))).await })
+    });
+    for one in asking.collect::<Vec<_>>() {
+        assert!(matches!(one.await.unwrap(), InsideAnswer::Unknown(_)));
+    }
+    assert!(began.elapsed() <= CALLOUT_TIME.max(CALLOUT_PLACE_TIME) + Duration::from_secs(1));
+    assert!(house.callout.memory().asked.is_empty());
     drop(listener);
+}
+
+#[tokio::test]
+async fn a_silent_server_of_one_gateway_leaves_the_others_their_places() {
+    let house = House::new().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let words = ["host".to_owned(), silent.local_addr().unwrap().to_string()];
+    let leads = Leads::parse(&words, None, None).unwrap();
+    let slow = Gateway { domain: "slow.example".parse().unwrap(), leads, check: GatewayCheck::Callout };
+    house.routes.put_gateway(slow.clone()).await.unwrap();
+    let asking = (0..2 * CALLOUTS_AT_ONCE).map(|number| {
+        let (callout, slow) = (Arc::clone(&house.callout), slow.clone());
+        tokio::spawn(async move { callout.ask(&slow, &address(&format!("u{number}@slow.example"))).await })
+    });
+    let asking: Vec<_> = asking.collect();
+    while house.callout.places.available_permits() > CALLOUTS_AT_ONCE - CALLOUTS_PER_GATEWAY {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.ask("ann").await, TAKES);
+    assert_eq!(house.ask("nobody").await, InsideAnswer::Refuses);
+    assert_eq!(house.callout.places.available_permits(), CALLOUTS_AT_ONCE - CALLOUTS_PER_GATEWAY);
+    for one in asking {
+        one.abort();
+        assert!(one.await.is_err());
+    }
+    assert_eq!(house.ask("bob").await, TAKES);
+    assert_eq!(house.callout.memory().places.len(), 1, "nobody waits for the silent one any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_no_place_says_nothing_of_the_server() {
+    let house = House::new().await;
+    let all = house.callout.places.acquire_many(u32::try_from(CALLOUTS_AT_ONCE).unwrap()).await.unwrap();
+    assert!(matches!(house.ask("ann").await, InsideAnswer::Unknown(_)));
+    assert!(house.callout.memory().failed.is_empty());
+    drop(all);
+    tokio::time::resume();
+    assert_eq!(house.ask("ann").await, TAKES);
 }
 
 #[test]
@@ -246,13 +323,13 @@ fn no_more_is_remembered_than_the_limits_and_a_no_never_takes_the_place_of_a_yes
     let mut memory = Memory::default();
     let leads = Leads::Socket("/x".into());
     let question = |number: usize| Question { domain: "in.example".parse().unwrap(), local: number.to_string() };
-    memory.learn(&question(0), &leads, &InsideAnswer::Takes { size: None }, Timestamp(0));
+    memory.learn(&question(0), &leads, &InsideAnswer::Takes(Offers::ALL), Timestamp(0));
     for number in 1..=CALLOUT_NO_KEPT + 1 {
         memory.learn(&question(number), &leads, &InsideAnswer::Refuses, Timestamp(0));
     }
     assert!(memory.no.len() <= CALLOUT_NO_KEPT && memory.yes.len() == 1);
     for number in 0..=CALLOUT_YES_KEPT {
-        memory.learn(&question(number), &leads, &InsideAnswer::Takes { size: None }, Timestamp(0));
+        memory.learn(&question(number), &leads, &InsideAnswer::Takes(Offers::ALL), Timestamp(0));
     }
     assert!(memory.yes.len() <= CALLOUT_YES_KEPT);
 }

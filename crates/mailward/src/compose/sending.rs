@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use mailward_core::config::Config;
-use mailward_core::event::Events;
+use mailward_core::event::{Event, Events};
 use mailward_core::limits::{QUEUE_LINGER_TIME, QUEUE_SUSPECT_PAUSE};
 use mailward_core::{Address, Clock, Domain, Secret, SystemClock};
 use mailward_delivery::care::{Care, CareParts};
@@ -88,6 +88,18 @@ pub(crate) struct Sent {
     pub(crate) ways: Ways,
     /// `None` if nothing is to be sent, and the DNS can't be asked.
     pub(crate) runner: Option<(Runner, Reporter)>,
+}
+
+impl Sent {
+    /// Tells that mail for gateways is refused for now, if there are some and nobody who sends.
+    pub(crate) fn tell_of_gateways(&self, routes: &Routes, events: &Events) {
+        let count = routes.table().gateways().count();
+        if self.runner.is_none() && count > 0 {
+            let event = Event::alert("gateways.stopped").with("gateways", count);
+            let event = event.with("reason", "the DNS can't be asked, so that nothing is sent");
+            events.emit(event.with("mend", "give servers under [dns], or mend /etc/resolv.conf, and restart"));
+        }
+    }
 }
 
 /// Where policies and reports go by HTTPS.
@@ -272,4 +284,29 @@ fn addresses() -> nix::Result<Vec<IpAddr>> {
         v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
     });
     Ok(addresses.filter(|address| !address.is_loopback()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_directory::routes::{Gateway, GatewayCheck, Leads};
+    use mailward_store::Options;
+    use mailward_vault::Seal;
+
+    #[tokio::test]
+    async fn gateways_without_anybody_who_sends_are_told_of_and_get_no_mail() {
+        let (dir, events) = (tempfile::tempdir().unwrap(), Events::memory());
+        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+        let routes = Routes::open(store, Seal::new(&Secret::new("a server's secret")).unwrap()).await.unwrap();
+        let hostname = Domain::parse("mx.s.example").unwrap();
+        let sent = Sent { ways: Ways::unknown(&Config::default(), &hostname), runner: None };
+        sent.tell_of_gateways(&routes, &events);
+        assert!(events.lines().is_empty(), "where there are none, nothing is amiss");
+        let leads = Leads::parse(&["host".to_owned(), "192.0.2.9".to_owned()], None, None).unwrap();
+        let domain = Domain::parse("in.example").unwrap();
+        routes.put_gateway(Gateway { domain, leads, check: GatewayCheck::None }).await.unwrap();
+        sent.tell_of_gateways(&routes, &events);
+        assert!(events.lines().iter().any(|line| line.starts_with("alert gateways.stopped gateways=1 ")));
+        assert!(!sent.ways.inside(&hostname, &events).passes_on());
+    }
 }

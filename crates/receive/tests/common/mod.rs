@@ -57,11 +57,15 @@ pub struct House {
 
 /// An inside server that says what a test wants, by recipient.
 #[derive(Default)]
-pub struct Answers(std::sync::Mutex<HashMap<String, InsideAnswer>>);
+pub struct Answers {
+    said: std::sync::Mutex<HashMap<String, InsideAnswer>>,
+    /// Nothing that is queued is sent.
+    pub nobody_sends: std::sync::atomic::AtomicBool,
+}
 
 impl Answers {
     pub fn say(&self, recipient: &str, answer: InsideAnswer) {
-        self.0.lock().unwrap().insert(recipient.to_owned(), answer);
+        self.said.lock().unwrap().insert(recipient.to_owned(), answer);
     }
 }
 
@@ -71,8 +75,12 @@ impl Inside for Answers {
         _gateway: &'a Gateway,
         recipient: &'a Address,
     ) -> Pin<Box<dyn Future<Output = InsideAnswer> + Send + 'a>> {
-        let answer = self.0.lock().unwrap().get(&recipient.to_string()).cloned();
+        let answer = self.said.lock().unwrap().get(&recipient.to_string()).cloned();
         Box::pin(async { answer.unwrap_or(InsideAnswer::Refuses) })
+    }
+
+    fn passes_on(&self) -> bool {
+        !self.nobody_sends.load(Ordering::Relaxed)
     }
 }
 
