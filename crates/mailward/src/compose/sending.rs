@@ -307,6 +307,7 @@ mod tests {
         routes.put_gateway(Gateway { domain, leads, check: GatewayCheck::None }).await.unwrap();
         sent.tell_of_gateways(&routes, &events);
         assert!(events.lines().iter().any(|line| line.starts_with("alert gateways.stopped gateways=1 ")));
-        assert!(!sent.ways.inside(&hostname, &events).passes_on());
+        let reach = Reach { lookup: None, outbound: Outbound::trusting_system() };
+        assert!(!sent.ways.inside(&hostname, &reach, &events).passes_on());
     }
 }
