@@ -73,17 +73,25 @@ pub(crate) fn prepare(place: Place) -> Result<Prepared, Failure> {
     let (hostname, acceptor) = checks::before_serving(&place)?;
     let mut notes = Vec::new();
     let connections = privilege::raise_open_files(&place.loaded, &mut notes)?;
-    let doors = doors::bind(&place.loaded, &mut notes)?;
-    for_programs(&place, &mut notes)?;
+    let mut doors = doors::bind(&place.loaded, &mut notes)?;
+    let made = for_programs(&place, &mut notes)?;
     privilege::give_up(&place.loaded, &mut notes)?;
+    doors.bind_the_rest(&place.loaded)?;
+    if !made {
+        for_programs(&place, &mut notes)?;
+    }
     checks::after_giving_up(&place)?;
     let log = Log::open(&place.loaded)?;
     Ok(Prepared { place, hostname, acceptor, doors, connections, log, notes })
 }
 
-/// Makes the places for programs of this host where they are missing, while there are rights to.
-fn for_programs(place: &Place, notes: &mut Vec<String>) -> Result<(), Failure> {
-    let Some(directory) = &place.config().sendmail.directory else { return Ok(()) };
+/// Makes the places for programs of this host where they are missing: while there are rights to, or, where the server's user
+/// is at home, as that user. Whether it is done.
+fn for_programs(place: &Place, notes: &mut Vec<String>) -> Result<bool, Failure> {
+    let Some(directory) = &place.config().sendmail.directory else { return Ok(true) };
+    if privilege::leads_through_the_server_s(&place.loaded, directory)? {
+        return Ok(false);
+    }
     let root = geteuid().is_root();
     let owner = if root { privilege::configured_user(&place.loaded)? } else { None };
     match Spool::in_directory(directory).make(owner.map(|user| (user.uid, user.gid))) {
@@ -94,7 +102,7 @@ fn for_programs(place: &Place, notes: &mut Vec<String>) -> Result<(), Failure> {
             notes.push(place.loaded.fault("sendmail.directory", what).to_string());
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The second half: runs until somebody says stop. `ready` is awaited once everything listens; if it fails, the

@@ -18,6 +18,7 @@
 pub(crate) mod args;
 mod hand_over;
 pub(crate) mod pickup;
+mod places;
 pub(crate) mod spool;
 mod text;
 

@@ -79,10 +79,10 @@ fn make(wishes: &Wishes) -> Result<String, Failure> {
         write(&scaffold.path().join(CONFIG_NAME), text.as_bytes(), 0o600)?;
     }
     if let Some(owner) = &plan.owner {
-        scaffold.give_to(owner)?;
-        if plan.config_file.is_none() {
-            roots_own(&scaffold.path().join(CONFIG_NAME), owner)?;
-        }
+        let file = plan.config_file.is_none().then(|| scaffold.path().join(CONFIG_NAME));
+        // Before: what is given away isn't touched again.
+        file.iter().try_for_each(|file| roots_own(file, owner))?;
+        scaffold.give_to(owner, file.as_deref())?;
     }
     let above = match &plan.config_file {
         Some(file) => Some(configure(file, &text, plan.owner.as_ref())?),

@@ -7,6 +7,7 @@ use crate::limits::{CONFIG_ERRORS_MAX, CONFIG_SIZE_MAX};
 use crate::peer::Listener;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::Metadata;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -68,6 +69,9 @@ pub struct Loaded {
     pub config: Config,
     /// The file as the administrator named it.
     pub file: String,
+    /// What the system said of the file that was read: whose it is, and who may write it. At its path there may be another
+    /// one by now.
+    pub status: Option<Metadata>,
     lines: BTreeMap<&'static str, usize>,
 }
 
@@ -75,7 +79,7 @@ impl Loaded {
     /// A configuration that came from no file.
     #[must_use]
     pub fn built(config: Config, file: impl Into<String>) -> Self {
-        Self { config, file: file.into(), lines: BTreeMap::new() }
+        Self { config, file: file.into(), status: None, lines: BTreeMap::new() }
     }
     /// The line of a key, if the file has it.
     #[must_use]
@@ -102,8 +106,11 @@ pub(super) fn load(file: &Path, data: Option<&Path>) -> Result<Loaded, ConfigErr
         |e: std::io::Error| ConfigError { line: None, file: name.clone(), what: format!("can't be read: {e}") };
     let mut bytes = Vec::new();
     let most = u64::try_from(CONFIG_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    std::fs::File::open(file).and_then(|f| f.take(most).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    let status = opened.metadata().map_err(unreadable)?;
+    opened.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
     let mut loaded = parse_bytes(&bytes, &name)?;
+    loaded.status = Some(status);
     if let Some(data) = data {
         // Given on the command line: meant from where the command runs.
         loaded.config.data = std::path::absolute(data).map_err(unreadable)?;
@@ -126,11 +133,7 @@ pub(super) fn parse_bytes(bytes: &[u8], name: &str) -> Result<Loaded, ConfigErro
 }
 
 pub(super) fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
-    let mut reader = Reader {
-        text,
-        errors: Vec::new(),
-        loaded: Loaded { config: Config::default(), file: name.to_owned(), lines: BTreeMap::new() },
-    };
+    let mut reader = Reader { text, errors: Vec::new(), loaded: Loaded::built(Config::default(), name) };
     if text.len() > CONFIG_SIZE_MAX {
         reader.errors.push(ConfigError {
             line: None,

@@ -101,10 +101,10 @@ fn data_is_private(loaded: &Loaded) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Root follows no orders that others can write.
+/// Root follows no orders that others can write. What counts is the file that was read: its directory may be the server's
+/// user's, who could put another one in its place.
 fn configuration_is_ours(place: &Place) -> Result<(), Failure> {
-    let Some(file) = &place.file else { return Ok(()) };
-    let status = file.metadata().map_err(|e| Failure::io(file.display(), e))?;
+    let (Some(file), Some(status)) = (&place.file, &place.loaded.status) else { return Ok(()) };
     let me = geteuid();
     let stranger = status.uid() != me.as_raw() && status.uid() != Uid::from_raw(0).as_raw();
     if status.mode() & 0o002 != 0 || (me.is_root() && (stranger || status.mode() & 0o020 != 0)) {
@@ -116,4 +116,33 @@ fn configuration_is_ours(place: &Place) -> Result<(), Failure> {
         .into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{Permissions, set_permissions};
+
+    #[test]
+    fn orders_that_others_wrote_are_not_followed_though_another_file_lies_there_by_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mailward.toml");
+        let read = || crate::place::Where { config: Some(file.clone()), data: None }.find().unwrap();
+        std::fs::write(&file, "hostname = \"a.example\"\n").unwrap();
+        set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        configuration_is_ours(&read()).unwrap();
+        set_permissions(&file, Permissions::from_mode(0o602)).unwrap();
+        let place = read();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, "").unwrap();
+        set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        assert!(configuration_is_ours(&place).unwrap_err().to_string().contains("others can write it"));
+        // A file of another user's, read as root.
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&file, Some(61_234), None).unwrap();
+            let place = read();
+            std::os::unix::fs::chown(&file, Some(0), None).unwrap();
+            assert!(configuration_is_ours(&place).is_err());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The doors: bound while there are rights to, opened when everything behind them stands.
 
 use super::accept::{Rooms, Sessions, accept_tcp, accept_unix};
+use super::privilege;
 use crate::control::path;
 use crate::failure::Failure;
 use mailward_core::config::{Config, Loaded};
@@ -13,7 +14,7 @@ use nix::sys::socket::{
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Listening sockets, nobody let in yet.
 pub(crate) struct Doors {
@@ -30,7 +31,7 @@ pub(crate) struct Door {
     pub(crate) port: Option<u16>,
 }
 
-/// Binds every door of the configuration.
+/// Binds every door of the configuration but what [`Doors::bind_the_rest`] has to, when rights are given up.
 pub(crate) fn bind(loaded: &Loaded, notes: &mut Vec<String>) -> Result<Doors, Failure> {
     let mut doors = Doors { tcp: Vec::new(), unix: Vec::new() };
     for listener in Listener::ALL {
@@ -48,13 +49,14 @@ pub(crate) fn bind(loaded: &Loaded, notes: &mut Vec<String>) -> Result<Doors, Fa
             }
         }
     }
+    let mut later = false;
     if let Some(socket) = &loaded.config.lmtp.socket {
-        // The data directory keeps others out; where the administrator puts it elsewhere, its group may deliver.
-        let bound = path::listen(socket, 0o660)
-            .map_err(|e| loaded.fault("lmtp.socket", format!("{}: {e}", socket.display())))?;
-        doors.unix.push((Listener::Lmtp, socket.clone(), bound));
+        later = privilege::leads_through_the_server_s(loaded, socket)?;
+        if !later {
+            doors.bind_unix(loaded, socket)?;
+        }
     }
-    if doors.tcp.is_empty() && doors.unix.is_empty() {
+    if doors.tcp.is_empty() && doors.unix.is_empty() && !later {
         return Err(Failure::Refused(format!("{}: every listener is off: nothing to serve", loaded.file)));
     }
     Ok(doors)
@@ -101,6 +103,20 @@ fn mend(error: Errno, address: SocketAddr) -> String {
 }
 
 impl Doors {
+    fn bind_unix(&mut self, loaded: &Loaded, socket: &Path) -> Result<(), Failure> {
+        // The data directory keeps others out; where the administrator puts it elsewhere, its group may deliver.
+        let bound = path::listen(socket, 0o660)
+            .map_err(|e| loaded.fault("lmtp.socket", format!("{}: {e}", socket.display())))?;
+        self.unix.push((Listener::Lmtp, socket.to_owned(), bound));
+        Ok(())
+    }
+    /// Binds what lies where the server's user is at home, now that we are this user.
+    pub(crate) fn bind_the_rest(&mut self, loaded: &Loaded) -> Result<(), Failure> {
+        match &loaded.config.lmtp.socket {
+            Some(socket) if self.unix.is_empty() => self.bind_unix(loaded, socket),
+            _ => Ok(()),
+        }
+    }
     /// What listens.
     pub(crate) fn list(&self) -> Vec<Door> {
         let tcp = self.tcp.iter().map(|(listener, address, _)| Door {

@@ -81,6 +81,17 @@ pub(crate) fn configured_user(loaded: &Loaded) -> Result<Option<User>, Failure> 
     }
 }
 
+/// Whether a path leads through a directory of the user that we will become: it could lead root elsewhere. What is made
+/// there is made as this user.
+pub(crate) fn leads_through_the_server_s(loaded: &Loaded, path: &Path) -> Result<bool, Failure> {
+    if !geteuid().is_root() {
+        return Ok(false);
+    }
+    let Some(user) = configured_user(loaded)? else { return Ok(false) };
+    let mut above = path.ancestors().skip(1);
+    Ok(above.any(|above| above.metadata().is_ok_and(|status| status.uid() == user.uid.as_raw())))
+}
+
 /// Started as root: becomes the configured user, for good. Otherwise nothing changes. Either way no program that
 /// we might start could gain rights.
 pub(crate) fn give_up(loaded: &Loaded, notes: &mut Vec<String>) -> Result<(), Failure> {

@@ -1,9 +1,12 @@
 //! Unix sockets at paths of any length: the kernel takes 107 bytes, so a longer one is named by way of its
 //! directory's descriptor.
 
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a path that fit `sun_path` with its NUL.
@@ -34,7 +37,6 @@ impl Short {
 /// Listens on a Unix socket with these rights. One that a dead server left behind is taken away; one that somebody
 /// listens on is not. The rights are set before anybody can know the name.
 pub(crate) fn listen(path: &Path, mode: u32) -> io::Result<std::os::unix::net::UnixListener> {
-    use std::os::unix::fs::PermissionsExt as _;
     let short = Short::of(path)?;
     if std::os::unix::net::UnixStream::connect(short.path()).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
@@ -43,15 +45,47 @@ pub(crate) fn listen(path: &Path, mode: u32) -> io::Result<std::os::unix::net::U
     fresh.push(format!(".{}", std::process::id()));
     let fresh = Short::of(Path::new(&fresh))?;
     let listener = std::os::unix::net::UnixListener::bind(fresh.path())?;
-    std::fs::set_permissions(fresh.path(), std::fs::Permissions::from_mode(mode))?;
+    set_mode(fresh.path(), mode)?;
     std::fs::rename(fresh.path(), short.path())?;
     Ok(listener)
+}
+
+/// Sets the rights of a socket that we have just made. Whoever owns the directory may have put something else there, and
+/// we may be root: it is opened without following a link, and looked at.
+fn set_mode(socket: &Path, mode: u32) -> io::Result<()> {
+    let flags = (OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits();
+    let found = File::options().read(true).custom_flags(flags).open(socket)?;
+    let status = found.metadata()?;
+    if !status.file_type().is_socket() || status.nlink() != 1 || status.uid() != geteuid().as_raw() {
+        return Err(io::Error::other("something else was put in the socket's place"));
+    }
+    // The mode of what is open by name alone can't be set by its descriptor.
+    let by_descriptor = Path::new("/proc/self/fd").join(found.as_raw_fd().to_string());
+    std::fs::set_permissions(by_descriptor, std::fs::Permissions::from_mode(mode))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn rights_are_given_to_our_socket_and_to_nothing_that_was_put_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("secret"), "").unwrap();
+        std::fs::set_permissions(at("secret"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+        std::fs::hard_link(at("secret"), at("hard")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        std::fs::hard_link(at("socket"), at("second")).unwrap();
+        for name in ["link", "hard", "second"] {
+            assert!(set_mode(&at(name), 0o666).is_err(), "{name}");
+        }
+        assert_eq!(std::fs::metadata(at("secret")).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(at("second")).unwrap();
+        set_mode(&at("socket"), 0o666).unwrap();
+        assert_eq!(std::fs::metadata(at("socket")).unwrap().permissions().mode() & 0o777, 0o666);
+    }
 
     #[test]
     fn a_socket_deep_in_the_tree_can_be_reached() {

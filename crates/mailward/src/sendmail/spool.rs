@@ -12,14 +12,15 @@
 //! (`st_uid`). What isn't a plain file with one name, of that group, and writable by its owner alone, is put aside: it may
 //! have been made elsewhere, by somebody else (attacks H12).
 
+use super::places::{self, ASIDE, DROP, LATER};
 use crate::failure::Failure;
 use mailward_core::limits::{PARCEL_MAX, SPOOL_UNFINISHED_AGE};
 use mailward_vault::new_server_secret;
 use nix::fcntl::OFlag;
-use nix::unistd::{Gid, Uid, chown};
-use std::fs::{DirBuilder, File, Metadata, Permissions};
+use nix::unistd::{Gid, Uid};
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -42,44 +43,19 @@ impl Spool {
         self.directory.join("submit.sock")
     }
     pub(super) fn drop_box(&self) -> PathBuf {
-        self.directory.join("drop")
+        self.directory.join(DROP)
     }
     pub(super) fn later(&self) -> PathBuf {
-        self.directory.join("later")
+        self.directory.join(LATER)
     }
     pub(super) fn aside(&self) -> PathBuf {
-        self.directory.join("aside")
+        self.directory.join(ASIDE)
     }
 
-    /// Makes what is missing, for the server's user; with root's rights, or as that user. Answers what should be known.
+    /// Makes what is missing and mends what isn't as it should be, for the server's user; with root's rights, or as that user.
+    /// Answers what should be known.
     pub(crate) fn make(&self, owner: Option<(Uid, Gid)>) -> Result<Vec<String>, Failure> {
-        let mut notes = Vec::new();
-        for (path, mode) in
-            [(self.directory.clone(), 0o755), (self.drop_box(), 0o3733), (self.later(), 0o700), (self.aside(), 0o700)]
-        {
-            let failed = |e| Failure::io(path.display(), e);
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-                made => made.map_err(failed)?,
-            }
-            if let Some((uid, gid)) = owner {
-                chown(&path, Some(uid), Some(gid)).map_err(|e| Failure::sys(path.display(), e))?;
-            }
-            let set = std::fs::set_permissions(&path, Permissions::from_mode(mode));
-            match set {
-                // A service that may not set group IDs: other users' mail can't be made readable for it here.
-                Err(e) if mode == 0o3733 && e.kind() == io::ErrorKind::PermissionDenied => {
-                    std::fs::set_permissions(&path, Permissions::from_mode(0o1733)).map_err(failed)?;
-                    notes.push(format!(
-                        "{0}: its set-group-ID bit can't be set here: only programs of the server's own user can spool \
-                         mail while the server is down; as root: chmod 3733 {0}",
-                        path.display()
-                    ));
-                }
-                set => set.map_err(failed)?,
-            }
-        }
-        Ok(notes)
+        places::make(&self.directory, owner)
     }
 
     /// Puts a message into the spool, safe on the disk when this answers.
@@ -120,7 +96,10 @@ impl Spool {
     pub(super) fn write_aside(&self, bytes: &[u8], reason: &str) -> io::Result<String> {
         let name = unguessable()?;
         put_privately(&self.aside(), &format!("{name}.why"), format!("{reason}\n").as_bytes())?;
-        put_privately(&self.aside(), &name, bytes)?;
+        if let Err(error) = put_privately(&self.aside(), &name, bytes) {
+            let _gone = std::fs::remove_file(self.aside().join(format!("{name}.why")));
+            return Err(error);
+        }
         Ok(name)
     }
 
@@ -244,8 +223,13 @@ fn remove_if_old(path: &Path) {
 /// A whole file in a directory that is ours alone.
 fn put_privately(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let unfinished = directory.join(format!("{UNFINISHED}{name}"));
-    write(&unfinished, bytes, 0o600, |_| Ok(()))?;
-    std::fs::rename(&unfinished, directory.join(name))?;
+    let named =
+        write(&unfinished, bytes, 0o600, |_| Ok(())).and_then(|_| std::fs::rename(&unfinished, directory.join(name)));
+    if let Err(error) = named {
+        // It is tried again, and each try would take more of the room that is missing.
+        let _gone = std::fs::remove_file(&unfinished);
+        return Err(error);
+    }
     File::open(directory)?.sync_all()
 }
 

@@ -57,27 +57,36 @@ impl Scaffold {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
-    /// Makes a user the owner of all of it.
-    pub(super) fn give_to(&self, user: &User) -> Result<(), Failure> {
-        let mut left = vec![self.path.clone()];
-        while let Some(path) = left.pop() {
-            let failed = |e| Failure::io(path.display(), e);
+    /// Makes a user the owner of all of it but `except`, which lies in it. Until the end nobody but root gets in: a directory
+    /// goes after what is in it, so that the user can't put anything in the way.
+    pub(super) fn give_to(&self, user: &User, except: Option<&Path>) -> Result<(), Failure> {
+        for path in self.inner_first()?.iter().filter(|path| Some(path.as_path()) != except) {
             // Not followed: a link can't lead out of it.
             fchownat(
                 nix::fcntl::AT_FDCWD,
-                &path,
+                path,
                 Some(user.uid),
                 Some(user.gid),
                 nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW,
             )
             .map_err(|e| Failure::sys(path.display(), e))?;
+        }
+        Ok(())
+    }
+    /// All of it, each directory after what is in it.
+    fn inner_first(&self) -> Result<Vec<PathBuf>, Failure> {
+        let (mut left, mut found) = (vec![self.path.clone()], Vec::new());
+        while let Some(path) = left.pop() {
+            let failed = |e| Failure::io(path.display(), e);
             if path.symlink_metadata().map_err(failed)?.is_dir() {
                 for entry in std::fs::read_dir(&path).map_err(failed)? {
                     left.push(entry.map_err(failed)?.path());
                 }
             }
+            found.push(path);
         }
-        Ok(())
+        found.reverse();
+        Ok(found)
     }
     /// Puts it where it belongs, for good: an empty directory there makes way, anything else doesn't.
     pub(super) fn raise(mut self, place: &Path) -> Result<(), Failure> {
@@ -93,6 +102,49 @@ impl Drop for Scaffold {
         if !self.path.as_os_str().is_empty() {
             // If even this fails, its name tells what it was.
             let _left = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    fn with_files() -> (tempfile::TempDir, Scaffold) {
+        let dir = tempfile::tempdir().unwrap();
+        let scaffold = Scaffold::beside(&dir.path().join("mail")).unwrap();
+        std::fs::create_dir_all(scaffold.path().join("a/b")).unwrap();
+        for name in ["a/b/file", "a/file", "roots"] {
+            std::fs::write(scaffold.path().join(name), "").unwrap();
+        }
+        (dir, scaffold)
+    }
+
+    /// The user may already run programs that wait for it.
+    #[test]
+    fn nothing_is_touched_in_a_directory_that_was_given_away() {
+        let (_dir, scaffold) = with_files();
+        let order = scaffold.inner_first().unwrap();
+        assert_eq!(order.len(), 6);
+        for (at, path) in order.iter().enumerate() {
+            assert!(order[at + 1..].iter().all(|later| !later.starts_with(path)), "{} isn't last", path.display());
+        }
+    }
+
+    #[test]
+    fn all_is_the_user_s_but_what_root_starts_by() {
+        let Some(mut user) = User::from_uid(nix::unistd::geteuid()).unwrap().filter(|user| user.uid.is_root()) else {
+            return;
+        };
+        (user.uid, user.gid) = (61_234.into(), 61_235.into());
+        let (_dir, scaffold) = with_files();
+        let roots = scaffold.path().join("roots");
+        scaffold.give_to(&user, Some(&roots)).unwrap();
+        for path in scaffold.inner_first().unwrap() {
+            let status = path.metadata().unwrap();
+            let expected = if path == roots { 0 } else { 61_234 };
+            assert_eq!(status.uid(), expected, "{}", path.display());
         }
     }
 }
