@@ -6,6 +6,7 @@
 //! of a yes, questions for one recipient are one question, at most [`CALLOUTS_AT_ONCE`] are under way, and after a failure
 //! the server isn't asked for [`CALLOUT_REST_TIME`].
 
+use crate::queue::places::Places;
 use crate::queue::visit::{Visitor, Wish};
 use crate::queue::{Finder, Way};
 use mailward_core::event::{Event, Events};
@@ -79,7 +80,7 @@ impl Callout {
         let places = Semaphore::new(CALLOUTS_AT_ONCE);
         Self {
             finder,
-            visitor: Visitor { hostname, outbound, ledger: None },
+            visitor: Visitor { hostname, outbound, ledger: None, places: Places::new(u32::MAX) },
             clock,
             events,
             places,

@@ -232,7 +232,7 @@ CREATE TABLE queue_lanes (
     held     INTEGER NOT NULL DEFAULT 0,
     due      INTEGER,                    -- of the first that waits
     paused   INTEGER NOT NULL DEFAULT 0,
-    blocked  INTEGER NOT NULL DEFAULT 0, -- not before then, as its host failed
+    blocked  INTEGER NOT NULL DEFAULT 0, -- not before then, as its host failed or is busy
     failures INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX queue_ready ON queue_lanes (max(due, blocked)) WHERE waiting > 0 AND paused = 0;

@@ -1,9 +1,10 @@
 //! Getting to a host: address after address, TLS as it has to be, until one of a lane's hosts takes mail.
 
+use super::places::{Place, Places};
 use super::trust::result_of;
 use super::way::{Fit, Host, Named, Trust};
 use mailward_core::Domain;
-use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME};
+use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME, QUEUE_REACH_TIME};
 use mailward_smtp::client::{Cause, Connection, Failure, Security, StartTls, Step};
 use mailward_store::records::{EnhancedStatus, Needs};
 use mailward_sts::{Failure as Counted, Ledger, PolicyKind, ResultType};
@@ -42,6 +43,8 @@ pub(crate) struct Visit {
     pub(crate) passed: usize,
     /// It took a message in this connection: that it doesn't take another one may be the connection's fault.
     pub(crate) used: bool,
+    /// Its host's place for a connection; programs on this host have none.
+    pub(crate) place: Option<Place>,
 }
 
 /// What a message wants of the host that it is given to.
@@ -67,7 +70,7 @@ impl Wish {
 
 impl Visit {
     fn new(connection: Connection<Stream>, host: &str, tls: Option<Secured>, proven: bool) -> Self {
-        Self { connection, host: host.to_owned(), tls, proven, relaxed: false, passed: 0, used: false }
+        Self { connection, host: host.to_owned(), tls, proven, relaxed: false, passed: 0, used: false, place: None }
     }
 
     /// Whether a message that wishes this may be given to it.
@@ -98,6 +101,8 @@ pub(crate) struct Unreached {
     pub(crate) code: u16,
     pub(crate) status: EnhancedStatus,
     pub(crate) text: String,
+    /// Some host wasn't asked as it has as many connections as it may: nobody's fault.
+    pub(crate) busy: bool,
 }
 
 /// Our side.
@@ -107,6 +112,8 @@ pub(crate) struct Visitor {
     pub(crate) outbound: Outbound,
     /// Where it is counted how TLS went.
     pub(crate) ledger: Option<Arc<Ledger>>,
+    /// How many connections hosts have.
+    pub(crate) places: Arc<Places>,
 }
 
 /// The enhanced codes of RFC 3463 for what happens before anybody answers.
@@ -117,10 +124,23 @@ pub(crate) const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 3
 
 impl Visitor {
     /// Tries hosts in their order until one is as a message wishes it. For [`Wish::Proven`] the status is
-    /// [`REQUIRE_TLS_MISSED`] if all could be reached and none is.
+    /// [`REQUIRE_TLS_MISSED`] if all could be reached and none is. Hosts that take their time have [`QUEUE_REACH_TIME`]
+    /// together.
     pub(crate) async fn visit(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
+        timeout(QUEUE_REACH_TIME, self.rounds(hosts, wish)).await.unwrap_or_else(|_late| {
+            Err(Unreached {
+                host: hosts.first().map(|host| host.name.clone()).unwrap_or_default(),
+                code: 0,
+                status: NO_ANSWER,
+                text: format!("none of its hosts was ready for mail in {} minutes", QUEUE_REACH_TIME.as_secs() / 60),
+                busy: false,
+            })
+        })
+    }
+
+    async fn rounds(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
         match self.round(hosts, wish).await {
-            Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE => {
+            Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE && !unreached.busy => {
                 // A password is another matter: no message's header lets it go to whoever.
                 let relaxed: Vec<Host> = hosts
                     .iter()
@@ -143,7 +163,9 @@ impl Visitor {
             code: 0,
             status: NO_ANSWER,
             text: "none of its hosts has an address".to_owned(),
+            busy: false,
         };
+        let mut busy = false;
         let mut left = QUEUE_ADDRESSES_TRIED;
         // Who couldn't be asked may be as it is wished.
         let mut unasked = None;
@@ -162,7 +184,8 @@ impl Visitor {
             }
             if let Fit::Unfit(why) = &host.trust.fit {
                 self.count(host, None, Some((ResultType::ValidationFailure, why)));
-                last = Unreached { host: host.name.clone(), code: 0, status: NOT_SECURE, text: why.clone() };
+                let (name, text) = (host.name.clone(), why.clone());
+                last = Unreached { host: name, code: 0, status: NOT_SECURE, text, busy: false };
                 unasked = Some(last.clone());
                 continue;
             }
@@ -172,6 +195,7 @@ impl Visitor {
                 match self.meet(host, &addresses, wish).await {
                     Ok(visit) => return Ok(Visit { passed: at.saturating_add(1), ..visit }),
                     Err((unreached, met)) => {
+                        busy |= unreached.busy;
                         if unreached.status != REQUIRE_TLS_MISSED {
                             unasked = Some(unreached.clone());
                         }
@@ -182,7 +206,7 @@ impl Visitor {
                 }
             }
         }
-        Err(unasked.unwrap_or(last))
+        Err(Unreached { busy, ..unasked.unwrap_or(last) })
     }
 
     /// Talks to the first of a host's addresses that answers; a failure tells which that was, if any did.
@@ -192,17 +216,19 @@ impl Visitor {
         addresses: &[SocketAddr],
         wish: Wish,
     ) -> Result<Visit, (Unreached, Option<SocketAddr>)> {
-        let (stream, address) = connect(addresses).await.map_err(|error| {
+        let mut busy = false;
+        let connected = connect(addresses, Some(&self.places), &mut busy).await;
+        let (stream, address, place) = connected.map_err(|error| {
             let text = format!("no connection: {error}");
-            (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }, None)
+            (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text, busy }, None)
         })?;
-        match self.meet_at(host, stream, address).await {
+        match self.meet_at(host, stream, address).await.map(|visit| Visit { place, ..visit }) {
             Ok(visit) if wish == Wish::Proven && !visit.suits(wish) => {
-                let unreached = visit.unfit();
+                let unreached = Unreached { busy, ..visit.unfit() };
                 visit.connection.quit().await;
                 Err((unreached, Some(address)))
             }
-            met => met.map_err(|unreached| (unreached, Some(address))),
+            met => met.map_err(|unreached| (Unreached { busy, ..unreached }, Some(address))),
         }
     }
 
@@ -211,7 +237,7 @@ impl Visitor {
         let connected = timeout(QUEUE_CONNECT_TIME, UnixStream::connect(path)).await;
         let stream = connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
             let text = format!("no connection: {error}");
-            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }
+            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text, busy: false }
         })?;
         let visit = self.talk(host, &host.name, Box::new(stream), None, true).await;
         match visit.map_err(|stopped| stopped.told(&host.name)) {
@@ -226,11 +252,14 @@ impl Visitor {
         match self.talk(host, &name, Box::new(stream), ends, true).await {
             // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
             Err(Stopped::Tls(_)) if host.proof == Proof::Nothing => {
-                let (stream, _) = connect(&[address]).await.map_err(|error| Unreached {
+                // In the place of the first one, which is over.
+                let again = connect(&[address], None, &mut false).await;
+                let (stream, ..) = again.map_err(|error| Unreached {
                     host: name.clone(),
                     code: 0,
                     status: NO_ANSWER,
                     text: format!("no second connection after TLS failed: {error}"),
+                    busy: false,
                 })?;
                 self.talk(host, &name, Box::new(stream), ends, false).await.map_err(|stopped| stopped.told(&name))
             }
@@ -356,7 +385,7 @@ impl Visit {
         let text = format!(
             "the sender asked that the message travels encrypted to hosts that prove who they are; this one {what}"
         );
-        Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text }
+        Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text, busy: false }
     }
 }
 
@@ -386,15 +415,20 @@ impl Stopped {
                 code: failure.answer().map_or(0, mailward_smtp::client::Answer::code),
                 status: failure.status(),
                 text: failure.to_string(),
+                busy: false,
             },
-            Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text },
+            Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text, busy: false },
         }
     }
 }
 
 /// Connects to the first address that answers: one after the other begins every [`QUEUE_RACE_TIME`], or when one fails
-/// (RFC 8305).
-async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+/// (RFC 8305). Each has to have a place, if there are any; those that have none are passed over, and it is `busy`.
+async fn connect(
+    addresses: &[SocketAddr],
+    places: Option<&Arc<Places>>,
+    busy: &mut bool,
+) -> io::Result<(TcpStream, SocketAddr, Option<Place>)> {
     let mut waiting = addresses.iter().copied();
     let mut racing = JoinSet::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -402,19 +436,25 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)
         let next = waiting.next();
         let more = next.is_some();
         if let Some(address) = next {
+            let place = places.and_then(|places| places.take(address));
+            if places.is_some() && place.is_none() {
+                *busy = true;
+                last = io::Error::other("the host has as many from us as it may have");
+                continue;
+            }
             racing.spawn(async move {
                 let connected = timeout(QUEUE_CONNECT_TIME, TcpStream::connect(address)).await;
-                (address, connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())))
+                (address, place, connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())))
             });
         }
         tokio::select! {
             Some(ended) = racing.join_next() => match ended {
-                Ok((address, Ok(stream))) => {
+                Ok((address, place, Ok(stream))) => {
                     // Only a matter of speed; a socket that refuses it still works.
                     let _slower = stream.set_nodelay(true);
-                    return Ok((stream, address));
+                    return Ok((stream, address, place));
                 }
-                Ok((_, Err(error))) => last = error,
+                Ok((.., Err(error))) => last = error,
                 Err(_) => {}
             },
             () = sleep(QUEUE_RACE_TIME), if more => {}
