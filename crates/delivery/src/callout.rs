@@ -10,6 +10,7 @@
 //! only after a failure, until it answers. Who waits for a place doesn't wait for the server: its time begins with the place,
 //! and not to get one says nothing of it.
 
+use crate::queue::places::Places;
 use crate::queue::visit::{Visit, Visitor, Wish};
 use crate::queue::{Finder, Way};
 use mailward_core::event::{Event, Events};
@@ -89,7 +90,7 @@ impl Callout {
         let places = Semaphore::new(CALLOUTS_AT_ONCE);
         Self {
             finder,
-            visitor: Visitor { hostname, outbound, ledger: None },
+            visitor: Visitor { hostname, outbound, ledger: None, places: Places::new(u32::MAX) },
             clock,
             events,
             places,

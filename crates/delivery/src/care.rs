@@ -1,4 +1,4 @@
-//! Care for the reputation of this server: what users send is counted and held beyond their limits, and a user whose
+//! Care for the reputation of this server: what users and those inside send is counted and held beyond limits, and a user whose
 //! pattern breaks is frozen.
 //!
 //! **In**: accepted messages ([`Care::accept`]), refusals of other hosts ([`Care::look_at`]). **Out**: commits of the store in
@@ -27,15 +27,15 @@ pub use schedules::{Schedule, ScheduleError, ScheduleFor, Schedules, Times};
 use crate::deliver::{accounts, inboxes};
 use crate::queue::chance::Chance;
 use crate::queue::notice::Writer;
-use crate::send_on::{Addressed, Transaction, queued_by};
+use crate::send_on::{Addressed, Inside, Transaction, queued_by};
 use arc_swap::ArcSwap;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{DOMAIN_LIMITS, FREEZE_NEW_RECIPIENTS, USER_LIMITS};
-use mailward_core::{Address, Clock, Domain, SendLimits};
+use mailward_core::{AccountId, Address, Clock, Domain, SendLimits};
 use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
-use mailward_store::records::{Accepted, Content, Delivery, Meter, Shelf, Submitted, Withheld};
+use mailward_store::records::{Accepted, Content, Delivery, Meter, Metered, Shelf, Submitted, Withheld};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -133,7 +133,7 @@ impl Care {
         **self.limits.load()
     }
 
-    /// Puts a message where it goes in one commit, as [`crate::deliver`] does: counted if a user submitted it, with the
+    /// Puts a message where it goes in one commit, as [`crate::deliver`] does: counted if a user, a program or an inside host sent it, with the
     /// schedules that are set, and with the confirmations that its sender asked for if `confirm` says that the sender is known
     /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6).
     ///
@@ -159,27 +159,27 @@ impl Care {
         let targets = inboxes(accounts(addressed.iter().map(|recipient| recipient.permit)));
         let queued = queued_by(&content, transaction, &addressed, &*self.schedules().await?);
         let message = Delivery { content, targets, queued };
-        let (user, domain) = **self.limits.load();
-        let meter = transaction.submitter.filter(|_| !message.queued.is_empty());
-        let meter = meter.map(|account| Meter { account, user, domain });
+        let meter = self.meter(transaction).filter(|_| !message.queued.is_empty());
         if meter.is_none() && notices.is_empty() {
             return self.mail.deliver(message).await;
         }
         let submitted = if notices.is_empty() {
-            self.sending.accept(message, notices, meter).await?
+            self.sending.accept(message, notices, meter.clone()).await?
         } else {
-            match self.sending.accept(message.clone(), notices, meter).await {
+            match self.sending.accept(message.clone(), notices, meter.clone()).await {
                 // Maybe it's the confirmation that has no room: the message is worth more.
                 Err(StoreError::OverQuota | StoreError::NotFound(_)) => {
-                    let submitted = self.sending.accept(message, Vec::new(), meter).await?;
+                    let submitted = self.sending.accept(message, Vec::new(), meter.clone()).await?;
                     self.events.emit(Event::warn("notice.dropped").with("reason", "its reader's mailbox is full"));
                     submitted
                 }
                 submitted => submitted?,
             }
         };
-        if let Some(meter) = meter {
-            self.counted(&meter, &submitted).await;
+        match (meter.map(|meter| meter.who), transaction.insider) {
+            (Some(Metered::Account(account)), _) => self.counted(account, &submitted).await,
+            (Some(Metered::Insider(..)), Some(inside)) => self.counted_inside(inside, transaction, &submitted).await,
+            _ => {}
         }
         Ok(submitted.accepted)
     }
@@ -220,19 +220,44 @@ impl Care {
         answers
     }
 
-    /// What follows from a message that was counted.
-    async fn counted(self: &Arc<Self>, meter: &Meter, submitted: &Submitted) {
+    /// Against whom a message counts; what strangers bring counts against nobody here.
+    fn meter(&self, transaction: &Transaction<'_>) -> Option<Meter> {
+        let who = match (transaction.submitter, transaction.insider) {
+            (Some(account), _) => Metered::Account(account),
+            (None, Some(inside)) => {
+                let domain = transaction.sender.and_then(Address::domain);
+                Metered::Insider(inside.who, domain.filter(|domain| self.directory.is_local_domain(domain)).cloned())
+            }
+            (None, None) => return None,
+        };
+        let (user, domain) = **self.limits.load();
+        Some(Meter { who, user, domain })
+    }
+
+    /// What follows from a message of an insider that was counted. Nobody is frozen: what is beyond a limit waits.
+    async fn counted_inside(&self, inside: &Inside, transaction: &Transaction<'_>, submitted: &Submitted) {
         for exceeded in &submitted.newly {
-            self.tell_limit(meter.account, exceeded).await;
+            self.tell_inside_limit(&inside.name, transaction.sender, exceeded).await;
         }
         if let Some(held) = &submitted.held {
-            let event = Event::warn("message.withheld").with("user", self.name(meter.account));
+            let event = Event::warn("message.withheld").with("insider", &inside.name);
+            self.events.emit(event.with("reason", held));
+        }
+    }
+
+    /// What follows from a message that was counted.
+    async fn counted(self: &Arc<Self>, account: AccountId, submitted: &Submitted) {
+        for exceeded in &submitted.newly {
+            self.tell_limit(account, exceeded).await;
+        }
+        if let Some(held) = &submitted.held {
+            let event = Event::warn("message.withheld").with("user", self.name(account));
             self.events.emit(event.with("reason", held));
         }
         let is_frozen = matches!(submitted.held, Some(Withheld::Frozen(_)));
         let is_much = submitted.held.is_some() || submitted.sent.new_per_hour >= FREEZE_NEW_RECIPIENTS;
         if is_much && !is_frozen {
-            self.look_at(meter.account).await;
+            self.look_at(account).await;
         }
     }
 

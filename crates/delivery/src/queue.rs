@@ -18,6 +18,7 @@ mod maildir;
 mod mx;
 pub(crate) mod notice;
 mod outcome;
+pub(crate) mod places;
 mod reroute;
 mod routed;
 mod runner;

@@ -7,7 +7,7 @@ use mailward_directory::routes::{Decided, Leading, RouteTable};
 use mailward_gate::RelayPermit;
 use mailward_message::header::{fields, header_end};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
-use mailward_store::records::{Content, Envelope, Lane, Needs, NewRecipient, Queued};
+use mailward_store::records::{Content, Envelope, Insider, Lane, Needs, NewRecipient, Queued};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct Transaction<'a> {
     pub parameters: &'a MailParameters,
     /// Who logged in, if somebody did.
     pub submitter: Option<AccountId>,
+    /// Who sends it without a login: a program of this host or an inside host.
+    pub insider: Option<&'a Inside>,
     /// Whether it came from somebody who was asked who they are: it is signed, if its author's domain is ours.
     pub signed: bool,
     /// Now.
@@ -37,6 +39,15 @@ impl Transaction<'_> {
     const fn is_of_known_sender(&self) -> bool {
         self.submitter.is_some() || self.signed
     }
+}
+
+/// Somebody who sends without a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// By whom it is counted.
+    pub who: Insider,
+    /// For people: `uid 33 www-data`, `192.0.2.9`.
+    pub name: String,
 }
 
 /// A recipient that was taken.
@@ -212,6 +223,7 @@ mod tests {
             sender: None,
             parameters: &parameters,
             submitter: None,
+            insider: None,
             signed: false,
             now: Timestamp(0),
             lifetime: Duration::from_secs(1),

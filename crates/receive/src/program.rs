@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::submission::mend_and_ask;
 use mailward_core::{Address, Timestamp};
+use mailward_delivery::Inside;
 use mailward_directory::Directory;
 use mailward_gate::{
     InsideRules, LocalUser, Recipient, Refusal, RelayPermit, SenderPermit, Sending, ThisHost, at_this_host,
@@ -10,6 +11,7 @@ use mailward_gate::{
 };
 use mailward_message::submission::Facts;
 use mailward_smtp::Reply;
+use mailward_store::records::Insider;
 
 /// Its user, and what this host is called.
 pub(crate) struct Program {
@@ -27,6 +29,11 @@ impl Program {
     pub(crate) fn trace(&self) -> String {
         let told = self.user.to_string();
         told.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_')).collect()
+    }
+
+    /// Against whom its mail counts.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside { who: Insider::program(self.user.uid()), name: self.trace() }
     }
 
     /// See [`decide_program`].

@@ -16,7 +16,7 @@ use mailward_core::limits::{
 };
 use mailward_core::{AccountId, Address, Peer, Protocol, Shutdown};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, HeaderFault, Trace, Transaction, With};
+use mailward_delivery::{Addressed, HeaderFault, Inside, Trace, Transaction, With};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{
@@ -32,7 +32,7 @@ use mailward_smtp::server::{
     Settings, Step,
 };
 use mailward_store::StoreError;
-use mailward_store::records::Content;
+use mailward_store::records::{Content, Insider};
 use mailward_tls::Wire;
 use std::pin::pin;
 use std::sync::Arc;
@@ -450,7 +450,8 @@ impl<'c> Host<'c> {
     async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
-        let transaction = self.transaction(&ticket, &routes);
+        let insider = self.insider(ticket.mail());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref());
         let recipients = given(ticket.mail());
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
@@ -479,13 +480,28 @@ impl<'c> Host<'c> {
         }
     }
 
-    fn transaction<'t>(&self, ticket: &'t MessageTicket<'_, House>, routes: &'t RouteTable) -> Transaction<'t> {
+    /// Who sends without a login, if it is a program of this host or an inside host.
+    fn insider(&self, mail: &MailGiven<House>) -> Option<Inside> {
+        if let Some(program) = &self.program {
+            return Some(program.inside());
+        }
+        let address = self.peer.address.filter(|_| mail.sender.is_of_inside_host())?;
+        Some(Inside { who: Insider::host(address), name: address.to_string() })
+    }
+
+    fn transaction<'t>(
+        &self,
+        ticket: &'t MessageTicket<'_, House>,
+        routes: &'t RouteTable,
+        insider: Option<&'t Inside>,
+    ) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
         Transaction {
             sender: mail.path.address(),
             parameters: &mail.parameters,
             submitter: ticket.login().map(Login::account),
+            insider,
             signed: mail.sender.sends_out(),
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
@@ -507,7 +523,8 @@ impl<'c> Host<'c> {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
                 let routes = self.context.directory.routes().table();
-                care.accept_each(content, &self.transaction(&ticket, &routes), &given(ticket.mail()), confirm).await
+                care.accept_each(content, &self.transaction(&ticket, &routes, None), &given(ticket.mail()), confirm)
+                    .await
             }
             None => {
                 let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();

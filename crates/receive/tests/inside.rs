@@ -11,7 +11,7 @@ mod common;
 
 use common::{House, Talk, address};
 use mailward_core::config::{Grant, Relay};
-use mailward_core::{Domain, Listener, Network};
+use mailward_core::{Domain, Listener, Network, SendLimits};
 use mailward_gate::InsideRules;
 use mailward_receive::Settings;
 use mailward_store::QueueStore as _;
@@ -201,5 +201,35 @@ async fn an_inside_host_forges_no_author_unless_it_may() {
         let said = sent(&mut talk, "x@t.example", "u@other.example", &format!("{forged}{BODY}")).await;
         assert!(said.starts_with("250 "), "{forged}: {said}");
         assert_eq!(queued(&house).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn programs_by_their_user_and_inside_hosts_by_their_address_have_a_user_s_limits() {
+    let house = House::with(inside(false)).await;
+    house.care.set_limits(SendLimits { messages_per_day: 2, ..SendLimits::default() }, SendLimits::default());
+    let held = async || {
+        let queue = queued(&house).await;
+        queue.iter().filter(|message| message.recipients[0].state.is_held()).count()
+    };
+    let web = ("www-data@mx.s.example", format!("From: www-data@mx.s.example\r\n{BODY}"));
+    let printer = ("printer@s.example", format!("From: Printer <printer@s.example>\r\n{BODY}"));
+    for (uid, name, held_then) in [(33, "www-data", 1), (34, "www-data", 2)] {
+        // Another connection is the same user.
+        for _ in 0..3 {
+            let mut talk = house.program(uid, Some(name)).await;
+            talk.expect("EHLO localhost\r\n", 250).await;
+            let said = sent(&mut talk, web.0, "u@t.example", &web.1).await;
+            assert!(said.starts_with("250 "), "{said}");
+        }
+        assert_eq!(held().await, held_then);
+    }
+    for (address, held_then) in [("192.0.2.9", 3), ("192.0.2.10", 4)] {
+        for _ in 0..3 {
+            let mut talk = house.greeted_from(Listener::Smtp, address).await;
+            let said = sent(&mut talk, printer.0, "u@t.example", &printer.1).await;
+            assert!(said.starts_with("250 "), "{said}");
+        }
+        assert_eq!(held().await, held_then);
     }
 }

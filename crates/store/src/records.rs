@@ -14,7 +14,9 @@ pub use queue::{
     LatePage, Needs, NewRecipient, NextDue, NotifyOn, Outcome, QueueFilter, QueuePage, QueueTotals, Queued,
     QueuedMessage, QueuedRecipient, RecipientState, SettleOutcome, Settled, Settlement, Steer, Steered,
 };
-pub use sending::{Exceeded, Frozen, LimitChanges, Meter, Scope, SenderRecord, SentRecord, Submitted, Withheld};
+pub use sending::{
+    Exceeded, Frozen, Insider, LimitChanges, Meter, Metered, Scope, SenderRecord, SentRecord, Submitted, Withheld,
+};
 pub use shelf::{Shelf, ShelfChange, Shelved};
 
 use bytes::Bytes;

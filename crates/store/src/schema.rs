@@ -232,7 +232,7 @@ CREATE TABLE queue_lanes (
     held     INTEGER NOT NULL DEFAULT 0,
     due      INTEGER,                    -- of the first that waits
     paused   INTEGER NOT NULL DEFAULT 0,
-    blocked  INTEGER NOT NULL DEFAULT 0, -- not before then, as its host failed
+    blocked  INTEGER NOT NULL DEFAULT 0, -- not before then, as its host failed or is busy
     failures INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX queue_ready ON queue_lanes (max(due, blocked)) WHERE waiting > 0 AND paused = 0;
@@ -268,7 +268,7 @@ ALTER TABLE queue_messages ADD COLUMN forwarded TEXT;
 
 -- What is set for accounts (kind 0) and domains (kind 1) that send, and what is going on.
 CREATE TABLE senders (
-    kind            INTEGER NOT NULL,
+    kind            INTEGER NOT NULL,          -- 0: an account, 1: a domain, 2: an insider, by its number
     id              INTEGER NOT NULL,
     messages_hour   INTEGER,                   -- limits; NULL: as configured, 0: none
     messages_day    INTEGER,

@@ -141,7 +141,8 @@ pub const QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
 pub const QUEUE_WARN_AFTER: Duration = Duration::from_secs(4 * 3_600);
 /// Connections to other hosts at once, all lanes together. PFX `default_process_limit`.
 pub const QUEUE_CONNECTIONS: usize = 100;
-/// Connections to one lane's host at once. PFX `default_destination_concurrency_limit`.
+/// Connections of one lane at once, and to one host (an IPv4 address, an IPv6 /64) of all lanes together, so that many domains
+/// that name one silent host don't take all there are. PFX `default_destination_concurrency_limit`.
 pub const QUEUE_CONNECTIONS_PER_LANE: usize = 20;
 /// Connections that a lane may have before anything is known of it. PFX `initial_destination_concurrency` 5.
 pub const QUEUE_CONNECTIONS_AT_FIRST: u32 = 4;
@@ -155,6 +156,11 @@ pub const QUEUE_FEED: usize = 100;
 pub const QUEUE_ADDRESSES_TRIED: usize = 8;
 /// Time to connect to an address. PFX `smtp_connect_timeout`.
 pub const QUEUE_CONNECT_TIME: Duration = Duration::from_secs(30);
+/// Time for all hosts of a visit together until one is ready for mail: the longest greeting that RFC 5321 §4.5.3.2.1 allows,
+/// and as much for the others. Who is silent at each of [`QUEUE_ADDRESSES_TRIED`] addresses holds a place no longer.
+pub const QUEUE_REACH_TIME: Duration = Duration::from_secs(600);
+/// Pause of a lane whose host has as many connections as it may, at least; twice as long at most. Each look costs a commit.
+pub const QUEUE_BUSY_PAUSE: Duration = Duration::from_secs(10);
 /// Head start of one address before the next is tried beside it. RFC 8305 §5.
 pub const QUEUE_RACE_TIME: Duration = Duration::from_millis(250);
 /// Bytes of a message that are read from the store at a time when it is sent.

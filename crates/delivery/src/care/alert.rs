@@ -4,7 +4,7 @@ use super::Care;
 use crate::prepare;
 use mailward_core::event::Event;
 use mailward_core::limits::LOG_FIELD_MAX;
-use mailward_core::{AccountId, Timestamp};
+use mailward_core::{AccountId, Address, Timestamp};
 use mailward_directory::Resolution;
 use mailward_message::date;
 use mailward_store::api::StoreError;
@@ -23,7 +23,7 @@ impl Care {
     pub(super) async fn tell_limit(&self, account: AccountId, exceeded: &Exceeded) {
         let user = self.name(account);
         let of = match exceeded.scope {
-            Scope::Account(_) => user.clone(),
+            Scope::Account(_) | Scope::Insider(_) => user.clone(),
             Scope::Domain(_) => user.rsplit_once('@').map_or_else(|| user.clone(), |(_, domain)| domain.to_owned()),
         };
         let event = Event::alert("sending.limit")
@@ -33,7 +33,7 @@ impl Care {
             .with("sent", exceeded.sent);
         self.events.emit(event);
         let verb = match exceeded.scope {
-            Scope::Account(_) => "user",
+            Scope::Account(_) | Scope::Insider(_) => "user",
             Scope::Domain(_) => "domain",
         };
         let lines = [
@@ -48,6 +48,36 @@ impl Care {
             format!("                       mailward queue release --user {user}"),
             format!("If it is abuse:        mailward user freeze {user}"),
             format!("                       mailward user password {user}"),
+        ];
+        self.tell("Held: more mail than the limit allows", &lines).await;
+    }
+
+    /// The same of somebody who sends without a login; `sender` is that of the message at which it was met.
+    pub(super) async fn tell_inside_limit(&self, insider: &str, sender: Option<&Address>, exceeded: &Exceeded) {
+        let sender = sender.map_or_else(|| "<>".to_owned(), ToString::to_string);
+        let of = match exceeded.scope {
+            Scope::Domain(_) => sender.rsplit_once('@').map_or(insider, |(_, domain)| domain),
+            Scope::Account(_) | Scope::Insider(_) => insider,
+        };
+        let event = Event::alert("sending.limit")
+            .with("of", of)
+            .with("insider", insider)
+            .with("limit", format_args!("{} {}", exceeded.limit, exceeded.measure))
+            .with("sent", exceeded.sent);
+        self.events.emit(event);
+        let lines = [
+            format!("{of} has sent more to other domains than it may: {} {},", exceeded.limit, exceeded.measure),
+            format!("and this was number {}, from {insider} as {sender}.", exceeded.sent),
+            String::new(),
+            "It came without a login: from a program of this host (sendmail) or a host in relay.from.".to_owned(),
+            "Mail beyond the limit is accepted and held; nothing was bounced. You are told again".to_owned(),
+            "when it has been below the limit in between.".to_owned(),
+            String::new(),
+            format!("Look:                  mailward queue list --sender '{sender}' --held"),
+            format!("If it is as it should: mailward queue release --sender '{sender}'"),
+            "                       and let it log in as a user, who can have limits of its own".to_owned(),
+            "If it is abuse:        take it out of sendmail.users or relay.from, mailward reload, then".to_owned(),
+            format!("                       mailward queue remove --sender '{sender}' --held"),
         ];
         self.tell("Held: more mail than the limit allows", &lines).await;
     }

@@ -4,7 +4,7 @@ use super::{Given, Schedule, Schedules};
 use crate::prepare;
 use crate::queue::tests::house::{House, LANE, address};
 use crate::queue::tests::sink::{Plan, Sink};
-use crate::send_on::{Addressed, Transaction};
+use crate::send_on::{Addressed, Inside, Transaction};
 use mailward_core::limits::{
     FREEZE_HELD_MESSAGES, FREEZE_HISTORY_HOURS, FREEZE_NEW_RECIPIENTS, FREEZE_REFUSED_RECIPIENTS, FREEZE_SESSIONS_TOLD,
     SCHEDULES_MAX, SCHEDULES_PER_MESSAGE,
@@ -15,7 +15,9 @@ use mailward_directory::{Authenticator, NewPassword, SaslStep};
 use mailward_gate::{Recipient, RelayPermit, Sending, decide_recipient, decide_sender};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
 use mailward_store::api::{QueueStore as _, SendingStore as _, ShelfStore as _, StoreError};
-use mailward_store::records::{Accepted, QueueFilter, RecipientState, Scope, Shelf, ShelfChange, Shelved, Steer};
+use mailward_store::records::{
+    Accepted, Insider, QueueFilter, RecipientState, Scope, Shelf, ShelfChange, Shelved, Steer,
+};
 use std::time::Duration;
 
 const ALICE: &str = "alice@s.example";
@@ -58,10 +60,21 @@ impl Desk {
 
     /// Submits a message with wishes for all its recipients.
     async fn ask(&self, to: &[&str], notify: Option<NotifyOn>) -> Result<Accepted, StoreError> {
-        self.ask_for(to, notify, true).await
+        self.hand_in(to, notify, None, true).await
     }
 
     async fn ask_for(&self, to: &[&str], notify: Option<NotifyOn>, confirm: bool) -> Result<Accepted, StoreError> {
+        self.hand_in(to, notify, None, confirm).await
+    }
+
+    /// The same by somebody without a login, if there is one.
+    async fn hand_in(
+        &self,
+        to: &[&str],
+        notify: Option<NotifyOn>,
+        insider: Option<&Inside>,
+        confirm: bool,
+    ) -> Result<Accepted, StoreError> {
         let content = prepare(b"From: alice@s.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
         let sender = address(ALICE);
         let parameters =
@@ -69,7 +82,8 @@ impl Desk {
         let transaction = Transaction {
             sender: Some(&sender),
             parameters: &parameters,
-            submitter: Some(self.alice()),
+            submitter: insider.is_none().then(|| self.alice()),
+            insider,
             signed: false,
             now: self.house.now(),
             lifetime: Duration::from_secs(5 * 86_400),
@@ -111,6 +125,26 @@ impl Desk {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_web_form_sends_no_more_than_a_user_may_and_it_is_told() {
+    let desk = desk().await;
+    let user = SendLimits { messages_per_hour: 2, ..SendLimits::default() };
+    desk.house.care.set_limits(user, SendLimits { messages_per_hour: 4, ..SendLimits::default() });
+    let web = Inside { who: Insider::program(33), name: "uid 33 www-data".to_owned() };
+    for _ in 0..4 {
+        desk.hand_in(&["x@t.example"], None, Some(&web), true).await.unwrap();
+    }
+    assert_eq!(desk.held().await.len(), 2, "what is beyond the limit waits");
+    assert!(desk.house.told("sending.limit"));
+    let told = desk.house.inbox(ALICE).await;
+    assert_eq!(told.len(), 1, "alice stands in for the postmaster, who hears it once");
+    assert!(told[0].contains("uid 33 www-data has sent more to other domains than it may: 2 messages an hour"));
+    // The domain that it sends for is its users' as well.
+    desk.send(&["x@t.example"]).await;
+    assert!(desk.held().await.last().unwrap().starts_with("limit of the domain: 4 messages"));
+    assert_eq!(desk.frozen().await, None);
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use super::content::Stored;
 use super::feed::Feed;
 use super::notice::Told;
 use super::outcome::{Decision, decide, settled};
+use super::places::Place;
 use super::runner::Shared;
-use super::schedule::next_visit;
+use super::schedule::{next_visit, soon};
 use super::suspicion::Verdict;
 use super::visit::{REQUIRE_TLS_MISSED, Unreached, Visit, Wish};
 use super::way::{Host, Way};
@@ -60,6 +61,8 @@ struct Work {
     failures: AtomicU32,
     /// Some message went through in this visit.
     answered: AtomicBool,
+    /// Some host listened in this visit.
+    reached: AtomicBool,
     /// The host was given a rest: nobody begins anew.
     rests: AtomicBool,
     /// There is more to do than connections do.
@@ -81,13 +84,16 @@ pub(crate) async fn visit(shared: Arc<Shared>, due: DueLane, shutdown: Shutdown)
         hosts,
         failures: AtomicU32::new(due.failures),
         answered: AtomicBool::new(false),
+        reached: AtomicBool::new(false),
         rests: AtomicBool::new(false),
         more: Bell::new(),
     });
     let ended = match other {
         None | Some(Way::Hosts(_)) => work.serve(shutdown).await,
         Some(Way::Nowhere(status, text)) => work.fail_all(status, &text, &shutdown).await,
-        Some(Way::Later(status, text)) => work.lost(Unreached { host: String::new(), code: 0, status, text }).await,
+        Some(Way::Later(status, text)) => {
+            work.lost(Unreached { host: String::new(), code: 0, status, text, busy: false }).await
+        }
         Some(Way::Discard(text)) => work.discard(&text, &shutdown).await,
         Some(Way::Maildir { root, path }) => work.file(&root, &path, &shutdown).await,
         Some(Way::Elsewhere) => work.elsewhere(&shutdown).await,
@@ -153,7 +159,9 @@ impl Work {
             self.shared.mail.admit(0)?;
             let Some((message, more)) = self.feed.next().await? else {
                 // More may come soon: a connection that is there is worth more than a new one.
-                if visit.is_some() && self.lingers(idle_since, &mut shutdown).await {
+                if let Some(there) = &visit
+                    && self.lingers(there.place.as_ref(), idle_since, &mut shutdown).await
+                {
                     continue;
                 }
                 break;
@@ -169,7 +177,11 @@ impl Work {
             }
             if visit.is_none() {
                 match self.shared.visitor.visit(&self.hosts, wish).await {
-                    Ok(reached) => visit = Some(reached),
+                    Ok(reached) => {
+                        self.reached.store(true, Ordering::Release);
+                        visit = Some(reached);
+                    }
+                    Err(unreached) if unreached.busy => return self.yields(message).await,
                     Err(unreached) if wish == Wish::Proven => {
                         let id = message.id;
                         if let Some(_held) = self.shared.in_work.take(id) {
@@ -214,9 +226,10 @@ impl Work {
     }
 
     /// Waits a while for more; whether there is news. News may be of other lanes and come all the time, so it is looked
-    /// for now and then, and not beyond the while. Not while other lanes wait for a connection.
-    async fn lingers(&self, idle_since: Instant, shutdown: &mut Shutdown) -> bool {
-        while idle_since.elapsed() < self.shared.linger && self.shared.connections.available_permits() > 0 {
+    /// for now and then, and not beyond the while. Not while other lanes wait for a connection, or one to this host.
+    async fn lingers(&self, place: Option<&Place>, idle_since: Instant, shutdown: &mut Shutdown) -> bool {
+        let free = || self.shared.connections.available_permits() > 0 && !place.is_some_and(Place::is_scarce);
+        while idle_since.elapsed() < self.shared.linger && free() {
             tokio::select! {
                 biased;
                 () = shutdown.fired() => return false,
@@ -227,6 +240,18 @@ impl Work {
             }
         }
         false
+    }
+
+    /// The host has as many connections as it may, of this lane and others: if one is of this visit, it goes on with the
+    /// message; else the lane comes again soon, and its place is for others. The host did nothing wrong.
+    async fn yields(&self, message: QueuedMessage) -> Result<(), StoreError> {
+        self.feed.give_back(message).await;
+        if self.reached.load(Ordering::Acquire) || self.rests.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let again = soon(self.shared.clock.now(), self.shared.chance());
+        let pauses = vec![(self.lane.clone(), again)];
+        self.shared.queue.settle(Settlement { pauses, ..Settlement::default() }).await.map(|_| ())
     }
 
     /// Nobody listened: if somebody else got through, this connection was one too many; else the host rests.
@@ -290,7 +315,7 @@ impl Work {
     /// could be asked. Mail that may go to others isn't held up.
     async fn unproven(&self, message: &QueuedMessage, unreached: Unreached) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
-        let Unreached { host, code, status, text } = unreached;
+        let Unreached { host, code, status, text, busy: _ } = unreached;
         let attempt = Attempt { at: now, host, code, status: Some(status), text };
         let decide = if status == REQUIRE_TLS_MISSED { Decision::Fail } else { Decision::Wait };
         let decided = message.recipients.iter().map(|r| (r, decide(attempt.clone()))).collect();

@@ -6,6 +6,7 @@ use super::chance::Chance;
 use super::in_work::InWork;
 use super::lane;
 use super::notice::{Told, Writer};
+use super::places::Places;
 use super::suspicion::Suspicion;
 use super::visit::Visitor;
 use super::way::Guide;
@@ -57,7 +58,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Connections of all lanes together.
     pub connections: usize,
-    /// Connections of one lane.
+    /// Connections of one lane, and those to one host of all lanes together.
     pub connections_per_lane: u32,
     /// How long notices are tried.
     pub lifetime: Duration,
@@ -186,7 +187,12 @@ impl Runner {
                 mail: parts.mail,
                 guide: parts.guide,
                 routes,
-                visitor: Visitor { hostname: parts.hostname, outbound: parts.outbound, ledger: parts.ledger },
+                visitor: Visitor {
+                    hostname: parts.hostname,
+                    outbound: parts.outbound,
+                    ledger: parts.ledger,
+                    places: Places::new(parts.connections_per_lane),
+                },
                 allowances: Allowances::new(parts.connections_per_lane),
                 connections: Semaphore::new(parts.connections.clamp(1, Semaphore::MAX_PERMITS)),
                 in_work: Arc::default(),

@@ -1,7 +1,7 @@
 //! When something is tried again.
 
 use mailward_core::Timestamp;
-use mailward_core::limits::{QUEUE_HOST_MINUTES, QUEUE_RETRY_MINUTES};
+use mailward_core::limits::{QUEUE_BUSY_PAUSE, QUEUE_HOST_MINUTES, QUEUE_RETRY_MINUTES};
 
 /// Parts of a thousand by which a pause is longer or shorter, so that what failed together isn't tried together again.
 const JITTER: u64 = 100;
@@ -17,6 +17,15 @@ pub fn next_attempt(refusals: u32, now: Timestamp, chance: u64) -> Timestamp {
 #[must_use]
 pub fn next_visit(failures: u32, now: Timestamp, chance: u64) -> Timestamp {
     after(now, pause(&QUEUE_HOST_MINUTES, failures), chance)
+}
+
+/// When a lane comes again whose host has as many connections as it may; up to twice the pause, so that those that wait for
+/// one host come one after the other.
+#[must_use]
+pub(super) fn soon(now: Timestamp, chance: u64) -> Timestamp {
+    let pause = u64::try_from(QUEUE_BUSY_PAUSE.as_millis()).unwrap_or(u64::MAX);
+    let more = chance.checked_rem(pause).unwrap_or(0);
+    Timestamp(now.0.saturating_add(i64::try_from(pause.saturating_add(more)).unwrap_or(i64::MAX)))
 }
 
 /// The pause after so many, milliseconds; the last one for all that come after it.

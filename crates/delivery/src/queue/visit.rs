@@ -1,9 +1,10 @@
 //! Getting to a host: address after address, TLS as it has to be, until one of a lane's hosts takes mail.
 
+use super::places::{Place, Places};
 use super::trust::result_of;
 use super::way::{Fit, Host, Named, Trust};
 use mailward_core::Domain;
-use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME};
+use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_CONNECT_TIME, QUEUE_RACE_TIME, QUEUE_REACH_TIME};
 use mailward_smtp::client::{Cause, Connection, Failure, Security, StartTls, Step};
 use mailward_store::records::{EnhancedStatus, Needs};
 use mailward_sts::{Failure as Counted, Ledger, PolicyKind, ResultType};
@@ -41,6 +42,8 @@ pub(crate) struct Visit {
     pub(crate) passed: usize,
     /// It took a message in this connection: that it doesn't take another one may be the connection's fault.
     pub(crate) used: bool,
+    /// Its host's place for a connection; programs on this host have none.
+    pub(crate) place: Option<Place>,
 }
 
 /// What a message wants of the host that it is given to.
@@ -66,7 +69,7 @@ impl Wish {
 
 impl Visit {
     fn new(connection: Connection<Stream>, host: &str, tls: Option<Secured>, proven: bool) -> Self {
-        Self { connection, host: host.to_owned(), tls, proven, relaxed: false, passed: 0, used: false }
+        Self { connection, host: host.to_owned(), tls, proven, relaxed: false, passed: 0, used: false, place: None }
     }
 
     /// Whether a message that wishes this may be given to it.
@@ -97,6 +100,8 @@ pub(crate) struct Unreached {
     pub(crate) code: u16,
     pub(crate) status: EnhancedStatus,
     pub(crate) text: String,
+    /// Some host wasn't asked as it has as many connections as it may: nobody's fault.
+    pub(crate) busy: bool,
 }
 
 /// Our side.
@@ -106,6 +111,8 @@ pub(crate) struct Visitor {
     pub(crate) outbound: Outbound,
     /// Where it is counted how TLS went.
     pub(crate) ledger: Option<Arc<Ledger>>,
+    /// How many connections hosts have.
+    pub(crate) places: Arc<Places>,
 }
 
 /// The enhanced codes of RFC 3463 for what happens before anybody answers.
@@ -116,10 +123,23 @@ pub(crate) const REQUIRE_TLS_MISSED: EnhancedStatus = EnhancedStatus::of(5, 7, 3
 
 impl Visitor {
     /// Tries hosts in their order until one is as a message wishes it. For [`Wish::Proven`] the status is
-    /// [`REQUIRE_TLS_MISSED`] if all could be reached and none is.
+    /// [`REQUIRE_TLS_MISSED`] if all could be reached and none is. Hosts that take their time have [`QUEUE_REACH_TIME`]
+    /// together.
     pub(crate) async fn visit(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
+        timeout(QUEUE_REACH_TIME, self.rounds(hosts, wish)).await.unwrap_or_else(|_late| {
+            Err(Unreached {
+                host: hosts.first().map(|host| host.name.clone()).unwrap_or_default(),
+                code: 0,
+                status: NO_ANSWER,
+                text: format!("none of its hosts was ready for mail in {} minutes", QUEUE_REACH_TIME.as_secs() / 60),
+                busy: false,
+            })
+        })
+    }
+
+    async fn rounds(&self, hosts: &[Host], wish: Wish) -> Result<Visit, Unreached> {
         match self.round(hosts, wish).await {
-            Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE => {
+            Err(unreached) if wish == Wish::Any && unreached.status == NOT_SECURE && !unreached.busy => {
                 let relaxed: Vec<Host> = hosts.iter().filter_map(let_off).collect();
                 if relaxed.is_empty() {
                     return Err(unreached);
@@ -137,7 +157,9 @@ impl Visitor {
             code: 0,
             status: NO_ANSWER,
             text: "none of its hosts has an address".to_owned(),
+            busy: false,
         };
+        let mut busy = false;
         let mut left = QUEUE_ADDRESSES_TRIED;
         // Who couldn't be asked may be as it is wished.
         let mut unasked = None;
@@ -156,7 +178,8 @@ impl Visitor {
             }
             if let Fit::Unfit(why) = &host.trust.fit {
                 self.count(host, None, Some((ResultType::ValidationFailure, why)));
-                last = Unreached { host: host.name.clone(), code: 0, status: NOT_SECURE, text: why.clone() };
+                let (name, text) = (host.name.clone(), why.clone());
+                last = Unreached { host: name, code: 0, status: NOT_SECURE, text, busy: false };
                 unasked = Some(last.clone());
                 continue;
             }
@@ -166,6 +189,7 @@ impl Visitor {
                 match self.meet(host, &addresses, wish).await {
                     Ok(visit) => return Ok(Visit { passed: at.saturating_add(1), ..visit }),
                     Err((unreached, met)) => {
+                        busy |= unreached.busy;
                         if unreached.status != REQUIRE_TLS_MISSED {
                             unasked = Some(unreached.clone());
                         }
@@ -176,7 +200,7 @@ impl Visitor {
                 }
             }
         }
-        Err(unasked.unwrap_or(last))
+        Err(Unreached { busy, ..unasked.unwrap_or(last) })
     }
 
     /// Talks to the first of a host's addresses that answers; a failure tells which that was, if any did.
@@ -186,17 +210,19 @@ impl Visitor {
         addresses: &[SocketAddr],
         wish: Wish,
     ) -> Result<Visit, (Unreached, Option<SocketAddr>)> {
-        let (stream, address) = connect(addresses).await.map_err(|error| {
+        let mut busy = false;
+        let connected = connect(addresses, Some(&self.places), &mut busy).await;
+        let (stream, address, place) = connected.map_err(|error| {
             let text = format!("no connection: {error}");
-            (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }, None)
+            (Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text, busy }, None)
         })?;
-        match self.meet_at(host, stream, address).await {
+        match self.meet_at(host, stream, address).await.map(|visit| Visit { place, ..visit }) {
             Ok(visit) if wish == Wish::Proven && !visit.suits(wish) => {
-                let unreached = visit.unfit();
+                let unreached = Unreached { busy, ..visit.unfit() };
                 visit.connection.quit().await;
                 Err((unreached, Some(address)))
             }
-            met => met.map_err(|unreached| (unreached, Some(address))),
+            met => met.map_err(|unreached| (Unreached { busy, ..unreached }, Some(address))),
         }
     }
 
@@ -205,7 +231,7 @@ impl Visitor {
         let connected = timeout(QUEUE_CONNECT_TIME, UnixStream::connect(path)).await;
         let stream = connected.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
             let text = format!("no connection: {error}");
-            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text }
+            Unreached { host: host.name.clone(), code: 0, status: NO_ANSWER, text, busy: false }
         })?;
         let visit = self.talk(host, &host.name, Box::new(stream), None, true).await;
         match visit.map_err(|stopped| stopped.told(&host.name)) {
@@ -220,11 +246,14 @@ impl Visitor {
         match self.talk(host, &name, Box::new(stream), ends, true).await {
             // TLS was worth a try only: mail that needs it isn't sent to a host that can't be told.
             Err(Stopped::Tls(_)) if host.proof == Proof::Nothing => {
-                let (stream, _) = connect(&[address]).await.map_err(|error| Unreached {
+                // In the place of the first one, which is over.
+                let again = connect(&[address], None, &mut false).await;
+                let (stream, ..) = again.map_err(|error| Unreached {
                     host: name.clone(),
                     code: 0,
                     status: NO_ANSWER,
                     text: format!("no second connection after TLS failed: {error}"),
+                    busy: false,
                 })?;
                 self.talk(host, &name, Box::new(stream), ends, false).await.map_err(|stopped| stopped.told(&name))
             }
@@ -350,7 +379,7 @@ impl Visit {
         let text = format!(
             "the sender asked that the message travels encrypted to hosts that prove who they are; this one {what}"
         );
-        Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text }
+        Unreached { host: self.host.clone(), code: 0, status: REQUIRE_TLS_MISSED, text, busy: false }
     }
 }
 
@@ -393,13 +422,34 @@ impl Stopped {
                 code: failure.answer().map_or(0, mailward_smtp::client::Answer::code),
                 status: failure.status(),
                 text: failure.to_string(),
+                busy: false,
             },
-            Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text },
+            Self::Tls(text) => Unreached { host: host.to_owned(), code: 0, status: NOT_SECURE, text, busy: false },
         }
     }
 }
 
-/// Connects to the first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
-    mailward_tls::connect(addresses, QUEUE_RACE_TIME, QUEUE_CONNECT_TIME).await
+/// Connects to the first address that answers. Each has to have a place, if there are any; those that have none are passed
+/// over, and it is `busy`.
+async fn connect(
+    addresses: &[SocketAddr],
+    places: Option<&Arc<Places>>,
+    busy: &mut bool,
+) -> io::Result<(TcpStream, SocketAddr, Option<Place>)> {
+    let mut open = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let place = places.and_then(|places| places.take(*address));
+        if places.is_some() && place.is_none() {
+            *busy = true;
+        } else {
+            open.push((*address, place));
+        }
+    }
+    if open.is_empty() && *busy {
+        return Err(io::Error::other("the host has as many from us as it may have"));
+    }
+    let tried: Vec<SocketAddr> = open.iter().map(|(address, _)| *address).collect();
+    let (stream, met) = mailward_tls::connect(&tried, QUEUE_RACE_TIME, QUEUE_CONNECT_TIME).await?;
+    let place = open.into_iter().find(|(address, _)| *address == met).and_then(|(_, place)| place);
+    Ok((stream, met, place))
 }

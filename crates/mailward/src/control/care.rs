@@ -290,7 +290,7 @@ impl Desk {
             .into_iter()
             .filter_map(|sender| match sender.scope {
                 Scope::Account(account) => Some((account, sender)),
-                Scope::Domain(_) => None,
+                Scope::Domain(_) | Scope::Insider(_) => None,
             })
             .collect();
         for user in users.as_array_mut().into_iter().flatten() {

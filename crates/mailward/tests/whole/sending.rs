@@ -5,7 +5,7 @@ use bytes::Bytes;
 use mailward_core::limits::{BOUNCE_STEP, BOUNCE_WORDS_MAX};
 use mailward_core::{AccountId, Address, Clock as _, SystemClock, Timestamp};
 use mailward_message::Structure;
-use mailward_store::records::{Content, Delivery, Envelope, Lane, Meter, Needs, NewRecipient, Queued};
+use mailward_store::records::{Content, Delivery, Envelope, Lane, Meter, Metered, Needs, NewRecipient, Queued};
 use mailward_store::{DirectoryStore as _, LocalStore, Options, QueueStore as _, SendingStore as _};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn joe_sends(data: &str, to: &[&str]) {
         let joe = store.accounts().await.unwrap().into_iter().find(|account| account.local == "joe").unwrap().id;
         for to in to {
             let user = mailward_core::SendLimits { messages_per_hour: 2, ..mailward_core::SendLimits::default() };
-            let meter = Meter { account: joe, user, domain: mailward_core::SendLimits::default() };
+            let meter = Meter { who: Metered::Account(joe), user, domain: mailward_core::SendLimits::default() };
             store.accept(message(joe, to), Vec::new(), Some(meter)).await.unwrap();
         }
         store.close().await;

@@ -42,6 +42,7 @@ pub const SECRET: &str = "server secret";
 pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
 
 pub struct House {
+    pub care: Arc<Care>,
     pub context: Arc<Context>,
     pub store: Arc<Wrapped>,
     pub routes: Arc<Routes>,
@@ -180,10 +181,11 @@ impl House {
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
             clock: Arc::new(SystemClock),
-            care: Some(care),
+            care: Some(care.clone()),
         });
         Self {
             context,
+            care,
             store,
             routes,
             inside,

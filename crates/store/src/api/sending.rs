@@ -1,4 +1,4 @@
-//! What users send to other domains.
+//! What users, and those inside, send to other domains.
 
 use super::Pending;
 use crate::records::{Delivery, LimitChanges, Meter, Scope, SenderRecord, SentRecord, Submitted};
@@ -10,7 +10,7 @@ use mailward_core::AccountId;
 /// others is held, however little it is.
 pub trait SendingStore: Send + Sync + 'static {
     /// Delivers a message ([`super::MailStore::deliver`]), and notices that tell of it, in one commit, all of it or nothing.
-    /// With a meter, what goes to other domains is counted for the account and its domain in the same commit; if that is
+    /// With a meter, what goes to other domains is counted for who sends and their domain in the same commit; if that is
     /// beyond a limit, or the account is frozen, those recipients are held, and counted nevertheless. A notice may exceed its
     /// reader's quota as those of a settlement do.
     fn accept(&self, message: Delivery, notices: Vec<Delivery>, meter: Option<Meter>) -> Pending<'_, Submitted>;

@@ -53,9 +53,9 @@ impl QueueStore for LocalStore {
     }
 
     fn settle(&self, settlement: Settlement) -> Pending<'_, SettleOutcome> {
-        let Settlement { recipients, lanes, tell } = settlement;
+        let Settlement { recipients, lanes, pauses, tell } = settlement;
         let mut contents = Vec::with_capacity(tell.len());
-        let mut parts = settle::Parts { recipients, lanes, tell: Vec::with_capacity(tell.len()) };
+        let mut parts = settle::Parts { recipients, lanes, pauses, tell: Vec::with_capacity(tell.len()) };
         for Delivery { content, targets, queued } in tell {
             contents.push(content);
             parts.tell.push((targets, queued));

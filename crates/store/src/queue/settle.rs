@@ -4,7 +4,7 @@ use super::changes::{Counts, LaneId, keep_attempt, row};
 use super::rows::not_queued;
 use crate::api::StoreError;
 use crate::apply::messages::{self, Beyond};
-use crate::records::{LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Settled, Steer, Target};
+use crate::records::{Lane, LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Settled, Steer, Target};
 use crate::sending::count_refused;
 use crate::tx::{Placed, Tx};
 use mailward_core::limits::QUEUE_SETTLE_MAX;
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub(super) struct Parts {
     pub(super) recipients: Vec<Settled>,
     pub(super) lanes: Vec<LaneNews>,
+    pub(super) pauses: Vec<(Lane, Timestamp)>,
     pub(super) tell: Vec<(Vec<Target>, Vec<Queued>)>,
 }
 
@@ -50,6 +51,12 @@ pub(super) fn settle(tx: &mut Tx<'_>, placed: &[Placed], parts: &Parts) -> Resul
     counts.write(tx)?;
     for news in &parts.lanes {
         learn(tx, news)?;
+    }
+    for (lane, until) in &parts.pauses {
+        tx.execute(
+            "UPDATE queue_lanes SET blocked = ?2 WHERE name = ?1 AND blocked < ?2",
+            params![lane.as_str(), until.0],
+        )?;
     }
     Ok(outcome)
 }

@@ -292,6 +292,8 @@ pub struct Settlement {
     pub recipients: Vec<Settled>,
     /// What was learned of hosts.
     pub lanes: Vec<LaneNews>,
+    /// Lanes in which nothing is tried before then, though no host failed.
+    pub pauses: Vec<(Lane, Timestamp)>,
     /// Bounces and warnings that these recipients cause: into mailboxes, into the queue, or both. Left out if
     /// `recipients` names some and none of them is in the queue any more: then somebody else has told it.
     pub tell: Vec<Delivery>,

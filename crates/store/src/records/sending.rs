@@ -1,8 +1,9 @@
 //! What users send to other domains, as values: how much, how much they may, and whether they may at all.
 
 use super::Accepted;
-use mailward_core::{AccountId, DomainId, Measure, PerMeasure, SendLimits, Timestamp};
+use mailward_core::{AccountId, Domain, DomainId, Measure, PerMeasure, SendLimits, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Whose sending is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,19 +13,58 @@ pub enum Scope {
     Account(AccountId),
     /// That of all accounts of a domain together.
     Domain(DomainId),
+    /// That of a program of this host or of a host inside.
+    Insider(Insider),
+}
+
+/// Somebody who sends without a login, by a number: a user of this host, or an inside host. None is an account's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Insider(pub(crate) i64);
+
+impl Insider {
+    /// What comes below the numbers of all users.
+    const HOSTS: i64 = -(1 << 33);
+
+    /// The programs of a user of this host.
+    #[must_use]
+    pub fn program(uid: u32) -> Self {
+        Self((-1_i64).saturating_sub(i64::from(uid)))
+    }
+
+    /// An inside host: an IPv4 address, or an IPv6 network of 64 bits, as a host can take any address of it.
+    #[must_use]
+    pub fn host(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(Self::HOSTS.saturating_sub(i64::from(address.to_bits()))),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                // Global ones are from 2^61 on, local ones below -2^48.
+                Self(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
+            }
+        }
+    }
+}
+
+/// Who sends a message that is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metered {
+    /// An account, for which its domain counts as well.
+    Account(AccountId),
+    /// An insider, for whom the domain of the sender counts, if it is one of ours.
+    Insider(Insider, Option<Domain>),
 }
 
 /// Limits that differ from what is configured; `None`: as configured, 0: no limit.
 pub type LimitChanges = PerMeasure<Option<u64>>;
 
-/// Says that a message is sent by an account, and how much it and its domain may send where nothing else is set for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Says by whom a message is sent, and how much they and their domain may send where nothing else is set for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meter {
     /// Who sends.
-    pub account: AccountId,
-    /// What an account may send, unless it has limits of its own.
+    pub who: Metered,
+    /// What an account or an insider may send, unless it has limits of its own.
     pub user: SendLimits,
-    /// What all accounts of a domain may send together, unless it has limits of its own.
+    /// What all who send for a domain may send together, unless it has limits of its own.
     pub domain: SendLimits,
 }
 
@@ -39,7 +79,7 @@ pub struct Submitted {
     pub held: Option<Withheld>,
     /// Limits that were within bounds before this message and aren't any more: each is told once.
     pub newly: Vec<Exceeded>,
-    /// What the account sent, this message included.
+    /// What the account or insider sent, this message included.
     pub sent: PerMeasure<u64>,
 }
 
@@ -80,6 +120,7 @@ impl std::fmt::Display for Exceeded {
         let whose = match self.scope {
             Scope::Account(_) => "user",
             Scope::Domain(_) => "domain",
+            Scope::Insider(_) => "program or host",
         };
         write!(f, "limit of the {whose}: {} {}, this is number {}", self.limit, self.measure, self.sent)
     }

@@ -2,11 +2,11 @@
 
 use super::rows;
 use crate::api::StoreError;
-use crate::records::{Exceeded, Meter, Queued, Scope, Submitted, Withheld};
+use crate::records::{Exceeded, Meter, Metered, Queued, Scope, Submitted, Withheld};
 use crate::tx::{Tx, int};
 use mailward_core::limits::{KNOWN_RECIPIENT_DAYS, KNOWN_RECIPIENT_NOTE_DAYS, KNOWN_RECIPIENTS_SWEEP, SENT_HOURS_KEPT};
 use mailward_core::{AccountId, Address, DomainId, Measure, PerMeasure, SendLimits, Timestamp};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 const HOUR: i64 = 3_600_000;
 
@@ -27,19 +27,28 @@ pub(super) fn meter(
     queued: &[Queued],
     submitted: &mut Submitted,
 ) -> Result<(), StoreError> {
-    let account = meter.account;
-    let domain = tx
-        .row("SELECT domain FROM accounts WHERE id = ?1", params![account.0], |row| Ok(DomainId(row.get(0)?)))?
-        .ok_or(StoreError::NotFound("account"))?;
+    let id = |row: &Row<'_>| Ok(DomainId(row.get(0)?));
+    let (scope, domain) = match &meter.who {
+        Metered::Account(account) => {
+            let domain = tx.row("SELECT domain FROM accounts WHERE id = ?1", params![account.0], id)?;
+            (Scope::Account(*account), Some(domain.ok_or(StoreError::NotFound("account"))?))
+        }
+        Metered::Insider(insider, None) => (Scope::Insider(*insider), None),
+        Metered::Insider(insider, Some(domain)) => {
+            let domain = tx.row("SELECT id FROM domains WHERE name = ?1", params![domain.as_str()], id)?;
+            (Scope::Insider(*insider), domain)
+        }
+    };
+    let (_, sender) = rows::key(scope);
     let recipients: Vec<&Address> = queued.iter().flat_map(|one| &one.recipients).map(|one| &one.address).collect();
     let mut fresh = 0u64;
     for address in &recipients {
-        fresh = fresh.saturating_add(u64::from(meets(tx, account, address)?));
+        fresh = fresh.saturating_add(u64::from(meets(tx, sender, address)?));
     }
     let message = Message { recipients: recipients.len() as u64, fresh };
-    let scopes = [(Scope::Account(account), &meter.user), (Scope::Domain(domain), &meter.domain)];
+    let scopes = [(scope, &meter.user)].into_iter().chain(domain.map(|domain| (Scope::Domain(domain), &meter.domain)));
     let mut held = None;
-    let mut counted = Vec::with_capacity(scopes.len());
+    let mut counted = Vec::with_capacity(2);
     for (scope, configured) in scopes {
         let found = look(tx, scope, configured, &message)?;
         if let Some(frozen) = &found.frozen {
@@ -48,7 +57,7 @@ pub(super) fn meter(
         if let Some(exceeded) = found.exceeded(scope) {
             held.get_or_insert(Withheld::Beyond(exceeded));
         }
-        if let Scope::Account(_) = scope {
+        if !matches!(scope, Scope::Domain(_)) {
             submitted.sent = found.sent;
         }
         counted.push((scope, found));
@@ -165,19 +174,19 @@ fn sweep(tx: &Tx<'_>, kind: i64, id: i64, hour: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Notes that an account writes to an address; whether it is for the first time.
-fn meets(tx: &Tx<'_>, account: AccountId, address: &Address) -> Result<bool, StoreError> {
+/// Notes that somebody writes to an address; whether it is for the first time. Numbers of insiders are none of accounts.
+fn meets(tx: &Tx<'_>, sender: i64, address: &Address) -> Result<bool, StoreError> {
     let day = hour(tx.now).div_euclid(24);
     let hash = hash(address);
     let known =
-        tx.row("SELECT day FROM known_recipients WHERE account = ?1 AND hash = ?2", params![account.0, hash], |row| {
+        tx.row("SELECT day FROM known_recipients WHERE account = ?1 AND hash = ?2", params![sender, hash], |row| {
             row.get::<_, i64>(0)
         })?;
     if known.is_none_or(|noted| noted < day.saturating_sub(KNOWN_RECIPIENT_NOTE_DAYS)) {
         tx.execute(
             "INSERT INTO known_recipients (account, hash, day) VALUES (?1, ?2, ?3)
              ON CONFLICT (account, hash) DO UPDATE SET day = ?3",
-            params![account.0, hash, day],
+            params![sender, hash, day],
         )?;
     }
     Ok(known.is_none())

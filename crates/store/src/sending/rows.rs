@@ -1,7 +1,7 @@
 //! Rows of what users send, as records.
 
 use crate::api::StoreError;
-use crate::records::{Frozen, Scope, SenderRecord, SentRecord};
+use crate::records::{Frozen, Insider, Scope, SenderRecord, SentRecord};
 use crate::tx::{Tx, unsigned};
 use mailward_core::{AccountId, DomainId, Measure, PerMeasure, Timestamp};
 use rusqlite::{Row, params};
@@ -37,6 +37,7 @@ pub(super) const fn key(scope: Scope) -> (i64, i64) {
     match scope {
         Scope::Account(account) => (0, account.0),
         Scope::Domain(domain) => (1, domain.0),
+        Scope::Insider(insider) => (2, insider.0),
     }
 }
 
@@ -46,7 +47,11 @@ pub(super) fn sender(row: &Row<'_>) -> rusqlite::Result<SenderRecord> {
     let beyond: u8 = row.get(8)?;
     let frozen: Option<i64> = row.get(9)?;
     Ok(SenderRecord {
-        scope: if row.get::<_, i64>(0)? == 0 { Scope::Account(AccountId(id)) } else { Scope::Domain(DomainId(id)) },
+        scope: match row.get::<_, i64>(0)? {
+            0 => Scope::Account(AccountId(id)),
+            1 => Scope::Domain(DomainId(id)),
+            _ => Scope::Insider(Insider(id)),
+        },
         limits: PerMeasure {
             messages_per_hour: limit(2)?,
             messages_per_day: limit(3)?,
@@ -95,6 +100,7 @@ pub(super) fn must_exist(tx: &Tx<'_>, scope: Scope) -> Result<(), StoreError> {
     let (found, what) = match scope {
         Scope::Account(id) => (tx.row("SELECT 1 FROM accounts WHERE id = ?1", params![id.0], |_| Ok(()))?, "account"),
         Scope::Domain(id) => (tx.row("SELECT 1 FROM domains WHERE id = ?1", params![id.0], |_| Ok(()))?, "domain"),
+        Scope::Insider(_) => return Err(StoreError::NotFound("account")),
     };
     found.ok_or(StoreError::NotFound(what))
 }

@@ -44,7 +44,7 @@ impl Sending {
         Delivery { content: content("text"), targets: vec![], queued: vec![queued] }
     }
     async fn send(&self, account: AccountId, to: &[&str]) -> Submitted {
-        let meter = Meter { account, user: self.user, domain: self.domain };
+        let meter = Meter { who: Metered::Account(account), user: self.user, domain: self.domain };
         self.w.store.accept(self.message(account, to), vec![], Some(meter)).await.unwrap()
     }
     async fn sent(&self, account: AccountId) -> SentRecord {
@@ -58,6 +58,54 @@ impl Sending {
         };
         message.recipients.iter().map(state).collect()
     }
+}
+
+#[tokio::test]
+async fn who_sends_without_a_login_has_limits_too_and_their_domain_counts() {
+    let s = sending().await;
+    let user = SendLimits { messages_per_hour: 2, ..NO_LIMIT };
+    let send = async |who: Insider, domain: Option<&str>| {
+        let mut queued = queued(&["x@a.test"]);
+        queued.envelope.submitter = None;
+        let message = Delivery { content: content("text"), targets: vec![], queued: vec![queued] };
+        let who = Metered::Insider(who, domain.map(|domain| domain.parse().unwrap()));
+        let meter = Meter { who, user, domain: SendLimits { messages_per_hour: 5, ..NO_LIMIT } };
+        s.w.store.accept(message, vec![], Some(meter)).await.unwrap()
+    };
+    let web = Insider::program(33);
+    for _ in 0..2 {
+        assert_eq!(send(web, Some("example.test")).await.held, None);
+    }
+    let third = send(web, Some("example.test")).await;
+    let reason = "limit of the program or host: 2 messages an hour, this is number 3";
+    assert_eq!(s.held(&third).await, [Some(reason.to_owned())]);
+    assert_eq!(third.newly.len(), 1, "{third:?}");
+    assert_eq!(third.sent.new_per_hour, 1);
+    assert!(send(web, Some("example.test")).await.newly.is_empty(), "it was told");
+    // Others have their own, and a domain is everybody's.
+    let printer = Insider::host("192.0.2.9".parse().unwrap());
+    assert_eq!(send(printer, Some("example.test")).await.held, None);
+    assert!(send(printer, Some("example.test")).await.held.unwrap().to_string().starts_with("limit of the domain: 5"));
+    assert_eq!(send(Insider::program(0), Some("elsewhere.test")).await.held, None);
+    assert_eq!(send(Insider::program(1), None).await.held, None);
+}
+
+#[test]
+fn no_two_insiders_are_one_except_in_one_network() {
+    let host = |text: &str| Insider::host(text.parse().unwrap());
+    let all = [
+        Insider::program(0),
+        Insider::program(u32::MAX),
+        host("0.0.0.0"),
+        host("192.0.2.9"),
+        host("255.255.255.255"),
+        host("2001:db8::1"),
+        host("2001:db8:0:1::1"),
+        host("fd00::1"),
+    ];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+    assert_eq!(host("2001:db8::1"), host("2001:db8::2"));
+    assert_eq!(host("::ffff:192.0.2.9"), host("192.0.2.9"));
 }
 
 #[tokio::test]
@@ -81,9 +129,9 @@ async fn messages_recipients_and_new_recipients_are_counted_by_hour_and_day() {
 #[tokio::test]
 async fn what_stays_here_or_can_not_be_accepted_is_not_counted() {
     let s = sending().await;
-    let meter = Meter { account: s.w.alice, user: NO_LIMIT, domain: NO_LIMIT };
+    let meter = Meter { who: Metered::Account(s.w.alice), user: NO_LIMIT, domain: NO_LIMIT };
     let local = Delivery { content: content("text"), targets: targets(&[s.w.bob]), queued: vec![] };
-    s.w.store.accept(local, vec![], Some(meter)).await.unwrap();
+    s.w.store.accept(local, vec![], Some(meter.clone())).await.unwrap();
     let mut nowhere = s.message(s.w.alice, &["x@a.test"]);
     nowhere.targets = targets(&[AccountId(999)]);
     let refused = s.w.store.accept(nowhere, vec![], Some(meter)).await;
@@ -271,7 +319,7 @@ async fn many_at_once_are_counted_exactly() {
     let mut s = sending().await;
     s.user.messages_per_hour = 10;
     let all = (0..30).map(|n| {
-        let meter = Meter { account: s.w.alice, user: s.user, domain: s.domain };
+        let meter = Meter { who: Metered::Account(s.w.alice), user: s.user, domain: s.domain };
         let store = s.w.store.clone();
         let message = s.message(s.w.alice, &[&format!("r{n}@a.test")]);
         tokio::spawn(async move { store.accept(message, vec![], Some(meter)).await.unwrap() })

@@ -76,7 +76,7 @@ impl Work {
                     Err(error) => {
                         drop(held);
                         let text = format!("it can't be written: {error}");
-                        let unreached = Unreached { host: place, code: 0, status: CANT_WRITE, text };
+                        let unreached = Unreached { host: place, code: 0, status: CANT_WRITE, text, busy: false };
                         return self.rest(unreached, vec![left_of(&message, recipient.number)]).await;
                     }
                 }

@@ -3,9 +3,17 @@
 use super::ALICE;
 use super::house::{House, LANE};
 use super::sink::{Plan, Sink};
-use mailward_core::limits::{QUEUE_ADDRESSES_TRIED, QUEUE_FEED, QUEUE_LANES_AT_ONCE, QUEUE_TRIALS_MAX};
+use crate::queue::places::Places;
+use crate::queue::visit::Wish;
+use crate::queue::way::Host;
+use mailward_core::limits::{
+    QUEUE_ADDRESSES_TRIED, QUEUE_BUSY_PAUSE, QUEUE_FEED, QUEUE_LANES_AT_ONCE, QUEUE_TRIALS_MAX,
+};
+use mailward_store::api::QueueStore as _;
 use mailward_tls::outbound::Proof;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn no_more_addresses_are_tried_than_the_limit() {
@@ -54,7 +62,9 @@ async fn a_host_that_takes_two_at_a_time_gets_two_at_a_time() {
 
 #[tokio::test]
 async fn more_lanes_than_are_visited_at_once_are_visited_after_one_another() {
-    let house = House::new().await;
+    let mut house = House::new().await;
+    // All lead to one host; how many connections one has is another story.
+    Arc::get_mut(&mut house.runner.shared).unwrap().visitor.places = Places::new(100);
     let sink = Sink::start(Plan::default()).await;
     let lanes = QUEUE_LANES_AT_ONCE + 5;
     for number in 0..lanes {
@@ -65,6 +75,68 @@ async fn more_lanes_than_are_visited_at_once_are_visited_after_one_another() {
     assert!(house.is_empty().await);
     assert_eq!(sink.taken().len(), lanes);
     assert!(sink.most_at_once() <= 10, "what the house allows altogether: {}", sink.most_at_once());
+}
+
+/// Attacks H6: nobody has to have more than one host to be the host of many domains.
+#[tokio::test]
+async fn many_domains_that_name_one_silent_host_dont_keep_mail_from_others() {
+    let house = House::new().await;
+    let silent = Sink::start(Plan { greeting: "", ..Plan::default() }).await;
+    let sink = Sink::start(Plan::default()).await;
+    for number in 0..30 {
+        house.leads_to(&format!("d{number}.evil.example"), &silent);
+        house.queue(ALICE, &[&format!("ok@d{number}.evil.example")], "Subject: x\r\n\r\n", |_| {}).await;
+    }
+    house.leads_to(LANE, &sink);
+    house.queue(ALICE, &["ok@t.example"], "Subject: x\r\n\r\n", |_| {}).await;
+    let arrives = async {
+        while sink.taken().is_empty() {
+            assert!(silent.connections() <= 5, "more than the house allows one host: {}", silent.connections());
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = house.turn() => panic!("the silent host ended it"),
+        () = arrives => {}
+    }
+    let lanes = house.store.queue_totals(40).await.unwrap().largest;
+    assert!(lanes.len() >= 30 && lanes.iter().all(|lane| lane.failures == 0), "none of them failed: {lanes:?}");
+}
+
+#[tokio::test]
+async fn a_lane_whose_host_has_its_connections_comes_again_soon() {
+    let house = House::new().await;
+    let sink = Sink::start(Plan::default()).await;
+    house.leads_to(LANE, &sink);
+    house.queue(ALICE, &["ok@t.example"], "Subject: x\r\n\r\n", |_| {}).await;
+    let address = sink.host(Proof::Nothing).addresses[0];
+    let places = &house.runner.shared.visitor.places;
+    let taken: Vec<_> = (0..5).map(|_| places.take(address).unwrap()).collect();
+    house.turn().await;
+    assert_eq!(sink.connections(), 0);
+    assert_eq!(house.lane(LANE).await.failures, 0);
+    drop(taken);
+    house.forward(2 * i64::try_from(QUEUE_BUSY_PAUSE.as_millis()).unwrap());
+    house.turn().await;
+    assert_eq!(sink.taken().len(), 1);
+}
+
+#[tokio::test]
+async fn hosts_that_are_silent_one_after_the_other_hold_a_visit_no_longer_than_the_limit() {
+    let house = House::new().await;
+    let sink = Sink::start(Plan::default()).await;
+    let mut silent = Vec::new();
+    for _ in 0..QUEUE_ADDRESSES_TRIED {
+        silent.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let host =
+        |listener: &TcpListener| Host { addresses: vec![listener.local_addr().unwrap()], ..sink.host(Proof::Nothing) };
+    let hosts: Vec<Host> = silent.iter().map(host).collect();
+    // From here on time is the test's, and runs whenever nothing else does.
+    tokio::time::pause();
+    let unreached = house.runner.shared.visitor.visit(&hosts, Wish::Usual).await.unwrap_err();
+    assert_eq!(unreached.text, "none of its hosts was ready for mail in 10 minutes");
+    assert!(!unreached.busy);
 }
 
 /// Attacks H5.

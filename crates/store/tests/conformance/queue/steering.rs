@@ -19,7 +19,7 @@ async fn retry_makes_what_waits_due_and_wakes_its_lane() {
     let settlement = Settlement {
         recipients: vec![settled(id, 0, Outcome::Deferred(at(i64::MAX))), settled(id, 1, Outcome::Held("wait".into()))],
         lanes: vec![LaneNews { lane: lane("a.test"), blocked: Some(at(i64::MAX)) }],
-        tell: vec![],
+        ..Settlement::default()
     };
     w.store.settle(settlement).await.unwrap();
     let now = i64::MAX - 1;

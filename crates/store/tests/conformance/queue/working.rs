@@ -100,6 +100,19 @@ async fn a_lane_whose_host_failed_rests_and_its_success_ends_that() {
 }
 
 #[tokio::test]
+async fn a_lane_pauses_without_a_failure_of_its_host() {
+    let w = world().await;
+    w.queue("1", &["x@a.test"]).await;
+    let pause = |until| Settlement { pauses: vec![(lane("a.test"), at(until))], ..Settlement::default() };
+    w.store.settle(pause(300)).await.unwrap();
+    // A rest that is longer isn't cut.
+    w.store.settle(pause(200)).await.unwrap();
+    assert!(w.lanes(299).await.is_empty());
+    let due = w.store.due_lanes(at(300), 10, HashSet::new()).await.unwrap();
+    assert_eq!(due, [DueLane { lane: lane("a.test"), due: at(300), waiting: 1, failures: 0 }]);
+}
+
+#[tokio::test]
 async fn what_is_postponed_waits_and_is_no_better_known() {
     let w = world().await;
     let id = w.queue("suspect", &["x@a.test", "y@a.test", "z@b.test"]).await;
