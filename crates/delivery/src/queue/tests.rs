@@ -377,6 +377,24 @@ async fn what_is_held_is_not_sent() {
 }
 
 #[tokio::test]
+async fn what_is_released_long_after_its_end_is_sent_and_not_given_up() {
+    let house = House::new().await;
+    let sink = Sink::start(Plan::default()).await;
+    house.leads_to(LANE, &sink);
+    house
+        .queue(ALICE, &["later@t.example", "ok@t.example"], "Subject: 1\r\n\r\n", |q| {
+            q.recipients.iter_mut().for_each(|r| r.held = Some("over the limit".into()));
+        })
+        .await;
+    house.forward(6 * 86_400_000);
+    house.turn().await;
+    house.release(QueueFilter::default()).await;
+    house.turn().await;
+    assert_eq!((sink.taken().len(), sink.asked("later@t.example")), (1, 1));
+    assert_eq!((house.queued().await.len(), house.inbox(ALICE).await.len()), (1, 0), "nor is it late");
+}
+
+#[tokio::test]
 async fn what_comes_while_a_connection_waits_goes_through_it() {
     let house = House::lingering(std::time::Duration::from_millis(400)).await;
     let sink = Sink::start(Plan::default()).await;
