@@ -33,6 +33,9 @@ pub const SPOOL_NAMES: usize = 500;
 pub const SPOOL_RETRY_SECONDS: [u64; 5] = [5, 15, 60, 300, 900];
 /// Spooled messages whose next try is remembered; more are tried at every look.
 pub const SPOOL_WAITING_MAX: usize = 10_000;
+/// Spooled messages that were handed in but can't be removed (no room for what is left of them, say) and are remembered, so
+/// that nobody gets them twice; from there on no more are handed in. Each may have a whole envelope.
+pub const SPOOL_STUCK_MAX: usize = 20;
 /// How long a spooled message is tried, as what waits in the queue; then it is put aside.
 pub const SPOOL_PATIENCE: Duration = Duration::from_secs(5 * 86_400);
 /// Age of a file whose writing was never finished, when it is removed from the spool.

@@ -1,5 +1,6 @@
 //! What programs spooled while no server took it is handed in by the server itself: at its start, and whenever something
-//! is there. Each file is delivered before it is removed: a crash between may deliver it twice, and never loses it.
+//! is there. Each file is delivered before it is removed: a crash between may deliver it twice, and never loses it. What can't
+//! be removed is remembered, and not delivered again as long as the server runs.
 
 use super::hand_over::{Fate, greet, hand_over};
 use super::spool::{Found, Spool, Unread, read, read_later};
@@ -9,14 +10,14 @@ use mailward_core::Shutdown;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     PARCEL_ENVELOPE_MAX, PARCEL_MAX, SPOOL_LOOK_TIME, SPOOL_NAMES, SPOOL_PATIENCE, SPOOL_RETRY_SECONDS,
-    SPOOL_WAITING_MAX,
+    SPOOL_STUCK_MAX, SPOOL_WAITING_MAX,
 };
-use mailward_smtp::client::{Transaction, parcel};
+use mailward_smtp::client::{Recipient, Transaction, parcel};
 use std::collections::HashMap;
 use std::fs::{Metadata, ReadDir};
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// Bytes of the pipe to a session in this process.
@@ -81,12 +82,26 @@ impl Taker for Programs {
     }
 }
 
+/// What is still to be done with a file that was handed in.
+struct Left {
+    uid: u32,
+    since: SystemTime,
+    accepted: usize,
+    /// To be kept for later.
+    later: Vec<Recipient>,
+    /// To be put aside, and why.
+    refused: Vec<Recipient>,
+    reason: String,
+}
+
 struct Pickup<T> {
     spool: Spool,
     taker: T,
     events: Events,
     /// Files that wait, how often they were tried, and until when.
     waiting: HashMap<PathBuf, (usize, Instant)>,
+    /// Files that were handed in and can't be put away; at most [`SPOOL_STUCK_MAX`].
+    stuck: HashMap<PathBuf, Left>,
     /// What is being listed: a flood of names is read in turns, and to its end.
     open: Option<(Place, ReadDir)>,
     /// Why the spool couldn't be read the last time; told once.
@@ -95,7 +110,15 @@ struct Pickup<T> {
 
 impl<T: Taker> Pickup<T> {
     fn new(spool: Spool, taker: T, events: Events) -> Self {
-        Self { spool, taker, events, waiting: HashMap::new(), open: None, trouble: String::new() }
+        Self {
+            spool,
+            taker,
+            events,
+            waiting: HashMap::new(),
+            stuck: HashMap::new(),
+            open: None,
+            trouble: String::new(),
+        }
     }
 
     /// Looks at some names; whether there are more to look at now.
@@ -125,6 +148,7 @@ impl<T: Taker> Pickup<T> {
         if ended && place == Place::Later {
             // What isn't there any more waits for nothing.
             self.waiting.retain(|path, _| path.symlink_metadata().is_ok());
+            self.stuck.retain(|path, _| path.symlink_metadata().is_ok());
         }
         !(ended && place == Place::Later)
     }
@@ -180,45 +204,75 @@ impl<T: Taker> Pickup<T> {
         let before = bytes.len().saturating_sub(parcel.message.len());
         let transaction = parcel.transaction;
         let message = Bytes::from(bytes).split_off(before);
+        let known = self.stuck.remove(path).filter(|left| (left.uid, left.since) == (uid, since));
+        let left = match known {
+            Some(left) => Some(left),
+            // Its recipients would get it again and again, were there no room to remember that they have it.
+            None if self.stuck.len() >= SPOOL_STUCK_MAX => {
+                return self.wait(path, Some(uid), "too many that were handed in can't be put away");
+            }
+            None => self.hand_in(path, uid, since, &transaction, &message).await,
+        };
+        if let Some(left) = left {
+            self.put_away(path, left, &transaction, &message);
+        }
+    }
+
+    /// Hands a file in; what is to be done with it then, unless nobody takes it now.
+    async fn hand_in(
+        &mut self,
+        path: &Path,
+        uid: u32,
+        since: SystemTime,
+        transaction: &Transaction,
+        message: &Bytes,
+    ) -> Option<Left> {
         let fate = match self.taker.hand_in(uid, transaction.clone(), message.clone()).await {
             Ok(fate) => fate,
             Err(why) => Fate { later: transaction.recipients.clone(), why, ..Fate::default() },
         };
         let old = since.elapsed().unwrap_or_default() > SPOOL_PATIENCE;
         if fate.accepted == 0 && fate.refused.is_empty() && !old {
-            return self.wait(path, Some(uid), &fate.why);
+            self.wait(path, Some(uid), &fate.why);
+            return None;
         }
         let mut given_up: Vec<String> = fate.refused.iter().map(|no| no.words.clone()).collect();
         let mut refused: Vec<_> = fate.refused.into_iter().map(|no| no.recipient).collect();
-        let mut kept = Ok(());
-        let part = |recipients| {
-            let some = Transaction { recipients, ..transaction.clone() };
-            parcel::write(&some, &message)
-        };
-        if !fate.later.is_empty() && old {
+        let mut later = fate.later;
+        if !later.is_empty() && old {
             given_up.push(format!("it was tried too long; the last answer: {}", fate.why));
-            refused.extend(fate.later);
-        } else if !fate.later.is_empty() {
-            kept = self.spool.keep(uid, &part(fate.later));
+            refused.append(&mut later);
         }
-        if !refused.is_empty() {
-            let reason = given_up.join("\n");
-            let written = self.spool.write_aside(&part(refused), &reason);
-            if let Ok(name) = &written {
-                self.tell_aside(name, Some(uid), &reason);
-            }
-            kept = kept.and(written.map(|_| ()));
+        Some(Left { uid, since, accepted: fate.accepted, later, refused, reason: given_up.join("\n") })
+    }
+
+    /// Does what is left to be done with a file, and removes it; what fails is remembered, so that only this is tried again.
+    fn put_away(&mut self, path: &Path, mut left: Left, transaction: &Transaction, message: &Bytes) {
+        let part = |recipients: &[Recipient]| {
+            let some = Transaction { recipients: recipients.to_vec(), ..transaction.clone() };
+            parcel::write(&some, message)
+        };
+        let mut done = Ok(());
+        if !left.later.is_empty() {
+            done = self.spool.keep(left.uid, &part(&left.later)).map(|()| left.later.clear());
         }
-        match kept.and_then(|()| std::fs::remove_file(path)) {
+        if !left.refused.is_empty() {
+            let written = self.spool.write_aside(&part(&left.refused), &left.reason).map(|name| {
+                self.tell_aside(&name, Some(left.uid), &left.reason);
+                left.refused.clear();
+            });
+            done = done.and(written);
+        }
+        match done.and_then(|()| std::fs::remove_file(path)) {
             Ok(()) => {
                 self.waiting.remove(path);
-                let event = Event::info("spool.taken").with("uid", uid).with("accepted", fate.accepted);
+                let event = Event::info("spool.taken").with("uid", left.uid).with("accepted", left.accepted);
                 self.events.emit(event);
             }
-            // It stays, and will be delivered once more: better than not at all.
             Err(error) => {
                 self.events.emit(Event::alert("spool.stuck").with("file", path.display()).with("why", &error));
-                self.wait(path, Some(uid), &error.to_string());
+                self.wait(path, Some(left.uid), &error.to_string());
+                self.stuck.insert(path.to_owned(), left);
             }
         }
     }

@@ -169,6 +169,63 @@ async fn each_recipient_has_a_fate_of_its_own_and_the_user_stays_the_same() {
 }
 
 #[tokio::test]
+async fn nobody_gets_a_second_copy_because_the_rest_can_t_be_put_away() {
+    for gone in [Spool::aside, Spool::later] {
+        let mut house = House::new();
+        house.put(&["a@t.example", "never@t.example", "later@t.example"]);
+        let [file] = &house.files(&house.pickup.spool.drop_box())[..] else { panic!() };
+        let gone = gone(&house.pickup.spool);
+        std::fs::remove_dir(&gone).unwrap();
+        for tries in 1..=3 {
+            house.pickup.one(Place::DropBox, file.clone()).await;
+            assert_eq!((house.taken(), house.dropped()), (vec!["a@t.example".to_owned()], 1));
+            assert_eq!(house.logged("alert spool.stuck"), tries);
+        }
+        std::fs::create_dir(&gone).unwrap();
+        house.pickup.one(Place::DropBox, file.clone()).await;
+        let left = |place: PathBuf| house.files(&place).len();
+        assert_eq!((house.dropped(), left(house.pickup.spool.later()), left(house.pickup.spool.aside())), (0, 1, 2));
+        assert_eq!((house.taken().len(), house.logged("alert spool.aside")), (1, 1), "each part is put away once");
+        assert_eq!(*house.desk.tries.lock().unwrap(), 1);
+        assert!(house.pickup.stuck.is_empty() && house.pickup.waiting.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_many_can_t_be_put_away_no_more_are_handed_in() {
+    let mut house = House::new();
+    std::fs::remove_dir(house.pickup.spool.aside()).unwrap();
+    for _ in 0..=SPOOL_STUCK_MAX {
+        house.put(&["a@t.example", "never@t.example"]);
+    }
+    for seconds in SPOOL_RETRY_SECONDS {
+        house.look().await;
+        assert_eq!((house.taken().len(), house.dropped()), (SPOOL_STUCK_MAX, SPOOL_STUCK_MAX + 1));
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+    std::fs::create_dir(house.pickup.spool.aside()).unwrap();
+    house.look().await;
+    tokio::time::advance(Duration::from_secs(900)).await;
+    house.look().await;
+    assert_eq!((house.taken().len(), house.dropped()), (SPOOL_STUCK_MAX + 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_file_of_the_same_name_is_handed_in() {
+    let mut house = House::new();
+    let aside = house.pickup.spool.aside();
+    std::fs::remove_dir(&aside).unwrap();
+    house.put(&["a@t.example", "never@t.example"]);
+    house.look().await;
+    let [file] = &house.files(&house.pickup.spool.drop_box())[..] else { panic!() };
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    std::fs::create_dir(&aside).unwrap();
+    tokio::time::advance(Duration::from_secs(900)).await;
+    house.look().await;
+    assert_eq!((house.taken().len(), house.dropped()), (2, 0));
+}
+
+#[tokio::test]
 async fn what_can_t_be_believed_or_read_is_put_aside_once_and_told() {
     let mut house = House::new();
     let place = house.pickup.spool.drop_box();
