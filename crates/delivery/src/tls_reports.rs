@@ -4,13 +4,19 @@
 //! A report by mail is queued in the commit that notes it; one by HTTPS is noted before it is brought, and again when it
 //! was. So none comes twice, whenever the server ends. What can't be brought is tried again until a day after the day it
 //! is of, then dropped.
+//!
+//! Who asks for a report says where it goes, and need not be who gets it: so only so many are brought to one destination a
+//! day. And one that lets us wait doesn't hold up the others, nor what is counted meanwhile.
 
 use crate::prepare;
 use crate::sign::{SignError, sign_pieces};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    TLS_REPORT_JITTER, TLS_REPORT_LATE, TLS_REPORT_LOOK_TIME, TLS_REPORT_PAGE, TLS_RESULTS_WRITE_TIME,
+    TLS_REPORT_DESTINATIONS_MAX, TLS_REPORT_JITTER, TLS_REPORT_LATE, TLS_REPORT_LOOK_TIME, TLS_REPORT_PAGE,
+    TLS_REPORT_PER_DESTINATION_MAX, TLS_REPORTS_AT_ONCE, TLS_RESULTS_WRITE_TIME,
 };
 use mailward_core::{Address, Clock, Domain, Shutdown, Timestamp};
 use mailward_directory::{Directory, Dkim, Resolution};
@@ -19,10 +25,12 @@ use mailward_store::api::{ShelfStore, StoreError};
 use mailward_store::records::{
     Delivery, Envelope, Flags, Needs, NewRecipient, NotifyOn, Queued, Shelf, ShelfChange, Target,
 };
-use mailward_sts::{Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, report_places};
+use mailward_sts::{Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, key, report_places};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// What a reporter is made of.
 pub struct Parts {
@@ -53,6 +61,12 @@ pub struct Parts {
 /// Writes results, and sends reports.
 pub struct Reporter {
     parts: Parts,
+    /// How often results are written.
+    pause: Duration,
+    /// Held by whoever changes a record, from reading to writing it: one counts, others note what became of a report.
+    records: Mutex<()>,
+    /// What was brought where.
+    tried: Mutex<Tried>,
 }
 
 impl std::fmt::Debug for Reporter {
@@ -73,35 +87,48 @@ impl Reporter {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts, pause: TLS_RESULTS_WRITE_TIME, records: Mutex::default(), tried: Mutex::default() }
     }
 
     /// Runs until the word to stop; then what was counted is written once more.
-    pub async fn run(self, mut shutdown: Shutdown) {
-        let mut since_look = TLS_REPORT_LOOK_TIME;
+    pub async fn run(self, shutdown: Shutdown) {
+        tokio::join!(self.keep_writing(shutdown.clone()), self.keep_sending(shutdown));
+        self.write().await;
+    }
+
+    /// Doesn't wait for anybody's host: a crash takes what wasn't written.
+    async fn keep_writing(&self, mut shutdown: Shutdown) {
         loop {
             self.write().await;
-            since_look = since_look.saturating_add(TLS_RESULTS_WRITE_TIME);
-            if self.parts.send && since_look >= TLS_REPORT_LOOK_TIME {
-                since_look = Duration::ZERO;
-                let looked = tokio::select! {
-                    looked = self.send_due() => looked,
-                    () = shutdown.fired() => Ok(()),
-                };
-                if let Err(error) = looked {
-                    self.parts.events.emit(Event::warn("tls_report.stuck").with("reason", error));
-                }
-            }
             tokio::select! {
-                () = shutdown.fired() => break,
-                () = tokio::time::sleep(TLS_RESULTS_WRITE_TIME) => {}
+                () = shutdown.fired() => return,
+                () = tokio::time::sleep(self.pause) => {}
             }
         }
-        self.write().await;
+    }
+
+    async fn keep_sending(&self, mut shutdown: Shutdown) {
+        if !self.parts.send {
+            return;
+        }
+        loop {
+            let looked = tokio::select! {
+                looked = self.send_due() => looked,
+                () = shutdown.fired() => return,
+            };
+            if let Err(error) = looked {
+                self.parts.events.emit(Event::warn("tls_report.stuck").with("reason", error));
+            }
+            tokio::select! {
+                () = shutdown.fired() => return,
+                () = tokio::time::sleep(TLS_REPORT_LOOK_TIME) => {}
+            }
+        }
     }
 
     /// Writes what was counted.
     async fn write(&self) {
+        let _alone = self.records.lock().await;
         match self.parts.ledger.write(&*self.parts.shelf).await {
             Ok(0) => {}
             Ok(overlooked) => {
@@ -116,26 +143,52 @@ impl Reporter {
     /// # Errors
     /// What the store says; what was done stays done.
     pub(crate) async fn send_due(&self) -> Result<(), StoreError> {
-        let now = self.parts.clock.now();
-        let today = Day::of(now);
-        // What is older was sent or dropped: see `TLS_REPORT_LATE`.
-        let mut after = Day(today.0.saturating_sub(2)).to_string();
-        loop {
-            let page = self.parts.shelf.shelf(Shelf::TlsReports, Some(after), TLS_REPORT_PAGE).await?;
-            for record in &page {
-                let Some((day, domain, results)) = Results::read(record) else { continue };
-                if day >= today {
-                    return Ok(());
-                }
-                if now.0 >= self.moment(day, &domain).0 {
-                    self.send(day, &domain, results, now).await?;
-                }
+        let today = Day::of(self.parts.clock.now());
+        self.look_back(today).await?;
+        let mut after = first(today);
+        while let Some(from) = after {
+            let now = self.parts.clock.now();
+            let page = self.parts.shelf.shelf(Shelf::TlsReports, Some(from), TLS_REPORT_PAGE).await?;
+            after = page.last().filter(|_| page.len() >= TLS_REPORT_PAGE).map(|last| last.key.clone());
+            let (before, counting): (Vec<_>, Vec<_>) =
+                page.iter().filter_map(Results::read).partition(|(day, ..)| *day < today);
+            if !counting.is_empty() {
+                after = None;
             }
-            match page.last() {
-                Some(last) if page.len() >= TLS_REPORT_PAGE => after = last.key.clone(),
-                _ => return Ok(()),
+            let due: Vec<_> =
+                before.into_iter().filter(|(day, domain, _)| now.0 >= self.moment(*day, domain).0).collect();
+            let sending = due.into_iter().map(|(day, domain, results)| self.send(day, domain, results, now));
+            // What is under way isn't broken off when the store refuses another: it couldn't be told then where it is.
+            let mut sending = iter(sending).buffer_unordered(TLS_REPORTS_AT_ONCE);
+            let mut done = Ok(());
+            while let Some(sent) = sending.next().await {
+                done = done.and(sent);
+            }
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Counts, once a day and after a start, what was brought where before.
+    async fn look_back(&self, today: Day) -> Result<(), StoreError> {
+        let mut tried = self.tried.lock().await;
+        if tried.today == Some(today) {
+            return Ok(());
+        }
+        let mut found = Tried { today: Some(today), ..Tried::default() };
+        let mut after = first(today);
+        while let Some(from) = after {
+            let page = self.parts.shelf.shelf(Shelf::TlsReports, Some(from), TLS_REPORT_PAGE).await?;
+            after = page.last().filter(|_| page.len() >= TLS_REPORT_PAGE).map(|last| last.key.clone());
+            for (day, _, results) in page.iter().filter_map(Results::read) {
+                let gone = results.sent.iter().filter(|sent| matches!(sent.state, SentState::Begun | SentState::Sent));
+                for place in gone.filter_map(|sent| place_of(&sent.place)) {
+                    let _enough = found.count(day, &place);
+                }
             }
         }
+        *tried = found;
+        Ok(())
     }
 
     /// When a report is sent first: always the same, and for each domain another. Not before the last results of the day
@@ -155,7 +208,8 @@ impl Reporter {
         hasher.finish()
     }
 
-    async fn send(&self, day: Day, domain: &Domain, mut results: Results, now: Timestamp) -> Result<(), StoreError> {
+    async fn send(&self, day: Day, domain: Domain, mut results: Results, now: Timestamp) -> Result<(), StoreError> {
+        let domain = &domain;
         let late = i64::try_from(TLS_REPORT_LATE.as_millis()).unwrap_or(i64::MAX);
         let late = now.0 >= day.end().0.saturating_add(late);
         if results.sent.is_empty() {
@@ -174,18 +228,35 @@ impl Reporter {
                 self.keep(day, domain, &results).await?;
                 continue;
             }
-            // It was read from a record of the domain's, and written by us.
-            let place = report_places(&[format!("v=TLSRPTv1;rua={place}").into_bytes()]).into_iter().next();
-            let done = match place {
-                Some(Place::Mail(to)) => self.mail(day, domain, &mut results, at, &to, now).await?,
+            let to = place_of(&place);
+            if let Some(to) = &to
+                && !self.tried.lock().await.count(day, to)
+            {
+                let enough = format!(
+                    "no more of that day are brought to its host or domain: {TLS_REPORT_PER_DESTINATION_MAX} were, or others to too many"
+                );
+                if why.as_ref() != Some(&enough) {
+                    self.told("tls_report.failed", day, domain, &place, Some(&enough));
+                    set(&mut results, at, SentState::Failed, Some(enough));
+                    self.keep(day, domain, &results).await?;
+                }
+                continue;
+            }
+            let done = match &to {
+                Some(by_mail @ Place::Mail(to)) => {
+                    let queued = self.mail(day, domain, &mut results, at, to, now).await?;
+                    if queued.is_err() {
+                        self.tried.lock().await.count_back(day, by_mail);
+                    }
+                    queued
+                }
                 Some(Place::Https(host, port, path)) => {
                     set(&mut results, at, SentState::Begun, None);
                     self.keep(day, domain, &results).await?;
-                    self.post(day, domain, &results, (&host, port, &path)).await
+                    self.post(day, domain, &results, (host, *port, path)).await
                 }
                 None => Err(Missed::Unknown("not a place".to_owned())),
             };
-            let place = results.sent.get(at).map(|sent| sent.place.clone()).unwrap_or_default();
             match done {
                 Ok(()) => {
                     self.told("tls_report.sent", day, domain, &place, None);
@@ -226,8 +297,17 @@ impl Reporter {
     }
 
     async fn keep(&self, day: Day, domain: &Domain, results: &Results) -> Result<(), StoreError> {
-        let put = ShelfChange::Put(Shelf::TlsReports, results.record(day, domain));
+        let _alone = self.records.lock().await;
+        let put = self.note(day, domain, results).await?;
         self.parts.shelf.change_shelf(vec![put]).await
+    }
+
+    /// The record, with what became of the report; what was counted meanwhile stays in it.
+    async fn note(&self, day: Day, domain: &Domain, results: &Results) -> Result<ShelfChange, StoreError> {
+        let known = self.parts.shelf.shelved(Shelf::TlsReports, key(day, domain)).await?;
+        let mut known = known.as_ref().and_then(Results::read).map_or_else(|| results.clone(), |(_, _, known)| known);
+        known.sent.clone_from(&results.sent);
+        Ok(ShelfChange::Put(Shelf::TlsReports, known.record(day, domain)))
     }
 
     fn report<'a>(&'a self, day: Day, domain: &'a Domain, results: &'a Results, id: &'a str) -> Report<'a> {
@@ -302,7 +382,8 @@ impl Reporter {
         let queued = if recipients.is_empty() { Vec::new() } else { vec![Queued { envelope, recipients }] };
         let before = results.clone();
         set(results, at, SentState::Sent, None);
-        let note = ShelfChange::Put(Shelf::TlsReports, results.record(day, domain));
+        let _alone = self.records.lock().await;
+        let note = self.note(day, domain, results).await?;
         match self.parts.shelf.deliver_noted(Delivery { content, targets, queued }, vec![note]).await {
             Ok(_) => Ok(Ok(())),
             Err(StoreError::OverQuota) => {
@@ -355,6 +436,51 @@ impl Reporter {
             None => event,
         });
     }
+}
+
+/// What was brought, by the day that it is of and by destination.
+#[derive(Default)]
+struct Tried {
+    /// When it was counted what is in the store.
+    today: Option<Day>,
+    counts: HashMap<(Day, Domain), usize>,
+}
+
+impl Tried {
+    /// Counts one more; `false`: there were enough.
+    fn count(&mut self, day: Day, place: &Place) -> bool {
+        let Some(host) = host_of(place) else { return true };
+        if self.counts.len() >= TLS_REPORT_DESTINATIONS_MAX && !self.counts.contains_key(&(day, host.clone())) {
+            return false;
+        }
+        let count = self.counts.entry((day, host.clone())).or_default();
+        let some = *count < TLS_REPORT_PER_DESTINATION_MAX;
+        *count = count.saturating_add(usize::from(some));
+        some
+    }
+    /// It didn't leave this house.
+    fn count_back(&mut self, day: Day, place: &Place) {
+        let count = host_of(place).and_then(|host| self.counts.get_mut(&(day, host.clone())));
+        count.into_iter().for_each(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// Who has to bear it.
+fn host_of(place: &Place) -> Option<&Domain> {
+    match place {
+        Place::Mail(address) => address.domain(),
+        Place::Https(host, ..) => Some(host),
+    }
+}
+
+/// It was read from a record of the domain's, and written by us.
+fn place_of(text: &str) -> Option<Place> {
+    report_places(&[format!("v=TLSRPTv1;rua={text}").into_bytes()]).into_iter().next()
+}
+
+/// What lies before is older than is looked at: it was sent or dropped, see `TLS_REPORT_LATE`.
+fn first(today: Day) -> Option<String> {
+    Some(Day(today.0.saturating_sub(2)).to_string())
 }
 
 fn set(results: &mut Results, at: usize, state: SentState, why: Option<String>) {

@@ -59,6 +59,15 @@ pub const TLS_REPORT_JITTER: Duration = Duration::from_secs(4 * 3_600);
 pub const TLS_REPORT_LOOK_TIME: Duration = Duration::from_secs(15 * 60);
 /// A report that can't be sent is dropped so long after its day's end. RFC 8460 §5.3 (24 hours).
 pub const TLS_REPORT_LATE: Duration = Duration::from_secs(86_400);
+/// Reports that are tried to be brought to one domain by mail, or to one host by HTTPS, for each day, tries that fail counted:
+/// who asks for them need not be who gets them. Enough for one that is tried all day, or a service that takes those of many.
+pub const TLS_REPORT_PER_DESTINATION_MAX: usize = 100;
+/// Hosts and mail domains to which it is counted what was brought; reports to more aren't brought: four places of ten
+/// thousand domains.
+pub const TLS_REPORT_DESTINATIONS_MAX: usize = 40_000;
+/// Reports that are on their way at once. Ten thousand domains with four places each, all of which let [`HTTPS_TIME`] pass,
+/// take under fourteen hours.
+pub const TLS_REPORTS_AT_ONCE: usize = 50;
 /// Records of results that are looked at in one step.
 pub const TLS_REPORT_PAGE: usize = 200;
 

@@ -48,15 +48,23 @@ impl Web {
         let (said, seen, rings) = (Arc::clone(&says), Arc::clone(&taken), Arc::clone(&bell));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let Ok(mut wire) = Wire::tcp(stream).accept_tls(&acceptor).await else { continue };
-                let mut request = [0; 8192];
-                let Ok(count) = wire.read(&mut request).await else { continue };
-                let head = String::from_utf8_lossy(&request[..count]).lines().next().unwrap_or_default().to_owned();
-                let says = *said.lock().unwrap();
-                seen.lock().unwrap().push(head);
-                rings.notify_one();
-                let _gone = wire.write_all(format!("HTTP/1.1 {says}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
-                let _gone = wire.shutdown().await;
+                let (acceptor, said, seen, rings) = (acceptor.clone(), said.clone(), seen.clone(), rings.clone());
+                tokio::spawn(async move {
+                    let Ok(mut wire) = Wire::tcp(stream).accept_tls(&acceptor).await else { return };
+                    let mut request = [0; 8192];
+                    let Ok(count) = wire.read(&mut request).await else { return };
+                    let head = String::from_utf8_lossy(&request[..count]).lines().next().unwrap_or_default().to_owned();
+                    let says = *said.lock().unwrap();
+                    let silent = head.contains("/silent");
+                    seen.lock().unwrap().push(head);
+                    rings.notify_one();
+                    if silent {
+                        return std::future::pending().await;
+                    }
+                    let _gone =
+                        wire.write_all(format!("HTTP/1.1 {says}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
+                    let _gone = wire.shutdown().await;
+                });
             }
         });
         Self { port, says, taken, bell }
@@ -76,6 +84,11 @@ struct Office {
 impl Office {
     /// `s.example` is ours, with keys if so; `t.example` wants its reports at these places, `PORT` being the web's.
     async fn new(keys: bool, rua: &str) -> Self {
+        Self::with(keys, &[("", rua)]).await
+    }
+
+    /// The same for domains below it, by the label before its name.
+    async fn with(keys: bool, ruas: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand(AtomicI64::new(20_000 * DAY + 12 * HOUR)));
         let store = LocalStore::open(dir.path(), Options { clock: clock.clone(), ..Options::default() }).unwrap();
@@ -89,9 +102,11 @@ impl Office {
         }
         let authority = authority::create(&["t.example"], SystemTime::now()).unwrap();
         let web = Web::start(&authority).await;
-        let rua = rua.replace("PORT", &web.port.to_string());
-        let text =
-            format!("@ 60 IN A 127.0.0.1\nweb 60 IN A 127.0.0.1\n_smtp._tls 60 IN TXT \"v=TLSRPTv1;rua={rua}\"\n");
+        let mut text = "@ 60 IN A 127.0.0.1\nweb 60 IN A 127.0.0.1\n".to_owned();
+        for (label, rua) in ruas {
+            let (dot, rua) = (if label.is_empty() { "" } else { "." }, rua.replace("PORT", &web.port.to_string()));
+            text.push_str(&format!("_smtp._tls{dot}{label} 60 IN TXT \"v=TLSRPTv1;rua={rua}\"\n"));
+        }
         let zones =
             Zones::start(&[Zone::plain("t.example.", &text), Zone::plain("u.example.", "@ 60 IN A 127.0.0.1\n")]).await;
         let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&zones.config()).unwrap());
@@ -125,6 +140,14 @@ impl Office {
     }
     fn forward(&self, millis: i64) {
         self.clock.0.fetch_add(millis, Ordering::Relaxed);
+    }
+    /// A day with each of these labels, and the next morning.
+    async fn had_a_day_with(&self, labels: &[(String, &str)]) {
+        for (label, _) in labels {
+            self.ledger.count(&Domain::parse(&format!("{label}.t.example")).unwrap(), &Told::nothing(), None);
+        }
+        self.reporter.write().await;
+        self.forward(NEXT_MORNING);
     }
     async fn queued(&self) -> Vec<QueuedMessage> {
         self.store.queue_page(QueueFilter::default(), None, 100).await.unwrap().messages
@@ -259,4 +282,105 @@ async fn nobody_gets_a_report_who_wants_none_and_nobody_an_unsigned_one() {
     let sent = Results::read(&all[0]).unwrap().2.sent;
     assert_eq!((sent[0].state, office.store.queue_totals(1).await.unwrap().messages), (SentState::Failed, 0));
     assert!(sent[0].why.as_ref().unwrap().contains("no DKIM key"));
+}
+
+/// Attacks F11: whoever has a domain, and names below it without number, has reports sent to somebody else.
+#[tokio::test]
+async fn nobody_is_brought_more_reports_than_a_few_whoever_asks_for_them() {
+    for place in ["mailto:victim@r.example", "https://web.t.example:PORT/v1"] {
+        let labels: Vec<(String, &str)> =
+            (0..=TLS_REPORT_PER_DESTINATION_MAX).map(|number| (format!("d{number:03}"), place)).collect();
+        let ruas: Vec<(&str, &str)> = labels.iter().map(|(label, place)| (label.as_str(), *place)).collect();
+        let office = Office::with(true, &ruas).await;
+        office.had_a_day_with(&labels).await;
+        let brought = async || {
+            office.store.queue_totals(1).await.unwrap().messages
+                + u64::try_from(office.web.taken.lock().unwrap().len()).unwrap()
+        };
+        let most = u64::try_from(TLS_REPORT_PER_DESTINATION_MAX).unwrap();
+        for _ in 0..2 {
+            office.reporter.send_due().await.unwrap();
+            assert_eq!(brought().await, most, "{place}");
+        }
+        let all = office.store.shelf(Shelf::TlsReports, None, 1000).await.unwrap();
+        let left: Vec<Sent> = all.iter().filter_map(Results::read).flat_map(|(_, _, results)| results.sent).collect();
+        let [left] = &left.into_iter().filter(|sent| sent.state != SentState::Sent).collect::<Vec<_>>()[..] else {
+            panic!()
+        };
+        assert_eq!(left.state, SentState::Failed);
+        assert!(left.why.as_ref().unwrap().starts_with("no more of that day"), "{left:?}");
+        // What was brought is known after a restart as well.
+        let Office { reporter, store, web, .. } = office;
+        Reporter::new(reporter.parts).send_due().await.unwrap();
+        let brought =
+            store.queue_totals(1).await.unwrap().messages + u64::try_from(web.taken.lock().unwrap().len()).unwrap();
+        assert_eq!(brought, most, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_delays_nobody_else_s_report() {
+    let mut labels: Vec<(String, &str)> =
+        (1..TLS_REPORTS_AT_ONCE).map(|number| (format!("d{number:03}"), "https://web.t.example:PORT/silent")).collect();
+    labels.push(("z".to_owned(), "https://web.t.example:PORT/quick"));
+    let ruas: Vec<(&str, &str)> = labels.iter().map(|(label, place)| (label.as_str(), *place)).collect();
+    let office = Office::with(true, &ruas).await;
+    office.had_a_day_with(&labels).await;
+    let quick = async {
+        while !office.web.taken.lock().unwrap().iter().any(|head| head.contains("/quick")) {
+            office.web.bell.notified().await;
+        }
+    };
+    tokio::select! {
+        () = quick => {}
+        sent = office.reporter.send_due() => panic!("the silent ones were waited for: {sent:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_is_written_while_a_host_says_nothing() {
+    let mut office = Office::new(true, "https://web.t.example:PORT/silent").await;
+    office.counts("t.example").await;
+    office.forward(NEXT_MORNING);
+    office.reporter.pause = Duration::from_millis(1);
+    let (trigger, shutdown) = mailward_core::shutdown::channel();
+    let Office { reporter, web, ledger, store, clock, zones, _dir } = office;
+    let running = tokio::spawn(reporter.run(shutdown));
+    web.bell.notified().await;
+    ledger.count(&Domain::parse("u.example").unwrap(), &Told::nothing(), None);
+    let written = || async {
+        let all = store.shelf(Shelf::TlsReports, None, 100).await.unwrap();
+        all.iter().any(|record| record.key.ends_with("/u.example"))
+    };
+    while !written().await {
+        assert!(!running.is_finished());
+    }
+    assert_eq!(web.taken.lock().unwrap().len(), 1, "the report is still under way");
+    trigger.fire();
+    running.await.unwrap();
+    drop((clock, zones, _dir));
+}
+
+#[tokio::test]
+async fn what_is_counted_late_stays_when_the_report_is_noted() {
+    let office = Office::new(true, "mailto:tls@r.example").await;
+    office.counts("t.example").await;
+    let (day, domain, mut old) =
+        Results::read(&office.store.shelf(Shelf::TlsReports, None, 1).await.unwrap()[0]).unwrap();
+    office.counts("t.example").await;
+    old.sent.push(Sent { place: "mailto:tls@r.example".to_owned(), state: SentState::Sent, why: None });
+    office.reporter.keep(day, &domain, &old).await.unwrap();
+    let now = Results::read(&office.store.shelf(Shelf::TlsReports, None, 1).await.unwrap()[0]).unwrap().2;
+    assert_eq!((now.sent, now.policies[0].success), (old.sent, 2));
+}
+
+#[test]
+fn reports_go_to_no_more_destinations_than_can_be_counted() {
+    let mut tried = Tried::default();
+    let to = |number: usize| Place::Https(Domain::parse(&format!("d{number}.example")).unwrap(), 443, "/".to_owned());
+    let day = Day(20_000);
+    assert!((0..TLS_REPORT_DESTINATIONS_MAX).all(|number| tried.count(day, &to(number))));
+    assert!(!tried.count(day, &to(TLS_REPORT_DESTINATIONS_MAX)));
+    assert!(tried.count(day, &to(0)), "those that are known still get theirs");
+    assert_eq!(tried.counts.len(), TLS_REPORT_DESTINATIONS_MAX);
 }
