@@ -6,13 +6,15 @@ use crate::clean::clean;
 use crate::envelope;
 use crate::error::Trouble;
 use crate::maildrop::Secure;
+use crate::noted::{Digest, Key, Noted};
+use crate::waiting::Wait;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::BLOCKING_PREPARE_BYTES;
-use mailward_core::{Address, Clock, Domain};
+use mailward_core::limits::{BLOCKING_PREPARE_BYTES, SHELF_CHANGES_MAX};
+use mailward_core::{AccountId, Address, Clock, Domain};
 use mailward_directory::Directory;
 use mailward_gate::RelayPermit;
 use mailward_message::date;
-use mailward_store::records::{Delivery, Flags, ShelfChange, Target};
+use mailward_store::records::{Content, Delivery, Flags, ShelfChange, Target};
 use mailward_store::{MailStore, ShelfStore, StoreError};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -41,8 +43,8 @@ pub(crate) struct Source<'a> {
 pub(crate) enum Left {
     /// For good: it can't be kept here as it is.
     Refused(String),
-    /// For now: a mailbox is full.
-    Later(String),
+    /// For now: a mailbox is full, and which, if it is known.
+    Later(String, Option<Wait>),
     /// Nothing goes.
     Trouble(Trouble),
 }
@@ -80,8 +82,33 @@ fn literal(ip: IpAddr) -> String {
     }
 }
 
-/// Delivers a message, and notes in the same commit that it was taken: after a crash both are so, or neither.
-pub(crate) async fn deliver(desk: &Desk, source: &Source<'_>, raw: &[u8], note: ShelfChange) -> Result<(), Left> {
+/// How it is noted what comes of a message.
+pub(crate) struct Noting<'a> {
+    /// That all whom it is for have it.
+    pub(crate) all: ShelfChange,
+    /// Who of them has it already, and where that is noted.
+    pub(crate) noted: &'a Noted,
+    pub(crate) key: Key,
+    pub(crate) digest: Digest,
+    /// As the server lists it.
+    pub(crate) size: u64,
+}
+
+/// Some of those whom a message is for have it now.
+pub(crate) struct Partly {
+    pub(crate) got: Vec<AccountId>,
+    /// What the others wait for.
+    pub(crate) wait: Wait,
+}
+
+/// Delivers a message, and notes in the same commit that it was taken: after a crash both are so, or neither. If a mailbox
+/// is full, to the others, and notes of each that they have it: one full mailbox keeps nothing from anybody else.
+pub(crate) async fn deliver(
+    desk: &Desk,
+    source: &Source<'_>,
+    raw: &[u8],
+    noting: Noting<'_>,
+) -> Result<Option<Partly>, Left> {
     if envelope::came_back(raw, &source.mark(&desk.hostname)) {
         return Err(Left::Refused("it was fetched from this account before, and came back: mail loop".to_owned()));
     }
@@ -101,19 +128,61 @@ pub(crate) async fn deliver(desk: &Desk, source: &Source<'_>, raw: &[u8], note: 
         prepared.map_err(|_| Left::Trouble(StoreError::Closed.into()))?
     };
     let content = prepared.map_err(|fault| Left::Refused(fault.to_string()))?;
-    let accounts = mailward_delivery::accounts(&permits);
-    let count = accounts.len();
-    let targets = accounts.into_iter().map(|account| Target { account, mailbox: None, flags: Flags::NONE }).collect();
-    let delivery = Delivery { content, targets, queued: Vec::new() };
-    match desk.shelf.deliver_noted(delivery, vec![note]).await {
-        Ok(_) => {}
-        Err(error @ StoreError::OverQuota) => return Err(Left::Later(error.to_string())),
-        Err(error) => return Err(Left::Trouble(error.into())),
+    let Noting { all, noted, key, digest, size: listed } = noting;
+    let mut accounts = mailward_delivery::accounts(&permits);
+    accounts.retain(|account| !noted.has(&key, *account, &digest));
+    if accounts.is_empty() {
+        // Those who hadn't it are no longer among them.
+        desk.shelf.change_shelf(vec![all]).await.map_err(|error| Left::Trouble(error.into()))?;
+        return Ok(None);
     }
+    let mut count = accounts.len();
+    let partly = match desk.shelf.deliver_noted(delivery(&content, &accounts), vec![all]).await {
+        Ok(_) => None,
+        Err(error @ StoreError::OverQuota) => {
+            let (got, wait) = who_has_room(desk, accounts, &content).await?;
+            let later = || Left::Later(error.to_string(), wait);
+            let wait = wait.filter(|_| !got.is_empty() && got.len() <= SHELF_CHANGES_MAX).ok_or_else(later)?;
+            let notes = got.iter().map(|account| noted.having(&key, *account, digest, listed)).collect();
+            match desk.shelf.deliver_noted(delivery(&content, &got), notes).await {
+                Ok(_) => {}
+                // One more was filled meanwhile.
+                Err(StoreError::OverQuota) => return Err(later()),
+                Err(error) => return Err(Left::Trouble(error.into())),
+            }
+            count = got.len();
+            Some(Partly { got, wait })
+        }
+        Err(error) => return Err(Left::Trouble(error.into())),
+    };
     let event = Event::info("fetch.delivered").with("account", source.name).with("id", &id);
     let event = event.with("sender", sender.map_or_else(|| "<>".to_owned(), |sender| sender.to_string()));
     desk.events.emit(event.with("recipients", count).with("size", size));
-    Ok(())
+    Ok(partly)
+}
+
+fn delivery(content: &Content, accounts: &[AccountId]) -> Delivery {
+    let targets = accounts.iter().map(|account| Target { account: *account, mailbox: None, flags: Flags::NONE });
+    Delivery { content: content.clone(), targets: targets.collect(), queued: Vec::new() }
+}
+
+/// Which accounts a message fits, and what the first of the others waits for; none if it fits all after all.
+async fn who_has_room(
+    desk: &Desk,
+    accounts: Vec<AccountId>,
+    content: &Content,
+) -> Result<(Vec<AccountId>, Option<Wait>), Left> {
+    let size = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
+    let (mut room, mut wait) = (Vec::new(), None);
+    for account in accounts {
+        let usage = desk.mail.usage(account).await.map_err(|error| Left::Trouble(error.into()))?;
+        if usage.admits(size) {
+            room.push(account);
+        } else {
+            wait = wait.or(Some(Wait { account, size }));
+        }
+    }
+    Ok((room, wait))
 }
 
 /// Who gets it: users here, whatever the message says.

@@ -22,7 +22,7 @@
 //!
 //! **Failure**: an account whose visits fail is visited less often, and after six hours an alert says so. A password that
 //! is refused ends its visits until somebody acts. A message that can't be taken stays where it is, is told of, and holds
-//! up no other.
+//! up no other. One for several users goes to those who have room, each noted in that commit, and to the rest later.
 //!
 //! **Standards**: RFC 1939 (POP3), 2449 (CAPA), 2595 (STLS), 3206 (AUTH), 5034 (SASL); RFC 3501 and 9051 (IMAP), 4315
 //! (UIDPLUS), 4959 (SASL-IR), 5530 (codes); RFC 4616 (PLAIN), 8314 (TLS); RFC 5321 §4.4 (trace).
@@ -40,6 +40,7 @@ mod noted;
 pub mod pop3;
 mod runner;
 mod visit;
+mod waiting;
 mod wire;
 
 pub use account::{After, Name, Protocol, Server, Settings, SettingsChange, SettingsError, Tls, To};

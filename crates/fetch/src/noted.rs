@@ -7,10 +7,10 @@
 use crate::account::{Name, Settings};
 use crate::error::Trouble;
 use bytes::Bytes;
-use mailward_core::Timestamp;
 use mailward_core::limits::{
     FETCH_FORGET_AFTER, FETCH_NOTED_MAX, FETCH_REFUSED_AGAIN, PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
 };
+use mailward_core::{AccountId, Timestamp};
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use mailward_store::{ShelfStore, StoreError};
 use std::collections::{HashMap, HashSet};
@@ -32,6 +32,8 @@ pub(crate) enum Note {
     Taken(Digest, u64),
     /// The same, and the server said that it was deleted there: another message may have these bytes.
     Deleted(Digest, u64),
+    /// One of those whom it is for has it, and others not yet: the same of it. Under a key of theirs alone.
+    Partly(Digest, u64),
     /// It can't be, for good.
     Refused,
 }
@@ -91,6 +93,28 @@ impl Noted {
     /// What a message is called whose name isn't its alone.
     pub(crate) fn key_of_bytes(&self, id: &str, digest: &Digest) -> Key {
         half(blake3::hash(&[self.place.as_bytes(), b"\0", id.as_bytes(), b"\0\0", digest].concat()))
+    }
+
+    /// Where it is noted that one of those whom a message is for has it.
+    fn key_of_account(key: &Key, account: AccountId) -> Key {
+        half(blake3::hash(&[&key[..], b"\0account\0", &account.0.to_be_bytes()].concat()))
+    }
+
+    /// Whether one of those whom a message is for has it already.
+    pub(crate) fn has(&self, key: &Key, account: AccountId, digest: &Digest) -> bool {
+        let note = self.get(&Self::key_of_account(key, account));
+        matches!(note, Some(Note::Partly(had, _)) if had == *digest)
+    }
+
+    /// The change that notes it, for the commit that delivers to them.
+    pub(crate) fn having(&self, key: &Key, account: AccountId, digest: Digest, size: u64) -> ShelfChange {
+        let key = Self::key_of_account(key, account);
+        ShelfChange::Put(Shelf::Fetch, self.record(&key, Note::Partly(digest, size), None))
+    }
+
+    /// It was committed.
+    pub(crate) fn had(&mut self, key: &Key, account: AccountId, digest: Digest, size: u64) {
+        self.took(Self::key_of_account(key, account), Note::Partly(digest, size));
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Note> {
@@ -224,16 +248,21 @@ impl Note {
         match self {
             Self::Taken(digest, size) => Bytes::from([&b"t"[..], &digest, &size.to_be_bytes()].concat()),
             Self::Deleted(digest, size) => Bytes::from([&b"d"[..], &digest, &size.to_be_bytes()].concat()),
+            Self::Partly(digest, size) => Bytes::from([&b"p"[..], &digest, &size.to_be_bytes()].concat()),
             Self::Refused => Bytes::from_static(b"r"),
         }
     }
     fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             b"r" => Some(Self::Refused),
-            [kind @ (b't' | b'd'), rest @ ..] => {
+            [kind @ (b't' | b'd' | b'p'), rest @ ..] => {
                 let (digest, size) = rest.split_first_chunk::<DIGEST>()?;
-                let taken = Self::Taken(*digest, u64::from_be_bytes(size.try_into().ok()?));
-                Some(if *kind == b'd' { taken.once_deleted() } else { taken })
+                let size = u64::from_be_bytes(size.try_into().ok()?);
+                Some(match kind {
+                    b'd' => Self::Deleted(*digest, size),
+                    b'p' => Self::Partly(*digest, size),
+                    _ => Self::Taken(*digest, size),
+                })
             }
             _ => None,
         }
@@ -248,7 +277,7 @@ impl Note {
     pub(crate) const fn taken(self) -> Option<(Digest, u64)> {
         match self {
             Self::Taken(digest, size) | Self::Deleted(digest, size) => Some((digest, size)),
-            Self::Refused => None,
+            Self::Partly(..) | Self::Refused => None,
         }
     }
 }
@@ -266,7 +295,12 @@ mod tests {
 
     #[test]
     fn a_note_comes_back_as_it_was_written_and_nothing_else_is_one() {
-        for note in [Note::Taken(digest(b"x"), 1 << 40), Note::Deleted(digest(b"x"), 1), Note::Refused] {
+        for note in [
+            Note::Taken(digest(b"x"), 1 << 40),
+            Note::Deleted(digest(b"x"), 1),
+            Note::Partly(digest(b"x"), 7),
+            Note::Refused,
+        ] {
             assert_eq!(Note::of(&note.to_bytes()), Some(note));
         }
         for none in [&b""[..], b"t", b"rr", b"x", &[b't'; 30]] {

@@ -75,7 +75,8 @@ impl Runner {
         let Parts { accounts, mail, directory, lookup, outbound, hostname, events, clock, message_size } = parts;
         let shelf = Arc::clone(accounts.store());
         let desk = Desk { mail, shelf, directory, hostname, events, clock };
-        let house = House { desk, net: Net { lookup, outbound }, message_size, memory: memory() };
+        let house =
+            House { desk, net: Net { lookup, outbound }, message_size, memory: memory(), waiting: Arc::default() };
         Self { accounts, house, chance: RandomState::new(), visits: JoinSet::new(), under_way: HashMap::new() }
     }
 

@@ -1,15 +1,17 @@
 //! One visit: log in, list, fetch what is new, deliver each in a commit of its own, delete what is safe here.
 
-use crate::account::{After, Name, Settings};
+use crate::account::{After, Name, Settings, To};
+use crate::accounts::stays_here;
 use crate::connect::Net;
-use crate::deliver::{Desk, Left, Source, deliver};
+use crate::deliver::{Desk, Left, Noting, Partly, Source, deliver};
 use crate::error::Trouble;
 use crate::maildrop::{Listed, Maildrop, Secure};
 use crate::noted::{Key, Note, Noted, digest};
-use mailward_core::Secret;
+use crate::waiting::{Wait, Waiting};
 use mailward_core::event::Event;
 use mailward_core::limits::{FETCH_BYTES_IN_FLIGHT_MAX, FETCH_LEFT_MAX, FETCH_VISIT_MESSAGES, FETCH_VISIT_TIME};
-use mailward_store::records::{Shelf, ShelfChange};
+use mailward_core::{AccountId, Secret};
+use mailward_store::records::{Shelf, ShelfChange, Usage};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -24,6 +26,8 @@ pub(crate) struct House {
     pub(crate) message_size: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Memory for messages of all visits, KiB.
     pub(crate) memory: Arc<Semaphore>,
+    /// Messages that wait for room here.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 /// What a visit is for.
@@ -78,6 +82,8 @@ struct Visit<'a> {
     names: HashMap<String, u32>,
     /// What was deleted, if the session ends well.
     deleted: Vec<Key>,
+    /// Accounts here that had no room for a message of this visit, as they were found.
+    full: HashMap<AccountId, Usage>,
 }
 
 /// What follows for a message that was looked at.
@@ -102,7 +108,9 @@ impl Visit<'_> {
             let count: &mut u32 = names.entry(message.id.clone()).or_default();
             *count = count.saturating_add(1);
         }
-        let mut visit = Visit { house, errand, came, noted, secure, listed, names, deleted: Vec::new() };
+        let mut visit =
+            Visit { house, errand, came, noted, secure, listed, names, deleted: Vec::new(), full: HashMap::new() };
+        visit.house.waiting.keep(visit.errand.name, &visit.listed);
         let outcome = visit.walk(&mut maildrop, &messages).await;
         let whole = match outcome {
             // Nothing more can be delivered; what was delivered may still be deleted.
@@ -132,11 +140,18 @@ impl Visit<'_> {
     /// Looks at one message after the other; whether at all of them.
     async fn walk(&mut self, maildrop: &mut Maildrop, messages: &[Listed]) -> Result<bool, Trouble> {
         let began = Instant::now();
-        let (mut fetched, mut later) = (0usize, 0usize);
+        let (mut fetched, mut later, mut waiting) = (0usize, 0usize, 0usize);
         for message in messages {
             let Some(known) = self.wanted(message) else { continue };
             if (self.house.message_size)() < message.size {
                 self.refuse(message, self.noted.key(&message.id), "it is larger than limits.message_size").await?;
+                continue;
+            }
+            if known.is_none() && self.must_wait(message).await {
+                // Told of when it was fetched, or not worth it: the note says so.
+                self.came.left = self.came.left.saturating_add(1);
+                self.came.note = Some(format!("message {} of {} bytes: a mailbox is full", message.id, message.size));
+                waiting = waiting.saturating_add(1);
                 continue;
             }
             // Half of the time: the end of the session needs some, and its deletions hang on it.
@@ -155,9 +170,13 @@ impl Visit<'_> {
                     let key = self.noted.key(&message.id);
                     self.refuse(message, key, &why).await?;
                 }
-                Err(Left::Later(why)) => {
-                    later = later.saturating_add(1);
+                Err(Left::Later(why, wait)) => {
                     self.leave(message, &why);
+                    if wait.is_some_and(|wait| self.remember(message, wait)) {
+                        waiting = waiting.saturating_add(1);
+                        continue;
+                    }
+                    later = later.saturating_add(1);
                     if later >= FETCH_LEFT_MAX {
                         return Ok(false);
                     }
@@ -165,7 +184,43 @@ impl Visit<'_> {
                 Err(Left::Trouble(trouble)) => return Err(trouble),
             }
         }
-        Ok(later == 0)
+        Ok(later == 0 && waiting == 0)
+    }
+
+    /// Whether it is known without fetching a message that there is no room for it.
+    async fn must_wait(&mut self, message: &Listed) -> bool {
+        if self.is_ambiguous(message) {
+            return false;
+        }
+        if let Some(wait) = self.house.waiting.get(self.errand.name, &self.noted.key(&message.id)) {
+            return self.is_full(wait.account, wait.size).await;
+        }
+        let To::One(address) = &self.errand.settings.to else { return false };
+        let Ok(permit) = stays_here(&self.house.desk.directory, address) else { return false };
+        match mailward_delivery::accounts([&permit]).as_slice() {
+            // With what is written before it, it is larger still.
+            [only] => self.is_full(*only, message.size).await,
+            _ => false,
+        }
+    }
+
+    async fn is_full(&mut self, account: AccountId, size: u64) -> bool {
+        if self.full.get(&account).is_some_and(|usage| !usage.admits(size)) {
+            return true;
+        }
+        match self.house.desk.mail.usage(account).await {
+            Ok(usage) if !usage.admits(size) => {
+                self.full.insert(account, usage);
+                true
+            }
+            // What can't be asked now is found out by delivering.
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    /// Remembers what a message waits for, if its name is its alone and there is room to.
+    fn remember(&self, message: &Listed, wait: Wait) -> bool {
+        !self.is_ambiguous(message) && self.house.waiting.put(self.errand.name, self.noted.key(&message.id), wait)
     }
 
     /// Whether a message has to be looked at, and what is known of it. `None`: it hasn't.
@@ -246,8 +301,15 @@ impl Visit<'_> {
                     new => new,
                 };
                 let source = Source { name: self.errand.name, settings: self.errand.settings, secure: &self.secure };
-                deliver(&self.house.desk, &source, &raw, change).await?;
+                let noting = Noting { all: change, noted: &self.noted, key, digest, size: message.size };
+                if let Some(Partly { got, wait }) = deliver(&self.house.desk, &source, &raw, noting).await? {
+                    for account in got {
+                        self.noted.had(&key, account, digest, message.size);
+                    }
+                    return Err(Left::Later("a mailbox is full; the others have it".to_owned(), Some(wait)));
+                }
                 self.noted.took(key, note);
+                self.house.waiting.forget(self.errand.name, &key);
                 self.came.fetched = self.came.fetched.saturating_add(1);
                 Ok(Then::Safe(key))
             }

@@ -44,9 +44,12 @@ pub const FETCH_VISIT_TIME: Duration = Duration::from_secs(3_600);
 pub const FETCH_LOGOUT_TIME: Duration = Duration::from_secs(10);
 /// Messages fetched in one visit; then the session ends, so that deletions take effect, and the next visit comes at once.
 pub const FETCH_VISIT_MESSAGES: usize = 1_000;
-/// Messages of one visit that are left where they are because they can't be delivered now (a full mailbox), before the
-/// visit ends.
+/// Messages of one visit that were fetched for nothing, as a mailbox here is full, and of which that isn't remembered
+/// ([`FETCH_WAITING_MAX`]), before the visit ends.
 pub const FETCH_LEFT_MAX: usize = 20;
+/// Messages of one account elsewhere that wait for room in a mailbox here and are remembered: they aren't fetched before
+/// there is some, and hold up no others. Some 50 bytes each.
+pub const FETCH_WAITING_MAX: usize = 1_000;
 /// Messages that one mailbox elsewhere may hold; with more, nothing is fetched and the account says so. Each costs a line of
 /// listing a visit.
 pub const FETCH_LISTED_MAX: usize = 100_000;

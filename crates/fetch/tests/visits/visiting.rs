@@ -101,7 +101,7 @@ async fn a_full_mailbox_leaves_mail_there_and_the_rest_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mailbox_that_stays_full_ends_the_visit() {
+async fn what_can_t_be_delivered_anyway_is_not_fetched() {
     let house = House::new().await;
     let provider = Provider::new(&house).await;
     let port = provider.serve(Protocol::Imap, Tls::Tls).await;
@@ -110,7 +110,62 @@ async fn a_mailbox_that_stays_full_ends_the_visit() {
         provider.put(message("x")).await;
     }
     let state = house.fetch(house.settings(Protocol::Imap, port)).await;
-    assert_eq!((state.fetched, state.left), (1, u64::try_from(FETCH_LEFT_MAX).unwrap()));
+    assert_eq!((state.fetched, state.left), (1, u64::try_from(FETCH_LEFT_MAX + 4).unwrap()));
+    assert!(state.note.unwrap().contains("a mailbox is full"));
+    assert!(!house.told("fetch.left"), "that is told of what was fetched");
+    house.quota("joe", 0).await;
+    house.again().await;
+    assert_eq!((house.inbox("joe").await.len(), provider.left().await), (FETCH_LEFT_MAX + 5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_for_a_full_mailbox_holds_up_nobody_else_s_and_is_fetched_once_until_there_is_room() {
+    for protocol in [Protocol::Pop3, Protocol::Imap] {
+        let house = House::new().await;
+        let provider = Provider::new(&house).await;
+        let port = provider.serve(protocol, Tls::Tls).await;
+        house.quota("joe", 1).await;
+        for _ in 0..FETCH_LEFT_MAX + 5 {
+            provider.put(format!("Delivered-To: joe@here.example\r\n{}", message("x"))).await;
+        }
+        provider.put(format!("Delivered-To: ann@here.example\r\n{}", message("x"))).await;
+        let to = To::Envelope { header: None, otherwise: joe() };
+        let state = house.fetch(Settings { to, ..house.settings(protocol, port) }).await;
+        let left = FETCH_LEFT_MAX + 4;
+        assert_eq!((state.fetched, state.left), (2, u64::try_from(left).unwrap()), "{state:?}");
+        assert_eq!(house.inbox("ann").await.len(), 1);
+        let told = |house: &House| house.events.lines().iter().filter(|line| line.contains("fetch.left")).count();
+        assert_eq!(told(&house), left);
+        let state = house.again().await;
+        assert_eq!((state.left, told(&house)), (u64::try_from(left).unwrap(), left), "none was fetched again");
+        house.quota("joe", 0).await;
+        house.again().await;
+        assert_eq!((house.inbox("joe").await.len(), provider.left().await), (left + 1, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_room_gets_what_is_for_several_at_once_and_the_others_later_and_nobody_twice() {
+    for protocol in [Protocol::Pop3, Protocol::Imap] {
+        let mut house = House::new().await;
+        let provider = Provider::new(&house).await;
+        let port = provider.serve(protocol, Tls::Tls).await;
+        house.quota("joe", 1).await;
+        provider.put(format!("Envelope-To: joe@here.example\r\n{}", message("to joe"))).await;
+        provider.put(format!("Envelope-To: joe@here.example, ann@here.example\r\n{}", message("to both"))).await;
+        let to = To::Envelope { header: None, otherwise: joe() };
+        let state = house.fetch(Settings { to, ..house.settings(protocol, port) }).await;
+        assert_eq!((state.fetched, state.left), (1, 1), "{state:?}");
+        assert_eq!((house.inbox("joe").await.len(), house.inbox("ann").await.len()), (1, 1));
+        house.again().await;
+        house.restart().await;
+        house.again().await;
+        assert_eq!((house.inbox("ann").await.len(), provider.left().await), (1, 1));
+        house.quota("joe", 0).await;
+        let state = house.again().await;
+        assert_eq!((state.error, state.left, provider.left().await), (None, 0, 0));
+        assert_eq!((house.inbox("joe").await.len(), house.inbox("ann").await.len()), (2, 1));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
