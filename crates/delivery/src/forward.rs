@@ -5,12 +5,14 @@
 //! Before it is accepted, [`Forwarder::admit`] sees that all this can be done. Nobody may be forged by way of us: the servers
 //! behind us see mail that comes from here, and believe that for our own domains.
 
+mod meters;
+
 use bytes::Bytes;
 use mailward_core::limits::{BLOCKING_PREPARE_BYTES, HEADER_BYTES_MAX, SIGN_PIECE, SRS_TIME};
 use mailward_core::{Address, Domain, Timestamp};
 use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_dns::Lookup;
-use mailward_gate::{Rewritten, Srs};
+use mailward_gate::{RelayPermit, Rewritten, Srs};
 use mailward_inspect::authenticate::{Reading, Verdict};
 use mailward_message::Structure;
 use mailward_message::arc::ArcChain;
@@ -19,6 +21,7 @@ use mailward_message::header::{self, header_end};
 use mailward_store::api::{MailStore, ShelfStore, StoreError};
 use mailward_store::records::{Content, QueuedMessage, Shelf, ShelfChange, Shelved};
 use mailward_vault::dkim::{ArcSeal, SignFault};
+use meters::{Counted, Meters};
 use std::sync::Arc;
 
 /// What a [`Forwarder`] is made of.
@@ -38,7 +41,7 @@ pub struct Parts {
 }
 
 /// Forwards; one for a server.
-pub struct Forwarder(Parts);
+pub struct Forwarder(Parts, Meters);
 
 impl std::fmt::Debug for Forwarder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,6 +73,9 @@ pub enum NotForwarded {
     /// The same, and it can't be known now.
     #[error("it says that it is from {0}, whose key can't be looked up now")]
     Later(Domain),
+    /// See `limits::FORWARDED_PER_ALIAS`, `RETURNED_PER_SENDER` and `RETURNED_PER_HOUR`.
+    #[error("{0} has had as much of others' mail as it may for now")]
+    TooMuch(String),
 }
 
 /// How a forwarded message goes out.
@@ -86,8 +92,8 @@ const DELIVERED_TO: &str = "Delivered-To";
 impl Forwarder {
     /// Puts it together.
     #[must_use]
-    pub const fn new(parts: Parts) -> Self {
-        Self(parts)
+    pub fn new(parts: Parts) -> Self {
+        Self(parts, Meters::default())
     }
 
     /// Who rewrites senders.
@@ -139,6 +145,28 @@ impl Forwarder {
             Some(ours) => self.proves(content, ours, now).await,
             None => Ok(()),
         }
+    }
+
+    /// Counts a message that is forwarded or comes back, for each of its recipients: just before it is accepted, when nothing
+    /// else is against it. All are counted, or none.
+    ///
+    /// # Errors
+    /// [`NotForwarded::TooMuch`].
+    pub fn count<'a>(
+        &self,
+        permits: impl Iterator<Item = &'a RelayPermit>,
+        now: Timestamp,
+    ) -> Result<(), NotForwarded> {
+        let name = |address: &Address| format!("{}@{}", address.local().folded(), address.host());
+        let mut all = Vec::new();
+        for permit in permits {
+            if let Some(sender) = permit.returned() {
+                all.extend([Counted::Sender(name(sender)), Counted::Returns]);
+            } else if let Some(alias) = permit.forwarded() {
+                all.push(Counted::Alias(name(alias)));
+            }
+        }
+        self.1.take(all, now).map_err(|counted| NotForwarded::TooMuch(counted.to_string()))
     }
 
     /// Whether a domain is one of ours, or above or below one: those behind us might take our sending it for its consent.
@@ -245,13 +273,21 @@ impl Forwarder {
         Ok(Ok(Outgoing { sender, fields: fields.into() }))
     }
 
-    /// The sender as from a domain of ours.
-    async fn rewritten(&self, sender: &Address, ours: &Domain, now: Timestamp) -> Result<Option<Address>, StoreError> {
+    /// The sender as from a domain of ours; none if it would have to be kept and too many are already.
+    pub(crate) async fn rewritten(
+        &self,
+        sender: &Address,
+        ours: &Domain,
+        now: Timestamp,
+    ) -> Result<Option<Address>, StoreError> {
         let (address, name) = match self.0.srs.rewrite(sender, ours, now) {
             Rewritten::Whole(address) => return Ok(Some(address)),
             Rewritten::Null => return Ok(None),
             Rewritten::Kept { address, name } => (address, name),
         };
+        if self.kept(&name).await?.is_none() && self.1.take(vec![Counted::Kept], now).is_err() {
+            return Ok(None);
+        }
         let millis = i64::try_from(SRS_TIME.as_millis()).unwrap_or(i64::MAX);
         // A day more, as addresses count whole days.
         let expires = Some(Timestamp(now.0.saturating_add(millis).saturating_add(86_400_000)));

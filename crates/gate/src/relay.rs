@@ -77,6 +77,8 @@ enum Via {
     Alias(Address),
     /// Somebody else did: it is forwarded.
     Forward(Address),
+    /// It comes back to a sender that we wrote as this address.
+    Return(Address),
 }
 
 impl RelayPermit {
@@ -99,20 +101,28 @@ impl RelayPermit {
     pub const fn alias(&self) -> Option<&Address> {
         match &self.via {
             Via::Itself => None,
-            Via::Alias(address) | Via::Forward(address) => Some(address),
+            Via::Alias(address) | Via::Forward(address) | Via::Return(address) => Some(address),
         }
     }
     /// The same if it is somebody else's mail, which is forwarded: the sender is to be rewritten and the message sealed.
     #[must_use]
     pub const fn forwarded(&self) -> Option<&Address> {
         match &self.via {
-            Via::Forward(address) => Some(address),
+            Via::Forward(address) | Via::Return(address) => Some(address),
             Via::Itself | Via::Alias(_) => None,
+        }
+    }
+    /// The sender that it comes back to, if it does: whoever knows the address that we wrote may have it sent there.
+    #[must_use]
+    pub fn returned(&self) -> Option<&Address> {
+        match &self.via {
+            Via::Return(_) => self.remote.first(),
+            Via::Itself | Via::Alias(_) | Via::Forward(_) => None,
         }
     }
     /// To whoever sent what comes back to an address that we wrote: [`crate::decide_bounce`] alone knows that it is.
     pub(crate) fn bounce(written: Address, sender: Address) -> Result<Self, Refusal> {
-        sent_on(Vec::new(), vec![sender], Via::Forward(written))
+        sent_on(Vec::new(), vec![sender], Via::Return(written))
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! The form is that of the SRS drafts and libsrs2, so that others' tools understand it:
 //! `SRS0=HASH=TT=their.example=local@ours`, and `SRS1=HASH=first.example==…@ours` for what somebody rewrote before: a bounce
-//! then goes straight to who rewrote it first. The hash covers all of it, our domain too; nobody else can write one. A
+//! then goes straight to who rewrote it first. The hash covers all of it, our domain too; nobody else can write one. That of
+//! SRS1, which has no date in its form, covers the day as well: it is looked for among the days that count. A
 //! sender that has no room in a local part is kept in the store under a name that is a hash of it.
 
 use mailward_core::limits::{SRS_HASH_CHARS, SRS_KEPT_CHARS, SRS_TIME};
@@ -69,8 +70,8 @@ impl Srs {
         let Some(domain) = sender.domain() else { return Rewritten::Null };
         let local = sender.local().as_str();
         let whole = match shape(local) {
-            Some(Shape::First(rest)) => self.again(ours, domain.as_str(), rest),
-            Some(Shape::Again { domain, rest, .. }) => self.again(ours, domain, rest),
+            Some(Shape::First(rest)) => self.again(ours, now, domain.as_str(), rest),
+            Some(Shape::Again { domain, rest, .. }) => self.again(ours, now, domain, rest),
             None => self.first(ours, now, domain.as_str(), local),
         };
         if let Some(address) = whole {
@@ -96,7 +97,7 @@ impl Srs {
                     return Some(Err(SrsFault::Forged));
                 }
                 let age = today(now).saturating_sub(then).rem_euclid(DAYS);
-                if age > i64::try_from(SRS_TIME.as_secs().div_euclid(86_400)).unwrap_or(0) {
+                if age > longest() {
                     return Some(Err(SrsFault::Expired));
                 }
                 if domain.eq_ignore_ascii_case(KEPT) {
@@ -105,7 +106,12 @@ impl Srs {
                 Some(written(local, domain).map(Returned::Original).ok_or(SrsFault::Forged))
             }
             Shape::Again { hash, domain, rest } => {
-                if !self.0.verifies(&["srs1", ours.as_str(), domain, rest], SRS_HASH_CHARS, hash) {
+                let of = |ago: i64| {
+                    let day = day(today(now).saturating_sub(ago).rem_euclid(DAYS));
+                    self.0.verifies(&["srs1", ours.as_str(), &day, domain, rest], SRS_HASH_CHARS, hash)
+                };
+                // Of another day, or by somebody else: it is nobody's either way.
+                if !(0..=longest()).any(of) {
                     return Some(Err(SrsFault::Forged));
                 }
                 Some(written(&format!("SRS0{rest}"), domain).map(Returned::Original).ok_or(SrsFault::Forged))
@@ -128,8 +134,9 @@ impl Srs {
         written(&format!("SRS0={hash}={day}={domain}={local}"), ours.as_str())
     }
 
-    fn again(&self, ours: &Domain, domain: &str, rest: &str) -> Option<Address> {
-        let hash = self.0.proof(&["srs1", ours.as_str(), domain, rest], SRS_HASH_CHARS);
+    fn again(&self, ours: &Domain, now: Timestamp, domain: &str, rest: &str) -> Option<Address> {
+        let day = day(today(now));
+        let hash = self.0.proof(&["srs1", ours.as_str(), &day, domain, rest], SRS_HASH_CHARS);
         written(&format!("SRS1={hash}={domain}={rest}"), ours.as_str())
     }
 }
@@ -168,6 +175,11 @@ fn written(local: &str, domain: &str) -> Option<Address> {
     let address = Address::new(plain.or_else(quoted)?, Host::Domain(Domain::parse(domain).ok()?));
     // Once more as a whole: an address has a limit of its own.
     Address::parse(&address.to_string(), true).ok()
+}
+
+/// Days that an address counts.
+fn longest() -> i64 {
+    i64::try_from(SRS_TIME.as_secs().div_euclid(86_400)).unwrap_or(0)
 }
 
 fn today(now: Timestamp) -> i64 {

@@ -31,7 +31,7 @@ pub(crate) fn not_forwarded(why: &NotForwarded) -> Reply {
         NotForwarded::Header(_) => Reply::BAD_HEADER.with(&why.to_string()),
         NotForwarded::Nobody => Reply::CLAIM_UNCLEAR.with(&why.to_string()),
         NotForwarded::Forged(_) => Reply::NOT_FROM_US.with(&why.to_string()),
-        NotForwarded::Later(_) => Reply::NO_FORWARDING,
+        NotForwarded::Later(_) | NotForwarded::TooMuch(_) => Reply::NO_FORWARDING,
     }
 }
 

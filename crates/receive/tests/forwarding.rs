@@ -11,7 +11,9 @@
 mod common;
 
 use common::{House, SECRET, Talk, address};
-use mailward_core::limits::{ARC_SETS_MAX, FORWARDED_RECIPIENTS_MAX, LOCAL_PART_MAX};
+use mailward_core::limits::{
+    ARC_SETS_MAX, FORWARDED_PER_ALIAS, FORWARDED_RECIPIENTS_MAX, LOCAL_PART_MAX, RETURNED_PER_SENDER,
+};
 use mailward_core::{Clock as _, Domain, Listener, Secret, SystemClock, Timestamp};
 use mailward_directory::DomainSettings;
 use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName};
@@ -288,4 +290,43 @@ async fn a_user_s_own_mail_to_an_alias_is_no_forward() {
     let queue = queued(&house).await;
     assert_eq!((queue[0].envelope.forwarded.as_ref(), queue[0].envelope.submitter.is_some()), (None, true));
     assert_eq!(queue[0].recipients[0].original.as_deref(), Some("rfc822;out@s.example"));
+}
+
+/// Attacks A1, 26: whoever reads mail behind an alias knows such an address. Which hour it is, is the system's: a limit that
+/// begins anew in the middle is passed in the second round.
+#[tokio::test]
+async fn a_rewritten_sender_is_no_ticket_to_send_as_much_as_one_likes() {
+    let house = House::forwarding().await;
+    let bounce = "From: MAILER-DAEMON@t.example\r\n\r\nno such user";
+    let mut refused = false;
+    for number in 0..=2 * RETURNED_PER_SENDER {
+        // Tickets of different days and spellings are for one sender.
+        let ticket = whole("victim@c.example", i64::try_from(number % 20).unwrap());
+        let reply = stranger(&house).await.deliver("", &[&ticket], bounce).await;
+        refused = reply.starts_with("451");
+        if refused {
+            break;
+        }
+    }
+    assert!(refused);
+    assert!(!queued(&house).await.is_empty());
+    let other = whole("other@c.example", 0);
+    let reply = stranger(&house).await.deliver("", &[&other], bounce).await;
+    assert!(reply.starts_with("250"), "others get theirs: {reply}");
+}
+
+#[tokio::test]
+async fn an_alias_forwards_no_more_of_others_than_its_share() {
+    let house = House::forwarding().await;
+    let mut refused = false;
+    for _ in 0..=2 * FORWARDED_PER_ALIAS {
+        let reply = stranger(&house).await.deliver("a@c.example", &["out@s.example"], MESSAGE).await;
+        refused = reply.starts_with("451");
+        if refused {
+            break;
+        }
+    }
+    assert!(refused);
+    let reply = stranger(&house).await.deliver("a@c.example", &["bob@s.example"], MESSAGE).await;
+    assert!(reply.starts_with("250"), "what stays here isn't concerned: {reply}");
 }

@@ -63,11 +63,14 @@ fn what_was_rewritten_before_goes_back_to_who_did_it_first() {
     ] {
         let text = whole(sender).to_string();
         assert!(text.starts_with("SRS1=") && text.ends_with(wanted), "{text}");
-        assert_eq!(
-            read(&text, days(500)),
-            Some(Ok(Returned::Original(address(back)))),
-            "its own date is the first one's"
-        );
+        for (after, fits) in [(0, true), (21, true), (22, false), (-1, false), (500, false)] {
+            let expected = if fits { Ok(Returned::Original(address(back))) } else { Err(SrsFault::Forged) };
+            assert_eq!(
+                read(&text, days(after)),
+                Some(expected),
+                "{after} days: no date is in it, and it counts as long"
+            );
+        }
         assert_eq!(read(&text.replace("f.example", "e.example"), NOW), Some(Err(SrsFault::Forged)));
     }
 }

@@ -14,6 +14,7 @@ const LIMITS: &str = concat!(
     include_str!("../../limits/fetching.rs"),
     include_str!("../../limits/trust.rs"),
     include_str!("../../limits/care.rs"),
+    include_str!("../../limits/forwarding.rs"),
     include_str!("../../limits/local.rs")
 );
 

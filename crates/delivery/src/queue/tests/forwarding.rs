@@ -3,7 +3,7 @@
 use super::house::{House, LANE};
 use super::sink::{Plan, Sink};
 use crate::{Forwarder, ForwarderParts};
-use mailward_core::limits::LOCAL_PART_MAX;
+use mailward_core::limits::{LOCAL_PART_MAX, SRS_KEPT_PER_DAY};
 use mailward_core::{Address, Domain, Secret, Timestamp};
 use mailward_directory::Dkim;
 use mailward_dns_zone::Texts;
@@ -185,4 +185,20 @@ async fn without_keys_it_is_held_and_not_sent_unsealed() {
     none.queue("ann@c.example", &["ok@t.example"], &signed(&dns), forwarded).await;
     none.turn().await;
     assert!(sink.taken().is_empty() && none.told("message.held"), "nobody forwards there");
+}
+
+#[tokio::test]
+async fn no_more_long_senders_are_kept_in_a_day_than_the_limit() {
+    let (house, _dns) = forwarding().await;
+    let forwarder = house.runner.shared.forwarder.clone().unwrap();
+    let ours = Domain::parse("s.example").unwrap();
+    let long = |number: u64| Address::parse(&format!("{number:0>LOCAL_PART_MAX$}@c.example"), false).unwrap();
+    let rewritten = async |number, now| forwarder.rewritten(&long(number), &ours, now).await.unwrap();
+    for number in 0..SRS_KEPT_PER_DAY {
+        assert!(rewritten(number, NOW).await.is_some());
+    }
+    assert_eq!(rewritten(SRS_KEPT_PER_DAY, NOW).await, None, "it goes out from the null path");
+    assert!(rewritten(0, NOW).await.is_some(), "who is kept already is no more to keep");
+    let tomorrow = Timestamp::from_secs(NOW.secs() + 86_400);
+    assert!(rewritten(SRS_KEPT_PER_DAY, tomorrow).await.is_some());
 }
