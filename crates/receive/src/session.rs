@@ -1,6 +1,7 @@
 //! One session: the loop between the wire and the protocol, which knows no protocol itself.
 
 mod gateway;
+mod told;
 
 use crate::Context;
 use crate::budget::Share;
@@ -36,7 +37,6 @@ use mailward_store::records::{Content, Insider};
 use mailward_tls::Wire;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
@@ -307,15 +307,6 @@ impl<'c> Host<'c> {
         ticket.accept(Taken { permit, address, parameters, offers });
     }
 
-    fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
-        let event = Event::info("recipient.refused")
-            .with_peer(self.peer)
-            .with("sender", &ticket.mail().path)
-            .with("recipient", ticket.path())
-            .with("reason", refusal);
-        self.context.events.emit(event);
-    }
-
     /// Asks whether an account that was full has room again.
     async fn has_room(&self, account: AccountId, size: u64) -> bool {
         let room = self.context.store.usage(account).await.is_ok_and(|usage| usage.admits(size));
@@ -364,17 +355,6 @@ impl<'c> Host<'c> {
         let prefix = trace.fields(reserve);
         self.message = Some(OnItsWay { id, trace: prefix.len(), began: Instant::now() });
         ticket.accept(prefix);
-    }
-
-    /// Tells that there is no disk left, once a minute however many ask.
-    fn disk_alert(&self, error: &StoreError) {
-        let now = self.context.clock.now().secs();
-        let last = self.context.last_disk_alert.swap(now, Ordering::Relaxed);
-        if last.saturating_add(60) <= now {
-            self.context.events.emit(Event::alert("store.refuses").with("reason", error));
-        } else {
-            self.context.last_disk_alert.store(last, Ordering::Relaxed);
-        }
     }
 
     async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
@@ -554,37 +534,6 @@ impl<'c> Host<'c> {
                 self.context.full.add(account);
             }
         }
-    }
-
-    fn accepted(&self, mail: &MailGiven<House>, id: &str, size: usize, began: Instant) {
-        let event = Event::info("message.accepted")
-            .with("id", id)
-            .with_peer(self.peer)
-            .with("sender", &mail.path)
-            .with("recipients", mail.recipients.len())
-            .with("size", size)
-            .with("ms", began.elapsed().as_millis());
-        self.context.events.emit(event);
-    }
-
-    fn store_failed(&self, mail: &MailGiven<House>, id: &str, error: &StoreError) {
-        let event = match error {
-            StoreError::OverQuota | StoreError::Closed => Event::info("message.deferred"),
-            _ => Event::alert("message.deferred"),
-        };
-        let event = event.with("id", id).with_peer(self.peer).with("sender", &mail.path);
-        self.context.events.emit(event.with("recipients", mail.recipients.len()).with("reason", error));
-    }
-
-    fn refused(&mut self, mail: &MailGiven<House>, reason: &str) {
-        let _given_back = self.share.resize(0);
-        self.message = None;
-        let event = Event::info("message.refused")
-            .with_peer(self.peer)
-            .with("sender", &mail.path)
-            .with("recipients", mail.recipients.len())
-            .with("reason", reason);
-        self.context.events.emit(event);
     }
 }
 
