@@ -253,7 +253,7 @@ pub const KEYS: &[Key] = &[
         path: "queue.connections_per_host",
         form: "1 to 1000",
         unit: "connections",
-        help: "Connections of one domain at once, and to one server, whichever domains it serves. There are fewer at first, and while they fail.",
+        help: "Connections of one domain at once, and to one server, whichever domains it serves. There are fewer at first,\nand while they fail.",
         reloads: false,
         read: |c, v| v.count(1, 1_000).map(|n| c.queue.connections_per_host = n),
         write: |c| c.queue.connections_per_host.to_string(),
