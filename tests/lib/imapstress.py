@@ -336,9 +336,7 @@ class Session:
         """A message that nobody else sends."""
         self.messages += 1
         message_id = f"<{self.name.replace(' ', '-')}.{self.messages}@stress.example>"
-        # Not larger than what is read in one piece: a message that is expunged while it is sent in several ends its
-        # session rather than to be shown as whole, which is a matter of chance here.
-        size = self.chance.choice((100, 100, 1_000, 10_000, 30_000))
+        size = self.chance.choice((100, 100, 1_000, 10_000, 100_000))
         text = (
             f"From: stress@elsewhere.example\r\nTo: alice@example.test\r\nSubject: stress {self.messages}\r\n"
             f"Message-ID: {message_id}\r\n\r\n" + f"{message_id} " * (size // len(message_id)) + "\r\n"

@@ -340,6 +340,8 @@ pub const DISK_FREE_MIN_PERCENT: u64 = 5;
 pub const PACK_DEAD_PERCENT: u64 = 50;
 /// Rows that one read answers at most; more is asked for in pages.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Contents that have just gone and that whoever is in the middle of them reads to the end. Some hundred kilobytes.
+pub const DEPARTED_MAX: usize = 4_096;
 /// Longest key of a record on a shelf, bytes: two addresses and a date.
 pub const SHELF_KEY_MAX: usize = 768;
 /// Largest record on a shelf, bytes: the largest MTA-STS policy (RFC 8461 §3.3).

@@ -128,6 +128,11 @@ pub trait MailStore: Send + Sync + 'static {
     /// Bytes `start..end` (cut at the end of the message) of a message. Checked against the pack's hash only by
     /// `verify`; a short read is [`StoreError::Damaged`].
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes>;
+    /// The same for whoever has begun to read it: one of the last `limits::DEPARTED_MAX` messages that went can be read to its
+    /// end as long as its pack is there.
+    fn read_on(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
+        self.read(blob, start, end)
+    }
     /// Parts of messages (cut at their ends), in the order asked for, until together they would exceed `most` bytes (the
     /// first always comes); of one that is gone `None`.
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>>;

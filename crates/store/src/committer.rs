@@ -5,6 +5,7 @@
 //! batches grow by themselves under load, and a lone message waits for nobody.
 
 use crate::api::StoreError;
+use crate::departed::Departed;
 use crate::fault::{Instant as Point, Witness};
 use crate::index::Bell;
 use crate::news::{News, Touched};
@@ -87,6 +88,7 @@ pub(crate) struct Committer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) news: Arc<News>,
     pub(crate) index: Arc<Bell>,
+    pub(crate) departed: Arc<Departed>,
     pub(crate) space: Arc<Space>,
     pub(crate) closed: Arc<AtomicBool>,
     pub(crate) events: Events,
@@ -179,6 +181,7 @@ impl Committer {
             })?);
         }
         let touched = tx.finish(&mut self.pack, before)?;
+        self.departed.going(&touched.contents.gone);
         witness(&self.witness, Point::BeforeCommit);
         self.connection.execute_batch("COMMIT").map_err(|error| {
             // A full disk is found before anything is synced; after any other failure the log's state is unknown.

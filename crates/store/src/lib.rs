@@ -32,6 +32,7 @@
 pub mod api;
 mod apply;
 mod committer;
+mod departed;
 pub mod fault;
 mod index;
 mod local;

@@ -3,6 +3,7 @@
 use crate::api::{DirectoryStore, KeyStore, MailStore, Pending, StoreError};
 use crate::apply::{directory, flags, keys, mailboxes, messages, sharing};
 use crate::committer::{Committer, Job, Placing};
+use crate::departed::Departed;
 use crate::fault::Witness;
 use crate::index::{self, Bell, Index, Wiring};
 use crate::news::News;
@@ -72,6 +73,7 @@ pub struct LocalStore {
     readers: Readers,
     index: Index,
     files: Arc<PackFiles>,
+    departed: Arc<Departed>,
     news: Arc<News>,
     space: Arc<Space>,
     closed: Arc<AtomicBool>,
@@ -111,6 +113,7 @@ impl LocalStore {
         let readers = Readers::start(&database, READERS)?;
         let (jobs, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let news = Arc::new(News::new());
+        let departed = Arc::new(Departed::default());
         let space = Arc::new(Space::new(dir.to_owned()));
         let closed = Arc::new(AtomicBool::new(false));
         let bell = Arc::new(Bell::new(ids.last()));
@@ -131,6 +134,7 @@ impl LocalStore {
             clock: Arc::clone(&options.clock),
             news: Arc::clone(&news),
             index: bell,
+            departed: Arc::clone(&departed),
             space: Arc::clone(&space),
             closed: Arc::clone(&closed),
             events: options.events,
@@ -146,6 +150,7 @@ impl LocalStore {
             readers,
             index,
             files,
+            departed,
             news,
             space,
             closed,
@@ -371,7 +376,12 @@ impl MailStore for LocalStore {
     }
 
     fn read(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
-        self.ask_packs(move |reader, files| reads::read(reader, files, blob, start, end))
+        self.ask_packs(move |reader, files| reads::read(reader, files, None, blob, start, end))
+    }
+
+    fn read_on(&self, blob: BlobId, start: u64, end: u64) -> Pending<'_, Bytes> {
+        let departed = Arc::clone(&self.departed);
+        self.ask_packs(move |reader, files| reads::read(reader, files, Some(&departed), blob, start, end))
     }
 
     fn read_parts(&self, parts: Vec<(BlobId, Range<u64>)>, most: u64) -> Pending<'_, Vec<Option<Bytes>>> {

@@ -1,5 +1,6 @@
 //! News of changes to whoever watches.
 
+use crate::departed::Gone;
 use crate::records::Shelf;
 use mailward_core::{AccountId, BlobId, MailboxId, ModSeq};
 use std::collections::{HashMap, HashSet};
@@ -24,7 +25,7 @@ pub(crate) struct Touched {
 pub(crate) struct Contents {
     /// New, and for the queue alone.
     pub(crate) owed: Vec<BlobId>,
-    pub(crate) gone: Vec<BlobId>,
+    pub(crate) gone: Vec<Gone>,
 }
 
 /// Who watches what.

@@ -1,6 +1,7 @@
 //! Questions to the readers that need more than one statement.
 
 use crate::api::StoreError;
+use crate::departed::Departed;
 use crate::pack::HEADER_LEN;
 use crate::pack::files::PackFiles;
 use crate::readers::Reader;
@@ -193,16 +194,27 @@ fn fetched(row: &Row<'_>, wanted: Wanted, held: u64) -> Result<Option<(Fetched, 
     Ok(Some((fetched, place, added)))
 }
 
-/// Bytes `start..end` of a message, cut at its end.
+/// Bytes `start..end` of a message, cut at its end; with `departed` also of one that has just gone.
 pub(crate) fn read(
     reader: &Reader,
     files: &PackFiles,
+    departed: Option<&Departed>,
     blob: BlobId,
     start: u64,
     end: u64,
 ) -> Result<Bytes, StoreError> {
-    let (pack, place, size) = place(reader, blob)?.ok_or(StoreError::NotFound("message"))?;
-    bytes_at(files, pack, place, start, end.min(size))
+    if let Some((pack, place, size)) = place(reader, blob)? {
+        return bytes_at(files, pack, place, start, end.min(size));
+    }
+    let (pack, place, size) =
+        departed.and_then(|departed| departed.find(blob)).ok_or(StoreError::NotFound("message"))?;
+    match bytes_at(files, pack, place, start, end.min(size)) {
+        // Its pack went as well.
+        Err(StoreError::Io(_, error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::NotFound("message"))
+        }
+        read => read,
+    }
 }
 
 /// See `MailStore::read_parts`.

@@ -2,6 +2,7 @@
 
 use crate::api::StoreError;
 use crate::committer::Placing;
+use crate::departed::Gone;
 use crate::news::Touched;
 use crate::pack::writer::{PackWriter, Place};
 use crate::pack::{HEADER_LEN, Header};
@@ -220,17 +221,21 @@ impl<'c> Tx<'c> {
     /// One reference less; the last takes the row with it, and its bytes are dead.
     pub(crate) fn release(&mut self, blob: BlobId) -> Result<(), StoreError> {
         let gone = self.row(
-            "UPDATE blobs SET refs = refs - 1 WHERE id = ?1 RETURNING refs, pack, size, hash",
+            "UPDATE blobs SET refs = refs - 1 WHERE id = ?1 RETURNING refs, pack, place, size, hash",
             params![blob.0],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, i64>(2)?, row.get::<_, [u8; 32]>(3)?)),
+            |row| {
+                let place = Place { pack: row.get(1)?, offset: unsigned(row.get(2)?) };
+                let gone = Gone { blob, place, size: unsigned(row.get(3)?) };
+                Ok((row.get::<_, i64>(0)?, gone, row.get::<_, [u8; 32]>(4)?))
+            },
         )?;
-        if let Some((refs, pack, size, hash)) = gone
+        if let Some((refs, gone, hash)) = gone
             && refs <= 0
         {
             self.execute("DELETE FROM blobs WHERE id = ?1", params![blob.0])?;
             self.execute("DELETE FROM blob_hashes WHERE head = ?1 AND blob = ?2", params![head(&hash), blob.0])?;
-            self.count_live(pack, unsigned(size), -1);
-            self.job_touched.contents.gone.push(blob);
+            self.count_live(gone.place.pack, gone.size, -1);
+            self.job_touched.contents.gone.push(gone);
             self.highest_gone = self.highest_gone.max(blob);
         }
         Ok(())

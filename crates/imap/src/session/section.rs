@@ -119,7 +119,7 @@ impl Source<'_> {
         if let Some(bytes) = self.held.as_ref().and_then(|held| held.get(&range)) {
             return Ok(bytes);
         }
-        let bytes = self.store.read(self.blob, range.start, range.end).await?;
+        let bytes = self.store.read_on(self.blob, range.start, range.end).await?;
         if bytes.len() as u64 == range.end.saturating_sub(range.start) {
             Ok(bytes)
         } else {

@@ -33,7 +33,9 @@ impl Bell {
     /// A batch was committed after which no blob's id is higher than `newest`.
     pub(crate) fn committed(&self, newest: BlobId, contents: &Contents) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        let gone = self.owed.committed(&contents.owed, &contents.gone);
+        let Contents { owed, gone } = contents;
+        let touched = !owed.is_empty() || !gone.is_empty();
+        let gone = if touched { self.owed.committed(owed, gone.iter().map(|gone| gone.blob)) } else { 0 };
         if gone > 0 {
             self.gone.fetch_add(gone, Ordering::Relaxed);
         }
@@ -106,6 +108,8 @@ impl Bell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::departed::Gone;
+    use crate::pack::writer::Place;
     use std::sync::Arc;
 
     #[test]
@@ -120,7 +124,9 @@ mod tests {
             heard.wait(|| false);
             (first, heard.take_gone(), heard.take_gone())
         });
-        let gone = |ids: &[i64]| Contents { gone: ids.iter().copied().map(BlobId).collect(), owed: Vec::new() };
+        let place = Place { pack: 1, offset: 64 };
+        let went = |id: &i64| Gone { blob: BlobId(*id), place, size: 1 };
+        let gone = |ids: &[i64]| Contents { gone: ids.iter().map(went).collect(), owed: Vec::new() };
         bell.committed(BlobId(7), &gone(&[1, 2]));
         bell.committed(BlobId(9), &gone(&[3]));
         while bell.waiting.load(Ordering::SeqCst) {

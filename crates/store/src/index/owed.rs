@@ -26,18 +26,15 @@ impl Owed {
 
     /// A commit brought these, for the queue alone, and took others away; answers how many of those that went were none
     /// of these. Beyond `limits::INDEX_OWED_MAX` contents are like all others.
-    pub(super) fn committed(&self, came: &[BlobId], gone: &[BlobId]) -> u64 {
-        if came.is_empty() && gone.is_empty() {
-            return 0;
-        }
+    pub(super) fn committed(&self, came: &[BlobId], gone: impl IntoIterator<Item = BlobId>) -> u64 {
         let mut state = self.lock();
         let State { there, left } = &mut *state;
         let room = INDEX_OWED_MAX.saturating_sub(there.len());
         there.extend(came.iter().take(room));
         let mut others = 0u64;
         for blob in gone {
-            if there.remove(blob) && left.len() < INDEX_OWED_MAX {
-                left.push(*blob);
+            if there.remove(&blob) && left.len() < INDEX_OWED_MAX {
+                left.push(blob);
             } else {
                 others = others.saturating_add(1);
             }
@@ -63,9 +60,9 @@ mod tests {
     #[test]
     fn what_came_for_the_queue_is_known_until_it_goes() {
         let owed = Owed::default();
-        assert_eq!(owed.committed(&[BlobId(1), BlobId(2)], &[]), 0);
+        assert_eq!(owed.committed(&[BlobId(1), BlobId(2)], []), 0);
         assert!(owed.contains(BlobId(1)) && !owed.contains(BlobId(3)));
-        assert_eq!(owed.committed(&[], &[BlobId(1), BlobId(3)]), 1);
+        assert_eq!(owed.committed(&[], [BlobId(1), BlobId(3)]), 1);
         assert!(!owed.contains(BlobId(1)));
         assert_eq!(owed.take_left(), [BlobId(1)]);
         assert_eq!(owed.take_left(), []);
@@ -75,12 +72,12 @@ mod tests {
     fn a_long_queue_holds_no_more_than_its_limit() {
         let owed = Owed::default();
         let many: Vec<BlobId> = (0..=INDEX_OWED_MAX as i64).map(BlobId).collect();
-        owed.committed(&many, &[]);
+        owed.committed(&many, []);
         assert!(owed.contains(BlobId(0)) && !owed.contains(BlobId(INDEX_OWED_MAX as i64)));
         // Where nobody asks for what went, that ends, too.
-        assert_eq!(owed.committed(&[], &many), 1);
-        owed.committed(&many, &[]);
-        assert_eq!(owed.committed(&[], &many), many.len() as u64);
+        assert_eq!(owed.committed(&[], many.clone()), 1);
+        owed.committed(&many, []);
+        assert_eq!(owed.committed(&[], many.clone()), many.len() as u64);
         assert_eq!(owed.take_left().len(), INDEX_OWED_MAX);
     }
 }

@@ -115,3 +115,20 @@ async fn a_part_of_a_message_can_be_read() {
     assert_eq!((blob.size, &blob.structure[..]), (10, &b"structure"[..]));
     assert_eq!(blob.hash, *blake3::hash(b"0123456789").as_bytes());
 }
+
+#[tokio::test]
+async fn who_is_in_the_middle_of_a_message_reads_it_to_its_end_when_it_goes() {
+    let w = world().await;
+    w.deliver("first half, second half", &[w.alice]).await;
+    let inbox = w.inbox(w.alice).await;
+    let blob = w.store.messages(inbox.id, vec![UidRange::ALL], 1).await.unwrap()[0].blob;
+    assert_eq!(w.store.read(blob, 0, 10).await.unwrap(), "first half");
+    w.store.expunge(inbox.id, vec![UidRange::ALL], true).await.unwrap();
+    assert_eq!(w.store.read_on(blob, 10, u64::MAX).await.unwrap(), ", second half");
+    // It is nowhere else, and others are not there at all.
+    assert!(w.store.blobs(vec![blob]).await.unwrap().is_empty());
+    assert!(matches!(w.store.read(blob, 0, 9).await, Err(mailward_store::StoreError::NotFound("message"))));
+    assert_eq!(w.store.read_parts(vec![(blob, 0..9)], 9).await.unwrap(), [None]);
+    let never = w.store.read_on(mailward_core::BlobId(blob.0 + 1), 0, 1).await;
+    assert!(matches!(never, Err(mailward_store::StoreError::NotFound("message"))));
+}
