@@ -6,6 +6,7 @@
 mod care;
 mod fetching;
 mod forwarding;
+mod gate;
 mod local;
 mod routes;
 mod sending;
@@ -14,6 +15,7 @@ mod trust;
 pub use care::*;
 pub use fetching::*;
 pub use forwarding::*;
+pub use gate::*;
 pub use local::*;
 pub use routes::*;
 pub use sending::*;

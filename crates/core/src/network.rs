@@ -1,10 +1,13 @@
-//! Networks, as an administrator writes them: `192.0.2.0/24`, `2001:db8::/48`, one address alone.
+//! Networks, as an administrator writes them: `192.0.2.0/24`, `2001:db8::/48`, one address alone; and those that an address
+//! is counted in.
 
-use crate::limits::{INSIDE_PREFIX_V4_MIN, INSIDE_PREFIX_V6_MIN};
+use crate::limits::{
+    HOST_PREFIX_V6, INSIDE_PREFIX_V4_MIN, INSIDE_PREFIX_V6_MIN, NEIGHBOURS_PREFIX_V4, NEIGHBOURS_PREFIX_V6,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network whose hosts may be trusted with something: no wider than one organisation's can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A network. One that [`Network::parse`] reads may be trusted with something: it is no wider than one organisation's can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     /// No bit is set behind the prefix. Never an IPv4 address that is mapped into IPv6.
     first: IpAddr,
@@ -42,6 +45,25 @@ impl Network {
     /// `limits::INSIDE_PREFIX_V4_MIN` bits, and IPv6 networks under `limits::INSIDE_PREFIX_V6_MIN` but unique local ones
     /// (RFC 4193), which no other host can use towards us.
     pub fn parse(text: &str) -> Result<Self, NetworkError> {
+        let network = Self::parse_any(text)?;
+        let wide = |kind, least| Err(NetworkError::TooWide(text.to_owned(), kind, least));
+        match network.first {
+            ip if ip.is_unspecified() && network.is_host() => Err(NetworkError::Any(text.to_owned())),
+            IpAddr::V4(_) if network.prefix < INSIDE_PREFIX_V4_MIN => wide("IPv4", INSIDE_PREFIX_V4_MIN),
+            IpAddr::V6(v6)
+                if network.prefix < INSIDE_PREFIX_V6_MIN && !(v6.is_unique_local() && network.prefix >= 7) =>
+            {
+                wide("IPv6", INSIDE_PREFIX_V6_MIN)
+            }
+            _ => Ok(network),
+        }
+    }
+
+    /// The same, however wide it is: for what takes rights away, or gives none.
+    ///
+    /// # Errors
+    /// [`NetworkError`], but for those of width.
+    pub fn parse_any(text: &str) -> Result<Self, NetworkError> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),
@@ -57,21 +79,58 @@ impl Network {
                 .filter(|bits| *bits <= most)
                 .ok_or_else(|| NetworkError::Prefix(bits.to_owned()))?,
         };
-        let wide = |kind, least| Err(NetworkError::TooWide(text.to_owned(), kind, least));
-        match ip {
-            IpAddr::V4(_) if prefix < INSIDE_PREFIX_V4_MIN => return wide("IPv4", INSIDE_PREFIX_V4_MIN),
-            IpAddr::V6(v6) if prefix < INSIDE_PREFIX_V6_MIN && !(v6.is_unique_local() && prefix >= 7) => {
-                return wide("IPv6", INSIDE_PREFIX_V6_MIN);
-            }
-            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => return Err(NetworkError::Mapped(text.to_owned())),
-            ip if ip.is_unspecified() => return Err(NetworkError::Any(text.to_owned())),
-            _ => {}
+        if let IpAddr::V6(v6) = ip
+            && v6.to_ipv4_mapped().is_some()
+        {
+            return Err(NetworkError::Mapped(text.to_owned()));
         }
         let network = Self { first: cut(ip, prefix), prefix };
         if network.first != ip {
             return Err(NetworkError::HostBits(text.to_owned(), network));
         }
         Ok(network)
+    }
+
+    /// Who counts as one: an IPv4 address, also when it is mapped into IPv6, or the /64 that one IPv6 customer has at least.
+    #[must_use]
+    pub fn host(ip: IpAddr) -> Self {
+        Self::around(ip, 32, HOST_PREFIX_V6)
+    }
+
+    /// Who counts as neighbours: the /24 of an IPv4 address, the /48 that one IPv6 site has (RFC 6177 §2).
+    #[must_use]
+    pub fn neighbours(ip: IpAddr) -> Self {
+        Self::around(ip, NEIGHBOURS_PREFIX_V4, NEIGHBOURS_PREFIX_V6)
+    }
+
+    fn around(ip: IpAddr, v4: u8, v6: u8) -> Self {
+        let ip = ip.to_canonical();
+        let prefix = if ip.is_ipv4() { v4 } else { v6 };
+        Self { first: cut(ip, prefix), prefix }
+    }
+
+    /// The network of so many bits that an address is in; of all its bits if there are no more.
+    #[must_use]
+    pub fn of(ip: IpAddr, prefix: u8) -> Self {
+        Self::around(ip, prefix.min(32), prefix.min(128))
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// How many bits all its addresses share.
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether it is one address alone.
+    #[must_use]
+    pub const fn is_host(&self) -> bool {
+        self.prefix == if self.first.is_ipv4() { 32 } else { 128 }
     }
 
     /// Whether an address is in it. An IPv4 address that is mapped into IPv6 is the IPv4 address.
@@ -168,6 +227,28 @@ mod tests {
         ] {
             assert_eq!(Network::parse(text).map_err(|e| e.to_string()), Err(words.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn who_counts_as_one_and_who_as_neighbours() {
+        for (of, host, neighbours) in [
+            ("192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"),
+            ("2001:db8:1:2:3::4", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(Network::host(ip(of)).to_string(), host);
+            assert_eq!(Network::neighbours(ip(of)).to_string(), neighbours);
+        }
+        assert_eq!(Network::of(ip("192.0.2.7"), 128).to_string(), "192.0.2.7/32");
+    }
+
+    #[test]
+    fn a_network_that_is_trusted_with_nothing_may_be_everything() {
+        for text in ["0.0.0.0/0", "::/0", "8.0.0.0/7", "0.0.0.0/32"] {
+            assert_eq!(Network::parse_any(text).map(|n| n.to_string()), Ok(text.to_owned()));
+        }
+        assert!(Network::parse_any("0.0.0.0/0").unwrap().contains(ip("203.0.113.9")));
+        assert!(!Network::parse_any("0.0.0.0/0").unwrap().contains(ip("2001:db8::1")));
     }
 
     proptest! {

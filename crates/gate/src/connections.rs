@@ -3,11 +3,11 @@
 use crate::GateError;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
 use mailward_core::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SESSIONS_PER_ACCOUNT_MAX};
-use mailward_core::{AccountId, Peer, Shutdown};
+use mailward_core::{AccountId, Network, Peer, Shutdown};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +42,7 @@ struct Inner {
     per_address_cap: AtomicUsize,
     per_account_cap: AtomicUsize,
     open: AtomicUsize,
-    by_address: Counts<IpAddr>,
+    by_address: Counts<Network>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
 }
@@ -84,13 +84,13 @@ impl Gate {
             return Err(GateError::Full);
         }
         // From here on the drop of the permit gives the place back, also if the address has too many.
-        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), neighbourhood: None, entry: None };
+        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, entry: None };
         if let Some(ip) = ip {
-            let key = neighbourhood(ip);
+            let key = Network::host(ip);
             if !self.0.by_address.take(key, self.0.per_address_cap.load(Ordering::Relaxed)) {
                 return Err(GateError::AddressFull);
             }
-            permit.neighbourhood = Some(key);
+            permit.host = Some(key);
         }
         Ok(permit)
     }
@@ -137,7 +137,7 @@ impl Gate {
 #[must_use = "the place is free again when the permit is dropped"]
 pub struct ConnectionPermit {
     inner: Arc<Inner>,
-    neighbourhood: Option<IpAddr>,
+    host: Option<Network>,
     entry: Option<SessionEntry>,
 }
 
@@ -154,7 +154,7 @@ impl Drop for ConnectionPermit {
             self.inner.sessions.leave(entry);
         }
         self.inner.open.fetch_sub(1, Ordering::AcqRel);
-        if let Some(key) = self.neighbourhood {
+        if let Some(key) = self.host {
             self.inner.by_address.give_back(key);
         }
     }
@@ -179,14 +179,6 @@ impl SessionPermit {
 impl Drop for SessionPermit {
     fn drop(&mut self) {
         self.inner.by_account.give_back(self.account);
-    }
-}
-
-/// Who counts as one: an IPv4 address, also when it is mapped into IPv6, or the /64 that one IPv6 customer has.
-fn neighbourhood(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

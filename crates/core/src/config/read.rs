@@ -276,6 +276,7 @@ fn nearest(path: &str) -> Option<&'static Key> {
     let path: Vec<char> = path.chars().take(64).collect();
     let name: Vec<char> = path.rsplit(|c| *c == '.').next().unwrap_or_default().to_vec();
     KEYS.iter()
+        .copied()
         .map(|key| (edits(&path, key.path).min(edits(&name, key.name()).saturating_add(1)), key))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, key)| *distance <= key.path.len().div_ceil(3).max(2))

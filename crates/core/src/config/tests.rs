@@ -43,7 +43,7 @@ fn the_table_of_keys_and_the_types_agree_both_ways() {
 
 #[test]
 fn every_key_has_a_help_a_unit_and_a_default_that_reads_back() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         assert!(!key.help.is_empty() && !key.unit.is_empty() && !key.form.is_empty(), "{}", key.path);
         assert!(key.help.lines().all(|l| l.len() <= 110), "{}: a line of help is too long", key.path);
         let section = if key.section().is_empty() { String::new() } else { format!("[{}]\n", key.section()) };
@@ -67,7 +67,7 @@ fn the_commented_file_says_every_key_and_means_the_same() {
     config.lmtp.socket = None;
     let text = config.commented();
     assert_eq!(taken(&text), config);
-    for key in KEYS {
+    for key in KEYS.iter() {
         let line = format!("{} = {}", key.name(), key.value(&config));
         assert!(text.lines().any(|l| l.trim_start_matches('#') == line), "{line}");
     }
@@ -297,7 +297,7 @@ proptest! {
 
     #[test]
     fn keys_with_odd_values_never_panic(index in 0..KEYS.len(), value in "[\\[\"0-9a-zA-Z:. ,\\]'{}=\\-]{0,40}") {
-        let key = &KEYS[index];
+        let key = KEYS[index];
         let text = format!("[{}]\n{} = {value}\n", if key.section().is_empty() { "x" } else { key.section() }, key.name());
         if let Err(errors) = Config::parse(&text, "f") {
             prop_assert!(!errors.0.is_empty());

@@ -57,7 +57,7 @@ impl ConfigVerb {
             What::Show { json: false } => {
                 let place = place.find()?;
                 print::line(format!("# {}", place.loaded.file))?;
-                for key in KEYS {
+                for key in KEYS.iter() {
                     let source = match place.loaded.line(key.path) {
                         Some(line) => format!("line {line}"),
                         None => "default".to_owned(),

@@ -16,14 +16,44 @@ pub enum Shelf {
     Fetch,
     /// What is settled about sending: by whom how much, to whom how.
     Sending,
+    /// Rules for addresses, networks and names.
+    Rules,
+    /// Who is banned, until when.
+    Bans,
+    /// What is remembered of lists in the DNS.
+    Lists,
     /// Senders that were rewritten and have no room in an address.
     Senders,
+    /// Who was put off and who came back.
+    Greylist,
+    /// From where users logged in.
+    Devices,
+    /// How much came from whom.
+    Rates,
+    /// What was refused, to whom, why.
+    Refusals,
+    /// What the administrator was told.
+    Alerts,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Routes, Self::MtaSts, Self::TlsReports, Self::Fetch, Self::Sending, Self::Senders];
+    pub const ALL: [Self; 14] = [
+        Self::Routes,
+        Self::MtaSts,
+        Self::TlsReports,
+        Self::Fetch,
+        Self::Sending,
+        Self::Rules,
+        Self::Bans,
+        Self::Lists,
+        Self::Senders,
+        Self::Greylist,
+        Self::Devices,
+        Self::Rates,
+        Self::Refusals,
+        Self::Alerts,
+    ];
 
     /// Its number in the database, for good.
     pub(crate) const fn number(self) -> i64 {
@@ -33,7 +63,15 @@ impl Shelf {
             Self::TlsReports => 3,
             Self::Fetch => 4,
             Self::Sending => 5,
+            Self::Rules => 6,
+            Self::Bans => 7,
+            Self::Lists => 8,
             Self::Senders => 9,
+            Self::Greylist => 10,
+            Self::Devices => 11,
+            Self::Rates => 12,
+            Self::Refusals => 13,
+            Self::Alerts => 14,
         }
     }
 }
