@@ -11,6 +11,7 @@
 //! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
 //! gives no configuration at all.
 
+mod guard;
 mod keys;
 mod local;
 mod read;
@@ -20,6 +21,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
@@ -62,6 +64,8 @@ pub struct Config {
     pub user_limits: SendLimits,
     /// How much all users of one domain together may send to other domains; 0: no limit.
     pub domain_limits: SendLimits,
+    /// What strangers who bring mail meet.
+    pub gate: Guard,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
     /// Mail of programs of this host.
@@ -125,6 +129,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections open at once from one address (IPv4) or one /64 (IPv6).
     pub connections_per_address: usize,
+    /// Connections open at once from one network: see [`crate::Network::neighbours`].
+    pub connections_per_network: usize,
     /// IMAP and POP3 sessions of one account at once.
     pub sessions_per_account: usize,
 }
@@ -292,6 +298,7 @@ impl Default for Config {
             tls_reports: TlsReports { send: true, contact: None },
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
+            gate: Guard::default(),
             relay: Relay::default(),
             sendmail: Sendmail::default(),
             search: Search { index: true },
@@ -374,6 +381,7 @@ impl Default for Limits {
             messages_per_session: limits::SMTP_MESSAGES_PER_SESSION_MAX,
             connections: limits::CONNECTIONS_MAX,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            connections_per_network: limits::CONNECTIONS_PER_NETWORK_MAX,
             sessions_per_account: limits::SESSIONS_PER_ACCOUNT_MAX,
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::GateError;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
-use mailward_core::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SESSIONS_PER_ACCOUNT_MAX};
+use mailward_core::limits::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_NETWORK_MAX, SESSIONS_PER_ACCOUNT_MAX,
+};
 use mailward_core::{AccountId, Network, Peer, Shutdown};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,6 +20,8 @@ pub struct Caps {
     pub connections: usize,
     /// Connections open at once from one IPv4 address or one IPv6 /64.
     pub per_address: usize,
+    /// Connections open at once from one network (an IPv4 /24, an IPv6 /48); this host isn't counted.
+    pub per_network: usize,
     /// Sessions logged in to one account at once.
     pub per_account: usize,
 }
@@ -27,6 +31,7 @@ impl Default for Caps {
         Self {
             connections: CONNECTIONS_MAX,
             per_address: CONNECTIONS_PER_ADDRESS_MAX,
+            per_network: CONNECTIONS_PER_NETWORK_MAX,
             per_account: SESSIONS_PER_ACCOUNT_MAX,
         }
     }
@@ -40,9 +45,11 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     connections_cap: AtomicUsize,
     per_address_cap: AtomicUsize,
+    per_network_cap: AtomicUsize,
     per_account_cap: AtomicUsize,
     open: AtomicUsize,
     by_address: Counts<Network>,
+    by_network: Counts<Network>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
 }
@@ -54,9 +61,11 @@ impl Gate {
         Arc::new(Self(Arc::new(Inner {
             connections_cap: AtomicUsize::new(caps.connections),
             per_address_cap: AtomicUsize::new(caps.per_address),
+            per_network_cap: AtomicUsize::new(caps.per_network),
             per_account_cap: AtomicUsize::new(caps.per_account),
             open: AtomicUsize::new(0),
             by_address: Counts::default(),
+            by_network: Counts::default(),
             by_account: Counts::default(),
             sessions: Sessions::default(),
         })))
@@ -66,6 +75,7 @@ impl Gate {
     pub fn set_caps(&self, caps: Caps) {
         self.0.connections_cap.store(caps.connections, Ordering::Relaxed);
         self.0.per_address_cap.store(caps.per_address, Ordering::Relaxed);
+        self.0.per_network_cap.store(caps.per_network, Ordering::Relaxed);
         self.0.per_account_cap.store(caps.per_account, Ordering::Relaxed);
     }
 
@@ -74,7 +84,7 @@ impl Gate {
     /// the permit is dropped.
     ///
     /// # Errors
-    /// [`GateError::Full`] and [`GateError::AddressFull`].
+    /// [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
         let cap = self.0.connections_cap.load(Ordering::Relaxed);
         let took = self.0.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
@@ -84,13 +94,20 @@ impl Gate {
             return Err(GateError::Full);
         }
         // From here on the drop of the permit gives the place back, also if the address has too many.
-        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, entry: None };
+        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, network: None, entry: None };
         if let Some(ip) = ip {
             let key = Network::host(ip);
             if !self.0.by_address.take(key, self.0.per_address_cap.load(Ordering::Relaxed)) {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
+            if !ip.to_canonical().is_loopback() {
+                let key = Network::neighbours(ip);
+                if !self.0.by_network.take(key, self.0.per_network_cap.load(Ordering::Relaxed)) {
+                    return Err(GateError::NetworkFull);
+                }
+                permit.network = Some(key);
+            }
         }
         Ok(permit)
     }
@@ -138,6 +155,7 @@ impl Gate {
 pub struct ConnectionPermit {
     inner: Arc<Inner>,
     host: Option<Network>,
+    network: Option<Network>,
     entry: Option<SessionEntry>,
 }
 
@@ -156,6 +174,9 @@ impl Drop for ConnectionPermit {
         self.inner.open.fetch_sub(1, Ordering::AcqRel);
         if let Some(key) = self.host {
             self.inner.by_address.give_back(key);
+        }
+        if let Some(key) = self.network {
+            self.inner.by_network.give_back(key);
         }
     }
 }
@@ -230,7 +251,7 @@ mod tests {
     }
 
     fn gate(connections: usize, per_address: usize, per_account: usize) -> Arc<Gate> {
-        Gate::new(Caps { connections, per_address, per_account })
+        Gate::new(Caps { connections, per_address, per_account, ..Caps::default() })
     }
 
     #[test]
@@ -264,6 +285,24 @@ mod tests {
         let _other = gate.admit(ip("2001:db8:1:3::1")).unwrap();
     }
 
+    /// Attacks H3.
+    #[test]
+    fn one_network_can_t_take_every_place() {
+        let gate = Gate::new(Caps { per_network: 2, ..Caps::default() });
+        let first = gate.admit(ip("192.0.2.1")).unwrap();
+        let _second = gate.admit(ip("192.0.2.2")).unwrap();
+        assert_eq!(gate.admit(ip("::ffff:192.0.2.3")).unwrap_err(), GateError::NetworkFull);
+        let _elsewhere = gate.admit(ip("192.0.3.1")).unwrap();
+        assert_eq!(gate.open(), 3, "a refused connection gives its place back");
+        drop(first);
+        let _third = gate.admit(ip("192.0.2.3")).unwrap();
+        let six = [1, 2].map(|n| gate.admit(ip(&format!("2001:db8:1:{n}::1"))).unwrap());
+        assert_eq!(gate.admit(ip("2001:db8:1:3::1")).unwrap_err(), GateError::NetworkFull);
+        drop(six);
+        let own: Vec<_> = (1..9).map(|n| gate.admit(ip(&format!("127.0.0.{n}"))).unwrap()).collect();
+        drop(own);
+    }
+
     #[test]
     fn sessions_of_an_account_end_at_their_cap() {
         let gate = gate(10, 10, 1);
@@ -281,6 +320,11 @@ mod tests {
         let held: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| gate.admit(ip("192.0.2.1")).unwrap()).collect();
         assert_eq!(gate.admit(ip("192.0.2.1")).unwrap_err(), GateError::AddressFull);
         drop(held);
+        let hosts = CONNECTIONS_PER_NETWORK_MAX / 100;
+        let near = |n: usize| ip(&format!("192.0.2.{}", n % hosts));
+        let held: Vec<_> = (0..CONNECTIONS_PER_NETWORK_MAX).map(|n| gate.admit(near(n)).unwrap()).collect();
+        assert_eq!(gate.admit(near(hosts - 1)).unwrap_err(), GateError::NetworkFull);
+        drop(held);
         let sessions: Vec<_> = (0..SESSIONS_PER_ACCOUNT_MAX).map(|_| gate.session(AccountId(1)).unwrap()).collect();
         assert_eq!(gate.session(AccountId(1)).unwrap_err(), GateError::AccountFull);
         drop(sessions);
@@ -294,7 +338,7 @@ mod tests {
     fn caps_can_be_moved_while_places_are_held() {
         let gate = gate(10, 10, 10);
         let _first = gate.admit(ip("192.0.2.1")).unwrap();
-        gate.set_caps(Caps { connections: 1, per_address: 1, per_account: 1 });
+        gate.set_caps(Caps { connections: 1, per_address: 1, per_network: 1, per_account: 1 });
         assert_eq!(gate.admit(None).unwrap_err(), GateError::Full);
     }
 }

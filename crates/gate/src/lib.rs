@@ -12,6 +12,7 @@
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
+//! [`limits::CONNECTIONS_PER_NETWORK_MAX`](mailward_core::limits::CONNECTIONS_PER_NETWORK_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
 //! configuration ([`Caps`]). What the list keeps of what a client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
@@ -52,6 +53,9 @@ pub enum GateError {
     /// Too many connections from this address.
     #[error("too many connections from your address; close some, or try again later")]
     AddressFull,
+    /// Too many connections from this network.
+    #[error("too many connections from your network; try again later")]
+    NetworkFull,
     /// Too many sessions of this account.
     #[error("too many sessions of this account; close some, or try again later")]
     AccountFull,

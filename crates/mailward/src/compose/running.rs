@@ -80,6 +80,7 @@ pub(crate) fn caps(config: &Config, connections: usize) -> Caps {
     Caps {
         connections: config.limits.connections.min(connections),
         per_address: config.limits.connections_per_address,
+        per_network: config.limits.connections_per_network,
         per_account: config.limits.sessions_per_account,
     }
 }
@@ -184,6 +185,7 @@ impl Running {
         current.tls = new.tls.clone();
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
+        current.gate = new.gate.clone();
         current.relay = new.relay.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
