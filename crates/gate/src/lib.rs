@@ -29,8 +29,10 @@
 mod bounce;
 mod connections;
 mod gateway;
+pub mod greylist;
 mod inside;
 mod relay;
+pub mod score;
 mod sessions;
 mod srs;
 

@@ -2,7 +2,8 @@
 //!
 //! **For**: turning passwords into what verifies them, verifying them, answering SCRAM, remembering for a while what
 //! was verified, judging and generating passwords; making the keys of DKIM, sealing them for the store, signing with
-//! them; verifying what others signed; proving that a rewritten sender is ours. No other room compares or keeps a secret.
+//! them; verifying what others signed; proving that a rewritten sender is ours; recognising what
+//! may not be read ([`Fingerprints`]). No other room compares or keeps a secret.
 //!
 //! **In**: passwords as [`Secret`]s, SCRAM messages as bytes from clients, messages to sign as bytes. **Out**:
 //! [`Credential`]s and sealed keys to store, verdicts, SCRAM messages, DKIM signatures and DNS records.
@@ -26,6 +27,7 @@ mod credential;
 mod decoy;
 pub mod dkim;
 mod error;
+mod fingerprint;
 mod hasher;
 mod policy;
 mod prepare;
@@ -38,6 +40,7 @@ pub use cache::{Asked, VerifiedCache};
 pub use credential::{Credential, ScramKeys};
 pub use decoy::Decoy;
 pub use error::{ScramError, VaultError};
+pub use fingerprint::Fingerprints;
 pub use hasher::Hasher;
 pub use policy::{PasswordFault, Subject, check_password, generate_password};
 pub use prepare::prepare;
