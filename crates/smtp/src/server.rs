@@ -20,7 +20,7 @@ use crate::input::Input;
 use crate::params::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::reply::Reply;
-use mailward_core::limits::{SMTP_ERRORS_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX};
+use mailward_core::limits::{SHUT_OUT_COMMANDS_MAX, SMTP_ERRORS_MAX};
 use states::{State, TlsState};
 use std::io::Write as _;
 
@@ -63,6 +63,8 @@ pub struct Session<R: Rights> {
     counters: Counters,
     /// A line over its limit is being skipped up to its end.
     skipping_line: bool,
+    /// See [`Session::is_hasty`].
+    hasty: bool,
     out: Vec<u8>,
 }
 
@@ -133,6 +135,7 @@ impl<R: Rights> Session<R> {
             login: None,
             counters: Counters::default(),
             skipping_line: false,
+            hasty: false,
             out: Vec::with_capacity(512),
         };
         let protocol = if session.settings.dialect == Dialect::Lmtp { "LMTP" } else { "ESMTP" };
@@ -141,6 +144,27 @@ impl<R: Rights> Session<R> {
         session
     }
 
+    /// A session with somebody of whom nothing is taken: `reply` stands instead of the greeting, and only QUIT is obeyed
+    /// (RFC 5321 §3.1); others are answered `limits::SHUT_OUT_COMMANDS_MAX` times.
+    #[must_use]
+    pub fn shut_out(settings: Settings, reply: &Reply) -> Self {
+        let mut session = Self::new(settings);
+        session.out.clear();
+        reply.write(&mut session.out);
+        session.state = State::ShutOut { left: SHUT_OUT_COMMANDS_MAX };
+        session
+    }
+
+    /// Whether it is one of [`Session::shut_out`].
+    #[must_use]
+    pub const fn is_shut_out(&self) -> bool {
+        matches!(self.state, State::ShutOut { .. })
+    }
+    /// Whether commands came behind an EHLO or HELO before it was answered: RFC 2920 §3.1 lets them only end a group.
+    #[must_use]
+    pub const fn is_hasty(&self) -> bool {
+        self.hasty
+    }
     /// Replies to be written. Whoever writes them clears them.
     pub const fn output(&mut self) -> &mut Vec<u8> {
         &mut self.out
@@ -157,7 +181,7 @@ impl<R: Rights> Session<R> {
             State::Greeted(greeted) | State::Auth { greeted, .. } => Some(greeted),
             State::Mail(mail) | State::Data { mail, .. } => Some(&mail.greeted),
             State::Chunk { chunks, .. } | State::BetweenChunks(chunks) => Some(&chunks.mail.greeted),
-            State::Fresh | State::Skip { .. } | State::TlsAgreed | State::Closed(_) => None,
+            State::Fresh | State::ShutOut { .. } | State::Skip { .. } | State::TlsAgreed | State::Closed(_) => None,
         }
     }
     /// How the session is held.
@@ -257,6 +281,7 @@ impl<R: Rights> Session<R> {
                 if over { self.skip_ended() } else { Next::Read }
             }
             State::Fresh
+            | State::ShutOut { .. }
             | State::Greeted(_)
             | State::Mail(_)
             | State::BetweenChunks(_)
@@ -340,12 +365,12 @@ impl<R: Rights> Session<R> {
     }
 
     /// A recipient that was refused. Those refused for good are counted: that is what a harvest of addresses looks
-    /// like (attacks A6).
-    fn refuse_recipient(&mut self, reply: &Reply) {
+    /// like (attacks A6). At most so many are answered.
+    fn refuse_recipient(&mut self, reply: &Reply, most: usize) {
         if reply.is_permanent() {
             self.counters.refused_recipients = self.counters.refused_recipients.saturating_add(1);
         }
-        if self.counters.refused_recipients > SMTP_UNKNOWN_RECIPIENTS_MAX {
+        if self.counters.refused_recipients > most {
             self.farewell(&Reply::TOO_MANY_UNKNOWN, Closing::UnknownRecipients);
         } else {
             reply.write(&mut self.out);

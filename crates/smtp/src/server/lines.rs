@@ -39,6 +39,7 @@ impl<R: Rights> Session<R> {
         }
         let next = match line.strip_suffix(b"\r") {
             Some(line) if matches!(self.state, State::Auth { .. }) => self.sasl_line(line),
+            Some(line) if let State::ShutOut { left } = self.state => self.shut_out_word(line, left),
             Some(line) => self.command(line, more),
             // A bare LF doesn't end a command either: one meaning for a line end, everywhere.
             None => self.bad_line(&Reply::LINE_BYTES),
@@ -117,7 +118,10 @@ impl<R: Rights> Session<R> {
             Command::Rcpt(envelope) => self.rcpt(envelope),
             Command::Data => self.data(more),
             Command::Bdat(chunk) => self.bdat(chunk),
-            Command::Hello(kind, name) => self.hello(kind, name),
+            Command::Hello(kind, name) => {
+                self.hasty |= more;
+                self.hello(kind, name)
+            }
             Command::Rset => self.rset(),
             Command::Noop => self.junk(&Reply::OK),
             Command::Help => self.junk(&Reply::HELP),
@@ -135,6 +139,19 @@ impl<R: Rights> Session<R> {
                 Next::Again
             }
         }
+    }
+
+    /// A word of somebody of whom nothing is taken.
+    fn shut_out_word(&mut self, line: &[u8], left: usize) -> Next<R> {
+        if matches!(command::parse(line), Ok(Command::Quit)) {
+            self.farewell(&Reply::BYE, Closing::ShutOut);
+        } else if let Some(left) = left.checked_sub(1) {
+            Reply::SHUT_OUT_ALREADY.write(&mut self.out);
+            self.state = State::ShutOut { left };
+        } else {
+            self.state = State::Closed(Closing::ShutOut);
+        }
+        Next::Again
     }
 
     fn no(&mut self, reply: &Reply) -> Next<R> {

@@ -50,6 +50,8 @@ pub(super) struct Chunks<R: Rights> {
 pub(super) enum State<R: Rights> {
     /// Nothing said yet, or TLS just started.
     Fresh,
+    /// Told instead of a greeting that nothing is taken; it may say so many more commands.
+    ShutOut { left: usize },
     /// Between transactions.
     Greeted(Greeted),
     /// In a transaction.
@@ -105,6 +107,10 @@ pub enum Closing {
     ChunkSize,
     /// Too slow.
     Timeout,
+    /// It was let say nothing, or no more.
+    ShutOut,
+    /// Spoke before it was greeted.
+    EarlyTalker,
     /// The server stops.
     Shutdown,
     /// A question that nobody answered: a fault of ours.
@@ -128,6 +134,8 @@ impl Closing {
             Closing::Http => "http",
             Closing::ChunkSize => "chunk-size",
             Closing::Timeout => "timeout",
+            Closing::ShutOut => "shut-out",
+            Closing::EarlyTalker => "early-talker",
             Closing::Shutdown => "shutdown",
             Closing::Unanswered => "unanswered",
         }

@@ -3,8 +3,8 @@
 
 use super::*;
 use mailward_core::limits::{
-    AUTH_ATTEMPTS_MAX, SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX,
-    SMTP_JUNK_COMMANDS_MAX,
+    AUTH_ATTEMPTS_MAX, SASL_LINE_MAX, SHUT_OUT_COMMANDS_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX,
+    SMTP_JUNK_BEFORE_HELLO_MAX, SMTP_JUNK_COMMANDS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX,
 };
 use proptest::prelude::*;
 
@@ -88,6 +88,8 @@ impl Talk {
                     let path = ticket.path().to_string();
                     if path.ends_with("@s.example") || path == "postmaster" {
                         ticket.accept(path);
+                    } else if path.starts_with("bad-") {
+                        ticket.refuse_of(&Reply::RELAY_DENIED, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX);
                     } else {
                         ticket.refuse(&Reply::RELAY_DENIED);
                     }
