@@ -10,6 +10,7 @@ mod gate;
 mod local;
 mod routes;
 mod sending;
+mod slow;
 mod trust;
 
 pub use care::*;
@@ -19,6 +20,7 @@ pub use gate::*;
 pub use local::*;
 pub use routes::*;
 pub use sending::*;
+pub use slow::*;
 pub use trust::*;
 
 use std::time::Duration;
