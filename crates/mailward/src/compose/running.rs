@@ -81,6 +81,8 @@ pub(crate) fn caps(config: &Config, connections: usize) -> Caps {
         connections: config.limits.connections.min(connections),
         per_address: config.limits.connections_per_address,
         per_account: config.limits.sessions_per_account,
+        stress_enter: config.limits.stress_enter,
+        stress_leave: config.limits.stress_leave,
     }
 }
 
