@@ -133,6 +133,10 @@ pub struct Limits {
     pub connections_per_network: usize,
     /// IMAP and POP3 sessions of one account at once.
     pub sessions_per_account: usize,
+    /// Share of `connections` that are open when stress begins, parts of 100.
+    pub stress_enter: usize,
+    /// The share at which it ends.
+    pub stress_leave: usize,
 }
 
 /// Sending to other servers.
@@ -383,6 +387,8 @@ impl Default for Limits {
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
             connections_per_network: limits::CONNECTIONS_PER_NETWORK_MAX,
             sessions_per_account: limits::SESSIONS_PER_ACCOUNT_MAX,
+            stress_enter: limits::STRESS_ENTER_PERCENT,
+            stress_leave: limits::STRESS_LEAVE_PERCENT,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod config;
 pub mod domain;
 mod dsn;
 pub mod event;
+pub mod foreign;
 pub mod ids;
 pub mod limits;
 pub mod mailbox_name;

@@ -2,8 +2,11 @@
 
 use crate::GateError;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
+use crate::stress::Stress;
+use mailward_core::event::Events;
 use mailward_core::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_NETWORK_MAX, SESSIONS_PER_ACCOUNT_MAX,
+    STRESS_ADDRESS_SHARE, STRESS_ENTER_PERCENT, STRESS_LEAVE_PERCENT,
 };
 use mailward_core::{AccountId, Network, Peer, Shutdown};
 use std::collections::HashMap;
@@ -24,6 +27,10 @@ pub struct Caps {
     pub per_network: usize,
     /// Sessions logged in to one account at once.
     pub per_account: usize,
+    /// Share of `connections` at which stress begins, parts of 100.
+    pub stress_enter: usize,
+    /// Share at which it is over; below the other one.
+    pub stress_leave: usize,
 }
 
 impl Default for Caps {
@@ -33,6 +40,8 @@ impl Default for Caps {
             per_address: CONNECTIONS_PER_ADDRESS_MAX,
             per_network: CONNECTIONS_PER_NETWORK_MAX,
             per_account: SESSIONS_PER_ACCOUNT_MAX,
+            stress_enter: STRESS_ENTER_PERCENT,
+            stress_leave: STRESS_LEAVE_PERCENT,
         }
     }
 }
@@ -52,12 +61,15 @@ struct Inner {
     by_network: Counts<Network>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
+    stress: Stress,
 }
 
 impl Gate {
     /// A door-keeper with these caps.
     #[must_use]
     pub fn new(caps: Caps) -> Arc<Self> {
+        let stress = Stress::default();
+        stress.set_marks(caps);
         Arc::new(Self(Arc::new(Inner {
             connections_cap: AtomicUsize::new(caps.connections),
             per_address_cap: AtomicUsize::new(caps.per_address),
@@ -68,7 +80,20 @@ impl Gate {
             by_network: Counts::default(),
             by_account: Counts::default(),
             sessions: Sessions::default(),
+            stress,
         })))
+    }
+
+    /// Names who hears when stress begins and ends: `stress.entered`, an alert, and `stress.left`.
+    pub fn tell(&self, events: Events) {
+        self.0.stress.tell(events);
+    }
+
+    /// Whether nearly all places are taken: who isn't logged in and has brought nothing gets less time and fewer mistakes
+    /// (`limits::STRESS_*`). Costs an atomic load.
+    #[must_use]
+    pub fn is_under_stress(&self) -> bool {
+        self.0.stress.is_on()
     }
 
     /// Moves the caps. Who is in stays in, also over a lower cap.
@@ -77,6 +102,8 @@ impl Gate {
         self.0.per_address_cap.store(caps.per_address, Ordering::Relaxed);
         self.0.per_network_cap.store(caps.per_network, Ordering::Relaxed);
         self.0.per_account_cap.store(caps.per_account, Ordering::Relaxed);
+        self.0.stress.set_marks(caps);
+        self.0.stress.looks(self.open());
     }
 
     /// Asks whether one more connection may be held; asked before the first byte is read or written. `None` is a
@@ -90,14 +117,16 @@ impl Gate {
         let took = self.0.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
             if open < cap { open.checked_add(1) } else { None }
         });
-        if took.is_err() {
-            return Err(GateError::Full);
-        }
+        let Ok(before) = took else { return Err(GateError::Full) };
+        self.0.stress.looks(before.saturating_add(1));
         // From here on the drop of the permit gives the place back, also if the address has too many.
         let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, network: None, entry: None };
         if let Some(ip) = ip {
             let key = Network::host(ip);
-            if !self.0.by_address.take(key, self.0.per_address_cap.load(Ordering::Relaxed)) {
+            let cap = self.0.per_address_cap.load(Ordering::Relaxed);
+            // What is left is for others than those who hold many.
+            let cap = if self.is_under_stress() { cap.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { cap };
+            if !self.0.by_address.take(key, cap) {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
@@ -171,7 +200,8 @@ impl Drop for ConnectionPermit {
         if let Some(entry) = &self.entry {
             self.inner.sessions.leave(entry);
         }
-        self.inner.open.fetch_sub(1, Ordering::AcqRel);
+        let before = self.inner.open.fetch_sub(1, Ordering::AcqRel);
+        self.inner.stress.looks(before.saturating_sub(1));
         if let Some(key) = self.host {
             self.inner.by_address.give_back(key);
         }
@@ -251,7 +281,8 @@ mod tests {
     }
 
     fn gate(connections: usize, per_address: usize, per_account: usize) -> Arc<Gate> {
-        Gate::new(Caps { connections, per_address, per_account, ..Caps::default() })
+        // Stress at the last place only, so that it doesn't mix with the caps.
+        Gate::new(Caps { connections, per_address, per_account, stress_enter: 100, ..Caps::default() })
     }
 
     #[test]
@@ -334,11 +365,27 @@ mod tests {
         assert_eq!(gate.open(), 0);
     }
 
+    /// Attacks H1.
+    #[test]
+    fn under_stress_who_holds_many_gets_no_more_and_others_do() {
+        let gate = Gate::new(Caps { connections: 100, per_address: 40, ..Caps::default() });
+        let many: Vec<_> = (0..20).map(|_| gate.admit(ip("192.0.2.1")).unwrap()).collect();
+        let mut others: Vec<_> = (0..60).map(|n| gate.admit(ip(&format!("198.51.100.{n}"))).unwrap()).collect();
+        assert!(gate.is_under_stress());
+        assert_eq!(gate.admit(ip("192.0.2.1")).unwrap_err(), GateError::AddressFull);
+        others.push(gate.admit(ip("198.51.100.200")).unwrap());
+        others.push(gate.admit(ip("198.51.100.1")).unwrap());
+        drop(others.split_off(30));
+        assert!(!gate.is_under_stress());
+        let _again = gate.admit(ip("192.0.2.1")).unwrap();
+        drop(many);
+    }
+
     #[test]
     fn caps_can_be_moved_while_places_are_held() {
         let gate = gate(10, 10, 10);
         let _first = gate.admit(ip("192.0.2.1")).unwrap();
-        gate.set_caps(Caps { connections: 1, per_address: 1, per_network: 1, per_account: 1 });
+        gate.set_caps(Caps { connections: 1, per_address: 1, per_account: 1, ..Caps::default() });
         assert_eq!(gate.admit(None).unwrap_err(), GateError::Full);
     }
 }

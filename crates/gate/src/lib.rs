@@ -14,7 +14,7 @@
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
 //! [`limits::CONNECTIONS_PER_NETWORK_MAX`](mailward_core::limits::CONNECTIONS_PER_NETWORK_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
-//! configuration ([`Caps`]). What the list keeps of what a client says of itself:
+//! configuration ([`Caps`]), as are the marks of stress ([`Gate::is_under_stress`]). What the list keeps of what a client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
 //! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
 //! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
@@ -26,6 +26,7 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+pub mod battery;
 mod bounce;
 mod connections;
 mod gateway;
@@ -35,6 +36,7 @@ mod relay;
 pub mod score;
 mod sessions;
 mod srs;
+mod stress;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};

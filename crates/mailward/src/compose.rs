@@ -164,6 +164,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let gate = Gate::new(running::caps(place.config(), connections));
+    gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);

@@ -116,6 +116,7 @@ impl<'c> Host<'c> {
                         session.give_up(Fault::NoSpace);
                     }
                     deadlines.expect_data(session.is_receiving(), Instant::now());
+                    session.hurry(self.context.gate.is_under_stress());
                     if self.shutdown.is_fired_alone() {
                         // At once, also if it always has something to say.
                         session.farewell(&Reply::SESSION_ENDED, Closing::Shutdown);
@@ -136,7 +137,7 @@ impl<'c> Host<'c> {
                             let now = Instant::now();
                             tick.as_mut().reset(now.checked_add(DEADLINE_TICK).unwrap_or(now));
                             let useful = session.messages() > 0 || session.login().is_some();
-                            if deadlines.over(now, useful) {
+                            if deadlines.over(now, useful, self.context.gate.is_under_stress()) {
                                 session.farewell(&Reply::TIMEOUT, Closing::Timeout);
                             }
                         }

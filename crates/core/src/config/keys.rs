@@ -6,6 +6,7 @@ mod limits;
 mod queue;
 mod sent;
 mod services;
+mod slow;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -15,7 +16,8 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, guard::KEYS, services::KEYS];
+const GROUPS: &[&[Key]] =
+    &[host::KEYS, limits::KEYS, slow::KEYS, queue::KEYS, sent::KEYS, guard::KEYS, services::KEYS];
 
 /// One key of `mailward.toml`.
 pub struct Key {

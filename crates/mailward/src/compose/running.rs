@@ -82,6 +82,8 @@ pub(crate) fn caps(config: &Config, connections: usize) -> Caps {
         per_address: config.limits.connections_per_address,
         per_network: config.limits.connections_per_network,
         per_account: config.limits.sessions_per_account,
+        stress_enter: config.limits.stress_enter,
+        stress_leave: config.limits.stress_leave,
     }
 }
 

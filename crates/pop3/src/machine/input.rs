@@ -39,6 +39,11 @@ impl Input {
         self.start >= self.bytes.len()
     }
 
+    /// What has come and isn't used up; nothing within a line that is thrown away.
+    pub(super) fn unread(&self) -> &[u8] {
+        if self.skipped > 0 { &[] } else { self.bytes.get(self.start..).unwrap_or_default() }
+    }
+
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.start = 0;

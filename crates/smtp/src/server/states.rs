@@ -4,6 +4,7 @@ use crate::body::{ChunkBody, DataBody};
 use crate::params::MailParameters;
 use crate::path::ReversePath;
 use crate::reply::Reply;
+use mailward_core::foreign::Foreign;
 
 /// What policy hands to a session to keep. The session never looks inside; it drops them when they end.
 pub trait Rights {
@@ -102,7 +103,7 @@ pub enum Closing {
     /// A message sent where none was asked for.
     BytesAfterData,
     /// Attacks B8.
-    Http,
+    Foreign(Foreign),
     /// A chunk whose size can't be read.
     ChunkSize,
     /// Too slow.
@@ -131,7 +132,7 @@ impl Closing {
             Closing::LongLines => "long-lines",
             Closing::BytesAfterStartTls => "bytes-after-starttls",
             Closing::BytesAfterData => "bytes-after-data",
-            Closing::Http => "http",
+            Closing::Foreign(what) => what.name(),
             Closing::ChunkSize => "chunk-size",
             Closing::Timeout => "timeout",
             Closing::ShutOut => "shut-out",
