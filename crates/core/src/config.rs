@@ -13,6 +13,7 @@
 
 mod keys;
 mod local;
+mod logins;
 mod read;
 mod value;
 mod write;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
+pub use logins::{Bans, Logins, Never};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -66,6 +68,10 @@ pub struct Config {
     pub relay: Relay,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
+    /// Logins that fail.
+    pub logins: Logins,
+    /// Hosts that get nothing.
+    pub bans: Bans,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -294,6 +300,8 @@ impl Default for Config {
             domain_limits: limits::DOMAIN_LIMITS,
             relay: Relay::default(),
             sendmail: Sendmail::default(),
+            logins: Logins::default(),
+            bans: Bans::default(),
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
