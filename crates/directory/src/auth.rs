@@ -126,12 +126,7 @@ impl Authenticator {
 
     /// The same, with somebody who watches every login.
     #[must_use]
-    pub fn watched(
-        directory: Arc<Directory>,
-        events: Events,
-        secret: Secret,
-        watch: Arc<dyn LoginWatch>,
-    ) -> Arc<Self> {
+    pub fn watched(directory: Arc<Directory>, events: Events, secret: Secret, watch: Arc<dyn LoginWatch>) -> Arc<Self> {
         directory.report_to(events.clone());
         let (verified, marks) = (VerifiedCache::new().ok(), WrongMarks::new().ok());
         Arc::new(Self { directory, verified, marks, decoy: Decoy::new(secret), watch, events })

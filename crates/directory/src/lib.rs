@@ -45,5 +45,5 @@ pub use directory::{Directory, LocalTarget, Resolution};
 pub use dkim::{Dkim, DkimInfo, TxtRecord};
 pub use error::{DirectoryError, LoginError};
 pub use info::{AliasInfo, DomainInfo, UserInfo};
-pub use watch::{Attempt, Before, Failed, LoginWatch, NobodyWatches};
 pub use sasl::{Sasl, SaslStep, parse_sasl_plain};
+pub use watch::{Attempt, Before, Failed, LoginWatch, NobodyWatches};

@@ -179,9 +179,7 @@ impl Sasl {
     async fn scram_error(&self, error: ScramError, why: Why) -> LoginError {
         match error {
             ScramError::Malformed => self.authenticator.malformed(self.mechanism.name(), &self.peer),
-            ScramError::Refused => {
-                self.authenticator.fail_unnamed("", why, self.mechanism.name(), &self.peer).await
-            }
+            ScramError::Refused => self.authenticator.fail_unnamed("", why, self.mechanism.name(), &self.peer).await,
             ScramError::Randomness => LoginError::Unavailable,
         }
     }

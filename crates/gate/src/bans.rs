@@ -13,23 +13,22 @@ mod tests;
 
 pub use shelf::reads_back;
 
+use crate::keep::{Complaint, Keeper};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    BAN_MINUTES, BAN_NEWS_MAX, BAN_TIME_MAX, BAN_TIMES, BAN_WHY_MAX, BAN_WRITE_PAUSE, BANS_ENDED_AT_ONCE, BANS_MAX,
-    PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
+    BAN_MINUTES, BAN_NEWS_MAX, BAN_TIME_MAX, BAN_TIMES, BAN_WHY_MAX, BANS_ENDED_AT_ONCE, BANS_MAX, PAGE_ROWS_MAX,
 };
 use mailward_core::{Clock, Network, Shutdown, Timestamp};
 use mailward_store::records::{Shelf, ShelfChange};
 use mailward_store::{ShelfStore, StoreError};
 use serde::{Deserialize, Serialize};
-use shelf::{Key, Kept};
+use shelf::{Kept, Key};
 use spared::{SparedOnes, overlap};
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use table::Table;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
 /// Who banned somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,20 +139,16 @@ pub enum BanNews {
 
 /// All bans. One for the whole server.
 pub struct Bans {
-    shelf: Arc<dyn ShelfStore>,
     clock: Arc<dyn Clock>,
     events: Events,
     state: RwLock<State>,
-    /// One writes at a time, so that the newest is written last.
-    writing: tokio::sync::Mutex<()>,
-    changed: Notify,
+    keeper: Keeper<Key>,
 }
 
 struct State {
     table: Table,
     spared: SparedOnes,
     first: Duration,
-    unwritten: HashSet<Key>,
     news: broadcast::Sender<BanNews>,
 }
 
@@ -189,9 +184,8 @@ impl Bans {
             after = Some(last.key);
         }
         let first = Duration::from_secs(u64::try_from(BAN_MINUTES).unwrap_or(10).saturating_mul(60));
-        let state = State { table, spared, first, unwritten: HashSet::new(), news: broadcast::channel(BAN_NEWS_MAX).0 };
-        let (state, writing, changed) = (RwLock::new(state), tokio::sync::Mutex::new(()), Notify::new());
-        Ok(Arc::new(Self { shelf, clock, events, state, writing, changed }))
+        let state = RwLock::new(State { table, spared, first, news: broadcast::channel(BAN_NEWS_MAX).0 });
+        Ok(Arc::new(Self { clock, events, state, keeper: Keeper::new(shelf) }))
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -211,7 +205,8 @@ impl Bans {
         state.first = first;
         state.spared.never = never;
         let running = state.table.page(None, now, usize::MAX);
-        let meant = |ban: &Ban| !ban.by.by_hand() && state.spared.never.iter().any(|never| overlap(never, &ban.network));
+        let meant =
+            |ban: &Ban| !ban.by.by_hand() && state.spared.never.iter().any(|never| overlap(never, &ban.network));
         let lifted: Vec<Network> = running.iter().filter(|ban| meant(ban)).map(|ban| ban.network).collect();
         for network in lifted {
             self.lift(&mut state, &network, "never to be banned");
@@ -260,13 +255,12 @@ impl Bans {
         let ban = Ban { network, since, until, by, why, times, forced: force, stopped: 0 };
         let Some(out) = state.table.put(ban.clone(), now) else { return Err(BanError::Full(network)) };
         for one in out {
-            state.note(Key::Ban(one.network));
+            self.keeper.note(Key::Ban(one.network));
             state.tell(BanNews::Removed(one.network));
         }
-        state.note(Key::Ban(network));
+        self.keeper.note(Key::Ban(network));
         state.tell(BanNews::Added(ban.clone()));
         drop(state);
-        self.changed.notify_one();
         let event = Event::warn("ban.added").with("network", network).with("by", by.name()).with("why", &ban.why);
         let seconds = until.map(|until| until.0.saturating_sub(now.0).div_euclid(1_000));
         let event = event.with("seconds", seconds.map_or_else(|| "for good".to_owned(), |s| s.to_string()));
@@ -277,13 +271,12 @@ impl Bans {
     /// Lifts a ban of exactly this network, and forgets that there was one. Answers it.
     pub fn remove(&self, network: &Network) -> Option<Ban> {
         let lifted = self.lift(&mut self.state_mut(), network, "by hand");
-        self.changed.notify_one();
         lifted.filter(|ban| ban.runs(self.clock.now()))
     }
 
     fn lift(&self, state: &mut State, network: &Network, why: &str) -> Option<Ban> {
         let ban = state.table.take(network)?;
-        state.note(Key::Ban(*network));
+        self.keeper.note(Key::Ban(*network));
         state.tell(BanNews::Removed(*network));
         self.events.emit(Event::info("ban.removed").with("network", network).with("why", why));
         Some(ban)
@@ -312,15 +305,13 @@ impl Bans {
         }
         let mut state = self.state_mut();
         if state.spared.see(ip, who, now) {
-            state.note(Key::Spared(ip));
+            self.keeper.note(Key::Spared(ip));
         }
         for ban in state.table.covering(ip, now) {
             if !ban.by.by_hand() {
                 self.lift(&mut state, &ban.network, &format!("{who} works from there"));
             }
         }
-        drop(state);
-        self.changed.notify_one();
     }
 
     /// Why a network, or part of it, is never banned by itself.
@@ -334,32 +325,16 @@ impl Bans {
     /// # Errors
     /// The store's; what wasn't written is tried again by [`Bans::run`].
     pub async fn kept(&self) -> Result<(), StoreError> {
-        let _turn = self.writing.lock().await;
-        loop {
-            let (keys, changes) = self.to_write();
-            if keys.is_empty() {
-                return Ok(());
-            }
-            if let Err(error) = self.shelf.change_shelf(changes).await {
-                self.state_mut().unwritten.extend(keys);
-                return Err(error);
-            }
-        }
+        self.keeper.kept(|key| self.change(key)).await
     }
 
-    fn to_write(&self) -> (Vec<Key>, Vec<ShelfChange>) {
-        let mut state = self.state_mut();
-        let keys: Vec<Key> = state.unwritten.iter().take(SHELF_CHANGES_MAX).copied().collect();
-        let record = |key: &Key| match key {
+    fn change(&self, key: &Key) -> ShelfChange {
+        let state = self.state();
+        let record = match key {
             Key::Ban(network) => state.table.get(network).map(|ban| shelf::ban(&ban)),
             Key::Spared(ip) => state.spared.get(*ip).map(|one| shelf::spared(*ip, one)),
         };
-        let changes = keys.iter().map(|key| record(key).unwrap_or_else(|| shelf::gone(*key)));
-        let changes = changes.map(|record| ShelfChange::Put(Shelf::Bans, record)).collect();
-        for key in &keys {
-            state.unwritten.remove(key);
-        }
-        (keys, changes)
+        ShelfChange::Put(Shelf::Bans, record.unwrap_or_else(|| shelf::gone(*key)))
     }
 
     /// Tells of bans that ended.
@@ -373,38 +348,16 @@ impl Bans {
     }
 
     /// Writes what changes and tells what ends, until the server stops.
-    pub async fn run(self: Arc<Self>, mut shutdown: Shutdown) {
-        let mut told = false;
-        loop {
-            let pause = match self.kept().await {
-                Ok(()) => {
-                    told = false;
-                    self.until_next_end()
-                }
-                Err(error) => {
-                    if !told {
-                        self.events.emit(
-                            Event::alert("ban.unwritten")
-                                .with("why", error)
-                                .with("mend", "bans act, and are forgotten by a restart: see what ails the store"),
-                        );
-                        told = true;
-                    }
-                    BAN_WRITE_PAUSE
-                }
-            };
-            tokio::select! {
-                biased;
-                () = shutdown.fired() => {
-                    // What came in this moment; the store isn't closed yet.
-                    let _last = self.kept().await;
-                    return;
-                }
-                () = tokio::time::sleep(pause) => {}
-                () = self.changed.notified() => {}
-            }
+    pub async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        let complaint = Complaint {
+            event: "ban.unwritten",
+            mend: "bans act, and are forgotten by a restart: see what ails the store",
+        };
+        let look = || {
             self.end();
-        }
+            self.until_next_end()
+        };
+        self.keeper.run(|key| self.change(key), look, &self.events, complaint, shutdown).await;
     }
 
     fn until_next_end(&self) -> Duration {
@@ -417,13 +370,6 @@ impl Bans {
 }
 
 impl State {
-    fn note(&mut self, key: Key) {
-        // Only a store that takes nothing lets them grow, and that is told.
-        if self.unwritten.len() < BANS_MAX.saturating_mul(2) {
-            self.unwritten.insert(key);
-        }
-    }
-
     fn tell(&self, news: BanNews) {
         // Nobody listening is no fault.
         let _listeners = self.news.send(news);

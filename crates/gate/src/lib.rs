@@ -30,6 +30,7 @@ mod bounce;
 mod connections;
 mod gateway;
 mod inside;
+mod keep;
 mod relay;
 mod sessions;
 mod srs;

@@ -32,14 +32,19 @@ pub const BAN_SPARED_MAX: usize = 256;
 pub const BAN_NEWS_MAX: usize = 1_024;
 /// Bans in one answer to `mailward ban list`.
 pub const BANS_PAGE: usize = 1_000;
-/// Between two tries to write to the store what it didn't take.
-pub const BAN_WRITE_PAUSE: Duration = Duration::from_secs(5);
 /// Bans whose end is told at once; the others' is told the next second.
 pub const BANS_ENDED_AT_ONCE: usize = 1_000;
 /// Time of the ban that `mailward ban test` tries the doors with.
 pub const BAN_TEST_TIME: Duration = Duration::from_secs(60);
 /// How long that test waits for a door to do something.
 pub const BAN_TEST_WAIT: Duration = Duration::from_secs(5);
+
+// ---- what is kept ------------------------------------------------------------------------------------------
+
+/// Between two tries to write to a shelf what the store didn't take.
+pub const KEEP_PAUSE: Duration = Duration::from_secs(5);
+/// Records that wait to be written to a shelf: twice [`BANS_MAX`]. Only a store that takes nothing lets them come to that.
+pub const KEEP_UNWRITTEN_MAX: usize = 200_000;
 
 // ---- logins that fail --------------------------------------------------------------------------------------
 

@@ -26,14 +26,16 @@ pub(super) struct SparedOnes {
 impl SparedOnes {
     /// Why no address of a network, or not all of them, may be banned.
     pub(super) fn why(&self, network: &Network, now: Timestamp) -> Option<String> {
-        if network.contains(Ipv6Addr::LOCALHOST.into()) || overlap(network, &Network::of(Ipv4Addr::LOCALHOST.into(), 8)) {
+        if network.contains(Ipv6Addr::LOCALHOST.into()) || overlap(network, &Network::of(Ipv4Addr::LOCALHOST.into(), 8))
+        {
             return Some("it is this host itself, or holds it".to_owned());
         }
         if let Some(never) = self.never.iter().find(|never| overlap(never, network)) {
             return Some(format!("{never} stands in bans.never or relay.from"));
         }
         let fresh = |spared: &Spared| age(spared.at, now) < BAN_SPARED_TIME;
-        let (ip, spared) = self.seen.iter().find(|(ip, spared)| overlap(&Network::host(**ip), network) && fresh(spared))?;
+        let (ip, spared) =
+            self.seen.iter().find(|(ip, spared)| overlap(&Network::host(**ip), network) && fresh(spared))?;
         Some(format!("{} works from {ip}", spared.who))
     }
 
