@@ -14,6 +14,7 @@
 mod guard;
 mod keys;
 mod local;
+mod logins;
 mod read;
 mod value;
 mod write;
@@ -24,6 +25,7 @@ mod tests;
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
+pub use logins::{Bans, Logins, Never};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -70,6 +72,10 @@ pub struct Config {
     pub relay: Relay,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
+    /// Logins that fail.
+    pub logins: Logins,
+    /// Hosts that get nothing.
+    pub bans: Bans,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
@@ -305,6 +311,8 @@ impl Default for Config {
             gate: Guard::default(),
             relay: Relay::default(),
             sendmail: Sendmail::default(),
+            logins: Logins::default(),
+            bans: Bans::default(),
             search: Search { index: true },
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },

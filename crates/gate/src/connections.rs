@@ -1,6 +1,7 @@
 //! How many may be connected at once: in all, from one address, and logged in to one account.
 
 use crate::GateError;
+use crate::bans::Bans;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
 use crate::stress::Stress;
 use mailward_core::event::Events;
@@ -62,12 +63,23 @@ struct Inner {
     by_account: Counts<AccountId>,
     sessions: Sessions,
     stress: Stress,
+    bans: Option<Arc<Bans>>,
 }
 
 impl Gate {
-    /// A door-keeper with these caps.
+    /// A door-keeper with these caps, who knows of no bans.
     #[must_use]
     pub fn new(caps: Caps) -> Arc<Self> {
+        Self::made(caps, None)
+    }
+
+    /// A door-keeper with these caps, who lets nobody in that is banned.
+    #[must_use]
+    pub fn with_bans(caps: Caps, bans: Arc<Bans>) -> Arc<Self> {
+        Self::made(caps, Some(bans))
+    }
+
+    fn made(caps: Caps, bans: Option<Arc<Bans>>) -> Arc<Self> {
         let stress = Stress::default();
         stress.set_marks(caps);
         Arc::new(Self(Arc::new(Inner {
@@ -81,6 +93,7 @@ impl Gate {
             by_account: Counts::default(),
             sessions: Sessions::default(),
             stress,
+            bans,
         })))
     }
 
@@ -111,8 +124,11 @@ impl Gate {
     /// the permit is dropped.
     ///
     /// # Errors
-    /// [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
+    /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
+        if self.0.stops(ip) {
+            return Err(GateError::Banned);
+        }
         let cap = self.0.connections_cap.load(Ordering::Relaxed);
         let took = self.0.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
             if open < cap { open.checked_add(1) } else { None }
@@ -176,6 +192,17 @@ impl Gate {
     pub fn end_sessions(&self, whose: impl Fn(AccountId, &str) -> bool) -> Vec<SessionInfo> {
         self.0.sessions.end_of(whose)
     }
+
+    /// Ends the sessions from a network; without `logged_in` only those that nobody is logged in to.
+    pub fn end_sessions_from(&self, network: &Network, logged_in: bool) -> Vec<SessionInfo> {
+        self.0.sessions.end_from(network, logged_in)
+    }
+}
+
+impl Inner {
+    fn stops(&self, ip: Option<IpAddr>) -> bool {
+        ip.zip(self.bans.as_ref()).is_some_and(|(ip, bans)| bans.stops(ip))
+    }
 }
 
 /// The right to hold one connection; made by [`Gate::admit`] only.
@@ -191,7 +218,16 @@ pub struct ConnectionPermit {
 impl ConnectionPermit {
     /// Puts the connection on the list of sessions; whoever asks again gets the same entry. It goes with the permit.
     pub fn enter(&mut self, peer: &Peer, shutdown: &Shutdown) -> SessionEntry {
-        self.entry.get_or_insert_with(|| self.inner.sessions.enter(peer, shutdown)).clone()
+        let inner = &self.inner;
+        let enter = || {
+            let entry = inner.sessions.enter(peer, shutdown);
+            // In this order. Whoever bans an address ends its sessions after that: they find this one, or it finds the ban.
+            if inner.stops(peer.address) {
+                entry.stop();
+            }
+            entry
+        };
+        self.entry.get_or_insert_with(enter).clone()
     }
 }
 

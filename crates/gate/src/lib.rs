@@ -26,12 +26,14 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+pub mod bans;
 pub mod battery;
 mod bounce;
 mod connections;
 mod gateway;
 pub mod greylist;
 mod inside;
+mod keep;
 mod relay;
 pub mod score;
 mod sessions;
@@ -48,9 +50,12 @@ pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_r
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 
-/// Why a connection or session was not let in. All are temporary.
+/// Why a connection or session was not let in. All but a ban are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
+    /// The address is banned. It gets no word of that.
+    #[error("banned")]
+    Banned,
     /// Too many connections in all.
     #[error("too many connections; try again later")]
     Full,

@@ -11,6 +11,7 @@
 //! is left out for that one connection, never the server.
 
 pub(crate) mod accept;
+pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -163,7 +164,9 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
-    let gate = Gate::new(running::caps(place.config(), connections));
+    let bans = bans::open(store, events).await?;
+    bans::set(&bans, place.config());
+    let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
@@ -176,6 +179,7 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        bans: bans.clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -213,6 +217,7 @@ where
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
+    let banning = bans::watch(&bans, &gate, events, &shutdown);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -254,6 +259,7 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    let _written = tokio::time::timeout(STOP_TIME, banning).await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
     if let Some(sending) = sending {

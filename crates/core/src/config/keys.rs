@@ -3,6 +3,7 @@
 mod guard;
 mod host;
 mod limits;
+mod logins;
 mod queue;
 mod sent;
 mod services;
@@ -16,8 +17,16 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] =
-    &[host::KEYS, limits::KEYS, slow::KEYS, queue::KEYS, sent::KEYS, guard::KEYS, services::KEYS];
+const GROUPS: &[&[Key]] = &[
+    host::KEYS,
+    limits::KEYS,
+    slow::KEYS,
+    queue::KEYS,
+    sent::KEYS,
+    guard::KEYS,
+    logins::KEYS,
+    services::KEYS,
+];
 
 /// One key of `mailward.toml`.
 pub struct Key {

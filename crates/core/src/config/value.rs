@@ -1,9 +1,9 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{Grant, Lmtp, LogLevel};
+use crate::config::{Grant, Lmtp, LogLevel, Never};
 use crate::domain::Domain;
-use crate::limits::{DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX};
+use crate::limits::{BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX};
 use crate::network::Network;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -163,6 +163,11 @@ impl<'a> Value<'a> {
     /// What system users may send as: a list, one string, or `"none"`.
     pub(super) fn grants(&self) -> Result<Vec<Grant>, Refusal> {
         self.each("strings such as [\"www-data=shop@example.org\"]", SENDMAIL_GRANTS_MAX, Grant::parse)
+    }
+
+    /// Who is never banned: a list, one string, or `"none"`.
+    pub(super) fn never(&self) -> Result<Vec<Never>, Refusal> {
+        self.each("strings such as [\"192.0.2.0/24\", \"boss@example.org\"]", BANS_NEVER_MAX, Never::parse)
     }
 
     /// A list of things that are written as strings, each once.

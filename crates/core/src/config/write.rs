@@ -18,6 +18,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("gate", "What strangers who bring mail meet"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),
+    ("logins", "Logins that fail"),
+    ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),
