@@ -13,6 +13,7 @@
 
 mod keys;
 mod local;
+mod rates;
 mod read;
 mod value;
 mod write;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
+pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub user_limits: SendLimits,
     /// How much all users of one domain together may send to other domains; 0: no limit.
     pub domain_limits: SendLimits,
+    /// How much may come from one source.
+    pub rates: Rates,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
     /// Mail of programs of this host.
@@ -292,6 +296,7 @@ impl Default for Config {
             tls_reports: TlsReports { send: true, contact: None },
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
+            rates: Rates::default(),
             relay: Relay::default(),
             sendmail: Sendmail::default(),
             search: Search { index: true },
