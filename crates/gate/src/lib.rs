@@ -29,6 +29,8 @@ mod bounce;
 mod connections;
 mod gateway;
 mod inside;
+pub mod journal;
+pub mod rates;
 mod relay;
 mod sessions;
 mod srs;
