@@ -15,6 +15,7 @@ mod guard;
 mod keys;
 mod local;
 mod logins;
+mod rates;
 mod read;
 mod value;
 mod write;
@@ -26,6 +27,7 @@ pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
+pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub domain_limits: SendLimits,
     /// What strangers who bring mail meet.
     pub gate: Guard,
+    /// How much may come from one source.
+    pub rates: Rates,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
     /// Mail of programs of this host.
@@ -309,6 +313,7 @@ impl Default for Config {
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
             gate: Guard::default(),
+            rates: Rates::default(),
             relay: Relay::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),

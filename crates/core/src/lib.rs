@@ -24,6 +24,7 @@ pub mod limits;
 pub mod mailbox_name;
 mod network;
 pub mod peer;
+mod rate;
 pub mod secret;
 mod sending;
 pub mod shutdown;
@@ -37,6 +38,7 @@ pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidV
 pub use mailbox_name::{MailboxName, MailboxNameError};
 pub use network::{Network, NetworkError};
 pub use peer::{Listener, Peer, Protocol};
+pub use rate::{RateLimits, RateMeasure, RateRule, RateStep, RateSteps};
 pub use secret::Secret;
 pub use sending::{Measure, PerMeasure, SendLimits};
 pub use shutdown::{Shutdown, ShutdownTrigger};

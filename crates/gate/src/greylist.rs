@@ -1,7 +1,7 @@
 //! Greylisting (RFC 6647) of those who look bad: their mail is put off once, and taken when they come back with it.
 //!
 //! Who looks bad, and who is spared, is decided elsewhere: this room only remembers. What it remembers are numbers made of
-//! network, sender and recipient with a key of the server's ([`Fingerprints`]), so that the store doesn't tell who wrote to
+//! network, sender and recipient with a key of the server's ([`SourceKey`]), so that the store doesn't tell who wrote to
 //! whom. Networks are an IPv4 /24 and an IPv6 /64, as servers come back from another address of theirs.
 //!
 //! Questions are answered from memory. What changes is written in the background: a lone try at once, a flood in one
@@ -16,7 +16,7 @@ use mailward_core::limits::{
 use mailward_core::{Address, Clock, Domain, Network, Secret, Shutdown, Timestamp};
 use mailward_store::records::{Shelf, ShelfChange};
 use mailward_store::{ShelfStore, StoreError};
-use mailward_vault::{Fingerprints, VaultError};
+use mailward_vault::{SourceKey, VaultError};
 use memory::{Memory, record};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,7 +56,7 @@ pub enum GreylistError {
 
 /// Who was put off, and who came back.
 pub struct Greylist {
-    keys: Fingerprints,
+    key: SourceKey,
     store: Arc<dyn ShelfStore>,
     clock: Arc<dyn Clock>,
     memory: Mutex<Memory>,
@@ -81,7 +81,7 @@ impl Greylist {
         server: &Secret,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, GreylistError> {
-        let keys = Fingerprints::new(server, "greylist, 1")?;
+        let key = SourceKey::new(server, "greylist")?;
         let (mut memory, mut after) = (Memory::default(), None);
         loop {
             let page = store.shelf(Shelf::Greylist, after.take(), PAGE_ROWS_MAX).await?;
@@ -93,7 +93,7 @@ impl Greylist {
             }
         }
         let memory = Mutex::new(memory);
-        Ok(Arc::new(Self { keys, store, clock, memory, changed: Notify::new(), writing: tokio::sync::Mutex::new(()) }))
+        Ok(Arc::new(Self { key, store, clock, memory, changed: Notify::new(), writing: tokio::sync::Mutex::new(()) }))
     }
 
     /// Asks for one recipient (`None`: postmaster) of a message of somebody who looks bad. Who comes for the first time, or
@@ -106,7 +106,7 @@ impl Greylist {
         wait: Duration,
     ) -> GreylistAnswer {
         let (network, text) = (network_of(ip), network_of(ip).to_string());
-        let id = self.keys.of(&["triplet", &text, &folded(sender, "<>"), &folded(recipient, "postmaster")]);
+        let id = self.number(&["triplet", &text, &folded(sender, "<>"), &folded(recipient, "postmaster")]);
         let now = self.clock.now();
         let mut memory = self.memory();
         let answer = memory.ask(id, network, now, wait);
@@ -131,7 +131,12 @@ impl Greylist {
 
     fn history(&self, ip: IpAddr, domain: &Domain) -> (u64, Network) {
         let network = Network::neighbours(ip);
-        (self.keys.of(&["history", &network.to_string(), domain.as_str()]), network)
+        (self.number(&["history", &network.to_string(), domain.as_str()]), network)
+    }
+
+    /// No address holds a zero byte: where a text ends and the next begins counts.
+    fn number(&self, texts: &[&str]) -> u64 {
+        self.key.number(texts.join("\0").as_bytes())
     }
 
     /// What is remembered, the soonest to expire first, after one; at most `limits::PAGE_ROWS_MAX`.

@@ -10,12 +10,12 @@ mod common;
 
 use common::House;
 use mailward_core::Listener;
-use mailward_gate::Caps;
 use mailward_core::limits::{
     DATA_GRACE_TIME, DATA_IDLE_TIME, DEADLINE_TICK, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX,
     RECEIVED_HOPS_MAX, SMTP_COMMAND_TIME, SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX, SMTP_SESSION_TIME,
     SMTP_UNKNOWN_RECIPIENTS_MAX, STRESS_COMMAND_TIME, STRESS_SESSION_TIME, WRITE_TIME,
 };
+use mailward_gate::Caps;
 use mailward_receive::Settings;
 use mailward_store::StoreError;
 use std::sync::atomic::Ordering;

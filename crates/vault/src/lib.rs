@@ -27,12 +27,12 @@ mod credential;
 mod decoy;
 pub mod dkim;
 mod error;
-mod fingerprint;
 mod hasher;
 mod policy;
 mod prepare;
 mod scram;
 mod seal;
+mod source;
 mod srs;
 mod wrong;
 
@@ -41,12 +41,12 @@ pub use cache::{Asked, VerifiedCache};
 pub use credential::{Credential, ScramKeys};
 pub use decoy::Decoy;
 pub use error::{ScramError, VaultError};
-pub use fingerprint::Fingerprints;
 pub use hasher::Hasher;
 pub use policy::{PasswordFault, Subject, check_password, generate_password};
 pub use prepare::prepare;
 pub use scram::{ClientFinalDue, ClientFirst, ScramServer, parse_scram_messages};
 pub use seal::Seal;
+pub use source::SourceKey;
 pub use srs::SrsKey;
 pub use wrong::{WrongMark, WrongMarks};
 

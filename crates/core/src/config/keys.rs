@@ -5,6 +5,7 @@ mod host;
 mod limits;
 mod logins;
 mod queue;
+mod rates;
 mod sent;
 mod services;
 mod slow;
@@ -25,6 +26,7 @@ const GROUPS: &[&[Key]] = &[
     sent::KEYS,
     guard::KEYS,
     logins::KEYS,
+    rates::KEYS,
     services::KEYS,
 ];
 

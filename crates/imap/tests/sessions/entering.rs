@@ -4,8 +4,8 @@ use crate::harness::{House, PASSWORD, Plan};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_core::limits::{AUTH_ATTEMPTS_MAX, GUEST_COMMANDS_MAX, IMAP_PREAUTH_ERRORS_MAX, STRESS_COMMAND_TIME};
-use std::time::Duration;
 use mailward_gate::Caps;
+use std::time::Duration;
 
 fn plain(user: &str, password: &str) -> String {
     STANDARD.encode(format!("\0{user}\0{password}"))
