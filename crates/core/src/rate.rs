@@ -103,8 +103,9 @@ impl RateRule {
     /// # Errors
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let form =
-            || format!("{text:?}: write \"messages warn 300/h, block 1000/h, alarm 5000/h\", or recipients, or refused");
+        let form = || {
+            format!("{text:?}: write \"messages warn 300/h, block 1000/h, alarm 5000/h\", or recipients, or refused")
+        };
         let mut rest = text.trim();
         let mut measure = RateMeasure::Messages;
         for one in RateMeasure::ALL {

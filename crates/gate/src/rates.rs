@@ -28,9 +28,9 @@ mod table;
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
 mod tests;
 
+pub(crate) use counts::Moment;
 pub use listed::{RateInfo, RateReset};
 pub use source::{OwnRates, RateKind, Subjects};
-pub(crate) use counts::Moment;
 pub(crate) use table::{Counted, Slot, Table};
 
 use arc_swap::ArcSwap;
@@ -148,7 +148,12 @@ impl Rates {
     ///
     /// # Errors
     /// [`VaultError`], which should not happen.
-    pub fn new(config: &Config, clock: Arc<dyn Clock>, events: Events, secret: &Secret) -> Result<Arc<Self>, VaultError> {
+    pub fn new(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        events: Events,
+        secret: &Secret,
+    ) -> Result<Arc<Self>, VaultError> {
         Self::with_room(RATE_SOURCES_MAX, config, clock, events, secret)
     }
 

@@ -3,7 +3,9 @@
 use crate::address::Address;
 use crate::config::{Grant, Lmtp, LogLevel, RateIgnored};
 use crate::domain::Domain;
-use crate::limits::{DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, SENDMAIL_GRANTS_MAX};
+use crate::limits::{
+    DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, SENDMAIL_GRANTS_MAX,
+};
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
 use std::net::{IpAddr, SocketAddr};

@@ -39,7 +39,9 @@ impl What {
             return Ok(Self::Network(text.to_owned()));
         }
         if text.contains('/') {
-            return Network::parse_any(text).map(|network| Self::Network(network.to_string())).map_err(|e| e.to_string());
+            return Network::parse_any(text)
+                .map(|network| Self::Network(network.to_string()))
+                .map_err(|e| e.to_string());
         }
         if let Ok(reference) = text.parse() {
             return Ok(Self::Reference(reference));
@@ -113,9 +115,7 @@ impl Filter<'_> {
                         || is_in(&entry.recipient, domain)
                         || entry.hello.as_deref().is_some_and(|hello| hello.eq_ignore_ascii_case(domain.as_str()))
                 }
-                What::Network(_) => {
-                    self.network.is_some_and(|network| entry.ip.is_some_and(|ip| network.contains(ip)))
-                }
+                What::Network(_) => self.network.is_some_and(|network| entry.ip.is_some_and(|ip| network.contains(ip))),
             }
     }
 }

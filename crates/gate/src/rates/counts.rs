@@ -106,7 +106,9 @@ impl Counted for Counts {
     fn weight(&self) -> u64 {
         // A refusal tells more than a message.
         let refused = u64::from(self.refused.most()).saturating_mul(10);
-        u64::from(self.tried_messages.most()).saturating_add(u64::from(self.tried_recipients.most())).saturating_add(refused)
+        u64::from(self.tried_messages.most())
+            .saturating_add(u64::from(self.tried_recipients.most()))
+            .saturating_add(refused)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an administrator sees of the rate guard, and does to it.
 
 use super::source::named_by;
-use super::{Beside, Rates, RateKind, Source, judge};
+use super::{Beside, RateKind, Rates, Source, judge};
 use mailward_core::limits::RATE_LISTED_MAX;
 use mailward_core::{RateStep, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -27,8 +27,7 @@ pub enum RateKind {
 
 impl RateKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Address, Self::Domain, Self::Host, Self::Network, Self::Account, Self::Client];
+    pub const ALL: [Self; 6] = [Self::Address, Self::Domain, Self::Host, Self::Network, Self::Account, Self::Client];
     /// Its name, that of its key in `mailward.toml`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -66,7 +65,8 @@ pub struct OwnRates {
 impl OwnRates {
     pub(super) fn instead_of(self, limits: RateLimits) -> RateLimits {
         // Whoever set a limit wants to hear of it, and not of an alarm besides.
-        let own = |limit: Option<u32>, steps| limit.map_or(steps, |limit| RateSteps { warn: 0, block: limit, alarm: 0 });
+        let own =
+            |limit: Option<u32>, steps| limit.map_or(steps, |limit| RateSteps { warn: 0, block: limit, alarm: 0 });
         RateLimits {
             messages: own(self.messages, limits.messages),
             recipients: own(self.recipients, limits.recipients),
