@@ -68,13 +68,13 @@ pub struct NoReference;
 impl FromStr for Reference {
     type Err = NoReference;
 
-    /// In either case, with a hyphen or spaces or none; letters that look like digits are these.
+    /// In either case, with hyphens or none; letters that look like digits are these.
     fn from_str(text: &str) -> Result<Self, NoReference> {
         if text.len() > LEN.saturating_mul(2) {
             return Err(NoReference);
         }
         let mut digits = [0; LEN];
-        let mut given = text.bytes().filter(|b| !matches!(b, b'-' | b' '));
+        let mut given = text.bytes().filter(|b| *b != b'-');
         for place in &mut digits {
             let digit = match given.next().map(|b| b.to_ascii_uppercase()) {
                 Some(b'O') => b'0',
@@ -112,11 +112,19 @@ mod tests {
     #[test]
     fn it_is_read_however_it_is_typed() {
         let reference: Reference = "7K2Q-91M0".parse().unwrap();
-        for typed in ["7k2q91m0", "7K2Q 9LMO", "7k2q-9imo", "7K2Q91M0"] {
+        for typed in ["7k2q91m0", "7K2Q9LMO", "7k2q-9imo", "7K2Q91M0"] {
             assert_eq!(typed.parse(), Ok(reference), "{typed}");
         }
-        for bad in ["", "7K2Q-91M", "7K2Q-91M00", "7K2U-91M0", "7K2Q_91M0", "äääääääää", "----------------7K2Q91M0"]
-        {
+        for bad in [
+            "",
+            "7K2Q-91M",
+            "7K2Q-91M00",
+            "7K2U-91M0",
+            "7K2Q_91M0",
+            "7K2Q 91M0",
+            "äääääääää",
+            "----------------7K2Q91M0",
+        ] {
             assert_eq!(bad.parse::<Reference>(), Err(NoReference), "{bad}");
         }
     }

@@ -35,6 +35,9 @@ impl World {
         journal.load().await.unwrap();
         Self { journal, store, clock }
     }
+    async fn closed(self) {
+        self.store.close().await;
+    }
     fn pass(&self, millis: i64) {
         self.clock.0.fetch_add(millis, Ordering::Relaxed);
     }
@@ -93,7 +96,7 @@ async fn what_was_refused_is_found_by_whatever_is_known_of_it() {
         // The same from the shelf beside the memory: each once.
         world.journal.save().await.unwrap();
     }
-    world.store.close().await;
+    world.closed().await;
 }
 
 #[tokio::test]
@@ -106,16 +109,16 @@ async fn it_survives_a_restart_and_goes_after_a_week() {
     let lost = world.journal.note(&refused(&host));
     assert_ne!(written, lost);
     // Killed: what wasn't written is gone, and nothing is made up for it.
-    world.store.close().await;
+    world.closed().await;
     let world = World::at(dir.path(), BEGIN + 24 * HOUR).await;
     assert_eq!(world.find(&written.to_string()).await.entries.len(), 1);
     assert!(world.find(&lost.to_string()).await.entries.is_empty());
-    world.store.close().await;
+    world.closed().await;
     let world = World::at(dir.path(), BEGIN + 7 * 24 * HOUR + 1).await;
     let found = world.find(&written.to_string()).await;
     assert!(found.entries.is_empty());
     assert_eq!(found.remembered_since, Timestamp(BEGIN + 1));
-    world.store.close().await;
+    world.closed().await;
 }
 
 #[tokio::test]
@@ -136,19 +139,20 @@ async fn who_is_refused_all_day_long_is_counted_and_leaves_room_for_others() {
     assert_eq!(world.find(&reference.to_string()).await.entries.len(), 1);
     let rows = world.store.shelf(Shelf::Refusals, None, 10_000).await.unwrap();
     assert_eq!(u64::try_from(rows.len()).unwrap(), noted + 2, "one row counts the others");
-    world.store.close().await;
+    world.closed().await;
 }
 
 #[tokio::test]
 async fn an_hour_and_a_second_have_room_for_so_many_whoever_they_are_of() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::at(dir.path(), BEGIN).await;
+    let journal = Arc::clone(&world.journal);
     let note = |number: u32| {
         let [_, a, b, c] = number.to_be_bytes();
-        world.journal.note(&refused(&peer([10, a, b, c])))
+        journal.note(&refused(&peer([10, a, b, c])))
     };
     // All in one second.
-    (0..1_000).for_each(|number| drop(note(number)));
+    (0..1_000).map(note).for_each(|reference| assert_eq!(reference.digits().len(), 8));
     let found = world.find("").await;
     assert_eq!(found.left_out, 800 - 8);
     // Over the hour.
@@ -159,7 +163,8 @@ async fn an_hour_and_a_second_have_room_for_so_many_whoever_they_are_of() {
     world.journal.save().await.unwrap();
     let rows = world.store.shelf(Shelf::Refusals, None, 10_000).await.unwrap();
     assert_eq!(rows.len(), JOURNAL_PER_HOUR + 1);
-    world.store.close().await;
+    drop(journal);
+    world.closed().await;
     // A restart doesn't open the hour anew.
     let world = World::at(dir.path(), BEGIN + HOUR - 1).await;
     world.journal.note(&refused(&peer([10, 255, 0, 1])));
@@ -170,7 +175,7 @@ async fn an_hour_and_a_second_have_room_for_so_many_whoever_they_are_of() {
     world.journal.note(&refused(&peer([10, 255, 0, 2])));
     world.journal.save().await.unwrap();
     assert_eq!(world.store.shelf(Shelf::Refusals, None, 10_000).await.unwrap().len(), JOURNAL_PER_HOUR + 2);
-    world.store.close().await;
+    world.closed().await;
 }
 
 #[tokio::test]
@@ -190,7 +195,7 @@ async fn memory_has_the_newest_and_fields_are_cut() {
     }
     assert_eq!(world.journal.inner().ring.len(), JOURNAL_RING);
     assert!(world.journal.inner().unwritten.len() <= JOURNAL_RING);
-    world.store.close().await;
+    world.closed().await;
 }
 
 #[test]

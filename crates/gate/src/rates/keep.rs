@@ -156,7 +156,7 @@ fn kept_of(part: &mut Part<Counts, Beside>, now: u32) -> Vec<Kept> {
     let (mut kept, mut left) = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
     for number in sources {
         let Some(slot) = part.there(number, now) else { continue };
-        if slot.counts.most() == 0 {
+        if slot.counts.most() < RATE_KEPT_LEAST {
             // Should more come of it, it is noted anew.
             slot.flags &= !KEPT;
             continue;

@@ -1,9 +1,10 @@
 //! Counts of many sources in little memory: a table that is never gone through.
 //!
 //! A source is a number that nobody outside can choose ([`mailward_vault::SourceKey`]). It has [`RATE_WAYS`] places where it may
-//! stand. If all of them are taken, that source goes of which least is worth keeping: whoever comes with a million addresses,
-//! each of which is counted once, drives out their own. Places are taken when they are needed, and doubled when half of
-//! them are; a part of the table is doubled at a time, of which there are [`PARTS`], each with a lock of its own.
+//! stand, in two groups, of which the emptier one takes it. Where all of them are taken the table is doubled, a part at a time,
+//! of which there are [`PARTS`], each with a lock of its own; that comes about when two thirds are taken. Once it
+//! may grow no more, that source goes of which least is worth keeping: whoever comes with a million addresses, each of which is
+//! counted once, drives out their own.
 
 use mailward_core::limits::RATE_WAYS;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -62,7 +63,6 @@ impl<T: Counted> Slot<T> {
 /// One part of a table, locked.
 pub(crate) struct Part<T, X> {
     slots: Vec<Slot<T>>,
-    taken: usize,
     most: usize,
     /// What the table's owner keeps beside.
     pub(crate) beside: X,
@@ -77,7 +77,7 @@ impl<T: Counted, X: Default> Table<T, X> {
     /// Room for so many sources; for as many as a part of the table has, at least.
     pub(crate) fn new(most: usize) -> Self {
         let most = most.div_ceil(PARTS).next_multiple_of(RATE_WAYS);
-        let part = || Mutex::new(Part { slots: Vec::new(), taken: 0, most, beside: X::default() });
+        let part = || Mutex::new(Part { slots: Vec::new(), most, beside: X::default() });
         Self { parts: (0..PARTS).map(|_| part()).collect() }
     }
 
@@ -133,61 +133,84 @@ impl<T: Counted, X> Part<T, X> {
     pub(crate) fn forget(&mut self, key: u64) -> bool {
         let Some(slot) = find_in(&mut self.slots, key.max(1)) else { return false };
         *slot = Slot::default();
-        self.taken = self.taken.saturating_sub(1);
         true
     }
 
     fn find(&self, key: u64) -> Option<&Slot<T>> {
-        self.slots.get(ways(key, self.slots.len()))?.iter().find(|slot| slot.key == key)
+        let groups = groups(key, self.slots.len());
+        groups.into_iter().find_map(|group| self.slots.get(group)?.iter().find(|slot| slot.key == key))
     }
 
     fn make(&mut self, key: u64, time: u32) {
-        let is_free = |slot: &Slot<T>| slot.worth(time) == (false, 0);
-        let free = |slots: &[Slot<T>]| slots.get(ways(key, slots.len())).is_some_and(|ways| ways.iter().any(is_free));
-        // Doubling ends at `most`; that it helps isn't sure, as neighbours may stay neighbours.
-        while !free(&self.slots) && self.slots.len() < self.most && self.taken.saturating_mul(2) >= self.slots.len() {
+        let new = Slot { key, time, flags: 0, counts: T::default() };
+        while !self.put(new, time) {
+            if self.slots.len() >= self.most {
+                return self.put_instead(new, time);
+            }
             self.double(time);
         }
-        let range = ways(key, self.slots.len());
-        let Some(ways) = self.slots.get_mut(range) else { return };
-        let Some(least) = ways.iter_mut().min_by_key(|slot| slot.worth(time)) else { return };
-        if least.key == 0 {
-            self.taken = self.taken.saturating_add(1);
+    }
+
+    /// Puts a source where a place is free, or what is there is worth nothing any more; whether there is one.
+    fn put(&mut self, new: Slot<T>, time: u32) -> bool {
+        let is_free = |slot: &Slot<T>| slot.worth(time) == (false, 0);
+        let free_of =
+            |group: &Group| self.slots.get(group.clone()).map_or(0, |g| g.iter().filter(|s| is_free(s)).count());
+        let [one, other] = groups(new.key, self.slots.len());
+        let emptier = if free_of(&one) < free_of(&other) { other } else { one };
+        let place = self.slots.get_mut(emptier).and_then(|group| group.iter_mut().find(|slot| is_free(slot)));
+        let is_put = place.is_some();
+        if let Some(place) = place {
+            *place = new;
         }
-        *least = Slot { key, time, flags: 0, counts: T::default() };
+        is_put
+    }
+
+    /// Puts a source in the place of the one that is worth least.
+    fn put_instead(&mut self, new: Slot<T>, time: u32) {
+        let worth = |group: &Group| self.slots.get(group.clone())?.iter().map(|slot| slot.worth(time)).min();
+        let [one, other] = groups(new.key, self.slots.len());
+        let group = if worth(&one) <= worth(&other) { one } else { other };
+        let least = self.slots.get_mut(group).and_then(|group| group.iter_mut().min_by_key(|slot| slot.worth(time)));
+        if let Some(least) = least {
+            *least = new;
+        }
     }
 
     fn double(&mut self, time: u32) {
         let len = self.slots.len().saturating_mul(2).clamp(RATE_WAYS, self.most.max(RATE_WAYS));
         let old = std::mem::replace(&mut self.slots, vec![Slot::default(); len]);
-        self.taken = 0;
-        // What is worth nothing any more doesn't come along; of the rest, each finds its ways with more room than before.
+        // What is worth nothing any more doesn't come along.
         for slot in old.into_iter().filter(|slot| slot.worth(time) != (false, 0)) {
-            let range = ways(slot.key, len);
-            let place = self.slots.get_mut(range).and_then(|ways| ways.iter_mut().find(|place| place.key == 0));
-            if let Some(place) = place {
-                *place = slot;
-                self.taken = self.taken.saturating_add(1);
+            if !self.put(slot, time) {
+                self.put_instead(slot, time);
             }
         }
     }
 }
 
+/// Places that are beside each other.
+type Group = std::ops::Range<usize>;
+
 fn find_in<T>(slots: &mut [Slot<T>], key: u64) -> Option<&mut Slot<T>> {
-    let range = ways(key, slots.len());
-    slots.get_mut(range)?.iter_mut().find(|slot| slot.key == key)
+    let [one, other] = groups(key, slots.len());
+    let group = if slots.get(one.clone())?.iter().any(|slot| slot.key == key) { one } else { other };
+    slots.get_mut(group)?.iter_mut().find(|slot| slot.key == key)
 }
 
 /// Where a source may stand among so many places.
-fn ways(key: u64, len: usize) -> std::ops::Range<usize> {
-    let groups = u64::try_from(len).unwrap_or(0).div_euclid(WAYS);
+fn groups(key: u64, len: usize) -> [Group; 2] {
+    let count = u64::try_from(len.div_euclid(GROUP)).unwrap_or(0);
     // The upper bits have chosen the part.
-    let group = (key & u64::from(u32::MAX)).saturating_mul(groups) >> 32;
-    let first = usize::try_from(group.saturating_mul(WAYS)).unwrap_or(usize::MAX);
-    first..first.saturating_add(RATE_WAYS).min(len)
+    [key, key >> 26].map(|bits| {
+        let group = (bits & u64::from(u32::MAX)).saturating_mul(count) >> 32;
+        let first = usize::try_from(group).unwrap_or(usize::MAX).saturating_mul(GROUP);
+        first..first.saturating_add(GROUP).min(len)
+    })
 }
 
-const WAYS: u64 = RATE_WAYS as u64;
+/// Places in a group.
+const GROUP: usize = RATE_WAYS.div_euclid(2);
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
@@ -217,7 +240,10 @@ mod tests {
 
     /// As numbers of sources are: anything.
     fn key(number: u64) -> u64 {
-        number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93)
+        let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 
     #[test]
@@ -236,10 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_driven_out_while_it_may_grow_and_half_of_it_is_used() {
+        let table: Table<Count, ()> = Table::new(1_000_000);
+        for number in 0..100_000 {
+            count(&table, key(number), 1);
+        }
+        let places = table.bytes() / size_of::<Slot<Count>>();
+        assert!(places <= 300_000, "{places}");
+        assert!((0..100_000).all(|number| count(&table, key(number), 1) == 2));
+    }
+
+    #[test]
     fn who_comes_with_many_addresses_drives_out_their_own() {
         let table: Table<Count, ()> = Table::new(1_000);
         for _ in 0..5 {
-            (0..100).for_each(|number| drop(count(&table, key(number), 1)));
+            (0..100).map(|number| count(&table, key(number), 1)).for_each(|counted| assert!(counted > 0));
         }
         for number in 1_000..100_000 {
             count(&table, key(number), 1);

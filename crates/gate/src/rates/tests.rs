@@ -335,16 +335,21 @@ fn memory_is_bounded_and_many_sources_don_t_hide_one_that_matters() {
     assert!(rates.bytes() <= 10_752 * 56, "{}", rates.bytes());
 }
 
+fn open(dir: &std::path::Path) -> Arc<LocalStore> {
+    let clock = Arc::new(Hand(AtomicI64::new(BEGIN)));
+    LocalStore::open(dir, Options { clock, ..Options::default() }).unwrap()
+}
+
 async fn reopened(dir: &std::path::Path, before: Arc<LocalStore>) -> Arc<LocalStore> {
     before.close().await;
     drop(before);
-    LocalStore::open(dir, Options::default()).unwrap()
+    open(dir)
 }
 
 #[tokio::test]
 async fn counts_and_alarms_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    let store = open(dir.path());
     let config = of_host(&["warn 20/h, block 50/h, alarm 100/h"]);
     let world = World::with(&config);
     world.passing(&from("192.0.2.7"), 40);
@@ -374,7 +379,7 @@ async fn counts_and_alarms_survive_a_restart() {
 #[tokio::test]
 async fn only_what_changed_is_written_and_what_is_over_is_written_no_more() {
     let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    let store = open(dir.path());
     let world = World::with(&of_host(&["block 50/h"]));
     let version = store.shelf_version(Shelf::Rates);
     world.passing(&from("192.0.2.7"), 5);
@@ -397,7 +402,7 @@ async fn only_what_changed_is_written_and_what_is_over_is_written_no_more() {
 #[tokio::test]
 async fn records_of_all_that_may_be_written_fit_their_shelf() {
     let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    let store = open(dir.path());
     let config = Config { domain: limits(&["warn 1/h"]), address: limits(&["warn 1/h"]), ..nothing() };
     let world = World::with(&config);
     let senders: Vec<Address> = (0..RATE_KEPT_MAX + 5_000)
@@ -421,7 +426,7 @@ async fn a_record_that_can_t_be_read_is_told_of_and_hurts_nobody() {
     use bytes::Bytes;
     use mailward_store::records::{ShelfChange, Shelved};
     let dir = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+    let store = open(dir.path());
     let record = |key: &str, value: &'static [u8]| {
         ShelfChange::Put(Shelf::Rates, Shelved { key: key.to_owned(), value: Bytes::from_static(value), expires: None })
     };
