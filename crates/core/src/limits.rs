@@ -10,6 +10,7 @@ mod gate;
 mod local;
 mod routes;
 mod sending;
+mod spf;
 mod trust;
 
 pub use care::*;
@@ -19,6 +20,7 @@ pub use gate::*;
 pub use local::*;
 pub use routes::*;
 pub use sending::*;
+pub use spf::*;
 pub use trust::*;
 
 use std::time::Duration;
