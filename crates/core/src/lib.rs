@@ -28,6 +28,7 @@ mod rate;
 pub mod secret;
 mod sending;
 pub mod shutdown;
+pub mod spf;
 mod status;
 pub mod time;
 
@@ -42,5 +43,6 @@ pub use rate::{RateLimits, RateMeasure, RateRule, RateStep, RateSteps};
 pub use secret::Secret;
 pub use sending::{Measure, PerMeasure, SendLimits};
 pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use spf::SpfResult;
 pub use status::{EnhancedStatus, NoStatus};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -14,6 +14,7 @@ mod rates;
 mod routes;
 mod sending;
 mod slow;
+mod spf;
 mod trust;
 
 pub use care::*;
@@ -27,6 +28,7 @@ pub use rates::*;
 pub use routes::*;
 pub use sending::*;
 pub use slow::*;
+pub use spf::*;
 pub use trust::*;
 
 use std::time::Duration;
