@@ -14,6 +14,7 @@
 mod keys;
 mod local;
 mod read;
+mod rules;
 mod value;
 mod write;
 
@@ -23,6 +24,7 @@ mod tests;
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
+pub use rules::Rules;
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -64,6 +66,8 @@ pub struct Config {
     pub domain_limits: SendLimits,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
+    /// Who may do what, by address.
+    pub rules: Rules,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Searching in mail.
@@ -293,6 +297,7 @@ impl Default for Config {
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
             relay: Relay::default(),
+            rules: Rules::default(),
             sendmail: Sendmail::default(),
             search: Search { index: true },
             dns: Dns::default(),

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod mailbox_name;
 mod network;
 pub mod peer;
+pub mod rule;
 pub mod secret;
 mod sending;
 pub mod shutdown;

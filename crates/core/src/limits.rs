@@ -9,6 +9,7 @@ mod forwarding;
 mod gate;
 mod local;
 mod routes;
+mod rules;
 mod sending;
 mod trust;
 
@@ -18,6 +19,7 @@ pub use forwarding::*;
 pub use gate::*;
 pub use local::*;
 pub use routes::*;
+pub use rules::*;
 pub use sending::*;
 pub use trust::*;
 

@@ -3,8 +3,9 @@
 use crate::address::Address;
 use crate::config::{Grant, Lmtp, LogLevel};
 use crate::domain::Domain;
-use crate::limits::{DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX};
+use crate::limits::{DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX};
 use crate::network::Network;
+use crate::rule::Rule;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -157,6 +158,13 @@ impl<'a> Value<'a> {
     pub(super) fn networks(&self) -> Result<Vec<Network>, Refusal> {
         self.each("networks such as [\"192.0.2.0/24\"]", INSIDE_NETWORKS_MAX, |text| {
             Network::parse(text).map_err(|e| e.to_string())
+        })
+    }
+
+    /// Address rules: a list, one string, or `"none"`.
+    pub(super) fn rules(&self) -> Result<Vec<Rule>, Refusal> {
+        self.each("rules such as [\"192.0.2.0/24 refuse\"]", RULES_FILE_MAX, |text| {
+            Rule::parse(text).map_err(|e| format!("in {text:?}: {e}"))
         })
     }
 

@@ -15,6 +15,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("tls_reports", "Reports to other domains of how TLS went"),
     ("user_limits", "How much one user may send to other domains"),
     ("domain_limits", "How much all users of one domain together may send to other domains"),
+    ("rules", "Who may do what, by address"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),
     ("search", "Searching in mail"),
