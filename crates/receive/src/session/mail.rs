@@ -1,0 +1,40 @@
+//! MAIL: whether somebody may send as somebody.
+
+use super::{Host, House};
+use crate::replies;
+use mailward_core::Address;
+use mailward_core::event::Event;
+use mailward_directory::Login;
+use mailward_gate::{Refusal, SenderPermit, decide_inside, decide_sender};
+use mailward_smtp::server::MailTicket;
+
+impl Host<'_> {
+    pub(super) fn mail(&self, ticket: MailTicket<'_, House>) {
+        if self.shutdown.is_fired() {
+            // A session that always has something to say never waits, and must hear it too.
+            return ticket.refuse(self.last_word());
+        }
+        let from = ticket.path().address();
+        match self.decide_sender(ticket.login(), from) {
+            Ok(permit) => ticket.accept(permit),
+            Err(refusal) => {
+                let event = Event::info("sender.refused").with_peer(self.peer).with("sender", ticket.path());
+                self.context.events.emit(event.with("reason", refusal));
+                ticket.refuse(&replies::refusal(refusal));
+            }
+        }
+    }
+
+    /// Asks for the right of whoever this is.
+    pub(super) fn decide_sender(&self, login: Option<&Login>, from: Option<&Address>) -> Result<SenderPermit, Refusal> {
+        let (directory, settings) = (&self.context.directory, self.context.settings.load());
+        let (rules, sending) = (&settings.inside, settings.sending);
+        if let Some(program) = &self.program {
+            return program.decide_sender(directory, rules, from, sending);
+        }
+        match decide_inside(directory, rules, self.peer, from, sending) {
+            Some(permit) => Ok(permit),
+            None => decide_sender(directory, login, self.peer.listener, from, sending),
+        }
+    }
+}
