@@ -24,7 +24,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use pattern::Pattern;
+pub use pattern::{Pattern, is_below};
 
 use crate::domain::Domain;
 use crate::limits::{RULE_COUNT_MAX, RULE_WORDS_MAX};

@@ -30,6 +30,7 @@ mod connections;
 mod gateway;
 mod inside;
 mod relay;
+pub mod rules;
 mod sessions;
 mod srs;
 

@@ -126,6 +126,8 @@ table! {
     // ---- who may send what to whom ----
     /// Not ours, and nobody logged in. Forwarding the message isn't ours to do.
     RELAY_DENIED = 550 "5.7.1" "Relaying denied: we don't take mail for that domain";
+    /// An administrator's rule.
+    REFUSED_BY_RULE = 550 "5.7.1" "Refused by a rule of this server";
     /// No such user; the same words for a disabled one.
     UNKNOWN_USER = 550 "5.1.1" "No such user here";
     /// Aliases that lead in circles.

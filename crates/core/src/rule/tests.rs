@@ -32,10 +32,7 @@ fn a_rule_is_read_and_written_the_same() {
     ] {
         assert_eq!(rule(text).to_string(), text);
     }
-    assert_eq!(
-        rule("  ANY.Example.NET   at smtps,smtp allow".replace("smtps,", "").as_str()).to_string(),
-        "any.example.net at smtp allow"
-    );
+    assert_eq!(rule("  Mail.Example.NET   at smtp  allow ").to_string(), "mail.example.net at smtp allow");
     assert_eq!(rule("192.0.2.7/32 allow").to_string(), "192.0.2.7 allow");
     assert_eq!(
         rule("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp allow").to_string(),
