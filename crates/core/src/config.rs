@@ -17,6 +17,7 @@ mod local;
 mod logins;
 mod rates;
 mod read;
+mod rules;
 mod value;
 mod write;
 
@@ -29,6 +30,7 @@ pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
+pub use rules::Rules;
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -74,6 +76,8 @@ pub struct Config {
     pub rates: Rates,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
+    /// Who may do what, by address.
+    pub rules: Rules,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -315,6 +319,7 @@ impl Default for Config {
             gate: Guard::default(),
             rates: Rates::default(),
             relay: Relay::default(),
+            rules: Rules::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),

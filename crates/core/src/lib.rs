@@ -25,6 +25,7 @@ pub mod mailbox_name;
 mod network;
 pub mod peer;
 mod rate;
+pub mod rule;
 pub mod secret;
 mod sending;
 pub mod shutdown;

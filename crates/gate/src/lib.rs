@@ -37,6 +37,7 @@ pub mod journal;
 mod keep;
 pub mod rates;
 mod relay;
+pub mod rules;
 pub mod score;
 mod sessions;
 mod srs;

@@ -14,6 +14,7 @@ use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
@@ -86,6 +87,8 @@ pub struct Context {
     pub acceptor: Option<Acceptor>,
     /// Who may connect.
     pub gate: Arc<Gate>,
+    /// Who may do what, by address, name, sender and recipient.
+    pub rules: RuleBook,
     /// Where events go.
     pub events: Events,
     /// The word that the server stops.
@@ -124,6 +127,8 @@ pub struct Parts {
     pub acceptor: Option<Acceptor>,
     /// See [`Context::gate`].
     pub gate: Arc<Gate>,
+    /// See [`Context::rules`].
+    pub rules: RuleBook,
     /// See [`Context::events`].
     pub events: Events,
     /// See [`Context::shutdown`].
@@ -151,6 +156,7 @@ impl Context {
             forwarder: parts.forwarder,
             acceptor,
             gate: parts.gate,
+            rules: parts.rules,
             events: parts.events,
             shutdown: parts.shutdown,
             settings: parts.settings,

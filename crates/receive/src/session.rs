@@ -5,6 +5,7 @@ mod gateway;
 mod mail;
 mod message;
 mod recipient;
+mod rules;
 mod told;
 
 use crate::Context;

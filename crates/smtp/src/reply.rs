@@ -132,6 +132,8 @@ table! {
     SENDER_UNKNOWN = 450 "4.1.8" "The sender's domain can't be looked up now; try again later";
     /// RFC 7505 §4.2.
     SENDER_TAKES_NONE = 550 "5.7.27" "Mail from that domain could not be answered: it takes none (null MX)";
+    /// An administrator's rule.
+    REFUSED_BY_RULE = 550 "5.7.1" "Refused by a rule of this server";
     /// No such user; the same words for a disabled one.
     UNKNOWN_USER = 550 "5.1.1" "No such user here";
     /// Aliases that lead in circles.

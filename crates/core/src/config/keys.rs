@@ -6,6 +6,7 @@ mod limits;
 mod logins;
 mod queue;
 mod rates;
+mod rules;
 mod sent;
 mod services;
 mod slow;
@@ -25,6 +26,7 @@ const GROUPS: &[&[Key]] = &[
     queue::KEYS,
     sent::KEYS,
     guard::KEYS,
+    rules::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

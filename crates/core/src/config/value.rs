@@ -4,10 +4,12 @@ use crate::address::Address;
 use crate::config::{Grant, Lmtp, LogLevel, Never, RateIgnored};
 use crate::domain::Domain;
 use crate::limits::{
-    BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, SENDMAIL_GRANTS_MAX,
+    BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX,
+    SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
+use crate::rule::Rule;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -160,6 +162,13 @@ impl<'a> Value<'a> {
     pub(super) fn networks(&self) -> Result<Vec<Network>, Refusal> {
         self.each("networks such as [\"192.0.2.0/24\"]", INSIDE_NETWORKS_MAX, |text| {
             Network::parse(text).map_err(|e| e.to_string())
+        })
+    }
+
+    /// Address rules: a list, one string, or `"none"`.
+    pub(super) fn rules(&self) -> Result<Vec<Rule>, Refusal> {
+        self.each("rules such as [\"192.0.2.0/24 refuse\"]", RULES_FILE_MAX, |text| {
+            Rule::parse(text).map_err(|e| format!("in {text:?}: {e}"))
         })
     }
 

@@ -16,6 +16,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("user_limits", "How much one user may send to other domains"),
     ("domain_limits", "How much all users of one domain together may send to other domains"),
     ("gate", "What strangers who bring mail meet"),
+    ("rules", "Who may do what, by address"),
     ("rates", "The rate guard: how much may come from one source in an hour"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),

@@ -15,6 +15,9 @@ impl Host<'_> {
             return ticket.refuse(self.last_word());
         }
         let from = ticket.path().address();
+        if let Some(reply) = self.refused_by_rule(&self.treatment(Some(from), None), Some(from), None) {
+            return ticket.refuse(&reply);
+        }
         match self.decide_sender(ticket.login(), from) {
             Ok(permit) => ticket.accept(permit),
             Err(refusal) => {
@@ -32,7 +35,7 @@ impl Host<'_> {
         if let Some(program) = &self.program {
             return program.decide_sender(directory, rules, from, sending);
         }
-        match decide_inside(directory, rules, self.peer, from, sending) {
+        match decide_inside(directory, rules, &self.treatment(Some(from), None), self.peer, from, sending) {
             Some(permit) => Ok(permit),
             None => decide_sender(directory, login, self.peer.listener, from, sending),
         }

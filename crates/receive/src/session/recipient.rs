@@ -14,7 +14,11 @@ impl Host<'_> {
             ForwardPath::Postmaster => (Recipient::Postmaster, None),
             ForwardPath::Address(address) => (Recipient::Address(address), Some(address.clone())),
         };
-        let decided = forward::decide(self.context, ticket.mail(), self.program.as_ref(), recipient).await;
+        let sender = match self.toward(&ticket, address.as_ref()) {
+            Ok(sender) => sender,
+            Err(reply) => return ticket.refuse(&reply),
+        };
+        let decided = forward::decide(self.context, ticket.mail(), &sender, self.program.as_ref(), recipient).await;
         let decided = self.behind_gateway(&ticket, address.as_ref(), decided).await;
         let (permit, offers) = match decided {
             Ok((permit, _)) if forward::is_one_too_many(&permit, ticket.mail()) => {
