@@ -12,6 +12,7 @@
 //! gives no configuration at all.
 
 mod keys;
+mod lists;
 mod local;
 mod read;
 mod value;
@@ -21,6 +22,7 @@ mod write;
 mod tests;
 
 pub use keys::{KEYS, Key};
+pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
@@ -68,6 +70,8 @@ pub struct Config {
     pub sendmail: Sendmail,
     /// Searching in mail.
     pub search: Search,
+    /// Lists in the DNS that are asked about who sends.
+    pub lists: Lists,
     /// Asking the DNS.
     pub dns: Dns,
     /// The log.
@@ -295,6 +299,7 @@ impl Default for Config {
             relay: Relay::default(),
             sendmail: Sendmail::default(),
             search: Search { index: true },
+            lists: Lists::default(),
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }

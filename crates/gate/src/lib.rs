@@ -28,18 +28,31 @@
 mod bounce;
 mod connections;
 mod gateway;
+mod hello;
 mod inside;
+mod lists;
 mod relay;
+mod reputation;
+mod reverse;
+mod sender_domain;
 mod sessions;
 mod srs;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, Offers, decide_gateway};
+pub use hello::{Hello, Ours, judge_hello};
 pub use inside::{
     InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
 };
+pub use lists::{Fault, ListState, Listed, Silence, Unanswered};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
+pub use reputation::{
+    Asked, Findings, HelloStanding, Inquiry, ListInfo, ListTrial, Reputation, ReputationParts, SenderStanding,
+    Standing, Trial,
+};
+pub use reverse::{Reverse, is_generated};
+pub use sender_domain::SenderDomain;
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 

@@ -2,6 +2,7 @@
 
 mod host;
 mod limits;
+mod lists;
 mod queue;
 mod sent;
 mod services;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, services::KEYS];
+const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, lists::KEYS, services::KEYS];
 
 /// One key of `mailward.toml`.
 pub struct Key {

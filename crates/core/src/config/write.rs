@@ -18,6 +18,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),
     ("search", "Searching in mail"),
+    ("lists", "Lists in the DNS that are asked about who sends"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),
 ];
