@@ -13,6 +13,7 @@
 
 mod guard;
 mod keys;
+mod lists;
 mod local;
 mod logins;
 mod rates;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
+pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
 pub use rates::{RateIgnored, Rates};
@@ -86,6 +88,8 @@ pub struct Config {
     pub bans: Bans,
     /// Searching in mail.
     pub search: Search,
+    /// Lists in the DNS that are asked about who sends.
+    pub lists: Lists,
     /// Asking the DNS.
     pub dns: Dns,
     /// The log.
@@ -324,6 +328,7 @@ impl Default for Config {
             logins: Logins::default(),
             bans: Bans::default(),
             search: Search { index: true },
+            lists: Lists::default(),
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }

@@ -32,13 +32,18 @@ mod bounce;
 mod connections;
 mod gateway;
 pub mod greylist;
+mod hello;
 mod inside;
 pub mod journal;
 mod keep;
+mod lists;
 pub mod rates;
 mod relay;
+mod reputation;
+mod reverse;
 pub mod rules;
 pub mod score;
+mod sender_domain;
 mod sessions;
 mod srs;
 mod stress;
@@ -46,10 +51,18 @@ mod stress;
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, Offers, decide_gateway};
+pub use hello::{Hello, Ours, judge_hello};
 pub use inside::{
     InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
 };
+pub use lists::{Fault, ListState, Listed, Silence, Unanswered};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
+pub use reputation::{
+    Asked, Findings, HelloStanding, Inquiry, ListInfo, ListTrial, Reputation, ReputationParts, SenderStanding,
+    Standing, Trial,
+};
+pub use reverse::{Reverse, is_generated};
+pub use sender_domain::SenderDomain;
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 

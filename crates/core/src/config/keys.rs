@@ -3,6 +3,7 @@
 mod guard;
 mod host;
 mod limits;
+mod lists;
 mod logins;
 mod queue;
 mod rates;
@@ -27,6 +28,7 @@ const GROUPS: &[&[Key]] = &[
     sent::KEYS,
     guard::KEYS,
     rules::KEYS,
+    lists::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

@@ -194,7 +194,7 @@ impl<'a> Value<'a> {
     }
 
     /// A list of things that are written as strings, each once.
-    fn each<T: PartialEq + std::fmt::Display>(
+    pub(super) fn each<T: PartialEq + std::fmt::Display>(
         &self,
         what: &str,
         most: usize,

@@ -23,6 +23,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("logins", "Logins that fail"),
     ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
+    ("lists", "Lists in the DNS that are asked about who sends"),
     ("dns", "Asking the DNS"),
     ("log", "The log"),
 ];

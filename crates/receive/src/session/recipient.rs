@@ -70,7 +70,7 @@ impl Host<'_> {
                 let _over = tokio::time::timeout(delay, shutdown.fired()).await;
             }
         }
-        if no.late && self.refused_too_often(ticket.login().map(|login| login.address().to_string()).as_deref()) {
+        if no.late && self.refused_too_often(account(ticket.login()).as_deref()) {
             reply = Reply::TOO_MUCH_AT_ALL;
         }
         ticket.refuse_of(&reply, most);

@@ -9,7 +9,7 @@ use mailward_core::limits::{JUDGEMENT_WAIT, UNKNOWN_RECIPIENTS_SIGN};
 use mailward_core::{Address, Domain, SpfResult, Timestamp, config};
 use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
 use mailward_gate::{
-    Asked, Findings as _, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
+    Asked, Findings, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
     judge_hello,
 };
 use mailward_inspect::spf::{Both, SpfAsked, check_both};
@@ -221,7 +221,7 @@ pub(super) fn sender_domain(mail: &MailGiven<House>) -> Option<&Domain> {
     mail.path.address().and_then(Address::domain)
 }
 
-async fn known<T: mailward_gate::Findings>(asked: Option<&Asked<T>>) -> Option<Arc<T>> {
+async fn known<T: Findings>(asked: Option<&Asked<T>>) -> Option<Arc<T>> {
     match asked {
         Some(asked) => Some(asked.wait(JUDGEMENT_WAIT).await),
         None => None,

@@ -96,6 +96,10 @@ impl<R: Rights> RecipientTicket<'_, R> {
         Reply::RECIPIENT_OK.write(&mut self.session.out);
         self.session.state = State::Mail(Box::new(self.mail));
     }
+    /// Replies that wait to be written: whoever lets this one wait writes them first.
+    pub const fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.session.out
+    }
     /// How many were refused for good in this session.
     #[must_use]
     pub const fn refused(&self) -> usize {
