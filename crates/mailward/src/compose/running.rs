@@ -11,6 +11,7 @@ use mailward_core::config::{Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_gate::rates::Rates;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -178,12 +180,14 @@ impl Running {
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
         parts.care.set_limits(new.user_limits, new.domain_limits);
+        parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
         current.tls = new.tls.clone();
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
+        current.rates = new.rates.clone();
         current.relay = new.relay.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
