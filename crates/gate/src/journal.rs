@@ -46,6 +46,8 @@ pub struct Journal {
     inner: Mutex<Inner>,
     /// Whether the last attempt to write failed.
     failed: AtomicBool,
+    /// One writes at a time, so that what is written last is newest.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -106,6 +108,7 @@ impl Journal {
             hosts: Table::new(JOURNAL_HOSTS),
             inner: Mutex::default(),
             failed: AtomicBool::new(false),
+            writing: tokio::sync::Mutex::default(),
         }))
     }
 

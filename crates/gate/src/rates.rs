@@ -131,6 +131,8 @@ pub struct Rates {
     events: Events,
     /// Whether the last attempt to write failed.
     failed: AtomicBool,
+    /// One writes at a time, so that what is written last is newest.
+    writing: tokio::sync::Mutex<()>,
 }
 
 /// What one source says to a message.
@@ -175,6 +177,7 @@ impl Rates {
             clock,
             events,
             failed: AtomicBool::new(false),
+            writing: tokio::sync::Mutex::default(),
         }))
     }
 

@@ -21,6 +21,7 @@ pub(crate) mod privilege;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
+pub(crate) mod watch;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
@@ -171,6 +172,8 @@ where
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let secret = server_secret(place.data())?;
+    let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -184,9 +187,9 @@ where
         care: care.clone(),
         events: events.clone(),
         log: log.reopener(),
+        rates: watch.rates.clone(),
         stop,
     });
-    let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
@@ -216,6 +219,7 @@ where
         fetching,
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
+        watch: watch.clone(),
     };
     let banning = bans::watch(&bans, &gate, events, &shutdown);
     let rooms = Rooms::new(accept::Parts {
@@ -238,6 +242,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    watch.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
@@ -260,6 +265,7 @@ where
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
     let _written = tokio::time::timeout(STOP_TIME, banning).await;
+    watch.close().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
     if let Some(sending) = sending {

@@ -22,6 +22,7 @@ pub(crate) mod routes;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
+pub(crate) mod watch;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -195,6 +196,10 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// How much comes from whom, and what was refused.
+    Watch {
+        ask: watch::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -78,6 +78,7 @@ impl Journal {
     /// # Errors
     /// What the store says; it will be tried again.
     pub async fn save(&self) -> Result<(), StoreError> {
+        let _alone = self.writing.lock().await;
         loop {
             let (batch, changes) = self.batch();
             if changes.is_empty() {

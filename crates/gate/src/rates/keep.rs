@@ -95,6 +95,7 @@ impl Rates {
     /// # Errors
     /// What the store says; it will be tried again.
     pub async fn save(&self, shelf: &dyn ShelfStore) -> Result<(), StoreError> {
+        let _alone = self.writing.lock().await;
         let (now, time) = self.now();
         let mut changes = Vec::new();
         for (number, mut part) in self.table.parts().enumerate() {

@@ -12,6 +12,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
+use mailward_gate::rates::Rates;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) bans: Arc<Bans>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -184,6 +186,7 @@ impl Running {
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
         parts.care.set_limits(new.user_limits, new.domain_limits);
+        parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
@@ -191,6 +194,7 @@ impl Running {
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
         current.gate = new.gate.clone();
+        current.rates = new.rates.clone();
         current.relay = new.relay.clone();
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
