@@ -17,6 +17,7 @@ pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
@@ -166,6 +167,7 @@ where
     let gate = Gate::new(running::caps(place.config(), connections));
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
+    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let running = Running::new(running::Parts {
         place: place.clone(),
@@ -175,6 +177,7 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -209,6 +212,7 @@ where
         routes,
         ways,
         fetching,
+        rules: rules.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
@@ -221,6 +225,7 @@ where
         inside,
         acceptor,
         gate,
+        rules: rules.book().clone(),
         settings,
         care: care.clone(),
         events: events.clone(),

@@ -19,6 +19,7 @@ pub(crate) mod fetch;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
+pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
@@ -195,6 +196,10 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// Address rules.
+    Rules {
+        ask: rules::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

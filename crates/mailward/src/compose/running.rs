@@ -11,6 +11,7 @@ use mailward_core::config::{Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) doors: Vec<Door>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rules: RuleBook,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
@@ -177,6 +179,7 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        parts.rules.set_file(new);
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
@@ -185,6 +188,7 @@ impl Running {
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
         current.relay = new.relay.clone();
+        current.rules = new.rules.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
