@@ -18,6 +18,7 @@ pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
@@ -171,6 +172,7 @@ where
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
+    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let secret = server_secret(place.data())?;
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
@@ -183,6 +185,7 @@ where
         acceptor: acceptor.clone(),
         gate: gate.clone(),
         bans: bans.clone(),
+        rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -217,6 +220,7 @@ where
         routes,
         ways,
         fetching,
+        rules: rules.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
@@ -231,6 +235,7 @@ where
         inside,
         acceptor,
         gate,
+        rules: rules.book().clone(),
         settings,
         care: care.clone(),
         events: events.clone(),

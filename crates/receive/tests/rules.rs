@@ -40,7 +40,7 @@ async fn bad_senders_and_bad_recipients_are_refused_in_the_rule_s_words() {
     let mut talk = house.greeted_from(Listener::Smtp, "192.0.2.7").await;
     talk.expect("MAIL FROM:<news@spam.example>\r\n", 250).await;
     let lines = house.events.lines();
-    let told = "rule.refused session=1 from=192.0.2.8 listener=smtp rule=\"rules.list 2: any from @spam.example refuse";
+    let told = "rule.refused session=0 from=192.0.2.8 listener=smtp rule=\"rules.list 2: any from @spam.example refuse";
     assert!(lines.iter().any(|line| line.contains(told)), "{lines:?}");
 }
 

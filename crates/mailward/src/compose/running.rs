@@ -13,6 +13,7 @@ use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
 use mailward_gate::rates::Rates;
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
+    pub(crate) rules: RuleBook,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
@@ -185,6 +187,7 @@ impl Running {
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
+        parts.rules.set_file(new);
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());
@@ -198,6 +201,7 @@ impl Running {
         current.relay = new.relay.clone();
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
+        current.rules = new.rules.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
