@@ -82,6 +82,8 @@ pub(crate) enum Why {
     Malformed,
     /// The watch refused it; the secret was not looked at.
     Guard,
+    /// The account changed while the secret was looked at.
+    Changed,
 }
 
 impl Why {
@@ -95,6 +97,7 @@ impl Why {
             Why::Binding => "channel_binding",
             Why::Malformed => "malformed",
             Why::Guard => "guard",
+            Why::Changed => "changed",
         }
     }
 }
@@ -190,7 +193,9 @@ impl Authenticator {
     ) -> Result<Login, LoginError> {
         let account = claim.account.as_deref();
         let stored: &[u8] = account.map_or(&[], |a| &a.record.credential);
-        let mark = self.marks.as_ref().map(|marks| marks.of(&claim.user, stored, password));
+        // What is wrong today may be right once the account has another password, or is enabled again.
+        let open: &[u8] = if claim.is_open() { stored } else { &[] };
+        let mark = self.marks.as_ref().map(|marks| marks.of(&claim.user, open, password));
         let tried = self.tried(claim, mark.as_ref(), mechanism, peer).await?;
         let asked =
             account.map(|a| Asked { account: a.record.id, user: &claim.user, credential: stored, secret: password });
@@ -228,14 +233,18 @@ impl Authenticator {
         let attempt = Attempt { user: &claim.user, account, peer, mark };
         let mut word = self.watch.before(&attempt);
         // From here on the watch is told what came of it, also if this is dropped.
-        let mut tried = Tried { auth: self, attempt, mechanism, began: tokio::time::Instant::now(), told: false };
+        let began = tokio::time::Instant::now();
+        let mut tried = Tried { auth: self, attempt, mechanism, began, dropped: Some(Failed::Left) };
         if let Before::Wait(time) = word {
             tokio::time::sleep(time.min(LOGIN_WAIT_MAX)).await;
             tried.began = tokio::time::Instant::now();
             word = self.watch.again(&attempt);
         }
         match word {
-            Before::Go => Ok(tried),
+            Before::Go => {
+                tried.dropped = Some(Failed::Abandoned);
+                Ok(tried)
+            }
             Before::Refuse | Before::Wait(_) => Err(tried.fail(Why::Guard).await),
         }
     }
@@ -266,7 +275,7 @@ impl Authenticator {
                 tried.succeeded();
                 Ok(login)
             }
-            None => Err(tried.fail(Why::Disabled).await),
+            None => Err(tried.fail(Why::Changed).await),
         }
     }
 
@@ -314,24 +323,29 @@ pub(crate) struct Tried<'a> {
     mechanism: &'static str,
     /// When it was let try: the answer to a failure comes `AUTH_FAILURE_DELAY` after that, whatever was done meanwhile.
     began: tokio::time::Instant,
-    told: bool,
+    /// What the watch is told if this is dropped; nothing once it was told what came of it.
+    dropped: Option<Failed>,
 }
 
 impl Tried<'_> {
     fn tell(&mut self, why: Failed) {
-        self.told = true;
+        self.dropped = None;
         self.auth.watch.failed(&self.attempt, why);
     }
 
     /// It was a login.
     pub(crate) fn succeeded(mut self) {
-        self.told = true;
+        self.dropped = None;
         self.auth.watch.succeeded(&self.attempt);
     }
 
     /// Tells the log why, waits, and gives the client the one answer.
     pub(crate) async fn fail(mut self, why: Why) -> LoginError {
-        self.tell(if why == Why::Guard { Failed::Refused } else { Failed::Wrong });
+        self.tell(match why {
+            Why::Guard => Failed::Refused,
+            Why::OtherIdentity | Why::Binding | Why::Changed => Failed::Other,
+            _ => Failed::Wrong,
+        });
         self.auth.tell_failure(self.attempt.user, why.name(), self.mechanism, self.attempt.peer);
         tokio::time::sleep_until(self.due()).await;
         LoginError::Refused
@@ -358,8 +372,8 @@ impl Tried<'_> {
 
 impl Drop for Tried<'_> {
     fn drop(&mut self) {
-        if !self.told {
-            self.auth.watch.failed(&self.attempt, Failed::Abandoned);
+        if let Some(why) = self.dropped {
+            self.auth.watch.failed(&self.attempt, why);
         }
     }
 }

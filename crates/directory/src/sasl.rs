@@ -169,7 +169,7 @@ impl Sasl {
             }
             State::ScramEnd(claim) if message.is_empty() => match auth.proof(&claim, name, &self.peer) {
                 Some(login) => Ok(SaslStep::Done(login)),
-                None => Err(auth.fail_unnamed(&claim.user, Why::Disabled, name, &self.peer).await),
+                None => Err(auth.fail_unnamed(&claim.user, Why::Changed, name, &self.peer).await),
             },
             State::ScramEnd(_) | State::Over => Err(auth.malformed(name, &self.peer)),
         }

@@ -33,11 +33,15 @@ pub enum Before {
 pub enum Failed {
     /// The user or the secret was wrong, or the account takes no logins.
     Wrong,
+    /// Something beside user and secret was wrong; the secret may have been right.
+    Other,
     /// The client's message was none of the mechanism's: it tells nothing of any user.
     Malformed,
     /// [`Before::Refuse`] was the word.
     Refused,
-    /// The client went away before the answer.
+    /// The client went away while it waited.
+    Left,
+    /// The client went away while the secret was looked at.
     Abandoned,
     /// We could not tell: too busy, or the store or the vault failed. Nobody's fault.
     Undecided,
