@@ -436,7 +436,11 @@ fn other_protocols_get_nothing() {
 #[test]
 fn who_only_chats_before_a_login_is_sent_away() {
     let (text, intent) = say(&mut greeted(true), "CAPA\r\n".repeat(GUEST_COMMANDS_MAX + 5));
-    assert_eq!(text.matches("+OK").count(), GUEST_COMMANDS_MAX + 1, "the last one is answered, and with it the session ends");
+    assert_eq!(
+        text.matches("+OK").count(),
+        GUEST_COMMANDS_MAX + 1,
+        "the last one is answered, and with it the session ends"
+    );
     assert!(text.ends_with("-ERR too many commands before a login\r\n"));
     assert!(matches!(intent, Intent::Close(CloseReason::Commands)));
 }
