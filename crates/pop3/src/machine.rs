@@ -187,7 +187,7 @@ impl Machine {
                 return self.close(CloseReason::Commands, "-ERR too many commands before a login\r\n");
             }
             if matches!(self.state, State::Authorization { .. })
-                && let Some(what) = foreign::recognise(self.input.unread())
+                && let Some(what) = foreign::recognise(self.input.unread(POP3_LINE_MAX))
             {
                 return self.close(CloseReason::Foreign(what), "");
             }

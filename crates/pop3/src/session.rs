@@ -173,6 +173,7 @@ impl Session {
                     match self.read(&mut wire, &mut buffer).await {
                         Ok(bytes) => {
                             self.entry.works();
+                            self.machine.hurry(self.context.gate.is_under_stress());
                             self.machine.feed(buffer.get(..bytes).unwrap_or_default());
                         }
                         Err(end) => return self.close(wire, end).await,
@@ -322,7 +323,6 @@ impl Session {
         let after = |time: Duration| Instant::now().checked_add(time).unwrap_or(self.deadline);
         let stress = self.context.gate.is_under_stress() && !self.machine.is_logged_in();
         let deadline = if stress { self.deadline.min(after(STRESS_COMMAND_TIME)) } else { self.deadline };
-        self.machine.hurry(stress);
         let mut until = after(POP3_PAUSE_TIME).min(deadline);
         loop {
             let read = tokio::select! {

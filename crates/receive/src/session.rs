@@ -134,7 +134,6 @@ impl<'c> Host<'c> {
                         session.give_up(Fault::NoSpace);
                     }
                     deadlines.expect_data(session.is_receiving(), Instant::now());
-                    session.hurry(self.context.gate.is_under_stress());
                     if self.shutdown.is_fired_alone() {
                         // At once, also if it always has something to say.
                         session.farewell(&Reply::SESSION_ENDED, Closing::Shutdown);
@@ -148,6 +147,7 @@ impl<'c> Host<'c> {
                                 input.filled(count);
                                 self.watch.works();
                                 deadlines.read(count, Instant::now());
+                                session.hurry(self.context.gate.is_under_stress());
                             }
                             _ => return End::Lost,
                         },

@@ -8,6 +8,7 @@ use std::time::Instant;
 /// Events that anybody can cause who can connect. What costs a login or a message that is kept isn't among them: that is
 /// bounded elsewhere, and each is worth its line.
 const BY_STRANGERS: [&str; KINDS] = [
+    "client.early",
     "connection.closed",
     "connection.dropped",
     "connection.lost",
@@ -22,10 +23,12 @@ const BY_STRANGERS: [&str; KINDS] = [
     "pop3.dropped",
     "pop3.failed",
     "recipient.refused",
+    "recipients.refused",
+    "rule.refused",
     "sender.refused",
     "tls.failed",
 ];
-const KINDS: usize = 16;
+const KINDS: usize = 19;
 
 /// What was told and what wasn't, a kind.
 #[derive(Debug)]

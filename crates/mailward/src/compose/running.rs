@@ -131,6 +131,7 @@ impl Running {
             "data": parts.place.data().display().to_string(),
             "up_seconds": now.secs().saturating_sub(parts.started.secs()),
             "connections": parts.gate.open(),
+            "stress": parts.gate.is_under_stress(),
             "listeners": listeners,
             "certificate": {
                 "serial": parts.acceptor.serial(),

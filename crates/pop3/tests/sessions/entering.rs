@@ -127,7 +127,6 @@ async fn under_stress_guests_have_little_time_and_users_have_theirs() {
     let caps = Caps { connections: 20, stress_enter: 10, stress_leave: 1, ..Caps::default() };
     house.context.gate.set_caps(caps);
     assert!(house.context.gate.is_under_stress());
-    // One that waits hears of it with its next word.
     assert_eq!(silly.ask("JUNK").await, "-ERR unknown command");
     assert!(silly.rest().await.ends_with("-ERR too many errors\r\n"));
     silly_task.await.unwrap();

@@ -28,7 +28,8 @@ impl<R: Rights> Session<R> {
         let unread = input.unread();
         if matches!(self.state, State::Fresh)
             && !self.skipping_line
-            && let Some(what) = foreign::recognise(unread)
+            // Of a line that is too long nothing is looked at, however its bytes come.
+            && let Some(what) = foreign::recognise(unread.get(..SMTP_COMMAND_LINE_MAX).unwrap_or(unread))
         {
             return self.foreign(what);
         }
