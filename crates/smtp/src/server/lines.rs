@@ -48,7 +48,6 @@ impl<R: Rights> Session<R> {
         }
         let next = match line.strip_suffix(b"\r") {
             Some(line) if matches!(self.state, State::Auth { .. }) => self.sasl_line(line),
-            Some(line) if let State::ShutOut { left } = self.state => self.shut_out_word(line, left),
             Some(line) => self.command(line, more),
             // A bare LF doesn't end a command either: one meaning for a line end, everywhere.
             None => self.bad_line(&Reply::LINE_BYTES),
@@ -144,19 +143,6 @@ impl<R: Rights> Session<R> {
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::Http => self.foreign(Foreign::Http),
         }
-    }
-
-    /// A word of somebody of whom nothing is taken.
-    fn shut_out_word(&mut self, line: &[u8], left: usize) -> Next<R> {
-        if matches!(command::parse(line), Ok(Command::Quit)) {
-            self.farewell(&Reply::BYE, Closing::ShutOut);
-        } else if let Some(left) = left.checked_sub(1) {
-            Reply::SHUT_OUT_ALREADY.write(&mut self.out);
-            self.state = State::ShutOut { left };
-        } else {
-            self.state = State::Closed(Closing::ShutOut);
-        }
-        Next::Again
     }
 
     /// Attacks B8. No word: what we say could be read as an answer by a browser.

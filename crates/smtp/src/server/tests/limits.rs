@@ -88,25 +88,6 @@ fn whoever_looks_bad_ends_sooner() {
 }
 
 #[test]
-fn whoever_is_shut_out_hears_it_and_can_say_goodbye() {
-    let shut = || {
-        let mut talk = Talk::smtp();
-        talk.session = Session::shut_out(settings(Dialect::Smtp), &Reply::SHUT_OUT);
-        assert_eq!(talk.codes(""), [554]);
-        assert!(talk.session.is_shut_out());
-        talk
-    };
-    let mut talk = shut();
-    assert_eq!(talk.codes("EHLO c.example\r\nMAIL FROM:<>\r\nQUIT\r\n"), [503, 503, 221]);
-    let mut talk = shut();
-    for _ in 0..SHUT_OUT_COMMANDS_MAX {
-        assert_eq!(talk.codes(HELLO), [503]);
-    }
-    assert_eq!(talk.codes(HELLO), [0u16; 0]);
-    assert_eq!(talk.closed, Some(Closing::ShutOut));
-}
-
-#[test]
 fn whoever_doesn_t_wait_for_what_ehlo_offers_is_known_for_it() {
     let mut talk = Talk::smtp();
     talk.send(HELLO);
