@@ -14,6 +14,7 @@ pub mod mime;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod rates;
 pub mod report;
 pub mod route;
 pub mod sasl;
@@ -30,7 +31,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -44,6 +45,7 @@ pub const TARGETS: [Target; 24] = [
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
     ("sasl", sasl::run),

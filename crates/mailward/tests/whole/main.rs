@@ -14,3 +14,4 @@ mod sending;
 mod serve;
 mod sessions;
 mod support;
+mod watching;
