@@ -12,6 +12,7 @@ mod queue;
 mod rates;
 mod reload;
 mod route;
+mod rules;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -66,6 +67,7 @@ enum Verb {
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
+    Rules(rules::RulesVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -95,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
+        Verb::Rules(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

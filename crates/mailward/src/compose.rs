@@ -11,12 +11,14 @@
 //! is left out for that one connection, never the server.
 
 pub(crate) mod accept;
+pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
@@ -164,9 +166,13 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
-    let gate = Gate::new(running::caps(place.config(), connections));
+    let bans = bans::open(store, events).await?;
+    bans::set(&bans, place.config());
+    let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
+    gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
+    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let secret = server_secret(place.data())?;
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
@@ -178,6 +184,8 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        bans: bans.clone(),
+        rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -212,10 +220,12 @@ where
         routes,
         ways,
         fetching,
+        rules: rules.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
     };
+    let banning = bans::watch(&bans, &gate, events, &shutdown);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -225,6 +235,7 @@ where
         inside,
         acceptor,
         gate,
+        rules: rules.book().clone(),
         settings,
         care: care.clone(),
         events: events.clone(),
@@ -258,6 +269,7 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    let _written = tokio::time::timeout(STOP_TIME, banning).await;
     watch.close().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, fetching).await;

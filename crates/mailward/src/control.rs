@@ -19,6 +19,7 @@ pub(crate) mod fetch;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
+pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
@@ -200,6 +201,10 @@ pub(crate) enum Request {
     /// How much comes from whom, and what was refused.
     Watch {
         ask: watch::Ask,
+    },
+    /// Address rules.
+    Rules {
+        ask: rules::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

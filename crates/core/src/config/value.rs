@@ -1,13 +1,15 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{Grant, Lmtp, LogLevel, RateIgnored};
+use crate::config::{Grant, Lmtp, LogLevel, Never, RateIgnored};
 use crate::domain::Domain;
 use crate::limits::{
-    DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, SENDMAIL_GRANTS_MAX,
+    BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX,
+    SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
+use crate::rule::Rule;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -163,9 +165,21 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// Address rules: a list, one string, or `"none"`.
+    pub(super) fn rules(&self) -> Result<Vec<Rule>, Refusal> {
+        self.each("rules such as [\"192.0.2.0/24 refuse\"]", RULES_FILE_MAX, |text| {
+            Rule::parse(text).map_err(|e| format!("in {text:?}: {e}"))
+        })
+    }
+
     /// What system users may send as: a list, one string, or `"none"`.
     pub(super) fn grants(&self) -> Result<Vec<Grant>, Refusal> {
         self.each("strings such as [\"www-data=shop@example.org\"]", SENDMAIL_GRANTS_MAX, Grant::parse)
+    }
+
+    /// Who is never banned: a list, one string, or `"none"`.
+    pub(super) fn never(&self) -> Result<Vec<Never>, Refusal> {
+        self.each("strings such as [\"192.0.2.0/24\", \"boss@example.org\"]", BANS_NEVER_MAX, Never::parse)
     }
 
     /// Steps of the rate guard: a list, one string, or `"none"`.
@@ -180,7 +194,7 @@ impl<'a> Value<'a> {
     }
 
     /// A list of things that are written as strings, each once.
-    fn each<T: PartialEq + std::fmt::Display>(
+    pub(super) fn each<T: PartialEq + std::fmt::Display>(
         &self,
         what: &str,
         most: usize,

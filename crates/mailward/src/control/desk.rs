@@ -9,7 +9,7 @@ use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
-use mailward_core::config::Rates;
+use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -17,6 +17,7 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::rules::KeptRules;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -34,6 +35,7 @@ pub(crate) struct Desk {
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
+    pub(crate) rules: Arc<KeptRules>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
@@ -80,7 +82,7 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place.data()).await {
+        match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
@@ -95,16 +97,17 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path, config: &Config) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let routes = crate::compose::routes(&store, &secret).await?;
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        let rules = crate::compose::rules::open(config, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care, watch })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, server: None, care, watch })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -168,6 +171,7 @@ impl Desk {
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
+            Request::Rules { ask } => self.rules(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -273,6 +277,7 @@ impl Desk {
             | Request::Routes { .. }
             | Request::Trust { .. }
             | Request::Watch { .. }
+            | Request::Rules { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

@@ -19,6 +19,7 @@ use mailward_delivery::{Forwarder, ForwarderParts};
 use mailward_directory::routes::{Gateway, Routes};
 use mailward_directory::{Authenticator, Directory, Dkim, NewPassword, NewUser, UserSettings};
 use mailward_dns_zone::Texts;
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Srs};
 use mailward_receive::{Context, Parts, Settings};
 use mailward_store::records::UidRange;
@@ -97,15 +98,20 @@ impl House {
     }
 
     pub async fn with(settings: Settings) -> Self {
-        Self::made(settings, false).await
+        Self::made(settings, RuleBook::default(), false).await
     }
 
     /// The same, which forwards: with keys for `s.example`, and other domains' keys in its DNS.
     pub async fn forwarding() -> Self {
-        Self::made(Settings::default(), true).await
+        Self::made(Settings::default(), RuleBook::default(), true).await
     }
 
-    async fn made(settings: Settings, forwards: bool) -> Self {
+    /// The same with rules.
+    pub async fn with_rules(settings: Settings, rules: RuleBook) -> Self {
+        Self::made(settings, rules, false).await
+    }
+
+    async fn made(settings: Settings, rules: RuleBook, forwards: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalStore::open(dir.path(), Options::default()).unwrap();
         let directory = Directory::open(local.clone()).await.unwrap();
@@ -177,6 +183,10 @@ impl House {
             forwarder,
             acceptor: Some(acceptor),
             gate,
+            rules,
+            guard: None,
+            rates: None,
+            journal: None,
             events: events.clone(),
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
