@@ -15,6 +15,7 @@ pub mod mime;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod rates;
 pub mod report;
 pub mod route;
 pub mod sasl;
@@ -46,6 +47,7 @@ pub const TARGETS: [Target; 25] = [
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
     ("sasl", sasl::run),
