@@ -33,6 +33,7 @@ mod relay;
 pub mod rules;
 mod sessions;
 mod srs;
+pub mod tcprules;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
