@@ -86,8 +86,12 @@ pub(super) fn read(files: &Files, plan: &mut Plan) -> Result<Facts, QmailError> 
     }
     let mut passed_on = BTreeSet::new();
     // Of two lines for a domain the first counts (qmail-remote(8)).
-    let ways: BTreeMap<Domain, Leads> =
-        routes.iter().rev().filter_map(|way| Some((way.domain.clone()?, way.leads.clone()))).collect();
+    let ways: BTreeMap<Domain, Leads> = routes
+        .iter()
+        .rev()
+        .filter(|way| way.leads != Leads::Mx)
+        .filter_map(|way| Some((way.domain.clone()?, way.leads.clone())))
+        .collect();
     for (file, line, domain) in &accepted {
         if ours_all.contains(domain) {
             continue;

@@ -19,8 +19,8 @@ fn became(plan: &Plan) -> Vec<String> {
             }
             Step::CatchAll(domain, to) => format!("catch-all {domain} {to}"),
             Step::Rule(rule) => format!("rule {rule}"),
-            Step::Gateway(gateway) => format!("gateway {} {}", gateway.domain, gateway.leads),
-            Step::Route(route) => format!("route {} {} {}", route.name, route.to, route.leads),
+            Step::Gateway(gateway) => format!("gateway {} {}", gateway.domain, plain(&gateway.leads)),
+            Step::Route(route) => format!("route {} {} {}", route.name, route.to, plain(&route.leads)),
             Step::Setting(key, value) => format!("{key} = {value}"),
         })
         .collect()
@@ -182,4 +182,8 @@ proptest! {
             }
         }
     }
+}
+
+fn plain(leads: &crate::routes::Leads) -> String {
+    leads.to_string().replace(" (opportunistic)", "")
 }
