@@ -10,10 +10,15 @@
 //! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
 //! [`SessionInfo`]s for an administrator.
 //!
+//! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
+//!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
+//! [`limits::CONNECTIONS_PER_NETWORK_MAX`](mailward_core::limits::CONNECTIONS_PER_NETWORK_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
-//! configuration ([`Caps`]). What the list keeps of what a client says of itself:
+//! configuration ([`Caps`]), as are the marks of stress ([`Gate::is_under_stress`]). Bans and logins that are remembered:
+//! `limits::BANS_MAX`, `limits::LOGINS_REMEMBERED_MAX` and the others of `limits/logins.rs`. What the list keeps of what a
+//! client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
 //! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
 //! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
@@ -25,35 +30,65 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
+pub mod bans;
+pub mod battery;
 mod bounce;
 mod connections;
 mod gateway;
+pub mod greylist;
+mod hello;
 mod inside;
+pub mod journal;
+mod keep;
+mod lists;
+pub mod logins;
+pub mod rates;
 mod relay;
+mod reputation;
+mod reverse;
 pub mod rules;
+pub mod score;
+mod sender_domain;
 mod sessions;
 mod srs;
+mod stress;
 pub mod tcprules;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
 pub use gateway::{GatewayPermit, Inside, InsideAnswer, NobodyInside, Offers, decide_gateway};
+pub use hello::{Hello, Ours, judge_hello};
 pub use inside::{
     InsideRules, LocalUser, ThisHost, at_this_host, decide_inside, decide_program, inside_may_be, program_may_be,
 };
+pub use lists::{Fault, ListState, Listed, Silence, Unanswered};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
+pub use reputation::{
+    Asked, Findings, HelloStanding, Inquiry, ListInfo, ListTrial, Reputation, ReputationParts, SenderStanding,
+    Standing, Trial,
+};
+pub use reverse::{Reverse, is_generated};
+pub use sender_domain::SenderDomain;
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 
-/// Why a connection or session was not let in. All are temporary.
+/// Why a connection or session was not let in. All but a ban are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
+    /// The address is banned. It gets no word of that.
+    #[error("banned")]
+    Banned,
     /// Too many connections in all.
     #[error("too many connections; try again later")]
     Full,
     /// Too many connections from this address.
     #[error("too many connections from your address; close some, or try again later")]
     AddressFull,
+    /// Too many connections from this network.
+    #[error("too many connections from your network; try again later")]
+    NetworkFull,
     /// Too many sessions of this account.
     #[error("too many sessions of this account; close some, or try again later")]
     AccountFull,

@@ -19,3 +19,4 @@
 //! (ARC), RFC 8601 (Authentication-Results), RFC 6008 (`header.b`).
 
 pub mod authenticate;
+pub mod spf;

@@ -10,6 +10,7 @@ mod fetch;
 mod gateway;
 pub(crate) mod migrate;
 mod queue;
+mod rates;
 mod reload;
 mod route;
 pub(crate) mod rules;
@@ -23,6 +24,7 @@ mod stop;
 mod store;
 mod tls_policy;
 mod tls_report;
+mod trace;
 mod user;
 
 use crate::failure::Failure;
@@ -60,6 +62,8 @@ enum Verb {
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
     Queue(queue::Queue),
+    Trace(trace::Trace),
+    Rates(rates::Rates),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
@@ -89,6 +93,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
+        Verb::Trace(verb) => verb.run(place),
+        Verb::Rates(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),

@@ -11,6 +11,7 @@
 //! is left out for that one connection, never the server.
 
 pub(crate) mod accept;
+pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -21,6 +22,7 @@ pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
+pub(crate) mod watch;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
@@ -164,11 +166,16 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
-    let gate = Gate::new(running::caps(place.config(), connections));
+    let bans = bans::open(store, events).await?;
+    bans::set(&bans, place.config());
+    let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
+    gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let secret = server_secret(place.data())?;
+    let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -177,14 +184,15 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        bans: bans.clone(),
         rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
         log: log.reopener(),
+        rates: watch.rates.clone(),
         stop,
     });
-    let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
@@ -215,7 +223,9 @@ where
         rules: rules.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
+        watch: watch.clone(),
     };
+    let banning = bans::watch(&bans, &gate, events, &shutdown);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -237,6 +247,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    watch.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
@@ -258,6 +269,8 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    let _written = tokio::time::timeout(STOP_TIME, banning).await;
+    watch.close().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
     if let Some(sending) = sending {

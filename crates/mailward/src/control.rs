@@ -23,6 +23,7 @@ pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
+pub(crate) mod watch;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -196,6 +197,10 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// How much comes from whom, and what was refused.
+    Watch {
+        ask: watch::Ask,
     },
     /// Address rules.
     Rules {

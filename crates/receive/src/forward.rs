@@ -41,7 +41,7 @@ async fn bounce(
 ) -> Option<Result<RelayPermit, Refusal>> {
     let (Some(forwarder), Recipient::Address(address)) = (&context.forwarder, recipient) else { return None };
     let (directory, srs, now) = (&context.directory, forwarder.srs(), context.clock.now());
-    let kept = match decide_bounce(directory, srs, &mail.sender, mail.path.address(), address, now)? {
+    let kept = match decide_bounce(directory, srs, &mail.sender.permit, mail.path.address(), address, now)? {
         Ok(Bounce::Permitted(permit)) => return Some(Ok(permit)),
         Ok(Bounce::Kept(kept)) => kept,
         Err(refusal) => return Some(Err(refusal)),

@@ -1,24 +1,29 @@
 //! One session: the loop between the wire and the protocol, which knows no protocol itself.
 
 mod data;
+mod door;
 mod gateway;
 mod mail;
 mod message;
 mod recipient;
+mod refused;
 mod rules;
+mod stranger;
 mod told;
 
 use crate::Context;
 use crate::budget::Share;
 use crate::deadlines::Deadlines;
+use crate::guard::Judged;
 use crate::program::Program;
 use crate::replies;
 use crate::watch::Watch;
+use door::Door;
 use mailward_core::event::Event;
-use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
+use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, SHUT_OUT_TIME, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
 use mailward_core::{Address, Peer, Protocol, Shutdown};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
-use mailward_gate::{Offers, RelayPermit, SenderPermit, SessionEntry};
+use mailward_gate::{Offers, RelayPermit, SessionEntry};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
 use mailward_smtp::input::Input;
@@ -26,6 +31,8 @@ use mailward_smtp::params::RecipientParameters;
 use mailward_smtp::server::{AuthTicket, Closing, Dialect, Rights, Session, Settings, Step};
 use mailward_tls::Wire;
 use std::pin::pin;
+use std::sync::Arc;
+use stranger::{Sender, Stranger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
@@ -35,7 +42,7 @@ pub(crate) struct House;
 impl Rights for House {
     type Login = Login;
     type Sasl = Sasl;
-    type Sender = SenderPermit;
+    type Sender = Sender;
     type Recipient = Taken;
 }
 
@@ -71,6 +78,10 @@ pub(crate) struct Host<'c> {
     shutdown: Shutdown,
     /// The program of this host that hands in mail, if one does.
     program: Option<Program>,
+    /// What is known of a stranger who brings mail; none: nobody who is weighed.
+    stranger: Option<Stranger>,
+    /// What was found of the stranger and the sender of this transaction.
+    judged: Option<Arc<Judged>>,
 }
 
 /// A message that was let come.
@@ -92,13 +103,19 @@ impl<'c> Host<'c> {
             watch: Watch::new(entry),
             shutdown,
             program,
+            stranger: None,
+            judged: None,
         }
     }
 
     /// Holds the session to its end.
     pub(crate) async fn run(&mut self, mut wire: Wire) -> End {
-        let mut session: Session<House> = Session::new(self.settings(&wire));
         let mut input = Input::new(READ_BUFFER);
+        let door = self.at_the_door(&mut wire, &mut input).await;
+        let mut session = match self.let_in(door, &wire) {
+            Ok(session) => session,
+            Err(end) => return end,
+        };
         let mut deadlines = Deadlines::new(Instant::now());
         let mut shutdown = self.shutdown.clone();
         self.watch.secured(&wire);
@@ -130,6 +147,7 @@ impl<'c> Host<'c> {
                                 input.filled(count);
                                 self.watch.works();
                                 deadlines.read(count, Instant::now());
+                                session.hurry(self.context.gate.is_under_stress());
                             }
                             _ => return End::Lost,
                         },
@@ -137,7 +155,10 @@ impl<'c> Host<'c> {
                             let now = Instant::now();
                             tick.as_mut().reset(now.checked_add(DEADLINE_TICK).unwrap_or(now));
                             let useful = session.messages() > 0 || session.login().is_some();
-                            if deadlines.over(now, useful) {
+                            if session.is_shut_out() && deadlines.since(now) > SHUT_OUT_TIME {
+                                session.farewell(&Reply::TIMEOUT, Closing::ShutOut);
+                            }
+                            if deadlines.over(now, useful, self.context.gate.is_under_stress()) {
                                 session.farewell(&Reply::TIMEOUT, Closing::Timeout);
                             }
                         }
@@ -145,7 +166,7 @@ impl<'c> Host<'c> {
                     }
                 }
                 Step::Mail(ticket) => self.mail(ticket),
-                Step::Recipient(ticket) => self.recipient(ticket).await,
+                Step::Recipient(ticket) => self.recipient(ticket, &mut wire).await,
                 Step::Data(ticket) => self.data(ticket, &wire),
                 Step::Message(ticket) => self.message(ticket).await,
                 Step::Refused(fault, mail) => self.refused(&mail, fault.name()),
@@ -183,6 +204,27 @@ impl<'c> Host<'c> {
                 }
             }
         }
+    }
+
+    /// The session that somebody gets who connected.
+    fn let_in(&self, door: Door, wire: &Wire) -> Result<Session<House>, End> {
+        let settings = self.settings(wire);
+        Ok(match door {
+            Door::Open => Session::new(settings),
+            Door::Silent => {
+                let mut session = Session::new(settings);
+                session.output().clear();
+                session
+            }
+            Door::ShutOut(reply) => Session::shut_out(settings, &reply),
+            Door::Cut(reply, why) => {
+                let mut session = Session::new(settings);
+                session.output().clear();
+                session.farewell(&reply, why);
+                session
+            }
+            Door::Gone(end) => return Err(end),
+        })
     }
 
     /// One step of a login.
@@ -223,7 +265,10 @@ impl<'c> Host<'c> {
                 Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
             },
             message_size: moved.message_size,
-            recipients: moved.recipients,
+            recipients: match &self.stranger {
+                Some(stranger) => moved.recipients.min(stranger.settings.recipients),
+                None => moved.recipients,
+            },
             messages: moved.messages_per_session,
             tls_available: self.context.acceptor.is_some() && self.program.is_none(),
             tls: wire.is_tls().then(|| self.mechanisms(wire)),

@@ -4,7 +4,7 @@ pub(crate) mod programs;
 
 use super::running::Settings;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::ACCEPT_PAUSE;
+use mailward_core::limits::{ACCEPT_PAUSE, STRESS_COMMAND_TIME, TLS_HANDSHAKE_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
@@ -12,7 +12,7 @@ use mailward_directory::{Authenticator, Directory};
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_store::LocalStore;
-use mailward_tls::{Acceptor, Wire};
+use mailward_tls::{Acceptor, TlsError, Wire};
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -164,9 +164,11 @@ impl Rooms {
     async fn hold(self, wire: Wire, peer: Peer, permit: ConnectionPermit, mut shutdown: Shutdown) {
         let protocol = peer.listener.protocol();
         let wire = if peer.listener.implicit_tls() {
+            let patience = if self.0.gate.is_under_stress() { STRESS_COMMAND_TIME } else { TLS_HANDSHAKE_TIME };
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.fired() => return,
+                () = tokio::time::sleep(patience) => Err(TlsError::Timeout),
                 accepted = wire.accept_tls(self.acceptor(protocol)) => accepted,
             };
             match accepted {
@@ -287,7 +289,12 @@ pub(crate) async fn accept_tcp(
                     begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                 }
                 Err(why) => {
-                    send_away(&stream, listener, why);
+                    if why == GateError::Banned {
+                        // Not even a goodbye, and nothing of it stays here.
+                        let _closed = stream.set_zero_linger();
+                    } else {
+                        send_away(&stream, listener, why);
+                    }
                     rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
                 }
             },

@@ -4,11 +4,12 @@ use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::sending::Ways;
+use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
-use mailward_core::config::Config;
+use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -37,6 +38,7 @@ pub(crate) struct Desk {
     pub(crate) rules: Arc<KeptRules>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
+    pub(crate) watch: Watch,
 }
 
 impl From<DirectoryError> for Failure {
@@ -84,6 +86,7 @@ impl Desk {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                desk.watch.rates.set(&place.config().rates);
                 Ok(desk)
             }
             Err(e) => {
@@ -102,8 +105,9 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let rules = crate::compose::rules::open(config, &store).await?;
+        let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, server: None, care })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, server: None, care, watch })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -166,6 +170,7 @@ impl Desk {
             Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
+            Request::Watch { ask } => self.watch(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
             request => self.on_directory(request).await,
         }
@@ -271,6 +276,7 @@ impl Desk {
             | Request::QueuePause { .. }
             | Request::Routes { .. }
             | Request::Trust { .. }
+            | Request::Watch { .. }
             | Request::Rules { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList

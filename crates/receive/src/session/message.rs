@@ -1,6 +1,7 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
-use super::{Host, House, OnItsWay, gateway};
+use super::stranger::sender_domain;
+use super::{Host, House, OnItsWay, gateway, recipient};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
@@ -31,36 +32,39 @@ impl Host<'_> {
         let bytes = match self.submitted(&ticket, bytes, trace, &id) {
             Ok(bytes) => bytes,
             Err(reply) => {
-                self.refused(ticket.mail(), reply.text());
-                return ticket.answer(reply);
+                return self.turned_away(ticket, reply.text(), &reply);
             }
         };
         let size = bytes.len().saturating_sub(trace);
         let prepared = prepare(bytes, trace).await;
         let recipients = &ticket.mail().recipients;
         if let Some(reply) = prepared.as_ref().ok().and_then(|content| gateway::misfit(recipients, content, size)) {
-            self.refused(ticket.mail(), reply.text());
-            return ticket.answer(reply);
+            return self.turned_away(ticket, reply.text(), &reply);
         }
         match prepared {
             Ok(content) if forward::is_due(ticket.mail()) => {
                 match forward::admit(self.context, ticket.mail(), &content).await {
                     Ok(()) => self.deliver(ticket, content, &id, size, began).await,
                     Err(why) => {
-                        self.refused(ticket.mail(), &why.to_string());
-                        ticket.answer(replies::not_forwarded(&why));
+                        self.turned_away(ticket, &why.to_string(), &replies::not_forwarded(&why));
                     }
                 }
             }
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
             Ok(content) => self.deliver(ticket, content, &id, size, began).await,
             Err(Unprepared::Header(fault)) => {
-                self.refused(ticket.mail(), &fault.to_string());
-                ticket.answer(replies::header(fault));
+                self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
             }
             Err(Unprepared::Lost) => ticket.answer(Reply::LOCAL_ERROR),
         }
         let _given_back = self.share.resize(0);
+    }
+
+    /// A message that isn't taken for what it holds.
+    fn turned_away(&mut self, ticket: MessageTicket<'_, House>, reason: &str, reply: &Reply) {
+        self.refused(ticket.mail(), reason);
+        let reply = self.refer_message(ticket.mail(), reason, reply);
+        ticket.answer(reply);
     }
 
     /// What a user submits, or somebody inside sends out, mended; what comes from elsewhere as it is.
@@ -77,7 +81,9 @@ impl Host<'_> {
             let rules = Arc::clone(&self.context.settings.load().inside);
             return program.mended(bytes, trace, mail.path.address(), directory, &rules, now, id);
         }
-        if mail.sender.is_of_inside_host() && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty()) {
+        if mail.sender.permit.is_of_inside_host()
+            && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty())
+        {
             let rules = Arc::clone(&self.context.settings.load().inside);
             return inside(bytes, trace, directory, &rules, now, id, hostname);
         }
@@ -107,11 +113,13 @@ impl Host<'_> {
         };
         match delivered {
             Ok(_) => {
+                self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), id, size, began);
                 ticket.answer(Reply::OK.with(id));
             }
             Err(error) => {
                 self.store_failed(ticket.mail(), id, &error);
+                self.not_taken(recipient::account(ticket.login()).as_deref(), ticket.mail());
                 if matches!(error, StoreError::OverQuota) {
                     let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
                     self.remember_full(mailward_delivery::accounts(permits), stored).await;
@@ -121,12 +129,21 @@ impl Host<'_> {
         }
     }
 
+    /// A stranger's mail was taken, and proven to be its domain's: it isn't put off the next time.
+    fn came_well(&self, mail: &MailGiven<House>) {
+        if let (Some(stranger), Some(judged), Some(domain)) = (&self.stranger, &self.judged, sender_domain(mail))
+            && judged.is_proven()
+        {
+            stranger.guard.greylist.came_well(stranger.ip, domain);
+        }
+    }
+
     /// Who sends without a login, if it is a program of this host or an inside host.
     fn insider(&self, mail: &MailGiven<House>) -> Option<Inside> {
         if let Some(program) = &self.program {
             return Some(program.inside());
         }
-        let address = self.peer.address.filter(|_| mail.sender.is_of_inside_host())?;
+        let address = self.peer.address.filter(|_| mail.sender.permit.is_of_inside_host())?;
         Some(Inside { who: Insider::host(address), name: address.to_string() })
     }
 
@@ -143,7 +160,7 @@ impl Host<'_> {
             parameters: &mail.parameters,
             submitter: ticket.login().map(Login::account),
             insider,
-            signed: mail.sender.sends_out(),
+            signed: mail.sender.permit.sends_out(),
             now: self.context.clock.now(),
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
