@@ -15,9 +15,11 @@ pub mod mime;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod qmail;
 pub mod rates;
 pub mod report;
 pub mod route;
+pub mod rule_line;
 pub mod sasl;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -25,6 +27,7 @@ pub mod smtp_command;
 pub mod smtp_extensions;
 pub mod sts;
 pub mod submission;
+pub mod tcprules;
 pub mod thread;
 pub mod written;
 
@@ -32,7 +35,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 29] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -47,9 +50,11 @@ pub const TARGETS: [Target; 25] = [
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("qmail", qmail::run),
     ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
+    ("rule_line", rule_line::run),
     ("sasl", sasl::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
@@ -57,6 +62,7 @@ pub const TARGETS: [Target; 25] = [
     ("smtp_extensions", smtp_extensions::run),
     ("sts", sts::run),
     ("submission", submission::run),
+    ("tcprules", tcprules::run),
     ("thread", thread::run),
     ("written", written::run),
 ];

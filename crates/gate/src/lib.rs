@@ -2,7 +2,7 @@
 //!
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
 //! who may send as whom to whom: users who logged in, programs of this host by their system user ([`decide_program`]), hosts
-//! of our networks by their address ([`decide_inside`]), strangers. No rights by default: a right is a value that only this
+//! that the address rules let relay ([`rules`], [`decide_inside`]), strangers. No rights by default: a right is a value that only this
 //! room makes. And the list of who is connected, by which one session or all of a user are ended.
 //!
 //! **In**: an address that connects, an account that logs in, a user whom the kernel names ([`LocalUser`]), a sender and a
@@ -54,6 +54,7 @@ mod sender_domain;
 mod sessions;
 mod srs;
 mod stress;
+pub mod tcprules;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};

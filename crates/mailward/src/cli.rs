@@ -8,11 +8,12 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+pub(crate) mod migrate;
 mod queue;
 mod rates;
 mod reload;
 mod route;
-mod rules;
+pub(crate) mod rules;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -75,6 +76,7 @@ enum Verb {
     Alias(alias::Alias),
     TlsPolicy(tls_policy::TlsPolicy),
     TlsReport(tls_report::TlsReport),
+    Migrate(migrate::Migrate),
     Store(store::Store),
     Bench(bench::BenchArgs),
 }
@@ -105,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Alias(verb) => verb.run(place),
         Verb::TlsPolicy(verb) => verb.run(place),
         Verb::TlsReport(verb) => verb.run(place),
+        Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }
