@@ -41,7 +41,9 @@ fn nobody_is_judged_by_what_the_client_greets_with() {
     let outcome = run(nobody.at(&records));
     assert_eq!((outcome.result, outcome.text().as_str()), (SpfResult::Pass, "spf=pass smtp.helo=mail.example.org"));
     let both = run(nobody.both(&records));
-    assert_eq!((both.hello, both.mail_from), (outcome, None));
+    assert_eq!((&both.hello, both.mail_from), (&outcome, None));
+    let rooted = Client { hello: "Mail.Example.org.", ..nobody };
+    assert_eq!(run(rooted.at(&records)), outcome);
 
     let both = run(CLIENT.both(&records.txt("example.org", "v=spf1 -all")));
     let results = (both.hello.result, both.mail_from.map(|outcome| outcome.result));
