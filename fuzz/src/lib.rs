@@ -25,6 +25,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod spf;
 pub mod sts;
 pub mod submission;
 pub mod tcprules;
@@ -35,7 +36,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 30] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -60,6 +61,7 @@ pub const TARGETS: [Target; 29] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),
     ("tcprules", tcprules::run),
