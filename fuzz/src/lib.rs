@@ -9,6 +9,7 @@ pub mod dns_answer;
 pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod imap_command;
+pub mod lists;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
@@ -30,7 +31,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 24] = [
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
     ("imap_command", imap_command::run),
+    ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),

@@ -8,6 +8,7 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+mod lists;
 mod queue;
 mod reload;
 mod route;
@@ -62,6 +63,7 @@ enum Verb {
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
+    Lists(lists::Lists),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -89,6 +91,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
+        Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

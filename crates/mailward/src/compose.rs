@@ -17,6 +17,7 @@ pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod reputation;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
@@ -165,6 +166,11 @@ where
     let (trigger, shutdown) = shutdown::channel();
     let gate = Gate::new(running::caps(place.config(), connections));
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
+    let secret = server_secret(place.data())?;
+    let dkim = dkim(&directory, store, &secret)?;
+    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
+    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
+    let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let running = Running::new(running::Parts {
@@ -177,17 +183,14 @@ where
         gate: gate.clone(),
         settings: settings.clone(),
         care: care.clone(),
+        reputation: reputation.clone(),
         events: events.clone(),
         log: log.reopener(),
         stop,
     });
-    let secret = server_secret(place.data())?;
-    let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
-    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
-    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
@@ -209,6 +212,7 @@ where
         routes,
         ways,
         fetching,
+        reputation: Some(reputation.clone()),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
@@ -233,6 +237,7 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
+    let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
@@ -254,7 +259,7 @@ where
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
     // It breaks off where it is: what it delivered is noted in the same commits.
-    let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
+    let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;

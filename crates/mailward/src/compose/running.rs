@@ -11,7 +11,7 @@ use mailward_core::config::{Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
-use mailward_gate::{Caps, Gate};
+use mailward_gate::{Caps, Gate, Reputation};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -177,6 +178,10 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        if new.lists != current.lists {
+            parts.reputation.set_lists(&new.lists);
+            current.lists = new.lists.clone();
+        }
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;

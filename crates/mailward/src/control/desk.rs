@@ -15,6 +15,7 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::Reputation;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -32,6 +33,8 @@ pub(crate) struct Desk {
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
+    /// `None` while it isn't known how the DNS is asked.
+    pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
 }
@@ -80,6 +83,7 @@ impl Desk {
         match Self::over(store.clone(), place.data()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
                 Ok(desk)
             }
@@ -99,7 +103,7 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, reputation: None, server: None, care })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -160,6 +164,7 @@ impl Desk {
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
+            Request::Lists { ask } => self.lists(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             request => self.on_directory(request).await,
@@ -260,6 +265,7 @@ impl Desk {
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
+            | Request::Lists { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
