@@ -10,6 +10,7 @@ pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod foreign;
 pub mod imap_command;
+pub mod lists;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
@@ -36,7 +37,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 31] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -46,6 +47,7 @@ pub const TARGETS: [Target; 30] = [
     ("fetch_pop3", fetch_pop3::run),
     ("foreign", foreign::run),
     ("imap_command", imap_command::run),
+    ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),

@@ -18,6 +18,7 @@ pub(crate) mod fetching;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
@@ -171,10 +172,14 @@ where
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
+    let secret = server_secret(place.data())?;
+    let dkim = dkim(&directory, store, &secret)?;
+    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
+    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
+    let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
     let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
-    let secret = server_secret(place.data())?;
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
@@ -188,17 +193,15 @@ where
         rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
+        reputation: reputation.clone(),
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
         stop,
     });
-    let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
-    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
-    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
@@ -221,6 +224,7 @@ where
         ways,
         fetching,
         rules: rules.clone(),
+        reputation: Some(reputation.clone()),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
@@ -249,6 +253,7 @@ where
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
+    let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
@@ -272,7 +277,7 @@ where
     let _written = tokio::time::timeout(STOP_TIME, banning).await;
     watch.close().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
-    let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
+    let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;

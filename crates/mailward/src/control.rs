@@ -16,6 +16,7 @@ pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod fetch;
+pub(crate) mod lists;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
@@ -189,6 +190,10 @@ pub(crate) enum Request {
     /// Routes and gateways.
     Routes {
         ask: routes::Ask,
+    },
+    /// Lists in the DNS.
+    Lists {
+        ask: lists::Ask,
     },
     /// Accounts elsewhere that mail is fetched from.
     Fetch {

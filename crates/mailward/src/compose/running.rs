@@ -14,7 +14,7 @@ use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
-use mailward_gate::{Caps, Gate};
+use mailward_gate::{Caps, Gate, Reputation};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -189,6 +190,10 @@ impl Running {
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
         parts.rules.set_file(new);
+        if new.lists != current.lists {
+            parts.reputation.set_lists(&new.lists);
+            current.lists = new.lists.clone();
+        }
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());

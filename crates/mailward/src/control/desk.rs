@@ -17,6 +17,7 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::Reputation;
 use mailward_gate::rules::KeptRules;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
@@ -36,6 +37,8 @@ pub(crate) struct Desk {
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) rules: Arc<KeptRules>,
+    /// `None` while it isn't known how the DNS is asked.
+    pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
@@ -85,6 +88,7 @@ impl Desk {
         match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
                 desk.watch.rates.set(&place.config().rates);
                 Ok(desk)
@@ -107,7 +111,7 @@ impl Desk {
         let rules = crate::compose::rules::open(config, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, server: None, care, watch })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, reputation: None, server: None, care, watch })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -168,6 +172,7 @@ impl Desk {
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
+            Request::Lists { ask } => self.lists(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -270,6 +275,7 @@ impl Desk {
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
+            | Request::Lists { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
