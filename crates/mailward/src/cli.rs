@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod alias;
+mod ban;
 mod bench;
 mod config;
 mod demo;
@@ -57,6 +58,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Ban(ban::BanVerb),
     Queue(queue::Queue),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
@@ -84,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),

@@ -166,6 +166,7 @@ where
     let (trigger, shutdown) = shutdown::channel();
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
+    let logins = bans::logins(store, &bans, place.config(), events).await?;
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
@@ -179,6 +180,7 @@ where
         acceptor: acceptor.clone(),
         gate: gate.clone(),
         bans: bans.clone(),
+        logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -213,14 +215,16 @@ where
         routes,
         ways,
         fetching,
+        bans: bans.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
-    let banning = bans::watch(&bans, &gate, events, &shutdown);
+    let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
+    let banning = tokio::spawn(banning);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
         forwarder,
         directory,
         inside,

@@ -12,6 +12,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
+use mailward_gate::logins::Logins;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
@@ -180,6 +182,7 @@ impl Running {
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
+        parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
