@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod alias;
+mod ban;
 mod bench;
 mod config;
 mod demo;
@@ -62,6 +63,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Ban(ban::BanVerb),
     Queue(queue::Queue),
     Trace(trace::Trace),
     Rates(rates::Rates),
@@ -94,6 +96,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Trace(verb) => verb.run(place),
         Verb::Rates(verb) => verb.run(place),

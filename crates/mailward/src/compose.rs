@@ -169,6 +169,7 @@ where
     let (trigger, shutdown) = shutdown::channel();
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
+    let logins = bans::logins(store, &bans, place.config(), events).await?;
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
@@ -191,6 +192,7 @@ where
         gate: gate.clone(),
         bans: bans.clone(),
         rules: rules.book().clone(),
+        logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
@@ -225,15 +227,17 @@ where
         fetching,
         rules: rules.clone(),
         reputation: Some(reputation.clone()),
+        bans: bans.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
     };
-    let banning = bans::watch(&bans, &gate, events, &shutdown);
+    let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
+    let banning = tokio::spawn(banning);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
         forwarder,
         directory,
         inside,
