@@ -5,7 +5,7 @@ use super::*;
 use mailward_core::foreign::Foreign;
 use mailward_core::limits::{
     AUTH_ATTEMPTS_MAX, SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX,
-    SMTP_JUNK_COMMANDS_MAX,
+    SMTP_JUNK_COMMANDS_MAX, SMTP_RECIPIENTS_OVER_MAX,
 };
 use proptest::prelude::*;
 
