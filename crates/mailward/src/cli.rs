@@ -9,6 +9,7 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+mod greylist;
 mod lists;
 pub(crate) mod migrate;
 mod queue;
@@ -72,6 +73,7 @@ enum Verb {
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
     Rules(rules::RulesVerb),
+    Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
@@ -105,6 +107,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),

@@ -15,6 +15,7 @@ pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
+pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
@@ -31,6 +32,7 @@ pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
+use crate::control::greylist::Memory;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -182,6 +184,8 @@ where
     let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
+    let strangers =
+        gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -231,6 +235,7 @@ where
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
+        greylist: Memory::Server(strangers.guard.greylist.clone()),
     };
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
@@ -248,6 +253,7 @@ where
         care: care.clone(),
         events: events.clone(),
         shutdown: shutdown.clone(),
+        strangers: strangers.clone(),
     });
     let sessions = Sessions::default();
     let control = control::path::listen(&place.socket(), 0o600)
@@ -256,6 +262,7 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
+    let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
@@ -280,6 +287,7 @@ where
     close(&trigger, sessions, events).await;
     let _written = tokio::time::timeout(STOP_TIME, banning).await;
     watch.close().await;
+    remembering.ended().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {

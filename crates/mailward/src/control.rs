@@ -16,6 +16,7 @@ pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
+pub(crate) mod greylist;
 pub(crate) mod fetch;
 pub(crate) mod lists;
 pub(crate) mod path;
@@ -209,6 +210,10 @@ pub(crate) enum Request {
     /// How much comes from whom, and what was refused.
     Watch {
         ask: watch::Ask,
+    },
+    /// Who was put off and who came back.
+    Greylist {
+        ask: greylist::Ask,
     },
     /// Address rules.
     Rules {

@@ -1,6 +1,7 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
 use super::care::CareDesk;
+use super::greylist::Memory;
 use super::sessions::{self, Why};
 use super::{Call, CatchAll, Request};
 use crate::compose::sending::Ways;
@@ -44,6 +45,7 @@ pub(crate) struct Desk {
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
+    pub(crate) greylist: Memory,
 }
 
 impl From<DirectoryError> for Failure {
@@ -115,8 +117,8 @@ impl Desk {
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        let reputation = None;
-        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, bans, reputation, server: None, care, watch })
+        let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, bans, reputation, server: None, care, watch, greylist })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -191,6 +193,7 @@ impl Desk {
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
+            Request::Greylist { ask } => self.greylist(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
             request => self.on_directory(request).await,
@@ -299,6 +302,7 @@ impl Desk {
             | Request::Routes { .. }
             | Request::Trust { .. }
             | Request::Watch { .. }
+            | Request::Greylist { .. }
             | Request::Rules { .. }
             | Request::Bans { .. }
             | Request::QueueBounce { .. }
