@@ -128,7 +128,7 @@ fn tcpserver(lines: &[(String, String)], ip: [u8; 4], host: Option<&str>) -> Str
     keys.extend(host.map(|host| format!("={host}")));
     keys.extend([format!("{a}.{b}.{c}."), format!("{a}.{b}."), format!("{a}.")]);
     if let Some(host) = host {
-        keys.extend(host.match_indices('.').map(|(at, _)| format!("={}", &host[at..])));
+        keys.extend(host.match_indices('.').filter_map(|(at, _)| host.get(at..)).map(|behind| format!("={behind}")));
         keys.push("=".to_owned());
     }
     keys.push(String::new());
