@@ -15,3 +15,4 @@ mod sending;
 mod serve;
 mod sessions;
 mod support;
+mod watching;
