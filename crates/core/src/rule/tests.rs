@@ -73,6 +73,7 @@ fn what_isn_t_understood_is_told_with_what_to_write() {
         ("10.0.0.1 at submission relay", "for the listener smtp"),
         ("10.0.0.1 at smtp,imap from @a.example refuse", "no senders and recipients at imap"),
         ("mail.example.net at imap refuse", "names aren't looked up at imap"),
+        ("unnamed at smtp,submission refuse", "names aren't looked up at submission"),
         ("any refuse recipients=5", "who is refused has no limits"),
         ("mail.example.net allow connections=5", "judged when somebody connects"),
         ("any from @a.example allow connections=5", "judged when somebody connects"),
