@@ -49,7 +49,7 @@ impl Host<'_> {
             return Door::Cut(reply, Closing::ShutOut);
         }
         let (Some(ip), Listener::Smtp) = (self.peer.address, self.peer.listener) else { return Door::Open };
-        if !treatment.is_checked() {
+        if !treatment.is_checked() && !treatment.waits_for_name() {
             return Door::Open;
         }
         if let Some(hit) = self.barred() {
