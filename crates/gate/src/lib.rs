@@ -2,7 +2,7 @@
 //!
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
 //! who may send as whom to whom: users who logged in, programs of this host by their system user ([`decide_program`]), hosts
-//! of our networks by their address ([`decide_inside`]), strangers. No rights by default: a right is a value that only this
+//! that the address rules let relay ([`rules`], [`decide_inside`]), strangers. No rights by default: a right is a value that only this
 //! room makes. And the list of who is connected, by which one session or all of a user are ended.
 //!
 //! **In**: an address that connects, an account that logs in, a user whom the kernel names ([`LocalUser`]), a sender and a
@@ -12,11 +12,15 @@
 //!
 //! What the DNS says of a client, its greeting and the domain of a sender is found out by [`Reputation`]: lists
 //! ([`Listed`]), names that lead back ([`Reverse`]), [`SenderDomain`]. It says what is so; what follows is decided elsewhere.
+//! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
+//! [`limits::CONNECTIONS_PER_NETWORK_MAX`](mailward_core::limits::CONNECTIONS_PER_NETWORK_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
-//! configuration ([`Caps`]). What the list keeps of what a client says of itself:
+//! configuration ([`Caps`]), as are the marks of stress ([`Gate::is_under_stress`]). Bans and logins that are remembered:
+//! `limits::BANS_MAX`, `limits::LOGINS_REMEMBERED_MAX` and the others of `limits/logins.rs`. What the list keeps of what a
+//! client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
 //! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
 //! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
@@ -33,18 +37,31 @@
 //! in the DNS), RFC 8601 §2.7.3 (names that lead back), RFC 7505 (null MX), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
+pub mod bans;
+pub mod battery;
 mod bounce;
 mod connections;
 mod gateway;
+pub mod greylist;
 mod hello;
 mod inside;
+pub mod journal;
+mod keep;
 mod lists;
+pub mod logins;
+pub mod rates;
 mod relay;
 mod reputation;
 mod reverse;
+pub mod rules;
+pub mod score;
 mod sender_domain;
 mod sessions;
 mod srs;
+mod stress;
+pub mod tcprules;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};
@@ -64,15 +81,21 @@ pub use sender_domain::SenderDomain;
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 
-/// Why a connection or session was not let in. All are temporary.
+/// Why a connection or session was not let in. All but a ban are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
+    /// The address is banned. It gets no word of that.
+    #[error("banned")]
+    Banned,
     /// Too many connections in all.
     #[error("too many connections; try again later")]
     Full,
     /// Too many connections from this address.
     #[error("too many connections from your address; close some, or try again later")]
     AddressFull,
+    /// Too many connections from this network.
+    #[error("too many connections from your network; try again later")]
+    NetworkFull,
     /// Too many sessions of this account.
     #[error("too many sessions of this account; close some, or try again later")]
     AccountFull,

@@ -11,6 +11,7 @@
 //! is left out for that one connection, never the server.
 
 pub(crate) mod accept;
+pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -18,9 +19,11 @@ pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
 pub(crate) mod reputation;
+pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
+pub(crate) mod watch;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
@@ -164,7 +167,10 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
-    let gate = Gate::new(running::caps(place.config(), connections));
+    let bans = bans::open(store, events).await?;
+    bans::set(&bans, place.config());
+    let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
+    gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let secret = server_secret(place.data())?;
     let dkim = dkim(&directory, store, &secret)?;
@@ -172,7 +178,9 @@ where
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
+    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -181,11 +189,14 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        bans: bans.clone(),
+        rules: rules.book().clone(),
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
         events: events.clone(),
         log: log.reopener(),
+        rates: watch.rates.clone(),
         stop,
     });
     let routes = routes(store, &secret).await?;
@@ -213,9 +224,12 @@ where
         ways,
         fetching,
         reputation: Some(reputation.clone()),
+        rules: rules.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
+        watch: watch.clone(),
     };
+    let banning = bans::watch(&bans, &gate, events, &shutdown);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
@@ -225,6 +239,7 @@ where
         inside,
         acceptor,
         gate,
+        rules: rules.book().clone(),
         settings,
         care: care.clone(),
         events: events.clone(),
@@ -236,6 +251,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    watch.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
@@ -258,6 +274,8 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    let _written = tokio::time::timeout(STOP_TIME, banning).await;
+    watch.close().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {

@@ -20,9 +20,11 @@ pub(crate) mod lists;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
+pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
+pub(crate) mod watch;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -200,6 +202,14 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// How much comes from whom, and what was refused.
+    Watch {
+        ask: watch::Ask,
+    },
+    /// Address rules.
+    Rules {
+        ask: rules::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -4,10 +4,12 @@ use super::care::CareDesk;
 use super::sessions::{self, Why};
 use super::{CatchAll, Request};
 use crate::compose::sending::Ways;
+use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
+use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -16,6 +18,7 @@ use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPas
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
+use mailward_gate::rules::KeptRules;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -35,8 +38,10 @@ pub(crate) struct Desk {
     pub(crate) fetching: Arc<Accounts>,
     /// `None` while it isn't known how the DNS is asked.
     pub(crate) reputation: Option<Arc<Reputation>>,
+    pub(crate) rules: Arc<KeptRules>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
+    pub(crate) watch: Watch,
 }
 
 impl From<DirectoryError> for Failure {
@@ -80,11 +85,12 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place.data()).await {
+        match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                desk.watch.rates.set(&place.config().rates);
                 Ok(desk)
             }
             Err(e) => {
@@ -95,15 +101,17 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path, config: &Config) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let routes = crate::compose::routes(&store, &secret).await?;
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        let rules = crate::compose::rules::open(config, &store).await?;
+        let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, reputation: None, server: None, care })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, reputation: None, server: None, care, watch })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -167,6 +175,8 @@ impl Desk {
             Request::Lists { ask } => self.lists(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
+            Request::Watch { ask } => self.watch(ask).await,
+            Request::Rules { ask } => self.rules(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -272,6 +282,8 @@ impl Desk {
             | Request::QueuePause { .. }
             | Request::Routes { .. }
             | Request::Trust { .. }
+            | Request::Watch { .. }
+            | Request::Rules { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

@@ -74,6 +74,30 @@ fn guessing_recipients_ends_the_session() {
     assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [421]);
 }
 
+/// Attacks A6: who looks bad may guess less.
+#[test]
+fn whoever_looks_bad_ends_sooner() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\n");
+    for _ in 0..SMTP_UNKNOWN_RECIPIENTS_BAD_MAX {
+        assert_eq!(talk.codes("RCPT TO:<bad-guess@t.example>\r\n"), [550]);
+    }
+    assert_eq!(talk.codes("RCPT TO:<bad-guess@t.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::UnknownRecipients));
+}
+
+#[test]
+fn whoever_doesn_t_wait_for_what_ehlo_offers_is_known_for_it() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\nRCPT TO:<bob@s.example>\r\n");
+    assert!(!talk.session.is_hasty(), "that is what PIPELINING is for");
+    let mut talk = Talk::smtp();
+    talk.send(format!("{HELLO}MAIL FROM:<>\r\n"));
+    assert!(talk.session.is_hasty());
+}
+
 #[test]
 fn an_answer_of_421_ends_the_session() {
     let mut talk = Talk::smtp();
