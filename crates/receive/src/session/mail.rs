@@ -1,7 +1,7 @@
 //! MAIL: whether somebody may send as somebody.
 
-use super::stranger::Sender;
 use super::rules::reason_of;
+use super::stranger::Sender;
 use super::{Host, House, refused};
 use crate::replies;
 use mailward_core::Address;
