@@ -10,9 +10,11 @@
 //! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
 //! [`SessionInfo`]s for an administrator.
 //!
-//! What the DNS says of a client, its greeting and the domain of a sender is found out by [`Reputation`]: lists
-//! ([`Listed`]), names that lead back ([`Reverse`]), [`SenderDomain`]. It says what is so; what follows is decided elsewhere.
 //! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
+//!
+//! What the DNS says of a client, its greeting and the domain of a sender is found out by [`Reputation`]: lists
+//! ([`Listed`]), names that lead back ([`Reverse`]), [`SenderDomain`]. It says what is so; what follows is weighed by [`score`],
+//! and who looks bad is put off by [`greylist`].
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),

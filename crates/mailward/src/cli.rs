@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod alias;
+mod ban;
 mod bench;
 mod config;
 mod demo;
@@ -8,6 +9,7 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+mod greylist;
 mod lists;
 pub(crate) mod migrate;
 mod queue;
@@ -62,6 +64,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Ban(ban::BanVerb),
     Queue(queue::Queue),
     Trace(trace::Trace),
     Rates(rates::Rates),
@@ -69,8 +72,9 @@ enum Verb {
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
-    Lists(lists::Lists),
     Rules(rules::RulesVerb),
+    Greylist(greylist::GreylistVerb),
+    Lists(lists::Lists),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -94,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Trace(verb) => verb.run(place),
         Verb::Rates(verb) => verb.run(place),
@@ -101,8 +106,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
-        Verb::Lists(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Greylist(verb) => verb.run(place),
+        Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

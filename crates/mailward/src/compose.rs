@@ -15,6 +15,7 @@ pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
+pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
@@ -31,6 +32,7 @@ pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
+use crate::control::greylist::Memory;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -169,6 +171,7 @@ where
     let (trigger, shutdown) = shutdown::channel();
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
+    let logins = bans::logins(store, &bans, place.config(), events).await?;
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
@@ -181,6 +184,7 @@ where
     let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
+    let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -191,6 +195,7 @@ where
         gate: gate.clone(),
         bans: bans.clone(),
         rules: rules.book().clone(),
+        logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
@@ -223,17 +228,20 @@ where
         routes,
         ways,
         fetching,
-        reputation: Some(reputation.clone()),
         rules: rules.clone(),
+        reputation: Some(reputation.clone()),
+        bans: bans.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
+        greylist: Memory::Server(strangers.guard.greylist.clone()),
     };
-    let banning = bans::watch(&bans, &gate, events, &shutdown);
+    let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
+    let banning = tokio::spawn(banning);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
         forwarder,
         directory,
         inside,
@@ -244,6 +252,7 @@ where
         care: care.clone(),
         events: events.clone(),
         shutdown: shutdown.clone(),
+        strangers: strangers.clone(),
     });
     let sessions = Sessions::default();
     let control = control::path::listen(&place.socket(), 0o600)
@@ -252,6 +261,7 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
+    let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
@@ -276,6 +286,7 @@ where
     close(&trigger, sessions, events).await;
     let _written = tokio::time::timeout(STOP_TIME, banning).await;
     watch.close().await;
+    remembering.ended().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {

@@ -77,6 +77,8 @@ struct Counters {
     /// Junk without greetings.
     idle_words: usize,
     before_hello: usize,
+    /// Recipients beyond those that this message may have.
+    over: usize,
     refused_recipients: usize,
     auth_failures: usize,
     messages: usize,

@@ -12,6 +12,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
+use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
@@ -48,10 +49,11 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) rules: RuleBook,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
-    pub(crate) reputation: Arc<Reputation>,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -188,12 +190,13 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        super::bans::set(&parts.bans, new);
+        parts.rules.set_file(new);
         if new.lists != current.lists {
             parts.reputation.set_lists(&new.lists);
             current.lists = new.lists.clone();
         }
-        super::bans::set(&parts.bans, new);
-        parts.rules.set_file(new);
+        parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());

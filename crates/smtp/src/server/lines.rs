@@ -15,7 +15,7 @@ use mailward_core::AddressError;
 use mailward_core::foreign::{self, Foreign};
 use mailward_core::limits::{
     SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX, SMTP_JUNK_COMMANDS_MAX,
-    STRESS_JUNK_COMMANDS_MAX,
+    SMTP_RECIPIENTS_OVER_MAX, STRESS_JUNK_COMMANDS_MAX,
 };
 use std::io::Write as _;
 
@@ -254,7 +254,10 @@ impl<R: Rights> Session<R> {
             return Next::Again;
         }
         match self.take() {
-            State::Greeted(greeted) => Next::Mail(greeted, path, parameters),
+            State::Greeted(greeted) => {
+                self.counters.over = 0;
+                Next::Mail(greeted, path, parameters)
+            }
             other => {
                 self.state = other;
                 Next::Again
@@ -270,8 +273,7 @@ impl<R: Rights> Session<R> {
             _ => return self.no(&Reply::MAIL_FIRST),
         };
         if mail.recipients.len() >= self.settings.recipients {
-            Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
-            return Next::Again;
+            return self.one_too_many();
         }
         let utf8 = mail.parameters.smtputf8;
         let parameters = match params::recipient(envelope.parameters) {
@@ -290,6 +292,16 @@ impl<R: Rights> Session<R> {
                 Next::Again
             }
         }
+    }
+
+    /// RFC 5321 §4.5.3.1.10: the client sends those later, which is no mistake; to go on and on is one (attacks H3).
+    fn one_too_many(&mut self) -> Next<R> {
+        self.counters.over = self.counters.over.saturating_add(1);
+        if self.counters.over > SMTP_RECIPIENTS_OVER_MAX {
+            return self.no(&Reply::TOO_MANY_RECIPIENTS);
+        }
+        Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
+        Next::Again
     }
 
     fn data(&mut self, more: bool) -> Next<R> {
