@@ -30,8 +30,14 @@ impl Host<'_> {
             let _given_back = self.share.resize(0);
             let event = Event::info("message.deferred").with_peer(self.peer).with("sender", &ticket.mail().path);
             self.context.events.emit(event.with("reason", &hit));
-            let reply =
-                self.refer(Stage::Data, Verdict::Deferred, Some(ticket.mail()), None, &hit.to_string(), &Reply::TOO_MUCH);
+            let reply = self.refer(
+                Stage::Data,
+                Verdict::Deferred,
+                Some(ticket.mail()),
+                None,
+                &hit.to_string(),
+                &Reply::TOO_MUCH,
+            );
             return ticket.refuse(&reply);
         }
         let id = self.context.ids.next();

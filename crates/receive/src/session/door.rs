@@ -55,7 +55,8 @@ impl Host<'_> {
             return Door::Open;
         }
         if let Some(hit) = self.barred(None) {
-            let reply = self.refer(Stage::Connect, Noted::Deferred, None, None, &hit.to_string(), &Reply::TOO_MUCH_AT_ALL);
+            let reply =
+                self.refer(Stage::Connect, Noted::Deferred, None, None, &hit.to_string(), &Reply::TOO_MUCH_AT_ALL);
             return Door::Cut(reply, Closing::ShutOut);
         }
         let Some(guard) = &self.context.guard else { return Door::Open };
@@ -127,7 +128,8 @@ impl Host<'_> {
             return Door::Open;
         }
         self.context.events.emit(Event::info("client.early").with_peer(self.peer));
-        let reply = self.refer(Stage::Connect, Noted::Cut, None, None, "spoke before the greeting", &Reply::EARLY_TALKER);
+        let reply =
+            self.refer(Stage::Connect, Noted::Cut, None, None, "spoke before the greeting", &Reply::EARLY_TALKER);
         Door::Cut(reply, Closing::EarlyTalker)
     }
 }

@@ -81,7 +81,9 @@ impl Host<'_> {
             let rules = Arc::clone(&self.context.settings.load().inside);
             return program.mended(bytes, trace, mail.path.address(), directory, &rules, now, id);
         }
-        if mail.sender.permit.is_of_inside_host() && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty()) {
+        if mail.sender.permit.is_of_inside_host()
+            && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty())
+        {
             let rules = Arc::clone(&self.context.settings.load().inside);
             return inside(bytes, trace, directory, &rules, now, id, hostname);
         }

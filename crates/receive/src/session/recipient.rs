@@ -7,10 +7,10 @@ use super::stranger::sender_domain;
 use super::{Host, House, Taken, gateway, refused};
 use crate::guard::Judged;
 use crate::{forward, replies};
+use mailward_core::event::Event;
 use mailward_core::limits::{
     SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX, TARPIT_FREE, TARPIT_MAX, TARPIT_STEP,
 };
-use mailward_core::event::Event;
 use mailward_core::{AccountId, Address};
 use mailward_directory::Login;
 use mailward_gate::greylist::GreylistAnswer;
@@ -59,11 +59,15 @@ impl Host<'_> {
             reply = self.refer_recipient(ticket.mail(), ticket.path(), *verdict, reason, &reply);
         }
         let mut most = SMTP_UNKNOWN_RECIPIENTS_MAX;
-        if reply.is_permanent() && let Some(stranger) = &self.stranger {
+        if reply.is_permanent()
+            && let Some(stranger) = &self.stranger
+        {
             if stranger.looks_bad(self.judged.as_deref()) {
                 most = SMTP_UNKNOWN_RECIPIENTS_BAD_MAX;
             }
-            if no.late && let Some(delay) = tarpit(ticket.refused()) {
+            if no.late
+                && let Some(delay) = tarpit(ticket.refused())
+            {
                 // What is answered already needn't wait with it.
                 let _unread = self.flush(wire, ticket.output()).await;
                 let mut shutdown = self.shutdown.clone();

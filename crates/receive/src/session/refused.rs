@@ -1,10 +1,10 @@
 //! What is refused is noted, and its reply gets the name under which it can be found again (`mailward trace`).
 
 use super::{Host, House};
+use mailward_core::Address;
 use mailward_core::event::Event;
 use mailward_gate::journal::{Refused, Stage, Verdict};
 use mailward_gate::rates::{OwnRates, RateHit, RateVerdict, Subjects};
-use mailward_core::Address;
 use mailward_smtp::Reply;
 use mailward_smtp::path::ForwardPath;
 use mailward_smtp::server::MailGiven;

@@ -3,8 +3,8 @@
 use super::{Host, House, refused};
 use mailward_core::Address;
 use mailward_core::event::Event;
-use mailward_gate::{Findings as _, Reverse, SenderPermit};
 use mailward_gate::rules::{Client, Name, Treatment};
+use mailward_gate::{Findings as _, Reverse, SenderPermit};
 use mailward_smtp::Reply;
 use mailward_smtp::server::RecipientTicket;
 

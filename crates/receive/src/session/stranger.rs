@@ -82,7 +82,8 @@ impl Stranger {
 
     /// Whether it looks bad by now, whatever isn't known yet.
     pub(super) fn looks_bad(&self, judged: Option<&Judged>) -> bool {
-        let judgement = judged.map_or_else(|| self.at_first_sight(&self.inquiry.now()), |judged| judged.judgement.clone());
+        let judgement =
+            judged.map_or_else(|| self.at_first_sight(&self.inquiry.now()), |judged| judged.judgement.clone());
         judgement.verdict(self.marks) >= Verdict::Bad
     }
 
@@ -95,7 +96,13 @@ impl Stranger {
     }
 
     /// Waits for all that is being found out, and weighs it.
-    pub(super) async fn judge(&mut self, sender: Option<&Domain>, envelope: &Envelope, hasty: bool, refused: usize) -> Judged {
+    pub(super) async fn judge(
+        &mut self,
+        sender: Option<&Domain>,
+        envelope: &Envelope,
+        hasty: bool,
+        refused: usize,
+    ) -> Judged {
         if hasty {
             self.seen.sign(Sign::Hasty);
         }
