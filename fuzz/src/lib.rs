@@ -10,21 +10,26 @@ pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod foreign;
 pub mod imap_command;
+pub mod lists;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod qmail;
 pub mod rates;
 pub mod report;
 pub mod route;
+pub mod rule_line;
 pub mod sasl;
 pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod spf;
 pub mod sts;
 pub mod submission;
+pub mod tcprules;
 pub mod thread;
 pub mod written;
 
@@ -32,7 +37,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 31] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -42,21 +47,26 @@ pub const TARGETS: [Target; 25] = [
     ("fetch_pop3", fetch_pop3::run),
     ("foreign", foreign::run),
     ("imap_command", imap_command::run),
+    ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("qmail", qmail::run),
     ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
+    ("rule_line", rule_line::run),
     ("sasl", sasl::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),
+    ("tcprules", tcprules::run),
     ("thread", thread::run),
     ("written", written::run),
 ];

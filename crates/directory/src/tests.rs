@@ -5,3 +5,4 @@ mod fake;
 mod logging_in;
 mod properties;
 mod resolving;
+mod watching;

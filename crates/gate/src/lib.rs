@@ -2,7 +2,7 @@
 //!
 //! **For**: the policy that is decided before any content is read. How many connections and sessions at once, and
 //! who may send as whom to whom: users who logged in, programs of this host by their system user ([`decide_program`]), hosts
-//! of our networks by their address ([`decide_inside`]), strangers. No rights by default: a right is a value that only this
+//! that the address rules let relay ([`rules`], [`decide_inside`]), strangers. No rights by default: a right is a value that only this
 //! room makes. And the list of who is connected, by which one session or all of a user are ended.
 //!
 //! **In**: an address that connects, an account that logs in, a user whom the kernel names ([`LocalUser`]), a sender and a
@@ -11,6 +11,10 @@
 //! [`SessionInfo`]s for an administrator.
 //!
 //! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
+//!
+//! What the DNS says of a client, its greeting and the domain of a sender is found out by [`Reputation`]: lists
+//! ([`Listed`]), names that lead back ([`Reverse`]), [`SenderDomain`]. It says what is so; what follows is weighed by [`score`],
+//! and who looks bad is put off by [`greylist`].
 //!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
@@ -24,10 +28,15 @@
 //! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
 //! configuration is read: `INSIDE_*`, `SENDMAIL_GRANTS_MAX`.
 //!
-//! **Failure**: every question is answered from memory, but whether an inside server takes a recipient ([`Inside`]): what
-//! can't be answered is refused for now. What isn't clearly allowed is refused.
+//! What is asked of the DNS, and how long it is waited for: `LIST_*`, `INQUIRIES_*`, `INQUIRY_*`, `REVERSE_NAMES_MAX`,
+//! `SENDER_HOSTS_MAX`.
 //!
-//! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
+//! **Failure**: every question is answered from memory, but whether an inside server takes a recipient ([`Inside`]), and what
+//! the DNS says. What an inside server can't answer is refused for now; what the DNS can't answer is unknown, and speaks neither
+//! for nor against anybody. What isn't clearly allowed is refused.
+//!
+//! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), RFC 5782 (lists
+//! in the DNS), RFC 8601 §2.7.3 (names that lead back), RFC 7505 (null MX), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
@@ -54,6 +63,7 @@ mod sender_domain;
 mod sessions;
 mod srs;
 mod stress;
+pub mod tcprules;
 
 pub use bounce::{Bounce, KeptBounce, decide_bounce};
 pub use connections::{Caps, ConnectionPermit, Gate, SessionPermit};

@@ -170,6 +170,8 @@ pub async fn judge(lookup: &dyn Lookup, given: &Given<'_>, questions: &Questions
     let given = Given {
         ip: given.ip.to_canonical(),
         local: if given.local.is_empty() { "postmaster" } else { given.local },
+        // Without the root's dot, which macros would double.
+        domain: domain.as_str(),
         hello: cut(given.hello, SPF_HELLO_MAX),
         ..*given
     };

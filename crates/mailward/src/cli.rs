@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod alias;
+mod ban;
 mod bench;
 mod config;
 mod demo;
@@ -8,11 +9,14 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+mod greylist;
+mod lists;
+pub(crate) mod migrate;
 mod queue;
 mod rates;
 mod reload;
 mod route;
-mod rules;
+pub(crate) mod rules;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -60,6 +64,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Ban(ban::BanVerb),
     Queue(queue::Queue),
     Trace(trace::Trace),
     Rates(rates::Rates),
@@ -68,6 +73,8 @@ enum Verb {
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
     Rules(rules::RulesVerb),
+    Greylist(greylist::GreylistVerb),
+    Lists(lists::Lists),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -75,6 +82,7 @@ enum Verb {
     Alias(alias::Alias),
     TlsPolicy(tls_policy::TlsPolicy),
     TlsReport(tls_report::TlsReport),
+    Migrate(migrate::Migrate),
     Store(store::Store),
     Bench(bench::BenchArgs),
 }
@@ -90,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Trace(verb) => verb.run(place),
         Verb::Rates(verb) => verb.run(place),
@@ -98,6 +107,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Greylist(verb) => verb.run(place),
+        Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -105,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Alias(verb) => verb.run(place),
         Verb::TlsPolicy(verb) => verb.run(place),
         Verb::TlsReport(verb) => verb.run(place),
+        Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }

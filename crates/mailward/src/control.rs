@@ -12,10 +12,13 @@
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
 //! request is refused and logged.
 
+pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
+pub(crate) mod greylist;
 pub(crate) mod fetch;
+pub(crate) mod lists;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
@@ -24,6 +27,7 @@ pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
 pub(crate) mod watch;
+mod whence;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -32,6 +36,7 @@ use mailward_delivery::care::{Schedule, ScheduleFor};
 use mailward_store::records::{Lane, Steer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::net::IpAddr;
 
 /// One thing to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -190,6 +195,10 @@ pub(crate) enum Request {
     Routes {
         ask: routes::Ask,
     },
+    /// Lists in the DNS.
+    Lists {
+        ask: lists::Ask,
+    },
     /// Accounts elsewhere that mail is fetched from.
     Fetch {
         what: fetch::Ask,
@@ -202,14 +211,39 @@ pub(crate) enum Request {
     Watch {
         ask: watch::Ask,
     },
+    /// Who was put off and who came back.
+    Greylist {
+        ask: greylist::Ask,
+    },
     /// Address rules.
     Rules {
         ask: rules::Ask,
+    },
+    /// Hosts that get nothing.
+    Bans {
+        ask: bans::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {
         largest: usize,
     },
+}
+
+/// One thing to do, and from where it is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    #[serde(flatten)]
+    pub(crate) request: Request,
+    /// The other end of the ssh session that it is asked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) administrator: Option<IpAddr>,
+}
+
+impl Call {
+    /// From here.
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, administrator: whence::administrator() }
+    }
 }
 
 /// What becomes of a catch-all.
@@ -257,7 +291,7 @@ impl Response {
 }
 
 /// Reads a request as it stands on the wire, without its line end.
-pub(crate) fn parse(line: &[u8]) -> Result<Request, Failure> {
+pub(crate) fn parse(line: &[u8]) -> Result<Call, Failure> {
     serde_json::from_slice(line).map_err(|e| Failure::Usage(format!("not a request: {e}")))
 }
 
@@ -268,12 +302,15 @@ mod tests {
 
     #[test]
     fn a_request_comes_back_as_it_was_sent() {
-        let request = Request::UserAdd {
-            address: "joe@example.org".parse().unwrap(),
-            display_name: "Joe".to_owned(),
-            password: PasswordWish::Generated,
-            quota_bytes: 5,
-            quota_messages: 0,
+        let request = Call {
+            administrator: Some("192.0.2.7".parse().unwrap()),
+            request: Request::UserAdd {
+                address: "joe@example.org".parse().unwrap(),
+                display_name: "Joe".to_owned(),
+                password: PasswordWish::Generated,
+                quota_bytes: 5,
+                quota_messages: 0,
+            },
         };
         let text = serde_json::to_string(&request).unwrap();
         assert!(!text.contains('\n'));
@@ -291,6 +328,8 @@ mod tests {
             "{\"do\":\"domain-add\",\"name\":\"a\\u000ab\"}",
             "{\"do\":\"domain-add\",\"name\":\"a.example\",\"as\":\"root\"}",
             "{\"do\":\"status\"} {\"do\":\"stop\"}",
+            "{\"do\":\"status\",\"administrator\":\"somewhere\"}",
+            "{\"do\":\"domain-list\",\"administrators\":\"192.0.2.7\"}",
         ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
@@ -302,7 +341,7 @@ mod tests {
         let which = queue::Which { sender: Some(queue::Sender::Null), ..queue::Which::default() };
         let request = Request::QueueSteer { which: which.clone(), action: Steer::Remove, after: None };
         let text = serde_json::to_vec(&request).unwrap();
-        let Request::QueueSteer { which: found, .. } = parse(&text).unwrap() else { panic!() };
+        let Request::QueueSteer { which: found, .. } = parse(&text).unwrap().request else { panic!() };
         assert_eq!(found, which);
         assert!(!found.is_everything());
     }

@@ -8,7 +8,6 @@ use mailward_core::limits::{
     DATA_GRACE_TIME, DATA_IDLE_TIME, MIN_DATA_RATE, SMTP_COMMAND_TIME, SMTP_SESSION_TIME, STRESS_COMMAND_TIME,
     STRESS_SESSION_TIME,
 };
-use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +46,6 @@ impl Deadlines {
             data.last = now;
             data.bytes = data.bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         }
-    }
-    /// How long the session lasts.
-    pub(crate) fn since(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.opened)
     }
     /// Whether a limit is past. `useful` tells that the session logged in or gave a message; who did neither has little
     /// time while the server is under stress.

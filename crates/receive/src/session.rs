@@ -20,7 +20,7 @@ use crate::replies;
 use crate::watch::Watch;
 use door::Door;
 use mailward_core::event::Event;
-use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, SHUT_OUT_TIME, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
+use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
 use mailward_core::{Address, Peer, Protocol, Shutdown};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
 use mailward_gate::{Offers, RelayPermit, SessionEntry};
@@ -155,9 +155,6 @@ impl<'c> Host<'c> {
                             let now = Instant::now();
                             tick.as_mut().reset(now.checked_add(DEADLINE_TICK).unwrap_or(now));
                             let useful = session.messages() > 0 || session.login().is_some();
-                            if session.is_shut_out() && deadlines.since(now) > SHUT_OUT_TIME {
-                                session.farewell(&Reply::TIMEOUT, Closing::ShutOut);
-                            }
                             if deadlines.over(now, useful, self.context.gate.is_under_stress()) {
                                 session.farewell(&Reply::TIMEOUT, Closing::Timeout);
                             }
@@ -169,7 +166,11 @@ impl<'c> Host<'c> {
                 Step::Recipient(ticket) => self.recipient(ticket, &mut wire).await,
                 Step::Data(ticket) => self.data(ticket, &wire),
                 Step::Message(ticket) => self.message(ticket).await,
-                Step::Refused(fault, mail) => self.refused(&mail, fault.name()),
+                Step::Refused(fault, mail) => {
+                    // Its reply is given already, without a name: it is found by who sent it.
+                    let _noted = self.refer_message(&mail, fault.name(), &fault.reply());
+                    self.refused(&mail, fault.name());
+                }
                 Step::Auth(mechanism, initial, ticket) => {
                     let bindings = wire.tls().map(|tls| &tls.bindings);
                     match self.context.auth.begin(&mechanism, bindings, self.peer) {
@@ -216,7 +217,6 @@ impl<'c> Host<'c> {
                 session.output().clear();
                 session
             }
-            Door::ShutOut(reply) => Session::shut_out(settings, &reply),
             Door::Cut(reply, why) => {
                 let mut session = Session::new(settings);
                 session.output().clear();

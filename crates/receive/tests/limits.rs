@@ -103,6 +103,7 @@ async fn headers_and_hops_end_at_their_limits() {
     assert_eq!(house.logged("message.refused").len(), 3);
 }
 
+/// Attacks H4.
 #[tokio::test]
 async fn a_nearly_full_disk_refuses_before_the_data() {
     let house = House::new().await;

@@ -158,10 +158,6 @@ table! {
     MAILBOX_FULL = 452 "4.2.2" "Mailbox full; try again later";
 
     // ---- what strangers look like ----
-    /// Instead of the greeting (RFC 5321 §3.1).
-    SHUT_OUT = 554 "5.7.1" "No mail is taken from your host";
-    /// After it.
-    SHUT_OUT_ALREADY = 503 "5.5.1" "No mail is taken from your host; say QUIT";
     /// Speaks before it was greeted (RFC 5321 §4.3.1).
     EARLY_TALKER = 554 "5.5.1" "You spoke before you were greeted; closing";
     /// A list has it.

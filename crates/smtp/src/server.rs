@@ -20,7 +20,7 @@ use crate::input::Input;
 use crate::params::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::reply::Reply;
-use mailward_core::limits::{SHUT_OUT_COMMANDS_MAX, SMTP_ERRORS_MAX, STRESS_ERRORS_MAX};
+use mailward_core::limits::{SMTP_ERRORS_MAX, STRESS_ERRORS_MAX};
 use states::{State, TlsState};
 use std::io::Write as _;
 
@@ -77,6 +77,8 @@ struct Counters {
     /// Junk without greetings.
     idle_words: usize,
     before_hello: usize,
+    /// Recipients beyond those that this message may have.
+    over: usize,
     refused_recipients: usize,
     auth_failures: usize,
     messages: usize,
@@ -149,22 +151,6 @@ impl<R: Rights> Session<R> {
         session
     }
 
-    /// A session with somebody of whom nothing is taken: `reply` stands instead of the greeting, and only QUIT is obeyed
-    /// (RFC 5321 §3.1); others are answered `limits::SHUT_OUT_COMMANDS_MAX` times.
-    #[must_use]
-    pub fn shut_out(settings: Settings, reply: &Reply) -> Self {
-        let mut session = Self::new(settings);
-        session.out.clear();
-        reply.write(&mut session.out);
-        session.state = State::ShutOut { left: SHUT_OUT_COMMANDS_MAX };
-        session
-    }
-
-    /// Whether it is one of [`Session::shut_out`].
-    #[must_use]
-    pub const fn is_shut_out(&self) -> bool {
-        matches!(self.state, State::ShutOut { .. })
-    }
     /// Whether commands came behind an EHLO or HELO before it was answered: RFC 2920 §3.1 lets them only end a group.
     #[must_use]
     pub const fn is_hasty(&self) -> bool {
@@ -186,7 +172,7 @@ impl<R: Rights> Session<R> {
             State::Greeted(greeted) | State::Auth { greeted, .. } => Some(greeted),
             State::Mail(mail) | State::Data { mail, .. } => Some(&mail.greeted),
             State::Chunk { chunks, .. } | State::BetweenChunks(chunks) => Some(&chunks.mail.greeted),
-            State::Fresh | State::ShutOut { .. } | State::Skip { .. } | State::TlsAgreed | State::Closed(_) => None,
+            State::Fresh | State::Skip { .. } | State::TlsAgreed | State::Closed(_) => None,
         }
     }
     /// How the session is held.
@@ -295,7 +281,6 @@ impl<R: Rights> Session<R> {
                 if over { self.skip_ended() } else { Next::Read }
             }
             State::Fresh
-            | State::ShutOut { .. }
             | State::Greeted(_)
             | State::Mail(_)
             | State::BetweenChunks(_)

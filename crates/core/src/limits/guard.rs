@@ -29,10 +29,6 @@ pub const STANDING_WAIT: Duration = Duration::from_secs(2);
 pub const JUDGEMENT_WAIT: Duration = Duration::from_secs(15);
 /// Bytes that are read of whoever speaks before the greeting, to tell what it speaks.
 pub const EARLY_BYTES_MAX: usize = 1_024;
-/// How long whoever was told that we take no mail from it has to say QUIT (RFC 5321 §3.1).
-pub const SHUT_OUT_TIME: Duration = Duration::from_secs(10);
-/// Commands that it may give meanwhile.
-pub const SHUT_OUT_COMMANDS_MAX: usize = 5;
 
 // ---- unknown recipients ------------------------------------------------------------------------------------
 

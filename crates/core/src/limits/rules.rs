@@ -28,5 +28,7 @@ pub const MIGRATE_LINE_MAX: usize = 4_096;
 pub const MIGRATE_LINES_MAX: usize = 100_000;
 /// Files of an alias directory that are read.
 pub const MIGRATE_ALIASES_MAX: usize = 20_000;
+/// Things that a qmail becomes: more than its largest alias directory has, in some domains.
+pub const MIGRATE_STEPS_MAX: usize = 50_000;
 /// Addresses that one range of a tcprules file may mean: `10.0-255.` is 256.
 pub const TCPRULES_RANGE_MAX: usize = 256;

@@ -22,6 +22,12 @@ pub const STRESS_JUNK_COMMANDS_MAX: usize = 1;
 /// Under stress: the part of `limits.connections_per_address` from which on a host gets no more connections.
 pub const STRESS_ADDRESS_SHARE: usize = 4;
 
+// ---- recipients ---------------------------------------------------------------------------------------------
+
+/// Recipients beyond `limits.recipients` that may be named for a message before each is an error. PFX
+/// `smtpd_recipient_overshoot_limit`.
+pub const SMTP_RECIPIENTS_OVER_MAX: usize = 1_000;
+
 // ---- before a login ----------------------------------------------------------------------------------------
 
 /// Commands before a login, IMAP and POP3: clients need five. PFX `smtpd_junk_command_limit` is as high.

@@ -7,7 +7,7 @@ use crate::reputation::means::{Means, Missing, within};
 use mailward_core::Domain;
 use mailward_core::config::{ListKind, ListTest};
 use mailward_core::limits::LIST_CHECK_WAIT;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What came of looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) async fn check(list: &List, means: &Means) -> Outcome {
             let host = |ip: Ipv4Addr| Some(Subject::Host(IpAddr::V4(ip)));
             let good = if list.test == ListTest::Nothing { None } else { host(ON) };
             // A list needs to have no IPv6 addresses at all; but it must not have all of them.
-            let v6 = Some(Subject::Host(IpAddr::V6(Ipv6Addr::from(NOT_ON.to_ipv6_mapped()))));
+            let v6 = Some(Subject::Host(IpAddr::V6(NOT_ON.to_ipv6_mapped())));
             let (good, bad, v6) = tokio::join!(point(good), point(host(NOT_ON)), point(v6));
             conclude(good, bad, v6)
         }

@@ -7,8 +7,9 @@ use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What is found out piece by piece.
 pub trait Findings: Clone + Send + Sync + 'static {
@@ -124,7 +125,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, T: Findings> Inquiries<K, T> {
         W: FnOnce(Arc<Notes<T>>) -> F,
     {
         let mut state = self.state();
-        if let Some(known) = state.kept.get(&key, Instant::now()) {
+        if let Some(known) = state.kept.get(&key, Instant::now().into_std()) {
             return Asked(Source::Known(known));
         }
         if let Some(coming) = state.running.get(&key) {
@@ -186,7 +187,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, T: Findings> Place<K, T> {
             && state.age == self.age
         {
             let known = Arc::clone(&self.notes.0.borrow());
-            state.kept.insert(key, known, kept, Instant::now());
+            state.kept.insert(key, known, kept, Instant::now().into_std());
         }
     }
 }

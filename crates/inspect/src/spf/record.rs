@@ -334,7 +334,7 @@ mod tests {
         for bad in ["a/33", "a//129", "a/024", "a/", "a//", "a/24/64", "a///3", "a/99999999999999999999"] {
             assert_eq!(fault(bad), TermFault::Prefix, "{bad}");
         }
-        assert_eq!(fault("a:x.example/24/64"), TermFault::Macro(MacroFault::NoDomain));
+        assert_eq!(fault("a:x.example/24/16"), TermFault::Macro(MacroFault::NoDomain));
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn client_address(text: &str) -> Result<Other, String> {
     }
 }
 
-fn listener(text: &str) -> Result<Listener, String> {
+pub(super) fn listener(text: &str) -> Result<Listener, String> {
     let found = Listener::ALL.into_iter().find(|listener| listener.name() == text);
     found.ok_or_else(|| "smtp, submission, submissions, imap, imaps, pop3, pop3s or lmtp".to_owned())
 }
@@ -188,7 +188,7 @@ fn rule_of(words: &[String]) -> Result<Rule, Failure> {
 }
 
 /// Who administers, for others who do: the name behind sudo, or the process's own.
-pub(super) fn who_asks() -> String {
+pub(crate) fn who_asks() -> String {
     let uid = nix::unistd::getuid();
     let known = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
     known.unwrap_or_else(|| format!("uid {uid}"))

@@ -2,6 +2,7 @@
 
 pub(crate) mod programs;
 
+use super::gate::Strangers;
 use super::running::Settings;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{ACCEPT_PAUSE, STRESS_COMMAND_TIME, TLS_HANDSHAKE_TIME};
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) rules: RuleBook,
+    pub(crate) strangers: Strangers,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
@@ -68,6 +70,7 @@ impl Rooms {
             acceptor,
             gate,
             rules,
+            strangers,
             settings,
             care,
             events,
@@ -86,6 +89,9 @@ impl Rooms {
             acceptor: Some(smtp_tls.clone()),
             gate: gate.clone(),
             rules: rules.clone(),
+            guard: Some(strangers.guard),
+            rates: Some(strangers.rates),
+            journal: Some(strangers.journal),
             events: events.clone(),
             shutdown: shutdown.clone(),
             settings: settings.receive,

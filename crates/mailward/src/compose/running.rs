@@ -12,9 +12,10 @@ use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
+use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
-use mailward_gate::{Caps, Gate};
+use mailward_gate::{Caps, Gate, Reputation};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,9 +49,11 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) rules: RuleBook,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -189,6 +192,11 @@ impl Running {
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
         parts.rules.set_file(new);
+        if new.lists != current.lists {
+            parts.reputation.set_lists(&new.lists);
+            current.lists = new.lists.clone();
+        }
+        parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());

@@ -1,8 +1,9 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
 use super::care::CareDesk;
+use super::greylist::Memory;
 use super::sessions::{self, Why};
-use super::{CatchAll, Request};
+use super::{Call, CatchAll, Request};
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
@@ -17,6 +18,8 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::Reputation;
+use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
@@ -36,9 +39,13 @@ pub(crate) struct Desk {
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) rules: Arc<KeptRules>,
+    /// `None` while it isn't known how the DNS is asked.
+    pub(crate) reputation: Option<Arc<Reputation>>,
+    pub(crate) bans: Arc<Bans>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
+    pub(crate) greylist: Memory,
 }
 
 impl From<DirectoryError> for Failure {
@@ -85,6 +92,8 @@ impl Desk {
         match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
+                crate::compose::bans::set(&desk.bans, place.config());
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
                 desk.watch.rates.set(&place.config().rates);
                 Ok(desk)
@@ -106,8 +115,10 @@ impl Desk {
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let rules = crate::compose::rules::open(config, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
+        let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, server: None, care, watch })
+        let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, bans, reputation, server: None, care, watch, greylist })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -124,15 +135,25 @@ impl Desk {
 
     /// Closes the store.
     pub(crate) async fn close(self) {
+        // From where an administrator worked; what was asked for is written already.
+        let _noted = self.bans.kept().await;
         self.store.close().await;
     }
 
-    fn server(&self) -> Result<&Running, Failure> {
+    pub(super) fn server(&self) -> Result<&Running, Failure> {
         self.server.as_ref().ok_or_else(|| Failure::NoServer("no server runs here".to_owned()))
     }
 
+    /// Does it, for an administrator who works from somewhere: they are not to be shut out.
+    pub(crate) async fn answer_call(&self, call: Call) -> Result<Value, Failure> {
+        if let Some(ip) = call.administrator {
+            self.bans.spare(ip, "an administrator");
+        }
+        self.answer(call.request).await
+    }
+
     /// Does it.
-    pub(crate) async fn answer(&self, request: Request) -> Result<Value, Failure> {
+    async fn answer(&self, request: Request) -> Result<Value, Failure> {
         match request {
             Request::Status => self.status().await,
             Request::Reload => self.server()?.reload(),
@@ -168,10 +189,13 @@ impl Desk {
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
+            Request::Lists { ask } => self.lists(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
+            Request::Greylist { ask } => self.greylist(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
+            Request::Bans { ask } => self.bans(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -270,6 +294,7 @@ impl Desk {
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
+            | Request::Lists { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
@@ -277,7 +302,9 @@ impl Desk {
             | Request::Routes { .. }
             | Request::Trust { .. }
             | Request::Watch { .. }
+            | Request::Greylist { .. }
             | Request::Rules { .. }
+            | Request::Bans { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

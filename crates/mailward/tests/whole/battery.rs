@@ -11,33 +11,30 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
 /// A wire that may come under TLS.
-enum Wire {
-    Clear(TcpStream),
-    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>),
-    Between,
+struct Wire {
+    clear: TcpStream,
+    stream: Box<dyn Stream>,
 }
 
 impl Wire {
+    fn new(clear: TcpStream) -> Self {
+        let stream = Box::new(clear.try_clone().unwrap());
+        Self { clear, stream }
+    }
     fn send(&mut self, bytes: &[u8]) {
         // Who has closed is noticed when reading.
-        let _gone = match self {
-            Wire::Clear(wire) => wire.write_all(bytes),
-            Wire::Tls(wire) => wire.write_all(bytes).and_then(|()| wire.flush()),
-            Wire::Between => unreachable!(),
-        };
+        let _gone = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
     }
     /// The code of one reply; none if the peer closes.
     fn reply(&mut self) -> Option<u16> {
         let mut line = Vec::new();
         loop {
             let mut byte = [0];
-            let read = match self {
-                Wire::Clear(wire) => wire.read(&mut byte),
-                Wire::Tls(wire) => wire.read(&mut byte),
-                Wire::Between => unreachable!(),
-            };
-            match read {
+            match self.stream.read(&mut byte) {
                 Ok(1) => line.push(byte[0]),
                 Ok(_) => return None,
                 Err(error) => {
@@ -54,10 +51,9 @@ impl Wire {
         }
     }
     fn start_tls(&mut self, config: &Arc<rustls::ClientConfig>) {
-        let Wire::Clear(stream) = std::mem::replace(self, Wire::Between) else { panic!("TLS in TLS") };
         let name = rustls::pki_types::ServerName::try_from("mail.example.org").unwrap();
         let connection = rustls::ClientConnection::new(config.clone(), name).unwrap();
-        *self = Wire::Tls(Box::new(rustls::StreamOwned::new(connection, stream)));
+        self.stream = Box::new(rustls::StreamOwned::new(connection, self.clear.try_clone().unwrap()));
     }
 }
 
@@ -72,7 +68,7 @@ impl Door {
     fn wire(&self) -> Wire {
         let stream = TcpStream::connect(self.at).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut wire = Wire::Clear(stream);
+        let mut wire = Wire::new(stream);
         if self.listener == "submissions" {
             wire.start_tls(&self.tls);
         }

@@ -22,8 +22,6 @@ pub(super) enum Door {
     Open,
     /// It speaks another protocol, and gets no word.
     Silent,
-    /// It hears this, and is let say goodbye.
-    ShutOut(Reply),
     /// It hears this, and the door shuts.
     Cut(Reply, Closing),
     /// It is gone.
@@ -48,7 +46,7 @@ impl Host<'_> {
         let began = Instant::now();
         let treatment = self.context.rules.at_the_door(self.peer.address, self.peer.listener);
         if let Some(reply) = self.refused_by_rule(&treatment, None, None) {
-            return Door::ShutOut(reply);
+            return Door::Cut(reply, Closing::ShutOut);
         }
         let (Some(ip), Listener::Smtp) = (self.peer.address, self.peer.listener) else { return Door::Open };
         if !treatment.is_checked() {

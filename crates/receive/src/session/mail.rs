@@ -1,6 +1,7 @@
 //! MAIL: whether somebody may send as somebody.
 
 use super::stranger::Sender;
+use super::rules::reason_of;
 use super::{Host, House, refused};
 use crate::replies;
 use mailward_core::Address;
@@ -19,8 +20,9 @@ impl Host<'_> {
         }
         self.judged = None;
         let from = ticket.path().address();
-        if let Some(reply) = self.refused_by_rule(&self.treatment(Some(from), None), Some(from), None) {
-            let reply = self.refer_sender(&ticket, "a rule", &reply);
+        let treatment = self.treatment(Some(from), None);
+        if let Some(reply) = self.refused_by_rule(&treatment, Some(from), None) {
+            let reply = self.refer_sender(&ticket, &reason_of(&treatment), &reply);
             return ticket.refuse(&reply);
         }
         if self.stranger.is_some()

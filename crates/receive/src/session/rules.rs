@@ -62,8 +62,8 @@ impl Host<'_> {
         let (from, to) = (Some(mail.path.address()), recipient.or(postmaster.as_ref()));
         let treatment = self.treatment(from, to);
         if let Some(reply) = self.refused_by_rule(&treatment, from, to) {
-            let rule = treatment.rule().map_or_else(|| "a rule".to_owned(), |rule| format!("rule {rule}"));
-            return Err(self.refer_recipient(mail, ticket.path(), refused::of(&reply), &rule, &reply));
+            let reason = reason_of(&treatment);
+            return Err(self.refer_recipient(mail, ticket.path(), refused::of(&reply), &reason, &reply));
         }
         let most = treatment.limits().recipients.and_then(|most| usize::try_from(most).ok());
         if most.is_some_and(|most| mail.recipients.len() >= most) {
@@ -71,4 +71,9 @@ impl Host<'_> {
         }
         Ok((mail.sender.permit.toward(&treatment), treatment.is_checked()))
     }
+}
+
+/// Which rule refuses, for whoever looks for it later.
+pub(super) fn reason_of(treatment: &Treatment) -> String {
+    treatment.rule().map_or_else(|| "a rule".to_owned(), |rule| format!("rule {rule}"))
 }

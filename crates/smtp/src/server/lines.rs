@@ -15,7 +15,7 @@ use mailward_core::AddressError;
 use mailward_core::foreign::{self, Foreign};
 use mailward_core::limits::{
     SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX, SMTP_JUNK_COMMANDS_MAX,
-    STRESS_JUNK_COMMANDS_MAX,
+    SMTP_RECIPIENTS_OVER_MAX, STRESS_JUNK_COMMANDS_MAX,
 };
 use std::io::Write as _;
 
@@ -48,7 +48,6 @@ impl<R: Rights> Session<R> {
         }
         let next = match line.strip_suffix(b"\r") {
             Some(line) if matches!(self.state, State::Auth { .. }) => self.sasl_line(line),
-            Some(line) if let State::ShutOut { left } = self.state => self.shut_out_word(line, left),
             Some(line) => self.command(line, more),
             // A bare LF doesn't end a command either: one meaning for a line end, everywhere.
             None => self.bad_line(&Reply::LINE_BYTES),
@@ -144,19 +143,6 @@ impl<R: Rights> Session<R> {
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::Http => self.foreign(Foreign::Http),
         }
-    }
-
-    /// A word of somebody of whom nothing is taken.
-    fn shut_out_word(&mut self, line: &[u8], left: usize) -> Next<R> {
-        if matches!(command::parse(line), Ok(Command::Quit)) {
-            self.farewell(&Reply::BYE, Closing::ShutOut);
-        } else if let Some(left) = left.checked_sub(1) {
-            Reply::SHUT_OUT_ALREADY.write(&mut self.out);
-            self.state = State::ShutOut { left };
-        } else {
-            self.state = State::Closed(Closing::ShutOut);
-        }
-        Next::Again
     }
 
     /// Attacks B8. No word: what we say could be read as an answer by a browser.
@@ -268,7 +254,10 @@ impl<R: Rights> Session<R> {
             return Next::Again;
         }
         match self.take() {
-            State::Greeted(greeted) => Next::Mail(greeted, path, parameters),
+            State::Greeted(greeted) => {
+                self.counters.over = 0;
+                Next::Mail(greeted, path, parameters)
+            }
             other => {
                 self.state = other;
                 Next::Again
@@ -284,8 +273,7 @@ impl<R: Rights> Session<R> {
             _ => return self.no(&Reply::MAIL_FIRST),
         };
         if mail.recipients.len() >= self.settings.recipients {
-            Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
-            return Next::Again;
+            return self.one_too_many();
         }
         let utf8 = mail.parameters.smtputf8;
         let parameters = match params::recipient(envelope.parameters) {
@@ -304,6 +292,16 @@ impl<R: Rights> Session<R> {
                 Next::Again
             }
         }
+    }
+
+    /// RFC 5321 §4.5.3.1.10: the client sends those later, which is no mistake; to go on and on is one (attacks H3).
+    fn one_too_many(&mut self) -> Next<R> {
+        self.counters.over = self.counters.over.saturating_add(1);
+        if self.counters.over > SMTP_RECIPIENTS_OVER_MAX {
+            return self.no(&Reply::TOO_MANY_RECIPIENTS);
+        }
+        Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
+        Next::Again
     }
 
     fn data(&mut self, more: bool) -> Next<R> {

@@ -51,8 +51,6 @@ pub(super) struct Chunks<R: Rights> {
 pub(super) enum State<R: Rights> {
     /// Nothing said yet, or TLS just started.
     Fresh,
-    /// Told instead of a greeting that nothing is taken; it may say so many more commands.
-    ShutOut { left: usize },
     /// Between transactions.
     Greeted(Greeted),
     /// In a transaction.
@@ -108,7 +106,7 @@ pub enum Closing {
     ChunkSize,
     /// Too slow.
     Timeout,
-    /// It was let say nothing, or no more.
+    /// It was let say nothing.
     ShutOut,
     /// Spoke before it was greeted.
     EarlyTalker,

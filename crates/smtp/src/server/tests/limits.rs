@@ -42,6 +42,30 @@ fn errors_end_the_session() {
 
 /// Attacks H3.
 #[test]
+fn recipients_without_end_end_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<a@c.example>\r\n");
+    let most = talk.session.settings().recipients;
+    let all = most + SMTP_RECIPIENTS_OVER_MAX + SMTP_ERRORS_MAX;
+    let codes = talk.codes("RCPT TO:<a@s.example>\r\n".repeat(all));
+    assert!(codes.iter().take(most).all(|code| *code == 250) && codes.iter().skip(most).all(|code| *code == 452));
+    assert_eq!((codes.len(), talk.closed), (all, None));
+    assert_eq!(talk.codes("RCPT TO:<a@s.example>\r\n"), [421]);
+    // The next message has its own.
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    for _ in 0..2 {
+        talk.send("MAIL FROM:<a@c.example>\r\n");
+        talk.send("RCPT TO:<a@s.example>\r\n".repeat(most + SMTP_RECIPIENTS_OVER_MAX));
+        talk.send("RSET\r\n");
+    }
+    assert_eq!(talk.codes("junk\r\n".repeat(SMTP_ERRORS_MAX)).len(), SMTP_ERRORS_MAX);
+    assert_eq!(talk.closed, None);
+}
+
+/// Attacks H3.
+#[test]
 fn commands_that_bring_nothing_end_the_session() {
     for junk in ["NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", HELLO] {
         let mut talk = Talk::smtp();
@@ -85,25 +109,6 @@ fn whoever_looks_bad_ends_sooner() {
     }
     assert_eq!(talk.codes("RCPT TO:<bad-guess@t.example>\r\n"), [421]);
     assert_eq!(talk.closed, Some(Closing::UnknownRecipients));
-}
-
-#[test]
-fn whoever_is_shut_out_hears_it_and_can_say_goodbye() {
-    let shut = || {
-        let mut talk = Talk::smtp();
-        talk.session = Session::shut_out(settings(Dialect::Smtp), &Reply::SHUT_OUT);
-        assert_eq!(talk.codes(""), [554]);
-        assert!(talk.session.is_shut_out());
-        talk
-    };
-    let mut talk = shut();
-    assert_eq!(talk.codes("EHLO c.example\r\nMAIL FROM:<>\r\nQUIT\r\n"), [503, 503, 221]);
-    let mut talk = shut();
-    for _ in 0..SHUT_OUT_COMMANDS_MAX {
-        assert_eq!(talk.codes(HELLO), [503]);
-    }
-    assert_eq!(talk.codes(HELLO), [0u16; 0]);
-    assert_eq!(talk.closed, Some(Closing::ShutOut));
 }
 
 #[test]
