@@ -8,6 +8,7 @@ pub mod dkim;
 pub mod dns_answer;
 pub mod fetch_imap;
 pub mod fetch_pop3;
+pub mod guard;
 pub mod imap_command;
 pub mod mailbox_name;
 pub mod mime;
@@ -30,7 +31,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 24] = [
     ("dns_answer", dns_answer::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
+    ("guard", guard::run),
     ("imap_command", imap_command::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
