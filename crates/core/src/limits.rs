@@ -11,6 +11,7 @@ mod local;
 mod routes;
 mod sending;
 mod slow;
+mod spf;
 mod trust;
 
 pub use care::*;
@@ -21,6 +22,7 @@ pub use local::*;
 pub use routes::*;
 pub use sending::*;
 pub use slow::*;
+pub use spf::*;
 pub use trust::*;
 
 use std::time::Duration;
