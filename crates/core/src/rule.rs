@@ -202,7 +202,14 @@ impl Listeners {
     }
 }
 
-/// Whether messages come in there, so that there are senders, recipients and names of clients.
+/// Whether the names of clients are looked up there: of those that other servers come to. Users come from anywhere, and local
+/// programs from here.
+#[must_use]
+pub const fn asks_names(listener: Listener) -> bool {
+    matches!(listener, Listener::Smtp)
+}
+
+/// Whether messages come in there, so that there are senders and recipients.
 #[must_use]
 pub const fn takes_mail(listener: Listener) -> bool {
     match listener.protocol() {
@@ -232,11 +239,11 @@ impl Rule {
         action: Action,
         limits: OwnLimits,
     ) -> Result<Self, RuleError> {
-        if let Some(listener) = at.named().into_iter().find(|listener| !takes_mail(*listener)) {
-            if from.is_some() || to.is_some() {
+        for listener in at.named() {
+            if !takes_mail(listener) && (from.is_some() || to.is_some()) {
                 return Err(RuleError::Envelope(listener));
             }
-            if who.is_named() {
+            if !asks_names(listener) && who.is_named() {
                 return Err(RuleError::NameAt(listener));
             }
         }

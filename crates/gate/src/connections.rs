@@ -126,6 +126,15 @@ impl Gate {
     /// # Errors
     /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
+        self.admit_at_most(ip, None)
+    }
+
+    /// The same for an address that has a limit of its own by a rule: it counts in the place of those for addresses and
+    /// networks.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub fn admit_at_most(&self, ip: Option<IpAddr>, own: Option<u32>) -> Result<ConnectionPermit, GateError> {
         if self.0.stops(ip) {
             return Err(GateError::Banned);
         }
@@ -142,11 +151,13 @@ impl Gate {
             let cap = self.0.per_address_cap.load(Ordering::Relaxed);
             // What is left is for others than those who hold many.
             let cap = if self.is_under_stress() { cap.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { cap };
+            let own = own.map(|own| usize::try_from(own).unwrap_or(usize::MAX));
+            let cap = own.unwrap_or(cap);
             if !self.0.by_address.take(key, cap) {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
-            if !ip.to_canonical().is_loopback() {
+            if own.is_none() && !ip.to_canonical().is_loopback() {
                 let key = Network::neighbours(ip);
                 if !self.0.by_network.take(key, self.0.per_network_cap.load(Ordering::Relaxed)) {
                     return Err(GateError::NetworkFull);
@@ -342,6 +353,17 @@ mod tests {
         assert_eq!(gate.open(), 3, "a refused connection gives its place back");
         drop(first);
         let _again = gate.admit(ip("192.0.2.1")).unwrap();
+    }
+
+    #[test]
+    fn a_limit_of_its_own_counts_in_the_place_of_the_usual_ones() {
+        let gate = gate(10, 2, 10);
+        gate.set_caps(Caps { connections: 10, per_address: 2, per_network: 2, per_account: 10, ..Caps::default() });
+        let _more: Vec<_> = (0..4).map(|_| gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap()).collect();
+        assert_eq!(gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap_err(), GateError::AddressFull);
+        let _one = gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap();
+        assert_eq!(gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap_err(), GateError::AddressFull);
+        let _usual = gate.admit(ip("192.0.2.3")).unwrap();
     }
 
     #[test]

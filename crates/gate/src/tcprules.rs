@@ -23,7 +23,7 @@ mod tests;
 use instructions::{Instructions, Meaning};
 use keys::{Key, Keys};
 use mailward_core::limits::{MIGRATE_FILE_MAX, MIGRATE_LINE_MAX, MIGRATE_LINES_MAX, RULES_MAX};
-use mailward_core::rule::{Action, Listeners, OwnLimits, Rule, Who};
+use mailward_core::rule::{Action, Listeners, OwnLimits, Rule, RuleError, Who};
 use std::collections::HashSet;
 
 /// What a file becomes.
@@ -136,6 +136,13 @@ pub fn translate(bytes: &[u8], at: Listeners) -> Result<Translated, TcprulesErro
     for (key, line) in &keyed {
         done.become_rule(key.who(), line, at);
     }
+    let anybody_named = anybody_named.filter(|(_, line)| match unnamed(at) {
+        Ok(()) => true,
+        Err(error) => {
+            done.leave(line, &error.to_string());
+            false
+        }
+    });
     if let Some((_, named)) = anybody_named {
         // "=" is asked before "", so whoever has no host is told apart first.
         match &everybody {
@@ -153,6 +160,11 @@ pub fn translate(bytes: &[u8], at: Listeners) -> Result<Translated, TcprulesErro
     }
     done.left.sort_by_key(|left| left.line);
     Ok(done)
+}
+
+/// Whether who has no name can be told apart at these listeners.
+fn unnamed(at: Listeners) -> Result<(), RuleError> {
+    Rule::new(Who::Unnamed, at, None, None, Action::Allow, OwnLimits::default()).map(|_| ())
 }
 
 impl Translated {

@@ -184,8 +184,7 @@ where
     let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
-    let strangers =
-        gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
+    let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),

@@ -156,7 +156,10 @@ async fn who_looks_bad_is_put_off_and_comes_back() {
     assert!(rcpt(&mut talk, "", "bob@s.example").await.starts_with("250"));
     assert!(rcpt(&mut talk, "", "alice@s.example").await.starts_with("450"), "each by itself");
     let off = house.context.settings.load().as_ref().clone();
-    house.context.settings.store(Arc::new(Settings { guard: config::Guard { greylist_wait: 0, ..off.guard.clone() }, ..off }));
+    house
+        .context
+        .settings
+        .store(Arc::new(Settings { guard: config::Guard { greylist_wait: 0, ..off.guard.clone() }, ..off }));
     let mut talk = house.greets(NAMELESS, "localhost").await;
     assert!(rcpt(&mut talk, "", "alice@s.example").await.starts_with("250"), "switched off");
 }
@@ -257,7 +260,11 @@ async fn a_domain_that_came_well_from_there_isn_t_put_off() {
 
 #[tokio::test]
 async fn rules_let_off_refuse_and_know_names() {
-    let book = rules(&["198.51.100.7 skip", "*.client.example refuse", "client.example from @c.example to bob@s.example refuse \"not Bob\""]);
+    let book = rules(&[
+        "198.51.100.7 skip",
+        "*.client.example refuse",
+        "client.example from @c.example to bob@s.example refuse \"not Bob\"",
+    ]);
     let (house, dns) = listing(20, settings(|guard| guard.greeting_delay = 30), book).await;
     dns.host("x.client.example", "192.0.2.8");
     let began = tokio::time::Instant::now();

@@ -73,6 +73,7 @@ fn what_isn_t_understood_is_told_with_what_to_write() {
         ("10.0.0.1 at submission relay", "for the listener smtp"),
         ("10.0.0.1 at smtp,imap from @a.example refuse", "no senders and recipients at imap"),
         ("mail.example.net at imap refuse", "names aren't looked up at imap"),
+        ("unnamed at smtp,submission refuse", "names aren't looked up at submission"),
         ("any refuse recipients=5", "who is refused has no limits"),
         ("mail.example.net allow connections=5", "judged when somebody connects"),
         ("any from @a.example allow connections=5", "judged when somebody connects"),
@@ -103,11 +104,8 @@ fn the_longest_rule_that_can_be_written_fits_its_line() {
     let label = "a".repeat(60);
     let domain = Domain::parse(&[label.as_str(); 4].join(".")).unwrap();
     let local = "b".repeat(crate::limits::LOCAL_PART_MAX);
-    let longest = |host: &str| {
-        let most = crate::limits::PATH_MAX - local.len() - 1;
-        Address::parse(&format!("{local}@{}", &host[host.len() - most.min(host.len())..]).replace("@.", "@a"), true)
-    };
-    let address = longest(domain.as_str()).unwrap();
+    let host: String = domain.as_str().chars().rev().take(crate::limits::PATH_MAX - local.len() - 1).collect();
+    let address = Address::parse(&format!("{local}@{}", host.trim_matches('.')), true).unwrap();
     let at = Listeners::of(&[Listener::Smtp, Listener::Submission, Listener::Submissions, Listener::Lmtp]);
     let words = Some("\"".repeat(RULE_WORDS_MAX));
     let (from, to) = (Some(Pattern::Address(address.clone())), Some(Pattern::Address(address)));

@@ -6,7 +6,7 @@ use super::kept::KeptRule;
 use super::treatment::Treatment;
 use arc_swap::ArcSwap;
 use mailward_core::config::Config;
-use mailward_core::rule::{Action, Listeners, OwnLimits, Rule, Who, takes_mail};
+use mailward_core::rule::{Action, Listeners, OwnLimits, Rule, Who, asks_names};
 use mailward_core::{Address, Listener, Network};
 use std::fmt;
 use std::net::IpAddr;
@@ -112,10 +112,10 @@ impl RuleBook {
         self.0.index.store(Arc::new(Index::new(parts.all())));
     }
 
-    /// What is known when somebody connects. Where no mail comes in, no names are looked up.
+    /// What is known when somebody connects. Names are looked up where other servers come to only.
     #[must_use]
     pub fn at_the_door(&self, ip: Option<IpAddr>, listener: Listener) -> Treatment {
-        let name = if takes_mail(listener) { Name::NotYetKnown } else { Name::Failed };
+        let name = if asks_names(listener) { Name::NotYetKnown } else { Name::Failed };
         self.of(&Client { ip, listener, name }, None, None)
     }
 

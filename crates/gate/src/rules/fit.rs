@@ -1,6 +1,6 @@
 //! Whether a rule fits: yes, no, or not known yet.
 
-use mailward_core::rule::{Rule, Who, is_below, takes_mail};
+use mailward_core::rule::{Rule, Who, asks_names, is_below, takes_mail};
 use mailward_core::{Address, Domain, Listener};
 use std::fmt;
 use std::net::IpAddr;
@@ -146,7 +146,7 @@ fn who(who: &Who, client: &Client<'_>) -> Fit {
         (Who::Local, ip) => when(ip.is_none(), Miss::Address),
         (_, None) => Fit::No(Miss::Address),
         (Who::Network(network), Some(ip)) => when(network.contains(ip), Miss::Address),
-        (Who::Unnamed | Who::Name(_) | Who::Under(_), Some(_)) if !takes_mail(client.listener) => {
+        (Who::Unnamed | Who::Name(_) | Who::Under(_), Some(_)) if !asks_names(client.listener) => {
             Fit::No(Miss::NoNames)
         }
         (Who::Unnamed | Who::Name(_) | Who::Under(_), Some(_)) => match client.name {

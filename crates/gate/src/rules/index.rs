@@ -1,7 +1,7 @@
 //! Rules by what they are about, so that those that may fit are found without asking all.
 
 use super::book::Placed;
-use super::fit::{Facts, Fit, Name, fit};
+use super::fit::{Facts, Fit, Missing, Name, fit};
 use super::treatment::{Kinds, Treatment};
 use mailward_core::rule::{Listeners, Pattern, Rule, Who};
 use mailward_core::{Address, Domain, Network};
@@ -210,13 +210,16 @@ impl Index {
 
 /// The first that fits, and what may come of those before.
 pub(super) fn walk<'r>(rules: impl Iterator<Item = &'r Arc<Placed>>, facts: &Facts<'_>) -> Treatment {
-    let mut perhaps = Kinds::default();
+    let (mut perhaps, mut waits_for_name) = (Kinds::default(), false);
     for placed in rules {
         match fit(&placed.rule, facts) {
-            Fit::Yes => return Treatment::new(Some(placed.clone()), perhaps),
+            Fit::Yes => return Treatment::new(Some(placed.clone()), perhaps, waits_for_name),
             Fit::No(_) => {}
-            Fit::NotYet(_) => perhaps = perhaps.and(Kinds::of(placed.rule.action())),
+            Fit::NotYet(missing) => {
+                perhaps = perhaps.and(Kinds::of(placed.rule.action()));
+                waits_for_name |= missing == Missing::Name;
+            }
         }
     }
-    Treatment::new(None, perhaps)
+    Treatment::new(None, perhaps, waits_for_name)
 }

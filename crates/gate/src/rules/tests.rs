@@ -116,6 +116,17 @@ fn readers_have_no_names_and_no_envelopes() {
 }
 
 #[test]
+fn a_name_that_may_decide_is_waited_for_whatever_comes_of_it() {
+    let book =
+        book(&["*.bad.example refuse", "203.0.113.0/24 skip", "any from @x.example refuse", "192.0.2.0/24 skip"]);
+    let treatment = book.at_the_door(ip("203.0.113.5"), Listener::Smtp);
+    assert!(!treatment.is_checked() && treatment.waits_for_name(), "it is refused if that is its name");
+    let named = Client { ip: ip("192.0.2.1"), listener: Listener::Smtp, name: Name::None };
+    assert!(!book.of(&named, None, None).waits_for_name());
+    assert!(!book.at_the_door(ip("203.0.113.5"), Listener::Submission).waits_for_name(), "none is asked for there");
+}
+
+#[test]
 fn own_limits_count_when_somebody_connects_whatever_the_sender_will_be() {
     let book = book(&["any from @bad.example refuse", "192.0.2.0/24 allow connections=3 recipients=5"]);
     let limits = book.at_the_door(ip("192.0.2.1"), Listener::Smtp).limits();
@@ -197,6 +208,7 @@ proptest! {
         prop_assert_eq!(found.is_decided(), walked.is_decided());
         prop_assert_eq!(found.is_checked(), walked.is_checked());
         prop_assert_eq!(found.may_relay(), walked.may_relay());
+        prop_assert_eq!(found.waits_for_name(), walked.waits_for_name());
         prop_assert_eq!(found.limits(), walked.limits());
         prop_assert_eq!(found.rule(), walked.rule());
     }

@@ -11,6 +11,7 @@ pub struct Treatment {
     decided: bool,
     fits: Option<Arc<Placed>>,
     possible: Kinds,
+    waits_for_name: bool,
 }
 
 /// Kinds of actions.
@@ -37,12 +38,12 @@ impl Kinds {
 impl Treatment {
     /// What comes of the first rule that fits for sure (`None`: nobody's), and of those before it that may fit when more is
     /// known.
-    pub(super) fn new(fits: Option<Arc<Placed>>, perhaps: Kinds) -> Self {
+    pub(super) fn new(fits: Option<Arc<Placed>>, perhaps: Kinds, waits_for_name: bool) -> Self {
         let action = fits.as_ref().map_or(Action::Allow, |placed| placed.rule.action().clone());
         let possible = perhaps.and(Kinds::of(&action));
         // Whichever of them it will be, the same comes of it.
         let decided = possible == Kinds::of(&action);
-        Self { action: if decided { action } else { Action::Allow }, decided, fits, possible }
+        Self { action: if decided { action } else { Action::Allow }, decided, fits, possible, waits_for_name }
     }
 
     /// What becomes of them. While that isn't decided, it is [`Action::Allow`]: no rights, and no refusal.
@@ -72,6 +73,11 @@ impl Treatment {
     #[must_use]
     pub const fn is_checked(&self) -> bool {
         self.possible.contains(&Action::Allow)
+    }
+    /// Whether a name that becomes known may change it: then it is to be asked for, whatever else isn't.
+    #[must_use]
+    pub const fn waits_for_name(&self) -> bool {
+        !self.decided && self.waits_for_name
     }
     /// Whether they may send through us to others. Another place asks by which door they came, and as whom:
     /// [`crate::decide_inside`].

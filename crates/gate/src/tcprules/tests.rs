@@ -90,6 +90,17 @@ fn what_has_no_equal_is_told_and_gives_no_rights() {
 }
 
 #[test]
+fn where_no_names_are_looked_up_hosts_have_no_equal_and_nobody_gains_by_it() {
+    let at = Listeners::of(&[Listener::Pop3, Listener::Pop3s]);
+    let done = translate(b"=.a.example:deny\n=:allow\n1.2.:allow,RELAYCLIENT=''\n:deny\n", at).unwrap();
+    let rules: Vec<String> = done.rules.iter().map(|became| became.rule.to_string()).collect();
+    assert_eq!(rules, ["1.2.0.0/16 at pop3,pop3s allow", "any at pop3,pop3s refuse"]);
+    let left: Vec<(usize, &str)> = done.left.iter().map(|left| (left.line, left.why.as_str())).collect();
+    let names = "names aren't looked up at pop3: write addresses or networks";
+    assert_eq!(left, [(1, names), (2, names), (3, "relay is for the listener smtp: users log in at the others")]);
+}
+
+#[test]
 fn what_tcprules_doesn_t_take_is_no_file() {
     for (text, what) in [
         (":maybe", "neither allow nor deny"),
@@ -128,7 +139,7 @@ fn tcpserver(lines: &[(String, String)], ip: [u8; 4], host: Option<&str>) -> Str
     keys.extend(host.map(|host| format!("={host}")));
     keys.extend([format!("{a}.{b}.{c}."), format!("{a}.{b}."), format!("{a}.")]);
     if let Some(host) = host {
-        keys.extend(host.match_indices('.').map(|(at, _)| format!("={}", &host[at..])));
+        keys.extend(host.match_indices('.').filter_map(|(at, _)| host.get(at..)).map(|behind| format!("={behind}")));
         keys.push("=".to_owned());
     }
     keys.push(String::new());

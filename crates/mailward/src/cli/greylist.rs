@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 
 /// Look at who was put off because it looks bad, and forget it
 #[derive(Debug, Args)]
-#[command(after_help = "Which messages were put off, and why, tells `mailward trace --put-off`. To put somebody off no more,
+#[command(
+    after_help = "Which messages were put off, and why, tells `mailward trace --put-off`. To put somebody off no more,
 see `mailward rules` (skip); for nobody, gate.greylist_wait = 0. See docs/gate.md.
 
 Examples:
   mailward greylist list
-  mailward greylist remove 192.0.2.0/24")]
+  mailward greylist remove 192.0.2.0/24"
+)]
 pub(crate) struct GreylistVerb {
     #[command(subcommand)]
     what: What,
@@ -42,14 +44,12 @@ Examples:
         json: bool,
     },
     /// Forget what is remembered of a network
-    #[command(
-        after_help = "Whoever was put off, or came back, is a stranger again. An address stands for its network.
+    #[command(after_help = "Whoever was put off, or came back, is a stranger again. An address stands for its network.
 
 Examples:
   mailward greylist remove 192.0.2.7
   mailward greylist remove 2001:db8::/32
-  mailward greylist remove --all"
-    )]
+  mailward greylist remove --all")]
     Remove {
         /// Address, or address/bits
         #[arg(required_unless_present = "all", conflicts_with = "all")]

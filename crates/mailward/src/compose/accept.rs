@@ -144,18 +144,13 @@ impl Rooms {
         Peer { session, address: address.map(|a| a.to_canonical()), listener }
     }
 
-    /// Whether the rules refuse an address, whatever it would say; it is told so then, and nothing more is asked of it.
-    fn refuses(&self, stream: &TcpStream, from: IpAddr, listener: Listener) -> bool {
-        let treatment = self.0.rules.at_the_door(Some(from), listener);
-        if !treatment.is_refused() {
-            return false;
-        }
+    /// Tells an address that the rules refuse, whatever it would say; nothing more is asked of it.
+    fn refuse(&self, stream: &TcpStream, from: IpAddr, listener: Listener, treatment: &Treatment) {
         if !listener.implicit_tls() {
-            let _unheard = stream.try_write(refusal_by_rule(listener, &treatment).as_bytes());
+            let _unheard = stream.try_write(refusal_by_rule(listener, treatment).as_bytes());
         }
         let why = treatment.rule().map_or_else(|| "a rule".to_owned(), ToString::to_string);
         self.0.refused.tell(&self.0.events, listener, Some(from), &why);
-        true
     }
 
     fn acceptor(&self, protocol: Protocol) -> &Acceptor {
@@ -286,24 +281,28 @@ pub(crate) async fn accept_tcp(
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, from)) if rooms.refuses(&stream, from.ip(), listener) => {}
-            Ok((stream, from)) => match rooms.0.gate.admit(Some(from.ip())) {
-                Ok(permit) => {
-                    // Replies are written in one piece each; without it they would wait for acknowledgements.
-                    let _slower = stream.set_nodelay(true);
-                    let peer = rooms.peer(listener, Some(from.ip()));
-                    begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
-                }
-                Err(why) => {
-                    if why == GateError::Banned {
-                        // Not even a goodbye, and nothing of it stays here.
-                        let _closed = stream.set_zero_linger();
-                    } else {
-                        send_away(&stream, listener, why);
+            Ok((stream, from)) => {
+                let treatment = rooms.0.rules.at_the_door(Some(from.ip()), listener);
+                match rooms.0.gate.admit_at_most(Some(from.ip()), treatment.limits().connections) {
+                    // Its place is free again at once.
+                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from.ip(), listener, &treatment),
+                    Ok(permit) => {
+                        // Replies are written in one piece each; without it they would wait for acknowledgements.
+                        let _slower = stream.set_nodelay(true);
+                        let peer = rooms.peer(listener, Some(from.ip()));
+                        begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                     }
-                    rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
+                    Err(why) => {
+                        if why == GateError::Banned {
+                            // Not even a goodbye, and nothing of it stays here.
+                            let _closed = stream.set_zero_linger();
+                        } else {
+                            send_away(&stream, listener, why);
+                        }
+                        rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
+                    }
                 }
-            },
+            }
             Err(e) => trouble(&rooms, listener, &e).await,
         }
     }

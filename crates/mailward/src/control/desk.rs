@@ -118,7 +118,21 @@ impl Desk {
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
         let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
-        Ok(Self { store, directory, dkim, routes, ways, fetching, rules, bans, reputation, server: None, care, watch, greylist })
+        Ok(Self {
+            store,
+            directory,
+            dkim,
+            routes,
+            ways,
+            fetching,
+            rules,
+            bans,
+            reputation,
+            server: None,
+            care,
+            watch,
+            greylist,
+        })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.

@@ -49,10 +49,10 @@ impl Host<'_> {
             return Door::Cut(reply, Closing::ShutOut);
         }
         let (Some(ip), Listener::Smtp) = (self.peer.address, self.peer.listener) else { return Door::Open };
-        if !treatment.is_checked() {
+        if !treatment.is_checked() && !treatment.waits_for_name() {
             return Door::Open;
         }
-        if let Some(hit) = self.barred(None) {
+        if let Some(hit) = self.barred() {
             let reply =
                 self.refer(Stage::Connect, Noted::Deferred, None, None, &hit.to_string(), &Reply::TOO_MUCH_AT_ALL);
             return Door::Cut(reply, Closing::ShutOut);

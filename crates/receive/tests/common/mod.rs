@@ -77,7 +77,12 @@ impl Default for Weighing {
         dns.host("client.example", "192.0.2.7");
         dns.mx("c.example", "client.example");
         dns.text("c.example", "v=spf1 mx -all");
-        Self { dns: Arc::new(dns), lists: config::Lists::default(), rates: config::Rates::default(), clock: Arc::default() }
+        Self {
+            dns: Arc::new(dns),
+            lists: config::Lists::default(),
+            rates: config::Rates::default(),
+            clock: Arc::default(),
+        }
     }
 }
 
