@@ -9,6 +9,7 @@ pub mod dns_answer;
 pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod foreign;
+pub mod guard;
 pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
@@ -37,7 +38,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 31] = [
+pub const TARGETS: [Target; 32] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -46,6 +47,7 @@ pub const TARGETS: [Target; 31] = [
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
     ("foreign", foreign::run),
+    ("guard", guard::run),
     ("imap_command", imap_command::run),
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),

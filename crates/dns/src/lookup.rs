@@ -256,4 +256,10 @@ impl Lookup for NoDns {
     fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
         Self::fails(name.clone(), Kind::A)
     }
+    fn listed_v6<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        Self::fails(name.clone(), Kind::Aaaa)
+    }
+    fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
+        Self::fails(name.clone(), Kind::Mx)
+    }
 }

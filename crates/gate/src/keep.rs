@@ -110,3 +110,79 @@ impl<K: Copy + Eq + Hash> Keeper<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::shutdown;
+    use mailward_store::Pending;
+    use mailward_store::records::{Accepted, Delivery, Shelf, Shelved};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use tokio::sync::watch;
+
+    /// A shelf that may take nothing.
+    #[derive(Default)]
+    struct Ill {
+        well: AtomicBool,
+        taken: AtomicUsize,
+    }
+
+    impl ShelfStore for Ill {
+        fn shelf_version(&self, _: Shelf) -> watch::Receiver<u64> {
+            watch::channel(0).1
+        }
+        fn shelf(&self, _: Shelf, _: Option<String>, _: usize) -> Pending<'_, Vec<Shelved>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+        fn shelved(&self, _: Shelf, _: String) -> Pending<'_, Option<Shelved>> {
+            Box::pin(async { Ok(None) })
+        }
+        fn change_shelf(&self, changes: Vec<ShelfChange>) -> Pending<'_, ()> {
+            Box::pin(async move {
+                assert!(changes.len() <= SHELF_CHANGES_MAX);
+                if !self.well.load(Ordering::SeqCst) {
+                    return Err(StoreError::Damaged("on purpose".to_owned()));
+                }
+                self.taken.fetch_add(changes.len(), Ordering::SeqCst);
+                Ok(())
+            })
+        }
+        fn deliver_noted(&self, _: Delivery, _: Vec<ShelfChange>) -> Pending<'_, Accepted> {
+            Box::pin(async { Err(StoreError::Damaged("no mail here".to_owned())) })
+        }
+    }
+
+    fn change(key: &usize) -> ShelfChange {
+        ShelfChange::Remove(Shelf::Bans, key.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_store_that_is_ill_didn_t_take_is_told_once_and_written_when_it_is_well() {
+        let (shelf, events) = (Arc::new(Ill::default()), Events::memory());
+        let keeper = Arc::new(Keeper::new(shelf.clone()));
+        (0..SHELF_CHANGES_MAX + 1).for_each(|key| keeper.note(key));
+        assert!(keeper.kept(change).await.is_err());
+        let (trigger, word) = shutdown::channel();
+        let running = tokio::spawn({
+            let (keeper, events) = (keeper.clone(), events.clone());
+            let complaint = Complaint { event: "test.unwritten", mend: "be well" };
+            async move { keeper.run(change, || Duration::from_secs(3_600), &events, complaint, word).await }
+        });
+        tokio::time::sleep(KEEP_PAUSE * 3).await;
+        assert_eq!(events.lines().len(), 1, "{:?}", events.lines());
+        shelf.well.store(true, Ordering::SeqCst);
+        tokio::time::sleep(KEEP_PAUSE * 2).await;
+        assert_eq!(shelf.taken.load(Ordering::SeqCst), SHELF_CHANGES_MAX + 1);
+        keeper.note(7);
+        trigger.fire();
+        running.await.unwrap();
+        assert_eq!(shelf.taken.load(Ordering::SeqCst), SHELF_CHANGES_MAX + 2, "also in the last moment");
+    }
+
+    #[test]
+    fn so_many_wait_to_be_written_and_no_more() {
+        let keeper = Keeper::new(Arc::new(Ill::default()));
+        (0..KEEP_UNWRITTEN_MAX + 1).for_each(|key| keeper.note(key));
+        assert_eq!(keeper.unwritten().len(), KEEP_UNWRITTEN_MAX);
+    }
+}

@@ -241,22 +241,39 @@ impl Rates {
         self.count(&settings, &sources, &of, |counts| counts.refused.add(recipients))
     }
 
-    /// What [`Rates::message`] would refuse now, without counting anything: for whoever asks before there is a message, when a
-    /// client connects or names a sender.
+    /// What [`Rates::message`] would refuse now: for whoever asks before there is a message, when a client connects or names a
+    /// sender. If nothing bars it nothing is counted; else it is, as one that was tried, so that who goes on raises an alarm.
     pub fn barred(&self, of: &Subjects<'_>) -> Option<RateHit> {
         let settings = self.settings.load();
         let (now, time) = self.now();
-        Sources::of(of, &settings.ignored, &self.key).all().find_map(|source| {
-            let part = self.table.part(source.number)?;
-            let mut slot = part.look(source.number, now.slot)?;
-            let alarm = part.beside.named.get(&source.number).and_then(|named| named.alarm);
-            // The message that may come.
-            slot.counts.messages.add(1);
-            slot.counts.recipients.add(1);
+        let one = |counts: &mut Counts| {
+            counts.messages.add(1);
+            counts.recipients.add(1);
+        };
+        for source in Sources::of(of, &settings.ignored, &self.key).all() {
             let limits = settings.limits(source, of);
-            let judged = judge(&slot.counts, &limits, alarm.is_some_and(|until| until > time), now)?;
-            (judged.step >= RateStep::Block).then(|| source.hit(&judged))
-        })
+            let is_barred = self.table.part(source.number).is_some_and(|part| {
+                let Some(mut slot) = part.look(source.number, now.slot) else { return false };
+                let alarm = part.beside.named.get(&source.number).and_then(|named| named.alarm);
+                one(&mut slot.counts);
+                let judged = judge(&slot.counts, &limits, alarm.is_some_and(|until| until > time), now);
+                judged.is_some_and(|judged| judged.step >= RateStep::Block)
+            });
+            if !is_barred {
+                continue;
+            }
+            let tried = |counts: &mut Counts| {
+                counts.tried_messages.add(1);
+                counts.tried_recipients.add(1);
+            };
+            let Some(judged) = self.count_one(source, &limits, now, time, tried, one) else { continue };
+            let hit = source.hit(&judged);
+            if judged.is_news {
+                self.tell(&hit, of);
+            }
+            return Some(hit);
+        }
+        None
     }
 
     fn now(&self) -> (Moment, Timestamp) {
@@ -276,7 +293,7 @@ impl Rates {
         let mut worst: Option<RateHit> = None;
         for source in sources.all() {
             let limits = settings.limits(source, of);
-            let Some(judged) = self.count_one(source, &limits, now, time, &add) else { continue };
+            let Some(judged) = self.count_one(source, &limits, now, time, &add, |_| ()) else { continue };
             let hit = source.hit(&judged);
             if judged.is_news {
                 self.tell(&hit, of);
@@ -292,6 +309,7 @@ impl Rates {
         }
     }
 
+    /// Counts for one source, and judges it as if some more had come.
     fn count_one(
         &self,
         source: &Source<'_>,
@@ -299,13 +317,16 @@ impl Rates {
         now: Moment,
         time: Timestamp,
         add: impl Fn(&mut Counts),
+        suppose: impl Fn(&mut Counts),
     ) -> Option<Judged> {
         let mut part = self.table.part(source.number)?;
         let (slot, beside) = part.place(source.number, now.slot)?;
         add(&mut slot.counts);
         keep::note(source.number, slot, beside);
         let alarmed = slot.flags & ALARMED != 0 && still_alarmed(source.number, slot, beside, time);
-        let mut judged = judge(&slot.counts, limits, alarmed, now)?;
+        let mut supposed = slot.counts;
+        suppose(&mut supposed);
+        let mut judged = judge(&supposed, limits, alarmed, now)?;
         let flag = match judged.step {
             RateStep::Warn => WARNED,
             RateStep::Block => BLOCKED,

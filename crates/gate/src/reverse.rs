@@ -4,6 +4,7 @@ use crate::reputation::means::{Means, Missing, latest};
 use futures_util::future::join_all;
 use mailward_core::Domain;
 use mailward_core::limits::REVERSE_NAMES_MAX;
+use mailward_dns::Name;
 use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
@@ -95,11 +96,13 @@ pub(crate) enum Leads {
     Unknown,
 }
 
-/// Whether an address is among those of a name.
+/// Whether an address is among those of a name. Only its own family is asked for.
 pub(crate) async fn leads_to(means: &Means, name: &Domain, ip: IpAddr) -> (Leads, Instant) {
-    match means.name(means.lookup.addresses(name)).await {
+    let (name, ip) = (Name::from(name), ip.to_canonical());
+    let answer = if ip.is_ipv4() { means.lookup.listed(&name) } else { means.lookup.listed_v6(&name) };
+    match means.name(answer).await {
         Ok(found) => {
-            let there = found.records.iter().any(|address| address.to_canonical() == ip.to_canonical());
+            let there = found.records.iter().any(|address| address.to_canonical() == ip);
             (if there { Leads::There } else { Leads::Elsewhere }, found.valid_until.into())
         }
         Err(Missing::None { until, .. }) => (Leads::Elsewhere, until),

@@ -175,6 +175,7 @@ const fn length(network: &Network) -> (bool, u8) {
 mod tests {
     use super::*;
     use crate::bans::BannedBy;
+    use mailward_core::limits::BANS_MAX;
     use proptest::prelude::*;
     use std::net::Ipv4Addr;
 
@@ -211,6 +212,21 @@ mod tests {
         assert_eq!(table.len(), 3);
         assert_eq!(table.put(ban(network(2, 32), 1), Timestamp(0)), Some(vec![]), "its own place is room for it");
         assert_eq!(table.len(), 3);
+    }
+
+    #[test]
+    fn there_are_no_more_bans_than_the_limit() {
+        let mut table = Table::new(BANS_MAX);
+        let host = |number: usize| IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(number).unwrap()));
+        for number in 0..=BANS_MAX {
+            let one = ban(Network::host(host(number)), i64::try_from(number).unwrap() + 1);
+            assert_eq!(table.put(one, Timestamp(0)).unwrap().len(), usize::from(number == BANS_MAX));
+        }
+        assert_eq!(table.len(), BANS_MAX);
+        assert!(
+            table.stops(host(0), Timestamp(0), true).is_none() && table.stops(host(1), Timestamp(0), true).is_some()
+        );
+        assert_eq!(table.lengths.len(), 1, "one look is enough");
     }
 
     #[derive(Clone, Debug)]

@@ -246,3 +246,38 @@ async fn what_runs_beside_writes_bans_and_tells_of_their_end() {
     let kept = h.store.shelf(Shelf::Bans, None, 9).await.unwrap();
     assert_eq!(kept.len(), 1);
 }
+
+#[tokio::test]
+async fn words_and_ends_have_their_limits() {
+    let h = house().await;
+    let long = BanWish { why: "é".repeat(BAN_WHY_MAX + 1), ..wish("192.0.2.7") };
+    assert_eq!(h.bans.add(long).unwrap().why.chars().count(), BAN_WHY_MAX);
+    let many = u32::try_from(BANS_ENDED_AT_ONCE).unwrap() + 1;
+    for number in 0..many {
+        let network = Network::host(std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).into());
+        h.bans.add(BanWish { network, ..wish("192.0.2.7") }).unwrap();
+    }
+    h.clock.forward(60 * MINUTE);
+    let ended = || h.events.lines().iter().filter(|line| line.contains("ban.ended")).count();
+    h.bans.end();
+    assert_eq!(ended(), BANS_ENDED_AT_ONCE);
+    h.bans.end();
+    assert_eq!(ended(), BANS_ENDED_AT_ONCE + 2);
+}
+
+#[tokio::test]
+async fn where_an_administrator_works_is_written_once_an_hour() {
+    let h = house().await;
+    let mut version = h.store.shelf_version(Shelf::Bans);
+    let mut written = async || {
+        h.bans.spare(ip("203.0.113.9"), "an administrator");
+        h.bans.kept().await.unwrap();
+        let changed = version.has_changed().unwrap();
+        version.mark_unchanged();
+        changed
+    };
+    assert!(written().await);
+    assert!(!written().await);
+    h.clock.forward(mailward_core::limits::BAN_SPARED_NOTE);
+    assert!(written().await);
+}

@@ -3,7 +3,7 @@
 use super::*;
 use mailward_core::limits::{
     ACCOUNT_TOLD, DEVICE_TIME, LOGIN_FREE_FAILURES, LOGIN_HOST_FAILURES, LOGIN_NEIGHBOUR_FAILURES, LOGIN_SAME_WRONG,
-    LOGIN_SHARED_FAILURES, LOGIN_STUFFING_USERS, LOGIN_USER_FAILURES, LOGIN_WAIT_MAX, LOGIN_WINDOW,
+    LOGIN_SHARED_FAILURES, LOGIN_STUFFING_USERS, LOGIN_USER_FAILURES, LOGIN_WAIT_MAX, LOGIN_WINDOW, LOGIN_WRONG_MAX,
     LOGINS_AT_ONCE_PER_DEVICE, LOGINS_AT_ONCE_PER_HOST,
 };
 use mailward_core::{Listener, Secret, Timestamp};
@@ -245,6 +245,25 @@ async fn the_same_wrong_password_again_and_again_counts_once_and_bans_nobody() {
         h.wrong(STRANGER, "user1@example.test", "the same");
     }
     assert!(h.is_banned(STRANGER));
+}
+
+#[tokio::test]
+async fn so_many_wrong_passwords_are_known_again() {
+    let h = house().await;
+    h.right(HOME, "user1@example.test");
+    for number in 0..=LOGIN_WRONG_MAX {
+        assert!(h.wrong(HOME, "user1@example.test", &format!("old {number}")));
+    }
+    assert!(!h.wrong(HOME, "user1@example.test", &format!("old {LOGIN_WRONG_MAX}")));
+    assert!(!h.wrong(HOME, "user1@example.test", "old 1"));
+    assert!(h.wrong(HOME, "user1@example.test", "old 0"), "forgotten");
+    // With another credential it may be right.
+    let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), listener: Listener::Imaps };
+    let address = "user1@example.test".parse().unwrap();
+    let mark = h.marks.of("user1@example.test", b"another", &Secret::new("old 1"));
+    let account = Some((AccountId(1), &address));
+    let attempt = Attempt { user: "user1@example.test", account, peer: &peer, mark: Some(&mark) };
+    assert_ne!(h.logins.before(&attempt), Before::Refuse);
 }
 
 /// Attacks C3: a household behind one address.

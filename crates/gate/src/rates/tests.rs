@@ -132,6 +132,24 @@ fn beyond_alarm_everything_is_refused_for_an_hour_and_somebody_is_told_at_once()
 }
 
 #[test]
+fn who_is_turned_away_at_the_door_and_goes_on_raises_an_alarm_too() {
+    let world = World::with(&of_host(&["block 10/h, alarm 30/h"]));
+    let host = from("192.0.2.7");
+    assert_eq!(world.passing(&host, 10), 10);
+    for _ in 0..20 {
+        assert!(world.rates.barred(&host).is_some_and(|hit| hit.step == RateStep::Block));
+    }
+    assert_eq!((world.told("rate.blocked"), world.told("rate.alarm")), (1, 0));
+    assert!(world.rates.barred(&host).is_some_and(|hit| hit.step == RateStep::Alarm));
+    assert_eq!((world.told("rate.blocked"), world.told("rate.alarm")), (1, 1));
+    assert_eq!(world.rates.barred(&from("192.0.2.8")), None);
+    assert!(
+        world.rates.reset("192.0.2.8").unwrap().kinds.is_empty(),
+        "who isn't barred isn't counted for being asked about"
+    );
+}
+
+#[test]
 fn an_alarm_ends_though_attempts_went_on() {
     let world = World::with(&of_host(&["block 10/h, alarm 30/h"]));
     let host = from("192.0.2.7");

@@ -6,9 +6,9 @@ use mailward_core::config::{Config, Never};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{BAN_TEST_TIME, BAN_TEST_WAIT};
 use mailward_core::{Network, Shutdown, SystemClock};
-use mailward_gate::Gate;
-use mailward_gate::bans::{Ban, BanNews, BanTime, BanWish, BannedBy, Bans};
+use mailward_gate::bans::{BanNews, BanTime, BanWish, BannedBy, Bans};
 use mailward_gate::logins::{LoginSettings, Logins};
+use mailward_gate::{Gate, SessionInfo};
 use mailward_store::LocalStore;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,9 +43,15 @@ pub(crate) async fn watch(bans: Arc<Bans>, logins: Arc<Logins>, gate: Arc<Gate>,
 
 async fn end_sessions(bans: Arc<Bans>, gate: Arc<Gate>, events: Events, mut shutdown: Shutdown) {
     loop {
-        let (all, mut news) = bans.subscribe();
-        for ban in &all {
-            end_of(ban, &gate, &events);
+        let (_, mut news) = bans.subscribe();
+        // Each session is asked about, and not each ban: there may be very many.
+        for session in gate.sessions() {
+            let ban = session.peer.address.and_then(|ip| bans.banned(ip));
+            if ban.is_some_and(|ban| ban.by.by_hand() || session.user.is_none())
+                && let Some(ended) = gate.end_session(session.peer.session)
+            {
+                tell(&ended, &events);
+            }
         }
         loop {
             let one = tokio::select! {
@@ -54,7 +60,12 @@ async fn end_sessions(bans: Arc<Bans>, gate: Arc<Gate>, events: Events, mut shut
                 one = news.recv() => one,
             };
             match one {
-                Ok(BanNews::Added(ban)) => end_of(&ban, &gate, &events),
+                // A guard's ban ends sessions that nobody is logged in to: behind the same address may be others, whose login
+                // was good. What an administrator bans gets nothing.
+                Ok(BanNews::Added(ban)) => {
+                    let ended = gate.end_sessions_from(&ban.network, ban.by.by_hand());
+                    ended.iter().for_each(|session| tell(session, &events));
+                }
                 Ok(BanNews::Removed(_)) => {}
                 // Some were missed: look at all of them.
                 Err(RecvError::Lagged(_)) => break,
@@ -64,16 +75,12 @@ async fn end_sessions(bans: Arc<Bans>, gate: Arc<Gate>, events: Events, mut shut
     }
 }
 
-/// A guard's ban ends sessions that nobody is logged in to: behind the same address may be others, whose login was good. What
-/// an administrator bans gets nothing.
-fn end_of(ban: &Ban, gate: &Gate, events: &Events) {
-    for session in gate.end_sessions_from(&ban.network, ban.by.by_hand()) {
-        let mut event = Event::info("session.ended").with_peer(&session.peer);
-        if let Some(user) = &session.user {
-            event = event.with("user", user);
-        }
-        events.emit(event.with("why", "banned"));
+fn tell(session: &SessionInfo, events: &Events) {
+    let mut event = Event::info("session.ended").with_peer(&session.peer);
+    if let Some(user) = &session.user {
+        event = event.with("user", user);
     }
+    events.emit(event.with("why", "banned"));
 }
 
 /// What came of trying one door from an address that was banned.

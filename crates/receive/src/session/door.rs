@@ -52,7 +52,7 @@ impl Host<'_> {
         if !treatment.is_checked() && !treatment.waits_for_name() {
             return Door::Open;
         }
-        if let Some(hit) = self.barred(None) {
+        if let Some(hit) = self.barred() {
             let reply =
                 self.refer(Stage::Connect, Noted::Deferred, None, None, &hit.to_string(), &Reply::TOO_MUCH_AT_ALL);
             return Door::Cut(reply, Closing::ShutOut);

@@ -26,7 +26,7 @@ impl Host<'_> {
             return ticket.refuse(&reply);
         }
         if self.stranger.is_some()
-            && let Some(hit) = self.barred(from)
+            && let Some(hit) = self.barred()
         {
             let reply = self.refer_sender(&ticket, &hit.to_string(), &Reply::TOO_MUCH);
             return ticket.refuse(&reply);

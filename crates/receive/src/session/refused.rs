@@ -95,11 +95,12 @@ impl Host<'_> {
         }
     }
 
-    /// Whether the rate guard would let nothing more come of a stranger, or of the sender it names.
-    pub(super) fn barred(&self, from: Option<&Address>) -> Option<RateHit> {
+    /// Whether the rate guard would let nothing more come of a stranger. Its sender counts when it is known whether it is
+    /// proven: who forges one must not bar it.
+    pub(super) fn barred(&self) -> Option<RateHit> {
         let rates = self.context.rates.as_ref()?;
         let ip = self.peer.address?;
-        rates.barred(&Subjects { from, ip: Some(ip), incoming: true, ..Subjects::default() })
+        rates.barred(&Subjects { ip: Some(ip), incoming: true, ..Subjects::default() })
     }
 
     /// Counts a message that may come now; what is against it.
