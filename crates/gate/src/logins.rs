@@ -97,9 +97,13 @@ impl Logins {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes other settings.
+    /// Takes other settings. Switched off and on again, the guard has forgotten what failed, and knows devices.
     pub fn set(&self, settings: LoginSettings) {
-        self.state().settings = settings;
+        let mut state = self.state();
+        if state.settings.guard != settings.guard {
+            state.book = std::mem::take(&mut state.book).anew();
+        }
+        state.settings = settings;
     }
 
     /// Waits until every device up to now is on stable storage.

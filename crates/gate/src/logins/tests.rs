@@ -517,6 +517,26 @@ async fn who_comes_by_a_unix_socket_or_with_the_guard_off_is_not_counted() {
     assert!(!h.is_banned(STRANGER));
 }
 
+#[tokio::test]
+async fn logins_that_were_begun_when_the_guard_is_switched_off_are_in_nobody_s_way_later() {
+    let h = house().await;
+    h.right(HOME, "user1@example.test");
+    let tried = Try { from: STRANGER, user: "user1@example.test", password: "x" };
+    for _ in 0..LOGINS_AT_ONCE_PER_HOST {
+        assert_eq!(h.before(tried), Before::Go);
+    }
+    h.logins.set(LoginSettings { guard: false, ..LoginSettings::default() });
+    for _ in 0..LOGINS_AT_ONCE_PER_HOST {
+        h.with(tried, |attempt| h.logins.failed(attempt, Failed::Wrong));
+    }
+    h.logins.set(LoginSettings::default());
+    assert_eq!(h.before(tried), Before::Go);
+    for (number, from) in hosts(LOGIN_USER_FAILURES).iter().enumerate() {
+        h.wrong(from, "user1@example.test", &format!("guess {number}"));
+    }
+    assert!(h.right(HOME, "user1@example.test"), "and devices are known as before");
+}
+
 /// Attacks C3: where the boss logged in from is never banned.
 #[tokio::test]
 async fn an_account_that_the_file_names_spares_the_address_it_logs_in_from() {
