@@ -1,4 +1,4 @@
-"""One kind of picture, as SVG: lines over a logarithmic number of messages."""
+"""One kind of picture, as SVG: lines over a logarithmic number of things."""
 
 import math
 from html import escape
@@ -8,8 +8,8 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 230, 44, 54
 COLOURS = ["#1b6ca8", "#c2571a", "#2e8540", "#7b4ba0", "#8a6d00"]
 
 
-def growth(title, lines, goal):
-    """`lines`: name and (messages, ratio) of each. The goal is a dashed line."""
+def growth(title, lines, goal, things="messages in the mailbox"):
+    """`lines`: name and (number of things, ratio) of each. The goal is a dashed line."""
     xs = [x for _, points in lines for x, _ in points]
     ys = [y for _, points in lines for _, y in points]
     low = min(0.5, *ys)
@@ -35,7 +35,7 @@ def growth(title, lines, goal):
     for x in sorted(set(xs)):
         out.append(f'<line x1="{at_x(x):.1f}" y1="{TOP}" x2="{at_x(x):.1f}" y2="{HEIGHT - BOTTOM}" stroke="#eeeeee"/>')
         out.append(text(at_x(x), HEIGHT - BOTTOM + 20, f"{x:,}", 'text-anchor="middle"'))
-    out.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "messages in the mailbox", 'text-anchor="middle"'))
+    out.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, things, 'text-anchor="middle"'))
     legend = TOP + 10
     for number, (name, points) in enumerate(lines):
         colour = COLOURS[number % len(COLOURS)]

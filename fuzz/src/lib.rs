@@ -8,15 +8,20 @@ pub mod dkim;
 pub mod dns_answer;
 pub mod fetch_imap;
 pub mod fetch_pop3;
+pub mod foreign;
 pub mod guard;
 pub mod imap_command;
+pub mod lists;
 pub mod mailbox_name;
 pub mod mime;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod qmail;
+pub mod rates;
 pub mod report;
 pub mod route;
+pub mod rule_line;
 pub mod sasl;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -25,6 +30,7 @@ pub mod smtp_extensions;
 pub mod spf;
 pub mod sts;
 pub mod submission;
+pub mod tcprules;
 pub mod thread;
 pub mod written;
 
@@ -32,7 +38,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 32] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -40,15 +46,20 @@ pub const TARGETS: [Target; 26] = [
     ("dns_answer", dns_answer::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
+    ("foreign", foreign::run),
     ("guard", guard::run),
     ("imap_command", imap_command::run),
+    ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("qmail", qmail::run),
+    ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
+    ("rule_line", rule_line::run),
     ("sasl", sasl::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
@@ -57,6 +68,7 @@ pub const TARGETS: [Target; 26] = [
     ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),
+    ("tcprules", tcprules::run),
     ("thread", thread::run),
     ("written", written::run),
 ];

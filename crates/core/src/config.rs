@@ -11,20 +11,28 @@
 //! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
 //! gives no configuration at all.
 
+mod guard;
 mod keys;
+mod lists;
 mod local;
 mod logins;
+mod rates;
 mod read;
+mod rules;
 mod value;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use guard::Guard;
 pub use keys::{KEYS, Key};
+pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
+pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
+pub use rules::Rules;
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -64,8 +72,14 @@ pub struct Config {
     pub user_limits: SendLimits,
     /// How much all users of one domain together may send to other domains; 0: no limit.
     pub domain_limits: SendLimits,
+    /// What strangers who bring mail meet.
+    pub gate: Guard,
+    /// How much may come from one source.
+    pub rates: Rates,
     /// Hosts of our networks that may send out through us.
     pub relay: Relay,
+    /// Who may do what, by address.
+    pub rules: Rules,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -74,6 +88,8 @@ pub struct Config {
     pub bans: Bans,
     /// Searching in mail.
     pub search: Search,
+    /// Lists in the DNS that are asked about who sends.
+    pub lists: Lists,
     /// Asking the DNS.
     pub dns: Dns,
     /// The log.
@@ -131,8 +147,14 @@ pub struct Limits {
     pub connections: usize,
     /// Connections open at once from one address (IPv4) or one /64 (IPv6).
     pub connections_per_address: usize,
+    /// Connections open at once from one network: see [`crate::Network::neighbours`].
+    pub connections_per_network: usize,
     /// IMAP and POP3 sessions of one account at once.
     pub sessions_per_account: usize,
+    /// Share of `connections` that are open when stress begins, parts of 100.
+    pub stress_enter: usize,
+    /// The share at which it ends.
+    pub stress_leave: usize,
 }
 
 /// Sending to other servers.
@@ -298,11 +320,15 @@ impl Default for Config {
             tls_reports: TlsReports { send: true, contact: None },
             user_limits: limits::USER_LIMITS,
             domain_limits: limits::DOMAIN_LIMITS,
+            gate: Guard::default(),
+            rates: Rates::default(),
             relay: Relay::default(),
+            rules: Rules::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),
             search: Search { index: true },
+            lists: Lists::default(),
             dns: Dns::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
@@ -382,7 +408,10 @@ impl Default for Limits {
             messages_per_session: limits::SMTP_MESSAGES_PER_SESSION_MAX,
             connections: limits::CONNECTIONS_MAX,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            connections_per_network: limits::CONNECTIONS_PER_NETWORK_MAX,
             sessions_per_account: limits::SESSIONS_PER_ACCOUNT_MAX,
+            stress_enter: limits::STRESS_ENTER_PERCENT,
+            stress_leave: limits::STRESS_LEAVE_PERCENT,
         }
     }
 }

@@ -1,15 +1,20 @@
 //! Events: the one vocabulary of what happened, and the one place that turns it into log lines.
 //!
 //! An event has a `noun.verb` name and fields. A field that came from outside is escaped and cut here, once
-//! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field.
+//! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field. Of what strangers can cause
+//! as often as they like, the log takes so many lines and a count (attacks H8); alerts it takes always.
 
-use crate::limits::{LOG_FIELD_MAX, LOG_GATHER_TIME, LOG_QUEUE_MAX};
+mod sample;
+
+use crate::limits::{LOG_FIELD_MAX, LOG_GATHER_TIME, LOG_QUEUE_MAX, LOG_SAMPLE_TIME};
 use crate::peer::Peer;
 use crate::time::{Clock, SystemClock, Timestamp};
+use sample::{Sampler, Untold};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Instant;
 
 /// How much an event asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,6 +145,7 @@ struct Inner {
     level: AtomicU8,
     sink: Sink,
     dropped: AtomicU64,
+    sampler: Arc<Sampler>,
 }
 
 enum Sink {
@@ -159,11 +165,15 @@ impl Events {
     /// Lines that can't be written in time are counted, and the count is written.
     pub fn to_writer(level: Level, mut out: impl std::io::Write + Send + 'static) -> Self {
         let (tx, rx) = sync_channel::<(Timestamp, Event)>(LOG_QUEUE_MAX);
+        let sampler = Arc::new(Sampler::default());
+        let sampled = Arc::clone(&sampler);
         std::thread::spawn(move || {
             let mut lines = String::new();
-            while let Ok(first) = rx.recv() {
+            while let Some(first) = next_line(&rx, &sampled) {
                 lines.clear();
-                push_line(&mut lines, &first);
+                for line in &first {
+                    push_line(&mut lines, line);
+                }
                 // What else happens in this moment shares the write, and needs not wake us for it.
                 std::thread::sleep(LOG_GATHER_TIME);
                 while let Ok(next) = rx.try_recv() {
@@ -172,29 +182,28 @@ impl Events {
                         break;
                     }
                 }
+                // Also those of a kind of which nothing more comes, while others do.
+                for untold in sampled.over(Instant::now()) {
+                    push_line(&mut lines, &(SystemClock.now(), untold.into()));
+                }
                 // A log that can't be written must not stop the mail.
                 let _lost = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
             }
         });
-        Self(Arc::new(Inner { level: AtomicU8::new(level.rank()), sink: Sink::Thread(tx), dropped: AtomicU64::new(0) }))
+        Self::with(level, Sink::Thread(tx), sampler)
+    }
+    fn with(level: Level, sink: Sink, sampler: Arc<Sampler>) -> Self {
+        Self(Arc::new(Inner { level: AtomicU8::new(level.rank()), sink, dropped: AtomicU64::new(0), sampler }))
     }
     /// Lines kept in memory, for tests.
     #[must_use]
     pub fn memory() -> Self {
-        Self(Arc::new(Inner {
-            level: AtomicU8::new(Level::Debug.rank()),
-            sink: Sink::Memory(std::sync::Mutex::default()),
-            dropped: AtomicU64::new(0),
-        }))
+        Self::with(Level::Debug, Sink::Memory(std::sync::Mutex::default()), Arc::default())
     }
     /// No log.
     #[must_use]
     pub fn nowhere() -> Self {
-        Self(Arc::new(Inner {
-            level: AtomicU8::new(Level::Alert.rank()),
-            sink: Sink::Nowhere,
-            dropped: AtomicU64::new(0),
-        }))
+        Self::with(Level::Alert, Sink::Nowhere, Arc::default())
     }
     /// What [`Events::memory`] kept.
     #[must_use]
@@ -213,6 +222,18 @@ impl Events {
         if event.level.rank() < self.0.level.load(Ordering::Relaxed) {
             return;
         }
+        if event.level != Level::Alert {
+            let (told, before) = self.0.sampler.admit(event.name, Instant::now());
+            if let Some(untold) = before {
+                self.tell(untold.into());
+            }
+            if !told {
+                return;
+            }
+        }
+        self.tell(event);
+    }
+    fn tell(&self, event: Event) {
         match &self.0.sink {
             Sink::Thread(tx) => {
                 if tx.try_send((SystemClock.now(), event)).is_err() {
@@ -233,6 +254,27 @@ impl Events {
             Sink::Nowhere => {}
         }
     }
+}
+
+impl From<Untold> for Event {
+    fn from(untold: Untold) -> Self {
+        Event::warn("log.sampled").with("event", untold.event).with("untold", untold.count)
+    }
+}
+
+/// Waits for the next line, or for counts that nothing else brings; `None` once nobody is left to tell anything. Whatever
+/// isn't told follows lines that were, so that after a silence of two windows nothing is owed, and the wait needs no end.
+fn next_line(rx: &Receiver<(Timestamp, Event)>, sampled: &Sampler) -> Option<Vec<(Timestamp, Event)>> {
+    match rx.recv_timeout(LOG_SAMPLE_TIME.saturating_mul(2)) {
+        Ok(line) => return Some(vec![line]),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    let owed = sampled.over(Instant::now());
+    if owed.is_empty() {
+        return rx.recv().ok().map(|line| vec![line]);
+    }
+    Some(owed.into_iter().map(|untold| (SystemClock.now(), untold.into())).collect())
 }
 
 fn push_line(lines: &mut String, (time, event): &(Timestamp, Event)) {

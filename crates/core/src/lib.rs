@@ -14,15 +14,19 @@
 //! RFC 3501 §5.1.3 and RFC 9051 §5.1 (mailbox names).
 
 pub mod address;
+mod cache;
 pub mod config;
 pub mod domain;
 mod dsn;
 pub mod event;
+pub mod foreign;
 pub mod ids;
 pub mod limits;
 pub mod mailbox_name;
 mod network;
 pub mod peer;
+mod rate;
+pub mod rule;
 pub mod secret;
 mod sending;
 pub mod shutdown;
@@ -31,12 +35,14 @@ mod status;
 pub mod time;
 
 pub use address::{Address, AddressError, LocalPart};
+pub use cache::Cache;
 pub use domain::{Domain, DomainError, Host};
 pub use dsn::{GiveBack, NotifyOn};
 pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidValidity};
 pub use mailbox_name::{MailboxName, MailboxNameError};
-pub use network::{Network, NetworkError};
+pub use network::{Network, NetworkError, is_public};
 pub use peer::{Listener, Peer, Protocol};
+pub use rate::{RateLimits, RateMeasure, RateRule, RateStep, RateSteps};
 pub use secret::Secret;
 pub use sending::{Measure, PerMeasure, SendLimits};
 pub use shutdown::{Shutdown, ShutdownTrigger};

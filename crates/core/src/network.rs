@@ -147,6 +147,32 @@ impl std::fmt::Display for Network {
     }
 }
 
+/// Whether an address is one that a host on the Internet can have: not loopback, private, of this link, shared among a
+/// carrier's customers, many hosts' or nobody's (RFC 6890). Networks for documentation count: what is written there is as good
+/// as any other, and nobody has them.
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            // RFC 6598.
+            let shared = first == 100 && second & 0xc0 == 64;
+            // "This network" (RFC 1122 §3.2.1.3), and what was never given out with the broadcast behind it.
+            let nobodys = first == 0 || first >= 240;
+            !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_multicast() || shared || nobodys)
+        }
+        IpAddr::V6(v6) => {
+            let site_local = v6.segments().first().is_some_and(|first| first & 0xffc0 == 0xfec0);
+            !(v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || v6.is_multicast()
+                || site_local)
+        }
+    }
+}
+
 /// An address without the bits behind a prefix.
 fn cut(ip: IpAddr, prefix: u8) -> IpAddr {
     match ip {
@@ -194,6 +220,41 @@ mod tests {
         }
         assert!(matches!(Network::parse("::ffff:192.0.2.0/120"), Err(NetworkError::Mapped(_))));
         assert!(!network("2001:db8::/32").contains(ip("192.0.2.1")));
+    }
+
+    #[test]
+    fn what_no_host_on_the_internet_can_have_is_told_from_the_rest() {
+        let inside = [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fec0::1",
+            "fd00::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+        ];
+        for one in inside {
+            assert!(!is_public(ip(one)), "{one}");
+        }
+        let outside =
+            ["192.0.2.1", "100.63.255.255", "100.128.0.0", "172.32.0.1", "2001:db8::1", "2a00::1", "::ffff:192.0.2.1"];
+        for one in outside {
+            assert!(is_public(ip(one)), "{one}");
+        }
     }
 
     #[test]

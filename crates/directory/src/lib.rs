@@ -31,6 +31,7 @@ mod directory;
 mod dkim;
 mod error;
 mod info;
+pub mod qmail;
 pub mod routes;
 mod sasl;
 mod snapshot;

@@ -22,7 +22,6 @@
 //! 6840, 9276 (DNSSEC), RFC 5321 §5.1 and RFC 7505 (mail hosts), RFC 6698, 7671, 7672 (DANE).
 
 mod answer;
-mod cache;
 mod dane;
 mod denial;
 mod lookup;
@@ -33,7 +32,7 @@ mod wire;
 
 pub use answer::look;
 pub use dane::{Dane, Matching, Selector, Tlsa, Usage, dane};
-pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
+pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, NoDns, TlsaRecord};
 pub use name::{Name, NameError};
 pub use resolver::{Resolver, ResolverError};
 pub use route::{LeftOut, MailHost, MailHosts, Ourselves, RouteError, route};

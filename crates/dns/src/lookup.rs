@@ -1,7 +1,7 @@
 //! The words of a lookup: what is asked, what is found, and why nothing was.
 
 use crate::name::{Name, NameError};
-use mailward_core::Domain;
+use mailward_core::{Domain, DomainError};
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -88,6 +88,28 @@ pub struct Mx {
     pub preference: u16,
     /// The host as it stands there: may be `.` (null MX), an address, or no host's name at all.
     pub host: String,
+}
+
+impl Mx {
+    /// Whether it says, where it stands alone, that the domain takes no mail (RFC 7505 §3).
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.host.is_empty() || self.host == "."
+    }
+
+    /// Its host by name.
+    ///
+    /// # Errors
+    /// Why it is none, in words.
+    pub fn host_name(&self) -> Result<Domain, String> {
+        if self.is_null() {
+            return Err("a null MX beside other MX records means nothing (RFC 7505)".to_owned());
+        }
+        Domain::parse(self.host.strip_suffix('.').unwrap_or(&self.host)).map_err(|error| match error {
+            DomainError::Numeric => "an MX record names a host, not an address (RFC 1035 §3.3.9)".to_owned(),
+            error => format!("not the name of a host: {error}"),
+        })
+    }
 }
 
 /// A TLSA record as it stands in the DNS (RFC 6698 §2.1): numbers that may mean nothing.
@@ -202,5 +224,42 @@ impl LookupError {
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         matches!(self, LookupError::NoName { secure: true, .. } | LookupError::NoRecords { secure: true, .. })
+    }
+}
+
+/// No DNS at all, where none can be asked: every question fails for now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDns;
+
+impl NoDns {
+    fn fails<'a, T>(name: Name, kind: Kind) -> Answer<'a, T> {
+        Box::pin(async move { Err(LookupError::Temporary { name, kind, why: "there is no DNS to ask".to_owned() }) })
+    }
+}
+
+impl Lookup for NoDns {
+    fn mx<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Mx> {
+        Self::fails(domain.into(), Kind::Mx)
+    }
+    fn addresses<'a>(&'a self, host: &'a Domain) -> Answer<'a, IpAddr> {
+        Self::fails(host.into(), Kind::A)
+    }
+    fn tlsa<'a>(&'a self, _: u16, host: &'a Domain) -> Answer<'a, TlsaRecord> {
+        Self::fails(host.into(), Kind::Tlsa)
+    }
+    fn txt<'a>(&'a self, name: &'a Name) -> Answer<'a, Vec<u8>> {
+        Self::fails(name.clone(), Kind::Txt)
+    }
+    fn ptr(&self, address: IpAddr) -> Answer<'_, Domain> {
+        Self::fails(Name::reverse(address), Kind::Ptr)
+    }
+    fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        Self::fails(name.clone(), Kind::A)
+    }
+    fn listed_v6<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        Self::fails(name.clone(), Kind::Aaaa)
+    }
+    fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
+        Self::fails(name.clone(), Kind::Mx)
     }
 }

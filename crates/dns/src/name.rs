@@ -81,20 +81,18 @@ impl Name {
     /// address inside an IPv6 one is asked for as what it is.
     #[must_use]
     pub fn reverse(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => {
-                let [a, b, c, d] = v4.octets();
-                Self(format!("{d}.{c}.{b}.{a}.in-addr.arpa"))
-            }
-            IpAddr::V6(v6) => {
-                let mut text = String::with_capacity(72);
-                for byte in v6.octets().iter().rev() {
-                    text.push_str(&format!("{:x}.{:x}.", byte & 0xf, byte >> 4));
-                }
-                text.push_str("ip6.arpa");
-                Self(text)
-            }
-        }
+        let address = address.to_canonical();
+        let zone = if address.is_ipv4() { "in-addr.arpa" } else { "ip6.arpa" };
+        Self(format!("{}{zone}", turned(address)))
+    }
+
+    /// Where a list of addresses has this one (RFC 5782 §2.1, §2.4): `2.0.0.127.dnsbl.example`. An IPv4 address inside an
+    /// IPv6 one is asked for as IPv6: it is the test point of lists.
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`], if the zone's name leaves no room for it.
+    pub fn listed(address: IpAddr, zone: &Domain) -> Result<Self, NameError> {
+        Self::parse(&format!("{}{zone}", turned(address)))
     }
 
     /// The name as text.
@@ -113,6 +111,23 @@ impl Name {
     #[must_use]
     pub fn domain(&self) -> Option<Domain> {
         Domain::parse(&self.0).ok()
+    }
+}
+
+/// An address the other way round, as the DNS has them, with a dot at its end.
+fn turned(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{d}.{c}.{b}.{a}.")
+        }
+        IpAddr::V6(v6) => {
+            let mut text = String::with_capacity(64);
+            for byte in v6.octets().iter().rev() {
+                text.push_str(&format!("{:x}.{:x}.", byte & 0xf, byte >> 4));
+            }
+            text
+        }
     }
 }
 
@@ -144,6 +159,26 @@ mod tests {
             Name::reverse("2001:db8::567:89ab".parse().unwrap()).as_str(),
             "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
         );
+    }
+
+    #[test]
+    fn lists_have_addresses_the_other_way_round() {
+        let zone = Domain::parse("dnsbl.example").unwrap();
+        let name = |address: &str| Name::listed(address.parse().unwrap(), &zone).unwrap().to_string();
+        assert_eq!(name("127.0.0.2"), "2.0.0.127.dnsbl.example");
+        // RFC 5782 §2.4 and §5.
+        assert_eq!(
+            name("2001:db8:1:2:3:4:567:89ab"),
+            "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.dnsbl.example"
+        );
+        assert_eq!(
+            name("::ffff:7f00:2"),
+            "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.dnsbl.example"
+        );
+        let long = Domain::parse(&format!("{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(62))).unwrap();
+        assert_eq!(long.as_str().len(), 190);
+        assert_eq!(Name::listed("::2".parse().unwrap(), &long), Err(NameError::TooLong));
+        assert!(Name::listed("192.0.2.1".parse().unwrap(), &long).is_ok());
     }
 
     #[test]

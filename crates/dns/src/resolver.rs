@@ -1,7 +1,6 @@
 //! The resolver: lookups over the wire, checked, bounded and remembered.
 
 use crate::answer::{self, Datum, End, Link};
-use crate::cache::Cache;
 use crate::denial::Verdict;
 use crate::lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
 use crate::name::Name;
@@ -17,12 +16,12 @@ use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::{DnsRequestOptions, Message, Query};
 use hickory_resolver::proto::rr::Name as WireName;
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
-use mailward_core::Domain;
 use mailward_core::config::Dns;
 use mailward_core::limits::{
     CONFIG_SIZE_MAX, DNS_ALIASES_MAX, DNS_FAILURE_TTL, DNS_HASH_ROUNDS_MAX, DNS_LOOKUP_TIME, DNS_LOOKUPS_AT_ONCE,
     DNS_NEGATIVE_TTL_MAX, DNS_RETRIES, DNS_SERVERS_MAX, DNS_TTL_MAX, DNS_TTL_MIN,
 };
+use mailward_core::{Cache, Domain};
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};

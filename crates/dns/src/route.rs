@@ -2,8 +2,8 @@
 
 use crate::lookup::{Found, Lookup, LookupError, Mx};
 use futures_util::future::join_all;
+use mailward_core::Domain;
 use mailward_core::limits::{HOST_ADDRESSES_MAX, ROUTE_ADDRESSES_MAX, ROUTE_HOSTS_MAX};
-use mailward_core::{Domain, DomainError};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
@@ -197,13 +197,13 @@ fn sort(
 ) -> Result<Vec<(u16, Domain)>, RouteError> {
     // RFC 7505 §3: one record with the root as its host. Beside others it is an error of the zone, and left out.
     if let [only] = records.as_slice()
-        && is_root(&only.host)
+        && only.is_null()
     {
         return Err(RouteError::NullMx { domain: domain.clone() });
     }
     let mut hosts: Vec<(u16, Domain)> = Vec::with_capacity(records.len());
     for record in records {
-        match host_name(&record.host) {
+        match record.host_name() {
             Ok(name) => hosts.push((record.preference, name)),
             Err(why) => leave_out(left_out, record.host, why),
         }
@@ -225,20 +225,6 @@ fn sort(
     }
     hosts.truncate(ROUTE_HOSTS_MAX);
     Ok(hosts)
-}
-
-fn is_root(host: &str) -> bool {
-    host.is_empty() || host == "."
-}
-
-fn host_name(host: &str) -> Result<Domain, String> {
-    if is_root(host) {
-        return Err("a null MX beside other MX records means nothing (RFC 7505)".to_owned());
-    }
-    Domain::parse(host.strip_suffix('.').unwrap_or(host)).map_err(|error| match error {
-        DomainError::Numeric => "an MX record names a host, not an address (RFC 1035 §3.3.9)".to_owned(),
-        error => format!("not the name of a host: {error}"),
-    })
 }
 
 /// Keeps what is told of hosts as short as the list of hosts itself.

@@ -1,6 +1,5 @@
 //! The questions on the wire: counted, bounded, and those for keys not asked twice.
 
-use crate::cache::Cache;
 use futures_util::future;
 use futures_util::stream::{self, Stream, StreamExt};
 use hickory_resolver::NameServerPool;
@@ -9,6 +8,7 @@ use hickory_resolver::net::xfer::{DnsHandle, RetryDnsHandle};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequest, DnsResponse};
 use hickory_resolver::proto::rr::{Name, RecordType};
+use mailward_core::Cache;
 use mailward_core::limits::{
     DNS_ANSWER_RECORDS_MAX, DNS_CACHE_MAX, DNS_KEYS_TTL_MAX, DNS_NEGATIVE_TTL_MAX, DNS_QUESTIONS_MAX, DNS_TTL_MIN,
 };

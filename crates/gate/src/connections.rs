@@ -3,7 +3,12 @@
 use crate::GateError;
 use crate::bans::Bans;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
-use mailward_core::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SESSIONS_PER_ACCOUNT_MAX};
+use crate::stress::Stress;
+use mailward_core::event::Events;
+use mailward_core::limits::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_NETWORK_MAX, SESSIONS_PER_ACCOUNT_MAX,
+    STRESS_ADDRESS_SHARE, STRESS_ENTER_PERCENT, STRESS_LEAVE_PERCENT,
+};
 use mailward_core::{AccountId, Network, Peer, Shutdown};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,8 +24,14 @@ pub struct Caps {
     pub connections: usize,
     /// Connections open at once from one IPv4 address or one IPv6 /64.
     pub per_address: usize,
+    /// Connections open at once from one network (an IPv4 /24, an IPv6 /48); this host isn't counted.
+    pub per_network: usize,
     /// Sessions logged in to one account at once.
     pub per_account: usize,
+    /// Share of `connections` at which stress begins, parts of 100.
+    pub stress_enter: usize,
+    /// Share at which it is over; below the other one.
+    pub stress_leave: usize,
 }
 
 impl Default for Caps {
@@ -28,7 +39,10 @@ impl Default for Caps {
         Self {
             connections: CONNECTIONS_MAX,
             per_address: CONNECTIONS_PER_ADDRESS_MAX,
+            per_network: CONNECTIONS_PER_NETWORK_MAX,
             per_account: SESSIONS_PER_ACCOUNT_MAX,
+            stress_enter: STRESS_ENTER_PERCENT,
+            stress_leave: STRESS_LEAVE_PERCENT,
         }
     }
 }
@@ -41,11 +55,14 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     connections_cap: AtomicUsize,
     per_address_cap: AtomicUsize,
+    per_network_cap: AtomicUsize,
     per_account_cap: AtomicUsize,
     open: AtomicUsize,
     by_address: Counts<Network>,
+    by_network: Counts<Network>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
+    stress: Stress,
     bans: Option<Arc<Bans>>,
 }
 
@@ -63,23 +80,43 @@ impl Gate {
     }
 
     fn made(caps: Caps, bans: Option<Arc<Bans>>) -> Arc<Self> {
+        let stress = Stress::default();
+        stress.set_marks(caps);
         Arc::new(Self(Arc::new(Inner {
             connections_cap: AtomicUsize::new(caps.connections),
             per_address_cap: AtomicUsize::new(caps.per_address),
+            per_network_cap: AtomicUsize::new(caps.per_network),
             per_account_cap: AtomicUsize::new(caps.per_account),
             open: AtomicUsize::new(0),
             by_address: Counts::default(),
+            by_network: Counts::default(),
             by_account: Counts::default(),
             sessions: Sessions::default(),
+            stress,
             bans,
         })))
+    }
+
+    /// Names who hears when stress begins and ends: `stress.entered`, an alert, and `stress.left`.
+    pub fn tell(&self, events: Events) {
+        self.0.stress.tell(events);
+    }
+
+    /// Whether nearly all places are taken: who isn't logged in and has brought nothing gets less time and fewer mistakes
+    /// (`limits::STRESS_*`). Costs an atomic load.
+    #[must_use]
+    pub fn is_under_stress(&self) -> bool {
+        self.0.stress.is_on()
     }
 
     /// Moves the caps. Who is in stays in, also over a lower cap.
     pub fn set_caps(&self, caps: Caps) {
         self.0.connections_cap.store(caps.connections, Ordering::Relaxed);
         self.0.per_address_cap.store(caps.per_address, Ordering::Relaxed);
+        self.0.per_network_cap.store(caps.per_network, Ordering::Relaxed);
         self.0.per_account_cap.store(caps.per_account, Ordering::Relaxed);
+        self.0.stress.set_marks(caps);
+        self.0.stress.looks(self.open());
     }
 
     /// Asks whether one more connection may be held; asked before the first byte is read or written. `None` is a
@@ -87,8 +124,17 @@ impl Gate {
     /// the permit is dropped.
     ///
     /// # Errors
-    /// [`GateError::Banned`], [`GateError::Full`] and [`GateError::AddressFull`].
+    /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
+        self.admit_at_most(ip, None)
+    }
+
+    /// The same for an address that has a limit of its own by a rule: it counts in the place of those for addresses and
+    /// networks.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub fn admit_at_most(&self, ip: Option<IpAddr>, own: Option<u32>) -> Result<ConnectionPermit, GateError> {
         if self.0.stops(ip) {
             return Err(GateError::Banned);
         }
@@ -96,17 +142,28 @@ impl Gate {
         let took = self.0.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
             if open < cap { open.checked_add(1) } else { None }
         });
-        if took.is_err() {
-            return Err(GateError::Full);
-        }
+        let Ok(before) = took else { return Err(GateError::Full) };
+        self.0.stress.looks(before.saturating_add(1));
         // From here on the drop of the permit gives the place back, also if the address has too many.
-        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, entry: None };
+        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, network: None, entry: None };
         if let Some(ip) = ip {
             let key = Network::host(ip);
-            if !self.0.by_address.take(key, self.0.per_address_cap.load(Ordering::Relaxed)) {
+            let cap = self.0.per_address_cap.load(Ordering::Relaxed);
+            // What is left is for others than those who hold many.
+            let cap = if self.is_under_stress() { cap.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { cap };
+            let own = own.map(|own| usize::try_from(own).unwrap_or(usize::MAX));
+            let cap = own.unwrap_or(cap);
+            if !self.0.by_address.take(key, cap) {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
+            if own.is_none() && !ip.to_canonical().is_loopback() {
+                let key = Network::neighbours(ip);
+                if !self.0.by_network.take(key, self.0.per_network_cap.load(Ordering::Relaxed)) {
+                    return Err(GateError::NetworkFull);
+                }
+                permit.network = Some(key);
+            }
         }
         Ok(permit)
     }
@@ -165,6 +222,7 @@ impl Inner {
 pub struct ConnectionPermit {
     inner: Arc<Inner>,
     host: Option<Network>,
+    network: Option<Network>,
     entry: Option<SessionEntry>,
 }
 
@@ -189,9 +247,13 @@ impl Drop for ConnectionPermit {
         if let Some(entry) = &self.entry {
             self.inner.sessions.leave(entry);
         }
-        self.inner.open.fetch_sub(1, Ordering::AcqRel);
+        let before = self.inner.open.fetch_sub(1, Ordering::AcqRel);
+        self.inner.stress.looks(before.saturating_sub(1));
         if let Some(key) = self.host {
             self.inner.by_address.give_back(key);
+        }
+        if let Some(key) = self.network {
+            self.inner.by_network.give_back(key);
         }
     }
 }
@@ -266,7 +328,8 @@ mod tests {
     }
 
     fn gate(connections: usize, per_address: usize, per_account: usize) -> Arc<Gate> {
-        Gate::new(Caps { connections, per_address, per_account })
+        // Stress at the last place only, so that it doesn't mix with the caps.
+        Gate::new(Caps { connections, per_address, per_account, stress_enter: 100, ..Caps::default() })
     }
 
     #[test]
@@ -293,11 +356,40 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_its_own_counts_in_the_place_of_the_usual_ones() {
+        let gate = gate(10, 2, 10);
+        gate.set_caps(Caps { connections: 10, per_address: 2, per_network: 2, per_account: 10, ..Caps::default() });
+        let _more: Vec<_> = (0..4).map(|_| gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap()).collect();
+        assert_eq!(gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap_err(), GateError::AddressFull);
+        let _one = gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap();
+        assert_eq!(gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap_err(), GateError::AddressFull);
+        let _usual = gate.admit(ip("192.0.2.3")).unwrap();
+    }
+
+    #[test]
     fn addresses_of_one_64_count_as_one() {
         let gate = gate(10, 1, 10);
         let _first = gate.admit(ip("2001:db8:1:2::1")).unwrap();
         assert_eq!(gate.admit(ip("2001:db8:1:2:ffff::9")).unwrap_err(), GateError::AddressFull);
         let _other = gate.admit(ip("2001:db8:1:3::1")).unwrap();
+    }
+
+    /// Attacks H3.
+    #[test]
+    fn one_network_can_t_take_every_place() {
+        let gate = Gate::new(Caps { per_network: 2, ..Caps::default() });
+        let first = gate.admit(ip("192.0.2.1")).unwrap();
+        let _second = gate.admit(ip("192.0.2.2")).unwrap();
+        assert_eq!(gate.admit(ip("::ffff:192.0.2.3")).unwrap_err(), GateError::NetworkFull);
+        let _elsewhere = gate.admit(ip("192.0.3.1")).unwrap();
+        assert_eq!(gate.open(), 3, "a refused connection gives its place back");
+        drop(first);
+        let _third = gate.admit(ip("192.0.2.3")).unwrap();
+        let six = [1, 2].map(|n| gate.admit(ip(&format!("2001:db8:1:{n}::1"))).unwrap());
+        assert_eq!(gate.admit(ip("2001:db8:1:3::1")).unwrap_err(), GateError::NetworkFull);
+        drop(six);
+        let own: Vec<_> = (1..9).map(|n| gate.admit(ip(&format!("127.0.0.{n}"))).unwrap()).collect();
+        drop(own);
     }
 
     #[test]
@@ -317,6 +409,11 @@ mod tests {
         let held: Vec<_> = (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| gate.admit(ip("192.0.2.1")).unwrap()).collect();
         assert_eq!(gate.admit(ip("192.0.2.1")).unwrap_err(), GateError::AddressFull);
         drop(held);
+        let hosts = CONNECTIONS_PER_NETWORK_MAX / 100;
+        let near = |n: usize| ip(&format!("192.0.2.{}", n % hosts));
+        let held: Vec<_> = (0..CONNECTIONS_PER_NETWORK_MAX).map(|n| gate.admit(near(n)).unwrap()).collect();
+        assert_eq!(gate.admit(near(hosts - 1)).unwrap_err(), GateError::NetworkFull);
+        drop(held);
         let sessions: Vec<_> = (0..SESSIONS_PER_ACCOUNT_MAX).map(|_| gate.session(AccountId(1)).unwrap()).collect();
         assert_eq!(gate.session(AccountId(1)).unwrap_err(), GateError::AccountFull);
         drop(sessions);
@@ -326,11 +423,27 @@ mod tests {
         assert_eq!(gate.open(), 0);
     }
 
+    /// Attacks H1.
+    #[test]
+    fn under_stress_who_holds_many_gets_no_more_and_others_do() {
+        let gate = Gate::new(Caps { connections: 100, per_address: 40, ..Caps::default() });
+        let many: Vec<_> = (0..20).map(|_| gate.admit(ip("192.0.2.1")).unwrap()).collect();
+        let mut others: Vec<_> = (0..60).map(|n| gate.admit(ip(&format!("198.51.100.{n}"))).unwrap()).collect();
+        assert!(gate.is_under_stress());
+        assert_eq!(gate.admit(ip("192.0.2.1")).unwrap_err(), GateError::AddressFull);
+        others.push(gate.admit(ip("198.51.100.200")).unwrap());
+        others.push(gate.admit(ip("198.51.100.1")).unwrap());
+        drop(others.split_off(30));
+        assert!(!gate.is_under_stress());
+        let _again = gate.admit(ip("192.0.2.1")).unwrap();
+        drop(many);
+    }
+
     #[test]
     fn caps_can_be_moved_while_places_are_held() {
         let gate = gate(10, 10, 10);
         let _first = gate.admit(ip("192.0.2.1")).unwrap();
-        gate.set_caps(Caps { connections: 1, per_address: 1, per_account: 1 });
+        gate.set_caps(Caps { connections: 1, per_address: 1, per_account: 1, ..Caps::default() });
         assert_eq!(gate.admit(None).unwrap_err(), GateError::Full);
     }
 }

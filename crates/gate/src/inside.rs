@@ -2,7 +2,8 @@
 //! the address that they really connect from. Neither proof can be carried in what a client says (attacks A1).
 
 use crate::relay::{Refusal, Right, SenderPermit, Sending};
-use mailward_core::config::{Config, Grant, Granted, Relay};
+use crate::rules::Treatment;
+use mailward_core::config::{Config, Grant, Granted};
 use mailward_core::{Address, Domain, Listener, LocalPart, Peer};
 use mailward_directory::Directory;
 
@@ -81,8 +82,9 @@ impl ThisHost {
 /// What an administrator grants to those inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InsideRules {
-    /// Hosts.
-    pub relay: Relay,
+    /// Whether hosts that may relay send as anybody, not only as addresses of ours. Who they are say the rules
+    /// ([`crate::rules`]).
+    pub any_sender: bool,
     /// Users of this host.
     pub grants: Vec<Grant>,
     /// Names of this host that its programs use, beside the one in greetings: the system's own.
@@ -91,7 +93,7 @@ pub struct InsideRules {
 
 impl From<&Config> for InsideRules {
     fn from(config: &Config) -> Self {
-        Self { relay: config.relay.clone(), grants: config.sendmail.users.clone(), names: Vec::new() }
+        Self { any_sender: config.relay.any_sender, grants: config.sendmail.users.clone(), names: Vec::new() }
     }
 }
 
@@ -145,28 +147,30 @@ fn is_same(granted: &Address, address: &Address) -> bool {
     granted.host() == address.host() && (local == granted_local || tagged)
 }
 
-/// Decides whether a peer is a host of our networks that may send out as `from`. `None`: it has no more rights than any
-/// stranger. Only the address that the connection comes from counts, and only on the door for other servers.
+/// Decides whether a peer is a host that may send out as `from`, by what the rules say of it. `None`: it has no more rights
+/// than any stranger. Only on the door for other servers. Where the rules wait for the recipient, the right is a stranger's until
+/// [`SenderPermit::toward`] one.
 #[must_use]
 pub fn decide_inside(
     directory: &Directory,
     rules: &InsideRules,
+    treatment: &Treatment,
     peer: &Peer,
     from: Option<&Address>,
     sending: Sending,
 ) -> Option<SenderPermit> {
-    let address = peer.address.filter(|_| peer.listener == Listener::Smtp)?;
-    if !rules.relay.from.iter().any(|network| network.contains(address)) {
-        return None;
-    }
-    from.is_none_or(|from| inside_may_be(directory, rules, from))
-        .then_some(SenderPermit { right: Right::Inside(sending) })
+    let right = match (peer.listener, peer.address) {
+        (Listener::Smtp, Some(_)) if treatment.relays() => Right::Inside(sending),
+        (Listener::Smtp, Some(_)) if treatment.may_relay() => Right::Perhaps(sending),
+        _ => return None,
+    };
+    from.is_none_or(|from| inside_may_be(directory, rules, from)).then_some(SenderPermit { right })
 }
 
 /// Whether mail that hosts of our networks send out may say that it is from an address.
 #[must_use]
 pub fn inside_may_be(directory: &Directory, rules: &InsideRules, address: &Address) -> bool {
-    rules.relay.any_sender || address.domain().is_some_and(|domain| directory.is_local_domain(domain))
+    rules.any_sender || address.domain().is_some_and(|domain| directory.is_local_domain(domain))
 }
 
 /// Whom a recipient at this host itself means, where its name is no domain of ours: the same local part in the domain that

@@ -1,6 +1,7 @@
 //! Who may send as whom to whom. Two questions, asked in this order; the second can't be asked without the answer
 //! to the first, and nothing can be delivered without the answer to the second.
 
+use crate::rules::Treatment;
 use mailward_core::{Address, Listener};
 use mailward_directory::{Directory, LocalTarget, Login, Resolution};
 
@@ -16,12 +17,20 @@ impl SenderPermit {
     /// does.
     #[must_use]
     pub const fn sends_out(&self) -> bool {
-        self.right.sends().is_some()
+        self.right.sends().is_some() || matches!(self.right, Right::Perhaps(_))
     }
-    /// Whether it is a host of our networks that sends.
+    /// Whether it is a host of our networks that sends, be it to some recipients only.
     #[must_use]
     pub const fn is_of_inside_host(&self) -> bool {
-        matches!(self.right, Right::Inside(_))
+        matches!(self.right, Right::Inside(_) | Right::Perhaps(_))
+    }
+    /// The right towards one recipient, by what the rules say now that it is known.
+    #[must_use]
+    pub fn toward(&self, treatment: &Treatment) -> Self {
+        match self.right {
+            Right::Perhaps(sending) if treatment.relays() => Self { right: Right::Inside(sending) },
+            right => Self { right },
+        }
     }
 }
 
@@ -36,6 +45,8 @@ pub(crate) enum Right {
     Program(Sending),
     /// A host of our networks, likewise.
     Inside(Sending),
+    /// A host of which the rules say what it may when they know the recipient; a stranger until then.
+    Perhaps(Sending),
     /// Another mail server of this host hands us what it took for us.
     Local,
 }
@@ -45,7 +56,7 @@ impl Right {
     const fn sends(self) -> Option<Sending> {
         match self {
             Right::LoggedIn(sending) | Right::Program(sending) | Right::Inside(sending) => Some(sending),
-            Right::Stranger(_) | Right::Local => None,
+            Right::Stranger(_) | Right::Perhaps(_) | Right::Local => None,
         }
     }
 }
@@ -133,7 +144,8 @@ impl SenderPermit {
     }
     /// Whether what comes through this server for others is sent on.
     pub(crate) const fn forwards(&self) -> bool {
-        matches!(self.right, Right::Stranger(Sending::On)) || matches!(self.right.sends(), Some(Sending::On))
+        matches!(self.right, Right::Stranger(Sending::On) | Right::Perhaps(Sending::On))
+            || matches!(self.right.sends(), Some(Sending::On))
     }
 }
 
@@ -243,7 +255,9 @@ fn judge(right: Right, address: Option<&Address>, resolution: Resolution) -> Res
         }
         (Resolution::Deliver { remote, .. }, Some(Sending::Off)) if !remote.is_empty() => Err(Refusal::NoSending),
         (Resolution::Deliver { local, remote }, None) if !remote.is_empty() => match (right, address) {
-            (Right::Stranger(Sending::On), Some(alias)) => sent_on(local, remote, Via::Forward(alias.clone())),
+            (Right::Stranger(Sending::On) | Right::Perhaps(Sending::On), Some(alias)) => {
+                sent_on(local, remote, Via::Forward(alias.clone()))
+            }
             _ => Err(Refusal::NoForwarding),
         },
         (Resolution::Deliver { .. } | Resolution::UnknownUser, _) => Err(Refusal::UnknownUser),
@@ -271,9 +285,10 @@ fn sent_on(targets: Vec<LocalTarget>, remote: Vec<Address>, via: Via) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::{Client, Name, Rule, RuleBook};
     use mailward_core::AccountId;
 
-    const RIGHTS: [Right; 9] = [
+    const RIGHTS: [Right; 11] = [
         Right::Stranger(Sending::On),
         Right::Stranger(Sending::Off),
         Right::LoggedIn(Sending::On),
@@ -282,6 +297,8 @@ mod tests {
         Right::Program(Sending::Off),
         Right::Inside(Sending::On),
         Right::Inside(Sending::Off),
+        Right::Perhaps(Sending::On),
+        Right::Perhaps(Sending::Off),
         Right::Local,
     ];
 
@@ -309,7 +326,8 @@ mod tests {
             let sends = judge(right, Some(&to), Resolution::NotLocal).is_ok();
             assert_eq!(
                 sends,
-                !matches!(right, Right::Stranger(_) | Right::Local) && right.sends() == Some(Sending::On)
+                !matches!(right, Right::Stranger(_) | Right::Perhaps(_) | Right::Local)
+                    && right.sends() == Some(Sending::On)
             );
         }
         let judged = |right| judge(right, Some(&to), Resolution::NotLocal);
@@ -322,6 +340,23 @@ mod tests {
         let literal = Address::parse("u@[192.0.2.1]", false).unwrap();
         let judged = judge(Right::LoggedIn(Sending::On), Some(&literal), Resolution::NotLocal);
         assert_eq!(judged, Err(Refusal::Literal));
+    }
+
+    #[test]
+    fn a_right_that_hangs_on_the_recipient_is_none_before() {
+        let rules = ["any to u@t.example skip", "10.0.0.1 relay"].map(|text| Rule::parse(text).unwrap());
+        let book = RuleBook::new(&rules, &[]);
+        let client = Client { ip: "10.0.0.1".parse().ok(), listener: Listener::Smtp, name: Name::None };
+        let (to, other) = (elsewhere(), Address::parse("v@t.example", false).unwrap());
+        let perhaps = SenderPermit { right: Right::Perhaps(Sending::On) };
+        for (recipient, goes) in [(&to, false), (&other, true)] {
+            assert_eq!(judge(perhaps.right, Some(recipient), Resolution::NotLocal), Err(Refusal::RelayDenied));
+            let toward = perhaps.toward(&book.of(&client, Some(None), Some(recipient)));
+            assert_eq!(judge(toward.right, Some(recipient), Resolution::NotLocal).is_ok(), goes);
+        }
+        let stranger = SenderPermit { right: Right::Stranger(Sending::On) };
+        let toward = stranger.toward(&book.of(&client, Some(None), Some(&other)));
+        assert!(matches!(toward.right, Right::Stranger(_)), "nobody gains one who hadn't it before");
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl Framer {
         !self.command.is_empty() || self.announced.is_some()
     }
 
+    /// What has come of a command's first line; nothing once a literal has been announced in it.
+    #[must_use]
+    pub fn begun(&self) -> &[u8] {
+        if self.literals == 0 { &self.command } else { &[] }
+    }
+
     /// Whether bytes of an APPEND's message are awaited.
     #[must_use]
     pub fn is_within_message(&self) -> bool {

@@ -9,9 +9,14 @@ mod dkim;
 mod domain;
 mod fetch;
 mod gateway;
+mod greylist;
+mod lists;
+pub(crate) mod migrate;
 mod queue;
+mod rates;
 mod reload;
 mod route;
+pub(crate) mod rules;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -22,6 +27,7 @@ mod stop;
 mod store;
 mod tls_policy;
 mod tls_report;
+mod trace;
 mod user;
 
 use crate::failure::Failure;
@@ -60,10 +66,15 @@ enum Verb {
     Sessions(sessions::Sessions),
     Ban(ban::BanVerb),
     Queue(queue::Queue),
+    Trace(trace::Trace),
+    Rates(rates::Rates),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
+    Rules(rules::RulesVerb),
+    Greylist(greylist::GreylistVerb),
+    Lists(lists::Lists),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -71,6 +82,7 @@ enum Verb {
     Alias(alias::Alias),
     TlsPolicy(tls_policy::TlsPolicy),
     TlsReport(tls_report::TlsReport),
+    Migrate(migrate::Migrate),
     Store(store::Store),
     Bench(bench::BenchArgs),
 }
@@ -88,10 +100,15 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sessions(verb) => verb.run(place),
         Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
+        Verb::Trace(verb) => verb.run(place),
+        Verb::Rates(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
+        Verb::Rules(verb) => verb.run(place),
+        Verb::Greylist(verb) => verb.run(place),
+        Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -99,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Alias(verb) => verb.run(place),
         Verb::TlsPolicy(verb) => verb.run(place),
         Verb::TlsReport(verb) => verb.run(place),
+        Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }

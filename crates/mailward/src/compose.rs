@@ -15,12 +15,16 @@ pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
+pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+pub(crate) mod reputation;
+pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
 mod upkeep;
+pub(crate) mod watch;
 
 pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
@@ -28,6 +32,7 @@ pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
+use crate::control::greylist::Memory;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -168,9 +173,18 @@ where
     bans::set(&bans, place.config());
     let logins = bans::logins(store, &bans, place.config(), events).await?;
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
+    gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
+    let secret = server_secret(place.data())?;
+    let dkim = dkim(&directory, store, &secret)?;
+    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
+    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
+    let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
+    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
+    let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
+    let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -180,20 +194,19 @@ where
         acceptor: acceptor.clone(),
         gate: gate.clone(),
         bans: bans.clone(),
+        rules: rules.book().clone(),
         logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
+        reputation: reputation.clone(),
         events: events.clone(),
         log: log.reopener(),
+        rates: watch.rates.clone(),
         stop,
     });
-    let secret = server_secret(place.data())?;
-    let dkim = dkim(&directory, store, &secret)?;
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
-    let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
-    let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
@@ -215,9 +228,13 @@ where
         routes,
         ways,
         fetching,
+        rules: rules.clone(),
+        reputation: Some(reputation.clone()),
         bans: bans.clone(),
         server: Some(running.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
+        watch: watch.clone(),
+        greylist: Memory::Server(strangers.guard.greylist.clone()),
     };
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
@@ -230,10 +247,12 @@ where
         inside,
         acceptor,
         gate,
+        rules: rules.book().clone(),
         settings,
         care: care.clone(),
         events: events.clone(),
         shutdown: shutdown.clone(),
+        strangers: strangers.clone(),
     });
     let sessions = Sessions::default();
     let control = control::path::listen(&place.socket(), 0o600)
@@ -241,7 +260,10 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    watch.keep(&shutdown);
+    let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
+    let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
@@ -263,8 +285,10 @@ where
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
     let _written = tokio::time::timeout(STOP_TIME, banning).await;
+    watch.close().await;
+    remembering.ended().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
-    let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
+    let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
     if let Some(sending) = sending {
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;

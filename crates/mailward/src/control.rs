@@ -17,12 +17,16 @@ pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod fetch;
+pub(crate) mod greylist;
+pub(crate) mod lists;
 pub(crate) mod path;
 pub(crate) mod queue;
 pub(crate) mod routes;
+pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
+pub(crate) mod watch;
 mod whence;
 
 use crate::failure::Failure;
@@ -191,6 +195,10 @@ pub(crate) enum Request {
     Routes {
         ask: routes::Ask,
     },
+    /// Lists in the DNS.
+    Lists {
+        ask: lists::Ask,
+    },
     /// Accounts elsewhere that mail is fetched from.
     Fetch {
         what: fetch::Ask,
@@ -198,6 +206,18 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// How much comes from whom, and what was refused.
+    Watch {
+        ask: watch::Ask,
+    },
+    /// Who was put off and who came back.
+    Greylist {
+        ask: greylist::Ask,
+    },
+    /// Address rules.
+    Rules {
+        ask: rules::Ask,
     },
     /// Hosts that get nothing.
     Bans {

@@ -20,6 +20,7 @@ mod compose;
 mod control;
 mod demo;
 mod failure;
+mod migrate;
 mod place;
 mod print;
 mod secrets;

@@ -242,7 +242,7 @@ fn accounts(at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> 
 }
 
 async fn inhabit(store: &Arc<LocalStore>, at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> {
-    let desk = Desk::over(store.clone(), at).await?;
+    let desk = Desk::over(store.clone(), at, &Config::default()).await?;
     let (_, keys) = desk.dkim.add_domain(plan.domain.clone()).await?;
     let address: Address =
         format!("postmaster@{}", plan.domain).parse().map_err(|e| Failure::Usage(format!("{}: {e}", plan.domain)))?;

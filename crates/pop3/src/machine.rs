@@ -12,7 +12,11 @@ use crate::maildrop::Maildrop;
 use input::{Input, Taken};
 use listing::Listing;
 use mailward_core::Secret;
-use mailward_core::limits::{AUTH_ATTEMPTS_MAX, POP3_ERRORS_MAX, POP3_LINE_MAX, SASL_LINE_MAX, WRITE_BUFFER_MAX};
+use mailward_core::foreign::{self, Foreign};
+use mailward_core::limits::{
+    AUTH_ATTEMPTS_MAX, GUEST_COMMANDS_MAX, POP3_ERRORS_MAX, POP3_LINE_MAX, SASL_LINE_MAX, STRESS_ERRORS_MAX,
+    WRITE_BUFFER_MAX,
+};
 use mailward_store::records::UidRange;
 use std::io::Write as _;
 
@@ -32,6 +36,8 @@ pub struct Machine {
     errors: usize,
     /// Failed logins so far.
     attempts: usize,
+    /// See [`Machine::hurry`].
+    hurried: bool,
     closed: bool,
 }
 
@@ -112,8 +118,10 @@ pub enum CloseReason {
     Line,
     /// Bytes behind STLS in clear (attacks B1).
     StlsInjection,
-    /// A browser (attacks B8).
-    Http,
+    /// A browser, or another client that is wrong here (attacks B8).
+    Foreign(Foreign),
+    /// [`GUEST_COMMANDS_MAX`].
+    Commands,
 }
 
 impl Machine {
@@ -130,6 +138,7 @@ impl Machine {
             utf8: false,
             errors: 0,
             attempts: 0,
+            hurried: false,
             closed: false,
         }
     }
@@ -156,6 +165,11 @@ impl Machine {
         self.utf8
     }
 
+    /// Whether the server is under stress: before the login [`STRESS_ERRORS_MAX`] bad lines are enough.
+    pub const fn hurry(&mut self, stress: bool) {
+        self.hurried = stress;
+    }
+
     /// What to do next.
     pub fn advance(&mut self) -> Intent {
         loop {
@@ -165,8 +179,17 @@ impl Machine {
             if self.attempts >= AUTH_ATTEMPTS_MAX {
                 return self.close(CloseReason::Logins, "");
             }
-            if self.errors >= POP3_ERRORS_MAX {
+            let hurried = self.hurried && !self.is_logged_in();
+            if self.errors >= if hurried { STRESS_ERRORS_MAX } else { POP3_ERRORS_MAX } {
                 return self.close(CloseReason::Errors, "-ERR too many errors\r\n");
+            }
+            if !self.is_logged_in() && self.input.lines > GUEST_COMMANDS_MAX as u64 {
+                return self.close(CloseReason::Commands, "-ERR too many commands before a login\r\n");
+            }
+            if matches!(self.state, State::Authorization { .. })
+                && let Some(what) = foreign::recognise(self.input.unread(POP3_LINE_MAX))
+            {
+                return self.close(CloseReason::Foreign(what), "");
             }
             if self.output.len() >= WRITE_BUFFER_MAX {
                 return Intent::Write;
@@ -197,7 +220,7 @@ impl Machine {
         }
         let command = match command::parse(line) {
             Ok(command) => command,
-            Err(CommandError::Http) => return Some(self.close(CloseReason::Http, "")),
+            Err(CommandError::Http) => return Some(self.close(CloseReason::Foreign(Foreign::Http), "")),
             Err(CommandError::Unknown) => return self.error("unknown command"),
             Err(CommandError::Usage(usage)) => return self.usage(usage),
         };

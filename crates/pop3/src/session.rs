@@ -9,7 +9,7 @@ use crate::maildrop::Maildrop;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     POP3_IDLE_TIME, POP3_LOCK_WAIT, POP3_MESSAGES_MAX, POP3_PAUSE_TIME, POP3_PREAUTH_TIME, POP3_READ_BUFFER,
-    STOP_GRACE, WRITE_TIME,
+    STOP_GRACE, STRESS_COMMAND_TIME, WRITE_TIME,
 };
 use mailward_core::{AccountId, Address, MailboxId, MailboxName, Peer, Secret, Shutdown};
 use mailward_directory::{Authenticator, Directory, Login, LoginError, Resolution, Sasl, SaslStep};
@@ -18,6 +18,7 @@ use mailward_store::records::Opened;
 use mailward_store::{MailStore, StoreError};
 use mailward_tls::{Acceptor, Wire};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
@@ -70,7 +71,8 @@ impl End {
             End::Machine(CloseReason::Logins) => "logins",
             End::Machine(CloseReason::Line) => "line",
             End::Machine(CloseReason::StlsInjection) => "stls-injection",
-            End::Machine(CloseReason::Http) => "http",
+            End::Machine(CloseReason::Foreign(what)) => what.name(),
+            End::Machine(CloseReason::Commands) => "commands",
             End::Gone => "gone",
             End::Idle => "idle",
             End::NotReading => "not-reading",
@@ -90,7 +92,8 @@ impl End {
                         | CloseReason::Logins
                         | CloseReason::Line
                         | CloseReason::StlsInjection
-                        | CloseReason::Http
+                        | CloseReason::Foreign(_)
+                        | CloseReason::Commands
                 )
         )
     }
@@ -170,6 +173,7 @@ impl Session {
                     match self.read(&mut wire, &mut buffer).await {
                         Ok(bytes) => {
                             self.entry.works();
+                            self.machine.hurry(self.context.gate.is_under_stress());
                             self.machine.feed(buffer.get(..bytes).unwrap_or_default());
                         }
                         Err(end) => return self.close(wire, end).await,
@@ -316,8 +320,10 @@ impl Session {
             self.deadline = Instant::now().checked_add(POP3_IDLE_TIME).unwrap_or_else(Instant::now);
         }
         self.entry.waits();
-        let pause = Instant::now().checked_add(POP3_PAUSE_TIME).unwrap_or(self.deadline);
-        let mut until = pause.min(self.deadline);
+        let after = |time: Duration| Instant::now().checked_add(time).unwrap_or(self.deadline);
+        let stress = self.context.gate.is_under_stress() && !self.machine.is_logged_in();
+        let deadline = if stress { self.deadline.min(after(STRESS_COMMAND_TIME)) } else { self.deadline };
+        let mut until = after(POP3_PAUSE_TIME).min(deadline);
         loop {
             let read = tokio::select! {
                 biased;
@@ -327,10 +333,10 @@ impl Session {
             match read {
                 Ok(Ok(0) | Err(_)) => return Err(End::Gone),
                 Ok(Ok(bytes)) => return Ok(bytes),
-                Err(_) if until >= self.deadline => return Err(End::Idle),
+                Err(_) if until >= deadline => return Err(End::Idle),
                 Err(_) => {
                     self.rest();
-                    until = self.deadline;
+                    until = deadline;
                 }
             }
         }
@@ -382,7 +388,9 @@ impl Session {
     // ---- the log -------------------------------------------------------------------------------------------
 
     fn tell_end(&self, end: End) {
-        let event = if end.is_odd() { Event::warn("pop3.closed") } else { Event::info("pop3.closed") };
+        // Sessions of users are all told; those of strangers may be without number (attacks H8).
+        let name = if self.own.is_some() { "pop3.closed" } else { "pop3.dropped" };
+        let event = if end.is_odd() { Event::warn(name) } else { Event::info(name) };
         let mut event = event.with_peer(&self.peer).with("why", self.why(end));
         if let Some(own) = &self.own {
             event = event

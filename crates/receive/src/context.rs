@@ -2,9 +2,10 @@
 
 use crate::budget::Budget;
 use crate::full::FullAccounts;
+use crate::guard::Guard;
 use crate::ids::MessageIds;
 use arc_swap::ArcSwap;
-use mailward_core::config::Config;
+use mailward_core::config::{self, Config};
 use mailward_core::event::Events;
 use mailward_core::limits::{
     MESSAGE_BYTES_IN_FLIGHT_MAX, MESSAGE_SIZE_MAX, QUEUE_LIFETIME, QUEUE_WARN_AFTER, SMTP_MESSAGES_PER_SESSION_MAX,
@@ -14,6 +15,9 @@ use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
+use mailward_gate::journal::Journal;
+use mailward_gate::rates::Rates;
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
@@ -38,6 +42,8 @@ pub struct Settings {
     pub warn_after: Duration,
     /// Who inside may send without a login.
     pub inside: Arc<InsideRules>,
+    /// How strangers are weighed.
+    pub guard: config::Guard,
 }
 
 impl Default for Settings {
@@ -50,6 +56,7 @@ impl Default for Settings {
             lifetime: QUEUE_LIFETIME,
             warn_after: QUEUE_WARN_AFTER,
             inside: Arc::default(),
+            guard: config::Guard::default(),
         }
     }
 }
@@ -64,6 +71,7 @@ impl From<&Config> for Settings {
             lifetime: config.queue.lifetime(),
             warn_after: config.queue.warn_after(),
             inside: Arc::new(InsideRules::from(config)),
+            guard: config.gate.clone(),
         }
     }
 }
@@ -86,6 +94,14 @@ pub struct Context {
     pub acceptor: Option<Acceptor>,
     /// Who may connect.
     pub gate: Arc<Gate>,
+    /// Who may do what, by address, name, sender and recipient.
+    pub rules: RuleBook,
+    /// Whom to ask about strangers; none: they aren't weighed.
+    pub guard: Option<Arc<Guard>>,
+    /// Who counts how much comes from whom; none: nobody.
+    pub rates: Option<Arc<Rates>>,
+    /// Where refusals are noted; none: nowhere.
+    pub journal: Option<Arc<Journal>>,
     /// Where events go.
     pub events: Events,
     /// The word that the server stops.
@@ -124,6 +140,14 @@ pub struct Parts {
     pub acceptor: Option<Acceptor>,
     /// See [`Context::gate`].
     pub gate: Arc<Gate>,
+    /// See [`Context::rules`].
+    pub rules: RuleBook,
+    /// See [`Context::guard`].
+    pub guard: Option<Arc<Guard>>,
+    /// See [`Context::rates`].
+    pub rates: Option<Arc<Rates>>,
+    /// See [`Context::journal`].
+    pub journal: Option<Arc<Journal>>,
     /// See [`Context::events`].
     pub events: Events,
     /// See [`Context::shutdown`].
@@ -151,6 +175,10 @@ impl Context {
             forwarder: parts.forwarder,
             acceptor,
             gate: parts.gate,
+            rules: parts.rules,
+            guard: parts.guard,
+            rates: parts.rates,
+            journal: parts.journal,
             events: parts.events,
             shutdown: parts.shutdown,
             settings: parts.settings,

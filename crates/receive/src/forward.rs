@@ -6,11 +6,11 @@ use crate::session::House;
 use mailward_core::Address;
 use mailward_core::limits::FORWARDED_RECIPIENTS_MAX;
 use mailward_delivery::NotForwarded;
-use mailward_gate::{Bounce, Recipient, Refusal, RelayPermit, decide_bounce, decide_recipient};
+use mailward_gate::{Bounce, Recipient, Refusal, RelayPermit, SenderPermit, decide_bounce, decide_recipient};
 use mailward_smtp::server::MailGiven;
 use mailward_store::records::Content;
 
-/// Where a recipient's mail goes: back to a sender that was rewritten, or where the directory says. What would have to be
+/// Where a recipient's mail goes, by the right that the sender has towards it: back to a sender that was rewritten, or where the directory says. What would have to be
 /// forwarded and can't be sealed is refused.
 ///
 /// # Errors
@@ -18,13 +18,14 @@ use mailward_store::records::Content;
 pub(crate) async fn decide(
     context: &Context,
     mail: &MailGiven<House>,
+    sender: &SenderPermit,
     program: Option<&Program>,
     recipient: Recipient<'_>,
 ) -> Result<RelayPermit, Refusal> {
     let permit = match (bounce(context, mail, recipient).await, program) {
         (Some(decided), _) => decided?,
-        (None, Some(program)) => program.decide_recipient(&context.directory, &mail.sender, recipient)?,
-        (None, None) => decide_recipient(&context.directory, &mail.sender, recipient)?,
+        (None, Some(program)) => program.decide_recipient(&context.directory, sender, recipient)?,
+        (None, None) => decide_recipient(&context.directory, sender, recipient)?,
     };
     let Some(alias) = permit.forwarded() else { return Ok(permit) };
     match &context.forwarder {
@@ -40,7 +41,7 @@ async fn bounce(
 ) -> Option<Result<RelayPermit, Refusal>> {
     let (Some(forwarder), Recipient::Address(address)) = (&context.forwarder, recipient) else { return None };
     let (directory, srs, now) = (&context.directory, forwarder.srs(), context.clock.now());
-    let kept = match decide_bounce(directory, srs, &mail.sender, mail.path.address(), address, now)? {
+    let kept = match decide_bounce(directory, srs, &mail.sender.permit, mail.path.address(), address, now)? {
         Ok(Bounce::Permitted(permit)) => return Some(Ok(permit)),
         Ok(Bounce::Kept(kept)) => kept,
         Err(refusal) => return Some(Err(refusal)),

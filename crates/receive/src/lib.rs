@@ -28,6 +28,7 @@ mod context;
 mod deadlines;
 mod forward;
 mod full;
+mod guard;
 mod ids;
 mod program;
 mod replies;
@@ -37,6 +38,7 @@ mod watch;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Parts, Settings};
+pub use guard::Guard;
 pub use ids::MessageIds;
 
 use mailward_core::Peer;

@@ -39,7 +39,7 @@ pub(crate) fn inside(
     hostname: &Domain,
 ) -> Result<Vec<u8>, Reply> {
     let facts = Facts { date: now, id, hostname, domain: None, author: None };
-    if rules.relay.any_sender {
+    if rules.any_sender {
         return mend(bytes, trace, &facts).map_err(replies::header);
     }
     mend_and_ask(bytes, trace, &facts, |claimed| inside_may_be(directory, rules, claimed))

@@ -10,9 +10,10 @@
 mod common;
 
 use common::{House, Talk, address};
-use mailward_core::config::{Grant, Relay};
+use mailward_core::config::Grant;
 use mailward_core::{Domain, Listener, Network, SendLimits};
 use mailward_gate::InsideRules;
+use mailward_gate::rules::RuleBook;
 use mailward_receive::Settings;
 use mailward_store::QueueStore as _;
 use mailward_store::records::{QueueFilter, QueuedMessage};
@@ -166,14 +167,15 @@ async fn mail_for_users_of_this_host_finds_its_domain_and_root_s_the_postmaster(
     assert!(last.contains("\r\nFrom: root@mx.s.example (Cron Daemon)\r\nTo: root@mx.s.example\r\n\r\n"), "{last}");
 }
 
-fn inside(any_sender: bool) -> Settings {
-    let from = vec![Network::parse("192.0.2.0/24").unwrap()];
-    settings(InsideRules { relay: Relay { from, any_sender }, ..InsideRules::default() })
+/// A house that hosts of a network may send out through.
+async fn inside(any_sender: bool) -> House {
+    let book = RuleBook::new(&[], &[Network::parse("192.0.2.0/24").unwrap()]);
+    House::with_rules(settings(InsideRules { any_sender, ..InsideRules::default() }), book).await
 }
 
 #[tokio::test]
 async fn what_an_inside_host_sends_out_is_mended_and_says_so() {
-    let house = House::with(inside(false)).await;
+    let house = inside(false).await;
     let mut talk = house.greeted_from(Listener::Smtp, "192.0.2.9").await;
     let said =
         sent(&mut talk, "printer@s.example", "u@t.example", &format!("From: Printer <printer@s.example>\r\n{BODY}"))
@@ -192,11 +194,11 @@ async fn what_an_inside_host_sends_out_is_mended_and_says_so() {
 #[tokio::test]
 async fn an_inside_host_forges_no_author_unless_it_may() {
     for forged in ["From: x@t.example\r\n", "From: a@s.example\r\nSender: x@t.example\r\n", ""] {
-        let house = House::with(inside(false)).await;
+        let house = inside(false).await;
         let mut talk = house.greeted_from(Listener::Smtp, "192.0.2.9").await;
         let said = sent(&mut talk, "printer@s.example", "u@t.example", &format!("{forged}{BODY}")).await;
         assert!(said.starts_with("550 5."), "{forged}: {said}");
-        let house = House::with(inside(true)).await;
+        let house = inside(true).await;
         let mut talk = house.greeted_from(Listener::Smtp, "192.0.2.9").await;
         let said = sent(&mut talk, "x@t.example", "u@other.example", &format!("{forged}{BODY}")).await;
         assert!(said.starts_with("250 "), "{forged}: {said}");
@@ -206,7 +208,7 @@ async fn an_inside_host_forges_no_author_unless_it_may() {
 
 #[tokio::test]
 async fn programs_by_their_user_and_inside_hosts_by_their_address_have_a_user_s_limits() {
-    let house = House::with(inside(false)).await;
+    let house = inside(false).await;
     house.care.set_limits(SendLimits { messages_per_day: 2, ..SendLimits::default() }, SendLimits::default());
     let held = async || {
         let queue = queued(&house).await;

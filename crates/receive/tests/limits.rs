@@ -13,8 +13,9 @@ use mailward_core::Listener;
 use mailward_core::limits::{
     DATA_GRACE_TIME, DATA_IDLE_TIME, DEADLINE_TICK, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, MESSAGE_BYTES_IN_FLIGHT_MAX,
     RECEIVED_HOPS_MAX, SMTP_COMMAND_TIME, SMTP_ERRORS_MAX, SMTP_RECIPIENTS_MAX, SMTP_SESSION_TIME,
-    SMTP_UNKNOWN_RECIPIENTS_MAX, WRITE_TIME,
+    SMTP_UNKNOWN_RECIPIENTS_MAX, STRESS_COMMAND_TIME, STRESS_SESSION_TIME, WRITE_TIME,
 };
+use mailward_gate::Caps;
 use mailward_receive::Settings;
 use mailward_store::StoreError;
 use std::sync::atomic::Ordering;
@@ -102,6 +103,7 @@ async fn headers_and_hops_end_at_their_limits() {
     assert_eq!(house.logged("message.refused").len(), 3);
 }
 
+/// Attacks H4.
 #[tokio::test]
 async fn a_nearly_full_disk_refuses_before_the_data() {
     let house = House::new().await;
@@ -200,6 +202,82 @@ async fn a_message_that_drips_ends_the_session() {
     tokio::time::resume();
     assert!(talk.is_over().await);
     assert!(house.nothing_stored().await);
+}
+
+/// Attacks H1: a chunk has no time of its own.
+#[tokio::test]
+async fn a_message_of_chunks_that_drip_ends_the_session() {
+    let house = House::new().await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    assert_eq!(talk.codes(ENVELOPE, 2).await, [250, 250]);
+    tokio::time::pause();
+    let enough = DATA_GRACE_TIME + 3 * DEADLINE_TICK;
+    talk.drip("BDAT 1\r\nx", enough.as_secs(), Duration::from_secs(1)).await;
+    let mut code = 250;
+    while code == 250 {
+        code = talk.code().await;
+    }
+    assert_eq!(code, 421);
+    tokio::time::resume();
+    assert!(house.nothing_stored().await);
+}
+
+/// Attacks H1, H3.
+#[tokio::test]
+async fn under_stress_who_brought_nothing_has_little_time_and_who_did_has_theirs() {
+    let house = House::new().await;
+    let mut useful = house.greeted(Listener::Smtp).await;
+    assert!(useful.deliver("a@c.example", &["alice@s.example"], "x").await.starts_with("250"));
+    let mut user = house.logged_in().await;
+    let mut idle = house.greeted(Listener::Smtp).await;
+    let mut busy = house.greeted(Listener::Smtp).await;
+    let mut silly = house.greeted(Listener::Smtp).await;
+    house.context.gate.set_caps(Caps { connections: 20, stress_enter: 10, stress_leave: 1, ..Caps::default() });
+    assert!(house.context.gate.is_under_stress());
+    assert_eq!(silly.codes("NOOP\r\nNOOP\r\n", 2).await, [250, 421]);
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert_eq!(idle.code().await, 421);
+    assert!(began.elapsed() <= STRESS_COMMAND_TIME + 2 * DEADLINE_TICK, "{:?}", began.elapsed());
+    // Greetings are answered, and bring nobody more time than there is.
+    busy.drip(
+        "HELO c.example\r\n",
+        STRESS_SESSION_TIME.as_secs() + 3 * DEADLINE_TICK.as_secs(),
+        Duration::from_secs(1),
+    )
+    .await;
+    let mut code = 250;
+    while code == 250 {
+        code = busy.code().await;
+    }
+    assert_eq!(code, 421);
+    useful.expect("NOOP\r\n", 250).await;
+    user.expect("NOOP\r\n", 250).await;
+    useful.expect("NOOP\r\n", 250).await;
+    user.expect("NOOP\r\n", 250).await;
+}
+
+/// Attacks B8: at every door in clear, and the log tells what it was.
+#[tokio::test]
+async fn other_protocols_are_dropped_without_a_word() {
+    let house = House::new().await;
+    let first: [(&[u8], &str); 5] = [
+        (b"GET / HTTP/1.1\r\n", "http"),
+        (b"POST /", "http"),
+        (b"CONNECT t.example:25 HTTP/1.1\r\n", "http"),
+        (b"\x16\x03\x01\x00", "tls"),
+        (b"SSH-2.0-x\r\n", "ssh"),
+    ];
+    for listener in [Listener::Smtp, Listener::Submission, Listener::Submissions, Listener::Lmtp] {
+        for (bytes, name) in first {
+            let mut talk = house.connect(listener).await;
+            talk.expect("", 220).await;
+            talk.write(bytes).await;
+            assert!(talk.is_over().await, "{listener} {name}");
+            let last = house.logged("connection.dropped").pop().unwrap();
+            assert!(last.ends_with(&format!("listener={listener} reason={name}")), "{last}");
+        }
+    }
 }
 
 /// Attacks H1.

@@ -10,8 +10,8 @@
 mod common;
 
 use common::{House, Talk, plain};
-use mailward_core::config::Relay;
 use mailward_core::{Listener, Network};
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{InsideRules, Sending};
 use mailward_receive::Settings;
 use std::sync::Arc;
@@ -235,17 +235,22 @@ async fn strangers_can_t_say_that_they_are_somebody_else() {
     assert_eq!(refused(&mut talk, &BATTERY[2]).await, 550);
 }
 
-fn inside(any_sender: bool) -> Settings {
-    let from = ["192.0.2.0/25", "2001:db8:1::/48"].map(|text| Network::parse(text).unwrap()).to_vec();
-    let rules = InsideRules { relay: Relay { from, any_sender }, ..InsideRules::default() };
-    Settings { inside: Arc::new(rules), ..Settings::default() }
+/// A house that hosts of networks may send out through.
+async fn inside(any_sender: bool) -> House {
+    inside_with(any_sender, Sending::On).await
+}
+
+async fn inside_with(any_sender: bool, sending: Sending) -> House {
+    let book = RuleBook::new(&[], &["192.0.2.0/25", "2001:db8:1::/48"].map(|text| Network::parse(text).unwrap()));
+    let rules = InsideRules { any_sender, ..InsideRules::default() };
+    House::with_rules(Settings { inside: Arc::new(rules), sending, ..Settings::default() }, book).await
 }
 
 /// The whole battery once more with inside hosts allowed: from every address that isn't one, in every guise.
 #[tokio::test]
 async fn strangers_have_no_more_rights_because_some_hosts_are_inside() {
     for any_sender in [false, true] {
-        let house = House::with(inside(any_sender)).await;
+        let house = inside(any_sender).await;
         for outside in
             ["192.0.2.128", "198.51.100.1", "127.0.0.1", "::1", "2001:db8:2::1", "::192.0.2.7", "64:ff9b::c000:207"]
         {
@@ -279,7 +284,7 @@ async fn strangers_have_no_more_rights_because_some_hosts_are_inside() {
 /// An inside host may send out, and that is all: forms that are refused for users are refused for it.
 #[tokio::test]
 async fn an_inside_host_sends_out_as_an_address_of_ours_only() {
-    let house = House::with(inside(false)).await;
+    let house = inside(false).await;
     for address in ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8:1::7"] {
         let mut talk = house.greeted_from(Listener::Smtp, address).await;
         for ours in ["<alice@s.example>", "<printer@s.example>", "<>"] {
@@ -303,7 +308,7 @@ async fn an_inside_host_sends_out_as_an_address_of_ours_only() {
         talk.expect("EHLO client.example\r\n", 250).await;
         talk.expect("RCPT TO:<u@t.example>\r\n", 503).await;
     }
-    let off = House::with(Settings { sending: Sending::Off, ..inside(false) }).await;
+    let off = inside_with(false, Sending::Off).await;
     let mut talk = off.greeted_from(Listener::Smtp, "192.0.2.7").await;
     talk.expect("MAIL FROM:<alice@s.example>\r\n", 250).await;
     talk.expect("RCPT TO:<u@t.example>\r\n", 550).await;

@@ -126,6 +126,14 @@ table! {
     // ---- who may send what to whom ----
     /// Not ours, and nobody logged in. Forwarding the message isn't ours to do.
     RELAY_DENIED = 550 "5.7.1" "Relaying denied: we don't take mail for that domain";
+    /// The sender's domain isn't there, or leads nowhere (RFC 3463 §3.2).
+    SENDER_NOWHERE = 550 "5.1.8" "Mail from that domain could not be answered: there is no host for it";
+    /// Whether it is can't be found out: no answer is no reason to refuse.
+    SENDER_UNKNOWN = 450 "4.1.8" "The sender's domain can't be looked up now; try again later";
+    /// RFC 7505 §4.2.
+    SENDER_TAKES_NONE = 550 "5.7.27" "Mail from that domain could not be answered: it takes none (null MX)";
+    /// An administrator's rule.
+    REFUSED_BY_RULE = 550 "5.7.1" "Refused by a rule of this server";
     /// No such user; the same words for a disabled one.
     UNKNOWN_USER = 550 "5.1.1" "No such user here";
     /// Aliases that lead in circles.
@@ -148,6 +156,26 @@ table! {
     NO_REQUIRETLS = 550 "5.7.30" "REQUIRETLS can't be kept on the way to that recipient";
     /// Somebody's mailbox is full.
     MAILBOX_FULL = 452 "4.2.2" "Mailbox full; try again later";
+
+    // ---- what strangers look like ----
+    /// Speaks before it was greeted (RFC 5321 §4.3.1).
+    EARLY_TALKER = 554 "5.5.1" "You spoke before you were greeted; closing";
+    /// A list has it.
+    LISTED = 550 "5.7.1" "Refused, as you are listed";
+    /// RFC 7372 §3.2.
+    SPF_REFUSED = 550 "5.7.23" "Refused: the sender's domain doesn't let your host send for it (SPF)";
+    /// RFC 7372 §3.3.
+    REVERSE_REFUSED = 550 "5.7.25" "Refused: your address has no name of a mail server (reverse DNS)";
+    /// What it calls itself can't be true.
+    HELLO_REFUSED = 550 "5.7.1" "Refused: the name in your greeting isn't yours";
+    /// It doesn't wait for answers, or guesses recipients.
+    BEHAVIOUR_REFUSED = 550 "5.7.1" "Refused: your host doesn't behave like a mail server";
+    /// RFC 6647 §2.
+    GREYLISTED = 450 "4.7.1" "Put off, as your host looks unusual; try again in a few minutes";
+    /// The rate guard.
+    TOO_MUCH = 450 "4.7.1" "Too much mail from you; try again later";
+    /// The same before the greeting.
+    TOO_MUCH_AT_ALL = 421 "4.7.1" "Too much mail from your network; try again later";
 
     // ---- the message ----
     /// SIZE says so, or the bytes did (RFC 1870 §6).
@@ -245,6 +273,16 @@ impl Reply {
         text.truncate(TEXT_MAX);
         Reply { code: self.code, enhanced: self.enhanced, text: Cow::Owned(text) }
     }
+    /// The same reply with the name under which it can be found again, `(ref 7K3MNPQR)`. Words are cut for it if they must be.
+    #[must_use]
+    pub fn referring(&self, reference: &str) -> Reply {
+        let end = format!(" (ref {reference})");
+        // Text is ASCII: by the table, or as it was cleaned.
+        let room = TEXT_MAX.saturating_sub(end.len());
+        let mut text: String = self.text.chars().take(room).collect();
+        text.push_str(&end);
+        Reply { code: self.code, enhanced: self.enhanced, text: Cow::Owned(text) }
+    }
     /// A refusal of an administrator's own: 400 to 599 (what isn't becomes 550, as does 421, which would end the session),
     /// and text that is cleaned and cut as by [`Reply::with`].
     #[must_use]
@@ -305,6 +343,14 @@ mod tests {
             }
             assert_eq!(text.trim_end(), reply.to_string());
         }
+    }
+
+    #[test]
+    fn a_reference_stands_at_the_end_however_long_the_words_are() {
+        assert_eq!(Reply::UNKNOWN_USER.referring("7K3MNPQR").to_string(), "550 5.1.1 No such user here (ref 7K3MNPQR)");
+        let mut line = Vec::new();
+        Reply::BAD_HEADER.with(&"y".repeat(5_000)).referring("7K3MNPQR").write(&mut line);
+        assert!(line.len() <= 512 && line.ends_with(b"y (ref 7K3MNPQR)\r\n"));
     }
 
     #[test]

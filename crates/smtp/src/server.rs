@@ -20,7 +20,7 @@ use crate::input::Input;
 use crate::params::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::reply::Reply;
-use mailward_core::limits::{SMTP_ERRORS_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX};
+use mailward_core::limits::{SMTP_ERRORS_MAX, STRESS_ERRORS_MAX};
 use states::{State, TlsState};
 use std::io::Write as _;
 
@@ -63,6 +63,10 @@ pub struct Session<R: Rights> {
     counters: Counters,
     /// A line over its limit is being skipped up to its end.
     skipping_line: bool,
+    /// See [`Session::is_hasty`].
+    hasty: bool,
+    /// See [`Session::hurry`].
+    hurried: bool,
     out: Vec<u8>,
 }
 
@@ -70,7 +74,11 @@ pub struct Session<R: Rights> {
 struct Counters {
     errors: usize,
     junk: usize,
+    /// Junk without greetings.
+    idle_words: usize,
     before_hello: usize,
+    /// Recipients beyond those that this message may have.
+    over: usize,
     refused_recipients: usize,
     auth_failures: usize,
     messages: usize,
@@ -133,6 +141,8 @@ impl<R: Rights> Session<R> {
             login: None,
             counters: Counters::default(),
             skipping_line: false,
+            hasty: false,
+            hurried: false,
             out: Vec::with_capacity(512),
         };
         let protocol = if session.settings.dialect == Dialect::Lmtp { "LMTP" } else { "ESMTP" };
@@ -141,6 +151,11 @@ impl<R: Rights> Session<R> {
         session
     }
 
+    /// Whether commands came behind an EHLO or HELO before it was answered: RFC 2920 §3.1 lets them only end a group.
+    #[must_use]
+    pub const fn is_hasty(&self) -> bool {
+        self.hasty
+    }
     /// Replies to be written. Whoever writes them clears them.
     pub const fn output(&mut self) -> &mut Vec<u8> {
         &mut self.out
@@ -170,10 +185,19 @@ impl<R: Rights> Session<R> {
     pub const fn is_tls(&self) -> bool {
         matches!(self.tls, TlsState::Running)
     }
-    /// Whether message data is coming (other deadlines, attacks H1).
+    /// Whether message data is coming, the waits between chunks of one message included: they have other deadlines
+    /// (attacks H1), and a message in ten thousand chunks has no more time than one in a single one.
     #[must_use]
     pub const fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Data { .. } | State::Chunk { .. } | State::Skip { .. })
+        matches!(self.state, State::Data { .. } | State::Chunk { .. } | State::BetweenChunks(_) | State::Skip { .. })
+    }
+    /// Whether the server is under stress: until it logs in or brings a message, the session may make
+    /// `limits::STRESS_ERRORS_MAX` mistakes and say `limits::STRESS_JUNK_COMMANDS_MAX` idle words.
+    pub const fn hurry(&mut self, stress: bool) {
+        self.hurried = stress;
+    }
+    const fn is_hurried(&self) -> bool {
+        self.hurried && self.login.is_none() && self.counters.messages == 0
     }
     /// Bytes of the message that are held in memory.
     #[must_use]
@@ -332,7 +356,8 @@ impl<R: Rights> Session<R> {
     /// A reply to a command that brought nothing and counts against the session.
     fn fail(&mut self, reply: &Reply) {
         self.counters.errors = self.counters.errors.saturating_add(1);
-        if self.counters.errors > SMTP_ERRORS_MAX {
+        let max = if self.is_hurried() { STRESS_ERRORS_MAX } else { SMTP_ERRORS_MAX };
+        if self.counters.errors > max {
             self.farewell(&Reply::TOO_MANY_ERRORS, Closing::Errors);
         } else {
             reply.write(&mut self.out);
@@ -340,12 +365,12 @@ impl<R: Rights> Session<R> {
     }
 
     /// A recipient that was refused. Those refused for good are counted: that is what a harvest of addresses looks
-    /// like (attacks A6).
-    fn refuse_recipient(&mut self, reply: &Reply) {
+    /// like (attacks A6). At most so many are answered.
+    fn refuse_recipient(&mut self, reply: &Reply, most: usize) {
         if reply.is_permanent() {
             self.counters.refused_recipients = self.counters.refused_recipients.saturating_add(1);
         }
-        if self.counters.refused_recipients > SMTP_UNKNOWN_RECIPIENTS_MAX {
+        if self.counters.refused_recipients > most {
             self.farewell(&Reply::TOO_MANY_UNKNOWN, Closing::UnknownRecipients);
         } else {
             reply.write(&mut self.out);

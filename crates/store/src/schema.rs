@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 4;
+pub(crate) const VERSION: i64 = 5;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -306,6 +306,11 @@ CREATE TABLE known_recipients (
 CREATE INDEX known_recipients_day ON known_recipients (day);
 ";
 
+/// What version 5 adds: whether anybody wrote to an address is asked for every stranger.
+const TABLES_5: &str = "
+CREATE INDEX known_recipients_hash ON known_recipients (hash);
+";
+
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
@@ -383,7 +388,10 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             if version < 3 {
                 connection.execute_batch(TABLES_3)?;
             }
-            connection.execute_batch(TABLES_4)?;
+            if version < 4 {
+                connection.execute_batch(TABLES_4)?;
+            }
+            connection.execute_batch(TABLES_5)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

@@ -32,6 +32,7 @@ mod policy;
 mod prepare;
 mod scram;
 mod seal;
+mod source;
 mod srs;
 mod wrong;
 
@@ -45,6 +46,7 @@ pub use policy::{PasswordFault, Subject, check_password, generate_password};
 pub use prepare::prepare;
 pub use scram::{ClientFinalDue, ClientFirst, ScramServer, parse_scram_messages};
 pub use seal::Seal;
+pub use source::SourceKey;
 pub use srs::SrsKey;
 pub use wrong::{WrongMark, WrongMarks};
 

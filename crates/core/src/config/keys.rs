@@ -1,11 +1,16 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
+mod guard;
 mod host;
 mod limits;
+mod lists;
 mod logins;
 mod queue;
+mod rates;
+mod rules;
 mod sent;
 mod services;
+mod slow;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -15,7 +20,19 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, logins::KEYS, services::KEYS];
+const GROUPS: &[&[Key]] = &[
+    host::KEYS,
+    limits::KEYS,
+    slow::KEYS,
+    queue::KEYS,
+    sent::KEYS,
+    guard::KEYS,
+    rules::KEYS,
+    lists::KEYS,
+    logins::KEYS,
+    rates::KEYS,
+    services::KEYS,
+];
 
 /// One key of `mailward.toml`.
 pub struct Key {

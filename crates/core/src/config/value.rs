@@ -1,10 +1,15 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{Grant, Lmtp, LogLevel, Never};
+use crate::config::{Grant, Lmtp, LogLevel, Never, RateIgnored};
 use crate::domain::Domain;
-use crate::limits::{BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX};
+use crate::limits::{
+    BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX,
+    SENDMAIL_GRANTS_MAX,
+};
 use crate::network::Network;
+use crate::rate::{RateLimits, RateMeasure, RateRule};
+use crate::rule::Rule;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -160,6 +165,13 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// Address rules: a list, one string, or `"none"`.
+    pub(super) fn rules(&self) -> Result<Vec<Rule>, Refusal> {
+        self.each("rules such as [\"192.0.2.0/24 refuse\"]", RULES_FILE_MAX, |text| {
+            Rule::parse(text).map_err(|e| format!("in {text:?}: {e}"))
+        })
+    }
+
     /// What system users may send as: a list, one string, or `"none"`.
     pub(super) fn grants(&self) -> Result<Vec<Grant>, Refusal> {
         self.each("strings such as [\"www-data=shop@example.org\"]", SENDMAIL_GRANTS_MAX, Grant::parse)
@@ -170,8 +182,19 @@ impl<'a> Value<'a> {
         self.each("strings such as [\"192.0.2.0/24\", \"boss@example.org\"]", BANS_NEVER_MAX, Never::parse)
     }
 
+    /// Steps of the rate guard: a list, one string, or `"none"`.
+    pub(super) fn rates(&self) -> Result<RateLimits, Refusal> {
+        let form = "strings such as [\"messages warn 300/h, block 1000/h, alarm 5000/h\"]";
+        RateLimits::from_rules(&self.each(form, RateMeasure::ALL.len(), RateRule::parse)?)
+    }
+
+    /// What the rate guard doesn't count: a list, one string, or `"none"`.
+    pub(super) fn rates_ignored(&self) -> Result<Vec<RateIgnored>, Refusal> {
+        self.each("strings such as [\"example.org\"]", RATE_IGNORED_MAX, RateIgnored::parse)
+    }
+
     /// A list of things that are written as strings, each once.
-    fn each<T: PartialEq + std::fmt::Display>(
+    pub(super) fn each<T: PartialEq + std::fmt::Display>(
         &self,
         what: &str,
         most: usize,

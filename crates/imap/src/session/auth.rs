@@ -67,7 +67,8 @@ impl Session {
         let wire = self.io.take_wire().ok_or(End::Gone)?;
         let acceptor = acceptor.for_protocol(Protocol::Imap);
         let handshake = Box::pin(wire.accept_tls(&acceptor));
-        let secured = self.io.shutdown.patiently(TLS_HANDSHAKE_TIME, STOP_GRACE, handshake).await;
+        let patience = self.patience(TLS_HANDSHAKE_TIME).saturating_duration_since(tokio::time::Instant::now());
+        let secured = self.io.shutdown.patiently(patience, STOP_GRACE, handshake).await;
         match secured.ok_or(End::Gone)? {
             Ok(wire) => {
                 if let Some(tls) = wire.tls() {

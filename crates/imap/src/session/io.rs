@@ -3,8 +3,9 @@
 use super::deflate::Deflate;
 use bytes::BytesMut;
 use mailward_core::Shutdown;
-use mailward_core::limits::{READ_BUFFER, STOP_GRACE, WRITE_BUFFER_MAX, WRITE_TIME};
+use mailward_core::limits::{MIN_DATA_RATE, READ_BUFFER, STOP_GRACE, WRITE_BUFFER_MAX, WRITE_TIME};
 use mailward_tls::Wire;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -27,9 +28,23 @@ impl End {
     pub(crate) const STOP: End = End::Bye("the server stops; please come back");
 }
 
-/// Waits for a client to take what it is sent: `WRITE_TIME`, or a moment once the session is told to end.
-async fn patiently<T>(shutdown: &mut Shutdown, sending: impl Future<Output = std::io::Result<T>>) -> Option<T> {
-    shutdown.patiently(WRITE_TIME, STOP_GRACE, sending).await?.ok()
+/// Waits for a client to take what it is sent: `WRITE_TIME` and not past `until`, or a moment once the session is told to
+/// end.
+async fn patiently<T>(
+    shutdown: &mut Shutdown,
+    until: Instant,
+    sending: impl Future<Output = std::io::Result<T>>,
+) -> Option<T> {
+    let patience = WRITE_TIME.min(until.saturating_duration_since(Instant::now()));
+    shutdown.patiently(patience, STOP_GRACE, sending).await?.ok()
+}
+
+/// When so many bytes must have been taken that are sent from now on: at the least rate that we ask of those who send to us,
+/// so that nobody holds them by taking one now and then (attacks H1).
+fn taken_by(bytes: usize) -> Instant {
+    let pace = u64::try_from(bytes).unwrap_or(u64::MAX).checked_div(MIN_DATA_RATE).unwrap_or(0);
+    let now = Instant::now();
+    now.checked_add(WRITE_TIME.saturating_add(Duration::from_secs(pace))).unwrap_or(now)
 }
 
 /// Both directions of a wire.
@@ -124,7 +139,7 @@ impl Io {
         }
     }
 
-    /// Sends all replies. A client that reads nothing for `WRITE_TIME` is gone.
+    /// Sends all replies. A client that reads nothing for `WRITE_TIME`, or less than `MIN_DATA_RATE`, is gone.
     pub(crate) async fn flush(&mut self) -> Result<(), End> {
         if self.out.is_empty() {
             return Ok(());
@@ -134,14 +149,15 @@ impl Io {
         if let Some(deflate) = &mut self.deflate {
             self.out = deflate.pack(&self.out)?;
         }
+        let until = taken_by(self.out.len());
         let mut rest = &self.out[..];
         while !rest.is_empty() {
-            match patiently(&mut self.shutdown, wire.write(rest)).await {
+            match patiently(&mut self.shutdown, until, wire.write(rest)).await {
                 Some(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
                 _ => return Err(End::Gone),
             }
         }
-        patiently(&mut self.shutdown, wire.flush()).await.ok_or(End::Gone)?;
+        patiently(&mut self.shutdown, until, wire.flush()).await.ok_or(End::Gone)?;
         self.out.clear();
         self.out.shrink_to(WRITE_BUFFER_MAX);
         Ok(())

@@ -33,9 +33,10 @@ use crate::parse::{Fault, ParseError, parse};
 use bytes::Bytes;
 use io::{End, Io};
 use mailward_core::event::Event;
+use mailward_core::foreign;
 use mailward_core::limits::{
-    DATA_GRACE_TIME, DATA_IDLE_TIME, IMAP_COMMAND_TIME, IMAP_ERRORS_MAX, IMAP_IDLE_TIME, IMAP_PREAUTH_ERRORS_MAX,
-    IMAP_PREAUTH_TIME, MIN_DATA_RATE,
+    DATA_GRACE_TIME, DATA_IDLE_TIME, GUEST_COMMANDS_MAX, IMAP_COMMAND_TIME, IMAP_ERRORS_MAX, IMAP_IDLE_TIME,
+    IMAP_PREAUTH_ERRORS_MAX, IMAP_PREAUTH_TIME, MIN_DATA_RATE, STRESS_COMMAND_TIME, STRESS_ERRORS_MAX,
 };
 use mailward_core::{AccountId, Peer};
 use mailward_directory::{Login, Resolution};
@@ -89,6 +90,8 @@ pub(crate) struct Session {
     /// Logins that failed.
     failures: usize,
     errors: usize,
+    /// Commands said before a login.
+    guest_commands: usize,
 }
 
 impl Session {
@@ -99,7 +102,18 @@ impl Session {
         let io = Io::new(wire, entry.shutdown());
         let deadline = later(IMAP_PREAUTH_TIME);
         let state = State::NotAuthenticated { deadline };
-        Self { context, peer, entry, io, state, enabled: Enabled::default(), notify: None, failures: 0, errors: 0 }
+        Self {
+            context,
+            peer,
+            entry,
+            io,
+            state,
+            enabled: Enabled::default(),
+            notify: None,
+            failures: 0,
+            errors: 0,
+            guest_commands: 0,
+        }
     }
 
     /// From the greeting to the end.
@@ -119,7 +133,7 @@ impl Session {
             let Some(frame) = Box::pin(self.next_command()).await? else { continue };
             // The memory permit of a message lives until its command is done.
             let (command, _memory) = frame;
-            self.refuse_other_protocols(&command)?;
+            self.count_guest()?;
             match parse(&command, self.enabled.utf8_names()) {
                 Ok(tagged) => {
                     drop(command);
@@ -140,6 +154,9 @@ impl Session {
     /// When the next byte has to be there.
     fn patience(&self, idle: Duration) -> Instant {
         match self.state {
+            State::NotAuthenticated { deadline } if self.context.gate.is_under_stress() => {
+                deadline.min(later(idle.min(STRESS_COMMAND_TIME)))
+            }
             State::NotAuthenticated { deadline } => deadline.min(later(idle)),
             _ => later(idle),
         }
@@ -154,7 +171,11 @@ impl Session {
         loop {
             let before = self.io.input.len();
             let bounds = self.bounds();
+            if !framer.is_within() {
+                self.refuse_other_protocols(&self.io.input)?;
+            }
             let step = framer.step(&mut self.io.input, bounds);
+            self.refuse_other_protocols(framer.begun())?;
             let used = before.saturating_sub(self.io.input.len());
             match step {
                 Step::More => {
@@ -230,16 +251,27 @@ impl Session {
         }
     }
 
-    /// Attacks B8: a browser that was sent here.
-    fn refuse_other_protocols(&self, command: &[u8]) -> Result<(), End> {
-        const VERBS: [&[u8]; 9] =
-            [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE ", b"CONNECT "];
-        let guest = matches!(self.state, State::NotAuthenticated { .. });
-        let http =
-            VERBS.iter().any(|verb| command.starts_with(verb)) && memchr::memmem::find(command, b" HTTP/").is_some();
-        if guest && http {
-            self.context.events.emit(Event::info("imap.dropped").with_peer(&self.peer).with("why", "HTTP request"));
+    /// Attacks B8: a browser that was sent here, or one of other clients. What we say could be read as an answer by it.
+    fn refuse_other_protocols(&self, first: &[u8]) -> Result<(), End> {
+        if matches!(self.state, State::NotAuthenticated { .. })
+            && let Some(what) = foreign::recognise(first)
+        {
+            self.context.events.emit(Event::info("imap.dropped").with_peer(&self.peer).with("why", what));
             return Err(End::Gone);
+        }
+        Ok(())
+    }
+
+    /// Attacks H3.
+    fn count_guest(&mut self) -> Result<(), End> {
+        if !matches!(self.state, State::NotAuthenticated { .. }) {
+            return Ok(());
+        }
+        self.guest_commands = self.guest_commands.saturating_add(1);
+        if self.guest_commands > GUEST_COMMANDS_MAX {
+            let event = Event::info("imap.dropped").with_peer(&self.peer);
+            self.context.events.emit(event.with("why", "too many commands before a login"));
+            return Err(End::Bye("too many commands before a login"));
         }
         Ok(())
     }
@@ -279,6 +311,7 @@ impl Session {
     fn count_error(&mut self) -> Result<(), End> {
         self.errors = self.errors.saturating_add(1);
         let max = match self.state {
+            State::NotAuthenticated { .. } if self.context.gate.is_under_stress() => STRESS_ERRORS_MAX,
             State::NotAuthenticated { .. } => IMAP_PREAUTH_ERRORS_MAX,
             _ => IMAP_ERRORS_MAX,
         };

@@ -3,8 +3,9 @@
 use crate::harness::{House, PASSWORD, Plan};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mailward_core::limits::{AUTH_ATTEMPTS_MAX, IMAP_PREAUTH_ERRORS_MAX};
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, GUEST_COMMANDS_MAX, IMAP_PREAUTH_ERRORS_MAX, STRESS_COMMAND_TIME};
 use mailward_gate::Caps;
+use std::time::Duration;
 
 fn plain(user: &str, password: &str) -> String {
     STANDARD.encode(format!("\0{user}\0{password}"))
@@ -128,11 +129,66 @@ async fn wrong_logins_look_alike_and_end_at_their_limit() {
 
 /// Attacks B8.
 #[tokio::test]
-async fn a_browser_is_dropped_without_a_word() {
+async fn other_protocols_are_dropped_without_a_word() {
+    let house = House::new().await;
+    let first: [(&[&[u8]], &str); 6] = [
+        (&[b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"], "http"),
+        (&[b"POST", b" /"], "http"),
+        (&[b"get / http/1.0\n"], "http"),
+        (&[b"CONNECT a.example:143 HTTP/1.1\r\n"], "http"),
+        (&[b"\x16", b"\x03\x01\x02"], "tls"),
+        (&[b"SSH-2.0-x\r\n"], "ssh"),
+    ];
+    for (pieces, name) in first {
+        let mut client = house.plain().await;
+        for piece in pieces {
+            client.send(piece).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(client.ends().await.is_empty(), "{name}");
+        let lines = house.context.events.lines();
+        let last = lines.iter().rfind(|line| line.contains("imap.dropped")).unwrap();
+        assert!(last.ends_with(&format!("why={name}")), "{last}");
+    }
+    // Words that are a tag, and nobody's business once somebody is logged in.
+    let mut client = house.plain().await;
+    client.send("GET NOOP\r\n").await;
+    assert_eq!(client.line().await, "GET OK nothing done");
+}
+
+/// Attacks H3.
+#[tokio::test]
+async fn a_guest_who_only_chats_is_sent_away() {
     let house = House::new().await;
     let mut client = house.plain().await;
-    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(client.ends().await.is_empty());
+    for _ in 0..GUEST_COMMANDS_MAX {
+        client.send("a NOOP\r\n").await;
+        assert!(client.line().await.starts_with("a OK"));
+    }
+    client.send("a NOOP\r\n").await;
+    let lines = client.ends().await;
+    assert!(lines.len() == 1 && lines[0].starts_with("* BYE"), "{lines:?}");
+}
+
+/// Attacks H1, H3.
+#[tokio::test]
+async fn under_stress_guests_have_little_time_and_users_have_theirs() {
+    let house = House::new().await;
+    let mut user = house.login("alice").await;
+    let mut idle = house.plain().await;
+    let mut silly = house.plain().await;
+    let caps = Caps { connections: 20, stress_enter: 10, stress_leave: 1, ..Caps::default() };
+    house.context.gate.set_caps(caps);
+    assert!(house.context.gate.is_under_stress());
+    silly.send("a JUNK\r\n").await;
+    assert_eq!(silly.ends().await.len(), 2, "one mistake is enough");
+    assert!(idle.ask("NOOP").await[0].starts_with("OK"));
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert!(idle.ends().await[0].starts_with("* BYE"));
+    assert!(began.elapsed() <= STRESS_COMMAND_TIME + Duration::from_secs(1), "{:?}", began.elapsed());
+    tokio::time::sleep(STRESS_COMMAND_TIME).await;
+    assert!(user.ask("NOOP").await[0].starts_with("OK"));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //!
 //! **For**: measuring. [`smtp_in`] sends messages to any SMTP or LMTP server and times the answers; [`imap`] and
 //! [`pop3`] read from any server that speaks these, [`idle`] holds connections open; [`disk`] asks the disk what it can
-//! do at all; [`mailbox`] asks the store what one more message costs in a large mailbox. [`corpus`] makes up the mail.
+//! do at all; [`mailbox`] asks the store what one more message costs in a large mailbox, [`gate`] the rate guard what a
+//! decision does however many sources it remembers. [`corpus`] makes up the mail.
 //!
 //! **In**: options. **Out**: a report, for people or as JSON. Nothing here is part of the server.
 //!
@@ -14,6 +15,7 @@
 pub(crate) mod corpus;
 pub(crate) mod disk;
 pub(crate) mod fill;
+pub(crate) mod gate;
 pub(crate) mod idle;
 pub(crate) mod imap;
 pub(crate) mod mailbox;

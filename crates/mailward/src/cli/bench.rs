@@ -2,7 +2,7 @@
 
 mod readers;
 
-use crate::bench::{BenchError, disk, mailbox, smtp_in};
+use crate::bench::{BenchError, disk, gate, mailbox, smtp_in};
 use crate::failure::Failure;
 use crate::place::Where;
 use crate::print;
@@ -34,6 +34,7 @@ enum What {
     StoreFill(readers::StoreFill),
     Disk(Disk),
     MailboxSize(MailboxSize),
+    Gate(Gate),
 }
 
 /// Send made-up messages to any SMTP or LMTP server and time its answers.
@@ -144,6 +145,25 @@ struct MailboxSize {
     json: bool,
 }
 
+/// Measure what a decision of the rate guard costs, however many sources it remembers.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mailward bench gate --sources 0,1000,100000,10000000")]
+struct Gate {
+    /// Sources that are remembered, each number a measurement; ten million take about 800 MB.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "0,1000,100000,1000000")]
+    sources: Vec<usize>,
+    /// Decisions in each round.
+    #[arg(long, default_value_t = 100_000)]
+    decisions: usize,
+    /// Rounds; medians are shown.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Measures and prints.
 ///
 /// # Errors
@@ -163,6 +183,11 @@ pub(crate) fn run(args: BenchArgs, place: &Where) -> Result<(), Failure> {
                 disk::Options { dir: args.dir, size: args.size, batch: args.batch, time, rounds: args.rounds };
             let report = disk::run(&options)?;
             if args.json { print::json(&report) } else { print::line(report.text(&options)) }
+        }
+        What::Gate(args) => {
+            let Gate { sources, decisions, rounds, json } = args;
+            let report = gate::run(&gate::Options { sources, decisions, rounds })?;
+            if json { print::json(&report) } else { print::line(report.text()) }
         }
         What::MailboxSize(args) => {
             let report = mailbox::run(&mailbox::Options {

@@ -8,6 +8,7 @@ mod steer;
 mod tell;
 
 pub(super) use steer::release_user;
+pub(super) use tell::time;
 pub(super) use tell::totals as tell_totals;
 
 use crate::control::{Request, client};

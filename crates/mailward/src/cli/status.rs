@@ -27,12 +27,13 @@ impl Status {
             return print::json(&status);
         }
         print::line(format!(
-            "mailward {} runs as {} (process {}) for {}, {} connections",
+            "mailward {} runs as {} (process {}) for {}, {} connections{}",
             plain(status.field("version")),
             plain(status.field("hostname")),
             plain(status.field("pid")),
             print::span(status.field("up_seconds").as_u64().unwrap_or(0)),
             plain(status.field("connections")),
+            if status.field("stress").as_bool() == Some(true) { ", under stress" } else { "" },
         ))?;
         print::line(format!("data: {}", plain(status.field("data"))))?;
         print::line(format!("configuration: {}", plain(status.field("config"))))?;

@@ -2,16 +2,18 @@
 
 pub(crate) mod programs;
 
+use super::gate::Strangers;
 use super::running::Settings;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::ACCEPT_PAUSE;
+use mailward_core::limits::{ACCEPT_PAUSE, STRESS_COMMAND_TIME, TLS_HANDSHAKE_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, SystemClock};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
+use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_store::LocalStore;
-use mailward_tls::{Acceptor, Wire};
+use mailward_tls::{Acceptor, TlsError, Wire};
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -32,6 +34,7 @@ struct Inner {
     imap_tls: Acceptor,
     pop3_tls: Acceptor,
     gate: Arc<Gate>,
+    rules: RuleBook,
     events: Events,
     refused: Refused,
     numbers: AtomicU64,
@@ -47,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) forwarder: Option<Arc<Forwarder>>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rules: RuleBook,
+    pub(crate) strangers: Strangers,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
@@ -64,6 +69,8 @@ impl Rooms {
             forwarder,
             acceptor,
             gate,
+            rules,
+            strangers,
             settings,
             care,
             events,
@@ -81,6 +88,10 @@ impl Rooms {
             forwarder,
             acceptor: Some(smtp_tls.clone()),
             gate: gate.clone(),
+            rules: rules.clone(),
+            guard: Some(strangers.guard),
+            rates: Some(strangers.rates),
+            journal: Some(strangers.journal),
             events: events.clone(),
             shutdown: shutdown.clone(),
             settings: settings.receive,
@@ -120,6 +131,7 @@ impl Rooms {
             imap_tls,
             pop3_tls,
             gate,
+            rules,
             events,
             refused: Refused::default(),
             numbers: AtomicU64::new(0),
@@ -130,6 +142,15 @@ impl Rooms {
         let session = self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         // An IPv4 client that came through an IPv6 socket is an IPv4 client.
         Peer { session, address: address.map(|a| a.to_canonical()), listener }
+    }
+
+    /// Tells an address that the rules refuse, whatever it would say; nothing more is asked of it.
+    fn refuse(&self, stream: &TcpStream, from: IpAddr, listener: Listener, treatment: &Treatment) {
+        if !listener.implicit_tls() {
+            let _unheard = stream.try_write(refusal_by_rule(listener, treatment).as_bytes());
+        }
+        let why = treatment.rule().map_or_else(|| "a rule".to_owned(), ToString::to_string);
+        self.0.refused.tell(&self.0.events, listener, Some(from), &why);
     }
 
     fn acceptor(&self, protocol: Protocol) -> &Acceptor {
@@ -144,9 +165,11 @@ impl Rooms {
     async fn hold(self, wire: Wire, peer: Peer, permit: ConnectionPermit, mut shutdown: Shutdown) {
         let protocol = peer.listener.protocol();
         let wire = if peer.listener.implicit_tls() {
+            let patience = if self.0.gate.is_under_stress() { STRESS_COMMAND_TIME } else { TLS_HANDSHAKE_TIME };
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.fired() => return,
+                () = tokio::time::sleep(patience) => Err(TlsError::Timeout),
                 accepted = wire.accept_tls(self.acceptor(protocol)) => accepted,
             };
             match accepted {
@@ -258,23 +281,28 @@ pub(crate) async fn accept_tcp(
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, from)) => match rooms.0.gate.admit(Some(from.ip())) {
-                Ok(permit) => {
-                    // Replies are written in one piece each; without it they would wait for acknowledgements.
-                    let _slower = stream.set_nodelay(true);
-                    let peer = rooms.peer(listener, Some(from.ip()));
-                    begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
-                }
-                Err(why) => {
-                    if why == GateError::Banned {
-                        // Not even a goodbye, and nothing of it stays here.
-                        let _closed = stream.set_zero_linger();
-                    } else {
-                        send_away(&stream, listener, why);
+            Ok((stream, from)) => {
+                let treatment = rooms.0.rules.at_the_door(Some(from.ip()), listener);
+                match rooms.0.gate.admit_at_most(Some(from.ip()), treatment.limits().connections) {
+                    // Its place is free again at once.
+                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from.ip(), listener, &treatment),
+                    Ok(permit) => {
+                        // Replies are written in one piece each; without it they would wait for acknowledgements.
+                        let _slower = stream.set_nodelay(true);
+                        let peer = rooms.peer(listener, Some(from.ip()));
+                        begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                     }
-                    rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
+                    Err(why) => {
+                        if why == GateError::Banned {
+                            // Not even a goodbye, and nothing of it stays here.
+                            let _closed = stream.set_zero_linger();
+                        } else {
+                            send_away(&stream, listener, why);
+                        }
+                        rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
+                    }
                 }
-            },
+            }
             Err(e) => trouble(&rooms, listener, &e).await,
         }
     }
@@ -345,6 +373,16 @@ fn refusal(listener: Listener, why: GateError) -> String {
     }
 }
 
+/// For good: whoever speaks the protocol doesn't come again with it (RFC 5321 §3.1, RFC 3206 §4).
+fn refusal_by_rule(listener: Listener, treatment: &Treatment) -> String {
+    let words = treatment.words().unwrap_or("Refused by a rule of this server");
+    match listener.protocol() {
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => format!("554 5.7.1 {words}\r\n"),
+        Protocol::Imap => format!("* BYE {words}\r\n"),
+        Protocol::Pop3 => format!("-ERR [SYS/PERM] {words}\r\n"),
+    }
+}
+
 /// The listener lives on, whatever one accept said.
 async fn trouble(rooms: &Rooms, listener: Listener, error: &io::Error) {
     let out = matches!(
@@ -404,6 +442,15 @@ mod tests {
         assert!(refusal(Listener::Smtp, GateError::Full).starts_with("421 4.7.0 "));
         assert!(refusal(Listener::Imap, GateError::Full).starts_with("* BYE "));
         assert!(refusal(Listener::Pop3, GateError::AddressFull).starts_with("-ERR [SYS/TEMP] "));
+    }
+
+    #[test]
+    fn whom_a_rule_refuses_is_told_for_good_in_the_protocol_s_words() {
+        let book = RuleBook::new(&["any refuse \"not you\"".parse().unwrap()], &[]);
+        let told = |listener| refusal_by_rule(listener, &book.at_the_door("192.0.2.1".parse().ok(), listener));
+        assert_eq!(told(Listener::Submission), "554 5.7.1 not you\r\n");
+        assert_eq!(told(Listener::Imap), "* BYE not you\r\n");
+        assert_eq!(told(Listener::Pop3), "-ERR [SYS/PERM] not you\r\n");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_gate::bans::Bans;
 use mailward_gate::logins::Logins;
-use mailward_gate::{Caps, Gate};
+use mailward_gate::rates::Rates;
+use mailward_gate::rules::RuleBook;
+use mailward_gate::{Caps, Gate, Reputation};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,9 +48,12 @@ pub(crate) struct Parts {
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
+    pub(crate) rules: RuleBook,
     pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) reputation: Arc<Reputation>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -84,7 +89,10 @@ pub(crate) fn caps(config: &Config, connections: usize) -> Caps {
     Caps {
         connections: config.limits.connections.min(connections),
         per_address: config.limits.connections_per_address,
+        per_network: config.limits.connections_per_network,
         per_account: config.limits.sessions_per_account,
+        stress_enter: config.limits.stress_enter,
+        stress_leave: config.limits.stress_leave,
     }
 }
 
@@ -126,6 +134,7 @@ impl Running {
             "data": parts.place.data().display().to_string(),
             "up_seconds": now.secs().saturating_sub(parts.started.secs()),
             "connections": parts.gate.open(),
+            "stress": parts.gate.is_under_stress(),
             "listeners": listeners,
             "certificate": {
                 "serial": parts.acceptor.serial(),
@@ -182,17 +191,26 @@ impl Running {
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
         super::bans::set(&parts.bans, new);
+        parts.rules.set_file(new);
+        if new.lists != current.lists {
+            parts.reputation.set_lists(&new.lists);
+            current.lists = new.lists.clone();
+        }
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
+        parts.rates.set(&new.rates);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
         current.tls = new.tls.clone();
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
+        current.gate = new.gate.clone();
+        current.rates = new.rates.clone();
         current.relay = new.relay.clone();
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
+        current.rules = new.rules.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -1,13 +1,16 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
 use super::care::CareDesk;
+use super::greylist::Memory;
 use super::sessions::{self, Why};
 use super::{Call, CatchAll, Request};
 use crate::compose::sending::Ways;
+use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
+use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -15,7 +18,9 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
+use mailward_gate::rules::KeptRules;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -33,9 +38,14 @@ pub(crate) struct Desk {
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
+    pub(crate) rules: Arc<KeptRules>,
+    /// `None` while it isn't known how the DNS is asked.
+    pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
+    pub(crate) watch: Watch,
+    pub(crate) greylist: Memory,
 }
 
 impl From<DirectoryError> for Failure {
@@ -79,11 +89,13 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place.data()).await {
+        match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 crate::compose::bans::set(&desk.bans, place.config());
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
+                desk.watch.rates.set(&place.config().rates);
                 Ok(desk)
             }
             Err(e) => {
@@ -94,16 +106,33 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path, config: &Config) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
         let routes = crate::compose::routes(&store, &secret).await?;
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        let rules = crate::compose::rules::open(config, &store).await?;
+        let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, bans, server: None, care })
+        let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        Ok(Self {
+            store,
+            directory,
+            dkim,
+            routes,
+            ways,
+            fetching,
+            rules,
+            bans,
+            reputation,
+            server: None,
+            care,
+            watch,
+            greylist,
+        })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -174,8 +203,12 @@ impl Desk {
             Request::QueuePause { lane, paused } => shown(self.queue_pause(lane, paused).await?),
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
+            Request::Lists { ask } => self.lists(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
+            Request::Watch { ask } => self.watch(ask).await,
+            Request::Greylist { ask } => self.greylist(ask).await,
+            Request::Rules { ask } => self.rules(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
             request => self.on_directory(request).await,
         }
@@ -275,12 +308,16 @@ impl Desk {
             | Request::DkimActivate { .. }
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
+            | Request::Lists { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
             | Request::QueuePause { .. }
             | Request::Routes { .. }
             | Request::Trust { .. }
+            | Request::Watch { .. }
+            | Request::Greylist { .. }
+            | Request::Rules { .. }
             | Request::Bans { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList

@@ -122,3 +122,12 @@ fn a_store_is_filled_while_no_server_uses_it_and_read_afterwards() {
     assert!(exists >= 1_500, "{exists}");
     server.stop(Signal::SIGTERM);
 }
+
+#[test]
+fn a_decision_of_the_rate_guard_is_timed_with_few_and_many_sources() {
+    let told = json(&["bench", "gate", "--sources", "0,1000,20000", "--decisions", "200", "--rounds", "3", "--json"]);
+    let sources: Vec<_> = told["measured"].as_array().unwrap().iter().map(|m| m["sources"].as_u64().unwrap()).collect();
+    assert_eq!(sources, [0, 1_000, 20_000]);
+    let (code, _, err) = run(&["bench", "gate", "--sources", "99999999999"]);
+    assert!(code != 0 && err.contains("at most"), "{err}");
+}

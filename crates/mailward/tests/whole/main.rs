@@ -4,6 +4,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 mod admin;
+mod battery;
 mod bench;
 mod demo;
 mod fetch;
@@ -14,3 +15,4 @@ mod sending;
 mod serve;
 mod sessions;
 mod support;
+mod watching;

@@ -39,6 +39,12 @@ impl Input {
         self.start >= self.bytes.len()
     }
 
+    /// What has come and isn't used up, as far as a line may reach; nothing within one that is thrown away.
+    pub(super) fn unread(&self, limit: usize) -> &[u8] {
+        let rest = self.bytes.get(self.start..).unwrap_or_default();
+        if self.skipped > 0 { &[] } else { rest.get(..limit).unwrap_or(rest) }
+    }
+
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.start = 0;

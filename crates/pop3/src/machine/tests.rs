@@ -1,4 +1,6 @@
 use super::*;
+use mailward_core::foreign::Foreign;
+use mailward_core::limits::GUEST_COMMANDS_MAX;
 use mailward_core::{Uid, UidValidity};
 use proptest::prelude::*;
 
@@ -413,10 +415,34 @@ fn too_many_errors_end_the_session() {
 
 /// Attacks B8.
 #[test]
-fn a_browser_gets_nothing() {
-    let (text, intent) = say(&mut greeted(true), "POST / HTTP/1.1\r\nHost: a\r\n\r\nUSER a\r\n");
-    assert_eq!(text, "");
-    assert!(matches!(intent, Intent::Close(CloseReason::Http)));
+fn other_protocols_get_nothing() {
+    for (first, what) in [
+        ("POST / HTTP/1.1\r\nHost: a\r\n\r\nUSER a\r\n", Foreign::Http),
+        ("GET /", Foreign::Http),
+        ("get / http/1.0\n", Foreign::Http),
+        ("CONNECT a.example:110 HTTP/1.1\r\n", Foreign::Http),
+        ("\u{16}\u{3}\u{1}", Foreign::Tls),
+        ("SSH-2.0-x\r\n", Foreign::Ssh),
+    ] {
+        for tls in [false, true] {
+            let (text, intent) = say(&mut greeted(tls), first);
+            assert_eq!(text, "");
+            assert!(matches!(intent, Intent::Close(CloseReason::Foreign(known)) if known == what), "{what}");
+        }
+    }
+}
+
+/// Attacks H3.
+#[test]
+fn who_only_chats_before_a_login_is_sent_away() {
+    let (text, intent) = say(&mut greeted(true), "CAPA\r\n".repeat(GUEST_COMMANDS_MAX + 5));
+    assert_eq!(
+        text.matches("+OK").count(),
+        GUEST_COMMANDS_MAX + 1,
+        "the last one is answered, and with it the session ends"
+    );
+    assert!(text.ends_with("-ERR too many commands before a login\r\n"));
+    assert!(matches!(intent, Intent::Close(CloseReason::Commands)));
 }
 
 #[test]

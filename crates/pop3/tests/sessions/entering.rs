@@ -117,6 +117,30 @@ async fn whoever_doesn_t_log_in_goes_however_busy_they_are() {
     }
 }
 
+/// Attacks H1, H3.
+#[tokio::test]
+async fn under_stress_guests_have_little_time_and_users_have_theirs() {
+    let house = House::new().await;
+    let (mut user, _task) = house.login().await;
+    let (mut idle, task) = house.clear(4096).await;
+    let (mut silly, silly_task) = house.clear(4096).await;
+    let caps = Caps { connections: 20, stress_enter: 10, stress_leave: 1, ..Caps::default() };
+    house.context.gate.set_caps(caps);
+    assert!(house.context.gate.is_under_stress());
+    assert_eq!(silly.ask("JUNK").await, "-ERR unknown command");
+    assert!(silly.rest().await.ends_with("-ERR too many errors\r\n"));
+    silly_task.await.unwrap();
+    house.ended("errors");
+    tokio::time::pause();
+    assert!(idle.lines("CAPA").await.contains(&"STLS".to_owned()));
+    let began = Instant::now();
+    task.await.unwrap();
+    assert!(began.elapsed() <= STRESS_COMMAND_TIME + Duration::from_secs(1), "{:?}", began.elapsed());
+    house.ended("idle");
+    tokio::time::sleep(STRESS_COMMAND_TIME).await;
+    assert_eq!(user.ask("STAT").await, "+OK 0 0");
+}
+
 /// Attacks B5, G1: also a login that never ends, in either place where a line may be long.
 #[tokio::test]
 async fn an_endless_login_ends_the_session() {

@@ -146,7 +146,7 @@ impl House {
 
     pub fn ended(&self, why: &str) {
         let lines = self.events.lines();
-        let last = lines.iter().rfind(|line| line.contains("pop3.closed")).unwrap();
+        let last = lines.iter().rfind(|line| line.contains("pop3.closed") || line.contains("pop3.dropped")).unwrap();
         assert!(last.contains(&format!("why={why}")), "{last}");
     }
 }

@@ -30,7 +30,7 @@ impl Host<'_> {
             let offers = asked.unwrap_or(Err(Refusal::InsideUnknown))?;
             return Ok((permit, offers));
         };
-        let (table, sender) = (self.context.directory.routes().table(), &ticket.mail().sender);
+        let (table, sender) = (self.context.directory.routes().table(), &ticket.mail().sender.permit);
         match decide_gateway(&table, &*self.context.inside, sender, address).await {
             Some(behind) => behind.map(|behind| (behind.permit, behind.offers)),
             None => decided.map(|permit| (permit, Offers::ALL)),
@@ -47,7 +47,7 @@ impl Host<'_> {
             if !decided.is_some_and(|decided| matches!(decided.by.owner, Owner::Gateway(_))) {
                 continue;
             }
-            if let Some(behind) = decide_gateway(&table, &*self.context.inside, &mail.sender, address).await {
+            if let Some(behind) = decide_gateway(&table, &*self.context.inside, &mail.sender.permit, address).await {
                 offers = offers.and(behind?.offers);
             }
         }

@@ -37,6 +37,18 @@ impl Host<'_> {
             .with("recipients", mail.recipients.len())
             .with("size", size)
             .with("ms", began.elapsed().as_millis());
+        let event = match &self.judged {
+            Some(judged) => {
+                let spf = judged.outcome().map_or("none", |outcome| outcome.result.name());
+                let event = event.with("score", judged.judgement.score()).with("signs", &judged.judgement);
+                let event = event.with("spf", spf);
+                match judged.spared() {
+                    Some(why) => event.with("spared", why),
+                    None => event,
+                }
+            }
+            None => event,
+        };
         self.context.events.emit(event);
     }
 

@@ -9,18 +9,24 @@
 )]
 #![allow(clippy::string_slice, clippy::expect_used, missing_docs, reason = "tests")]
 
+pub mod dns;
 pub mod store;
 
+use mailward_core::config;
 use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
-use mailward_core::{AccountId, Address, Domain, Listener, MailboxName, Peer, Secret, SystemClock};
+use mailward_core::{AccountId, Address, Clock, Domain, Listener, MailboxName, Peer, Secret, SystemClock, Timestamp};
 use mailward_delivery::care::{Care, CareParts};
 use mailward_delivery::{Forwarder, ForwarderParts};
 use mailward_directory::routes::{Gateway, Routes};
 use mailward_directory::{Authenticator, Directory, Dkim, NewPassword, NewUser, UserSettings};
 use mailward_dns_zone::Texts;
-use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Srs};
-use mailward_receive::{Context, Parts, Settings};
+use mailward_gate::greylist::Greylist;
+use mailward_gate::journal::Journal;
+use mailward_gate::rates::Rates;
+use mailward_gate::rules::RuleBook;
+use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Reputation, ReputationParts, Srs};
+use mailward_receive::{Context, Guard, Parts, Settings};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
@@ -54,6 +60,46 @@ pub struct House {
     connector: Connector,
     sessions: AtomicU64,
     _dir: tempfile::TempDir,
+}
+
+/// What strangers are weighed with.
+pub struct Weighing {
+    pub dns: Arc<dns::Facts>,
+    pub lists: config::Lists,
+    pub rates: config::Rates,
+    pub clock: Arc<Hand>,
+}
+
+impl Default for Weighing {
+    /// A DNS in which `client.example` is what 192.0.2.7 is called, and c.example's mail comes from there.
+    fn default() -> Self {
+        let dns = dns::Facts::default();
+        dns.host("client.example", "192.0.2.7");
+        dns.mx("c.example", "client.example");
+        dns.text("c.example", "v=spf1 mx -all");
+        Self {
+            dns: Arc::new(dns),
+            lists: config::Lists::default(),
+            rates: config::Rates::default(),
+            clock: Arc::default(),
+        }
+    }
+}
+
+/// A clock that a test sets.
+#[derive(Default)]
+pub struct Hand(std::sync::atomic::AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Hand {
+    pub fn forward(&self, time: Duration) {
+        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 /// An inside server that says what a test wants, by recipient.
@@ -97,15 +143,25 @@ impl House {
     }
 
     pub async fn with(settings: Settings) -> Self {
-        Self::made(settings, false).await
+        Self::made(settings, RuleBook::default(), false, None).await
     }
 
     /// The same, which forwards: with keys for `s.example`, and other domains' keys in its DNS.
     pub async fn forwarding() -> Self {
-        Self::made(Settings::default(), true).await
+        Self::made(Settings::default(), RuleBook::default(), true, None).await
     }
 
-    async fn made(settings: Settings, forwards: bool) -> Self {
+    /// The same with rules.
+    pub async fn with_rules(settings: Settings, rules: RuleBook) -> Self {
+        Self::made(settings, rules, false, None).await
+    }
+
+    /// The same where strangers are weighed.
+    pub async fn weighing(settings: Settings, rules: RuleBook, weighing: Weighing) -> Self {
+        Self::made(settings, rules, false, Some(weighing)).await
+    }
+
+    async fn made(settings: Settings, rules: RuleBook, forwards: bool, weighing: Option<Weighing>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let local = LocalStore::open(dir.path(), Options::default()).unwrap();
         let directory = Directory::open(local.clone()).await.unwrap();
@@ -168,6 +224,28 @@ impl House {
             clock: Arc::new(SystemClock),
             lifetime: Duration::from_secs(5 * 86_400),
         });
+        let (mut guard, mut rates, mut journal) = (None, None, None);
+        if let Some(Weighing { dns, lists, rates: limits, clock }) = weighing {
+            let (secret, shelf) = (Secret::new(SECRET), store.whole());
+            let reputation = Reputation::new(ReputationParts {
+                lookup: dns.clone(),
+                lists: &lists,
+                shelf: None,
+                trial: false,
+                clock: clock.clone(),
+                events: events.clone(),
+            });
+            reputation.look_at_those_due().await;
+            guard = Some(Arc::new(Guard {
+                reputation,
+                lookup: dns,
+                greylist: Greylist::open(shelf.clone(), &secret, clock.clone()).await.unwrap(),
+                correspondents: store.clone(),
+                addresses: vec!["192.0.2.1".parse().unwrap()],
+            }));
+            rates = Some(Rates::new(&limits, clock.clone(), events.clone(), &secret).unwrap());
+            journal = Some(Journal::new(shelf, clock, events.clone(), &secret).unwrap());
+        }
         let context = Context::new(Parts {
             hostname: Domain::parse("mx.s.example").unwrap(),
             store: store.clone(),
@@ -177,6 +255,10 @@ impl House {
             forwarder,
             acceptor: Some(acceptor),
             gate,
+            rules,
+            guard,
+            rates,
+            journal,
             events: events.clone(),
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),

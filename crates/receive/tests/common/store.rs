@@ -1,7 +1,7 @@
 //! The real store, with a hand on its door: it can say that the disk is full, refuse a delivery, or keep one waiting.
 
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, PerMeasure, Uid};
+use mailward_core::{AccountId, Address, BlobId, MailboxId, MailboxName, ModSeq, PerMeasure, Uid};
 use mailward_store::records::*;
 use mailward_store::{LocalStore, MailStore, Pending, SendingStore, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -108,6 +108,7 @@ impl SendingStore for Wrapped {
         sender(scope: Scope) -> SenderRecord;
         sent(scope: Scope) -> SentRecord;
         set_send_limits(scope: Scope, change: PerMeasure<Option<Option<u64>>>) -> LimitChanges;
+        has_written_to(address: Address) -> bool;
         freeze(account: AccountId, why: String) -> bool;
         froze_all(account: AccountId) -> ();
         unfreeze(account: AccountId) -> bool;

@@ -12,8 +12,10 @@ use crate::reply::Reply;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_core::AddressError;
+use mailward_core::foreign::{self, Foreign};
 use mailward_core::limits::{
     SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX, SMTP_JUNK_COMMANDS_MAX,
+    SMTP_RECIPIENTS_OVER_MAX, STRESS_JUNK_COMMANDS_MAX,
 };
 use std::io::Write as _;
 
@@ -24,6 +26,13 @@ impl<R: Rights> Session<R> {
             return self.tls_agreed(input);
         }
         let unread = input.unread();
+        if matches!(self.state, State::Fresh)
+            && !self.skipping_line
+            // Of a line that is too long nothing is looked at, however its bytes come.
+            && let Some(what) = foreign::recognise(unread.get(..SMTP_COMMAND_LINE_MAX).unwrap_or(unread))
+        {
+            return self.foreign(what);
+        }
         let Some(end) = memchr::memchr(b'\n', unread) else { return self.unfinished(input) };
         let length = end.saturating_add(1);
         if std::mem::take(&mut self.skipping_line) {
@@ -117,7 +126,10 @@ impl<R: Rights> Session<R> {
             Command::Rcpt(envelope) => self.rcpt(envelope),
             Command::Data => self.data(more),
             Command::Bdat(chunk) => self.bdat(chunk),
-            Command::Hello(kind, name) => self.hello(kind, name),
+            Command::Hello(kind, name) => {
+                self.hasty |= more;
+                self.hello(kind, name)
+            }
             Command::Rset => self.rset(),
             Command::Noop => self.junk(&Reply::OK),
             Command::Help => self.junk(&Reply::HELP),
@@ -129,12 +141,14 @@ impl<R: Rights> Session<R> {
             }
             Command::StartTls => self.start_tls(more),
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
-            Command::Http => {
-                // No word: what we say could be read as an answer by a browser.
-                self.state = State::Closed(Closing::Http);
-                Next::Again
-            }
+            Command::Http => self.foreign(Foreign::Http),
         }
+    }
+
+    /// Attacks B8. No word: what we say could be read as an answer by a browser.
+    fn foreign(&mut self, what: Foreign) -> Next<R> {
+        self.state = State::Closed(Closing::Foreign(what));
+        Next::Again
     }
 
     fn no(&mut self, reply: &Reply) -> Next<R> {
@@ -145,7 +159,9 @@ impl<R: Rights> Session<R> {
     /// Commands that bring nothing forward.
     fn junk(&mut self, reply: &Reply) -> Next<R> {
         self.counters.junk = self.counters.junk.saturating_add(1);
-        if self.counters.junk > SMTP_JUNK_COMMANDS_MAX {
+        self.counters.idle_words = self.counters.idle_words.saturating_add(1);
+        let hurried = self.is_hurried() && self.counters.idle_words > STRESS_JUNK_COMMANDS_MAX;
+        if hurried || self.counters.junk > SMTP_JUNK_COMMANDS_MAX {
             self.farewell(&Reply::TOO_MUCH_JUNK, Closing::Junk);
         } else {
             reply.write(&mut self.out);
@@ -238,7 +254,10 @@ impl<R: Rights> Session<R> {
             return Next::Again;
         }
         match self.take() {
-            State::Greeted(greeted) => Next::Mail(greeted, path, parameters),
+            State::Greeted(greeted) => {
+                self.counters.over = 0;
+                Next::Mail(greeted, path, parameters)
+            }
             other => {
                 self.state = other;
                 Next::Again
@@ -254,8 +273,7 @@ impl<R: Rights> Session<R> {
             _ => return self.no(&Reply::MAIL_FIRST),
         };
         if mail.recipients.len() >= self.settings.recipients {
-            Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
-            return Next::Again;
+            return self.one_too_many();
         }
         let utf8 = mail.parameters.smtputf8;
         let parameters = match params::recipient(envelope.parameters) {
@@ -274,6 +292,16 @@ impl<R: Rights> Session<R> {
                 Next::Again
             }
         }
+    }
+
+    /// RFC 5321 §4.5.3.1.10: the client sends those later, which is no mistake; to go on and on is one (attacks H3).
+    fn one_too_many(&mut self) -> Next<R> {
+        self.counters.over = self.counters.over.saturating_add(1);
+        if self.counters.over > SMTP_RECIPIENTS_OVER_MAX {
+            return self.no(&Reply::TOO_MANY_RECIPIENTS);
+        }
+        Reply::TOO_MANY_RECIPIENTS.write(&mut self.out);
+        Next::Again
     }
 
     fn data(&mut self, more: bool) -> Next<R> {

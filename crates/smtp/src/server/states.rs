@@ -4,6 +4,7 @@ use crate::body::{ChunkBody, DataBody};
 use crate::params::MailParameters;
 use crate::path::ReversePath;
 use crate::reply::Reply;
+use mailward_core::foreign::Foreign;
 
 /// What policy hands to a session to keep. The session never looks inside; it drops them when they end.
 pub trait Rights {
@@ -100,11 +101,15 @@ pub enum Closing {
     /// A message sent where none was asked for.
     BytesAfterData,
     /// Attacks B8.
-    Http,
+    Foreign(Foreign),
     /// A chunk whose size can't be read.
     ChunkSize,
     /// Too slow.
     Timeout,
+    /// It was let say nothing.
+    ShutOut,
+    /// Spoke before it was greeted.
+    EarlyTalker,
     /// The server stops.
     Shutdown,
     /// A question that nobody answered: a fault of ours.
@@ -125,9 +130,11 @@ impl Closing {
             Closing::LongLines => "long-lines",
             Closing::BytesAfterStartTls => "bytes-after-starttls",
             Closing::BytesAfterData => "bytes-after-data",
-            Closing::Http => "http",
+            Closing::Foreign(what) => what.name(),
             Closing::ChunkSize => "chunk-size",
             Closing::Timeout => "timeout",
+            Closing::ShutOut => "shut-out",
+            Closing::EarlyTalker => "early-talker",
             Closing::Shutdown => "shutdown",
             Closing::Unanswered => "unanswered",
         }

@@ -9,7 +9,7 @@ use crate::path::{ForwardPath, ReversePath};
 use crate::reply::Reply;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mailward_core::limits::AUTH_ATTEMPTS_MAX;
+use mailward_core::limits::{AUTH_ATTEMPTS_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX};
 
 /// MAIL: may this sender send?
 #[must_use = "an unanswered question ends the session"]
@@ -35,6 +35,11 @@ impl<R: Rights> MailTicket<'_, R> {
     #[must_use]
     pub const fn login(&self) -> Option<&R::Login> {
         self.session.login.as_ref()
+    }
+    /// How the other side called itself.
+    #[must_use]
+    pub const fn greeted(&self) -> &Greeted {
+        &self.greeted
     }
     /// Yes.
     pub fn accept(self, sender: R::Sender) {
@@ -91,10 +96,28 @@ impl<R: Rights> RecipientTicket<'_, R> {
         Reply::RECIPIENT_OK.write(&mut self.session.out);
         self.session.state = State::Mail(Box::new(self.mail));
     }
+    /// Replies that wait to be written: whoever lets this one wait writes them first.
+    pub const fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.session.out
+    }
+    /// How many were refused for good in this session.
+    #[must_use]
+    pub const fn refused(&self) -> usize {
+        self.session.counters.refused_recipients
+    }
+    /// Whether the session is one that [`Session::is_hasty`] tells of.
+    #[must_use]
+    pub const fn is_hasty(&self) -> bool {
+        self.session.is_hasty()
+    }
     /// No.
     pub fn refuse(self, reply: &Reply) {
+        self.refuse_of(reply, SMTP_UNKNOWN_RECIPIENTS_MAX);
+    }
+    /// No; and the session ends if more than so many were refused for good.
+    pub fn refuse_of(self, reply: &Reply, most: usize) {
         self.session.state = State::Mail(Box::new(self.mail));
-        self.session.refuse_recipient(reply);
+        self.session.refuse_recipient(reply, most.min(SMTP_UNKNOWN_RECIPIENTS_MAX));
         self.session.end_after(reply);
     }
 }

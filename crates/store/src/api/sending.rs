@@ -2,7 +2,7 @@
 
 use super::Pending;
 use crate::records::{Delivery, LimitChanges, Meter, Scope, SenderRecord, SentRecord, Submitted};
-use mailward_core::AccountId;
+use mailward_core::{AccountId, Address};
 
 /// How much users send to other domains, how much they may, and who may not at all. Every write is durable when it answers.
 ///
@@ -21,6 +21,10 @@ pub trait SendingStore: Send + Sync + 'static {
     fn sender(&self, scope: Scope) -> Pending<'_, SenderRecord>;
     /// What an account or a domain sent.
     fn sent(&self, scope: Scope) -> Pending<'_, SentRecord>;
+
+    /// Whether anybody here wrote to an address of another domain within `limits::KNOWN_RECIPIENT_DAYS`, from an account or
+    /// from inside. One row is looked at, by the hash of the address: of 2⁶⁴ another address has the same.
+    fn has_written_to(&self, address: Address) -> Pending<'_, bool>;
 
     /// Sets limits of an account or domain: of each measure `None` leaves it, `Some(None)` is as configured.
     /// [`super::StoreError::NotFound`] if there is no such account or domain.

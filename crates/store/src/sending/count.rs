@@ -192,8 +192,17 @@ fn meets(tx: &Tx<'_>, sender: i64, address: &Address) -> Result<bool, StoreError
     Ok(known.is_none())
 }
 
+/// Whether anybody wrote to an address (`hash` of [`hash`]) since a day: along `known_recipients_hash`.
+pub(super) const WRITTEN_TO: &str =
+    "SELECT 1 FROM known_recipients INDEXED BY known_recipients_hash WHERE hash = ?1 AND day >= ?2 LIMIT 1";
+
+/// The first day that counts for [`WRITTEN_TO`].
+pub(super) const fn known_since(now: Timestamp) -> i64 {
+    hour(now).div_euclid(24).saturating_sub(KNOWN_RECIPIENT_DAYS)
+}
+
 /// Eight bytes of BLAKE3: two addresses of one account that share them would make one of them known too early.
-fn hash(address: &Address) -> i64 {
+pub(super) fn hash(address: &Address) -> i64 {
     let text = format!("{}@{}", address.local().folded(), address.host());
     crate::tx::head(blake3::hash(text.as_bytes()).as_bytes())
 }
@@ -227,6 +236,7 @@ mod tests {
             (rows::SENT, "SEARCH sent USING PRIMARY KEY (kind=? AND id=? AND hour<?)"),
             (rows::SENDER, "SEARCH senders USING PRIMARY KEY (kind=? AND id=?)"),
             (OLD, "known_recipients_day (day<?)"),
+            (WRITTEN_TO, "known_recipients_hash (hash=?)"),
         ] {
             let mut explain = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let count = explain.parameter_count();

@@ -16,7 +16,7 @@ use crate::local::LocalStore;
 use crate::records::{Delivery, LimitChanges, Meter, Scope, SenderRecord, SentRecord, Submitted};
 use crate::tx::int;
 use mailward_core::limits::QUEUE_REASON_MAX;
-use mailward_core::{AccountId, PerMeasure};
+use mailward_core::{AccountId, Address, PerMeasure};
 use rusqlite::params;
 
 impl SendingStore for LocalStore {
@@ -65,6 +65,14 @@ impl SendingStore for LocalStore {
         self.ask(move |reader| {
             let (kind, id) = rows::key(scope);
             Ok(reader.row(rows::SENT, params![kind, id, hour], rows::sent)?.unwrap_or_default())
+        })
+    }
+
+    fn has_written_to(&self, address: Address) -> Pending<'_, bool> {
+        let since = count::known_since(self.now());
+        self.ask(move |reader| {
+            let found = reader.row(count::WRITTEN_TO, params![count::hash(&address), since], |_| Ok(()))?;
+            Ok(found.is_some())
         })
     }
 

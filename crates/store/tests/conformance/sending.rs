@@ -5,7 +5,7 @@ use crate::support::*;
 use mailward_core::limits::{
     KNOWN_RECIPIENT_DAYS, NOTICE_BYTES_BEYOND_QUOTA, NOTICE_MESSAGES_BEYOND_QUOTA, QUEUE_REASON_MAX, SENT_HOURS_KEPT,
 };
-use mailward_core::{AccountId, Clock, Measure, PerMeasure, SendLimits, Timestamp};
+use mailward_core::{AccountId, Address, Clock, Measure, PerMeasure, SendLimits, Timestamp};
 use mailward_store::records::*;
 use mailward_store::{Options, StoreError};
 use std::sync::Arc;
@@ -274,6 +274,19 @@ async fn what_was_usual_is_known_for_four_weeks_and_a_recipient_for_a_year() {
     s.forward((KNOWN_RECIPIENT_DAYS - 20) * 24);
     s.send(alice, &["e@a.test"]).await;
     assert_eq!(s.send(alice, &["a@a.test", "b@a.test"]).await.sent.new_per_day, 2);
+}
+
+#[tokio::test]
+async fn whom_anybody_wrote_to_is_known_for_a_year() {
+    let s = sending().await;
+    let asked = |text: &str| s.w.store.has_written_to(Address::parse(text, true).unwrap());
+    s.send(s.w.alice, &["A@a.test"]).await;
+    assert!(asked("a@A.test").await.unwrap(), "whatever the case");
+    assert!(!asked("b@a.test").await.unwrap(), "a colleague isn't known");
+    s.forward(KNOWN_RECIPIENT_DAYS * 24);
+    assert!(asked("a@a.test").await.unwrap());
+    s.forward(24);
+    assert!(!asked("a@a.test").await.unwrap(), "forgotten, though nothing swept");
 }
 
 #[tokio::test]

@@ -61,6 +61,13 @@ pub(super) const KEYS: &[Key] = &[
         "Connections open at once from one IPv4 address or one IPv6 /64. Raise it where a whole office\ncomes from one address."
     ),
     count!(
+        connections_per_network,
+        "connections",
+        (1, CONNECTIONS_CONFIG_MAX),
+        "1 to 100000",
+        "Connections open at once from one IPv4 /24 or one IPv6 /48, so that no neighbourhood takes all places.\nThis host itself isn't counted. Raise it where many users come from one network of public addresses."
+    ),
+    count!(
         sessions_per_account,
         "sessions",
         (1, 10_000),

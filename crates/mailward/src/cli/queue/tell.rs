@@ -60,7 +60,7 @@ fn span(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// A time of day, UTC.
-fn time(at: Timestamp) -> String {
+pub(in crate::cli) fn time(at: Timestamp) -> String {
     let zoned = jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(TimeZone::UTC));
     zoned.map_or_else(|_| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }

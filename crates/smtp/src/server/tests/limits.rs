@@ -42,6 +42,30 @@ fn errors_end_the_session() {
 
 /// Attacks H3.
 #[test]
+fn recipients_without_end_end_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<a@c.example>\r\n");
+    let most = talk.session.settings().recipients;
+    let all = most + SMTP_RECIPIENTS_OVER_MAX + SMTP_ERRORS_MAX;
+    let codes = talk.codes("RCPT TO:<a@s.example>\r\n".repeat(all));
+    assert!(codes.iter().take(most).all(|code| *code == 250) && codes.iter().skip(most).all(|code| *code == 452));
+    assert_eq!((codes.len(), talk.closed), (all, None));
+    assert_eq!(talk.codes("RCPT TO:<a@s.example>\r\n"), [421]);
+    // The next message has its own.
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    for _ in 0..2 {
+        talk.send("MAIL FROM:<a@c.example>\r\n");
+        talk.send("RCPT TO:<a@s.example>\r\n".repeat(most + SMTP_RECIPIENTS_OVER_MAX));
+        talk.send("RSET\r\n");
+    }
+    assert_eq!(talk.codes("junk\r\n".repeat(SMTP_ERRORS_MAX)).len(), SMTP_ERRORS_MAX);
+    assert_eq!(talk.closed, None);
+}
+
+/// Attacks H3.
+#[test]
 fn commands_that_bring_nothing_end_the_session() {
     for junk in ["NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", HELLO] {
         let mut talk = Talk::smtp();
@@ -72,6 +96,30 @@ fn guessing_recipients_ends_the_session() {
         assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [550]);
     }
     assert_eq!(talk.codes("RCPT TO:<guess@t.example>\r\n"), [421]);
+}
+
+/// Attacks A6: who looks bad may guess less.
+#[test]
+fn whoever_looks_bad_ends_sooner() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\n");
+    for _ in 0..SMTP_UNKNOWN_RECIPIENTS_BAD_MAX {
+        assert_eq!(talk.codes("RCPT TO:<bad-guess@t.example>\r\n"), [550]);
+    }
+    assert_eq!(talk.codes("RCPT TO:<bad-guess@t.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::UnknownRecipients));
+}
+
+#[test]
+fn whoever_doesn_t_wait_for_what_ehlo_offers_is_known_for_it() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\nRCPT TO:<bob@s.example>\r\n");
+    assert!(!talk.session.is_hasty(), "that is what PIPELINING is for");
+    let mut talk = Talk::smtp();
+    talk.send(format!("{HELLO}MAIL FROM:<>\r\n"));
+    assert!(talk.session.is_hasty());
 }
 
 #[test]

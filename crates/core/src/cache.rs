@@ -1,4 +1,4 @@
-//! What was answered, until it is too old.
+//! What was learned, until it is too old.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 ///
 /// The time is the caller's.
 #[derive(Debug)]
-pub(crate) struct Cache<K, V> {
+pub struct Cache<K, V> {
     young: HashMap<K, Entry<V>>,
     old: HashMap<K, Entry<V>>,
     half: usize,
@@ -24,12 +24,13 @@ struct Entry<V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A cache of at most `size` entries; none, if that is 0.
-    pub(crate) fn new(size: usize) -> Self {
+    #[must_use]
+    pub fn new(size: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half: size.div_ceil(2) }
     }
 
     /// What was put there, if its time isn't over.
-    pub(crate) fn get(&mut self, key: &K, now: Instant) -> Option<V> {
+    pub fn get(&mut self, key: &K, now: Instant) -> Option<V> {
         if let Some(entry) = self.young.get(key) {
             return (now < entry.until).then(|| entry.value.clone());
         }
@@ -40,7 +41,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     }
 
     /// Puts a value there for a time.
-    pub(crate) fn insert(&mut self, key: K, value: V, time: Duration, now: Instant) {
+    pub fn insert(&mut self, key: K, value: V, time: Duration, now: Instant) {
         // A time past the clock's end can't be: times are bounded by their callers.
         let Some(until) = now.checked_add(time).filter(|until| *until > now) else {
             // Newer than what was there all the same.

@@ -1,0 +1,146 @@
+//! The grammar of a rule.
+
+use super::{Action, Listeners, OwnLimits, Pattern, Rule, RuleError, Who};
+use crate::domain::Domain;
+use crate::limits::RULE_LINE_MAX;
+use crate::network::Network;
+use crate::peer::Listener;
+
+impl Rule {
+    /// Reads a rule, which fills `text`.
+    ///
+    /// # Errors
+    /// [`RuleError`] says which word is wrong, and what to write.
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
+        if text.len() > RULE_LINE_MAX {
+            return Err(RuleError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(RuleError::Control);
+        }
+        let words = words(text)?;
+        let mut words = words.into_iter().peekable();
+        let who = who(words.next().ok_or(RuleError::Empty)?)?;
+        let mut at = Listeners::ALL;
+        if words.next_if_eq(&"at").is_some() {
+            at = listeners(words.next().ok_or(RuleError::Nothing("at"))?)?;
+        }
+        let mut from = None;
+        if words.next_if_eq(&"from").is_some() {
+            from = Some(Pattern::parse(words.next().ok_or(RuleError::Nothing("from"))?)?);
+        }
+        let mut to = None;
+        if words.next_if_eq(&"to").is_some() {
+            to = Some(Pattern::parse(words.next().ok_or(RuleError::Nothing("to"))?)?);
+        }
+        let action = match words.next().ok_or(RuleError::NoAction)? {
+            "allow" => Action::Allow,
+            "relay" => Action::Relay,
+            "skip" => Action::Skip,
+            "refuse" => {
+                Action::Refuse { words: words.next_if(|word| word.starts_with('"')).map(unquoted).transpose()? }
+            }
+            other => return Err(RuleError::Action(other.to_owned())),
+        };
+        let mut limits = OwnLimits::default();
+        for word in words {
+            option(word, &mut limits)?;
+        }
+        Self::new(who, at, from, to, action, limits)
+    }
+}
+
+/// Words between spaces; within quotation marks a space is a character as others are, and so is what stands behind a
+/// backslash.
+fn words(text: &str) -> Result<Vec<&str>, RuleError> {
+    let mut words = Vec::new();
+    let (mut begin, mut quoted, mut escaped) = (None, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ' ' if !quoted => {
+                words.extend(begin.take().and_then(|begin| text.get(begin..at)));
+                continue;
+            }
+            _ => {}
+        }
+        begin.get_or_insert(at);
+    }
+    if quoted {
+        return Err(RuleError::Quote);
+    }
+    words.extend(begin.and_then(|begin| text.get(begin..)));
+    Ok(words)
+}
+
+fn who(text: &str) -> Result<Who, RuleError> {
+    match text {
+        "any" => return Ok(Who::Any),
+        "local" => return Ok(Who::Local),
+        "unnamed" => return Ok(Who::Unnamed),
+        _ => {}
+    }
+    let numeric = |c: char| c.is_ascii_digit() || c == '.';
+    if text.contains([':', '/']) || text.chars().all(numeric) {
+        return Ok(Who::Network(Network::parse_any(text)?));
+    }
+    let (name, make): (&str, fn(Domain) -> Who) = match text.strip_prefix("*.") {
+        Some(name) => (name, Who::Under),
+        None => (text, Who::Name),
+    };
+    // A name without a dot is a slip of the pen: no host of the Internet has one.
+    match Domain::parse_utf8(name) {
+        Ok(domain) if domain.as_str().contains('.') || text.starts_with('*') => Ok(make(domain)),
+        _ => Err(RuleError::Who(text.to_owned())),
+    }
+}
+
+fn listeners(text: &str) -> Result<Listeners, RuleError> {
+    let mut some: Vec<Listener> = Vec::new();
+    for name in text.split(',') {
+        let listener = Listener::ALL
+            .into_iter()
+            .find(|listener| listener.name() == name)
+            .ok_or_else(|| RuleError::Listener(name.to_owned()))?;
+        if some.contains(&listener) {
+            return Err(RuleError::Twice(name.to_owned()));
+        }
+        some.push(listener);
+    }
+    Ok(Listeners::of(&some))
+}
+
+fn option(word: &str, limits: &mut OwnLimits) -> Result<(), RuleError> {
+    let (name, count) = word.split_once('=').ok_or_else(|| RuleError::Option(word.to_owned()))?;
+    let place = match name {
+        "connections" => &mut limits.connections,
+        "recipients" => &mut limits.recipients,
+        _ => return Err(RuleError::Option(word.to_owned())),
+    };
+    if place.is_some() {
+        return Err(RuleError::Twice(name.to_owned()));
+    }
+    // `parse` would take "+5".
+    let digits = !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit());
+    let count = count.parse().ok().filter(|_| digits).ok_or_else(|| RuleError::Count(word.to_owned()))?;
+    *place = Some(count);
+    Ok(())
+}
+
+/// What stands between quotation marks, backslashes taken off.
+fn unquoted(word: &str) -> Result<String, RuleError> {
+    let inner = word.strip_prefix('"').and_then(|word| word.strip_suffix('"')).ok_or(RuleError::Quote)?;
+    let mut text = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            // Two quoted strings that touch.
+            '"' => return Err(RuleError::Quote),
+            '\\' => text.push(chars.next().ok_or(RuleError::Quote)?),
+            c => text.push(c),
+        }
+    }
+    Ok(text)
+}

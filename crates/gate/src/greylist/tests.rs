@@ -1,0 +1,229 @@
+use super::memory::parsed;
+use super::*;
+use mailward_core::limits::{GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRY_TIME};
+use mailward_core::shutdown;
+use mailward_store::{LocalStore, Options};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+const WAIT: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Hand(AtomicI64);
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+impl Hand {
+    fn forward(&self, time: Duration) {
+        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+struct House {
+    greylist: Arc<Greylist>,
+    store: Arc<LocalStore>,
+    clock: Arc<Hand>,
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+        let clock = Arc::new(Hand::default());
+        let greylist = open(&store, &clock).await;
+        Self { greylist, store, clock, dir }
+    }
+    /// After a kill: what wasn't written is gone.
+    async fn again(self) -> Self {
+        let Self { greylist, store, clock, dir } = self;
+        drop(greylist);
+        store.close().await;
+        drop(store);
+        let store = LocalStore::open(dir.path(), Options::default()).unwrap();
+        let greylist = open(&store, &clock).await;
+        Self { greylist, store, clock, dir }
+    }
+    fn ask(&self, ip: &str, sender: &str, recipient: &str) -> GreylistAnswer {
+        let (sender, recipient) = (Address::parse(sender, true).ok(), Address::parse(recipient, true).ok());
+        self.greylist.ask(ip.parse().unwrap(), sender.as_ref(), recipient.as_ref(), WAIT)
+    }
+    async fn written(&self) {
+        while self.greylist.write().await.unwrap() {}
+    }
+}
+
+async fn open(store: &Arc<LocalStore>, clock: &Arc<Hand>) -> Arc<Greylist> {
+    Greylist::open(store.clone(), &Secret::new("a server's secret"), clock.clone()).await.unwrap()
+}
+
+use GreylistAnswer::{Passes, PutOff};
+
+#[tokio::test]
+async fn who_comes_back_after_the_wait_gets_in_and_stays_in() {
+    let house = House::new().await;
+    let ask = || house.ask("192.0.2.7", "a@b.example", "bob@s.example");
+    assert_eq!(ask(), PutOff(WAIT));
+    house.clock.forward(Duration::from_secs(20));
+    assert_eq!(ask(), PutOff(Duration::from_secs(40)), "too soon doesn't begin anew");
+    assert_eq!(house.ask("192.0.2.7", "a@b.example", "eve@s.example"), PutOff(WAIT), "another recipient");
+    house.clock.forward(Duration::from_secs(40));
+    assert_eq!(house.ask("192.0.2.200", "A@B.example", "Bob@s.example"), Passes, "from a neighbour, in other letters");
+    house.clock.forward(GREYLIST_PASS_TIME - Duration::from_secs(1));
+    assert_eq!(ask(), Passes);
+    house.clock.forward(GREYLIST_PASS_TIME - Duration::from_secs(1));
+    assert_eq!(ask(), Passes, "counted from the last time on");
+    house.clock.forward(GREYLIST_PASS_TIME);
+    assert_eq!(ask(), PutOff(WAIT));
+    house.clock.forward(GREYLIST_TRY_TIME);
+    assert_eq!(ask(), PutOff(WAIT), "who never came back is a stranger again");
+}
+
+#[tokio::test]
+async fn ipv6_counts_by_64_and_mapped_ipv4_is_ipv4() {
+    let house = House::new().await;
+    assert_eq!(house.ask("2001:db8:1:2::1", "", "bob@s.example"), PutOff(WAIT));
+    assert_eq!(house.ask("::ffff:192.0.2.1", "", ""), PutOff(WAIT));
+    house.clock.forward(WAIT);
+    assert_eq!(house.ask("2001:db8:1:2:3::9", "", "bob@s.example"), Passes);
+    assert_eq!(house.ask("2001:db8:1:3::1", "", "bob@s.example"), PutOff(WAIT));
+    assert_eq!(house.ask("192.0.2.99", "", ""), Passes);
+}
+
+#[tokio::test]
+async fn what_was_remembered_survives_a_kill() {
+    let house = House::new().await;
+    house.ask("192.0.2.7", "a@b.example", "bob@s.example");
+    house.greylist.came_well("198.51.100.1".parse().unwrap(), &Domain::parse("c.example").unwrap());
+    house.written().await;
+    house.ask("192.0.2.7", "lost@b.example", "bob@s.example");
+    let house = house.again().await;
+    house.clock.forward(WAIT);
+    assert_eq!(house.ask("192.0.2.7", "a@b.example", "bob@s.example"), Passes);
+    assert_eq!(house.ask("192.0.2.7", "lost@b.example", "bob@s.example"), PutOff(WAIT), "that wasn't written yet");
+    let well =
+        |ip: &str, domain: &str| house.greylist.has_come_well(ip.parse().unwrap(), &Domain::parse(domain).unwrap());
+    assert!(well("198.51.100.77", "c.example"));
+    assert!(!well("198.51.100.77", "d.example"));
+    assert!(!well("198.51.101.1", "c.example"));
+    house.clock.forward(GREYLIST_PASS_TIME);
+    assert!(!well("198.51.100.77", "c.example"));
+    // Nothing of it can be read in the store.
+    for record in house.store.shelf(Shelf::Greylist, None, 10).await.unwrap() {
+        let text = String::from_utf8(record.value.to_vec()).unwrap();
+        assert!(!text.contains("example") && !text.contains("bob"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_lone_try_is_written_at_once_and_a_flood_by_and_by() {
+    let house = House::new().await;
+    let (trigger, shutdown) = shutdown::channel();
+    let running = tokio::spawn(house.greylist.clone().run(shutdown));
+    let mut version = house.store.shelf_version(Shelf::Greylist);
+    house.ask("192.0.2.7", "a@b.example", "bob@s.example");
+    version.changed().await.unwrap();
+    for n in 0..GREYLIST_WRITE_CHANGES * 2 {
+        house.ask("192.0.2.7", &format!("a{n}@b.example"), "bob@s.example");
+    }
+    version.changed().await.unwrap();
+    let stored = house.store.shelf(Shelf::Greylist, None, PAGE_ROWS_MAX).await.unwrap().len();
+    assert!(stored <= GREYLIST_WRITE_CHANGES + 1, "{stored} in two commits");
+    trigger.fire();
+    running.await.unwrap();
+    let stored = house.store.shelf(Shelf::Greylist, None, PAGE_ROWS_MAX).await.unwrap().len();
+    assert_eq!(stored, (GREYLIST_WRITE_CHANGES * 2).min(GREYLIST_TRIES_PER_NETWORK - 1) + 1, "all of it at the stop");
+}
+
+/// Attacks H4.
+#[tokio::test]
+async fn a_flood_from_one_network_pushes_out_only_itself() {
+    let house = House::new().await;
+    house.ask("198.51.100.1", "honest@b.example", "bob@s.example");
+    for n in 0..GREYLIST_TRIES_PER_NETWORK + 10 {
+        house.clock.forward(Duration::from_millis(1));
+        house.ask("192.0.2.7", &format!("a{n}@b.example"), "bob@s.example");
+    }
+    assert_eq!(house.greylist.len(), GREYLIST_TRIES_PER_NETWORK + 1);
+    house.written().await;
+    house.clock.forward(WAIT);
+    assert_eq!(house.ask("198.51.100.1", "honest@b.example", "bob@s.example"), Passes);
+    assert_eq!(house.ask("192.0.2.7", "a0@b.example", "bob@s.example"), PutOff(WAIT), "the oldest went");
+    assert_eq!(house.ask("192.0.2.7", &format!("a{GREYLIST_TRIES_PER_NETWORK}@b.example"), "bob@s.example"), Passes);
+}
+
+#[test]
+fn what_is_remembered_in_all_ends_at_its_limit() {
+    let mut memory = Memory::default();
+    let network = |n: usize| Network::host(IpAddr::from([10, (n >> 16) as u8, (n >> 8) as u8, n as u8]));
+    for n in 0..GREYLIST_ENTRIES_MAX {
+        memory.ask(n as u64, network(n), Timestamp(n as i64), WAIT);
+    }
+    memory.take_changed(usize::MAX);
+    memory.ask(u64::MAX, network(0), Timestamp(1_000_000), WAIT);
+    assert_eq!(memory.len(), GREYLIST_ENTRIES_MAX);
+    assert!(memory.get(0).is_none() && memory.get(1).is_some(), "the soonest to expire went");
+    let mut changed = memory.take_changed(usize::MAX);
+    changed.sort_unstable();
+    assert_eq!(changed, [0, u64::MAX], "and is taken out of the store");
+}
+
+#[tokio::test]
+async fn an_administrator_sees_and_forgets() {
+    let house = House::new().await;
+    house.ask("192.0.2.7", "a@b.example", "bob@s.example");
+    house.ask("192.0.3.7", "a@b.example", "bob@s.example");
+    house.clock.forward(WAIT);
+    house.ask("192.0.3.7", "a@b.example", "bob@s.example");
+    house.written().await;
+    let list = house.greylist.list(None);
+    let told: Vec<_> = list.iter().map(|one| (one.network.to_string(), one.state)).collect();
+    assert_eq!(told, [("192.0.2.0/24".to_owned(), State::PutOff), ("192.0.3.0/24".to_owned(), State::Passed)]);
+    assert_eq!(house.greylist.list(Some((list[0].expires, list[0].id))), list[1..]);
+    let forget = |text: &str| house.greylist.forget(Forget::Network(Network::parse_any(text).unwrap()));
+    assert_eq!(forget("192.0.2.9").await.unwrap(), 1, "an address stands for its network");
+    assert_eq!(forget("192.0.2.0/24").await.unwrap(), 0);
+    assert_eq!(forget("192.0.0.0/16").await.unwrap(), 1);
+    assert_eq!(house.greylist.forget(Forget::All).await.unwrap(), 0);
+    assert!(house.again().await.greylist.is_empty(), "for good");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_puts_nobody_off_for_longer() {
+    let house = House::new().await;
+    let ask = || house.ask("192.0.2.7", "a@b.example", "bob@s.example");
+    ask();
+    house.clock.0.store(-1_000_000, Ordering::SeqCst);
+    assert_eq!(ask(), PutOff(WAIT));
+    house.clock.forward(WAIT);
+    assert_eq!(ask(), Passes);
+}
+
+proptest! {
+    /// Against a model that forgets nothing but by time.
+    #[test]
+    fn whatever_comes_when_each_is_put_off_until_its_time(
+        steps in proptest::collection::vec((0u64..8, 0i64..90_000), 1..100)
+    ) {
+        let (mut memory, mut first, mut now) = (Memory::default(), HashMap::new(), Timestamp(0));
+        for (id, pause) in steps {
+            now = Timestamp(now.0 + pause);
+            let began = *first.entry(id).or_insert(now);
+            let passes = memory.ask(id, Network::host(IpAddr::from([192, 0, 2, 1])), now, WAIT) == Passes;
+            // Whoever passed goes on to.
+            prop_assert_eq!(passes, now.0 - began.0 >= 60_000);
+        }
+        for one in memory.list(None, Timestamp(0), 100) {
+            prop_assert_eq!(parsed(&record(one.id, Some(&one), now)), Some(one));
+        }
+    }
+
+    #[test]
+    fn no_record_makes_it_panic(key in "[0-9a-f]{0,20}", value in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let record = mailward_store::records::Shelved { key, value: value.into(), expires: Some(Timestamp(1)) };
+        let _any = parsed(&record);
+    }
+}

@@ -1,0 +1,179 @@
+//! `mailward trace`: what was refused or put off, and why.
+
+use super::queue::{age, time};
+use crate::control::watch::Ask;
+use crate::control::{Request, client};
+use crate::failure::Failure;
+use crate::place::Where;
+use crate::print;
+use clap::Args;
+use mailward_core::{Clock as _, SystemClock, Timestamp};
+use mailward_gate::journal::{Asked, Entry, Found, What};
+use std::fmt::Write as _;
+
+/// Find out why mail was refused or put off
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A refusal's reply ends with a reference, as 7K2Q-9XMT. Refusals are remembered for a week; of a host that is
+refused without end only some are, which is said. WHAT may also be the number of a message in the
+queue, which leads to `mailward queue show`. See docs/trace.md.
+
+Examples:
+  mailward trace 7K2Q-9XMT
+  mailward trace ann@sender.example
+  mailward trace 192.0.2.0/24 --since 2h
+  mailward trace --put-off --json"
+)]
+pub(crate) struct Trace {
+    /// Reference, address of a sender or recipient, domain, IP address or network [usual: all]
+    what: Option<String>,
+    /// What greylisting put off only
+    #[arg(long)]
+    put_off: bool,
+    /// Of so long ago at most, as 30m, 2h, 3d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    since: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Trace {
+    pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
+        let what = match self.what.as_deref() {
+            None => What::All,
+            Some(text) if text.len() < 8 && text.bytes().all(|b| b.is_ascii_digit()) => {
+                return Err(Failure::Usage(format!(
+                    "{text} is the number of a message that was accepted: `mailward queue show {text}` tells how it stands"
+                )));
+            }
+            Some(text) if is_name_of_accepted(text) => {
+                return Err(Failure::Usage(format!(
+                    "{text} is the name of a message that was accepted: it stands in the log (id={text}) and in its Received \
+                     field; what waits for other hosts is in `mailward queue list`"
+                )));
+            }
+            Some(text) => What::parse(text).map_err(Failure::Usage)?,
+        };
+        let since = self.since.map(|seconds| {
+            let millis = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+            Timestamp(SystemClock.now().0.saturating_sub(millis))
+        });
+        let asked = Asked { what, put_off: self.put_off, since };
+        let found = client::run(&place.find()?, &Request::Watch { ask: Ask::Trace { asked: asked.clone() } })?;
+        if self.json {
+            return print::json(&found);
+        }
+        let found: Found =
+            serde_json::from_value(found).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
+        print::text(&told(&found, &asked.what))
+    }
+}
+
+/// Whether a text looks as names of accepted messages do: 12 or more small letters and digits.
+fn is_name_of_accepted(text: &str) -> bool {
+    text.len() >= 12 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+}
+
+/// What was found, the newest last, where a terminal's reader looks.
+fn told(found: &Found, what: &What) -> String {
+    let mut text = String::new();
+    for entry in found.entries.iter().rev() {
+        text.push_str(&one(entry));
+    }
+    // Writing to a String can't fail.
+    if found.entries.is_empty() {
+        let of = match what {
+            What::Reference(_) => "nothing is noted under this reference",
+            _ => "nothing that was refused fits",
+        };
+        let _infallible = writeln!(text, "{of}; what was refused before {} is forgotten", time(found.remembered_since));
+    }
+    if found.more {
+        let _infallible = writeln!(text, "there are more, older ones: ask for one host or address, or with --since");
+    }
+    if found.left_out > 0 {
+        let _infallible = writeln!(
+            text,
+            "{} more refusals of that time were counted and not noted, as there were too many of one host or in one hour",
+            found.left_out
+        );
+    }
+    text
+}
+
+/// One refusal in a few lines. Whatever somebody else wrote is tamed.
+fn one(entry: &Entry) -> String {
+    let tame = |text: &str| print::tame(text);
+    let from = entry.ip.map_or_else(|| "this host".to_owned(), |ip| ip.to_string());
+    let hello = entry.hello.as_deref().map(|hello| format!(" ({})", tame(hello))).unwrap_or_default();
+    let mut text = format!(
+        "{}  {}  {} at {} by {from}{hello}, {}, session {}\n",
+        time(entry.at),
+        entry.reference,
+        entry.verdict.name(),
+        entry.stage.name(),
+        entry.listener.name(),
+        entry.session
+    );
+    // Writing to a String can't fail.
+    if let Some(sender) = &entry.sender {
+        let to = entry.recipient.as_deref().map(|to| format!(" to <{}>", tame(to))).unwrap_or_default();
+        let _infallible = writeln!(text, "    from <{}>{to}", tame(sender));
+    }
+    let _infallible = writeln!(text, "    because: {}", tame(&entry.reason));
+    let _infallible = match entry.code {
+        0 => writeln!(text, "    without a reply"),
+        code => writeln!(text, "    reply: {code} {}", tame(&entry.reply)),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::Listener;
+    use mailward_gate::journal::{Stage, Verdict};
+
+    #[test]
+    fn a_refusal_is_told_with_all_that_is_known_and_nothing_moves_the_terminal() {
+        let entry = Entry {
+            reference: "7K2Q9XMT".parse().unwrap(),
+            at: Timestamp::from_secs(1_764_115_200),
+            stage: Stage::Recipient,
+            listener: Listener::Smtp,
+            session: 17,
+            ip: Some("192.0.2.7".parse().unwrap()),
+            hello: Some("a\u{1b}[2J.example".to_owned()),
+            sender: Some(String::new()),
+            recipient: Some("joe@example.org".to_owned()),
+            verdict: Verdict::PutOff,
+            reason: "greylisted: no reverse DNS".to_owned(),
+            code: 450,
+            reply: "4.7.1 Try again".to_owned(),
+        };
+        let remembered_since = Timestamp::from_secs(0);
+        let found = Found { entries: vec![entry], more: true, left_out: 3, remembered_since };
+        assert_eq!(
+            told(&found, &What::All),
+            "2025-11-26 00:00:00Z  7K2Q-9XMT  put-off at recipient by 192.0.2.7 (a\u{fffd}[2J.example), smtp, session 17\n    \
+             from <> to <joe@example.org>\n    \
+             because: greylisted: no reverse DNS\n    \
+             reply: 450 4.7.1 Try again\n\
+             there are more, older ones: ask for one host or address, or with --since\n\
+             3 more refusals of that time were counted and not noted, as there were too many of one host or in one hour\n"
+        );
+        let nothing = Found { entries: Vec::new(), more: false, left_out: 0, remembered_since };
+        let told = told(&nothing, &What::Reference("7K2Q9XMT".parse().unwrap()));
+        assert!(
+            told.starts_with("nothing is noted under this reference; what was refused before 1970-01-01"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn names_of_accepted_messages_lead_elsewhere() {
+        assert!(is_name_of_accepted("3kc1v5y0r0000"));
+        assert!(!is_name_of_accepted("7k2q9xmt") && !is_name_of_accepted("sender.example"));
+    }
+}

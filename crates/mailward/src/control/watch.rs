@@ -1,0 +1,41 @@
+//! How much comes from whom, and what was refused, for administrators.
+
+use super::desk::{Desk, shown};
+use crate::failure::Failure;
+use mailward_core::RateStep;
+use mailward_core::event::{Event, Events};
+use mailward_gate::journal::Asked;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is asked of the rate guard and of the journal of refusals.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Ask {
+    /// Sources that went beyond warn; those that are beyond a step now, if one is said: see [`mailward_gate::rates::RateInfo`].
+    Rates { over: Option<RateStep> },
+    /// Forgets what was counted of a source: see [`mailward_gate::rates::RateReset`].
+    ResetRate { source: String },
+    /// What was refused: see [`mailward_gate::journal::Found`].
+    Trace { asked: Asked },
+}
+
+impl Desk {
+    /// Does it.
+    pub(crate) async fn watch(&self, ask: Ask) -> Result<Value, Failure> {
+        match ask {
+            Ask::Rates { over } => shown(self.watch.rates.list(over)),
+            Ask::ResetRate { source } => {
+                let reset = self.watch.rates.reset(&source).map_err(Failure::Usage)?;
+                // A restart must not bring it back.
+                self.watch.save_rates().await?;
+                if !reset.kinds.is_empty() {
+                    let events = self.server.as_ref().map_or_else(Events::nowhere, |server| server.events().clone());
+                    events.emit(Event::info("rate.reset").with("source", &source));
+                }
+                shown(reset)
+            }
+            Ask::Trace { asked } => shown(self.watch.journal.find(&asked).await?),
+        }
+    }
+}

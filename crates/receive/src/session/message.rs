@@ -1,0 +1,245 @@
+//! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
+
+use super::stranger::sender_domain;
+use super::{Host, House, OnItsWay, gateway, recipient};
+use crate::submission::{inside, mended};
+use crate::{Context, forward, replies};
+use mailward_core::limits::BLOCKING_PREPARE_BYTES;
+use mailward_core::{AccountId, Protocol};
+use mailward_delivery::care::Given;
+use mailward_delivery::{Addressed, HeaderFault, Inside, Transaction};
+use mailward_directory::Login;
+use mailward_directory::routes::RouteTable;
+use mailward_gate::{RelayPermit, Sending};
+use mailward_smtp::Reply;
+use mailward_smtp::server::{MailGiven, MessageTicket};
+use mailward_store::StoreError;
+use mailward_store::records::{Content, Insider};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+impl Host<'_> {
+    pub(super) async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
+        let bytes = ticket.take_bytes();
+        if ticket.login().is_some()
+            && let Some(message) = self.message.as_ref().and_then(|message| bytes.get(message.trace..))
+        {
+            self.watch.submitted(message);
+        }
+        let Some(OnItsWay { id, trace, began }) = self.message.take() else {
+            return ticket.answer(Reply::LOCAL_ERROR);
+        };
+        let bytes = match self.submitted(&ticket, bytes, trace, &id) {
+            Ok(bytes) => bytes,
+            Err(reply) => {
+                return self.turned_away(ticket, reply.text(), &reply);
+            }
+        };
+        let size = bytes.len().saturating_sub(trace);
+        let prepared = prepare(bytes, trace).await;
+        let recipients = &ticket.mail().recipients;
+        if let Some(reply) = prepared.as_ref().ok().and_then(|content| gateway::misfit(recipients, content, size)) {
+            return self.turned_away(ticket, reply.text(), &reply);
+        }
+        match prepared {
+            Ok(content) if forward::is_due(ticket.mail()) => {
+                match forward::admit(self.context, ticket.mail(), &content).await {
+                    Ok(()) => self.deliver(ticket, content, &id, size, began).await,
+                    Err(why) => {
+                        self.turned_away(ticket, &why.to_string(), &replies::not_forwarded(&why));
+                    }
+                }
+            }
+            Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
+            Ok(content) => self.deliver(ticket, content, &id, size, began).await,
+            Err(Unprepared::Header(fault)) => {
+                self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
+            }
+            Err(Unprepared::Lost) => ticket.answer(Reply::LOCAL_ERROR),
+        }
+        let _given_back = self.share.resize(0);
+    }
+
+    /// A message that isn't taken for what it holds.
+    fn turned_away(&mut self, ticket: MessageTicket<'_, House>, reason: &str, reply: &Reply) {
+        self.refused(ticket.mail(), reason);
+        let reply = self.refer_message(ticket.mail(), reason, reply);
+        ticket.answer(reply);
+    }
+
+    /// What a user submits, or somebody inside sends out, mended; what comes from elsewhere as it is.
+    fn submitted(
+        &self,
+        ticket: &MessageTicket<'_, House>,
+        bytes: Vec<u8>,
+        trace: usize,
+        id: &str,
+    ) -> Result<Vec<u8>, Reply> {
+        let Context { directory, clock, hostname, .. } = self.context;
+        let (mail, now) = (ticket.mail(), clock.now());
+        if let Some(program) = &self.program {
+            let rules = Arc::clone(&self.context.settings.load().inside);
+            return program.mended(bytes, trace, mail.path.address(), directory, &rules, now, id);
+        }
+        if mail.sender.permit.is_of_inside_host()
+            && mail.recipients.iter().any(|taken| !taken.permit.remote().is_empty())
+        {
+            let rules = Arc::clone(&self.context.settings.load().inside);
+            return inside(bytes, trace, directory, &rules, now, id, hostname);
+        }
+        let Some(login) = ticket.login() else { return Ok(bytes) };
+        if self.peer.listener.protocol() != Protocol::Submission {
+            return Ok(bytes);
+        }
+        mended(bytes, trace, login, directory, now, id, hostname)
+    }
+
+    async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
+        let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
+        let routes = self.context.directory.routes().table();
+        let insider = self.insider(ticket.mail());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref());
+        let recipients = given(ticket.mail());
+        let delivered = match &self.context.care {
+            // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
+            Some(care) => {
+                let confirm = transaction.submitter.is_some() || self.program.is_some();
+                care.accept(content, &transaction, &recipients, confirm).await
+            }
+            None => {
+                let recipients: Vec<_> = recipients.iter().map(|given| given.to).collect();
+                mailward_delivery::deliver(&*self.context.store, content, &transaction, &recipients).await
+            }
+        };
+        match delivered {
+            Ok(_) => {
+                self.came_well(ticket.mail());
+                self.accepted(ticket.mail(), id, size, began);
+                ticket.answer(Reply::OK.with(id));
+            }
+            Err(error) => {
+                self.store_failed(ticket.mail(), id, &error);
+                self.not_taken(recipient::account(ticket.login()).as_deref(), ticket.mail());
+                if matches!(error, StoreError::OverQuota) {
+                    let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
+                    self.remember_full(mailward_delivery::accounts(permits), stored).await;
+                }
+                ticket.answer(replies::store(&error));
+            }
+        }
+    }
+
+    /// A stranger's mail was taken, and proven to be its domain's: it isn't put off the next time.
+    fn came_well(&self, mail: &MailGiven<House>) {
+        if let (Some(stranger), Some(judged), Some(domain)) = (&self.stranger, &self.judged, sender_domain(mail))
+            && judged.is_proven()
+        {
+            stranger.guard.greylist.came_well(stranger.ip, domain);
+        }
+    }
+
+    /// Who sends without a login, if it is a program of this host or an inside host.
+    fn insider(&self, mail: &MailGiven<House>) -> Option<Inside> {
+        if let Some(program) = &self.program {
+            return Some(program.inside());
+        }
+        let address = self.peer.address.filter(|_| mail.sender.permit.is_of_inside_host())?;
+        Some(Inside { who: Insider::host(address), name: address.to_string() })
+    }
+
+    fn transaction<'t>(
+        &self,
+        ticket: &'t MessageTicket<'_, House>,
+        routes: &'t RouteTable,
+        insider: Option<&'t Inside>,
+    ) -> Transaction<'t> {
+        let settings = Arc::clone(&self.context.settings.load());
+        let mail = ticket.mail();
+        Transaction {
+            sender: mail.path.address(),
+            parameters: &mail.parameters,
+            submitter: ticket.login().map(Login::account),
+            insider,
+            signed: mail.sender.permit.sends_out(),
+            now: self.context.clock.now(),
+            lifetime: settings.lifetime,
+            warn_after: settings.warn_after,
+            routes,
+        }
+    }
+
+    async fn deliver_each(
+        &self,
+        ticket: MessageTicket<'_, House>,
+        content: Content,
+        id: &str,
+        size: usize,
+        began: Instant,
+    ) {
+        let outcomes = match &self.context.care {
+            Some(care) => {
+                // It comes from a mail server of this host, and what tells its sender goes to other hosts.
+                let confirm = self.context.settings.load().sending == Sending::On;
+                let routes = self.context.directory.routes().table();
+                care.accept_each(content, &self.transaction(&ticket, &routes, None), &given(ticket.mail()), confirm)
+                    .await
+            }
+            None => {
+                let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();
+                mailward_delivery::deliver_each(&*self.context.store, content, &permits).await
+            }
+        };
+        if outcomes.iter().any(Result::is_ok) {
+            self.accepted(ticket.mail(), id, size, began);
+        }
+        let mut answers = Vec::with_capacity(outcomes.len());
+        for outcome in &outcomes {
+            answers.push(match outcome {
+                Ok(()) => Reply::OK.with(id),
+                Err(error) => {
+                    self.store_failed(ticket.mail(), id, error);
+                    replies::store(error)
+                }
+            });
+        }
+        ticket.answer_each(&answers);
+    }
+
+    /// Finds which of the accounts have no room for so many bytes.
+    async fn remember_full(&self, accounts: Vec<AccountId>, size: u64) {
+        for account in accounts {
+            if self.context.store.usage(account).await.is_ok_and(|usage| !usage.admits(size)) {
+                self.context.full.add(account);
+            }
+        }
+    }
+}
+/// The recipients of a message, as delivery takes them.
+fn given(mail: &MailGiven<House>) -> Vec<Given<'_>> {
+    let recipients = mail.recipients.iter();
+    recipients
+        .map(|taken| Given {
+            address: taken.address.as_ref(),
+            to: Addressed { permit: &taken.permit, parameters: &taken.parameters },
+        })
+        .collect()
+}
+
+/// Why a message can't be given to the store.
+enum Unprepared {
+    Header(HeaderFault),
+    /// The thread that should have done it is gone: the server stops.
+    Lost,
+}
+
+/// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
+/// would feel it.
+async fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, Unprepared> {
+    if bytes.len() < BLOCKING_PREPARE_BYTES {
+        return mailward_delivery::prepare(bytes, trace).map_err(Unprepared::Header);
+    }
+    match tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await {
+        Ok(outcome) => outcome.map_err(Unprepared::Header),
+        Err(_) => Err(Unprepared::Lost),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the address rules say of a session's client, its sender and its recipients.
+
+use super::{Host, House, refused};
+use mailward_core::Address;
+use mailward_core::event::Event;
+use mailward_gate::rules::{Client, Name, Treatment};
+use mailward_gate::{Findings as _, Reverse, SenderPermit};
+use mailward_smtp::Reply;
+use mailward_smtp::server::RecipientTicket;
+
+impl Host<'_> {
+    /// What the rules say; `None` of what isn't known yet.
+    pub(super) fn treatment(&self, from: Option<Option<&Address>>, to: Option<&Address>) -> Treatment {
+        let standing = self.stranger.as_ref().map(|stranger| (stranger.inquiry.now(), stranger.named));
+        let name = match &standing {
+            Some((standing, named)) => match &standing.reverse {
+                Reverse::Confirmed(name) => Name::Confirmed(name),
+                Reverse::Unconfirmed(_) | Reverse::None => Name::None,
+                Reverse::Unknown if *named || standing.is_whole() => Name::Failed,
+                Reverse::Unknown => Name::NotYetKnown,
+            },
+            None => Name::Failed,
+        };
+        let client = Client { ip: self.peer.address, listener: self.peer.listener, name };
+        self.context.rules.of(&client, from, to)
+    }
+
+    /// The reply to whom a rule refuses.
+    pub(super) fn refused_by_rule(
+        &self,
+        treatment: &Treatment,
+        from: Option<Option<&Address>>,
+        to: Option<&Address>,
+    ) -> Option<Reply> {
+        if !treatment.is_refused() {
+            return None;
+        }
+        let mut event = Event::info("rule.refused").with_peer(self.peer);
+        if let Some(rule) = treatment.rule() {
+            event = event.with("rule", rule);
+        }
+        if let Some(from) = from {
+            event = event.with("sender", from.map_or_else(|| "<>".to_owned(), ToString::to_string));
+        }
+        if let Some(to) = to {
+            event = event.with("recipient", to);
+        }
+        self.context.events.emit(event);
+        Some(treatment.words().map_or(Reply::REFUSED_BY_RULE, |words| Reply::refusing(550, words)))
+    }
+
+    /// The right of a transaction's sender towards one recipient, now that it is known, and whether a stranger is weighed for it.
+    ///
+    /// # Errors
+    /// The reply, if a rule refuses the recipient, or lets no more of them pass.
+    pub(super) fn toward(
+        &self,
+        ticket: &RecipientTicket<'_, House>,
+        recipient: Option<&Address>,
+    ) -> Result<(SenderPermit, bool), Reply> {
+        let (mail, postmaster) = (ticket.mail(), self.context.directory.postmaster());
+        let (from, to) = (Some(mail.path.address()), recipient.or(postmaster.as_ref()));
+        let treatment = self.treatment(from, to);
+        if let Some(reply) = self.refused_by_rule(&treatment, from, to) {
+            let reason = reason_of(&treatment);
+            return Err(self.refer_recipient(mail, ticket.path(), refused::of(&reply), &reason, &reply));
+        }
+        let most = treatment.limits().recipients.and_then(|most| usize::try_from(most).ok());
+        if most.is_some_and(|most| mail.recipients.len() >= most) {
+            return Err(Reply::TOO_MANY_RECIPIENTS);
+        }
+        Ok((mail.sender.permit.toward(&treatment), treatment.is_checked()))
+    }
+}
+
+/// Which rule refuses, for whoever looks for it later.
+pub(super) fn reason_of(treatment: &Treatment) -> String {
+    treatment.rule().map_or_else(|| "a rule".to_owned(), |rule| format!("rule {rule}"))
+}

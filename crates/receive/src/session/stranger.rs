@@ -1,0 +1,276 @@
+//! A stranger who brings mail: what is found out about it while it speaks, and what is made of that.
+//!
+//! Everything that is asked is asked at once and as soon as it can be: the address when it connects, greeting and sender at
+//! MAIL. It is waited for at the first RCPT, so that honest hosts wait for one round trip of the DNS at most, once.
+
+use super::{Host, House};
+use crate::guard::{Guard, Judged};
+use mailward_core::limits::{JUDGEMENT_WAIT, UNKNOWN_RECIPIENTS_SIGN};
+use mailward_core::{Address, Domain, SpfResult, Timestamp, config};
+use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
+use mailward_gate::{
+    Asked, Findings, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
+    judge_hello,
+};
+use mailward_inspect::spf::{Both, SpfAsked, check_both};
+use mailward_smtp::server::{MailGiven, MailTicket};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// What is known of it in one session.
+pub(super) struct Stranger {
+    pub(super) ip: IpAddr,
+    pub(super) guard: Arc<Guard>,
+    pub(super) marks: Marks,
+    pub(super) settings: config::Guard,
+    pub(super) inquiry: Inquiry,
+    /// How it behaves.
+    pub(super) seen: Judgement,
+    /// Its name was waited for: what isn't known by now won't be.
+    pub(super) named: bool,
+}
+
+/// The sender of a transaction: the right, and what is being found out of a stranger's.
+pub(crate) struct Sender {
+    pub(crate) permit: SenderPermit,
+    pub(super) asked: Option<Envelope>,
+}
+
+/// What is being found out.
+pub(super) struct Envelope {
+    hello: Hello,
+    greeting: Option<Asked<HelloStanding>>,
+    domain: Option<Asked<SenderStanding>>,
+    found: watch::Receiver<Option<Arc<Found>>>,
+    task: AbortHandle,
+}
+
+/// What a task of its own finds out.
+struct Found {
+    spf: Both,
+    correspondent: bool,
+}
+
+impl Drop for Envelope {
+    fn drop(&mut self) {
+        // The transaction is over: nobody wants to know any more.
+        self.task.abort();
+    }
+}
+
+impl Stranger {
+    pub(super) fn new(ip: IpAddr, guard: &Arc<Guard>, settings: config::Guard) -> Self {
+        Self {
+            ip,
+            guard: Arc::clone(guard),
+            marks: Marks::from(&settings),
+            settings,
+            inquiry: guard.reputation.begin(ip),
+            seen: Judgement::default(),
+            named: false,
+        }
+    }
+
+    /// What its address alone says.
+    pub(super) fn at_first_sight(&self, standing: &Standing) -> Judgement {
+        let mut judgement = self.seen.clone();
+        of_standing(&mut judgement, standing);
+        judgement
+    }
+
+    /// Whether it looks bad by now, whatever isn't known yet.
+    pub(super) fn looks_bad(&self, judged: Option<&Judged>) -> bool {
+        let judgement =
+            judged.map_or_else(|| self.at_first_sight(&self.inquiry.now()), |judged| judged.judgement.clone());
+        judgement.verdict(self.marks) >= Verdict::Bad
+    }
+
+    /// Waits for its name, which rules may be about.
+    pub(super) async fn name_known(&mut self) {
+        if !self.named {
+            let _known = self.inquiry.reverse(JUDGEMENT_WAIT).await;
+            self.named = true;
+        }
+    }
+
+    /// Waits for all that is being found out, and weighs it.
+    pub(super) async fn judge(
+        &mut self,
+        sender: Option<&Domain>,
+        envelope: &Envelope,
+        hasty: bool,
+        refused: usize,
+    ) -> Judged {
+        if hasty {
+            self.seen.sign(Sign::Hasty);
+        }
+        if refused >= UNKNOWN_RECIPIENTS_SIGN {
+            self.seen.sign(Sign::UnknownRecipients);
+        }
+        let (standing, greeting, domain, found) = tokio::join!(
+            self.inquiry.wait(JUDGEMENT_WAIT),
+            known(envelope.greeting.as_ref()),
+            known(envelope.domain.as_ref()),
+            envelope.found(),
+        );
+        self.named = true;
+        let mut judged = Judged {
+            judgement: self.at_first_sight(&standing),
+            spf: found.as_ref().map(|found| found.spf.clone()),
+            reverse: standing.reverse.clone(),
+            domain: domain.as_ref().map(|standing| standing.domain),
+            correspondent: found.is_some_and(|found| found.correspondent),
+            came_well: sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain)),
+        };
+        let judgement = &mut judged.judgement;
+        match &envelope.hello {
+            Hello::OurName(_) | Hello::OurAddress(_) => judgement.sign(Sign::HelloOurs),
+            Hello::OtherAddress(_) => judgement.sign(Sign::HelloLiteral),
+            Hello::NoName => judgement.sign(Sign::HelloNoName),
+            Hello::OwnAddress | Hello::Name(_) => {}
+        }
+        if let Some(greeting) = greeting {
+            if greeting.confirmed == Some(true) {
+                judgement.sign(Sign::HelloConfirmed);
+            }
+            of_lists(judgement, &greeting.listed);
+        }
+        if let Some(domain) = &domain {
+            of_lists(judgement, &domain.listed);
+        }
+        let result = judged.outcome().map(|outcome| outcome.result);
+        let sign = match result {
+            Some(SpfResult::Fail) => Some(Sign::SpfFail),
+            Some(SpfResult::SoftFail) => Some(Sign::SpfSoftFail),
+            Some(SpfResult::PermError) => Some(Sign::SpfPermError),
+            Some(SpfResult::Pass) => Some(Sign::SpfPass),
+            Some(SpfResult::None | SpfResult::Neutral | SpfResult::TempError) | None => None,
+        };
+        sign.into_iter().for_each(|sign| judged.judgement.sign(sign));
+        // Who only names a correspondent has proven nothing.
+        let is_theirs = judged.is_proven() || sender.is_some_and(|domain| is_of(&judged.reverse, domain));
+        if judged.correspondent && is_theirs {
+            judged.judgement.sign(Sign::Correspondent);
+        }
+        judged
+    }
+}
+
+impl Envelope {
+    async fn found(&self) -> Option<Arc<Found>> {
+        let mut found = self.found.clone();
+        let waited = tokio::time::timeout(JUDGEMENT_WAIT, found.wait_for(Option::is_some)).await;
+        waited.ok()?.ok()?.clone()
+    }
+}
+
+impl Host<'_> {
+    /// Begins to find out what greeting and sender of a stranger are worth.
+    pub(super) fn ask_about(&self, ticket: &MailTicket<'_, House>) -> Option<Envelope> {
+        let stranger = self.stranger.as_ref()?;
+        let (directory, hostname) = (&self.context.directory, &self.context.hostname);
+        let (said, reputation) = (ticket.greeted().name.to_string(), &stranger.guard.reputation);
+        let is_local = |domain: &Domain| directory.is_local_domain(domain);
+        let ours = Ours { hostname, is_local: &is_local, addresses: &stranger.guard.addresses };
+        let hello = judge_hello(&said, stranger.ip, &ours);
+        let greeting = match &hello {
+            Hello::Name(name) => Some(reputation.hello(stranger.ip, name)),
+            _ => None,
+        };
+        let sender = ticket.path().address().cloned();
+        // Ours are there, whatever the DNS outside says of them.
+        let domain = sender.as_ref().and_then(Address::domain).filter(|domain| !directory.is_local_domain(domain));
+        let domain = domain.map(|domain| reputation.sender(domain));
+        let (tell, found) = watch::channel(None);
+        let asking = Asking {
+            guard: Arc::clone(&stranger.guard),
+            ip: stranger.ip,
+            said,
+            sender,
+            hostname: hostname.clone(),
+            now: self.context.clock.now(),
+        };
+        let task = tokio::spawn(async move { tell.send(Some(Arc::new(asking.find_out().await))) }).abort_handle();
+        Some(Envelope { hello, greeting, domain, found, task })
+    }
+}
+
+/// What a task of its own asks with.
+struct Asking {
+    guard: Arc<Guard>,
+    ip: IpAddr,
+    said: String,
+    sender: Option<Address>,
+    hostname: Domain,
+    now: Timestamp,
+}
+
+impl Asking {
+    async fn find_out(self) -> Found {
+        let Self { guard, ip, said, sender, hostname, now } = self;
+        let asked = SpfAsked { ip, hello: &said, sender: sender.as_ref(), hostname: &hostname, now };
+        let correspondent = async {
+            match sender.clone() {
+                // What can't be found out speaks for nobody.
+                Some(sender) => guard.correspondents.has_written_to(sender).await.unwrap_or(false),
+                None => false,
+            }
+        };
+        let (spf, correspondent) = tokio::join!(check_both(&*guard.lookup, &asked), correspondent);
+        Found { spf, correspondent }
+    }
+}
+
+/// The domain that a stranger's sender is of.
+pub(super) fn sender_domain(mail: &MailGiven<House>) -> Option<&Domain> {
+    mail.path.address().and_then(Address::domain)
+}
+
+async fn known<T: Findings>(asked: Option<&Asked<T>>) -> Option<Arc<T>> {
+    match asked {
+        Some(asked) => Some(asked.wait(JUDGEMENT_WAIT).await),
+        None => None,
+    }
+}
+
+fn of_standing(judgement: &mut Judgement, standing: &Standing) {
+    match &standing.reverse {
+        Reverse::None => judgement.sign(Sign::NoReverse),
+        Reverse::Unconfirmed(_) => judgement.sign(Sign::Unconfirmed),
+        Reverse::Confirmed(_) | Reverse::Unknown => {}
+    }
+    if standing.generated {
+        judgement.sign(Sign::Generated);
+    }
+    of_lists(judgement, &standing.listed);
+}
+
+fn of_lists(judgement: &mut Judgement, listed: &[Listed]) {
+    for one in listed {
+        judgement.listed(one.list.as_str(), one.weight);
+    }
+}
+
+/// Whether a client's confirmed name is within a domain.
+fn is_of(reverse: &Reverse, domain: &Domain) -> bool {
+    let below = |name: &Domain| name.as_str().strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+    reverse.confirmed().is_some_and(|name| name == domain || below(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_its_domain_s_by_its_confirmed_name_only() {
+        let domain = |text: &str| Domain::parse(text).unwrap();
+        let of = domain("b.example");
+        assert!(is_of(&Reverse::Confirmed(domain("mx.b.example")), &of));
+        assert!(is_of(&Reverse::Confirmed(domain("b.example")), &of));
+        assert!(!is_of(&Reverse::Confirmed(domain("ab.example")), &of));
+        assert!(!is_of(&Reverse::Confirmed(domain("example")), &of));
+        assert!(!is_of(&Reverse::Unconfirmed(domain("mx.b.example")), &of));
+    }
+}
