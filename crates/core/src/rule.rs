@@ -9,7 +9,7 @@
 //! | LISTENER | `smtp`, `submission`, … as in `[listen]`; without, every one |
 //! | PATTERN | `user@domain`, `@domain`, `@*.domain`, or `<>`, the empty sender |
 //! | ACTION | `allow`, `refuse ["words"]`, `relay`, `skip` |
-//! | OPTION | `connections=N`, `recipients=N` |
+//! | OPTION | `connections=N`, `recipients=N`, `messages=N` |
 //!
 //! A name is one that the reverse DNS of an address gives and that leads back to the address. `unnamed` is a client that has
 //! none, `local` one that comes by a Unix socket, `any` anybody.
@@ -77,6 +77,8 @@ pub struct OwnLimits {
     pub connections: Option<u32>,
     /// Recipients of one message; never more than `limits.recipients`.
     pub recipients: Option<u32>,
+    /// Messages an hour of one address (IPv4) or one /64 (IPv6), instead of what `rates.host` or `rates.client` says.
+    pub messages: Option<u32>,
 }
 
 /// One rule; whatever it says can be followed.
@@ -128,7 +130,7 @@ pub enum RuleError {
     #[error("nothing stands behind {0:?}")]
     Nothing(&'static str),
     /// Behind the action.
-    #[error("{0:?} is no option: write connections=N or recipients=N; words of a refusal stand in quotation marks")]
+    #[error("{0:?} is no option: write connections=N, recipients=N or messages=N; words of a refusal stand in quotation marks")]
     Option(String),
     /// A number that can't be.
     #[error("{0:?}: a number from 1 to {RULE_COUNT_MAX} stands there")]
@@ -160,6 +162,9 @@ pub enum RuleError {
     /// `connections=N` with what isn't known when somebody connects.
     #[error("connections=N is judged when somebody connects: by address, not by name, sender or recipient")]
     Connections,
+    /// A limit of messages where nobody is counted, or that isn't known when a client connects.
+    #[error("messages=N is for allow, and for rules that go by address and listener alone")]
+    Messages,
 }
 
 impl Listeners {
@@ -268,10 +273,14 @@ impl Rule {
             }
             Action::Allow | Action::Skip => {}
         }
+        // Who is let off its checks isn't counted.
+        if limits.messages.is_some() && (who.is_named() || from.is_some() || to.is_some() || action != Action::Allow) {
+            return Err(RuleError::Messages);
+        }
         if limits.connections.is_some() && (who.is_named() || from.is_some() || to.is_some()) {
             return Err(RuleError::Connections);
         }
-        for count in [limits.connections, limits.recipients].into_iter().flatten() {
+        for count in [limits.connections, limits.recipients, limits.messages].into_iter().flatten() {
             if !(1..=RULE_COUNT_MAX).contains(&count) {
                 return Err(RuleError::Count(count.to_string()));
             }
@@ -388,6 +397,9 @@ impl fmt::Display for Rule {
         }
         if let Some(count) = self.limits.recipients {
             write!(f, " recipients={count}")?;
+        }
+        if let Some(count) = self.limits.messages {
+            write!(f, " messages={count}")?;
         }
         Ok(())
     }

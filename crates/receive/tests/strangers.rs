@@ -370,8 +370,8 @@ async fn a_dns_that_is_dead_refuses_nobody_for_good_and_delays_nobody_for_long()
 #[tokio::test]
 async fn the_rate_guard_is_asked_for_strangers_and_for_users() {
     let mut weighing = Weighing::default();
-    let limits = |text: &str| config::Config::parse(text, "mailward.toml").unwrap().config.rates;
-    weighing.rates = limits("[rates]\nhost = [\"messages block 2/h\"]\naccount = [\"messages block 1/h\"]\n");
+    let text = "[rates]\nhost = [\"messages block 2/h\"]\naccount = [\"messages block 1/h\"]\n";
+    weighing.rates = config::Config::parse(text, "mailward.toml").unwrap().config.rates;
     let house = House::weighing(settings(|_| {}), RuleBook::default(), weighing).await;
     let mut talk = house.greets("192.0.2.7", "client.example").await;
     for _ in 0..2 {

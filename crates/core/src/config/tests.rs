@@ -86,6 +86,18 @@ fn a_port_out_of_range_is_told_with_file_line_key_and_value() {
 }
 
 #[test]
+fn the_rate_guard_s_steps_and_what_it_ignores_are_lists() {
+    let config = taken("[rates]\nhost = \"block 5/h\"\naccount = \"none\"\nignore = [\"a.example\", \"192.0.2.0/24\"]\n");
+    assert_eq!(config.rates.host, crate::RateLimits::of([[0, 5, 0], [0; 3], [0; 3]]));
+    assert_eq!(config.rates.account, crate::RateLimits::default());
+    assert_eq!(config.rates.ignore.len(), 2);
+    let twice = "[rates]\nhost = [\"warn 5/h\", \"messages block 7/h\"]\n";
+    assert!(refused(twice).contains("line 2: rates.host = ") && refused(twice).contains("messages stands there twice"));
+    let names: Vec<String> = (0..=limits::RATE_IGNORED_MAX).map(|number| format!("\"d{number}.example\"")).collect();
+    assert!(refused(&format!("[rates]\nignore = [{}]\n", names.join(", "))).contains("has more than 1000 entries"));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     assert_eq!(
         refused("[listen]\nsmpt = \"off\"\n"),

@@ -117,6 +117,7 @@ fn option(word: &str, limits: &mut OwnLimits) -> Result<(), RuleError> {
     let place = match name {
         "connections" => &mut limits.connections,
         "recipients" => &mut limits.recipients,
+        "messages" => &mut limits.messages,
         _ => return Err(RuleError::Option(word.to_owned())),
     };
     if place.is_some() {

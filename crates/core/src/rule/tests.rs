@@ -29,6 +29,7 @@ fn a_rule_is_read_and_written_the_same() {
         "any from \"a b\"@spam.example refuse",
         "10.0.0.0/8 at smtp to @partner.example relay recipients=10",
         "10.0.0.0/8 at smtp relay connections=50 recipients=10",
+        "10.0.0.0/8 allow connections=50 recipients=10 messages=500",
     ] {
         assert_eq!(rule(text).to_string(), text);
     }
@@ -75,6 +76,8 @@ fn what_isn_t_understood_is_told_with_what_to_write() {
         ("mail.example.net at imap refuse", "names aren't looked up at imap"),
         ("unnamed at smtp,submission refuse", "names aren't looked up at submission"),
         ("any refuse recipients=5", "who is refused has no limits"),
+        ("10.0.0.1 skip messages=5", "messages=N is for allow"),
+        ("mail.example.net allow messages=5", "by address and listener alone"),
         ("mail.example.net allow connections=5", "judged when somebody connects"),
         ("any from @a.example allow connections=5", "judged when somebody connects"),
         ("any allow connections=0", "a number from 1"),

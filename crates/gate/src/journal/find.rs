@@ -8,6 +8,7 @@ use mailward_store::StoreError;
 use mailward_store::records::Shelf;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,9 +141,8 @@ impl Journal {
             What::Reference(reference) => self.one(reference, now).await?,
             _ => self.all(&filter).await?,
         };
-        {
+        let ring: Vec<Arc<Entry>> = {
             let inner = self.inner();
-            entries.extend(inner.ring.iter().filter(|entry| filter.fits(entry)).map(|entry| Entry::clone(entry)));
             let is_asked_for = match asked.what {
                 What::Reference(reference) => reference.hour(now) == inner.hour.number,
                 _ => inner.hour.number >= hour_of(since),
@@ -152,7 +152,10 @@ impl Journal {
                 left_out.retain(|(hour, _)| *hour != inner.hour.number);
                 left_out.push((inner.hour.number, inner.hour.left_out));
             }
-        }
+            // Nobody who notes a refusal waits for the looking.
+            inner.ring.iter().cloned().collect()
+        };
+        entries.extend(ring.iter().filter(|entry| filter.fits(entry)).map(|entry| Entry::clone(entry)));
         entries.retain(|entry| filter.fits(entry));
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.reference)));
         entries.dedup_by(|a, b| (a.at, a.reference) == (b.at, b.reference));

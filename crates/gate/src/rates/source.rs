@@ -53,25 +53,18 @@ impl RateKind {
     }
 }
 
-/// Limits of one host's own, as a rule gives them: messages and recipients in an hour, instead of what is configured.
+/// Limits of one host's own, as a rule gives them, instead of what is configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnRates {
-    /// Messages; `None`: as configured.
+    /// Messages an hour; `None`: as configured.
     pub messages: Option<u32>,
-    /// Recipients likewise.
-    pub recipients: Option<u32>,
 }
 
 impl OwnRates {
     pub(super) fn instead_of(self, limits: RateLimits) -> RateLimits {
         // Whoever set a limit wants to hear of it, and not of an alarm besides.
-        let own =
-            |limit: Option<u32>, steps| limit.map_or(steps, |limit| RateSteps { warn: 0, block: limit, alarm: 0 });
-        RateLimits {
-            messages: own(self.messages, limits.messages),
-            recipients: own(self.recipients, limits.recipients),
-            refused: limits.refused,
-        }
+        let own = self.messages.map(|limit| RateSteps { warn: 0, block: limit, alarm: 0 });
+        RateLimits { messages: own.unwrap_or(limits.messages), ..limits }
     }
 }
 

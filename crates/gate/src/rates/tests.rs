@@ -270,12 +270,12 @@ fn what_is_on_the_list_isn_t_counted() {
 
 #[test]
 fn a_rule_s_own_limits_are_instead_of_what_is_configured() {
-    let world = World::with(&of_host(&["warn 1/h, block 2/h, alarm 3/h", "recipients block 1/h"]));
-    let own = OwnRates { messages: Some(7), recipients: Some(1_000) };
+    let world = World::with(&of_host(&["warn 1/h, block 2/h, alarm 3/h"]));
+    let own = OwnRates { messages: Some(7) };
     let host = Subjects { own, ..from("192.0.2.7") };
     assert_eq!(world.passing(&host, 20), 7);
     assert_eq!(world.told("rate.alarm"), 0);
-    assert_eq!(world.passing(&from("192.0.2.8"), 20), 1);
+    assert_eq!(world.passing(&from("192.0.2.8"), 20), 2);
 }
 
 #[test]

@@ -153,7 +153,7 @@ async fn other_protocols_are_dropped_without_a_word() {
     // Words that are a tag, and nobody's business once somebody is logged in.
     let mut client = house.plain().await;
     client.send("GET NOOP\r\n").await;
-    assert_eq!(client.line().await, "GET OK done");
+    assert_eq!(client.line().await, "GET OK nothing done");
 }
 
 /// Attacks H3.

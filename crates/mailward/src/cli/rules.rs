@@ -43,7 +43,7 @@ enum What {
 LISTENER smtp, submission, submissions, imap, imaps, pop3, pop3s, lmtp; several with commas
 PATTERN  user@domain, @domain, @*.domain, or <> for the empty sender
 ACTION   allow, refuse [\"words\"], relay (may send through us), skip (no reputation checks)
-OPTION   connections=N at once from one address, recipients=N of one message
+OPTION   connections=N at once from one address, recipients=N of one message, messages=N an hour
 
 Examples:
   mailward rules add 192.0.2.0/24 at imap,imaps refuse

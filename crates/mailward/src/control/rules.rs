@@ -173,7 +173,11 @@ impl Desk {
             "checked": treatment.is_checked(),
             "may_relay": treatment.may_relay(),
             "relays": matches!(treatment.action(), Action::Relay) && *listener == Listener::Smtp,
-            "limits": { "connections": treatment.limits().connections, "recipients": treatment.limits().recipients },
+            "limits": {
+                "connections": treatment.limits().connections,
+                "recipients": treatment.limits().recipients,
+                "messages": treatment.limits().messages,
+            },
             "fits": explained.fits.as_deref().map(placed_shown),
             "passed": passed,
         })

@@ -82,7 +82,7 @@ impl Host<'_> {
     /// the rules let off.
     fn subjects<'s>(&'s self, login: Option<&'s str>, from: Option<&'s Address>) -> Option<Subjects<'s>> {
         let proven = self.judged.as_ref().is_some_and(|judged| judged.is_proven());
-        let own = OwnRates::default();
+        let own = self.own_rates();
         match (&self.stranger, login) {
             (Some(stranger), _) => {
                 Some(Subjects { from, proven, account: None, ip: Some(stranger.ip), incoming: true, own })
@@ -100,7 +100,12 @@ impl Host<'_> {
     pub(super) fn barred(&self) -> Option<RateHit> {
         let rates = self.context.rates.as_ref()?;
         let ip = self.peer.address?;
-        rates.barred(&Subjects { ip: Some(ip), incoming: true, ..Subjects::default() })
+        rates.barred(&Subjects { ip: Some(ip), incoming: true, own: self.own_rates(), ..Subjects::default() })
+    }
+
+    /// What a rule of this address says of its messages.
+    fn own_rates(&self) -> OwnRates {
+        OwnRates { messages: self.treatment(None, None).limits().messages }
     }
 
     /// Counts a message that may come now; what is against it.
