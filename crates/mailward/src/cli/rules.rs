@@ -17,7 +17,7 @@ use std::net::IpAddr;
 /// Rules that were walked past and that are shown; more are counted.
 const PASSED_SHOWN: usize = 30;
 
-/// Rules for addresses, networks, names, senders and recipients: allow, refuse, relay, skip checks
+/// Rules for addresses, networks and names: allow, refuse, relay, skip checks
 #[derive(Debug, Args)]
 #[command(
     after_help = "The first rule that fits decides. These are asked first, then rules.list of the configuration, then
