@@ -55,13 +55,15 @@ pub struct Event {
     level: Level,
     name: &'static str,
     fields: String,
+    /// It happened in a session that somebody connected for.
+    of_peer: bool,
 }
 
 impl Event {
     /// A new event; `name` is `noun.verb`.
     #[must_use]
     pub fn new(level: Level, name: &'static str) -> Self {
-        Self { level, name, fields: String::with_capacity(128) }
+        Self { level, name, fields: String::with_capacity(128), of_peer: false }
     }
     /// `Level::Info`.
     #[must_use]
@@ -92,10 +94,14 @@ impl Event {
         push_escaped(&mut self.fields, &value.to_string());
         self
     }
-    /// Adds session, address and listener.
+    /// Adds session, address and listener. What strangers can cause in a session is told so often, and then counted
+    /// (attacks H8).
     #[must_use]
     pub fn with_peer(self, peer: &Peer) -> Self {
-        self.with("session", peer.session).with("from", peer.address_text()).with("listener", peer.listener)
+        let mut told =
+            self.with("session", peer.session).with("from", peer.address_text()).with("listener", peer.listener);
+        told.of_peer = true;
+        told
     }
     /// The line without its time, as it is written.
     #[must_use]
@@ -222,7 +228,7 @@ impl Events {
         if event.level.rank() < self.0.level.load(Ordering::Relaxed) {
             return;
         }
-        if event.level != Level::Alert {
+        if event.of_peer && event.level != Level::Alert {
             let (told, before) = self.0.sampler.admit(event.name, Instant::now());
             if let Some(untold) = before {
                 self.tell(untold.into());
@@ -335,6 +341,22 @@ mod tests {
         events.set_level(Level::Info);
         events.emit(Event::info("e.f"));
         assert_eq!(events.lines(), ["warn c.d", "info e.f"]);
+    }
+
+    /// Attacks H8.
+    #[test]
+    fn what_a_peer_causes_is_sampled_and_what_we_do_ourselves_is_told() {
+        let peer = Peer { session: 1, address: None, listener: crate::Listener::Smtp };
+        let most = usize::try_from(crate::limits::LOG_SAMPLE_LINES).unwrap();
+        let told = |event: &dyn Fn() -> Event| {
+            let events = Events::memory();
+            (0..most + 5).for_each(|_| events.emit(event()));
+            events.lines().len()
+        };
+        assert_eq!(told(&|| Event::info("message.deferred").with_peer(&peer)), most);
+        assert_eq!(told(&|| Event::info("message.deferred").with("lane", "x.example")), most + 5);
+        assert_eq!(told(&|| Event::alert("message.deferred").with_peer(&peer)), most + 5, "alerts are always told");
+        assert_eq!(told(&|| Event::info("message.accepted").with_peer(&peer)), most + 5);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub use devices::reads_back;
 
 use crate::bans::{BanTime, BanWish, BannedBy, Bans};
 use crate::keep::{Complaint, Keeper};
+use crate::rules::{Action, RuleBook};
 use book::{Book, Follows, Tried};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::PAGE_ROWS_MAX;
@@ -23,7 +24,6 @@ use mailward_core::{AccountId, Address, Clock, Network, Peer, Shutdown};
 use mailward_directory::{Attempt, Before, Failed, LoginWatch};
 use mailward_store::records::Shelf;
 use mailward_store::{ShelfStore, StoreError};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,21 +32,20 @@ use std::time::Duration;
 pub struct LoginSettings {
     /// Whether logins are counted, slowed and stopped at all.
     pub guard: bool,
-    /// Networks whose hosts are trusted, beside loopback: slowed per user, never banned.
-    pub trusted: Vec<Network>,
     /// Accounts: where they log in from is never banned by itself.
     pub never: Vec<Address>,
 }
 
 impl Default for LoginSettings {
     fn default() -> Self {
-        Self { guard: true, trusted: Vec::new(), never: Vec::new() }
+        Self { guard: true, never: Vec::new() }
     }
 }
 
 /// The guard. One for the whole server.
 pub struct Logins {
     bans: Arc<Bans>,
+    rules: RuleBook,
     clock: Arc<dyn Clock>,
     events: Events,
     state: Mutex<State>,
@@ -65,13 +64,15 @@ impl std::fmt::Debug for Logins {
 }
 
 impl Logins {
-    /// With the devices that stand on the shelf.
+    /// With the devices that stand on the shelf. Hosts that `rules` skip checks for, or let relay, are trusted: slowed per user,
+    /// and never banned by this.
     ///
     /// # Errors
     /// The store's. A record that can't be read is left out, and told.
     pub async fn open(
         shelf: Arc<dyn ShelfStore>,
         bans: Arc<Bans>,
+        rules: RuleBook,
         clock: Arc<dyn Clock>,
         events: Events,
     ) -> Result<Arc<Self>, StoreError> {
@@ -89,7 +90,7 @@ impl Logins {
             after = Some(last.key);
         }
         let state = Mutex::new(State { book, settings: LoginSettings::default() });
-        Ok(Arc::new(Self { bans, clock, events, state, keeper: Keeper::new(shelf) }))
+        Ok(Arc::new(Self { bans, rules, clock, events, state, keeper: Keeper::new(shelf) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -97,9 +98,13 @@ impl Logins {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes other settings.
+    /// Takes other settings. Switched off and on again, the guard has forgotten what failed, and knows devices.
     pub fn set(&self, settings: LoginSettings) {
-        self.state().settings = settings;
+        let mut state = self.state();
+        if state.settings.guard != settings.guard {
+            state.book = std::mem::take(&mut state.book).anew();
+        }
+        state.settings = settings;
     }
 
     /// Waits until every device up to now is on stable storage.
@@ -130,15 +135,20 @@ impl Logins {
         then: impl FnOnce(&mut Book, &Tried<'_>, mailward_core::Timestamp) -> T,
     ) -> T {
         let Some(ip) = attempt.peer.address else { return off };
-        let now = self.clock.now();
+        let (now, trusted) = (self.clock.now(), self.trusts(attempt.peer));
         let mut state = self.state();
-        let State { book, settings } = &mut *state;
-        if !settings.guard {
+        if !state.settings.guard {
             return off;
         }
         let account = attempt.account.map(|(id, _)| id);
-        let tried = book.tried(ip, attempt.user, account, attempt.mark, is_trusted(settings, ip));
+        let book = &mut state.book;
+        let tried = book.tried(ip, attempt.user, account, attempt.mark, trusted);
         then(book, &tried, now)
+    }
+
+    /// Whether nothing of a host is judged.
+    fn trusts(&self, peer: &Peer) -> bool {
+        matches!(self.rules.at_the_door(peer.address, peer.listener).action(), Action::Skip | Action::Relay)
     }
 
     /// A session may be older than the ban.
@@ -192,12 +202,6 @@ impl Logins {
     }
 }
 
-/// Loopback, and what the settings trust.
-fn is_trusted(settings: &LoginSettings, ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    ip.is_loopback() || settings.trusted.iter().any(|network| network.contains(ip))
-}
-
 impl LoginWatch for Logins {
     fn before(&self, attempt: &Attempt<'_>) -> Before {
         if self.is_banned(attempt) {
@@ -238,14 +242,13 @@ impl LoginWatch for Logins {
 
     fn malformed(&self, peer: &Peer) {
         let Some(ip) = peer.address else { return };
-        let now = self.clock.now();
+        let (now, trusted) = (self.clock.now(), self.trusts(peer));
         let follows = {
             let mut state = self.state();
-            let State { book, settings } = &mut *state;
-            if !settings.guard {
+            if !state.settings.guard {
                 return;
             }
-            book.malformed(Network::host(ip), is_trusted(settings, ip), now)
+            state.book.malformed(Network::host(ip), trusted, now)
         };
         self.follow(follows, None);
     }

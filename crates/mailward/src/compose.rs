@@ -169,9 +169,10 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
+    let rules = rules::open(place.config(), store).await?;
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
-    let logins = bans::logins(store, &bans, place.config(), events).await?;
+    let logins = bans::logins(store, &bans, rules.book(), place.config(), events).await?;
     let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     gate.tell(events.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
@@ -181,7 +182,6 @@ where
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
-    let rules = rules::open(place.config(), store).await?;
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;

@@ -329,7 +329,7 @@ mod tests {
             "{\"do\":\"domain-add\",\"name\":\"a.example\",\"as\":\"root\"}",
             "{\"do\":\"status\"} {\"do\":\"stop\"}",
             "{\"do\":\"status\",\"administrator\":\"somewhere\"}",
-            "{\"do\":\"domain-list\",\"administrators\":\"192.0.2.7\"}",
+            "{\"do\":\"domain-remove\",\"name\":\"a.example\",\"administrators\":\"192.0.2.7\"}",
         ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -5,7 +5,7 @@ use crate::limits::{LOG_SAMPLE_LINES, LOG_SAMPLE_TIME};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Events that anybody can cause who can connect. What costs a login or a message that is kept isn't among them: that is
+/// Events of sessions ([`super::Event::with_peer`]) that anybody can cause who can connect. What costs a login or a message that is kept isn't among them: that is
 /// bounded elsewhere, and each is worth its line.
 const BY_STRANGERS: [&str; KINDS] = [
     "client.early",
@@ -13,7 +13,6 @@ const BY_STRANGERS: [&str; KINDS] = [
     "connection.dropped",
     "connection.lost",
     "connection.opened",
-    "connection.refused",
     "imap.closed",
     "imap.dropped",
     "imap.tls_failed",
@@ -28,7 +27,7 @@ const BY_STRANGERS: [&str; KINDS] = [
     "sender.refused",
     "tls.failed",
 ];
-const KINDS: usize = 19;
+const KINDS: usize = 18;
 
 /// What was told and what wasn't, a kind.
 #[derive(Debug)]

@@ -69,14 +69,14 @@ impl Care {
             format!("{of} has sent more to other domains than it may: {} {},", exceeded.limit, exceeded.measure),
             format!("and this was number {}, from {insider} as {sender}.", exceeded.sent),
             String::new(),
-            "It came without a login: from a program of this host (sendmail) or a host in relay.from.".to_owned(),
+            "It came without a login: from a program of this host (sendmail), or a host in relay.from or of a rule that lets it relay.".to_owned(),
             "Mail beyond the limit is accepted and held; nothing was bounced. You are told again".to_owned(),
             "when it has been below the limit in between.".to_owned(),
             String::new(),
             format!("Look:                  mailward queue list --sender '{sender}' --held"),
             format!("If it is as it should: mailward queue release --sender '{sender}'"),
             "                       and let it log in as a user, who can have limits of its own".to_owned(),
-            "If it is abuse:        take it out of sendmail.users or relay.from, mailward reload, then".to_owned(),
+            "If it is abuse:        take it out of sendmail.users or relay.from, mailward reload (or its rule), then".to_owned(),
             format!("                       mailward queue remove --sender '{sender}' --held"),
         ];
         self.tell("Held: more mail than the limit allows", &lines).await;

@@ -146,6 +146,11 @@ impl Book {
         Tried { host, neighbours, user: self.key.hash_one(user), account, exempt, mark }
     }
 
+    /// The same without anything that failed: what goes on now isn't counted to its end.
+    pub(super) fn anew(self) -> Self {
+        Self { devices: self.devices, good: self.good, ..Self::default() }
+    }
+
     /// Somebody logged in from a host.
     pub(super) fn good(&mut self, host: Network, now: Timestamp) {
         *self.good.touch(host, now) = Some(now);

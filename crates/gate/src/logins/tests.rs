@@ -26,6 +26,7 @@ struct House {
     events: Events,
     store: Arc<LocalStore>,
     bans: Arc<Bans>,
+    rules: RuleBook,
     logins: Arc<Logins>,
     marks: WrongMarks,
 }
@@ -35,8 +36,10 @@ async fn house() -> House {
         (tempfile::tempdir().unwrap(), Arc::new(Hand(AtomicI64::new(1_700_000_000_000))), Events::memory());
     let store = LocalStore::open(dir.path(), Options { clock: clock.clone(), ..Options::default() }).unwrap();
     let bans = Bans::open(store.clone(), clock.clone(), events.clone()).await.unwrap();
-    let logins = Logins::open(store.clone(), bans.clone(), clock.clone(), events.clone()).await.unwrap();
-    House { _dir: dir, clock, events, store, bans, logins, marks: WrongMarks::new().unwrap() }
+    let file = ["127.0.0.9 allow".parse().unwrap(), "10.2.0.0/16 skip".parse().unwrap()];
+    let rules = RuleBook::new(&file, &[Network::parse("10.0.0.0/8").unwrap()]);
+    let logins = Logins::open(store.clone(), bans.clone(), rules.clone(), clock.clone(), events.clone()).await.unwrap();
+    House { _dir: dir, clock, events, store, bans, rules, logins, marks: WrongMarks::new().unwrap() }
 }
 
 /// Who tries what from where.
@@ -103,8 +106,8 @@ impl House {
 
     async fn again(&mut self) {
         self.logins.kept().await.unwrap();
-        let (store, bans) = (self.store.clone(), self.bans.clone());
-        self.logins = Logins::open(store, bans, self.clock.clone(), self.events.clone()).await.unwrap();
+        let (store, bans, rules) = (self.store.clone(), self.bans.clone(), self.rules.clone());
+        self.logins = Logins::open(store, bans, rules, self.clock.clone(), self.events.clone()).await.unwrap();
     }
 }
 
@@ -482,11 +485,9 @@ async fn something_beside_the_secret_was_wrong_and_the_secret_may_come_again() {
 }
 
 #[tokio::test]
-async fn loopback_and_trusted_networks_are_slowed_per_user_and_nothing_else() {
+async fn whom_the_rules_trust_is_slowed_per_user_and_nothing_else() {
     let h = house().await;
-    let trusted = vec![Network::parse("10.0.0.0/8").unwrap()];
-    h.logins.set(LoginSettings { trusted, ..LoginSettings::default() });
-    for from in ["127.0.0.1", "::1", "10.1.2.3"] {
+    for from in ["127.0.0.1", "::1", "10.1.2.3", "10.2.2.3"] {
         for number in 0..100 {
             h.wrong(from, "user1@example.test", &format!("guess {number}"));
             h.wrong(from, &format!("user{number}@example.test"), "sprayed");
@@ -497,6 +498,10 @@ async fn loopback_and_trusted_networks_are_slowed_per_user_and_nothing_else() {
     }
     assert!(h.told("alert").is_empty(), "{:?}", h.told("alert"));
     assert!(h.right(STRANGER, "user1@example.test"), "it is no attack by strangers");
+    for number in 0..LOGIN_USER_FAILURES {
+        h.wrong("127.0.0.9", "user2@example.test", &format!("guess {number}"));
+    }
+    assert!(!h.right(STRANGER, "user2@example.test"), "a rule made it a stranger");
 }
 
 #[tokio::test]
@@ -515,6 +520,26 @@ async fn who_comes_by_a_unix_socket_or_with_the_guard_off_is_not_counted() {
         assert!(h.wrong(STRANGER, "user1@example.test", &number.to_string()));
     }
     assert!(!h.is_banned(STRANGER));
+}
+
+#[tokio::test]
+async fn logins_that_were_begun_when_the_guard_is_switched_off_are_in_nobody_s_way_later() {
+    let h = house().await;
+    h.right(HOME, "user1@example.test");
+    let tried = Try { from: STRANGER, user: "user1@example.test", password: "x" };
+    for _ in 0..LOGINS_AT_ONCE_PER_HOST {
+        assert_eq!(h.before(tried), Before::Go);
+    }
+    h.logins.set(LoginSettings { guard: false, ..LoginSettings::default() });
+    for _ in 0..LOGINS_AT_ONCE_PER_HOST {
+        h.with(tried, |attempt| h.logins.failed(attempt, Failed::Wrong));
+    }
+    h.logins.set(LoginSettings::default());
+    assert_eq!(h.before(tried), Before::Go);
+    for (number, from) in hosts(LOGIN_USER_FAILURES).iter().enumerate() {
+        h.wrong(from, "user1@example.test", &format!("guess {number}"));
+    }
+    assert!(h.right(HOME, "user1@example.test"), "and devices are known as before");
 }
 
 /// Attacks C3: where the boss logged in from is never banned.

@@ -200,3 +200,33 @@ impl Io {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::shutdown::channel;
+    use tokio::io::duplex;
+
+    /// Attacks H1: what is asked for must be taken at a pace, too.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_little_now_and_then_is_left() {
+        const SENT: usize = 50_000;
+        let (mut client, ours) = duplex(1_000);
+        let (_trigger, shutdown) = channel();
+        let mut io = Io::new(Wire::memory(ours), shutdown);
+        io.out = vec![b'x'; SENT];
+        let started = Instant::now();
+        let reads = tokio::spawn(async move {
+            let mut piece = [0; 100];
+            // Often enough for every limit on silence; all of it would take hours.
+            while client.read(&mut piece).await.is_ok_and(|n| n > 0) {
+                tokio::time::sleep(WRITE_TIME / 2).await;
+            }
+        });
+        assert_eq!(io.flush().await, Err(End::Gone));
+        let most = WRITE_TIME + Duration::from_secs(u64::try_from(SENT).unwrap() / MIN_DATA_RATE);
+        assert!(started.elapsed() <= most && started.elapsed() > WRITE_TIME, "{:?}", started.elapsed());
+        drop(io);
+        reads.await.unwrap();
+    }
+}

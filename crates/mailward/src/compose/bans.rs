@@ -8,6 +8,7 @@ use mailward_core::limits::{BAN_TEST_TIME, BAN_TEST_WAIT};
 use mailward_core::{Network, Shutdown, SystemClock};
 use mailward_gate::bans::{BanNews, BanTime, BanWish, BannedBy, Bans};
 use mailward_gate::logins::{LoginSettings, Logins};
+use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, SessionInfo};
 use mailward_store::LocalStore;
 use serde::Serialize;
@@ -179,10 +180,12 @@ async fn knock(from: IpAddr, to: SocketAddr, wait: Duration) -> Knocked {
 pub(crate) async fn logins(
     store: &Arc<LocalStore>,
     bans: &Arc<Bans>,
+    rules: &RuleBook,
     config: &Config,
     events: &Events,
 ) -> Result<Arc<Logins>, Failure> {
-    let logins = Logins::open(store.clone(), bans.clone(), Arc::new(SystemClock), events.clone()).await?;
+    let logins =
+        Logins::open(store.clone(), bans.clone(), rules.clone(), Arc::new(SystemClock), events.clone()).await?;
     logins.set(login_settings(config));
     Ok(logins)
 }
@@ -193,6 +196,5 @@ pub(crate) fn login_settings(config: &Config) -> LoginSettings {
         Never::Account(address) => Some(address.clone()),
         Never::Network(_) => None,
     });
-    let trusted = config.relay.from.clone();
-    LoginSettings { guard: config.logins.guard, trusted, never: accounts.collect() }
+    LoginSettings { guard: config.logins.guard, never: accounts.collect() }
 }

@@ -113,8 +113,8 @@ fn known_as(address: &Address) -> String {
 fn stages(plan: &Plan, there: &There, leave_out: bool, notes: &mut Vec<String>) -> Result<Vec<Stage>, Failure> {
     let mut stages = Vec::new();
     let mut domains = there.domains.clone();
-    let (mut aliases, mut catch_alls): (Vec<(&Address, &[Address])>, Vec<(&Domain, &Address)>) =
-        (Vec::new(), Vec::new());
+    let mut aliases: Vec<(&Address, &[Address])> = Vec::new();
+    let mut catch_alls: Vec<(&Domain, &Address)> = Vec::new();
     let (mut ways, mut rules): (Vec<Stage>, Vec<Rule>) = (Vec::new(), Vec::new());
     for became in &plan.became {
         match &became.step {
