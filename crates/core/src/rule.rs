@@ -130,7 +130,9 @@ pub enum RuleError {
     #[error("nothing stands behind {0:?}")]
     Nothing(&'static str),
     /// Behind the action.
-    #[error("{0:?} is no option: write connections=N, recipients=N or messages=N; words of a refusal stand in quotation marks")]
+    #[error(
+        "{0:?} is no option: write connections=N, recipients=N or messages=N; words of a refusal stand in quotation marks"
+    )]
     Option(String),
     /// A number that can't be.
     #[error("{0:?}: a number from 1 to {RULE_COUNT_MAX} stands there")]

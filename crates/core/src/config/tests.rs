@@ -87,7 +87,8 @@ fn a_port_out_of_range_is_told_with_file_line_key_and_value() {
 
 #[test]
 fn the_rate_guard_s_steps_and_what_it_ignores_are_lists() {
-    let config = taken("[rates]\nhost = \"block 5/h\"\naccount = \"none\"\nignore = [\"a.example\", \"192.0.2.0/24\"]\n");
+    let config =
+        taken("[rates]\nhost = \"block 5/h\"\naccount = \"none\"\nignore = [\"a.example\", \"192.0.2.0/24\"]\n");
     assert_eq!(config.rates.host, crate::RateLimits::of([[0, 5, 0], [0; 3], [0; 3]]));
     assert_eq!(config.rates.account, crate::RateLimits::default());
     assert_eq!(config.rates.ignore.len(), 2);

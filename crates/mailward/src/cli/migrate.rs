@@ -14,7 +14,7 @@ use mailward_gate::tcprules::{Translated, translate};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Read rules of tcpserver, or a qmail's control files and aliases, into what they are here
+/// Read files of tcpserver and qmail into what they are here
 #[derive(Debug, Args)]
 #[command(after_help = "Nothing is changed without --apply: it shows what becomes what, and what has no equal and why.
 Of the other server nothing is ever changed. docs/migrate-qmail.md tells more.

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 /// Rules that were walked past and that are shown; more are counted.
 const PASSED_SHOWN: usize = 30;
 
-/// Rules for addresses, networks, names, senders and recipients: allow, refuse, relay, skip checks
+/// Refuse, let relay or trust clients by address, name, sender and recipient
 #[derive(Debug, Args)]
 #[command(
     after_help = "The first rule that fits decides. These are asked first, then rules.list of the configuration, then
@@ -187,7 +187,7 @@ fn rule_of(words: &[String]) -> Result<Rule, Failure> {
     Rule::parse(&line).map_err(|e| Failure::Usage(format!("{}: {e}", print::tame(&line))))
 }
 
-/// Who administers, for others who do: the name behind sudo, or the process's own.
+/// Who administers, for others who do: the user that this process runs as.
 pub(crate) fn who_asks() -> String {
     let uid = nix::unistd::getuid();
     let known = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
