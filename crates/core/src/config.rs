@@ -11,6 +11,7 @@
 //! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
 //! gives no configuration at all.
 
+mod alerts;
 mod keys;
 mod local;
 mod read;
@@ -20,6 +21,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{AlertMail, Alerts, Bans, Webhook};
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use read::{ConfigError, ConfigErrors, Loaded};
@@ -70,6 +72,10 @@ pub struct Config {
     pub search: Search,
     /// Asking the DNS.
     pub dns: Dns,
+    /// Bans beside those of the server itself.
+    pub bans: Bans,
+    /// Where alerts go.
+    pub alerts: Alerts,
     /// The log.
     pub log: Log,
 }
@@ -296,6 +302,8 @@ impl Default for Config {
             sendmail: Sendmail::default(),
             search: Search { index: true },
             dns: Dns::default(),
+            bans: Bans::default(),
+            alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }
@@ -410,6 +418,8 @@ impl Config {
         self.sendmail.directory = self.sendmail.directory.as_ref().map(|p| self.data.join(p));
         self.queue.maildirs = self.queue.maildirs.as_ref().map(|p| self.data.join(p));
         self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
+        self.alerts.webhook_secret_file = self.alerts.webhook_secret_file.as_ref().map(|p| self.data.join(p));
+        self.alerts.syslog = self.alerts.syslog.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }
     /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are

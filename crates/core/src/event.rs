@@ -3,13 +3,17 @@
 //! An event has a `noun.verb` name and fields. A field that came from outside is escaped and cut here, once
 //! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field.
 
+mod heard;
+
+pub use heard::{Happening, Heard, Words};
+
 use crate::limits::{LOG_FIELD_MAX, LOG_GATHER_TIME, LOG_QUEUE_MAX};
 use crate::peer::Peer;
 use crate::time::{Clock, SystemClock, Timestamp};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 
 /// How much an event asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +29,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// For [`Inner::level`]; rises with the order of levels.
+    /// For `Inner::level`; rises with the order of levels.
     const fn rank(self) -> u8 {
         match self {
             Level::Debug => 0,
@@ -45,18 +49,19 @@ impl Level {
 }
 
 /// One event on its way to the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event {
     level: Level,
     name: &'static str,
     fields: String,
+    words: Option<Box<Words>>,
 }
 
 impl Event {
     /// A new event; `name` is `noun.verb`.
     #[must_use]
     pub fn new(level: Level, name: &'static str) -> Self {
-        Self { level, name, fields: String::with_capacity(128) }
+        Self { level, name, fields: String::with_capacity(128), words: None }
     }
     /// `Level::Info`.
     #[must_use]
@@ -91,6 +96,13 @@ impl Event {
     #[must_use]
     pub fn with_peer(self, peer: &Peer) -> Self {
         self.with("session", peer.session).with("from", peer.address_text()).with("listener", peer.listener)
+    }
+    /// Adds words for people, for an alert: they go where alerts go, not into the log. Lines may have what an outsider
+    /// wrote; they are cut and tamed here ([`Words::new`]).
+    #[must_use]
+    pub fn in_words(mut self, subject: &str, lines: &[String]) -> Self {
+        self.words = Some(Box::new(Words::new(subject, lines)));
+        self
     }
     /// The line without its time, as it is written.
     #[must_use]
@@ -140,6 +152,8 @@ struct Inner {
     level: AtomicU8,
     sink: Sink,
     dropped: AtomicU64,
+    /// Who takes alerts.
+    listener: OnceLock<heard::Listener>,
 }
 
 enum Sink {
@@ -176,25 +190,29 @@ impl Events {
                 let _lost = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
             }
         });
-        Self(Arc::new(Inner { level: AtomicU8::new(level.rank()), sink: Sink::Thread(tx), dropped: AtomicU64::new(0) }))
+        Self::with(level, Sink::Thread(tx))
     }
     /// Lines kept in memory, for tests.
     #[must_use]
     pub fn memory() -> Self {
-        Self(Arc::new(Inner {
-            level: AtomicU8::new(Level::Debug.rank()),
-            sink: Sink::Memory(std::sync::Mutex::default()),
-            dropped: AtomicU64::new(0),
-        }))
+        Self::with(Level::Debug, Sink::Memory(std::sync::Mutex::default()))
     }
     /// No log.
     #[must_use]
     pub fn nowhere() -> Self {
-        Self(Arc::new(Inner {
-            level: AtomicU8::new(Level::Alert.rank()),
-            sink: Sink::Nowhere,
-            dropped: AtomicU64::new(0),
-        }))
+        Self::with(Level::Alert, Sink::Nowhere)
+    }
+    fn with(level: Level, sink: Sink) -> Self {
+        let level = AtomicU8::new(level.rank());
+        Self(Arc::new(Inner { level, sink, dropped: AtomicU64::new(0), listener: OnceLock::new() }))
+    }
+    /// From now on hears every event that is wanted, whatever level is written; at most `most` wait, more are counted.
+    /// `None` if somebody hears already: there is one place that alerts go to. `wants` is asked for every event, and has to
+    /// be quick.
+    #[must_use]
+    pub fn listen(&self, wants: fn(Level, &str) -> bool, most: usize) -> Option<Heard> {
+        let (listener, heard) = heard::channel(wants, most);
+        self.0.listener.set(listener).is_ok().then_some(heard)
     }
     /// What [`Events::memory`] kept.
     #[must_use]
@@ -210,6 +228,9 @@ impl Events {
     }
     /// Tells an event.
     pub fn emit(&self, event: Event) {
+        if let Some(listener) = self.0.listener.get() {
+            listener.offer(&event);
+        }
         if event.level.rank() < self.0.level.load(Ordering::Relaxed) {
             return;
         }

@@ -1,5 +1,6 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
+mod alerts;
 mod host;
 mod limits;
 mod queue;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, services::KEYS];
+const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, services::KEYS, alerts::KEYS];
 
 /// One key of `mailward.toml`.
 pub struct Key {

@@ -19,6 +19,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("sendmail", "Mail of programs on this host"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
+    ("bans", "Hosts that are banned"),
+    ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
 ];
 
