@@ -104,6 +104,13 @@ impl Event {
         self.words = Some(Box::new(Words::new(subject, lines)));
         self
     }
+    /// A value as [`Event::with`] writes it.
+    #[must_use]
+    pub fn quoted(value: &str) -> String {
+        let mut out = String::new();
+        push_escaped(&mut out, value);
+        out
+    }
     /// The line without its time, as it is written.
     #[must_use]
     pub fn text(&self) -> String {
@@ -257,42 +264,13 @@ impl Events {
 }
 
 fn push_line(lines: &mut String, (time, event): &(Timestamp, Event)) {
-    push_time(lines, *time);
+    lines.push_str(&time.text());
     lines.push(' ');
     lines.push_str(event.level.name());
     lines.push(' ');
     lines.push_str(event.name);
     lines.push_str(&event.fields);
     lines.push('\n');
-}
-
-/// RFC 3339 in UTC, without a time zone database.
-fn push_time(out: &mut String, time: Timestamp) {
-    let (year, month, day) = civil_from_days(time.secs().div_euclid(86_400));
-    let second = time.secs().rem_euclid(86_400);
-    let _infallible = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        second.div_euclid(3_600),
-        second.div_euclid(60).rem_euclid(60),
-        second.rem_euclid(60),
-        time.0.rem_euclid(1_000)
-    );
-}
-
-/// Gregorian date of a day number since 1970-01-01 (proleptic), by the shift to years that begin in March.
-#[expect(clippy::arithmetic_side_effects, reason = "days of an i64 of milliseconds stay far from the ends of i64")]
-const fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -321,15 +299,5 @@ mod tests {
         let line = Event::info("a.b").with("k", "é".repeat(LOG_FIELD_MAX + 1)).text();
         assert_eq!(line.matches('é').count(), LOG_FIELD_MAX);
         assert!(line.ends_with("…\""));
-    }
-
-    #[test]
-    fn times_are_written_in_utc() {
-        let mut out = String::new();
-        push_time(&mut out, Timestamp(1_709_210_096_789));
-        assert_eq!(out, "2024-02-29T12:34:56.789Z");
-        out.clear();
-        push_time(&mut out, Timestamp(0));
-        assert_eq!(out, "1970-01-01T00:00:00.000Z");
     }
 }

@@ -31,6 +31,7 @@ mod policy;
 mod prepare;
 mod scram;
 mod seal;
+mod signer;
 mod srs;
 
 pub use bindings::ChannelBindings;
@@ -43,6 +44,7 @@ pub use policy::{PasswordFault, Subject, check_password, generate_password};
 pub use prepare::prepare;
 pub use scram::{ClientFinalDue, ClientFirst, ScramServer, parse_scram_messages};
 pub use seal::Seal;
+pub use signer::Signer;
 pub use srs::SrsKey;
 
 use mailward_core::Secret;

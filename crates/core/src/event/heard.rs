@@ -25,20 +25,21 @@ impl Words {
         let subject = subject.chars().take(ALERT_SUBJECT_MAX);
         let subject = subject.map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
         let lines = lines.iter().take(ALERT_LINES_MAX);
-        let lines = lines.map(|line| line.chars().take(ALERT_LINE_MAX).map(seen).collect()).collect();
+        let lines = lines.map(|line| line.chars().take(ALERT_LINE_MAX).map(Self::seen).collect()).collect();
         Self { subject, lines }
     }
-}
 
-/// The character, if it can be seen and leaves the order of others alone.
-fn seen(c: char) -> char {
-    match c {
-        c if c.is_control() => '\u{fffd}',
-        // What turns a line around, breaks it, or isn't seen.
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' => {
-            '\u{fffd}'
+    /// The character, if it can be seen and leaves the order of others alone; else a sign in its place.
+    #[must_use]
+    pub fn seen(c: char) -> char {
+        match c {
+            c if c.is_control() => '\u{fffd}',
+            // What turns a line around, breaks it, or isn't seen.
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' => {
+                '\u{fffd}'
+            }
+            c => c,
         }
-        c => c,
     }
 }
 
@@ -203,7 +204,7 @@ mod tests {
             prop_assert_eq!(heard.fields.len(), values.len());
             for ((key, value), given) in heard.fields.iter().zip(&values) {
                 prop_assert_eq!(key, "key");
-                prop_assert!(!value.chars().any(|c| c.is_control() || seen(c) != c));
+                prop_assert!(!value.chars().any(|c| c.is_control() || Words::seen(c) != c));
                 if given.chars().all(|c| matches!(c, ' '..='~')) {
                     prop_assert_eq!(value, given);
                 }
