@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod alert;
 mod alias;
 mod bench;
 mod config;
@@ -19,6 +20,7 @@ mod setup;
 mod status;
 mod stop;
 mod store;
+mod supervise;
 mod tls_policy;
 mod tls_report;
 mod user;
@@ -70,7 +72,9 @@ enum Verb {
     TlsPolicy(tls_policy::TlsPolicy),
     TlsReport(tls_report::TlsReport),
     Store(store::Store),
+    Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
+    Supervise(supervise::Supervise),
 }
 
 /// Does what the command line asks for.
@@ -97,6 +101,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::TlsPolicy(verb) => verb.run(place),
         Verb::TlsReport(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
+        Verb::Alert(verb) => verb.run(place),
+        Verb::Supervise(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

@@ -12,6 +12,7 @@
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
 //! request is refused and logged.
 
+pub(crate) mod alerts;
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
@@ -195,6 +196,10 @@ pub(crate) enum Request {
     /// TLS that is demanded, and how it went.
     Trust {
         ask: trust::Ask,
+    },
+    /// Alerts: what was told, and a trial.
+    Alerts {
+        ask: alerts::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -123,6 +123,7 @@ impl Running {
             "up_seconds": now.secs().saturating_sub(parts.started.secs()),
             "connections": parts.gate.open(),
             "listeners": listeners,
+            "note": super::alerts::note(&self.0.config.lock().unwrap_or_else(PoisonError::into_inner)),
             "certificate": {
                 "serial": parts.acceptor.serial(),
                 "days_left": parts.acceptor.expires().secs().saturating_sub(now.secs()).div_euclid(86_400),
@@ -148,7 +149,8 @@ impl Running {
                         .with("taken", taken.join(","))
                         .with("needs_restart", waiting.join(",")),
                 );
-                Ok(json!({ "serial": parts.acceptor.serial(), "taken": taken, "needs_restart": waiting }))
+                let note = super::alerts::note(&self.0.config.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok(json!({ "serial": parts.acceptor.serial(), "taken": taken, "needs_restart": waiting, "note": note }))
             }
             Err(failure) => {
                 parts.events.emit(Event::alert("config.refused").with("why", &failure));

@@ -8,6 +8,7 @@ use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
+use mailward_alert::Alerts;
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -34,6 +35,8 @@ pub(crate) struct Desk {
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
+    /// Who tells alerts, if a server runs.
+    pub(crate) alerts: Option<Alerts>,
 }
 
 impl From<DirectoryError> for Failure {
@@ -99,7 +102,7 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care, alerts: None })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -162,6 +165,7 @@ impl Desk {
             Request::Fetch { what } => self.fetch(what).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
+            Request::Alerts { ask } => self.alerts(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -266,6 +270,7 @@ impl Desk {
             | Request::QueuePause { .. }
             | Request::Routes { .. }
             | Request::Trust { .. }
+            | Request::Alerts { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }
