@@ -100,7 +100,8 @@ impl Item {
     }
 
     fn json(&self) -> Value {
-        let fields: Map<String, Value> = self.fields.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
+        let fields: Map<String, Value> =
+            self.fields.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
         json!({
             "event": self.event,
             "state": self.state,

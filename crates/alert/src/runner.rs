@@ -7,8 +7,8 @@ use crate::time::{after, between};
 use crate::way::{Way, WayError};
 use mailward_core::event::{Event, Events, Happening, Heard};
 use mailward_core::limits::{
-    ALERT_GATHER_TIME, ALERT_LAST_TIME, ALERT_NOTE_TIME, ALERT_RETRY_TIME, ALERT_RETRY_TIME_MAX, ALERT_TRIES, ALERT_WAY_TIME,
-    ALERTS_HEARD_MAX, ALERTS_PENDING_MAX, SHELF_CHANGES_MAX,
+    ALERT_GATHER_TIME, ALERT_LAST_TIME, ALERT_NOTE_TIME, ALERT_RETRY_TIME, ALERT_RETRY_TIME_MAX, ALERT_TRIES,
+    ALERT_WAY_TIME, ALERTS_HEARD_MAX, ALERTS_PENDING_MAX, SHELF_CHANGES_MAX,
 };
 use mailward_core::{Clock, Shutdown, Timestamp};
 use mailward_store::{ShelfStore, StoreError};
@@ -122,8 +122,17 @@ struct Working {
 
 /// What a task has done.
 enum Done {
-    Brought { way: usize, id: String, result: Result<(), WayError> },
-    Noted { topics: Vec<String>, messages: BTreeSet<String>, ways: BTreeSet<&'static str>, result: Result<(), StoreError> },
+    Brought {
+        way: usize,
+        id: String,
+        result: Result<(), WayError>,
+    },
+    Noted {
+        topics: Vec<String>,
+        messages: BTreeSet<String>,
+        ways: BTreeSet<&'static str>,
+        result: Result<(), StoreError>,
+    },
 }
 
 impl Runner {
@@ -237,7 +246,8 @@ impl Runner {
         let only_of = |name: &str| {
             message.more == 0
                 && message.items.iter().all(|item| {
-                    item.event == "alert.failing" && item.fields.iter().any(|(key, value)| key == "way" && value == name)
+                    item.event == "alert.failing"
+                        && item.fields.iter().any(|(key, value)| key == "way" && value == name)
                 })
         };
         let ways = self.ways.iter().map(|working| working.way.name()).filter(|name| !only_of(name));

@@ -289,11 +289,7 @@ async fn a_way_that_fails_is_told_by_the_others_tried_again_and_told_when_it_wor
     until(|| good.got.lock().unwrap().len() == 3).await;
     assert_eq!(
         good.titles(),
-        [
-            "The store refuses messages",
-            "A way that alerts go doesn't work",
-            "Over: A way that alerts go doesn't work"
-        ]
+        ["The store refuses messages", "A way that alerts go doesn't work", "Over: A way that alerts go doesn't work"]
     );
     until(|| bad.titles().len() == 2).await;
     assert_eq!(bad.titles()[0], "The store refuses messages", "it isn't told by itself that it fails");

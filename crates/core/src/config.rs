@@ -14,6 +14,7 @@
 mod alerts;
 mod keys;
 mod local;
+mod logins;
 mod read;
 mod value;
 mod write;
@@ -21,9 +22,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use alerts::{AlertMail, Alerts, Bans, Webhook};
+pub use alerts::{AlertMail, Alerts, Webhook};
 pub use keys::{KEYS, Key};
 pub use local::{Grant, Granted, Relay, Sendmail};
+pub use logins::{Bans, Logins, Never};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use value::parse_size;
 
@@ -68,12 +70,14 @@ pub struct Config {
     pub relay: Relay,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
+    /// Logins that fail.
+    pub logins: Logins,
+    /// Hosts that get nothing.
+    pub bans: Bans,
     /// Searching in mail.
     pub search: Search,
     /// Asking the DNS.
     pub dns: Dns,
-    /// Bans beside those of the server itself.
-    pub bans: Bans,
     /// Where alerts go.
     pub alerts: Alerts,
     /// The log.
@@ -300,9 +304,10 @@ impl Default for Config {
             domain_limits: limits::DOMAIN_LIMITS,
             relay: Relay::default(),
             sendmail: Sendmail::default(),
+            logins: Logins::default(),
+            bans: Bans::default(),
             search: Search { index: true },
             dns: Dns::default(),
-            bans: Bans::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },
         }

@@ -4,11 +4,13 @@ use crate::directory::Directory;
 use crate::error::LoginError;
 use crate::sasl::{Mechanism, Sasl};
 use crate::snapshot::AccountEntry;
+use crate::watch::{Attempt, Before, Failed, LoginWatch, NobodyWatches};
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::AUTH_FAILURE_DELAY;
+use mailward_core::limits::{AUTH_FAILURE_DELAY, LOGIN_WAIT_MAX};
 use mailward_core::{AccountId, Address, Peer, Secret};
 use mailward_vault::{
-    Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, new_server_secret,
+    Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, WrongMark, WrongMarks,
+    new_server_secret,
 };
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -54,7 +56,10 @@ pub struct Authenticator {
     directory: Arc<Directory>,
     /// `None` only if the system gave no randomness for its key; then every login is hashed.
     verified: Option<VerifiedCache>,
+    /// `None` for the same reason; then every wrong password is another.
+    marks: Option<WrongMarks>,
     decoy: Decoy,
+    watch: Arc<dyn LoginWatch>,
     events: Events,
 }
 
@@ -75,6 +80,10 @@ pub(crate) enum Why {
     /// Also what a client says that was lied to about our mechanisms: somebody may sit between us.
     Binding,
     Malformed,
+    /// The watch refused it; the secret was not looked at.
+    Guard,
+    /// The account changed while the secret was looked at.
+    Changed,
 }
 
 impl Why {
@@ -87,6 +96,8 @@ impl Why {
             Why::OtherIdentity => "other_identity",
             Why::Binding => "channel_binding",
             Why::Malformed => "malformed",
+            Why::Guard => "guard",
+            Why::Changed => "changed",
         }
     }
 }
@@ -113,8 +124,15 @@ impl Authenticator {
     /// exist stay the same over restarts, as those of users who do.
     #[must_use]
     pub fn with_secret(directory: Arc<Directory>, events: Events, secret: Secret) -> Arc<Self> {
+        Self::watched(directory, events, secret, Arc::new(NobodyWatches))
+    }
+
+    /// The same, with somebody who watches every login.
+    #[must_use]
+    pub fn watched(directory: Arc<Directory>, events: Events, secret: Secret, watch: Arc<dyn LoginWatch>) -> Arc<Self> {
         directory.report_to(events.clone());
-        Arc::new(Self { directory, verified: VerifiedCache::new().ok(), decoy: Decoy::new(secret), events })
+        let (verified, marks) = (VerifiedCache::new().ok(), WrongMarks::new().ok());
+        Arc::new(Self { directory, verified, marks, decoy: Decoy::new(secret), watch, events })
     }
 
     /// Mechanisms to advertise, best first; none without TLS. PLUS only under TLS 1.3: under 1.2 RFC 5802 §6 would
@@ -163,8 +181,8 @@ impl Authenticator {
         Claim { user, account }
     }
 
-    /// One way for everybody: the hash is computed whether or not there is a user, a password or a reason to refuse
-    /// (attacks C4).
+    /// One way for everybody whom the watch lets try: the hash is computed whether or not there is a user, a password or a
+    /// reason to refuse (attacks C4).
     pub(crate) async fn verify_password(
         &self,
         claim: &Claim,
@@ -175,34 +193,60 @@ impl Authenticator {
     ) -> Result<Login, LoginError> {
         let account = claim.account.as_deref();
         let stored: &[u8] = account.map_or(&[], |a| &a.record.credential);
+        // What is wrong today may be right once the account has another password, or is enabled again.
+        let open: &[u8] = if claim.is_open() { stored } else { &[] };
+        let mark = self.marks.as_ref().map(|marks| marks.of(&claim.user, open, password));
+        let tried = self.tried(claim, mark.as_ref(), mechanism, peer).await?;
         let asked =
             account.map(|a| Asked { account: a.record.id, user: &claim.user, credential: stored, secret: password });
         let known = asked.zip(self.verified.as_ref()).is_some_and(|(asked, cache)| cache.knows(asked, Instant::now()));
         if known && objection.is_none() && claim.is_open() {
-            return self.succeed(claim, mechanism, peer).await;
+            return self.succeed(claim, tried).await;
         }
         let credential = account.and_then(|account| self.credential(account));
         let same = match self.directory.hasher().verify(credential, password).await {
             Ok(same) => same,
-            Err(VaultError::Busy) => {
-                self.tell_failure(&claim.user, "busy", mechanism, peer);
-                return Err(LoginError::Busy);
-            }
-            Err(_) => {
-                self.tell_failure(&claim.user, "unavailable", mechanism, peer);
-                return Err(LoginError::Unavailable);
-            }
+            Err(VaultError::Busy) => return Err(tried.undecided("busy", LoginError::Busy)),
+            Err(_) => return Err(tried.undecided("unavailable", LoginError::Unavailable)),
         };
         if let Some(why) = claim.objection().or(objection) {
-            return Err(self.fail(&claim.user, why, mechanism, peer).await);
+            return Err(tried.fail(why).await);
         }
         if !same {
-            return Err(self.fail(&claim.user, Why::Wrong, mechanism, peer).await);
+            return Err(tried.fail(Why::Wrong).await);
         }
         if let Some((asked, cache)) = asked.zip(self.verified.as_ref()) {
             cache.remember(asked, Instant::now());
         }
-        self.succeed(claim, mechanism, peer).await
+        self.succeed(claim, tried).await
+    }
+
+    /// Asks the watch, and waits as it says. No place for hashing is held meanwhile.
+    pub(crate) async fn tried<'a>(
+        &'a self,
+        claim: &'a Claim,
+        mark: Option<&'a WrongMark>,
+        mechanism: &'static str,
+        peer: &'a Peer,
+    ) -> Result<Tried<'a>, LoginError> {
+        let account = claim.account.as_deref().map(|account| (account.record.id, &account.address));
+        let attempt = Attempt { user: &claim.user, account, peer, mark };
+        let mut word = self.watch.before(&attempt);
+        // From here on the watch is told what came of it, also if this is dropped.
+        let began = tokio::time::Instant::now();
+        let mut tried = Tried { auth: self, attempt, mechanism, began, dropped: Some(Failed::Left) };
+        if let Before::Wait(time) = word {
+            tokio::time::sleep(time.min(LOGIN_WAIT_MAX)).await;
+            tried.began = tokio::time::Instant::now();
+            word = self.watch.again(&attempt);
+        }
+        match word {
+            Before::Go => {
+                tried.dropped = Some(Failed::Abandoned);
+                Ok(tried)
+            }
+            Before::Refuse | Before::Wait(_) => Err(tried.fail(Why::Guard).await),
+        }
     }
 
     /// The keys for a SCRAM exchange: the account's, or a decoy's.
@@ -223,29 +267,36 @@ impl Authenticator {
             .ok()
     }
 
+    /// The secret was right: makes the proof.
+    pub(crate) async fn succeed(&self, claim: &Claim, tried: Tried<'_>) -> Result<Login, LoginError> {
+        let (mechanism, peer) = (tried.mechanism, tried.attempt.peer);
+        match self.proof(claim, mechanism, peer) {
+            Some(login) => {
+                tried.succeeded();
+                Ok(login)
+            }
+            None => Err(tried.fail(Why::Changed).await),
+        }
+    }
+
     /// Makes the proof, if the account is now what it was when the credential was taken: hashing takes time, and a
     /// SCRAM exchange as long as the client likes.
-    pub(crate) async fn succeed(
-        &self,
-        claim: &Claim,
-        mechanism: &'static str,
-        peer: &Peer,
-    ) -> Result<Login, LoginError> {
+    pub(crate) fn proof(&self, claim: &Claim, mechanism: &'static str, peer: &Peer) -> Option<Login> {
         let now = claim.account.as_ref().and_then(|account| self.directory.account_now(account.record.id));
         let same = now.as_ref().zip(claim.account.as_ref()).is_some_and(|(now, then)| {
             now.record.enabled && now.record.credential == then.record.credential && now.address == then.address
         });
-        let Some(account) = now.filter(|_| same) else {
-            return Err(self.fail(&claim.user, Why::Disabled, mechanism, peer).await);
-        };
+        let account = now.filter(|_| same)?;
         let event = Event::info("login.succeeded").with_peer(peer).with("user", &account.address);
         self.events.emit(event.with("mechanism", mechanism));
         let credential = fingerprint(&account.record.credential);
-        Ok(Login { account: account.record.id, address: account.address.clone(), credential })
+        Some(Login { account: account.record.id, address: account.address.clone(), credential })
     }
 
-    /// Tells the log why, waits, and gives the client the one answer.
-    pub(crate) async fn fail(&self, user: &str, why: Why, mechanism: &'static str, peer: &Peer) -> LoginError {
+    /// An exchange that fails for what nobody's secret has to do with: tells the log why, waits, and gives the client the one
+    /// answer. The watch counts it as it counts malformed ones.
+    pub(crate) async fn fail_unnamed(&self, user: &str, why: Why, mechanism: &'static str, peer: &Peer) -> LoginError {
+        self.watch.malformed(peer);
         self.tell_failure(user, why.name(), mechanism, peer);
         tokio::time::sleep(AUTH_FAILURE_DELAY).await;
         LoginError::Refused
@@ -253,6 +304,7 @@ impl Authenticator {
 
     /// A message that is no message of the mechanism tells nothing of any user: the answer needs no delay.
     pub(crate) fn malformed(&self, mechanism: &'static str, peer: &Peer) -> LoginError {
+        self.watch.malformed(peer);
         self.tell_failure("", Why::Malformed.name(), mechanism, peer);
         LoginError::Malformed
     }
@@ -260,6 +312,69 @@ impl Authenticator {
     fn tell_failure(&self, user: &str, why: &'static str, mechanism: &'static str, peer: &Peer) {
         let event = Event::warn("login.failed").with_peer(peer).with("user", user);
         self.events.emit(event.with("mechanism", mechanism).with("reason", why));
+    }
+}
+
+/// A login that is tried. However it ends, the watch is told, once.
+#[must_use = "dropped, it counts as given up by the client"]
+pub(crate) struct Tried<'a> {
+    auth: &'a Authenticator,
+    attempt: Attempt<'a>,
+    mechanism: &'static str,
+    /// When it was let try: the answer to a failure comes `AUTH_FAILURE_DELAY` after that, whatever was done meanwhile.
+    began: tokio::time::Instant,
+    /// What the watch is told if this is dropped; nothing once it was told what came of it.
+    dropped: Option<Failed>,
+}
+
+impl Tried<'_> {
+    fn tell(&mut self, why: Failed) {
+        self.dropped = None;
+        self.auth.watch.failed(&self.attempt, why);
+    }
+
+    /// It was a login.
+    pub(crate) fn succeeded(mut self) {
+        self.dropped = None;
+        self.auth.watch.succeeded(&self.attempt);
+    }
+
+    /// Tells the log why, waits, and gives the client the one answer.
+    pub(crate) async fn fail(mut self, why: Why) -> LoginError {
+        self.tell(match why {
+            Why::Guard => Failed::Refused,
+            Why::OtherIdentity | Why::Binding | Why::Changed => Failed::Other,
+            _ => Failed::Wrong,
+        });
+        self.auth.tell_failure(self.attempt.user, why.name(), self.mechanism, self.attempt.peer);
+        tokio::time::sleep_until(self.due()).await;
+        LoginError::Refused
+    }
+
+    /// The client's message was none.
+    pub(crate) fn malformed(mut self) -> LoginError {
+        self.tell(Failed::Malformed);
+        self.auth.tell_failure(self.attempt.user, Why::Malformed.name(), self.mechanism, self.attempt.peer);
+        LoginError::Malformed
+    }
+
+    /// It is not the client's fault.
+    pub(crate) fn undecided(mut self, why: &'static str, error: LoginError) -> LoginError {
+        self.tell(Failed::Undecided);
+        self.auth.tell_failure(self.attempt.user, why, self.mechanism, self.attempt.peer);
+        error
+    }
+
+    fn due(&self) -> tokio::time::Instant {
+        self.began.checked_add(AUTH_FAILURE_DELAY).unwrap_or(self.began)
+    }
+}
+
+impl Drop for Tried<'_> {
+    fn drop(&mut self) {
+        if let Some(why) = self.dropped {
+            self.auth.watch.failed(&self.attempt, why);
+        }
     }
 }
 

@@ -16,6 +16,8 @@
 //! most `ALIAS_DEPTH_MAX` deep; passwords, hashes at once and waiting hashes as in `vault`; one message of a SASL
 //! exchange has `SASL_LINE_MAX`; a domain has at most `DKIM_KEYS_MAX` DKIM keys.
 //!
+//! Who watches logins ([`LoginWatch`]) is asked before a secret is looked at, and told what came of it.
+//!
 //! **Failure**: a login that fails gets one answer after one delay, whether the user is unknown, disabled or the
 //! password is wrong (attacks A6, C4). A refused change says why and changes nothing. If the store fails, the last
 //! snapshot stays in use, and an error says so.
@@ -32,6 +34,7 @@ mod info;
 pub mod routes;
 mod sasl;
 mod snapshot;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -43,3 +46,4 @@ pub use dkim::{Dkim, DkimInfo, TxtRecord};
 pub use error::{DirectoryError, LoginError};
 pub use info::{AliasInfo, DomainInfo, UserInfo};
 pub use sasl::{Sasl, SaslStep, parse_sasl_plain};
+pub use watch::{Attempt, Before, Failed, LoginWatch, NobodyWatches};

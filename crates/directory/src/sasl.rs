@@ -148,31 +148,38 @@ impl Sasl {
                 Ok(SaslStep::Challenge(challenge))
             }
             State::ScramFinal { due, claim, objection } => {
+                let tried = auth.tried(&claim, None, name, &self.peer).await?;
                 let answer = match due.verify(message) {
                     Ok(answer) => answer,
                     Err(ScramError::Refused) => {
-                        let why = claim.objection().or(objection).unwrap_or(Why::Wrong);
-                        return Err(auth.fail(&claim.user, why, name, &self.peer).await);
+                        return Err(tried.fail(claim.objection().or(objection).unwrap_or(Why::Wrong)).await);
                     }
-                    Err(error) => return Err(self.scram_error(error, Why::Wrong).await),
+                    Err(ScramError::Malformed) => return Err(tried.malformed()),
+                    Err(ScramError::Randomness) => {
+                        return Err(tried.undecided("unavailable", LoginError::Unavailable));
+                    }
                 };
                 if let Some(why) = claim.objection().or(objection) {
-                    return Err(auth.fail(&claim.user, why, name, &self.peer).await);
+                    return Err(tried.fail(why).await);
                 }
+                // The secret was proved. What the client says to our proof changes nothing of that.
+                tried.succeeded();
                 self.state = State::ScramEnd(claim);
                 Ok(SaslStep::Challenge(answer))
             }
-            State::ScramEnd(claim) if message.is_empty() => {
-                auth.succeed(&claim, name, &self.peer).await.map(SaslStep::Done)
-            }
+            State::ScramEnd(claim) if message.is_empty() => match auth.proof(&claim, name, &self.peer) {
+                Some(login) => Ok(SaslStep::Done(login)),
+                None => Err(auth.fail_unnamed(&claim.user, Why::Changed, name, &self.peer).await),
+            },
             State::ScramEnd(_) | State::Over => Err(auth.malformed(name, &self.peer)),
         }
     }
 
+    /// Before anybody was named.
     async fn scram_error(&self, error: ScramError, why: Why) -> LoginError {
         match error {
             ScramError::Malformed => self.authenticator.malformed(self.mechanism.name(), &self.peer),
-            ScramError::Refused => self.authenticator.fail("", why, self.mechanism.name(), &self.peer).await,
+            ScramError::Refused => self.authenticator.fail_unnamed("", why, self.mechanism.name(), &self.peer).await,
             ScramError::Randomness => LoginError::Unavailable,
         }
     }

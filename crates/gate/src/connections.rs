@@ -1,6 +1,7 @@
 //! How many may be connected at once: in all, from one address, and logged in to one account.
 
 use crate::GateError;
+use crate::bans::Bans;
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
 use mailward_core::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, SESSIONS_PER_ACCOUNT_MAX};
 use mailward_core::{AccountId, Network, Peer, Shutdown};
@@ -45,12 +46,23 @@ struct Inner {
     by_address: Counts<Network>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
+    bans: Option<Arc<Bans>>,
 }
 
 impl Gate {
-    /// A door-keeper with these caps.
+    /// A door-keeper with these caps, who knows of no bans.
     #[must_use]
     pub fn new(caps: Caps) -> Arc<Self> {
+        Self::made(caps, None)
+    }
+
+    /// A door-keeper with these caps, who lets nobody in that is banned.
+    #[must_use]
+    pub fn with_bans(caps: Caps, bans: Arc<Bans>) -> Arc<Self> {
+        Self::made(caps, Some(bans))
+    }
+
+    fn made(caps: Caps, bans: Option<Arc<Bans>>) -> Arc<Self> {
         Arc::new(Self(Arc::new(Inner {
             connections_cap: AtomicUsize::new(caps.connections),
             per_address_cap: AtomicUsize::new(caps.per_address),
@@ -59,6 +71,7 @@ impl Gate {
             by_address: Counts::default(),
             by_account: Counts::default(),
             sessions: Sessions::default(),
+            bans,
         })))
     }
 
@@ -74,8 +87,11 @@ impl Gate {
     /// the permit is dropped.
     ///
     /// # Errors
-    /// [`GateError::Full`] and [`GateError::AddressFull`].
+    /// [`GateError::Banned`], [`GateError::Full`] and [`GateError::AddressFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
+        if self.0.stops(ip) {
+            return Err(GateError::Banned);
+        }
         let cap = self.0.connections_cap.load(Ordering::Relaxed);
         let took = self.0.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
             if open < cap { open.checked_add(1) } else { None }
@@ -130,6 +146,17 @@ impl Gate {
     pub fn end_sessions(&self, whose: impl Fn(AccountId, &str) -> bool) -> Vec<SessionInfo> {
         self.0.sessions.end_of(whose)
     }
+
+    /// Ends the sessions from a network; without `logged_in` only those that nobody is logged in to.
+    pub fn end_sessions_from(&self, network: &Network, logged_in: bool) -> Vec<SessionInfo> {
+        self.0.sessions.end_from(network, logged_in)
+    }
+}
+
+impl Inner {
+    fn stops(&self, ip: Option<IpAddr>) -> bool {
+        ip.zip(self.bans.as_ref()).is_some_and(|(ip, bans)| bans.stops(ip))
+    }
 }
 
 /// The right to hold one connection; made by [`Gate::admit`] only.
@@ -144,7 +171,16 @@ pub struct ConnectionPermit {
 impl ConnectionPermit {
     /// Puts the connection on the list of sessions; whoever asks again gets the same entry. It goes with the permit.
     pub fn enter(&mut self, peer: &Peer, shutdown: &Shutdown) -> SessionEntry {
-        self.entry.get_or_insert_with(|| self.inner.sessions.enter(peer, shutdown)).clone()
+        let inner = &self.inner;
+        let enter = || {
+            let entry = inner.sessions.enter(peer, shutdown);
+            // In this order. Whoever bans an address ends its sessions after that: they find this one, or it finds the ban.
+            if inner.stops(peer.address) {
+                entry.stop();
+            }
+            entry
+        };
+        self.entry.get_or_insert_with(enter).clone()
     }
 }
 

@@ -10,10 +10,13 @@
 //! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
 //! [`SessionInfo`]s for an administrator.
 //!
+//! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
+//!
 //! **Limits**: [`limits::CONNECTIONS_MAX`](mailward_core::limits::CONNECTIONS_MAX),
 //! [`limits::CONNECTIONS_PER_ADDRESS_MAX`](mailward_core::limits::CONNECTIONS_PER_ADDRESS_MAX),
 //! [`limits::SESSIONS_PER_ACCOUNT_MAX`](mailward_core::limits::SESSIONS_PER_ACCOUNT_MAX), each movable by
-//! configuration ([`Caps`]). What the list keeps of what a client says of itself:
+//! configuration ([`Caps`]). Bans and logins that are remembered: `limits::BANS_MAX`, `limits::LOGINS_REMEMBERED_MAX` and the
+//! others of `limits/logins.rs`. What the list keeps of what a client says of itself:
 //! [`limits::SESSION_FIELD_MAX`](mailward_core::limits::SESSION_FIELD_MAX). How long a rewritten sender takes bounces, and how
 //! hard it is to forge: [`limits::SRS_TIME`](mailward_core::limits::SRS_TIME),
 //! [`limits::SRS_HASH_CHARS`](mailward_core::limits::SRS_HASH_CHARS). Which networks may be inside at all is judged where the
@@ -25,10 +28,15 @@
 //! **Standards**: RFC 5321 §3.9, §7.1 (relaying), RFC 6409 §6.1 (submission rights), RFC 3463 (status codes), the
 //! Sender Rewriting Scheme (SRS, as libsrs2 has it).
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
+pub mod bans;
 mod bounce;
 mod connections;
 mod gateway;
 mod inside;
+mod keep;
+pub mod logins;
 mod relay;
 mod sessions;
 mod srs;
@@ -43,9 +51,12 @@ pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_r
 pub use sessions::{Activity, SessionEntry, SessionInfo};
 pub use srs::{Rewritten, Srs};
 
-/// Why a connection or session was not let in. All are temporary.
+/// Why a connection or session was not let in. All but a ban are temporary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
+    /// The address is banned. It gets no word of that.
+    #[error("banned")]
+    Banned,
     /// Too many connections in all.
     #[error("too many connections; try again later")]
     Full,

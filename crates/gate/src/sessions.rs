@@ -4,7 +4,7 @@
 //! login, SELECT. The list is locked when a session comes, when it goes, and while somebody copies it.
 
 use mailward_core::limits::SESSION_FIELD_MAX;
-use mailward_core::{AccountId, Peer, Shutdown, ShutdownTrigger};
+use mailward_core::{AccountId, Network, Peer, Shutdown, ShutdownTrigger};
 use mailward_directory::{Directory, Login};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,8 +192,12 @@ impl SessionEntry {
     /// What it was, and its end.
     fn end(&self) -> SessionInfo {
         let info = self.info();
-        self.0.trigger.fire();
+        self.stop();
         info
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.trigger.fire();
     }
 }
 
@@ -255,6 +259,13 @@ impl Sessions {
 
     pub(crate) fn end_of(&self, whose: impl Fn(AccountId, &str) -> bool) -> Vec<SessionInfo> {
         let is = |entry: &SessionEntry| entry.known().user.as_ref().is_some_and(|(id, address)| whose(*id, address));
+        self.all().iter().filter(|entry| is(entry)).map(SessionEntry::end).collect()
+    }
+
+    pub(crate) fn end_from(&self, network: &Network, logged_in: bool) -> Vec<SessionInfo> {
+        let is = |entry: &SessionEntry| {
+            entry.0.peer.address.is_some_and(|ip| network.contains(ip)) && (logged_in || entry.known().user.is_none())
+        };
         self.all().iter().filter(|entry| is(entry)).map(SessionEntry::end).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod alert;
 mod alias;
+mod ban;
 mod bench;
 mod config;
 mod demo;
@@ -59,6 +60,7 @@ enum Verb {
     Reload(reload::Reload),
     Stop(stop::Stop),
     Sessions(sessions::Sessions),
+    Ban(ban::BanVerb),
     Queue(queue::Queue),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
@@ -88,6 +90,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Reload(verb) => verb.run(place),
         Verb::Stop(verb) => verb.run(place),
         Verb::Sessions(verb) => verb.run(place),
+        Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),

@@ -12,9 +12,11 @@
 
 pub(crate) mod accept;
 pub(crate) mod alerts;
+pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
+mod firewall;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
@@ -172,7 +174,10 @@ where
 {
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
-    let gate = Gate::new(running::caps(place.config(), connections));
+    let bans = bans::open(store, events).await?;
+    bans::set(&bans, place.config());
+    let logins = bans::logins(store, &bans, place.config(), events).await?;
+    let gate = Gate::with_bans(running::caps(place.config(), connections), bans.clone());
     let care = sending::care(place.config(), &hostname, store, &directory, &gate, events);
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
@@ -184,6 +189,8 @@ where
         doors: doors.list(),
         acceptor: acceptor.clone(),
         gate: gate.clone(),
+        bans: bans.clone(),
+        logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
         events: events.clone(),
@@ -197,7 +204,16 @@ where
     directory.lead_by(routes.clone());
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
-    let telling = alerts::start(alerts::Means { place: &place, hostname: &hostname, store, directory: &directory, reach: &reach, made, heard, events })?;
+    let telling = alerts::start(alerts::Means {
+        place: &place,
+        hostname: &hostname,
+        store,
+        directory: &directory,
+        reach: &reach,
+        made,
+        heard,
+        events,
+    })?;
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
@@ -219,14 +235,20 @@ where
         routes,
         ways,
         fetching,
+        bans: bans.clone(),
         server: Some(running.clone()),
         alerts: Some(telling.alerts.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
     };
+    if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
+        tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
+    }
+    let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
+    let banning = tokio::spawn(banning);
     let rooms = Rooms::new(accept::Parts {
         hostname,
         store: store.clone(),
-        auth: Authenticator::with_secret(directory.clone(), events.clone(), secret),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
         forwarder,
         directory,
         inside,
@@ -264,6 +286,7 @@ where
     };
     notify::tell("STOPPING=1");
     close(&trigger, sessions, events).await;
+    let _written = tokio::time::timeout(STOP_TIME, banning).await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, fetching).await;
     if let Some(sending) = sending {

@@ -13,6 +13,7 @@
 //! request is refused and logged.
 
 pub(crate) mod alerts;
+pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod desk;
@@ -23,6 +24,7 @@ pub(crate) mod routes;
 pub(crate) mod server;
 mod sessions;
 pub(crate) mod trust;
+mod whence;
 
 use crate::failure::Failure;
 use crate::secrets::PasswordWish;
@@ -31,6 +33,7 @@ use mailward_delivery::care::{Schedule, ScheduleFor};
 use mailward_store::records::{Lane, Steer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::net::IpAddr;
 
 /// One thing to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -201,10 +204,31 @@ pub(crate) enum Request {
     Alerts {
         ask: alerts::Ask,
     },
+    /// Hosts that get nothing.
+    Bans {
+        ask: bans::Ask,
+    },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {
         largest: usize,
     },
+}
+
+/// One thing to do, and from where it is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    #[serde(flatten)]
+    pub(crate) request: Request,
+    /// The other end of the ssh session that it is asked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) administrator: Option<IpAddr>,
+}
+
+impl Call {
+    /// From here.
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, administrator: whence::administrator() }
+    }
 }
 
 /// What becomes of a catch-all.
@@ -252,7 +276,7 @@ impl Response {
 }
 
 /// Reads a request as it stands on the wire, without its line end.
-pub(crate) fn parse(line: &[u8]) -> Result<Request, Failure> {
+pub(crate) fn parse(line: &[u8]) -> Result<Call, Failure> {
     serde_json::from_slice(line).map_err(|e| Failure::Usage(format!("not a request: {e}")))
 }
 
@@ -263,12 +287,15 @@ mod tests {
 
     #[test]
     fn a_request_comes_back_as_it_was_sent() {
-        let request = Request::UserAdd {
-            address: "joe@example.org".parse().unwrap(),
-            display_name: "Joe".to_owned(),
-            password: PasswordWish::Generated,
-            quota_bytes: 5,
-            quota_messages: 0,
+        let request = Call {
+            administrator: Some("192.0.2.7".parse().unwrap()),
+            request: Request::UserAdd {
+                address: "joe@example.org".parse().unwrap(),
+                display_name: "Joe".to_owned(),
+                password: PasswordWish::Generated,
+                quota_bytes: 5,
+                quota_messages: 0,
+            },
         };
         let text = serde_json::to_string(&request).unwrap();
         assert!(!text.contains('\n'));
@@ -286,6 +313,8 @@ mod tests {
             "{\"do\":\"domain-add\",\"name\":\"a\\u000ab\"}",
             "{\"do\":\"domain-add\",\"name\":\"a.example\",\"as\":\"root\"}",
             "{\"do\":\"status\"} {\"do\":\"stop\"}",
+            "{\"do\":\"status\",\"administrator\":\"somewhere\"}",
+            "{\"do\":\"domain-list\",\"administrators\":\"192.0.2.7\"}",
         ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
@@ -297,7 +326,7 @@ mod tests {
         let which = queue::Which { sender: Some(queue::Sender::Null), ..queue::Which::default() };
         let request = Request::QueueSteer { which: which.clone(), action: Steer::Remove, after: None };
         let text = serde_json::to_vec(&request).unwrap();
-        let Request::QueueSteer { which: found, .. } = parse(&text).unwrap() else { panic!() };
+        let Request::QueueSteer { which: found, .. } = parse(&text).unwrap().request else { panic!() };
         assert_eq!(found, which);
         assert!(!found.is_everything());
     }

@@ -19,8 +19,8 @@
 
 mod command;
 mod firewall;
-mod link;
 mod lines;
+mod link;
 mod spawn;
 mod work;
 

@@ -219,10 +219,9 @@ impl Https {
     /// comes between.
     async fn connect(&self, host: &Domain, port: u16) -> Result<TcpStream, HttpsError> {
         let found = self.lookup.addresses(host).await?;
-        let allowed =
-            |address: &&IpAddr| {
-                self.private || is_public(**address) || (self.loopback && address.to_canonical().is_loopback())
-            };
+        let allowed = |address: &&IpAddr| {
+            self.private || is_public(**address) || (self.loopback && address.to_canonical().is_loopback())
+        };
         let allowed = found.records.iter().filter(allowed).take(HTTPS_ADDRESSES_TRIED);
         let allowed: Vec<SocketAddr> = allowed.map(|address| SocketAddr::new(*address, port)).collect();
         if allowed.is_empty() {

@@ -2,7 +2,8 @@
 //!
 //! **For**: turning passwords into what verifies them, verifying them, answering SCRAM, remembering for a while what
 //! was verified, judging and generating passwords; making the keys of DKIM, sealing them for the store, signing with
-//! them; verifying what others signed; proving that a rewritten sender is ours. No other room compares or keeps a secret.
+//! them; verifying what others signed; proving that a rewritten sender is ours; telling wrong passwords
+//! from each other. No other room compares or keeps a secret.
 //!
 //! **In**: passwords as [`Secret`]s, SCRAM messages as bytes from clients, messages to sign as bytes. **Out**:
 //! [`Credential`]s and sealed keys to store, verdicts, SCRAM messages, DKIM signatures and DNS records.
@@ -33,6 +34,7 @@ mod scram;
 mod seal;
 mod signer;
 mod srs;
+mod wrong;
 
 pub use bindings::ChannelBindings;
 pub use cache::{Asked, VerifiedCache};
@@ -46,6 +48,7 @@ pub use scram::{ClientFinalDue, ClientFirst, ScramServer, parse_scram_messages};
 pub use seal::Seal;
 pub use signer::Signer;
 pub use srs::SrsKey;
+pub use wrong::{WrongMark, WrongMarks};
 
 use mailward_core::Secret;
 

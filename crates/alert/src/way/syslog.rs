@@ -52,14 +52,16 @@ impl Way for BySyslog {
 /// One alert: ASCII, one line, at most [`ALERT_SYSLOG_MAX`] bytes. Fields stand as in the log, and can't leave their place.
 fn datagram(host: &str, message: &Message, item: &Item) -> String {
     let priority = if item.state == State::Over || message.test { NOTICE } else { ALERT };
-    let fields = item.fields.iter().fold(String::new(), |fields, (name, value)| {
-        fields + " " + name + "=" + &Event::quoted(value)
-    });
+    let fields = item
+        .fields
+        .iter()
+        .fold(String::new(), |fields, (name, value)| fields + " " + name + "=" + &Event::quoted(value));
     // HOSTNAME has at most 255 characters, MSGID 32 (§6).
     let (host, event): (String, String) = (host.chars().take(255).collect(), item.event.chars().take(32).collect());
     let process = std::process::id();
     let (made, title, count) = (item.last.text(), item.title(), item.count);
-    let text = format!("<{priority}>1 {made} {host} mailward {process} {event} - {title}: {event} count={count}{fields}");
+    let text =
+        format!("<{priority}>1 {made} {host} mailward {process} {event} - {title}: {event} count={count}{fields}");
     text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(ALERT_SYSLOG_MAX).collect()
 }
 

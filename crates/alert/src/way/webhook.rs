@@ -35,7 +35,8 @@ impl Way for ByWebhook {
     }
     fn bring<'a>(&'a self, message: &'a Message) -> Brought<'a> {
         Box::pin(async move {
-            let body = serde_json::to_vec(&message.json(self.hostname.as_str())).map_err(|e| WayError(e.to_string()))?;
+            let body =
+                serde_json::to_vec(&message.json(self.hostname.as_str())).map_err(|e| WayError(e.to_string()))?;
             let proof = self.signer.as_ref().map(|signer| (SIGNATURE, format!("sha256={}", signer.sign(&body))));
             let (host, port, path) = (self.to.host(), self.to.port(), self.to.path());
             let posted = self.https.post_signed(host, port, path, "application/json", body.into(), proof).await;

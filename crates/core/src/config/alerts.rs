@@ -1,4 +1,4 @@
-//! Where alerts go, and who else acts on bans.
+//! Where alerts go.
 
 use crate::address::Address;
 use crate::domain::Domain;
@@ -57,13 +57,6 @@ impl Serialize for AlertMail {
             AlertMail::To(all) => to.collect_seq(all.iter().map(ToString::to_string)),
         }
     }
-}
-
-/// Bans beside those of the server itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Bans {
-    /// Whether the supervisor keeps them in the host's firewall as well.
-    pub firewall: bool,
 }
 
 /// A place that takes alerts by HTTPS. Its path may be a secret: it is never printed.

@@ -3,6 +3,7 @@
 mod alerts;
 mod host;
 mod limits;
+mod logins;
 mod queue;
 mod sent;
 mod services;
@@ -15,7 +16,8 @@ use std::sync::LazyLock;
 pub static KEYS: LazyLock<Vec<&'static Key>> = LazyLock::new(|| GROUPS.iter().flat_map(|group| group.iter()).collect());
 
 /// A file a group.
-const GROUPS: &[&[Key]] = &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, services::KEYS, alerts::KEYS];
+const GROUPS: &[&[Key]] =
+    &[host::KEYS, limits::KEYS, queue::KEYS, sent::KEYS, logins::KEYS, services::KEYS, alerts::KEYS];
 
 /// One key of `mailward.toml`.
 pub struct Key {

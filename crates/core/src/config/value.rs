@@ -1,11 +1,11 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Webhook};
+use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, Webhook};
 use crate::domain::Domain;
 use crate::limits::{
-    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX,
-    SENDMAIL_GRANTS_MAX,
+    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
+    LISTEN_ADDRESSES_MAX, SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use std::net::{IpAddr, SocketAddr};
@@ -217,6 +217,11 @@ impl<'a> Value<'a> {
             }
             None => Err("must name a program, or be \"off\"".to_owned()),
         }
+    }
+
+    /// Who is never banned: a list, one string, or `"none"`.
+    pub(super) fn never(&self) -> Result<Vec<Never>, Refusal> {
+        self.each("strings such as [\"192.0.2.0/24\", \"boss@example.org\"]", BANS_NEVER_MAX, Never::parse)
     }
 
     /// A list of things that are written as strings, each once.

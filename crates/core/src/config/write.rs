@@ -17,9 +17,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("domain_limits", "How much all users of one domain together may send to other domains"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),
+    ("logins", "Logins that fail"),
+    ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
     ("dns", "Asking the DNS"),
-    ("bans", "Hosts that are banned"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
 ];

@@ -34,11 +34,13 @@ Examples:
         json: bool,
     },
     /// Send a trial by every way that is configured, and tell what came of each
-    #[command(after_help = "Exit code 0 if every way brought it, 1 if one failed or there is none, 69 if no server runs.
+    #[command(
+        after_help = "Exit code 0 if every way brought it, 1 if one failed or there is none, 69 if no server runs.
 
 Examples:
   mailward alert test
-  mailward alert test --json")]
+  mailward alert test --json"
+    )]
     Test {
         /// Print JSON
         #[arg(long)]
@@ -77,7 +79,8 @@ fn list(told: &Value) -> Result<(), Failure> {
     let all = |name| told.field(name).as_array().cloned().unwrap_or_default();
     let over = |alert: &Value| if alert.field("over").as_bool() == Some(true) { "over" } else { "" }.to_owned();
     let row = |alert: &Value| {
-        let [key, count, first, last, told] = ["key", "count", "first", "last", "told"].map(|name| text(alert.field(name)));
+        let [key, count, first, last, told] =
+            ["key", "count", "first", "last", "told"].map(|name| text(alert.field(name)));
         vec![print::short(&key, 60), count, first, last, told, over(alert)]
     };
     print::table(&["ALERT", "COUNT", "FIRST", "LAST", "TOLD", ""], &all("alerts").iter().map(row).collect::<Vec<_>>())?;
@@ -108,7 +111,9 @@ fn tried(outcomes: &Value, quiet: bool) -> Result<(), Failure> {
         }
     }
     if outcomes.is_empty() {
-        return Err(Failure::Refused("alerts go nowhere: set mail, webhook, syslog or command under [alerts]".to_owned()));
+        return Err(Failure::Refused(
+            "alerts go nowhere: set mail, webhook, syslog or command under [alerts]".to_owned(),
+        ));
     }
     if failed > 0 {
         return Err(Failure::Refused(format!("{failed} of {} ways failed", outcomes.len())));

@@ -266,7 +266,12 @@ pub(crate) async fn accept_tcp(
                     begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                 }
                 Err(why) => {
-                    send_away(&stream, listener, why);
+                    if why == GateError::Banned {
+                        // Not even a goodbye, and nothing of it stays here.
+                        let _closed = stream.set_zero_linger();
+                    } else {
+                        send_away(&stream, listener, why);
+                    }
                     rooms.0.refused.tell(&rooms.0.events, listener, Some(from.ip()), &why);
                 }
             },

@@ -83,8 +83,8 @@ pub(crate) fn start(means: Means<'_>) -> Result<Telling, Failure> {
     let (mut supervisor, mut looked_after) = (None, None);
     if let Some(made) = made {
         let (end, word): (ShutdownTrigger, Shutdown) = shutdown::channel();
-        let (ours, task) = Supervisor::over(made, events.clone(), word)
-            .map_err(|e| Failure::io("the supervisor's socket", e))?;
+        let (ours, task) =
+            Supervisor::over(made, events.clone(), word).map_err(|e| Failure::io("the supervisor's socket", e))?;
         supervisor = Some(ours);
         looked_after = Some((end, task));
     }
@@ -127,13 +127,8 @@ pub(crate) fn start(means: Means<'_>) -> Result<Telling, Failure> {
         let way = ByCommand::new(supervisor.clone(), program.clone(), hostname.clone(), events.clone());
         ways.push(Arc::new(way));
     }
-    let (runner, alerts) = Runner::new(Parts {
-        heard,
-        shelf: store.clone(),
-        ways,
-        events: events.clone(),
-        clock: Arc::new(SystemClock),
-    });
+    let (runner, alerts) =
+        Runner::new(Parts { heard, shelf: store.clone(), ways, events: events.clone(), clock: Arc::new(SystemClock) });
     let told = tokio::spawn(runner.run(stopped));
     Ok(Telling { alerts, supervisor, stop, told, looked_after })
 }

@@ -11,6 +11,8 @@ use mailward_core::config::{Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_gate::bans::Bans;
+use mailward_gate::logins::Logins;
 use mailward_gate::{Caps, Gate};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -43,6 +45,8 @@ pub(crate) struct Parts {
     pub(crate) doors: Vec<Door>,
     pub(crate) acceptor: Acceptor,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) bans: Arc<Bans>,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) events: Events,
@@ -179,6 +183,8 @@ impl Running {
         };
         parts.gate.set_caps(caps(new, connections));
         parts.settings.take(new);
+        super::bans::set(&parts.bans, new);
+        parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
@@ -187,6 +193,8 @@ impl Running {
         current.user_limits = new.user_limits;
         current.domain_limits = new.domain_limits;
         current.relay = new.relay.clone();
+        current.logins = new.logins.clone();
+        current.bans = new.bans.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -76,7 +76,9 @@ impl Desk {
             }
             Ask::Test => {
                 let alerts = self.alerts.as_ref().ok_or_else(|| {
-                    Failure::NoServer("no server runs here; alerts go by its ways, so it is them that are tried".to_owned())
+                    Failure::NoServer(
+                        "no server runs here; alerts go by its ways, so it is them that are tried".to_owned(),
+                    )
                 })?;
                 shown(alerts.test().await)
             }

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::path::Short;
-use super::{Request, Response};
+use super::{Call, Request, Response};
 use crate::compose::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -55,7 +55,7 @@ impl<'a> Errand<'a> {
             self.here = Some(open(self.place)?);
         }
         let (runtime, desk) = self.here.as_ref().ok_or_else(|| Failure::Bug("nothing is open".to_owned()))?;
-        runtime.block_on(desk.answer(request.clone()))
+        runtime.block_on(desk.answer_call(Call::new(request.clone())))
     }
 }
 
@@ -120,7 +120,7 @@ fn send(place: &Place, request: &Request) -> Result<Option<BufReader<std::io::Ta
         }
         Err(e) => return Err(failed(e)),
     };
-    let mut line = serde_json::to_vec(request).map_err(|e| Failure::Bug(e.to_string()))?;
+    let mut line = serde_json::to_vec(&Call::new(request.clone())).map_err(|e| Failure::Bug(e.to_string()))?;
     line.push(b'\n');
     match stream.write_all(&line) {
         // Whoever is sent away gets the reason before the question is out.
@@ -148,7 +148,7 @@ fn answer(place: &Place, from: &mut impl std::io::BufRead) -> Result<Value, Fail
 fn here(place: &Place, request: Request) -> Result<Value, Failure> {
     let (runtime, desk) = open(place)?;
     runtime.block_on(async {
-        let result = desk.answer(request).await;
+        let result = desk.answer_call(Call::new(request)).await;
         desk.close().await;
         result
     })

@@ -2,7 +2,7 @@
 
 use super::care::CareDesk;
 use super::sessions::{self, Why};
-use super::{CatchAll, Request};
+use super::{Call, CatchAll, Request};
 use crate::compose::sending::Ways;
 use crate::compose::{Running, checks};
 use crate::failure::Failure;
@@ -16,6 +16,7 @@ use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_dns::Resolver;
 use mailward_fetch::Accounts;
+use mailward_gate::bans::Bans;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     pub(crate) routes: Arc<Routes>,
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
+    pub(crate) bans: Arc<Bans>,
     pub(crate) server: Option<Running>,
     pub(crate) care: CareDesk,
     /// Who tells alerts, if a server runs.
@@ -83,6 +85,7 @@ impl Desk {
         match Self::over(store.clone(), place.data()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                crate::compose::bans::set(&desk.bans, place.config());
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
                 Ok(desk)
             }
@@ -101,8 +104,9 @@ impl Desk {
         let routes = crate::compose::routes(&store, &secret).await?;
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
+        let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
-        Ok(Self { store, directory, dkim, routes, ways, fetching, server: None, care, alerts: None })
+        Ok(Self { store, directory, dkim, routes, ways, fetching, bans, server: None, care, alerts: None })
     }
 
     /// The ways by a place's configuration, as far as this host can tell them; what policies demand is the server's to ask.
@@ -119,15 +123,25 @@ impl Desk {
 
     /// Closes the store.
     pub(crate) async fn close(self) {
+        // From where an administrator worked; what was asked for is written already.
+        let _noted = self.bans.kept().await;
         self.store.close().await;
     }
 
-    fn server(&self) -> Result<&Running, Failure> {
+    pub(super) fn server(&self) -> Result<&Running, Failure> {
         self.server.as_ref().ok_or_else(|| Failure::NoServer("no server runs here".to_owned()))
     }
 
+    /// Does it, for an administrator who works from somewhere: they are not to be shut out.
+    pub(crate) async fn answer_call(&self, call: Call) -> Result<Value, Failure> {
+        if let Some(ip) = call.administrator {
+            self.bans.spare(ip, "an administrator");
+        }
+        self.answer(call.request).await
+    }
+
     /// Does it.
-    pub(crate) async fn answer(&self, request: Request) -> Result<Value, Failure> {
+    async fn answer(&self, request: Request) -> Result<Value, Failure> {
         match request {
             Request::Status => self.status().await,
             Request::Reload => self.server()?.reload(),
@@ -166,6 +180,7 @@ impl Desk {
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
+            Request::Bans { ask } => self.bans(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -271,6 +286,7 @@ impl Desk {
             | Request::Routes { .. }
             | Request::Trust { .. }
             | Request::Alerts { .. }
+            | Request::Bans { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

@@ -1,7 +1,7 @@
 //! The running server's side of the control socket.
 
 use super::desk::Desk;
-use super::{Request, Response, parse};
+use super::{Call, Request, Response, parse};
 use crate::failure::Failure;
 use mailward_core::Shutdown;
 use mailward_core::event::{Event, Events};
@@ -57,9 +57,9 @@ fn owner_calls(stream: &UnixStream, events: &Events) -> Result<(), Failure> {
 
 async fn one(mut stream: UnixStream, desk: &Desk) -> Result<(), Failure> {
     let request = read(&mut stream).await?;
-    let stops = matches!(request, Ok(Request::Stop));
+    let stops = matches!(request, Ok(Call { request: Request::Stop, .. }));
     let result = match request {
-        Ok(request) => desk.answer(request).await,
+        Ok(call) => desk.answer_call(call).await,
         Err(failure) => Err(failure),
     };
     stream.write_all(&written(result)?).await.map_err(broken)?;
@@ -71,7 +71,7 @@ async fn one(mut stream: UnixStream, desk: &Desk) -> Result<(), Failure> {
 }
 
 /// One request; the outer error is that nothing came, the inner that it is none.
-async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Result<Request, Failure>, Failure> {
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Result<Call, Failure>, Failure> {
     let most = u64::try_from(CONTROL_REQUEST_MAX).unwrap_or(u64::MAX).saturating_add(1);
     let mut line = Vec::new();
     let mut reader = BufReader::new(from.take(most));
@@ -96,7 +96,7 @@ const fn may_administer(uid: u32, ours: u32) -> bool {
     uid == 0 || uid == ours
 }
 
-fn request(line: &[u8]) -> Result<Request, Failure> {
+fn request(line: &[u8]) -> Result<Call, Failure> {
     if line.len() > CONTROL_REQUEST_MAX {
         return Err(Failure::Usage(format!("a request has at most {CONTROL_REQUEST_MAX} bytes")));
     }

@@ -170,7 +170,13 @@ mod tests {
     async fn the_command_gets_the_alert_on_its_input_and_nothing_else_from_us() {
         let ended = run(&plan("cat; env | sort; pwd; echo $#", LONG), "{\"a\":\"$(id)\"}").await;
         assert_eq!(ended.failed, None);
-        let lines: Vec<&str> = ended.output.lines().filter(|l| !l.starts_with("PWD=") && !l.starts_with("_=") && !l.starts_with("SHLVL=") && !l.starts_with("OLDPWD=")).collect();
+        let lines: Vec<&str> = ended
+            .output
+            .lines()
+            .filter(|l| {
+                !l.starts_with("PWD=") && !l.starts_with("_=") && !l.starts_with("SHLVL=") && !l.starts_with("OLDPWD=")
+            })
+            .collect();
         let path = format!("PATH={}", ENVIRONMENT[0].1);
         assert_eq!(lines, ["{\"a\":\"$(id)\"}", "LANG=C.UTF-8", &path, "/", "0"]);
     }
@@ -202,7 +208,11 @@ mod tests {
         // One that ends well leaves nothing behind either.
         let ended = run(&plan(&format!("sleep 600 & echo $! > {file}"), LONG), "").await;
         assert_eq!(ended.failed, None);
-        let ended = run(&plan("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", LONG), "").await;
+        let ended = run(
+            &plan("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", LONG),
+            "",
+        )
+        .await;
         assert!(ended.failed.unwrap().contains("bytes of output"));
         assert_eq!(ended.output.len(), ALERT_COMMAND_OUTPUT_MAX);
     }

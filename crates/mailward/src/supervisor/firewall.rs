@@ -89,13 +89,18 @@ impl Wall {
             [("banned4", "ipv4_addr", "ip", four), ("banned6", "ipv6_addr", "ip6", six)]
         {
             if set == "banned4" {
-                script.push_str("add chain inet mailward input { type filter hook input priority -10; policy accept; }\n");
+                script.push_str(
+                    "add chain inet mailward input { type filter hook input priority -10; policy accept; }\n",
+                );
             }
-            let _infallible = writeln!(script, "add set inet mailward {set} {{ type {kind}; flags interval,timeout; }}");
+            let _infallible =
+                writeln!(script, "add set inet mailward {set} {{ type {kind}; flags interval,timeout; }}");
             if !ports.is_empty() {
                 let ports = ports.join(", ");
-                let _infallible =
-                    writeln!(script, "add rule inet mailward input tcp dport {{ {ports} }} {address} saddr @{set} drop");
+                let _infallible = writeln!(
+                    script,
+                    "add rule inet mailward input tcp dport {{ {ports} }} {address} saddr @{set} drop"
+                );
             }
             if !elements.is_empty() {
                 let elements = elements.join(", ");

@@ -12,7 +12,9 @@ pub(super) async fn next(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Optio
     from.take(most).read_until(b'\n', &mut line).await?;
     match line.pop() {
         Some(b'\n') => Ok(Some(line)),
-        Some(_) if line.len().saturating_add(1) >= SUPERVISOR_LINE_MAX => Err(Error::new(ErrorKind::InvalidData, "a line is too long")),
+        Some(_) if line.len().saturating_add(1) >= SUPERVISOR_LINE_MAX => {
+            Err(Error::new(ErrorKind::InvalidData, "a line is too long"))
+        }
         // The end, or a line that a crash cut off.
         _ => Ok(None),
     }

@@ -42,11 +42,7 @@ impl Inner {
 
 impl Supervisor {
     /// Takes over one that was made. The task ends after the word to stop, once the supervisor is gone, or soon after.
-    pub(crate) fn over(
-        made: Made,
-        events: Events,
-        shutdown: Shutdown,
-    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn over(made: Made, events: Events, shutdown: Shutdown) -> std::io::Result<(Self, JoinHandle<()>)> {
         let Made { socket, child } = made;
         socket.set_nonblocking(true)?;
         let (from, to) = UnixStream::from_std(socket)?.into_split();
