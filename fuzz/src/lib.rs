@@ -6,6 +6,7 @@ pub mod arc;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
+pub mod event;
 pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod imap_command;
@@ -30,12 +31,13 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
+    ("event", event::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
     ("imap_command", imap_command::run),

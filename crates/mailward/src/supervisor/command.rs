@@ -1,5 +1,6 @@
 //! Runs the administrator's command for one message of alerts.
 
+use crate::compose::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::limits::{ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME};
@@ -9,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -77,7 +78,7 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
         // The group first; the standard library also drops all others when it changes the user.
         command.gid(gid).uid(uid);
     }
-    let mut child = match command.spawn() {
+    let mut child = match start(command) {
         Ok(child) => child,
         Err(error) => return failed(format!("it can't be started: {error}")),
     };
@@ -106,6 +107,19 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
     let _late = timeout(Duration::from_secs(1), async { while tasks.join_next().await.is_some() {} }).await;
     let _reaped = timeout(Duration::from_secs(1), child.wait()).await;
     Ended { failed: ended, output: output.text() }
+}
+
+/// Starts it from a thread of its own that has given up the firewall: the command has no part in that.
+fn start(mut command: Command) -> std::io::Result<Child> {
+    let runtime = tokio::runtime::Handle::current();
+    let started = std::thread::spawn(move || {
+        if !geteuid().is_root() {
+            privilege::without_network_admin()?;
+        }
+        let _within = runtime.enter();
+        command.spawn()
+    });
+    started.join().unwrap_or_else(|_| Err(std::io::Error::other("a fault of the supervisor")))
 }
 
 fn why(ended: std::io::Result<ExitStatus>) -> Option<String> {
