@@ -213,6 +213,17 @@ impl Book {
         }
     }
 
+    /// A clock that was set back must not silence what was told by the time it had.
+    fn follow_clock(&mut self, now: Timestamp) {
+        for topic in self.topics.values_mut() {
+            let latest = after(now, Duration::from_secs(topic.pause).saturating_add(ALERT_GATHER_TIME));
+            if topic.next > latest {
+                topic.next = latest;
+            }
+        }
+        self.made.retain(|made| *made <= after(now, ALERT_GATHER_TIME));
+    }
+
     /// When the next message can be made; `None` if there is nothing to tell.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
@@ -231,6 +242,7 @@ impl Book {
 
     /// Makes a message of what is due, with what else is new.
     pub fn take(&mut self, now: Timestamp) -> Option<Message> {
+        self.follow_clock(now);
         if self.due(now).is_none_or(|due| due > now) {
             return None;
         }

@@ -226,6 +226,11 @@ impl Runner {
     /// Does what is to be done now; how long there will be nothing.
     fn work(&mut self) -> Duration {
         let now = self.clock.now();
+        // A clock that was set back must not hold anything up.
+        self.note_after = self.note_after.min(after(now, ALERT_RETRY_TIME));
+        for left in self.pending.iter_mut().flat_map(|pending| &mut pending.left) {
+            left.next = left.next.min(after(now, ALERT_RETRY_TIME_MAX));
+        }
         if let Some(message) = self.book.take(now) {
             self.add(message, now);
         }

@@ -120,6 +120,22 @@ fn what_is_over_is_told_once_and_what_comes_and_goes_only_in_its_pauses() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_silences_nothing() {
+    let mut book = Book::default();
+    for n in 0..20 {
+        let now = n * 10 * SECOND;
+        book.hear(&heard(&Event::alert("user.frozen").with("user", n)), at(now));
+        book.take(at(now + GATHER)).unwrap();
+    }
+    let back = -1_000 * HOUR;
+    book.hear(&heard(&Event::alert("user.frozen").with("user", 0)), at(back));
+    assert_eq!(states(book.take(at(back))), []);
+    book.hear(&disk(), at(back));
+    assert_eq!(states(book.take(at(back + GATHER))), one("store.refuses", State::New, 1));
+    assert_eq!(states(book.take(at(back + HOUR + 2 * GATHER))), one("user.frozen", State::Again, 1));
+}
+
+#[test]
 fn a_flood_is_gathered_and_the_hour_s_last_message_says_so() {
     let mut book = Book::default();
     let mut messages = Vec::new();

@@ -82,7 +82,7 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
         Ok(child) => child,
         Err(error) => return failed(format!("it can't be started: {error}")),
     };
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(|id| Group(Pid::from_raw(id)));
     let output = Arc::new(Output::default());
     let mut tasks = tokio::task::JoinSet::new();
     if let Some(input) = child.stdin.take() {
@@ -99,14 +99,21 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
         () = tokio::time::sleep(plan.time) => Some(format!("it was killed after {} seconds", plan.time.as_secs())),
         () = output.over.notified() => Some(format!("it was killed after {ALERT_COMMAND_OUTPUT_READ} bytes of output")),
     };
-    // Also what it left behind.
-    if let Some(group) = group {
-        let _gone = killpg(group, Signal::SIGKILL);
-    }
+    drop(group);
     // The last of its output is in the pipe; nobody can write more.
     let _late = timeout(Duration::from_secs(1), async { while tasks.join_next().await.is_some() {} }).await;
     let _reaped = timeout(Duration::from_secs(1), child.wait()).await;
     Ended { failed: ended, output: output.text() }
+}
+
+/// What was started and all that it left behind; killed when this goes, also when the server is gone in the middle of it.
+struct Group(Pid);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // There may be nobody left.
+        let _gone = killpg(self.0, Signal::SIGKILL);
+    }
 }
 
 /// Starts it from a thread of its own that has given up the firewall: the command has no part in that.
