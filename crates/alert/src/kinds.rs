@@ -33,12 +33,15 @@ const LOG: &str = "see the log";
 
 /// In the order of their names.
 const KINDS: &[Kind] = &[
+    alert("account.attacked", &["user"], "Passwords of a user are guessed at", "nothing: known devices go on working"),
     alert("alert.failing", &["way"], "A way that alerts go doesn't work", "mailward alert test, once it is mended"),
     alert("alert.lost", &[], "More alerts came than could be heard", "see the log, which has more of them"),
     end("alert.recovered", &["way"], "alert.failing", "A way that alerts go works again"),
     alert("alert.test", &[], "This is a test: nothing is wrong", "nothing"),
+    alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
     alert("credential.damaged", &["user"], "A stored password can't be read", "mailward user password ADDRESS"),
+    alert("device.unreadable", &[], "A device of a user can't be read, and isn't known any more", LOG),
     alert("directory.stale", &[], "Changes of domains and users can't be read", LOG),
     alert("fetch.crashed", &["account"], "Fetching mail of an account broke off by a fault", LOG),
     alert("fetch.failing", &["account"], "Mail of an account elsewhere can't be fetched", "mailward fetch list"),
@@ -59,8 +62,16 @@ const KINDS: &[Kind] = &[
         "The search index was damaged and is made anew",
         "nothing: searches read until it is done",
     ),
-    alert("list.off", &["list"], "A DNS list is switched off, as it answers what it shouldn't", "mailward config show"),
-    end("list.on", &["list"], "list.off", "A DNS list is asked again"),
+    alert("list.ipv6_off", &["list"], "A DNS list isn't asked about IPv6, as it answers what it shouldn't", "nothing"),
+    alert(
+        "list.switched_off",
+        &["list"],
+        "A DNS list is switched off, as it answers what it shouldn't",
+        "see its pages",
+    ),
+    end("list.switched_on", &["list"], "list.switched_off", "A DNS list is asked again"),
+    alert("logins.sprayed", &["password"], "One password is tried at many users", "mailward ban list"),
+    alert("logins.stuffed", &[], "Passwords that were lost elsewhere are tried here", "mailward ban list"),
     alert(
         "message.crashed",
         &[],
@@ -72,6 +83,12 @@ const KINDS: &[Kind] = &[
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
+    alert(
+        "rate.alarm",
+        &["kind", "source"],
+        "So much comes from one source that all of it is refused",
+        "mailward rates",
+    ),
     alert("routes.stale", &[], "Changes of routes can't be read", LOG),
     alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
     alert(
@@ -127,7 +144,8 @@ pub(crate) fn of(name: &str) -> Kind {
 /// Whether an event is one that [`crate::Runner`] is to hear. Quick: it is asked for each event that the server tells.
 #[must_use]
 pub fn wanted(level: Level, name: &str) -> bool {
-    level == Level::Alert || matches!(name, "alert.recovered" | "firewall.recovered" | "list.on" | "stress.left")
+    level == Level::Alert
+        || matches!(name, "alert.recovered" | "firewall.recovered" | "list.switched_on" | "stress.left")
 }
 
 #[cfg(test)]
