@@ -22,6 +22,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod spf;
 pub mod sts;
 pub mod submission;
 pub mod thread;
@@ -53,6 +54,7 @@ pub const TARGETS: [Target; 25] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),
     ("thread", thread::run),

@@ -26,6 +26,7 @@ pub mod peer;
 pub mod secret;
 mod sending;
 pub mod shutdown;
+pub mod spf;
 mod status;
 pub mod time;
 
@@ -39,5 +40,6 @@ pub use peer::{Listener, Peer, Protocol};
 pub use secret::Secret;
 pub use sending::{Measure, PerMeasure, SendLimits};
 pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use spf::SpfResult;
 pub use status::{EnhancedStatus, NoStatus};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -12,6 +12,7 @@ mod local;
 mod logins;
 mod routes;
 mod sending;
+mod spf;
 mod trust;
 
 pub use alerts::*;
@@ -23,6 +24,7 @@ pub use local::*;
 pub use logins::*;
 pub use routes::*;
 pub use sending::*;
+pub use spf::*;
 pub use trust::*;
 
 use std::time::Duration;

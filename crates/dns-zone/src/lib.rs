@@ -4,7 +4,7 @@
 //!
 //! **In**: zones as text. **Out**: [`Zones`], a server on loopback that plays the whole DNS: a signed root that delegates
 //! to every zone, with the root's key in a file for `dns.trust_anchor`; and [`Raw`], a server that answers whatever a
-//! closure says; and [`Texts`], texts at names without any server.
+//! closure says; and [`Texts`] and [`Records`], texts and records at names without any server.
 //!
 //! **Failure**: panics, as tests do.
 #![allow(
@@ -17,10 +17,12 @@
 )]
 
 mod raw;
+mod records;
 mod texts;
 mod zones;
 
 pub use hickory_server::proto;
 pub use raw::{Raw, Reply};
+pub use records::{Data, Records};
 pub use texts::Texts;
 pub use zones::{Fault, Zone, Zones};

@@ -35,8 +35,28 @@ pub trait Lookup: Send + Sync {
     /// to ask.
     fn ptr(&self, address: IpAddr) -> Answer<'_, Domain>;
 
-    /// IPv4 addresses at any name: DNS lists of addresses and domains (RFC 5782 §2).
+    /// IPv4 addresses at any name: DNS lists of addresses and domains (RFC 5782 §2), SPF (RFC 7208 §5).
     fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr>;
+
+    /// IPv6 addresses at any name (RFC 7208 §5). Who answers for hosts alone need not say more: without words of its own,
+    /// [`Lookup::addresses`] is asked, and names that are no host's have none.
+    fn listed_v6<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        Box::pin(async move {
+            let Some(host) = name.domain() else { return Err(LookupError::nothing_at(name, Kind::Aaaa)) };
+            let mut found = self.addresses(&host).await?;
+            found.records.retain(IpAddr::is_ipv6);
+            if found.records.is_empty() { Err(LookupError::nothing_at(name, Kind::Aaaa)) } else { Ok(found) }
+        })
+    }
+
+    /// Mail hosts at any name, as they stand there (RFC 7208 §5.4). Without words of its own, [`Lookup::mx`] is asked, and
+    /// names that are no domain's have none.
+    fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
+        Box::pin(async move {
+            let Some(domain) = name.domain() else { return Err(LookupError::nothing_at(name, Kind::Mx)) };
+            self.mx(&domain).await
+        })
+    }
 }
 
 /// Records that are there: at least one.
@@ -167,6 +187,11 @@ pub enum LookupError {
 }
 
 impl LookupError {
+    /// That there are no such records, by nobody's proof, and not to be kept.
+    fn nothing_at(name: &Name, kind: Kind) -> Self {
+        Self::NoRecords { name: name.clone(), kind, secure: false, valid_until: Instant::now() }
+    }
+
     /// Whether the same question may have another answer soon: it failed, rather than being answered with "none".
     #[must_use]
     pub const fn is_temporary(&self) -> bool {

@@ -6,8 +6,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 /// A name to ask for: ASCII (A-labels), lower case, without the root's dot. Wider than a [`Domain`]: labels may hold any
-/// visible character but the dot, as `_mta-sts` and the names of SPF's macros do. Labels have 1 to 63 bytes, the whole at
-/// most 253.
+/// visible character but the dot, as `_mta-sts` and the names of SPF's macros do; those may hold blanks as well
+/// ([`Name::of_macros`]). Labels have 1 to 63 bytes, the whole at most 253.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
@@ -31,6 +31,18 @@ impl Name {
     /// # Errors
     /// [`NameError`] says what can't stand.
     pub fn parse(text: &str) -> Result<Self, NameError> {
+        Self::read(text, |byte| byte.is_ascii_graphic())
+    }
+
+    /// The same, but with blanks: names that SPF's macros make (RFC 7208 §7.1, `%_`).
+    ///
+    /// # Errors
+    /// [`NameError`] says what can't stand.
+    pub fn of_macros(text: &str) -> Result<Self, NameError> {
+        Self::read(text, |byte| byte.is_ascii_graphic() || byte == b' ')
+    }
+
+    fn read(text: &str, fits: impl Fn(u8) -> bool) -> Result<Self, NameError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.len() > DOMAIN_MAX {
             return Err(NameError::TooLong);
@@ -42,7 +54,7 @@ impl Name {
             if label.len() > LABEL_MAX {
                 return Err(NameError::TooLong);
             }
-            if !label.bytes().all(|byte| byte.is_ascii_graphic()) {
+            if !label.bytes().all(&fits) {
                 return Err(NameError::Character);
             }
         }
@@ -89,6 +101,12 @@ impl Name {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is another name or below it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.strip_suffix(&other.0).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     }
 
     /// The name as a domain, if it is one: a host's name.
@@ -143,6 +161,22 @@ mod tests {
         for bad in ["a b", "a\0b", "a\r\n", "m\u{fc}nchen.example"] {
             assert_eq!(Name::parse(bad), Err(NameError::Character), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_of_macros_have_blanks_and_nothing_else_that_isnt_seen() {
+        assert_eq!(Name::of_macros("A b%20c.example").map(|name| name.to_string()), Ok("a b%20c.example".to_owned()));
+        for bad in ["a\tb", "a\0b", "a\r\n", "m\u{fc}nchen.example", "a\x7f"] {
+            assert_eq!(Name::of_macros(bad), Err(NameError::Character), "{bad:?}");
+        }
+        assert_eq!(Name::of_macros("a..b"), Err(NameError::EmptyLabel));
+    }
+
+    #[test]
+    fn a_name_is_within_itself_and_those_above() {
+        let within = |name: &str, other: &str| Name::parse(name).unwrap().is_within(&Name::parse(other).unwrap());
+        assert!(within("a.example", "a.example") && within("b.a.example", "A.example"));
+        assert!(!within("ba.example", "a.example") && !within("example", "a.example"));
     }
 
     proptest! {

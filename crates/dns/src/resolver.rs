@@ -189,6 +189,23 @@ impl Resolver {
         conclude(name, kind, &links, end)
     }
 
+    /// Addresses of one family.
+    async fn family(&self, name: Name, kind: Kind) -> Addresses {
+        let found = self.ask(name.clone(), kind).await?;
+        pick(name, kind, &found, |datum| match datum {
+            Datum::Address(address) => Some(*address),
+            _ => None,
+        })
+    }
+
+    async fn exchangers(&self, name: Name) -> Result<Found<Mx>, LookupError> {
+        let found = self.ask(name.clone(), Kind::Mx).await?;
+        pick(name, Kind::Mx, &found, |datum| match datum {
+            Datum::Mx(preference, host) => Some(Mx { preference: *preference, host: host.clone() }),
+            _ => None,
+        })
+    }
+
     /// One question to the servers, and what the answer says.
     async fn one(&self, at: &WireName, kind: Kind) -> Result<answer::Reading, NetError> {
         let query = Query::query(at.clone(), answer::record_type(kind));
@@ -266,25 +283,13 @@ fn conclude(name: &Name, kind: Kind, links: &[Link], end: End) -> Outcome {
 
 impl Lookup for Resolver {
     fn mx<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Mx> {
-        Box::pin(async move {
-            let found = self.ask(domain.into(), Kind::Mx).await?;
-            pick(Name::from(domain), Kind::Mx, &found, |datum| match datum {
-                Datum::Mx(preference, host) => Some(Mx { preference: *preference, host: host.clone() }),
-                _ => None,
-            })
-        })
+        Box::pin(self.exchangers(domain.into()))
     }
 
     fn addresses<'a>(&'a self, host: &'a Domain) -> Answer<'a, IpAddr> {
         Box::pin(async move {
             let name = Name::from(host);
-            let (v6, v4) = tokio::join!(self.ask(name.clone(), Kind::Aaaa), self.ask(name.clone(), Kind::A));
-            let address = |datum: &Datum| match datum {
-                Datum::Address(address) => Some(*address),
-                _ => None,
-            };
-            let v6 = v6.and_then(|found| pick(name.clone(), Kind::Aaaa, &found, address));
-            let v4 = v4.and_then(|found| pick(name.clone(), Kind::A, &found, address));
+            let (v6, v4) = tokio::join!(self.family(name.clone(), Kind::Aaaa), self.family(name, Kind::A));
             families(v6, v4)
         })
     }
@@ -322,13 +327,15 @@ impl Lookup for Resolver {
     }
 
     fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
-        Box::pin(async move {
-            let found = self.ask(name.clone(), Kind::A).await?;
-            pick(name.clone(), Kind::A, &found, |datum| match datum {
-                Datum::Address(address) => Some(*address),
-                _ => None,
-            })
-        })
+        Box::pin(self.family(name.clone(), Kind::A))
+    }
+
+    fn listed_v6<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        Box::pin(self.family(name.clone(), Kind::Aaaa))
+    }
+
+    fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
+        Box::pin(self.exchangers(name.clone()))
     }
 }
 

@@ -70,6 +70,20 @@ fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
 }
 
+#[tokio::test]
+async fn who_knows_hosts_alone_is_asked_for_one_family_too() {
+    let fake =
+        Fake::default().with("x.example", &[(10, "mx.example")]).host("mx.example", &["192.0.2.1", "2001:db8::1"]);
+    let name = |text: &str| Name::parse(text).unwrap();
+    let v6 = fake.listed_v6(&name("mx.example")).await.unwrap();
+    assert_eq!(v6.records, ["2001:db8::1".parse::<IpAddr>().unwrap()]);
+    assert_eq!(fake.mx_at(&name("x.example")).await.unwrap().records.len(), 1);
+    assert!(matches!(fake.listed_v6(&name("_x.example")).await, Err(LookupError::NoRecords { kind: Kind::Aaaa, .. })));
+    assert!(matches!(fake.mx_at(&name("_x.example")).await, Err(LookupError::NoRecords { kind: Kind::Mx, .. })));
+    let v4 = Fake::default().host("mx.example", &["192.0.2.1"]);
+    assert!(matches!(v4.listed_v6(&name("mx.example")).await, Err(LookupError::NoRecords { .. })));
+}
+
 fn ours() -> Ourselves {
     Ourselves { names: vec![domain("us.example")], addresses: vec!["198.51.100.1".parse().unwrap()], loopback: false }
 }

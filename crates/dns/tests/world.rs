@@ -131,6 +131,13 @@ async fn what_a_signed_zone_says_is_secure() {
     assert!(found.secure);
     assert_eq!(sorted(&found), addresses(&["192.0.2.1", "2001:db8::1"]));
 
+    let name = Name::parse("mx.signed").unwrap();
+    let found = resolver.listed_v6(&name).await.unwrap();
+    assert_eq!((sorted(&found), found.secure), (addresses(&["2001:db8::1"]), true));
+    assert_eq!(sorted(&resolver.listed(&name).await.unwrap()), addresses(&["192.0.2.1"]));
+    let found = resolver.mx_at(&Name::parse("signed").unwrap()).await.unwrap();
+    assert_eq!((found.records.len(), found.secure), (2, true));
+
     let found = resolver.tlsa(25, &domain("mx.signed")).await.unwrap();
     assert!(found.secure);
     assert_eq!((found.records[0].usage, found.records[0].selector, found.records[0].matching), (3, 1, 1));

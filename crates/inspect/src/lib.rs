@@ -1,21 +1,23 @@
 //! # inspect: what a message proves of where it comes from
 //!
 //! **For**: verdicts on a message, each with its reason. [`authenticate`] verifies what others signed: DKIM and chains of
-//! ARC.
+//! ARC. [`spf`] judges whether a client may send in a domain's name.
 //!
 //! **In**: a message's bytes, in pieces, as it came; the DNS, as whoever answers ([`mailward_dns::Lookup`]). **Out**:
-//! [`authenticate::Results`], and the text of an `Authentication-Results` field.
+//! [`authenticate::Results`], [`spf::SpfOutcome`], and the text of an `Authentication-Results` field.
 //!
 //! **Limits**: [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
 //! [`DKIM_SIGNATURES_MAX`](mailward_core::limits::DKIM_SIGNATURES_MAX),
 //! [`DKIM_NAMES_MAX`](mailward_core::limits::DKIM_NAMES_MAX), [`DKIM_TAGS_MAX`](mailward_core::limits::DKIM_TAGS_MAX),
 //! [`DKIM_RECORD_MAX`](mailward_core::limits::DKIM_RECORD_MAX), [`DKIM_KEYS_TIME`](mailward_core::limits::DKIM_KEYS_TIME),
 //! [`ARC_SETS_MAX`](mailward_core::limits::ARC_SETS_MAX). RSA keys have 1,024 to 8,192 bits; SHA-1 never counts.
+//! Of SPF those of `limits::SPF_*`, [`SPF_QUESTIONS_MAX`](mailward_core::limits::SPF_QUESTIONS_MAX) before all.
 //!
 //! **Failure**: what can't be read, found or computed never passes, and says why. A key that can't be looked up now is
 //! told apart from one that isn't there.
 //!
 //! **Standards**: RFC 6376 (DKIM), 8301 (no SHA-1, no short keys), 8463 (Ed25519), 8616 (international domains), RFC 8617
-//! (ARC), RFC 8601 (Authentication-Results), RFC 6008 (`header.b`).
+//! (ARC), RFC 7208 (SPF), RFC 8601 (Authentication-Results), RFC 6008 (`header.b`).
 
 pub mod authenticate;
+pub mod spf;

@@ -1,0 +1,176 @@
+//! Records at names, without a server: what is asked is written down, and answers may fail or take their time.
+
+use mailward_core::Domain;
+use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, TlsaRecord};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// A or AAAA.
+    Address(IpAddr),
+    /// MX.
+    Mx(u16, String),
+    /// TXT, its strings joined.
+    Txt(Vec<u8>),
+    /// PTR.
+    Ptr(String),
+    /// CNAME.
+    Alias(String),
+}
+
+impl Data {
+    const fn is(&self, kind: Kind) -> bool {
+        match self {
+            Self::Address(ip) => matches!((ip, kind), (IpAddr::V4(_), Kind::A) | (IpAddr::V6(_), Kind::Aaaa)),
+            Self::Mx(..) => matches!(kind, Kind::Mx),
+            Self::Txt(_) => matches!(kind, Kind::Txt),
+            Self::Ptr(_) => matches!(kind, Kind::Ptr),
+            Self::Alias(_) => false,
+        }
+    }
+}
+
+/// A DNS of records.
+#[derive(Debug, Default)]
+pub struct Records {
+    records: HashMap<String, Vec<Data>>,
+    failing: HashSet<(String, Option<Kind>)>,
+    takes: Duration,
+    asked: Mutex<Vec<(String, Kind)>>,
+}
+
+impl Records {
+    /// With a record more. Names are in lower case.
+    #[must_use]
+    pub fn with(mut self, name: &str, data: Data) -> Self {
+        self.records.entry(name.to_ascii_lowercase()).or_default().push(data);
+        self
+    }
+    /// With a text more.
+    #[must_use]
+    pub fn txt(self, name: &str, text: &str) -> Self {
+        self.with(name, Data::Txt(text.as_bytes().to_vec()))
+    }
+    /// With an address more.
+    #[must_use]
+    pub fn address(self, name: &str, ip: &str) -> Self {
+        self.with(name, Data::Address(ip.parse().unwrap()))
+    }
+    /// With a mail host more.
+    #[must_use]
+    pub fn mx(self, name: &str, host: &str) -> Self {
+        self.with(name, Data::Mx(10, host.to_owned()))
+    }
+    /// With a name of an address more.
+    #[must_use]
+    pub fn ptr(self, ip: &str, host: &str) -> Self {
+        self.with(Name::reverse(ip.parse().unwrap()).as_str(), Data::Ptr(host.to_owned()))
+    }
+    /// Questions for a name, of one kind or of all, fail for now.
+    #[must_use]
+    pub fn failing(mut self, name: &str, kind: Option<Kind>) -> Self {
+        self.failing.insert((name.to_ascii_lowercase(), kind));
+        self
+    }
+    /// Each answer takes this long.
+    #[must_use]
+    pub fn taking(mut self, time: Duration) -> Self {
+        self.takes = time;
+        self
+    }
+    /// What was asked so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(String, Kind)> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn answer<'a, T: Send + 'a>(&'a self, name: Name, kind: Kind, word: fn(&Data) -> Option<T>) -> Answer<'a, T> {
+        self.asked.lock().unwrap().push((name.to_string(), kind));
+        Box::pin(async move {
+            if !self.takes.is_zero() {
+                tokio::time::sleep(self.takes).await;
+            }
+            let found = self.find(&name, kind)?;
+            let records: Vec<T> = found.iter().filter_map(word).collect();
+            let valid_until = Instant::now();
+            if records.is_empty() {
+                return Err(LookupError::NoRecords { name, kind, secure: false, valid_until });
+            }
+            Ok(Found { records, secure: false, alias: None, valid_until })
+        })
+    }
+
+    /// Aliases are followed, four of them.
+    fn find(&self, name: &Name, kind: Kind) -> Result<Vec<Data>, LookupError> {
+        let temporary = |why: &str| LookupError::Temporary { name: name.clone(), kind, why: why.to_owned() };
+        let mut at = name.to_string();
+        for _ in 0..5 {
+            if [Some(kind), None].into_iter().any(|kind| self.failing.contains(&(at.clone(), kind))) {
+                return Err(temporary("no answer"));
+            }
+            let Some(here) = self.records.get(&at) else {
+                return Err(LookupError::NoName { name: name.clone(), secure: false, valid_until: Instant::now() });
+            };
+            match here.iter().find_map(|data| if let Data::Alias(to) = data { Some(to) } else { None }) {
+                Some(to) => at = to.trim_end_matches('.').to_ascii_lowercase(),
+                None => return Ok(here.iter().filter(|data| data.is(kind)).cloned().collect()),
+            }
+        }
+        Err(temporary("its aliases go in a circle"))
+    }
+}
+
+fn address(data: &Data) -> Option<IpAddr> {
+    if let Data::Address(ip) = data { Some(*ip) } else { None }
+}
+
+impl Lookup for Records {
+    fn mx<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Mx> {
+        self.answer(domain.into(), Kind::Mx, |data| match data {
+            Data::Mx(preference, host) => Some(Mx { preference: *preference, host: host.clone() }),
+            _ => None,
+        })
+    }
+    fn addresses<'a>(&'a self, host: &'a Domain) -> Answer<'a, IpAddr> {
+        Box::pin(async move {
+            let v6 = self.answer(host.into(), Kind::Aaaa, address).await;
+            let v4 = self.answer(host.into(), Kind::A, address).await;
+            match (v6, v4) {
+                (Ok(mut v6), Ok(v4)) => {
+                    v6.records.extend(v4.records);
+                    Ok(v6)
+                }
+                (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
+                (Err(error), Err(_)) => Err(error),
+            }
+        })
+    }
+    fn tlsa<'a>(&'a self, port: u16, host: &'a Domain) -> Answer<'a, TlsaRecord> {
+        self.answer(Name::tlsa(port, host).unwrap(), Kind::Tlsa, |_| None)
+    }
+    fn txt<'a>(&'a self, name: &'a Name) -> Answer<'a, Vec<u8>> {
+        self.answer(name.clone(), Kind::Txt, |data| if let Data::Txt(text) = data { Some(text.clone()) } else { None })
+    }
+    fn ptr(&self, address: IpAddr) -> Answer<'_, Domain> {
+        self.answer(Name::reverse(address), Kind::Ptr, |data| match data {
+            Data::Ptr(host) => Domain::parse(host.trim_end_matches('.')).ok(),
+            _ => None,
+        })
+    }
+    fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        self.answer(name.clone(), Kind::A, address)
+    }
+    fn listed_v6<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
+        self.answer(name.clone(), Kind::Aaaa, address)
+    }
+    fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
+        self.answer(name.clone(), Kind::Mx, |data| match data {
+            Data::Mx(preference, host) => Some(Mx { preference: *preference, host: host.clone() }),
+            _ => None,
+        })
+    }
+}
