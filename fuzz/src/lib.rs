@@ -32,7 +32,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 26] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),

@@ -259,7 +259,7 @@ impl Book {
         // What is new comes before what is known, in the order in which it came.
         told.sort_by_key(|(last, item)| (item.state != State::New, *last));
         self.number = self.number.wrapping_add(1);
-        let id = format!("{:012x}{:04x}", now.0, self.number % 0x1_0000);
+        let id = format!("{:012x}{:04x}", now.0, self.number & 0xffff);
         let last_of_hour = self.made.len() >= ALERTS_PER_HOUR;
         let then = last_of_hour.then(|| self.may_make(now));
         Some(Message::new(id, now, told.into_iter().map(|(_, item)| item).collect(), then))

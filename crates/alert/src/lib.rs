@@ -20,6 +20,8 @@
 //!
 //! **Standards**: RFC 5424 (syslog), RFC 2104 (HMAC), RFC 3834 (`Auto-Submitted`).
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
 mod book;
 mod keep;
 mod kinds;

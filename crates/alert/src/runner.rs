@@ -179,7 +179,8 @@ impl Runner {
 
     /// Reads what was noted.
     async fn remember(&mut self) {
-        let read = match keep::read(&*self.shelf).await {
+        let read = timeout(ALERT_WAY_TIME, keep::read(&*self.shelf)).await;
+        let read = match read.unwrap_or(Err(StoreError::Closed)) {
             Ok(read) => read,
             Err(error) => {
                 self.events.emit(Event::warn("alert.forgotten").with("reason", error));

@@ -30,7 +30,7 @@ pub(crate) use work::work;
 
 use mailward_core::Network;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// What the server wants.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) enum Order {
         /// Comes back with what came of it.
         id: u64,
         /// One message of alerts, as it will be read.
-        alert: Box<RawValue>,
+        alert: Value,
     },
     /// Nothing from this network reaches the server's ports for so long.
     Ban {

@@ -106,7 +106,7 @@ impl Supervisor {
 
     /// Has the command run; what it wrote. Dropped, its answer is not waited for any more.
     async fn run(&self, message: &Message, host: &str) -> Result<String, WayError> {
-        let alert = serde_json::value::to_raw_value(&message.json(host)).map_err(|e| WayError(e.to_string()))?;
+        let alert = message.json(host);
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         self.0.waiting().insert(id, answer);

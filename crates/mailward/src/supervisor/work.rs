@@ -72,7 +72,7 @@ async fn hear(from: OwnedReadHalf, run: &Sender<(u64, String)>, change: &Sender<
     let mut from = BufReader::new(from);
     while let Ok(Some(line)) = lines::next(&mut from).await {
         let sent = match order(&line) {
-            Ok(Order::Run { id, alert }) => match run.try_send((id, alert.get().to_owned())) {
+            Ok(Order::Run { id, alert }) => match run.try_send((id, alert.to_string())) {
                 Ok(()) => Ok(()),
                 Err(_) => {
                     let failed = Some("too many alerts wait for the command".to_owned());
@@ -142,14 +142,14 @@ async fn keep(wall: Option<Wall>, mut changes: Receiver<Change>, tell: &Sender<R
         // What comes in the same moment shares the work, also where much comes at once.
         tokio::time::sleep(FIREWALL_GATHER_TIME).await;
         let mut next = Some(first);
-        let mut taken = 0;
+        let mut taken = 0usize;
         while let Some(change) = next {
             match change {
                 // Beyond its size, bans act in the server alone.
                 Change::Ban(network, seconds) => drop(wall.ban(network, firewall::until(now, seconds), now)),
                 Change::Unban(network) => wall.unban(&network),
             }
-            taken += 1;
+            taken = taken.saturating_add(1);
             next = if taken < SUPERVISOR_QUEUE_MAX { changes.try_recv().ok() } else { None };
         }
     }
