@@ -443,9 +443,13 @@ impl Runner {
             self.try_ways(now);
             self.note(now);
             while let Some(ended) = self.tasks.join_next().await {
+                // A store that has just failed won't do better in this moment.
+                let failed = matches!(&ended, Ok(Done::Noted { result: Err(_), .. }));
                 self.ended(ended);
-                self.note_after = self.clock.now();
-                self.note(self.note_after);
+                if !failed {
+                    self.note_after = self.clock.now();
+                    self.note(self.note_after);
+                }
             }
         })
         .await;
