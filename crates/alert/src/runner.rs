@@ -340,7 +340,7 @@ impl Runner {
         self.events.emit(Event::warn("alert.unsent").with("way", name).with("message", id).with("reason", &error));
         state.failures = state.failures.saturating_add(1);
         state.failing.get_or_insert(now);
-        state.why = Some(mailward_core::event::Words::new("", &[error.0.clone()]).lines.concat());
+        state.why = Some(mailward_core::event::Words::new("", std::slice::from_ref(&error.0)).lines.concat());
         // One hiccup is none.
         if state.failures == 2 {
             self.events.emit(Event::alert("alert.failing").with("way", name).with("reason", &error));
