@@ -408,7 +408,7 @@ async fn a_store_that_fails_is_no_reason_to_say_nothing() {
     let store = Arc::new(Memory::default());
     store.fails.store(true, Ordering::Relaxed);
     let good = Noted::new("good", 0);
-    let desk = Desk::start(&store, &[good.clone()]);
+    let desk = Desk::start(&store, std::slice::from_ref(&good));
     desk.events.emit(Event::alert("store.failed").with("error", "disk"));
     until(|| good.titles().len() == 1).await;
     desk.stop().await;
