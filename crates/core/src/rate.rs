@@ -273,7 +273,7 @@ mod tests {
         fn any_rising_steps_are_read(a in 1_u32..1000, b in 0_u32..1000, c in 0_u32..1000) {
             let rule = RateRule {
                 measure: RateMeasure::Recipients,
-                steps: RateSteps { warn: a, block: a + b, alarm: a + b + c },
+                steps: RateSteps { warn: a, block: a.saturating_add(b), alarm: a.saturating_add(b).saturating_add(c) },
             };
             prop_assert_eq!(RateRule::parse(&rule.to_string()), Ok(rule));
         }

@@ -158,9 +158,9 @@ async fn a_flood_from_one_network_pushes_out_only_itself() {
 #[test]
 fn what_is_remembered_in_all_ends_at_its_limit() {
     let mut memory = Memory::default();
-    let network = |n: usize| Network::host(IpAddr::from([10, (n >> 16) as u8, (n >> 8) as u8, n as u8]));
-    for n in 0..GREYLIST_ENTRIES_MAX {
-        memory.ask(n as u64, network(n), Timestamp(n as i64), WAIT);
+    let network = |n: u32| Network::host(IpAddr::from((0x0a00_0000 | n).to_be_bytes()));
+    for n in 0..u32::try_from(GREYLIST_ENTRIES_MAX).unwrap() {
+        memory.ask(u64::from(n), network(n), Timestamp(i64::from(n)), WAIT);
     }
     memory.take_changed(usize::MAX);
     memory.ask(u64::MAX, network(0), Timestamp(1_000_000), WAIT);
