@@ -6,6 +6,7 @@ pub mod arc;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
+pub mod event;
 pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod foreign;
@@ -38,12 +39,13 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 32] = [
+pub const TARGETS: [Target; 33] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
+    ("event", event::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
     ("foreign", foreign::run),

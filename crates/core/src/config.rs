@@ -11,6 +11,7 @@
 //! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
 //! gives no configuration at all.
 
+mod alerts;
 mod guard;
 mod keys;
 mod lists;
@@ -25,6 +26,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{AlertMail, Alerts, Webhook};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
@@ -92,6 +94,8 @@ pub struct Config {
     pub lists: Lists,
     /// Asking the DNS.
     pub dns: Dns,
+    /// Where alerts go.
+    pub alerts: Alerts,
     /// The log.
     pub log: Log,
 }
@@ -330,6 +334,7 @@ impl Default for Config {
             search: Search { index: true },
             lists: Lists::default(),
             dns: Dns::default(),
+            alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }
@@ -447,6 +452,8 @@ impl Config {
         self.sendmail.directory = self.sendmail.directory.as_ref().map(|p| self.data.join(p));
         self.queue.maildirs = self.queue.maildirs.as_ref().map(|p| self.data.join(p));
         self.dns.trust_anchor = self.dns.trust_anchor.as_ref().map(|p| self.data.join(p));
+        self.alerts.webhook_secret_file = self.alerts.webhook_secret_file.as_ref().map(|p| self.data.join(p));
+        self.alerts.syslog = self.alerts.syslog.as_ref().map(|p| self.data.join(p));
         self.log.file = self.log.file.as_ref().map(|p| self.data.join(p));
     }
     /// The file as `setup` writes it: every key with its comment and default; keys that stand at their default are

@@ -4,16 +4,19 @@
 //! (attacks H7): control characters, bidirectional overrides and quotes can't leave their field. Of what strangers can cause
 //! as often as they like, the log takes so many lines and a count (attacks H8); alerts it takes always.
 
+mod heard;
 mod sample;
+
+pub use heard::{Happening, Heard, Words};
 
 use crate::limits::{LOG_FIELD_MAX, LOG_GATHER_TIME, LOG_QUEUE_MAX, LOG_SAMPLE_TIME};
 use crate::peer::Peer;
 use crate::time::{Clock, SystemClock, Timestamp};
 use sample::{Sampler, Untold};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// How much an event asks for.
@@ -30,7 +33,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// For [`Inner::level`]; rises with the order of levels.
+    /// For `Inner::level`; rises with the order of levels.
     const fn rank(self) -> u8 {
         match self {
             Level::Debug => 0,
@@ -50,20 +53,21 @@ impl Level {
 }
 
 /// One event on its way to the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event {
     level: Level,
     name: &'static str,
     fields: String,
     /// It happened in a session that somebody connected for.
     of_peer: bool,
+    words: Option<Box<Words>>,
 }
 
 impl Event {
     /// A new event; `name` is `noun.verb`.
     #[must_use]
     pub fn new(level: Level, name: &'static str) -> Self {
-        Self { level, name, fields: String::with_capacity(128), of_peer: false }
+        Self { level, name, fields: String::with_capacity(128), of_peer: false, words: None }
     }
     /// `Level::Info`.
     #[must_use]
@@ -102,6 +106,20 @@ impl Event {
             self.with("session", peer.session).with("from", peer.address_text()).with("listener", peer.listener);
         told.of_peer = true;
         told
+    }
+    /// Adds words for people, for an alert: they go where alerts go, not into the log. Lines may have what an outsider
+    /// wrote; they are cut and tamed here ([`Words::new`]).
+    #[must_use]
+    pub fn in_words(mut self, subject: &str, lines: &[String]) -> Self {
+        self.words = Some(Box::new(Words::new(subject, lines)));
+        self
+    }
+    /// A value as [`Event::with`] writes it.
+    #[must_use]
+    pub fn quoted(value: &str) -> String {
+        let mut out = String::new();
+        push_escaped(&mut out, value);
+        out
     }
     /// The line without its time, as it is written.
     #[must_use]
@@ -152,6 +170,8 @@ struct Inner {
     sink: Sink,
     dropped: AtomicU64,
     sampler: Arc<Sampler>,
+    /// Who takes alerts.
+    listener: OnceLock<heard::Listener>,
 }
 
 enum Sink {
@@ -199,7 +219,8 @@ impl Events {
         Self::with(level, Sink::Thread(tx), sampler)
     }
     fn with(level: Level, sink: Sink, sampler: Arc<Sampler>) -> Self {
-        Self(Arc::new(Inner { level: AtomicU8::new(level.rank()), sink, dropped: AtomicU64::new(0), sampler }))
+        let level = AtomicU8::new(level.rank());
+        Self(Arc::new(Inner { level, sink, dropped: AtomicU64::new(0), sampler, listener: OnceLock::new() }))
     }
     /// Lines kept in memory, for tests.
     #[must_use]
@@ -210,6 +231,14 @@ impl Events {
     #[must_use]
     pub fn nowhere() -> Self {
         Self::with(Level::Alert, Sink::Nowhere, Arc::default())
+    }
+    /// From now on hears every event that is wanted, whatever level is written; at most `most` wait, more are counted.
+    /// `None` if somebody hears already: there is one place that alerts go to. `wants` is asked for every event, and has to
+    /// be quick.
+    #[must_use]
+    pub fn listen(&self, wants: fn(Level, &str) -> bool, most: usize) -> Option<Heard> {
+        let (listener, heard) = heard::channel(wants, most);
+        self.0.listener.set(listener).is_ok().then_some(heard)
     }
     /// What [`Events::memory`] kept.
     #[must_use]
@@ -225,6 +254,9 @@ impl Events {
     }
     /// Tells an event.
     pub fn emit(&self, event: Event) {
+        if let Some(listener) = self.0.listener.get() {
+            listener.offer(&event);
+        }
         if event.level.rank() < self.0.level.load(Ordering::Relaxed) {
             return;
         }
@@ -284,42 +316,13 @@ fn next_line(rx: &Receiver<(Timestamp, Event)>, sampled: &Sampler) -> Option<Vec
 }
 
 fn push_line(lines: &mut String, (time, event): &(Timestamp, Event)) {
-    push_time(lines, *time);
+    lines.push_str(&time.text());
     lines.push(' ');
     lines.push_str(event.level.name());
     lines.push(' ');
     lines.push_str(event.name);
     lines.push_str(&event.fields);
     lines.push('\n');
-}
-
-/// RFC 3339 in UTC, without a time zone database.
-fn push_time(out: &mut String, time: Timestamp) {
-    let (year, month, day) = civil_from_days(time.secs().div_euclid(86_400));
-    let second = time.secs().rem_euclid(86_400);
-    let _infallible = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        second.div_euclid(3_600),
-        second.div_euclid(60).rem_euclid(60),
-        second.rem_euclid(60),
-        time.0.rem_euclid(1_000)
-    );
-}
-
-/// Gregorian date of a day number since 1970-01-01 (proleptic), by the shift to years that begin in March.
-#[expect(clippy::arithmetic_side_effects, reason = "days of an i64 of milliseconds stay far from the ends of i64")]
-const fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -364,15 +367,5 @@ mod tests {
         let line = Event::info("a.b").with("k", "é".repeat(LOG_FIELD_MAX + 1)).text();
         assert_eq!(line.matches('é').count(), LOG_FIELD_MAX);
         assert!(line.ends_with("…\""));
-    }
-
-    #[test]
-    fn times_are_written_in_utc() {
-        let mut out = String::new();
-        push_time(&mut out, Timestamp(1_709_210_096_789));
-        assert_eq!(out, "2024-02-29T12:34:56.789Z");
-        out.clear();
-        push_time(&mut out, Timestamp(0));
-        assert_eq!(out, "1970-01-01T00:00:00.000Z");
     }
 }

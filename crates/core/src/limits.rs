@@ -3,6 +3,7 @@
 //!
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
+mod alerts;
 mod care;
 mod fetching;
 mod forwarding;
@@ -19,6 +20,7 @@ mod slow;
 mod spf;
 mod trust;
 
+pub use alerts::*;
 pub use care::*;
 pub use fetching::*;
 pub use forwarding::*;

@@ -20,6 +20,19 @@ impl Timestamp {
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1_000)
     }
+    /// RFC 3339 in UTC with milliseconds, without a time zone database: `2026-01-02T03:04:05.678Z`.
+    #[must_use]
+    pub fn text(self) -> String {
+        let (year, month, day) = civil_from_days(self.secs().div_euclid(86_400));
+        let second = self.secs().rem_euclid(86_400);
+        format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+            second.div_euclid(3_600),
+            second.div_euclid(60).rem_euclid(60),
+            second.rem_euclid(60),
+            self.0.rem_euclid(1_000)
+        )
+    }
 }
 
 /// Where the time comes from.
@@ -40,5 +53,31 @@ impl Clock for SystemClock {
             Err(_) => 0,
         };
         Timestamp(millis)
+    }
+}
+
+/// Gregorian date of a day number since 1970-01-01 (proleptic), by the shift to years that begin in March.
+#[expect(clippy::arithmetic_side_effects, reason = "days of an i64 of milliseconds stay far from the ends of i64")]
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(Timestamp(1_709_210_096_789).text(), "2024-02-29T12:34:56.789Z");
+        assert_eq!(Timestamp(0).text(), "1970-01-01T00:00:00.000Z");
     }
 }

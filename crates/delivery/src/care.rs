@@ -2,8 +2,8 @@
 //! pattern breaks is frozen.
 //!
 //! **In**: accepted messages ([`Care::accept`]), refusals of other hosts ([`Care::look_at`]). **Out**: commits of the store in
-//! which messages are counted, held where they are too much, and confirmed where that was asked for; alerts in the log and
-//! in the postmaster's mailbox.
+//! which messages are counted, held where they are too much, and confirmed where that was asked for; alerts, with words
+//! for people.
 //!
 //! **Freezing** has three rules, each with limits of its own (`limits::FREEZE_*`): many messages beyond a limit in a day, a
 //! burst of new recipients far beyond what is usual for the user, many recipients that are refused for good. What a frozen
@@ -31,7 +31,7 @@ use crate::send_on::{Addressed, Inside, Transaction, queued_by};
 use arc_swap::ArcSwap;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{DOMAIN_LIMITS, FREEZE_NEW_RECIPIENTS, USER_LIMITS};
-use mailward_core::{AccountId, Address, Clock, Domain, SendLimits};
+use mailward_core::{AccountId, Address, Domain, SendLimits};
 use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
@@ -58,8 +58,6 @@ pub struct CareParts {
     pub hostname: Domain,
     /// Where events go.
     pub events: Events,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
     /// How long notices to others are tried.
     pub lifetime: Duration,
 }
@@ -73,7 +71,6 @@ pub struct Care {
     directory: Arc<Directory>,
     gate: Arc<Gate>,
     events: Events,
-    clock: Arc<dyn Clock>,
     writer: Writer,
     limits: ArcSwap<(SendLimits, SendLimits)>,
     schedules: ArcSwap<Schedules>,
@@ -94,7 +91,7 @@ impl Care {
     /// With limits as they are by default.
     #[must_use]
     pub fn new(parts: CareParts) -> Arc<Self> {
-        let CareParts { mail, queue, sending, shelf, directory, gate, hostname, events, clock, lifetime } = parts;
+        let CareParts { mail, queue, sending, shelf, directory, gate, hostname, events, lifetime } = parts;
         let mut news = shelf.shelf_version(Shelf::Sending);
         // They haven't been read yet.
         news.mark_changed();
@@ -114,7 +111,6 @@ impl Care {
             directory,
             gate,
             events,
-            clock,
             writer,
             limits: ArcSwap::from_pointee((USER_LIMITS, DOMAIN_LIMITS)),
             schedules: ArcSwap::default(),
@@ -178,7 +174,7 @@ impl Care {
         };
         match (meter.map(|meter| meter.who), transaction.insider) {
             (Some(Metered::Account(account)), _) => self.counted(account, &submitted).await,
-            (Some(Metered::Insider(..)), Some(inside)) => self.counted_inside(inside, transaction, &submitted).await,
+            (Some(Metered::Insider(..)), Some(inside)) => self.counted_inside(inside, transaction, &submitted),
             _ => {}
         }
         Ok(submitted.accepted)
@@ -235,9 +231,9 @@ impl Care {
     }
 
     /// What follows from a message of an insider that was counted. Nobody is frozen: what is beyond a limit waits.
-    async fn counted_inside(&self, inside: &Inside, transaction: &Transaction<'_>, submitted: &Submitted) {
+    fn counted_inside(&self, inside: &Inside, transaction: &Transaction<'_>, submitted: &Submitted) {
         for exceeded in &submitted.newly {
-            self.tell_inside_limit(&inside.name, transaction.sender, exceeded).await;
+            self.tell_inside_limit(&inside.name, transaction.sender, exceeded);
         }
         if let Some(held) = &submitted.held {
             let event = Event::warn("message.withheld").with("insider", &inside.name);
@@ -248,7 +244,7 @@ impl Care {
     /// What follows from a message that was counted.
     async fn counted(self: &Arc<Self>, account: AccountId, submitted: &Submitted) {
         for exceeded in &submitted.newly {
-            self.tell_limit(account, exceeded).await;
+            self.tell_limit(account, exceeded);
         }
         if let Some(held) = &submitted.held {
             let event = Event::warn("message.withheld").with("user", self.name(account));

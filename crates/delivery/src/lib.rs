@@ -20,6 +20,7 @@
 //!
 //! **Gateways**: [`Callout`] asks inside servers for their recipients.
 //! **Care**: what users send is counted, held and watched by [`care`].
+//! **Alerts** become mail by a [`alerts::Postman`].
 //!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
@@ -37,6 +38,7 @@
 //! §4.2 (LMTP), RFC 3461 (DSN), RFC 3463, 5248, 7372 (what answers mean), RFC 7672 (DANE), RFC 8689 (REQUIRETLS), RFC
 //! 8617 (ARC), RFC 8460 (TLS reports).
 
+pub mod alerts;
 pub mod answers;
 mod callout;
 pub mod care;

@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod alert;
 mod alias;
 mod ban;
 mod bench;
@@ -25,6 +26,7 @@ mod setup;
 mod status;
 mod stop;
 mod store;
+mod supervise;
 mod tls_policy;
 mod tls_report;
 mod trace;
@@ -84,7 +86,9 @@ enum Verb {
     TlsReport(tls_report::TlsReport),
     Migrate(migrate::Migrate),
     Store(store::Store),
+    Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
+    Supervise(supervise::Supervise),
 }
 
 /// Does what the command line asks for.
@@ -118,6 +122,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::TlsReport(verb) => verb.run(place),
         Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
+        Verb::Alert(verb) => verb.run(place),
+        Verb::Supervise(verb) => verb.run(place),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

@@ -11,10 +11,12 @@
 //! is left out for that one connection, never the server.
 
 pub(crate) mod accept;
+pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod doors;
 pub(crate) mod fetching;
+mod firewall;
 pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
@@ -37,11 +39,12 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
 use crate::sendmail::spool::Spool;
+use crate::supervisor;
 use accept::programs::Programs;
 use accept::{Rooms, Sessions};
 use doors::Doors;
 use log::Log;
-use mailward_core::event::{Event, Events};
+use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
@@ -64,6 +67,7 @@ pub(crate) struct Prepared {
     doors: Doors,
     connections: usize,
     log: Log,
+    supervisor: Option<supervisor::Made>,
     notes: Vec<String>,
 }
 
@@ -81,14 +85,17 @@ pub(crate) fn prepare(place: Place) -> Result<Prepared, Failure> {
     let connections = privilege::raise_open_files(&place.loaded, &mut notes)?;
     let mut doors = doors::bind(&place.loaded, &mut notes)?;
     let made = for_programs(&place, &mut notes)?;
+    let supervisor = supervisor::make(&place)?;
     privilege::give_up(&place.loaded, &mut notes)?;
     doors.bind_the_rest(&place.loaded)?;
     if !made {
         for_programs(&place, &mut notes)?;
     }
     checks::after_giving_up(&place)?;
+    alerts::signer(&place)?;
+    notes.extend(alerts::note(place.config()));
     let log = Log::open(&place.loaded)?;
-    Ok(Prepared { place, hostname, acceptor, doors, connections, log, notes })
+    Ok(Prepared { place, hostname, acceptor, doors, connections, log, supervisor, notes })
 }
 
 /// Makes the places for programs of this host where they are missing: while there are rights to, or, where the server's user
@@ -133,14 +140,16 @@ where
     F: FnOnce(Started) -> R,
     R: Future<Output = Result<(), Failure>>,
 {
-    let Prepared { place, hostname, acceptor, doors, connections, log, notes } = prepared;
+    let Prepared { place, hostname, acceptor, doors, connections, log, supervisor, notes } = prepared;
     let (mut log, events) = log.start(place.config());
+    let heard = (alerts::hear(&events)?, supervisor);
     let signals = Signals::new()?;
     for note in notes {
         events.emit(Event::warn("server.noted").with("text", note));
     }
     let store = open_store(&place, events.clone(), LOG_AHEAD)?;
-    let result = with_store(place, hostname, acceptor, doors, connections, &log, &events, signals, &store, ready).await;
+    let result =
+        with_store(place, hostname, acceptor, doors, connections, &log, &events, heard, signals, &store, ready).await;
     store.close().await;
     match &result {
         Ok(()) => events.emit(Event::info("server.stopped")),
@@ -159,6 +168,7 @@ async fn with_store<F, R>(
     connections: usize,
     log: &log::Started,
     events: &Events,
+    (heard, made): (Heard, Option<supervisor::Made>),
     mut signals: Signals,
     store: &Arc<LocalStore>,
     ready: F,
@@ -207,6 +217,16 @@ where
     let routes = routes(store, &secret).await?;
     routes.report_to(events.clone());
     directory.lead_by(routes.clone());
+    let telling = alerts::start(alerts::Means {
+        place: &place,
+        hostname: &hostname,
+        store,
+        directory: &directory,
+        reach: &reach,
+        made,
+        heard,
+        events,
+    })?;
     let sent = sending::sending(place.config(), &hostname, store, &directory, &care, means, events)?;
     sent.tell_of_gateways(&routes, events);
     let inside = sent.ways.inside(&hostname, &reach, events);
@@ -232,10 +252,14 @@ where
         reputation: Some(reputation.clone()),
         bans: bans.clone(),
         server: Some(running.clone()),
+        alerts: Some(telling.alerts.clone()),
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
     };
+    if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
+        tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
+    }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
     let rooms = Rooms::new(accept::Parts {
@@ -301,6 +325,7 @@ where
     // Whoever connects now must find nobody rather than a dead socket.
     let _gone = std::fs::remove_file(place.socket());
     doors::remove_sockets(place.config());
+    telling.end(&result).await;
     result
 }
 

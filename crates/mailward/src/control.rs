@@ -12,6 +12,7 @@
 //! kernel besides (attacks H12): anyone but root and the server's own user is sent away. What can't be read as a
 //! request is refused and logged.
 
+pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
@@ -218,6 +219,10 @@ pub(crate) enum Request {
     /// Address rules.
     Rules {
         ask: rules::Ask,
+    },
+    /// Alerts: what was told, and a trial.
+    Alerts {
+        ask: alerts::Ask,
     },
     /// Hosts that get nothing.
     Bans {

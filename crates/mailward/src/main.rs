@@ -26,6 +26,7 @@ mod print;
 mod secrets;
 mod sendmail;
 mod setup;
+mod supervisor;
 
 use clap::Parser as _;
 use mailward_core::limits::SENDMAIL_ARGUMENTS_MAX;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use clap::Args;
 use mailward_core::config::{Config, Loaded};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Where a package puts the configuration.
@@ -87,6 +88,16 @@ impl Place {
             .loaded
             .fault("data", "there is no such directory; `mailward setup DOMAIN` makes it with all that belongs in it")
             .into())
+    }
+    /// The words that name this place to a process of ours, wherever that runs.
+    pub(crate) fn words(&self) -> std::io::Result<Vec<OsString>> {
+        let mut words = Vec::new();
+        for (option, path) in [("--config", &self.file), ("--data", &self.given_data)] {
+            if let Some(path) = path {
+                words.extend([OsString::from(option), std::path::absolute(path)?.into_os_string()]);
+            }
+        }
+        Ok(words)
     }
     /// Reads the file again as it was read first.
     pub(crate) fn again(&self) -> Result<Loaded, Failure> {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::Builder;
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response};
 use mailward_core::Domain;
 use mailward_core::limits::{
@@ -32,6 +32,7 @@ pub struct Https {
     lookup: Arc<dyn Lookup>,
     outbound: Outbound,
     loopback: bool,
+    private: bool,
     time: Duration,
 }
 
@@ -81,7 +82,13 @@ impl Https {
     /// hosts on loopback addresses are asked too, for trials.
     #[must_use]
     pub fn new(lookup: Arc<dyn Lookup>, outbound: Outbound, loopback: bool) -> Self {
-        Self { lookup, outbound, loopback, time: HTTPS_TIME }
+        Self { lookup, outbound, loopback, private: false, time: HTTPS_TIME }
+    }
+
+    /// The same, also for hosts on this host and on networks of our own: where only an administrator says whom to ask.
+    #[must_use]
+    pub fn also_inside(self) -> Self {
+        Self { private: true, ..self }
     }
 
     /// The same, with less patience than `limits::HTTPS_TIME`.
@@ -125,7 +132,27 @@ impl Https {
         kind: &'static str,
         content: Bytes,
     ) -> Result<(), HttpsError> {
-        let request = self.request(Method::POST, host, port, path, Some(kind), content)?;
+        self.post_signed(host, port, path, kind, content, None).await
+    }
+
+    /// The same with one more field in its header, that proves whose it is.
+    ///
+    /// # Errors
+    /// [`HttpsError`].
+    pub async fn post_signed(
+        &self,
+        host: &Domain,
+        port: u16,
+        path: &str,
+        kind: &'static str,
+        content: Bytes,
+        proof: Option<(&'static str, String)>,
+    ) -> Result<(), HttpsError> {
+        let mut request = self.request(Method::POST, host, port, path, Some(kind), content)?;
+        if let Some((name, value)) = proof {
+            let value = HeaderValue::try_from(value).map_err(hyper::http::Error::from)?;
+            request.headers_mut().insert(name, value);
+        }
         self.in_time(async {
             self.exchange(host, port, request, async |answer: Response<Incoming>| {
                 if !answer.status().is_success() {
@@ -192,8 +219,9 @@ impl Https {
     /// comes between.
     async fn connect(&self, host: &Domain, port: u16) -> Result<TcpStream, HttpsError> {
         let found = self.lookup.addresses(host).await?;
-        let allowed =
-            |address: &&IpAddr| is_public(**address) || (self.loopback && address.to_canonical().is_loopback());
+        let allowed = |address: &&IpAddr| {
+            self.private || is_public(**address) || (self.loopback && address.to_canonical().is_loopback())
+        };
         let allowed = found.records.iter().filter(allowed).take(HTTPS_ADDRESSES_TRIED);
         let allowed: Vec<SocketAddr> = allowed.map(|address| SocketAddr::new(*address, port)).collect();
         if allowed.is_empty() {

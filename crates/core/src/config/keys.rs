@@ -1,5 +1,6 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
+mod alerts;
 mod guard;
 mod host;
 mod limits;
@@ -32,6 +33,7 @@ const GROUPS: &[&[Key]] = &[
     logins::KEYS,
     rates::KEYS,
     services::KEYS,
+    alerts::KEYS,
 ];
 
 /// One key of `mailward.toml`.

@@ -26,11 +26,13 @@ pub struct Bans {
     /// Who is never banned by itself.
     #[serde(serialize_with = "as_texts")]
     pub never: Vec<Never>,
+    /// Whether the supervisor keeps them in the host's firewall as well.
+    pub firewall: bool,
 }
 
 impl Default for Bans {
     fn default() -> Self {
-        Self { time: BAN_MINUTES, never: Vec::new() }
+        Self { time: BAN_MINUTES, never: Vec::new(), firewall: false }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{Grant, Lmtp, LogLevel, Never, RateIgnored};
+use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
 use crate::domain::Domain;
 use crate::limits::{
-    BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX,
-    SENDMAIL_GRANTS_MAX,
+    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
+    LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
@@ -175,6 +175,57 @@ impl<'a> Value<'a> {
     /// What system users may send as: a list, one string, or `"none"`.
     pub(super) fn grants(&self) -> Result<Vec<Grant>, Refusal> {
         self.each("strings such as [\"www-data=shop@example.org\"]", SENDMAIL_GRANTS_MAX, Grant::parse)
+    }
+
+    /// Whom alerts reach by mail.
+    pub(super) fn alert_mail(&self) -> Result<AlertMail, Refusal> {
+        match self {
+            Value::Text("off") => return Ok(AlertMail::Off),
+            Value::Text("postmaster") => return Ok(AlertMail::Postmaster),
+            _ => {}
+        }
+        let read = |text: &str| match Address::parse(text, false) {
+            Ok(address) if address.domain().is_some() => Ok(address),
+            Ok(_) => Err(format!("{text:?} must have a domain")),
+            Err(error) => Err(format!("{text:?} must be an address: {error}")),
+        };
+        let all = self.each("addresses such as [\"admin@example.org\"], \"postmaster\"", ALERT_ADDRESSES_MAX, read)?;
+        if all.is_empty() {
+            return Err("must name somebody, or be \"off\"".to_owned());
+        }
+        Ok(AlertMail::To(all))
+    }
+
+    /// A place that takes alerts, or none. It isn't repeated: it may be a secret.
+    pub(super) fn webhook(&self) -> Result<Option<Webhook>, Refusal> {
+        match self.text()? {
+            "off" => Ok(None),
+            text => Webhook::parse(text).map(Some),
+        }
+    }
+
+    /// A program with its words, as they will be given to it.
+    pub(super) fn command(&self) -> Result<Vec<String>, Refusal> {
+        let words = match self {
+            Value::Text("off") => return Ok(Vec::new()),
+            Value::Texts(words) => words,
+            other => return Err(format!("must be a list of a program and its words or \"off\", not {}", other.kind())),
+        };
+        if words.len() > ALERT_COMMAND_WORDS_MAX {
+            return Err(format!("has more than {ALERT_COMMAND_WORDS_MAX} words"));
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            return Err("a word can't have a NUL in it".to_owned());
+        }
+        match words.first() {
+            Some(program) if Path::new(program).is_absolute() => {
+                Ok(words.iter().map(|word| (*word).to_owned()).collect())
+            }
+            Some(program) => {
+                Err(format!("{program:?} must be the whole path of a program, such as /usr/local/bin/page-me"))
+            }
+            None => Err("must name a program, or be \"off\"".to_owned()),
+        }
     }
 
     /// Who is never banned: a list, one string, or `"none"`.

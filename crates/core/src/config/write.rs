@@ -25,6 +25,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("search", "Searching in mail"),
     ("lists", "Lists in the DNS that are asked about who sends"),
     ("dns", "Asking the DNS"),
+    ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
 ];
 

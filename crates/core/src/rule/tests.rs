@@ -109,11 +109,16 @@ fn the_longest_rule_that_can_be_written_fits_its_line() {
     let local = "b".repeat(crate::limits::LOCAL_PART_MAX);
     let host: String = domain.as_str().chars().rev().take(crate::limits::PATH_MAX - local.len() - 1).collect();
     let address = Address::parse(&format!("{local}@{}", host.trim_matches('.')), true).unwrap();
-    let at = Listeners::of(&[Listener::Smtp, Listener::Submission, Listener::Submissions, Listener::Lmtp]);
-    let words = Some("\"".repeat(RULE_WORDS_MAX));
-    let (from, to) = (Some(Pattern::Address(address.clone())), Some(Pattern::Address(address)));
-    let rule = Rule::new(Who::Under(domain), at, from, to, Action::Refuse { words }, OwnLimits::default()).unwrap();
-    assert_eq!(Rule::parse(&rule.to_string()), Ok(rule));
+    let words = "\"".repeat(RULE_WORDS_MAX);
+    let network = Network::host("2001:db8:1234:5678:1234:5678:1234:5678".parse().unwrap());
+    let all = [Listener::Smtp, Listener::Submission, Listener::Submissions, Listener::Lmtp];
+    // A name holds at one listener alone.
+    for (who, at) in [(Who::Under(domain), &all[..1]), (Who::Network(network), &all[..])] {
+        let action = Action::Refuse { words: Some(words.clone()) };
+        let pattern = Some(Pattern::Address(address.clone()));
+        let rule = Rule::new(who, Listeners::of(at), pattern.clone(), pattern, action, OwnLimits::default()).unwrap();
+        assert_eq!(Rule::parse(&rule.to_string()), Ok(rule));
+    }
 }
 
 #[test]

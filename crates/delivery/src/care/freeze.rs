@@ -50,7 +50,7 @@ impl Care {
         let sent = self.sending.sent(Scope::Account(account)).await?;
         match reason(&sent) {
             Some(why) if self.sending.freeze(account, why.clone()).await? => {
-                self.froze(account, &why).await;
+                self.froze(account, &why);
                 Ok(())
             }
             _ => Ok(()),
@@ -58,11 +58,11 @@ impl Care {
     }
 
     /// Tells that an account was frozen, and begins to hold what waits of it.
-    pub async fn froze(self: &Arc<Self>, account: AccountId, why: &str) {
+    pub fn froze(self: &Arc<Self>, account: AccountId, why: &str) {
         let user = self.name(account);
         let sessions = self.sessions(&user);
         let told = if sessions.is_empty() { "none".to_owned() } else { sessions.join("; ") };
-        self.events.emit(Event::alert("user.frozen").with("user", &user).with("why", why).with("sessions", told));
+        let event = Event::alert("user.frozen").with("user", &user).with("why", why).with("sessions", told);
         let mut lines = vec![
             format!("{user} is frozen: {why}."),
             String::new(),
@@ -80,7 +80,7 @@ impl Care {
             format!("                        mailward queue remove --user {user} --held"),
             format!("Then, or if all is well: mailward user unfreeze {user} --release"),
         ]);
-        self.tell("A user is frozen", &lines).await;
+        self.events.emit(event.in_words("A user is frozen", &lines));
         let care = Arc::clone(self);
         let why = why.to_owned();
         tokio::spawn(async move { care.hold_rest(account, &why).await });

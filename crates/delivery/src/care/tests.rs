@@ -138,6 +138,7 @@ async fn a_web_form_sends_no_more_than_a_user_may_and_it_is_told() {
     }
     assert_eq!(desk.held().await.len(), 2, "what is beyond the limit waits");
     assert!(desk.house.told("sending.limit"));
+    desk.house.bring_alerts().await;
     let told = desk.house.inbox(ALICE).await;
     assert_eq!(told.len(), 1, "alice stands in for the postmaster, who hears it once");
     assert!(told[0].contains("uid 33 www-data has sent more to other domains than it may: 2 messages an hour"));
@@ -155,6 +156,7 @@ async fn beyond_a_limit_mail_is_held_and_the_postmaster_told_once() {
         desk.send(&["ok@t.example"]).await;
     }
     assert_eq!(desk.held().await.len(), 2);
+    desk.house.bring_alerts().await;
     let alerts = desk.house.inbox(ALICE).await;
     assert_eq!(alerts.len(), 1, "alice stands in for the postmaster");
     for part in [
@@ -243,6 +245,7 @@ async fn many_recipients_who_do_not_exist_freeze_and_the_alert_names_the_session
     desk.house.turn().await;
     let why = desk.frozen().await.unwrap();
     assert!(why.contains("refused for good"), "{why}");
+    desk.house.bring_alerts().await;
     let told = desk.house.inbox(ALICE).await;
     let alert = told.iter().find(|text| text.contains("Subject: A user is frozen")).unwrap();
     for part in

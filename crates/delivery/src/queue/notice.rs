@@ -352,7 +352,7 @@ impl Told {
     }
 }
 
-fn inboxes(local: Vec<LocalTarget>) -> Vec<Target> {
+pub(crate) fn inboxes(local: Vec<LocalTarget>) -> Vec<Target> {
     local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect()
 }
 

@@ -32,6 +32,9 @@ impl Reload {
                 print::line(format!("{}: {words}", text(name)))?;
             }
         }
+        if let Some(note) = answer.field("note").as_str() {
+            print::line(format!("note: {}", print::tame(note)))?;
+        }
         Ok(())
     }
 }

@@ -50,6 +50,9 @@ impl Status {
             .map(|l| vec![plain(l.field("name")), plain(l.field("address")), plain(l.field("for"))])
             .collect();
         print::table(&["LISTENER", "ADDRESS", "FOR"], &rows)?;
+        if let Some(note) = status.field("note").as_str() {
+            print::line(format!("note: {}", print::tame(note)))?;
+        }
         for frozen in status.field("frozen").as_array().into_iter().flatten() {
             let text = |field| print::tame(frozen.field(field).as_str().unwrap_or_default());
             let user = text("user");

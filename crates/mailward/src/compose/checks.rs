@@ -77,7 +77,7 @@ fn metadata(loaded: &Loaded, key: &str, path: &Path) -> Result<std::fs::Metadata
 }
 
 /// A secret that others can read is none.
-fn nobody_else_reads(loaded: &Loaded, key: &str, path: &Path) -> Result<(), ConfigError> {
+pub(crate) fn nobody_else_reads(loaded: &Loaded, key: &str, path: &Path) -> Result<(), ConfigError> {
     let mode = metadata(loaded, key, path)?.permissions().mode();
     if mode & 0o007 != 0 {
         let what =
@@ -103,7 +103,7 @@ fn data_is_private(loaded: &Loaded) -> Result<(), ConfigError> {
 
 /// Root follows no orders that others can write. What counts is the file that was read: its directory may be the server's
 /// user's, who could put another one in its place.
-fn configuration_is_ours(place: &Place) -> Result<(), Failure> {
+pub(crate) fn configuration_is_ours(place: &Place) -> Result<(), Failure> {
     let (Some(file), Some(status)) = (&place.file, &place.loaded.status) else { return Ok(()) };
     let me = geteuid();
     let stranger = status.uid() != me.as_raw() && status.uid() != Uid::from_raw(0).as_raw();

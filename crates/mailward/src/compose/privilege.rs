@@ -97,7 +97,7 @@ pub(crate) fn leads_through_the_server_s(loaded: &Loaded, path: &Path) -> Result
 pub(crate) fn give_up(loaded: &Loaded, notes: &mut Vec<String>) -> Result<(), Failure> {
     nix::sys::prctl::set_no_new_privs().map_err(|e| Failure::sys("no-new-privileges", e))?;
     if !geteuid().is_root() {
-        return Ok(());
+        return without_network_admin().map_err(|e| Failure::io("giving up CAP_NET_ADMIN", e));
     }
     let Some(user) = configured_user(loaded)? else {
         notes.push("runs as root, because user = \"\" in the configuration says so".to_owned());
@@ -105,6 +105,21 @@ pub(crate) fn give_up(loaded: &Loaded, notes: &mut Vec<String>) -> Result<(), Fa
     };
     let name = CString::new(user.name.as_str()).map_err(|e| Failure::Bug(e.to_string()))?;
     become_user(&name, user.uid, user.gid)
+}
+
+/// Gives up the right to change networks and firewalls, which only the supervisor may have been started with, and programs
+/// that this thread starts with it. For good. A root that stays root keeps it.
+pub(crate) fn without_network_admin() -> std::io::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+    let CapabilitySets { mut effective, mut permitted, mut inheritable } = capabilities(None)?;
+    if !permitted.contains(CapabilitySet::NET_ADMIN) && !inheritable.contains(CapabilitySet::NET_ADMIN) {
+        return Ok(());
+    }
+    for set in [&mut effective, &mut permitted, &mut inheritable] {
+        set.remove(CapabilitySet::NET_ADMIN);
+    }
+    // What isn't permitted can't stay ambient (capabilities(7)).
+    Ok(set_capabilities(None, CapabilitySets { effective, permitted, inheritable })?)
 }
 
 /// A command started as root that works on a data directory becomes its owner, so that the server can read and

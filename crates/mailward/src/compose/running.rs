@@ -136,6 +136,7 @@ impl Running {
             "connections": parts.gate.open(),
             "stress": parts.gate.is_under_stress(),
             "listeners": listeners,
+            "note": super::alerts::note(&self.0.config.lock().unwrap_or_else(PoisonError::into_inner)),
             "certificate": {
                 "serial": parts.acceptor.serial(),
                 "days_left": parts.acceptor.expires().secs().saturating_sub(now.secs()).div_euclid(86_400),
@@ -161,7 +162,8 @@ impl Running {
                         .with("taken", taken.join(","))
                         .with("needs_restart", waiting.join(",")),
                 );
-                Ok(json!({ "serial": parts.acceptor.serial(), "taken": taken, "needs_restart": waiting }))
+                let note = super::alerts::note(&self.0.config.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok(json!({ "serial": parts.acceptor.serial(), "taken": taken, "needs_restart": waiting, "note": note }))
             }
             Err(failure) => {
                 parts.events.emit(Event::alert("config.refused").with("why", &failure));

@@ -244,7 +244,6 @@ pub(crate) fn care(
         gate: Arc::clone(gate),
         hostname: hostname.clone(),
         events: events.clone(),
-        clock: Arc::new(SystemClock),
         lifetime: config.queue.lifetime(),
     });
     care.set_limits(config.user_limits, config.domain_limits);

@@ -247,7 +247,7 @@ impl Desk {
             return Err(Failure::Refused(format!("{address} is frozen already: `mailward user show {address}`")));
         }
         match &self.care.care {
-            Some(care) => care.froze(account, &why).await,
+            Some(care) => care.froze(account, &why),
             None => mailward_delivery::care::hold_waiting(&*self.store, &*self.store, account, &why).await?,
         }
         let sessions = match &self.server {

@@ -10,6 +10,7 @@ use crate::compose::{Running, checks};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
+use mailward_alert::Alerts;
 use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
@@ -46,6 +47,8 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
+    /// Who tells alerts, if a server runs.
+    pub(crate) alerts: Option<Alerts>,
 }
 
 impl From<DirectoryError> for Failure {
@@ -132,6 +135,7 @@ impl Desk {
             care,
             watch,
             greylist,
+            alerts: None,
         })
     }
 
@@ -209,6 +213,7 @@ impl Desk {
             Request::Watch { ask } => self.watch(ask).await,
             Request::Greylist { ask } => self.greylist(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
+            Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
             request => self.on_directory(request).await,
         }
@@ -318,6 +323,7 @@ impl Desk {
             | Request::Watch { .. }
             | Request::Greylist { .. }
             | Request::Rules { .. }
+            | Request::Alerts { .. }
             | Request::Bans { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList

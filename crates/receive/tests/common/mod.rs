@@ -221,7 +221,6 @@ impl House {
             gate: gate.clone(),
             hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
-            clock: Arc::new(SystemClock),
             lifetime: Duration::from_secs(5 * 86_400),
         });
         let (mut guard, mut rates, mut journal) = (None, None, None);

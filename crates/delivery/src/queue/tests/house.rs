@@ -1,11 +1,12 @@
 //! A store with users, a runner on it, and ways that lead where a test wants.
 
 use super::sink::{Sink, trusting};
+use crate::alerts::{Letter, Postman, PostmanParts};
 use crate::care::{Care, CareParts};
 use crate::prepare;
 use crate::queue::runner::{Parts, Runner, step};
 use crate::queue::way::{Access, Guide, Host, Trust, Way};
-use mailward_core::event::Events;
+use mailward_core::event::{Events, Heard, Level};
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{Address, Clock, Domain, MailboxName, QueueId, Secret, Shutdown, Timestamp, Uid};
 use mailward_directory::routes::Routes;
@@ -101,6 +102,7 @@ pub(crate) struct House {
     pub(super) ledger: Arc<Ledger>,
     map: Arc<Map>,
     pub(crate) events: Events,
+    heard: std::sync::Mutex<Heard>,
     pub(crate) shutdown: Shutdown,
     _trigger: ShutdownTrigger,
     _dir: tempfile::TempDir,
@@ -195,7 +197,6 @@ impl House {
             gate: gate.clone(),
             hostname: Domain::parse("mx.s.example").unwrap(),
             events: events.clone(),
-            clock: clock.clone(),
             lifetime: Duration::from_secs(5 * 86_400),
         });
         let runner = Runner::new(Parts {
@@ -230,6 +231,7 @@ impl House {
             clock,
             ledger,
             map,
+            heard: std::sync::Mutex::new(events.listen(|level, _| level == Level::Alert, 1_000).unwrap()),
             events,
             shutdown,
             _trigger: trigger,
@@ -357,6 +359,25 @@ impl House {
             texts.push(String::from_utf8(bytes.to_vec()).unwrap());
         }
         texts
+    }
+
+    /// Brings the postmaster what alerts said in words since the last time.
+    pub(crate) async fn bring_alerts(&self) {
+        let postman = Postman::new(PostmanParts {
+            mail: self.store.clone(),
+            queue: self.store.clone(),
+            directory: self.directory.clone(),
+            hostname: Domain::parse("mx.s.example").unwrap(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            lifetime: Duration::from_secs(5 * 86_400),
+        });
+        let next = || self.heard.lock().unwrap().try_next();
+        for alert in std::iter::from_fn(next) {
+            let Some(words) = alert.words else { continue };
+            let letter = Letter { id: "1", made: alert.at, subject: &words.subject, lines: &words.lines };
+            postman.bring(None, &letter).await.unwrap();
+        }
     }
 
     /// Whether there was such an event.

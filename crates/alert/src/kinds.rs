@@ -1,0 +1,177 @@
+//! What is known of alerts by their names: a sentence for people, what to do, what they are about, and what they end.
+
+use mailward_core::event::Level;
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    /// One sentence without its full stop.
+    pub(crate) says: &'static str,
+    /// What to do; an event that says it itself (`mend`) knows better.
+    pub(crate) mend: &'static str,
+    /// Fields that tell one from another of this kind.
+    pub(crate) by: &'static [&'static str],
+    /// The alert that it is the end of.
+    pub(crate) ends: Option<&'static str>,
+}
+
+/// Fields that tell alerts of an unknown name apart: what belongs to us and isn't another one each time.
+const USUAL: &[&str] = &[
+    "user", "account", "of", "list", "domain", "gateway", "insider", "way", "pack", "socket", "lane", "network", "file",
+];
+
+const fn alert(name: &'static str, by: &'static [&'static str], says: &'static str, mend: &'static str) -> Kind {
+    Kind { name, says, mend, by, ends: None }
+}
+
+const fn end(name: &'static str, by: &'static [&'static str], ends: &'static str, says: &'static str) -> Kind {
+    Kind { name, says, mend: "", by, ends: Some(ends) }
+}
+
+const LOG: &str = "see the log";
+
+/// In the order of their names.
+const KINDS: &[Kind] = &[
+    alert("account.attacked", &["user"], "Passwords of a user are guessed at", "nothing: known devices go on working"),
+    alert("alert.failing", &["way"], "A way that alerts go doesn't work", "mailward alert test, once it is mended"),
+    alert("alert.lost", &[], "More alerts came than could be heard", "see the log, which has more of them"),
+    end("alert.recovered", &["way"], "alert.failing", "A way that alerts go works again"),
+    alert("alert.test", &[], "This is a test: nothing is wrong", "nothing"),
+    alert("ban.unreadable", &[], "A ban can't be read", LOG),
+    alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
+    alert("credential.damaged", &["user"], "A stored password can't be read", "mailward user password ADDRESS"),
+    alert("device.unreadable", &[], "A device of a user can't be read, and isn't known any more", LOG),
+    alert("directory.stale", &[], "Changes of domains and users can't be read", LOG),
+    alert("fetch.crashed", &["account"], "Fetching mail of an account broke off by a fault", LOG),
+    alert("fetch.failing", &["account"], "Mail of an account elsewhere can't be fetched", "mailward fetch list"),
+    alert("fetch.stopped", &["account"], "Mail of an account isn't fetched any more", "mailward fetch list"),
+    alert("fetch.stuck", &["account"], "Fetching mail can't go on", LOG),
+    alert(
+        "firewall.failing",
+        &[],
+        "The firewall doesn't take bans, which act in the server alone",
+        "see docs/alerts.md",
+    ),
+    end("firewall.recovered", &[], "firewall.failing", "The firewall takes bans again"),
+    alert("gateways.stopped", &[], "Mail for gateways is refused for now", LOG),
+    alert("imap.fault", &[], "A session met an error of the store", "mailward store verify"),
+    alert(
+        "index.damaged",
+        &[],
+        "The search index was damaged and is made anew",
+        "nothing: searches read until it is done",
+    ),
+    alert("list.ipv6_off", &["list"], "A DNS list isn't asked about IPv6, as it answers what it shouldn't", "nothing"),
+    alert(
+        "list.switched_off",
+        &["list"],
+        "A DNS list is switched off, as it answers what it shouldn't",
+        "see its pages",
+    ),
+    end("list.switched_on", &["list"], "list.switched_off", "A DNS list is asked again"),
+    alert("logins.sprayed", &["password"], "One password is tried at many users", "mailward ban list"),
+    alert("logins.stuffed", &[], "Passwords that were lost elsewhere are tried here", "mailward ban list"),
+    alert(
+        "message.crashed",
+        &[],
+        "A message is held: the server broke off each time it was sent",
+        "mailward queue show ID",
+    ),
+    alert("message.deferred", &[], "Mail is refused for now", LOG),
+    alert("message.held", &[], "A message is held", "mailward queue list --held"),
+    alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
+    alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
+    alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
+    alert(
+        "rate.alarm",
+        &["kind", "source"],
+        "So much comes from one source that all of it is refused",
+        "mailward rates",
+    ),
+    alert("routes.stale", &[], "Changes of routes can't be read", LOG),
+    alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
+    alert(
+        "sending.limit",
+        &["of", "limit"],
+        "More mail was sent than a limit allows, and is held",
+        "mailward queue list --held",
+    ),
+    alert("server.stopped", &[], "The server stopped by itself", LOG),
+    alert(
+        "session.panicked",
+        &[],
+        "A session ended by a fault of the program",
+        "please report it, with the lines of the log",
+    ),
+    alert("spool.aside", &[], "Mail of a program couldn't be taken and was put aside", LOG),
+    alert("spool.stuck", &["file"], "Mail of a program waits in the spool and can't be taken", LOG),
+    alert(
+        "store.closed",
+        &[],
+        "The store takes nothing more, and mail is refused for now",
+        "see to the disk, then restart",
+    ),
+    alert("store.damaged", &["pack"], "Damage was found in the store", "mailward store verify"),
+    alert("store.failed", &[], "The store can't write, and mail is refused for now", "see to the disk"),
+    alert("store.head_mended", &["pack"], "The head of a pack was damaged and is mended", "mailward store verify"),
+    alert("store.pack_short", &["pack"], "A pack is shorter than it was", "mailward store verify"),
+    alert("store.refuses", &[], "The store refuses messages", "see to the disk"),
+    alert("stress.entered", &[], "The server is under pressure, and gives clients less time", "mailward sessions"),
+    end("stress.left", &[], "stress.entered", "The server isn't under pressure any more"),
+    alert(
+        "supervisor.ended",
+        &[],
+        "The supervisor is gone: no command runs, and bans act in the server alone",
+        "mailward restart: stop, then serve",
+    ),
+    alert("user.frozen", &["user"], "A user is frozen", "mailward user show ADDRESS"),
+    alert(
+        "user.unfinished",
+        &["user"],
+        "What a frozen user sent could not all be held",
+        "mailward queue hold --user ADDRESS",
+    ),
+];
+
+const GENERIC: Kind = alert("", USUAL, "Something needs you", LOG);
+
+/// What is known of a name; of one that isn't known, what is usual.
+pub(crate) fn of(name: &str) -> Kind {
+    KINDS.iter().find(|kind| kind.name == name).copied().unwrap_or(GENERIC)
+}
+
+/// Whether an event is one that [`crate::Runner`] is to hear. Quick: it is asked for each event that the server tells.
+#[must_use]
+pub fn wanted(level: Level, name: &str) -> bool {
+    level == Level::Alert
+        || matches!(name, "alert.recovered" | "firewall.recovered" | "list.switched_on" | "stress.left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_heard_and_ends_what_is_known() {
+        for kind in KINDS {
+            match kind.ends {
+                Some(ended) => {
+                    assert!(wanted(Level::Info, kind.name), "{}", kind.name);
+                    assert_eq!(of(ended).by, kind.by, "{}", kind.name);
+                    assert_eq!(of(ended).name, ended);
+                }
+                None => {
+                    assert!(!wanted(Level::Warn, kind.name) && wanted(Level::Alert, kind.name), "{}", kind.name);
+                    assert!(!kind.mend.is_empty(), "{}", kind.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_stand_in_their_order_and_once() {
+        assert!(KINDS.windows(2).all(|two| two[0].name < two[1].name));
+        assert!(KINDS.iter().all(|kind| kind.says.is_ascii() && kind.says.len() <= 90 && kind.mend.is_ascii()));
+    }
+}
