@@ -3,12 +3,14 @@ joined by cables. Wants root, or a kernel that lets everybody make user namespac
 """
 
 import ctypes
+import ipaddress
 import os
+import socket
 import subprocess
 import sys
 import threading
 
-from house import Failed
+from house import PATIENCE, Failed, Raw
 
 NEW_NETWORK = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -83,3 +85,34 @@ class Network:
         if isinstance(results[0], BaseException):
             raise results[0]
         return results[0]
+
+
+def wired(ours, theirs):
+    """A network at the other end of a cable, and default routes both ways. Addresses are "10.0.0.1/24"; ours are on "us", theirs on "them"."""
+    there = Network()
+    ip("link", "add", "us", "type", "veth", "peer", "name", "them", "netns", there.path)
+    for side, link, addresses in ((ip, "us", ours), (there.ip, "them", theirs)):
+        side("link", "set", link, "up")
+        for address in addresses:
+            side("addr", "add", address, "dev", link, *(["nodad"] if ":" in address else []))
+        side("route", "add", "default", "dev", link)
+        side("-6", "route", "add", "default", "dev", link)
+    return there
+
+
+def connect(there, source, target, port):
+    """A socket from an address of a network."""
+    return there.do(lambda: socket.create_connection((target, port), PATIENCE, source_address=(source, 0)))
+
+
+class Guest(Raw):
+    """A wire from an address of a network; nothing of it is read yet."""
+
+    def __init__(self, there, source, target, port):
+        self.socket = connect(there, source, target, port)
+        self.buffer = b""
+
+
+def reverse(address):
+    """Where the DNS has the name of an address."""
+    return ipaddress.ip_address(address).reverse_pointer

@@ -11,6 +11,7 @@
 //! **Failure**: nothing is guessed. An unknown key is refused with the nearest known one; a file with one bad value
 //! gives no configuration at all.
 
+mod agree;
 mod alerts;
 mod guard;
 mod keys;

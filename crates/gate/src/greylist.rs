@@ -8,6 +8,7 @@
 //! commit every `limits::GREYLIST_WRITE_PAUSE`. A kill between forgets it, and a server that was put off is put off once
 //! more.
 
+mod crowd;
 mod memory;
 
 use mailward_core::limits::{
@@ -106,7 +107,7 @@ impl Greylist {
         wait: Duration,
     ) -> GreylistAnswer {
         let (network, text) = (network_of(ip), network_of(ip).to_string());
-        let id = self.number(&["triplet", &text, &folded(sender, "<>"), &folded(recipient, "postmaster")]);
+        let id = self.number(&["triplet", &text, &folded(sender, "<>"), &without_tag(recipient)]);
         let now = self.clock.now();
         let mut memory = self.memory();
         let answer = memory.ask(id, network, now, wait);
@@ -236,6 +237,14 @@ fn network_of(ip: IpAddr) -> Network {
 
 fn folded(address: Option<&Address>, none: &str) -> String {
     address.map_or_else(|| none.to_owned(), |a| format!("{}@{}", a.local().folded(), a.host()))
+}
+
+/// The recipient as the mailbox that it is: whoever writes to it with ten thousand tags writes to one (RFC 5233 §4).
+fn without_tag(address: Option<&Address>) -> String {
+    let Some(address) = address else { return "postmaster".to_owned() };
+    let local = address.local().folded();
+    let bare = local.split_once('+').map(|(bare, _)| bare).filter(|bare| !bare.is_empty());
+    format!("{}@{}", bare.unwrap_or(&local), address.host())
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub enum Sign {
     NoReverse,
     /// Its address has a name that doesn't lead back.
     Unconfirmed,
+    /// Nobody answers for its name.
+    ReverseFailed,
     /// Its name is made from its address.
     Generated,
     /// It calls itself as we are called.
@@ -54,6 +56,7 @@ const TABLE: &[Row] = &[
         "mail servers have a name, as others demand one; some honest small ones don't",
     ),
     Row(Sign::Unconfirmed, "reverse-unconfirmed", 1, "often a provider's carelessness"),
+    Row(Sign::ReverseFailed, "reverse-failed", 1, "a fault of the DNS, or of its owner's making"),
     Row(Sign::Generated, "reverse-generated", 2, "the name of a customer's line, rarely of a mail server"),
     Row(Sign::HelloOurs, "hello-ours", 5, "nobody else is called so: a lie"),
     Row(Sign::HelloLiteral, "hello-literal", 4, "an address that isn't its own: a lie, or a broken translator"),

@@ -81,7 +81,7 @@ impl Judged {
             Some(Evidence::Listed { list, .. }) => Reply::LISTED.with(list),
             Some(Evidence::Sign(sign)) => match sign {
                 Sign::SpfFail | Sign::SpfSoftFail | Sign::SpfPermError | Sign::SpfPass => Reply::SPF_REFUSED,
-                Sign::NoReverse | Sign::Unconfirmed | Sign::Generated => Reply::REVERSE_REFUSED,
+                Sign::NoReverse | Sign::Unconfirmed | Sign::ReverseFailed | Sign::Generated => Reply::REVERSE_REFUSED,
                 Sign::HelloOurs | Sign::HelloLiteral | Sign::HelloNoName | Sign::HelloConfirmed => Reply::HELLO_REFUSED,
                 Sign::EarlyTalker | Sign::Hasty | Sign::UnknownRecipients | Sign::Correspondent => {
                     Reply::BEHAVIOUR_REFUSED

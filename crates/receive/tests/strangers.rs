@@ -94,9 +94,11 @@ async fn rcpt(talk: &mut Talk, from: &str, to: &str) -> String {
 #[tokio::test]
 async fn a_host_that_looks_well_is_greeted_at_once_and_its_mail_says_how_it_looked() {
     let (house, _) = usual(settings(|guard| guard.greeting_delay = 30)).await;
+    tokio::time::pause();
     let began = tokio::time::Instant::now();
     let mut talk = house.greets("192.0.2.7", "client.example").await;
     assert!(began.elapsed() < Duration::from_secs(10), "it needn't wait for the delay of others");
+    tokio::time::resume();
     assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
     let logged = house.logged("message.accepted").pop().unwrap();
     assert!(logged.contains(" score=-2 signs=hello-confirmed-1,spf-pass-1 spf=pass"), "{logged}");
@@ -133,9 +135,11 @@ async fn an_early_talker_that_isn_t_refused_has_it_against_it() {
 #[tokio::test]
 async fn who_looks_bad_waits_for_the_greeting_and_may_not_speak_meanwhile() {
     let (house, _) = listing(5, settings(|guard| guard.greeting_delay = 2), RuleBook::default()).await;
+    tokio::time::pause();
     let began = tokio::time::Instant::now();
     let _talk = house.greets(NAMELESS, "bad.example").await;
     assert!(began.elapsed() >= Duration::from_secs(2));
+    tokio::time::resume();
     let mut talk = house.knocks(NAMELESS);
     talk.write("EHLO bad.example\r\n").await;
     assert!(talk.reply().await.starts_with("554 5.5.1"));
@@ -270,9 +274,11 @@ async fn rules_let_off_refuse_and_know_names() {
     ]);
     let (house, dns) = listing(20, settings(|guard| guard.greeting_delay = 30), book).await;
     dns.host("x.client.example", "192.0.2.8");
+    tokio::time::pause();
     let began = tokio::time::Instant::now();
     let mut talk = house.greets(NAMELESS, "localhost").await;
     assert!(began.elapsed() < Duration::from_secs(10), "who is let off doesn't wait");
+    tokio::time::resume();
     assert!(talk.deliver("a@nowhere.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
     assert!(!house.logged("message.accepted").pop().unwrap().contains("score="));
     let mut talk = house.greets("192.0.2.8", "x.client.example").await;
@@ -348,10 +354,16 @@ async fn who_guesses_is_answered_later_and_later_and_cut_off() {
     tokio::time::pause();
     let mut said = Vec::new();
     for n in 0..=SMTP_UNKNOWN_RECIPIENTS_BAD_MAX {
-        said.push(talk.codes(format!("RCPT TO:<guess{n}@s.example>\r\n"), 1).await[0]);
+        said.push(talk.say(format!("RCPT TO:<guess{n}@s.example>\r\n")).await);
     }
-    assert_eq!(said.pop(), Some(421));
-    assert!(said.iter().all(|code| *code == 550), "{said:?}");
+    let last = said.pop().unwrap();
+    assert!(last.starts_with("421 4.7.0 Too many refused recipients"), "{last}");
+    assert!(said.iter().all(|reply| reply.starts_with("550")), "{said:?}");
+    tokio::time::resume();
+    // The trace tells what was heard.
+    let entry = house.traced(&last).await.entries.remove(0);
+    assert_eq!((entry.code, entry.verdict), (421, Verdict::Cut));
+    assert!(entry.reason.ends_with("the last: no such user here"), "{entry:?}");
 }
 
 #[tokio::test]
@@ -462,4 +474,100 @@ async fn who_asked_for_many_who_aren_t_here_has_it_against_it() {
     talk.expect("x\r\n.\r\n", 250).await;
     let logged = house.logged("message.accepted").pop().unwrap();
     assert!(logged.contains("score=1 ") && logged.contains("unknown-recipients+3"), "{logged}");
+}
+
+/// Relaying denied and the like are no guesses.
+#[tokio::test]
+async fn only_who_isn_t_here_counts_as_unknown() {
+    let (house, _) = usual(settings(|_| {})).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    tokio::time::pause();
+    for n in 0..=UNKNOWN_RECIPIENTS_SIGN {
+        talk.expect(&format!("RCPT TO:<x{n}@t.example>\r\n"), 550).await;
+    }
+    tokio::time::resume();
+    talk.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+    talk.expect("DATA\r\n", 354).await;
+    talk.expect("x\r\n.\r\n", 250).await;
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains("score=-2 ") && !logged.contains("unknown-recipients"), "{logged}");
+}
+
+/// Names are easily given: only whose they are proven to be has what an allow list says in their favour.
+#[tokio::test]
+async fn forged_names_on_allow_lists_of_domains_gain_nothing() {
+    let mut weighing = Weighing::default();
+    let dns = weighing.dns.clone();
+    weighing.lists.domains = vec![ListLine::parse("wl.example -5", ListKind::Domains).unwrap()];
+    for name in ["test", "bank.example", "c.example"] {
+        dns.address(&format!("{name}.wl.example"), "127.0.0.2");
+    }
+    dns.mx("bank.example", "client.example");
+    dns.text("bank.example", "v=spf1 ip4:203.0.113.0/24 ~all");
+    let house = House::weighing(settings(|_| {}), RuleBook::default(), weighing).await;
+    let mut talk = house.greets(NAMELESS, "bank.example").await;
+    let reply = rcpt(&mut talk, "a@bank.example", "bob@s.example").await;
+    assert!(reply.starts_with("450 4.7.1 Put off"), "{reply}");
+    let reason = house.traced(&reply).await.entries.remove(0).reason;
+    assert_eq!(reason, "greylisted, score 4: no-reverse+2,spf-softfail+2");
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    assert!(talk.deliver("a@c.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains("spf-pass-1,listed:wl.example-5"), "{logged}");
+}
+
+/// The firm's web host stands elsewhere, and is called as the firm.
+#[tokio::test]
+async fn a_host_that_a_domain_of_ours_leads_to_may_say_so() {
+    let (house, dns) = usual(settings(|guard| guard.refuse_at = 5)).await;
+    dns.host("s.example", "192.0.2.80");
+    let mut talk = house.greets("192.0.2.80", "s.example").await;
+    assert!(talk.deliver("", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains(" signs=hello-confirmed-1 "), "{logged}");
+    dns.address("mx.s.example", "192.0.2.80");
+    let mut talk = house.greets("192.0.2.80", "mx.s.example").await;
+    assert!(rcpt(&mut talk, "", "bob@s.example").await.starts_with("550"), "this server's name is no other host's");
+}
+
+/// Whoever breaks their own reverse DNS is no better off than without a name.
+#[tokio::test]
+async fn a_name_that_can_t_be_looked_up_is_a_sign_and_rules_that_refuse_by_names_put_off() {
+    let mut weighing = Weighing::default();
+    weighing.dns.fall_silent("9.2.0.192.in-addr.arpa");
+    weighing.lists = config::Lists::default();
+    let book = rules(&["unnamed to alice@s.example refuse"]);
+    let house = House::weighing(settings(|_| {}), book, weighing).await;
+    let mut talk = house.greets("192.0.2.9", "any.example").await;
+    let reply = rcpt(&mut talk, "", "alice@s.example").await;
+    assert!(reply.starts_with("450 4.7.25 Your host's name"), "{reply}");
+    assert!(house.traced(&reply).await.entries[0].reason.contains("can't be looked up"), "{reply}");
+    assert!(talk.deliver("", &["bob@s.example"], MESSAGE).await.starts_with("250"), "a rule for others");
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains("reverse-failed+1"), "{logged}");
+}
+
+/// What the rate guard says at RCPT, and what a rule says at the door, is noted as it is heard.
+#[tokio::test]
+async fn whatever_ends_a_session_can_be_found_again() {
+    let mut weighing = Weighing::default();
+    let text = "[rates]\nhost = [\"refused block 1/h\"]\n";
+    weighing.rates = config::Config::parse(text, "mailward.toml").unwrap().config.rates;
+    let house = House::weighing(settings(|_| {}), rules(&["192.0.2.66 refuse"]), weighing).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    assert!(rcpt(&mut talk, "a@c.example", "x@s.example").await.starts_with("550 5.1.1"));
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    let reply = talk.say("RCPT TO:<y@s.example>\r\n").await;
+    assert!(reply.starts_with("421 4.7.1 Too much mail from your network"), "{reply}");
+    let entry = house.traced(&reply).await.entries.remove(0);
+    assert_eq!(
+        (entry.code, entry.verdict, entry.recipient.as_deref()),
+        (421, Verdict::Deferred, Some("<y@s.example>"))
+    );
+    assert!(entry.reason.contains("rates.host") && entry.reason.ends_with("the last: no such user here"), "{entry:?}");
+    let mut talk = house.knocks("192.0.2.66");
+    let reply = talk.reply().await;
+    assert!(reply.starts_with("550 5.7.1 Refused by a rule"), "{reply}");
+    assert!(house.traced(&reply).await.entries[0].reason.contains("192.0.2.66 refuse"));
 }

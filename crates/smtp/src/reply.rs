@@ -132,6 +132,8 @@ table! {
     SENDER_UNKNOWN = 450 "4.1.8" "The sender's domain can't be looked up now; try again later";
     /// RFC 7505 §4.2.
     SENDER_TAKES_NONE = 550 "5.7.27" "Mail from that domain could not be answered: it takes none (null MX)";
+    /// A rule about names may refuse (RFC 7372 §3.3), and nobody answers for the client's.
+    NAME_UNKNOWN = 450 "4.7.25" "Your host's name can't be looked up now; try again later";
     /// An administrator's rule.
     REFUSED_BY_RULE = 550 "5.7.1" "Refused by a rule of this server";
     /// No such user; the same words for a disabled one.
@@ -222,6 +224,8 @@ table! {
     TOO_MUCH_JUNK = 421 "4.7.0" "Too many commands without a message; closing";
     /// `limits::SMTP_UNKNOWN_RECIPIENTS_MAX`.
     TOO_MANY_UNKNOWN = 421 "4.7.0" "Too many refused recipients; closing";
+    /// `limits::SMTP_DEFERRED_RECIPIENTS_MAX`.
+    TOO_MANY_PUT_OFF = 421 "4.7.0" "Too many recipients put off; closing";
     /// `limits::SMTP_MESSAGES_PER_SESSION_MAX`.
     TOO_MANY_MESSAGES = 421 "4.7.0" "Enough messages for one session; connect again";
     /// `limits::AUTH_ATTEMPTS_MAX`.

@@ -20,7 +20,7 @@ use crate::input::Input;
 use crate::params::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::reply::Reply;
-use mailward_core::limits::{SMTP_ERRORS_MAX, STRESS_ERRORS_MAX};
+use mailward_core::limits::{SMTP_DEFERRED_RECIPIENTS_MAX, SMTP_ERRORS_MAX, STRESS_ERRORS_MAX};
 use states::{State, TlsState};
 use std::io::Write as _;
 
@@ -80,6 +80,7 @@ struct Counters {
     /// Recipients beyond those that this message may have.
     over: usize,
     refused_recipients: usize,
+    deferred_recipients: usize,
     auth_failures: usize,
     messages: usize,
     long_lines: usize,
@@ -365,16 +366,30 @@ impl<R: Rights> Session<R> {
     }
 
     /// A recipient that was refused. Those refused for good are counted: that is what a harvest of addresses looks
-    /// like (attacks A6). At most so many are answered.
+    /// like (attacks A6). At most so many are answered; of those put off `limits::SMTP_DEFERRED_RECIPIENTS_MAX`.
     fn refuse_recipient(&mut self, reply: &Reply, most: usize) {
-        if reply.is_permanent() {
-            self.counters.refused_recipients = self.counters.refused_recipients.saturating_add(1);
+        match self.ends_with_recipient(reply, most) {
+            Some((last, why)) => self.farewell(last, why),
+            None => reply.write(&mut self.out),
         }
-        if self.counters.refused_recipients > most {
-            self.farewell(&Reply::TOO_MANY_UNKNOWN, Closing::UnknownRecipients);
+        let counter = if reply.is_permanent() {
+            &mut self.counters.refused_recipients
         } else {
-            reply.write(&mut self.out);
+            &mut self.counters.deferred_recipients
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// What ends the session instead of one more such reply to a recipient.
+    const fn ends_with_recipient(&self, reply: &Reply, most: usize) -> Option<(&'static Reply, Closing)> {
+        if reply.is_permanent() {
+            if self.counters.refused_recipients >= most {
+                return Some((&Reply::TOO_MANY_UNKNOWN, Closing::UnknownRecipients));
+            }
+        } else if self.counters.deferred_recipients >= SMTP_DEFERRED_RECIPIENTS_MAX {
+            return Some((&Reply::TOO_MANY_PUT_OFF, Closing::DeferredRecipients));
         }
+        None
     }
 }
 

@@ -148,6 +148,8 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Loaded, ConfigErrors> {
     }
     if reader.errors.is_empty() {
         reader.one_door_an_address();
+        let contradictions = super::agree::contradictions(&reader.loaded);
+        reader.errors.extend(contradictions);
     }
     reader.finish()
 }

@@ -334,3 +334,27 @@ proptest! {
         prop_assert_eq!(read, Ok(config));
     }
 }
+
+#[test]
+fn marks_that_contradict_each_other_are_refused_with_both_keys() {
+    let fault = |text: &str| Config::parse(text, "f").map(|_| ()).map_err(|errors| errors.to_string());
+    assert_eq!(
+        fault("[gate]\ngreylist_at = 10\nrefuse_at = 5\n").unwrap_err(),
+        "f line 2: gate.greylist_at = 10: that is more than gate.refuse_at = 5: nobody would be put off before being refused \
+         (gate.greylist_wait = 0 puts nobody off)"
+    );
+    let low = fault("[gate]\nrefuse_at = 2\n").unwrap_err();
+    assert!(low.starts_with("f line 2: gate.refuse_at = 2: that is less than gate.greylist_at = 3: "), "{low}");
+    let stress = fault("[limits]\nstress_enter = 50\nstress_leave = 90\n").unwrap_err();
+    assert!(
+        stress.starts_with("f line 3: limits.stress_leave = 90: that is more than limits.stress_enter = 50: "),
+        "{stress}"
+    );
+    for well in [
+        "[gate]\ngreylist_at = 5\nrefuse_at = 5\n",
+        "[limits]\nstress_enter = 20\n",
+        "[limits]\nstress_enter = 50\nstress_leave = 50\n",
+    ] {
+        assert_eq!(fault(well), Ok(()), "{well}");
+    }
+}

@@ -43,6 +43,10 @@ pub const UNKNOWN_RECIPIENTS_SIGN: usize = 5;
 /// Refused recipients in a session before 421 if the stranger looks bad: instead of `SMTP_UNKNOWN_RECIPIENTS_MAX`.
 pub const SMTP_UNKNOWN_RECIPIENTS_BAD_MAX: usize = 10;
 
+/// Recipients put off (4xx) in a session before 421: as many as one message may have; who has more comes back with the rest,
+/// and nobody goes on for an hour at the speed of the line.
+pub const SMTP_DEFERRED_RECIPIENTS_MAX: usize = 1_000;
+
 // ---- greylisting -------------------------------------------------------------------------------------------
 
 /// Seconds that whoever looks bad is put off: real servers try again after a minute or more (RFC 6647 §4.5). Default of
@@ -54,10 +58,17 @@ pub const GREYLIST_WAIT_MAX: usize = 300;
 pub const GREYLIST_TRY_TIME: Duration = Duration::from_secs(2 * 24 * 3_600);
 /// How long it is remembered that somebody came back, from the last time on: a newsletter of each month isn't put off.
 pub const GREYLIST_PASS_TIME: Duration = Duration::from_secs(35 * 24 * 3_600);
-/// Tries and passes that are remembered, some 100 bytes of memory and a row each; beyond, the soonest to expire goes.
+/// Tries and passes that are remembered, some 100 bytes of memory and a row each; beyond, one
+/// goes of the region, neighbourhood and network that have most.
 pub const GREYLIST_ENTRIES_MAX: usize = 200_000;
 /// Tries that are remembered of one network (an IPv4 /24, an IPv6 /64); beyond, its oldest goes.
 pub const GREYLIST_TRIES_PER_NETWORK: usize = 1_000;
+/// Tries that are remembered of neighbours (an IPv6 /48, which one customer may have); beyond, one goes of its network that has
+/// most.
+pub const GREYLIST_TRIES_PER_NEIGHBOURS: usize = 2_000;
+/// Tries that are remembered of a region (an IPv4 /16, an IPv6 /32, about one provider): a twentieth of all; beyond, one goes
+/// of its neighbours that have most.
+pub const GREYLIST_TRIES_PER_REGION: usize = 10_000;
 /// Least time between two writes of what greylisting remembers: a flood is one commit a second, a lone try is written at once.
 pub const GREYLIST_WRITE_PAUSE: Duration = Duration::from_secs(1);
 /// Changes in one write: of a flood, the rest waits for the next.

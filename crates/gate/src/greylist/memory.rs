@@ -1,9 +1,11 @@
 //! What greylisting remembers: by number, by when it is forgotten, and tries by network.
 
+use super::crowd::{Crowd, Turn, Width};
 use super::{Forget, GreylistAnswer};
 use bytes::Bytes;
 use mailward_core::limits::{
-    GREYLIST_ENTRIES_MAX, GREYLIST_NOTE_TIME, GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRY_TIME,
+    GREYLIST_ENTRIES_MAX, GREYLIST_NOTE_TIME, GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NEIGHBOURS,
+    GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRIES_PER_REGION, GREYLIST_TRY_TIME,
 };
 use mailward_core::{Network, Timestamp};
 use mailward_store::records::Shelved;
@@ -50,8 +52,10 @@ pub(super) struct Memory {
     entries: HashMap<u64, Remembered>,
     /// By when they are forgotten.
     order: BTreeSet<(Timestamp, u64)>,
-    /// Those that were put off, by network, the oldest first.
-    tries: HashMap<Network, BTreeSet<(Timestamp, u64)>>,
+    /// Those that were put off, by where from.
+    tries: Crowd,
+    /// All, likewise.
+    all: Crowd,
     /// What stands on the shelf.
     stored: HashSet<u64>,
     /// What stands there otherwise than here.
@@ -182,8 +186,9 @@ impl Memory {
             self.unlist(&old);
         }
         self.order.insert((one.expires, one.id));
+        self.all.add(one.network, turn(&one));
         if one.state == State::PutOff {
-            self.tries.entry(one.network).or_default().insert((one.since, one.id));
+            self.tries.add(one.network, turn(&one));
         }
         self.changed.insert(one.id);
     }
@@ -200,12 +205,8 @@ impl Memory {
 
     fn unlist(&mut self, old: &Remembered) {
         self.order.remove(&(old.expires, old.id));
-        if let Some(tries) = self.tries.get_mut(&old.network) {
-            tries.remove(&(old.since, old.id));
-            if tries.is_empty() {
-                self.tries.remove(&old.network);
-            }
-        }
+        self.all.remove(old.network, turn(old));
+        self.tries.remove(old.network, turn(old));
     }
 
     /// Takes out what is over. The store does the same with what stands there.
@@ -223,25 +224,37 @@ impl Memory {
         }
     }
 
-    /// For one more try of a network: its oldest goes if there are too many, so that a flood pushes out only itself and its
-    /// neighbours.
+    /// For one more try of a network: one goes if there are too many of it or around it, so that a flood pushes out only
+    /// itself (attacks H4).
     fn make_room(&mut self, network: Network) {
-        if let Some(tries) = self.tries.get(&network)
-            && tries.len() >= GREYLIST_TRIES_PER_NETWORK
-            && let Some((_, id)) = tries.first().copied()
+        let full = [
+            (Width::Network, GREYLIST_TRIES_PER_NETWORK),
+            (Width::Neighbours, GREYLIST_TRIES_PER_NEIGHBOURS),
+            (Width::Region, GREYLIST_TRIES_PER_REGION),
+        ]
+        .into_iter()
+        .find(|(width, most)| self.tries.count(*width, network) >= *most);
+        if let Some((width, _)) = full
+            && let Some(id) = self.tries.first_to_go(Some((width, network)))
         {
             self.remove(id);
         }
         self.make_room_in_all();
     }
 
+    /// Who has most gives: not whoever is the next to expire, which are the tries of honest hosts while somebody floods.
     fn make_room_in_all(&mut self) {
         if self.entries.len() >= GREYLIST_ENTRIES_MAX
-            && let Some((_, id)) = self.order.first().copied()
+            && let Some(id) = self.all.first_to_go(None)
         {
             self.remove(id);
         }
     }
+}
+
+/// When it goes, of those of its network.
+fn turn(one: &Remembered) -> Turn {
+    (one.state == State::Passed, one.expires, one.id)
 }
 
 /// As it stands on the shelf; what isn't remembered any more is over there at once.

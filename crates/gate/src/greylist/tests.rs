@@ -1,6 +1,9 @@
 use super::memory::parsed;
 use super::*;
-use mailward_core::limits::{GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRY_TIME};
+use mailward_core::limits::{
+    GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NEIGHBOURS, GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRIES_PER_REGION,
+    GREYLIST_TRY_TIME,
+};
 use mailward_core::shutdown;
 use mailward_store::{LocalStore, Options};
 use proptest::prelude::*;
@@ -155,20 +158,67 @@ async fn a_flood_from_one_network_pushes_out_only_itself() {
     assert_eq!(house.ask("192.0.2.7", &format!("a{GREYLIST_TRIES_PER_NETWORK}@b.example"), "bob@s.example"), Passes);
 }
 
-#[test]
-fn what_is_remembered_in_all_ends_at_its_limit() {
-    let mut memory = Memory::default();
-    let network = |n: u32| Network::host(IpAddr::from((0x0a00_0000 | n).to_be_bytes()));
-    for n in 0..u32::try_from(GREYLIST_ENTRIES_MAX).unwrap() {
-        memory.ask(u64::from(n), network(n), Timestamp(i64::from(n)), WAIT);
+#[tokio::test]
+async fn tags_make_no_other_recipient() {
+    let house = House::new().await;
+    assert_eq!(house.ask("192.0.2.7", "a@b.example", "bob+one@s.example"), PutOff(WAIT));
+    house.ask("192.0.2.7", "a@b.example", "bob+two@s.example");
+    assert_eq!(house.greylist.len(), 1);
+    house.clock.forward(WAIT);
+    assert_eq!(house.ask("192.0.2.7", "a@b.example", "Bob@s.example"), Passes);
+    assert_eq!(house.ask("192.0.2.7", "a+x@b.example", "bob@s.example"), PutOff(WAIT), "senders are whom they say");
+    assert_eq!(house.ask("192.0.2.7", "a@b.example", "+@s.example"), PutOff(WAIT));
+}
+
+/// Fills a memory from as many networks as one may have; numbers from `first` on.
+fn flood(memory: &mut Memory, first: u64, count: usize, network: impl Fn(u32) -> Network) {
+    for (n, id) in (0u32..).zip(first..).take(count) {
+        memory.ask(id, network(n), Timestamp(1_000), WAIT);
     }
-    memory.take_changed(usize::MAX);
-    memory.ask(u64::MAX, network(0), Timestamp(1_000_000), WAIT);
+}
+
+/// Attacks H4: whoever has a /48, or a whole provider's network, doesn't make honest tries forgotten.
+#[test]
+fn a_flood_from_many_networks_of_one_pushes_out_only_itself() {
+    let honest = Network::parse_any("2001:db8:ffff:1::/64").unwrap();
+    let mut memory = Memory::default();
+    memory.ask(1, honest, Timestamp(0), WAIT);
+    let six = |a: u32, b: u32| Network::host(IpAddr::from([0x2001, 0xdb8, part(a), part(b), 0, 0, 0, 1]));
+    flood(&mut memory, 10, 2 * GREYLIST_TRIES_PER_NEIGHBOURS, |n| six(1, n));
+    assert_eq!(memory.len(), GREYLIST_TRIES_PER_NEIGHBOURS + 1, "a /48");
+    assert!(memory.get(1).is_some());
+    flood(&mut memory, 100_000, 2 * GREYLIST_TRIES_PER_REGION, |n| six(n % 100, n));
+    assert_eq!(memory.len(), GREYLIST_TRIES_PER_REGION, "a /32; its fullest /48s gave");
+    assert!(memory.get(1).is_some());
+    let four = |n: u32| Network::neighbours(IpAddr::from([10, 1, u8::try_from(n % 256).unwrap(), 1]));
+    flood(&mut memory, 200_000, 2 * GREYLIST_TRIES_PER_REGION, four);
+    assert_eq!(memory.len(), 2 * GREYLIST_TRIES_PER_REGION, "a /16");
+}
+
+fn part(n: u32) -> u16 {
+    u16::try_from(n % 65_536).unwrap()
+}
+
+/// Attacks H4: nor does whoever comes back with all of it.
+#[test]
+fn of_all_that_is_remembered_who_has_most_gives() {
+    let (honest, passed) =
+        (Network::parse_any("192.0.2.0/24").unwrap(), Network::parse_any("198.51.100.0/24").unwrap());
+    let six = |n: u32| Network::host(IpAddr::from([0x2001, 0xdb8, 1, part(n), 0, 0, 0, 1]));
+    let mut memory = Memory::default();
+    memory.ask(1, honest, Timestamp(0), WAIT);
+    memory.pass(2, passed, Timestamp(0));
+    let most = u64::try_from(GREYLIST_ENTRIES_MAX).unwrap();
+    for id in 10..most + 20 {
+        memory.pass(id, six(u32::try_from(id).unwrap()), Timestamp(2));
+    }
     assert_eq!(memory.len(), GREYLIST_ENTRIES_MAX);
-    assert!(memory.get(0).is_none() && memory.get(1).is_some(), "the soonest to expire went");
-    let mut changed = memory.take_changed(usize::MAX);
-    changed.sort_unstable();
-    assert_eq!(changed, [0, u64::MAX], "and is taken out of the store");
+    assert!(memory.get(1).is_some() && memory.get(2).is_some(), "though they are the next to expire");
+    memory.take_changed(usize::MAX);
+    memory.ask(3, honest, Timestamp(3), WAIT);
+    assert_eq!(memory.len(), GREYLIST_ENTRIES_MAX);
+    assert!(memory.get(1).is_some() && memory.get(3).is_some());
+    assert_eq!(memory.take_changed(usize::MAX).len(), 2, "one came, and one is taken out of the store");
 }
 
 #[tokio::test]

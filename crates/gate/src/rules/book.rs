@@ -115,7 +115,7 @@ impl RuleBook {
     /// What is known when somebody connects. Names are looked up where other servers come to only.
     #[must_use]
     pub fn at_the_door(&self, ip: Option<IpAddr>, listener: Listener) -> Treatment {
-        let name = if asks_names(listener) { Name::NotYetKnown } else { Name::Failed };
+        let name = if asks_names(listener) { Name::NotYetKnown } else { Name::NotAsked };
         self.of(&Client { ip, listener, name }, None, None)
     }
 

@@ -23,9 +23,12 @@ pub enum Name<'a> {
     Confirmed(&'a Domain),
     /// There is none that does.
     None,
-    /// It can't be known: nobody answers, or nobody asks here. Rules about names don't fit then, neither those about hosts
-    /// without one: whoever makes their own DNS fail gains nothing by it.
+    /// It can't be known, as nobody answers. Rules about names don't fit then, neither those about hosts without one; but where
+    /// one of them would refuse, they are put off ([`super::Treatment::is_put_off`]). So whoever makes their own DNS fail gains
+    /// nothing by it.
     Failed,
+    /// Nobody asks for names here, or for names of such an address. Rules about names don't fit.
+    NotAsked,
     /// It isn't known yet, and will be.
     NotYetKnown,
 }
@@ -59,7 +62,7 @@ pub enum Miss {
     Name,
     /// The name can't be known.
     NameFailed,
-    /// Names aren't asked for at this listener.
+    /// Names aren't asked for at this listener, or of such an address.
     NoNames,
     /// There are no senders and recipients at this listener.
     NoEnvelope,
@@ -107,13 +110,32 @@ impl fmt::Display for Missing {
 
 /// What one rule says to what is known. One condition that isn't met is enough for no, whatever else isn't known.
 pub(super) fn fit(rule: &Rule, facts: &Facts<'_>) -> Fit {
-    let Facts { client, from, to } = facts;
-    if !rule.at().contains(client.listener) {
+    if !rule.at().contains(facts.client.listener) {
         return Fit::No(Miss::Listener);
     }
     let mut answer = Fit::Yes;
-    let conditions = [
-        who(rule.who(), client),
+    let [from, to] = envelope(rule, facts);
+    for condition in [who(rule.who(), &facts.client), from, to] {
+        match (condition, answer) {
+            (Fit::No(miss), _) => return Fit::No(miss),
+            (Fit::NotYet(_), Fit::Yes) => answer = condition,
+            _ => {}
+        }
+    }
+    answer
+}
+
+/// Whether a rule would fit, if the client had the right name, which can't be known.
+pub(super) fn fits_but_for_the_name(rule: &Rule, facts: &Facts<'_>) -> bool {
+    rule.at().contains(facts.client.listener)
+        && who(rule.who(), &facts.client) == Fit::No(Miss::NameFailed)
+        && envelope(rule, facts) == [Fit::Yes, Fit::Yes]
+}
+
+/// What a rule says to sender and recipient.
+fn envelope(rule: &Rule, facts: &Facts<'_>) -> [Fit; 2] {
+    let Facts { client, from, to } = facts;
+    [
         match (rule.from(), from) {
             (None, _) => Fit::Yes,
             (Some(_), _) if !takes_mail(client.listener) => Fit::No(Miss::NoEnvelope),
@@ -128,15 +150,7 @@ pub(super) fn fit(rule: &Rule, facts: &Facts<'_>) -> Fit {
             (Some(pattern), to) if pattern.covers(*to) => Fit::Yes,
             (Some(_), Some(_)) => Fit::No(Miss::Recipient),
         },
-    ];
-    for condition in conditions {
-        match (condition, answer) {
-            (Fit::No(miss), _) => return Fit::No(miss),
-            (Fit::NotYet(_), Fit::Yes) => answer = condition,
-            _ => {}
-        }
-    }
-    answer
+    ]
 }
 
 fn who(who: &Who, client: &Client<'_>) -> Fit {
@@ -152,6 +166,7 @@ fn who(who: &Who, client: &Client<'_>) -> Fit {
         (Who::Unnamed | Who::Name(_) | Who::Under(_), Some(_)) => match client.name {
             Name::NotYetKnown => Fit::NotYet(Missing::Name),
             Name::Failed => Fit::No(Miss::NameFailed),
+            Name::NotAsked => Fit::No(Miss::NoNames),
             Name::None => when(*who == Who::Unnamed, Miss::Name),
             Name::Confirmed(name) => when(
                 match who {

@@ -1,9 +1,9 @@
 //! Rules by what they are about, so that those that may fit are found without asking all.
 
 use super::book::Placed;
-use super::fit::{Facts, Fit, Missing, Name, fit};
+use super::fit::{Facts, Fit, Miss, Missing, Name, fit, fits_but_for_the_name};
 use super::treatment::{Kinds, Treatment};
-use mailward_core::rule::{Listeners, Pattern, Rule, Who};
+use mailward_core::rule::{Action, Listeners, Pattern, Rule, Who};
 use mailward_core::{Address, Domain, Network};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -186,7 +186,7 @@ impl Index {
                     above(name).for_each(|name| add(&Key::Under(name)));
                 }
                 Name::None => add(&Key::Unnamed),
-                Name::Failed | Name::NotYetKnown => {}
+                Name::Failed | Name::NotAsked | Name::NotYetKnown => {}
             }
         }
         if let Some(from) = facts.from {
@@ -195,7 +195,7 @@ impl Index {
         if let Some(to) = facts.to {
             By::of_address(Some(to)).into_iter().for_each(|by| add(&Key::Recipient(by)));
         }
-        if facts.client.name == Name::NotYetKnown {
+        if matches!(facts.client.name, Name::NotYetKnown | Name::Failed) {
             places.extend(&self.names);
         }
         if facts.from.is_none() {
@@ -210,10 +210,13 @@ impl Index {
 
 /// The first that fits, and what may come of those before.
 pub(super) fn walk<'r>(rules: impl Iterator<Item = &'r Arc<Placed>>, facts: &Facts<'_>) -> Treatment {
-    let (mut perhaps, mut waits_for_name) = (Kinds::default(), false);
+    let (mut perhaps, mut waits_for_name, mut put_off) = (Kinds::default(), false, false);
     for placed in rules {
         match fit(&placed.rule, facts) {
-            Fit::Yes => return Treatment::new(Some(placed.clone()), perhaps, waits_for_name),
+            Fit::Yes => return Treatment::new(Some(placed.clone()), perhaps, waits_for_name, put_off),
+            Fit::No(Miss::NameFailed) if matches!(placed.rule.action(), Action::Refuse { .. }) => {
+                put_off |= fits_but_for_the_name(&placed.rule, facts);
+            }
             Fit::No(_) => {}
             Fit::NotYet(missing) => {
                 perhaps = perhaps.and(Kinds::of(placed.rule.action()));
@@ -221,5 +224,5 @@ pub(super) fn walk<'r>(rules: impl Iterator<Item = &'r Arc<Placed>>, facts: &Fac
             }
         }
     }
-    Treatment::new(None, perhaps, waits_for_name)
+    Treatment::new(None, perhaps, waits_for_name, put_off)
 }

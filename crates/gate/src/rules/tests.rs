@@ -65,6 +65,34 @@ fn loopback_in_relay_from_may_relay() {
     assert!(!book.at_the_door(ip("127.0.0.2"), Listener::Smtp).relays());
 }
 
+/// Whoever breaks their own reverse DNS is no better off than without a name.
+#[test]
+fn where_a_rule_about_names_refuses_a_name_that_can_t_be_known_is_put_off() {
+    let book = book(&[
+        "192.0.2.1 allow",
+        "unnamed from @c.example refuse",
+        "*.bad.example to joe@s.example refuse",
+        "any allow",
+    ]);
+    let (sender, other, joe) = (address("a@c.example"), address("a@d.example"), address("joe@s.example"));
+    let of = |at: &str, name, from, to| {
+        let treatment = book.of(&Client { ip: ip(at), listener: Listener::Smtp, name }, from, to);
+        assert!(!treatment.is_refused());
+        treatment.is_put_off()
+    };
+    let failed = |from, to| of("203.0.113.5", Name::Failed, from, to);
+    assert!(failed(Some(Some(&sender)), None));
+    assert!(failed(Some(Some(&other)), Some(&joe)));
+    assert!(!failed(Some(Some(&other)), None), "the recipient isn't known yet");
+    assert!(!failed(None, None));
+    assert!(!of("192.0.2.1", Name::Failed, Some(Some(&sender)), Some(&joe)), "a rule before decides");
+    assert!(!of("203.0.113.5", Name::NotAsked, Some(Some(&sender)), Some(&joe)), "nobody asks for such names");
+    let refused =
+        RuleBook::new(&[Rule::parse("*.bad.example refuse").unwrap(), Rule::parse("any refuse").unwrap()], &[]);
+    let client = Client { ip: ip("203.0.113.5"), listener: Listener::Smtp, name: Name::Failed };
+    assert!(refused.of(&client, None, None).is_refused() && !refused.of(&client, None, None).is_put_off());
+}
+
 #[test]
 fn what_isn_t_known_yet_gives_and_takes_nothing() {
     let book =
@@ -209,6 +237,7 @@ proptest! {
         prop_assert_eq!(found.is_checked(), walked.is_checked());
         prop_assert_eq!(found.may_relay(), walked.may_relay());
         prop_assert_eq!(found.waits_for_name(), walked.waits_for_name());
+        prop_assert_eq!(found.is_put_off(), walked.is_put_off());
         prop_assert_eq!(found.limits(), walked.limits());
         prop_assert_eq!(found.rule(), walked.rule());
     }

@@ -12,6 +12,7 @@ pub struct Treatment {
     fits: Option<Arc<Placed>>,
     possible: Kinds,
     waits_for_name: bool,
+    put_off: bool,
 }
 
 /// Kinds of actions.
@@ -38,12 +39,12 @@ impl Kinds {
 impl Treatment {
     /// What comes of the first rule that fits for sure (`None`: nobody's), and of those before it that may fit when more is
     /// known.
-    pub(super) fn new(fits: Option<Arc<Placed>>, perhaps: Kinds, waits_for_name: bool) -> Self {
+    pub(super) fn new(fits: Option<Arc<Placed>>, perhaps: Kinds, waits_for_name: bool, put_off: bool) -> Self {
         let action = fits.as_ref().map_or(Action::Allow, |placed| placed.rule.action().clone());
         let possible = perhaps.and(Kinds::of(&action));
         // Whichever of them it will be, the same comes of it.
         let decided = possible == Kinds::of(&action);
-        Self { action: if decided { action } else { Action::Allow }, decided, fits, possible, waits_for_name }
+        Self { action: if decided { action } else { Action::Allow }, decided, fits, possible, waits_for_name, put_off }
     }
 
     /// What becomes of them. While that isn't decided, it is [`Action::Allow`]: no rights, and no refusal.
@@ -60,6 +61,12 @@ impl Treatment {
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         matches!(self.action, Action::Refuse { .. })
+    }
+    /// Whether they are put off: a rule about names before the one that decides would refuse them if they had the name that
+    /// it is about, or none, and theirs can't be known.
+    #[must_use]
+    pub const fn is_put_off(&self) -> bool {
+        self.put_off && !self.is_refused()
     }
     /// The words of a refusal, if the rule has its own.
     #[must_use]

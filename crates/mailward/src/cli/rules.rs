@@ -312,6 +312,7 @@ fn consequence(answer: &Value, decided: bool) -> String {
             "until then: served, without rights, and without reputation checks".to_owned()
         }
         _ if !decided => "until then: served as any stranger, without rights".to_owned(),
+        _ if is("put_off") => "put off until the host's name can be looked up".to_owned(),
         "refuse" => match answer.field("words").as_str() {
             None => "refused".to_owned(),
             Some(words) => format!("refused: {}", print::tame(words)),

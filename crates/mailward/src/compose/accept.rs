@@ -10,6 +10,7 @@ use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, Syst
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
+use mailward_gate::journal::{Reference, Refused as JournalEntry, Stage, Verdict};
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_store::LocalStore;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Notify;
+
+/// What is told where the rule has no words of its own.
+const REFUSED_BY_RULE: &str = "Refused by a rule of this server";
 
 /// The rooms that sessions are held in. A clone is the same.
 #[derive(Clone)]
@@ -146,11 +150,33 @@ impl Rooms {
 
     /// Tells an address that the rules refuse, whatever it would say; nothing more is asked of it.
     fn refuse(&self, stream: &TcpStream, from: IpAddr, listener: Listener, treatment: &Treatment) {
-        if !listener.implicit_tls() {
-            let _unheard = stream.try_write(refusal_by_rule(listener, treatment).as_bytes());
-        }
         let why = treatment.rule().map_or_else(|| "a rule".to_owned(), ToString::to_string);
+        if !listener.implicit_tls() {
+            let words = treatment.words().unwrap_or(REFUSED_BY_RULE);
+            let reference = self.note(from, listener, &why, words);
+            let _unheard = stream.try_write(refusal_by_rule(listener, words, reference.as_ref()).as_bytes());
+        }
         self.0.refused.tell(&self.0.events, listener, Some(from), &why);
+    }
+
+    /// Notes that a rule shuts out who brings mail, so that whoever asks can be answered.
+    fn note(&self, from: IpAddr, listener: Listener, why: &str, words: &str) -> Option<Reference> {
+        if !matches!(listener.protocol(), Protocol::Smtp | Protocol::Submission) {
+            return None;
+        }
+        let peer = self.peer(listener, Some(from));
+        let refused = JournalEntry {
+            stage: Stage::Connect,
+            peer: &peer,
+            hello: None,
+            sender: None,
+            recipient: None,
+            verdict: Verdict::Refused,
+            reason: why,
+            code: 554,
+            reply: &format!("5.7.1 {words}"),
+        };
+        self.0.receive.journal.as_ref().map(|journal| journal.note(&refused))
     }
 
     fn acceptor(&self, protocol: Protocol) -> &Acceptor {
@@ -374,10 +400,12 @@ fn refusal(listener: Listener, why: GateError) -> String {
 }
 
 /// For good: whoever speaks the protocol doesn't come again with it (RFC 5321 §3.1, RFC 3206 §4).
-fn refusal_by_rule(listener: Listener, treatment: &Treatment) -> String {
-    let words = treatment.words().unwrap_or("Refused by a rule of this server");
+fn refusal_by_rule(listener: Listener, words: &str, reference: Option<&Reference>) -> String {
     match listener.protocol() {
-        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => format!("554 5.7.1 {words}\r\n"),
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => {
+            let reference = reference.map_or_else(String::new, |reference| format!(" (ref {reference})"));
+            format!("554 5.7.1 {words}{reference}\r\n")
+        }
         Protocol::Imap => format!("* BYE {words}\r\n"),
         Protocol::Pop3 => format!("-ERR [SYS/PERM] {words}\r\n"),
     }
@@ -447,7 +475,14 @@ mod tests {
     #[test]
     fn whom_a_rule_refuses_is_told_for_good_in_the_protocol_s_words() {
         let book = RuleBook::new(&["any refuse \"not you\"".parse().unwrap()], &[]);
-        let told = |listener| refusal_by_rule(listener, &book.at_the_door("192.0.2.1".parse().ok(), listener));
+        let told = |listener, reference| {
+            let treatment = book.at_the_door("192.0.2.1".parse().ok(), listener);
+            refusal_by_rule(listener, treatment.words().unwrap(), reference)
+        };
+        let reference = "7K2Q-91M0".parse().ok();
+        assert!(reference.is_some());
+        assert_eq!(told(Listener::Submission, reference.as_ref()), "554 5.7.1 not you (ref 7K2Q-91M0)\r\n");
+        let told = |listener| told(listener, None);
         assert_eq!(told(Listener::Submission), "554 5.7.1 not you\r\n");
         assert_eq!(told(Listener::Imap), "* BYE not you\r\n");
         assert_eq!(told(Listener::Pop3), "-ERR [SYS/PERM] not you\r\n");

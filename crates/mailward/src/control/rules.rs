@@ -171,6 +171,7 @@ impl Desk {
             "action": treatment.action().name(),
             "words": treatment.words(),
             "checked": treatment.is_checked(),
+            "put_off": treatment.is_put_off(),
             "may_relay": treatment.may_relay(),
             "relays": matches!(treatment.action(), Action::Relay) && *listener == Listener::Smtp,
             "limits": {

@@ -1,5 +1,6 @@
 //! Before the greeting: who is let speak at all, who waits, and who doesn't wait.
 
+use super::rules::reason_of;
 use super::stranger::Stranger;
 use super::{End, Host};
 use mailward_core::event::Event;
@@ -46,6 +47,8 @@ impl Host<'_> {
         let began = Instant::now();
         let treatment = self.context.rules.at_the_door(self.peer.address, self.peer.listener);
         if let Some(reply) = self.refused_by_rule(&treatment, None, None) {
+            let reason = reason_of(&treatment);
+            let reply = self.refer(Stage::Connect, Noted::Refused, None, None, &reason, &reply);
             return Door::Cut(reply, Closing::ShutOut);
         }
         let (Some(ip), Listener::Smtp) = (self.peer.address, self.peer.listener) else { return Door::Open };

@@ -19,7 +19,7 @@ use mailward_gate::score::Verdict;
 use mailward_gate::{Recipient, Refusal, RelayPermit, SenderDomain};
 use mailward_smtp::Reply;
 use mailward_smtp::path::ForwardPath;
-use mailward_smtp::server::RecipientTicket;
+use mailward_smtp::server::{Closing, RecipientTicket};
 use mailward_tls::Wire;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +31,18 @@ pub(super) struct No {
     reason: Option<(Noted, String)>,
     /// Whoever guesses gets it late.
     late: bool,
+    /// There is no such recipient, or none any more.
+    unknown: bool,
 }
 
 impl No {
-    /// Told and noted already, or nobody's fault.
-    const fn plain(reply: Reply) -> Self {
-        Self { reply, reason: None, late: false }
+    /// Nobody's fault: it isn't noted.
+    pub(super) const fn plain(reply: Reply) -> Self {
+        Self { reply, reason: None, late: false, unknown: false }
     }
-    fn noted(reply: Reply, reason: impl Into<String>) -> Self {
+    pub(super) fn noted(reply: Reply, reason: impl Into<String>) -> Self {
         let noted = refused::of(&reply);
-        Self { reply, reason: Some((noted, reason.into())), late: false }
+        Self { reply, reason: Some((noted, reason.into())), late: false, unknown: false }
     }
 }
 
@@ -54,29 +56,42 @@ impl Host<'_> {
             Ok(taken) => return ticket.accept(taken),
             Err(no) => no,
         };
-        let mut reply = no.reply;
-        if let Some((verdict, reason)) = &no.reason {
-            reply = self.refer_recipient(ticket.mail(), ticket.path(), *verdict, reason, &reply);
-        }
-        let mut most = SMTP_UNKNOWN_RECIPIENTS_MAX;
-        if reply.is_permanent()
-            && let Some(stranger) = &self.stranger
+        if no.unknown
+            && let Some(stranger) = &mut self.stranger
         {
-            if stranger.looks_bad(self.judged.as_deref()) {
-                most = SMTP_UNKNOWN_RECIPIENTS_BAD_MAX;
-            }
-            if no.late
-                && let Some(delay) = tarpit(ticket.refused())
-            {
-                // What is answered already needn't wait with it.
-                let _unread = self.flush(wire, ticket.output()).await;
-                let mut shutdown = self.shutdown.clone();
-                let _over = tokio::time::timeout(delay, shutdown.fired()).await;
-            }
+            stranger.unknown = stranger.unknown.saturating_add(1);
         }
-        if no.late && self.refused_too_often(account(ticket.login()).as_deref()) {
-            reply = Reply::TOO_MUCH_AT_ALL;
+        let looks_bad = self.stranger.as_ref().is_some_and(|stranger| stranger.looks_bad(self.judged.as_deref()));
+        let most = if looks_bad { SMTP_UNKNOWN_RECIPIENTS_BAD_MAX } else { SMTP_UNKNOWN_RECIPIENTS_MAX };
+        let too_often = if no.late { self.refused_too_often(account(ticket.login()).as_deref()) } else { None };
+        let ends = ticket.ends_with(&no.reply, most);
+        if no.late
+            && no.reply.is_permanent()
+            && self.stranger.is_some()
+            && let Some(delay) = tarpit(ticket.refused())
+        {
+            // What is answered already needn't wait with it.
+            let _unread = self.flush(wire, ticket.output()).await;
+            let mut shutdown = self.shutdown.clone();
+            let _over = tokio::time::timeout(delay, shutdown.fired()).await;
         }
+        // What is noted is what is heard.
+        let refer = |verdict: Noted, reason: &str, reply: &Reply| {
+            self.refer_recipient(ticket.mail(), ticket.path(), verdict, reason, reply)
+        };
+        let why = no.reason.as_ref().map_or("", |(_, reason)| reason.as_str());
+        if let Some(hit) = too_often {
+            let reply = refer(Noted::Deferred, &format!("{hit}; the last: {why}"), &Reply::TOO_MUCH_AT_ALL);
+            return ticket.end(&reply, Closing::ShutOut);
+        }
+        if let Some((last, closing)) = ends {
+            let reply = refer(Noted::Cut, &format!("too many refused in one session; the last: {why}"), last);
+            return ticket.end(&reply, closing);
+        }
+        let reply = match &no.reason {
+            Some((verdict, reason)) => refer(*verdict, reason, &no.reply),
+            None => no.reply,
+        };
         ticket.refuse_of(&reply, most);
     }
 
@@ -125,14 +140,15 @@ impl Host<'_> {
     fn no(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) -> No {
         self.recipient_refused(ticket, refusal);
         let late = matches!(refusal, Refusal::UnknownUser | Refusal::Disabled | Refusal::RelayDenied);
-        No { late, ..No::noted(replies::refusal(refusal), refusal.to_string()) }
+        let unknown = matches!(refusal, Refusal::UnknownUser | Refusal::Disabled);
+        No { late, unknown, ..No::noted(replies::refusal(refusal), refusal.to_string()) }
     }
 
     /// What is known of a stranger and its sender; waits for what is being found out. `None`: nobody is asked.
     async fn judged(&mut self, ticket: &RecipientTicket<'_, House>) -> Option<Arc<Judged>> {
         let mail = ticket.mail();
         let (stranger, envelope) = (self.stranger.as_mut()?, mail.sender.asked.as_ref()?);
-        let judged = Arc::new(stranger.judge(sender_domain(mail), envelope, ticket.is_hasty(), ticket.refused()).await);
+        let judged = Arc::new(stranger.judge(sender_domain(mail), envelope, ticket.is_hasty()).await);
         self.judged = Some(Arc::clone(&judged));
         Some(judged)
     }
@@ -171,7 +187,7 @@ impl Host<'_> {
             GreylistAnswer::PutOff(_) => {
                 let reason = format!("greylisted, score {}: {}", judged.judgement.score(), judged.judgement);
                 self.stranger_refused(ticket, judged, "greylisted");
-                Err(No { reply: Reply::GREYLISTED, reason: Some((Noted::PutOff, reason)), late: false })
+                Err(No { reason: Some((Noted::PutOff, reason)), ..No::plain(Reply::GREYLISTED) })
             }
         }
     }
@@ -210,12 +226,6 @@ impl Host<'_> {
             self.context.full.remove(account);
         }
         room
-    }
-}
-
-impl From<Reply> for No {
-    fn from(reply: Reply) -> Self {
-        Self::plain(reply)
     }
 }
 

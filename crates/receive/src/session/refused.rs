@@ -127,15 +127,17 @@ impl Host<'_> {
         }
     }
 
-    /// Counts a recipient that isn't there, or that may not be written to; whether that is one too many.
-    pub(super) fn refused_too_often(&self, login: Option<&str>) -> bool {
-        let Some(rates) = &self.context.rates else { return false };
-        let Some(subjects) = self.subjects(login, None) else { return false };
-        let verdict = rates.refused(&subjects, 1);
-        if let RateVerdict::Refuse(hit) = &verdict {
-            self.context.events.emit(Event::info("recipients.refused").with_peer(self.peer).with("reason", hit));
+    /// Counts a recipient that isn't there, or that may not be written to; what is against it, if that is one too many.
+    pub(super) fn refused_too_often(&self, login: Option<&str>) -> Option<RateHit> {
+        let rates = self.context.rates.as_ref()?;
+        let subjects = self.subjects(login, None)?;
+        match rates.refused(&subjects, 1) {
+            RateVerdict::Refuse(hit) => {
+                self.context.events.emit(Event::info("recipients.refused").with_peer(self.peer).with("reason", &hit));
+                Some(hit)
+            }
+            RateVerdict::Pass | RateVerdict::Warn(_) => None,
         }
-        matches!(verdict, RateVerdict::Refuse(_))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Host, House};
 use crate::guard::{Guard, Judged};
 use mailward_core::limits::{JUDGEMENT_WAIT, UNKNOWN_RECIPIENTS_SIGN};
-use mailward_core::{Address, Domain, SpfResult, Timestamp, config};
+use mailward_core::{Address, Domain, SpfResult, Timestamp, config, is_public};
 use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
 use mailward_gate::{
     Asked, Findings, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
@@ -30,6 +30,8 @@ pub(super) struct Stranger {
     pub(super) seen: Judgement,
     /// Its name was waited for: what isn't known by now won't be.
     pub(super) named: bool,
+    /// Recipients it asked for that aren't here.
+    pub(super) unknown: usize,
 }
 
 /// The sender of a transaction: the right, and what is being found out of a stranger's.
@@ -70,6 +72,7 @@ impl Stranger {
             inquiry: guard.reputation.begin(ip),
             seen: Judgement::default(),
             named: false,
+            unknown: 0,
         }
     }
 
@@ -96,17 +99,11 @@ impl Stranger {
     }
 
     /// Waits for all that is being found out, and weighs it.
-    pub(super) async fn judge(
-        &mut self,
-        sender: Option<&Domain>,
-        envelope: &Envelope,
-        hasty: bool,
-        refused: usize,
-    ) -> Judged {
+    pub(super) async fn judge(&mut self, sender: Option<&Domain>, envelope: &Envelope, hasty: bool) -> Judged {
         if hasty {
             self.seen.sign(Sign::Hasty);
         }
-        if refused >= UNKNOWN_RECIPIENTS_SIGN {
+        if self.unknown >= UNKNOWN_RECIPIENTS_SIGN {
             self.seen.sign(Sign::UnknownRecipients);
         }
         let (standing, greeting, domain, found) = tokio::join!(
@@ -125,20 +122,23 @@ impl Stranger {
             came_well: sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain)),
         };
         let judgement = &mut judged.judgement;
+        if standing.reverse == Reverse::Unknown && is_public(self.ip) {
+            judgement.sign(Sign::ReverseFailed);
+        }
         match &envelope.hello {
+            // A host elsewhere may be called as a domain of ours: its web server. What can't be known isn't held against it.
+            Hello::OurName(_) if greeting.as_ref().is_some_and(|greeting| greeting.confirmed != Some(false)) => {}
             Hello::OurName(_) | Hello::OurAddress(_) => judgement.sign(Sign::HelloOurs),
             Hello::OtherAddress(_) => judgement.sign(Sign::HelloLiteral),
             Hello::NoName => judgement.sign(Sign::HelloNoName),
             Hello::OwnAddress | Hello::Name(_) => {}
         }
         if let Some(greeting) = greeting {
-            if greeting.confirmed == Some(true) {
+            let is_its_own = greeting.confirmed == Some(true);
+            if is_its_own {
                 judgement.sign(Sign::HelloConfirmed);
             }
-            of_lists(judgement, &greeting.listed);
-        }
-        if let Some(domain) = &domain {
-            of_lists(judgement, &domain.listed);
+            of_lists_about(judgement, &greeting.listed, is_its_own);
         }
         let result = judged.outcome().map(|outcome| outcome.result);
         let sign = match result {
@@ -153,6 +153,9 @@ impl Stranger {
         let is_theirs = judged.is_proven() || sender.is_some_and(|domain| is_of(&judged.reverse, domain));
         if judged.correspondent && is_theirs {
             judged.judgement.sign(Sign::Correspondent);
+        }
+        if let Some(domain) = &domain {
+            of_lists_about(&mut judged.judgement, &domain.listed, is_theirs);
         }
         judged
     }
@@ -177,6 +180,8 @@ impl Host<'_> {
         let hello = judge_hello(&said, stranger.ip, &ours);
         let greeting = match &hello {
             Hello::Name(name) => Some(reputation.hello(stranger.ip, name)),
+            // This server's own name is nobody else's; a domain's may lead to other hosts as well.
+            Hello::OurName(name) if name != hostname => Some(reputation.hello(stranger.ip, name)),
             _ => None,
         };
         let sender = ticket.path().address().cloned();
@@ -249,6 +254,14 @@ fn of_standing(judgement: &mut Judgement, standing: &Standing) {
 
 fn of_lists(judgement: &mut Judgement, listed: &[Listed]) {
     for one in listed {
+        judgement.listed(one.list.as_str(), one.weight);
+    }
+}
+
+/// What lists say of a name that somebody gave. What speaks in favour of a name speaks for nobody but whom it is proven to be
+/// of: anybody can give any.
+fn of_lists_about(judgement: &mut Judgement, listed: &[Listed], is_proven: bool) {
+    for one in listed.iter().filter(|one| is_proven || one.weight > 0) {
         judgement.listed(one.list.as_str(), one.weight);
     }
 }

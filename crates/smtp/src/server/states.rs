@@ -90,6 +90,8 @@ pub enum Closing {
     Junk,
     /// `limits::SMTP_UNKNOWN_RECIPIENTS_MAX`.
     UnknownRecipients,
+    /// `limits::SMTP_DEFERRED_RECIPIENTS_MAX`.
+    DeferredRecipients,
     /// As many messages as one session may have.
     Messages,
     /// `limits::AUTH_ATTEMPTS_MAX`.
@@ -125,6 +127,7 @@ impl Closing {
             Closing::Errors => "errors",
             Closing::Junk => "junk",
             Closing::UnknownRecipients => "unknown-recipients",
+            Closing::DeferredRecipients => "deferred-recipients",
             Closing::Messages => "messages",
             Closing::AuthFailures => "auth-failures",
             Closing::LongLines => "long-lines",
@@ -142,6 +145,14 @@ impl Closing {
     /// Whether the peer did what an honest client doesn't do.
     #[must_use]
     pub const fn is_hostile(self) -> bool {
-        !matches!(self, Closing::Quit | Closing::Messages | Closing::Timeout | Closing::Shutdown | Closing::Unanswered)
+        !matches!(
+            self,
+            Closing::Quit
+                | Closing::DeferredRecipients
+                | Closing::Messages
+                | Closing::Timeout
+                | Closing::Shutdown
+                | Closing::Unanswered
+        )
     }
 }

@@ -26,6 +26,7 @@ struct Talk {
     messages: Vec<(Vec<String>, String)>,
     closed: Option<Closing>,
     tls_asked: usize,
+    later: usize,
 }
 
 const MESSAGE_SIZE: u64 = 1_000;
@@ -51,6 +52,7 @@ impl Talk {
             messages: Vec::new(),
             closed: None,
             tls_asked: 0,
+            later: 0,
         }
     }
     fn smtp() -> Self {
@@ -91,6 +93,13 @@ impl Talk {
                         ticket.accept(path);
                     } else if path.starts_with("bad-") {
                         ticket.refuse_of(&Reply::RELAY_DENIED, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX);
+                    } else if path.starts_with("later-") {
+                        assert_eq!(
+                            ticket.ends_with(&Reply::GREYLISTED, 1).is_some(),
+                            self.later >= SMTP_DEFERRED_RECIPIENTS_MAX
+                        );
+                        self.later += 1;
+                        ticket.refuse(&Reply::GREYLISTED);
                     } else {
                         ticket.refuse(&Reply::RELAY_DENIED);
                     }

@@ -114,11 +114,20 @@ impl<R: Rights> RecipientTicket<'_, R> {
     pub fn refuse(self, reply: &Reply) {
         self.refuse_of(reply, SMTP_UNKNOWN_RECIPIENTS_MAX);
     }
-    /// No; and the session ends if more than so many were refused for good.
+    /// No; and the session ends if more than so many were refused for good, or too many put off.
     pub fn refuse_of(self, reply: &Reply, most: usize) {
         self.session.state = State::Mail(Box::new(self.mail));
         self.session.refuse_recipient(reply, most.min(SMTP_UNKNOWN_RECIPIENTS_MAX));
         self.session.end_after(reply);
+    }
+    /// The reply that [`RecipientTicket::refuse_of`] would end the session with instead of giving this one.
+    #[must_use]
+    pub fn ends_with(&self, reply: &Reply, most: usize) -> Option<(&'static Reply, Closing)> {
+        self.session.ends_with_recipient(reply, most.min(SMTP_UNKNOWN_RECIPIENTS_MAX))
+    }
+    /// Ends the session with a last reply.
+    pub fn end(self, reply: &Reply, why: Closing) {
+        self.session.farewell(reply, why);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const KEYS: &[Key] = &[
         "points",
         (1, GUARD_MARK_MAX),
         "1 to 1000",
-        "From so many points on a stranger looks bad: it is greeted late, and its mail is put off at first. What\ncounts how much is in docs/gate.md."
+        "From so many points on a stranger looks bad: it is greeted late, and its mail is put off at first. What\ncounts how much is in docs/gate.md. No more than gate.refuse_at."
     ),
     count!(
         refuse_at,

@@ -18,7 +18,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "limits.stress_leave",
         form: "1 to 99",
         unit: "parts of 100 of limits.connections",
-        help: "Below so many it is over. No more than limits.stress_enter, which stands for it otherwise.",
+        help: "Below so many it is over. No more than limits.stress_enter, which stands for it if it is left out.",
         reloads: true,
         read: |c, v| v.count(1, 99).map(|n| c.limits.stress_leave = n),
         write: |c| c.limits.stress_leave.to_string(),

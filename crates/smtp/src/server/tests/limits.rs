@@ -111,6 +111,19 @@ fn whoever_looks_bad_ends_sooner() {
     assert_eq!(talk.closed, Some(Closing::UnknownRecipients));
 }
 
+/// Whoever is put off goes and comes again, and doesn't ask on for an hour.
+#[test]
+fn recipients_without_end_that_are_put_off_end_the_session() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    talk.send("MAIL FROM:<>\r\n");
+    for _ in 0..SMTP_DEFERRED_RECIPIENTS_MAX {
+        assert_eq!(talk.codes("RCPT TO:<later-x@t.example>\r\n"), [450]);
+    }
+    assert_eq!(talk.codes("RCPT TO:<later-x@t.example>\r\n"), [421]);
+    assert_eq!(talk.closed, Some(Closing::DeferredRecipients));
+}
+
 #[test]
 fn whoever_doesn_t_wait_for_what_ehlo_offers_is_known_for_it() {
     let mut talk = Talk::smtp();
