@@ -127,6 +127,7 @@ impl<R: Rights> RecipientTicket<'_, R> {
     }
     /// Ends the session with a last reply.
     pub fn end(self, reply: &Reply, why: Closing) {
+        self.session.state = State::Mail(Box::new(self.mail));
         self.session.farewell(reply, why);
     }
 }
