@@ -1,3 +1,4 @@
+use super::crowd::{Crowd, Width};
 use super::memory::parsed;
 use super::*;
 use mailward_core::limits::{
@@ -253,6 +254,39 @@ async fn a_clock_that_is_set_back_puts_nobody_off_for_longer() {
 }
 
 proptest! {
+    /// Against counting all of them.
+    #[test]
+    fn a_crowd_knows_how_many_there_are_and_who_goes(
+        steps in proptest::collection::vec((any::<bool>(), 0u8..3, 0u8..3, 0u64..20), 1..80)
+    ) {
+        let (mut crowd, mut model) = (Crowd::default(), HashMap::new());
+        for (come, region, part, id) in steps {
+            let network = Network::neighbours(IpAddr::from([10, region, part, 1]));
+            let turn = (id % 2 == 0, Timestamp(1), id);
+            if come && !model.contains_key(&id) {
+                crowd.add(network, turn);
+                model.insert(id, network);
+            } else if model.get(&id) == Some(&network) {
+                crowd.remove(network, turn);
+                model.remove(&id);
+            }
+            let within = |width: Width, of: Network| {
+                model.values().filter(|one| width.around(**one) == width.around(of)).count()
+            };
+            for width in [Width::Region, Width::Neighbours, Width::Network] {
+                prop_assert_eq!(crowd.count(width, network), within(width, network));
+            }
+            let goes = crowd.first_to_go(None);
+            prop_assert_eq!(goes.is_some(), !model.is_empty());
+            if let Some(goes) = goes {
+                let (of, most) = (model[&goes], |width| model.values().map(|one| within(width, *one)).max());
+                prop_assert_eq!(Some(within(Width::Region, of)), most(Width::Region));
+                let first = model.iter().filter(|(_, one)| **one == of).map(|(id, _)| (id % 2 == 0, *id)).min();
+                prop_assert_eq!(first.map(|(_, id)| id), Some(goes));
+            }
+        }
+    }
+
     /// Against a model that forgets nothing but by time.
     #[test]
     fn whatever_comes_when_each_is_put_off_until_its_time(
