@@ -363,7 +363,7 @@ async fn who_guesses_is_answered_later_and_later_and_cut_off() {
     // The trace tells what was heard.
     let entry = house.traced(&last).await.entries.remove(0);
     assert_eq!((entry.code, entry.verdict), (421, Verdict::Cut));
-    assert!(entry.reason.ends_with("the last: no such user here"), "{entry:?}");
+    assert!(entry.reason.ends_with("the last: no such user"), "{entry:?}");
 }
 
 #[tokio::test]
@@ -561,11 +561,8 @@ async fn whatever_ends_a_session_can_be_found_again() {
     let reply = talk.say("RCPT TO:<y@s.example>\r\n").await;
     assert!(reply.starts_with("421 4.7.1 Too much mail from your network"), "{reply}");
     let entry = house.traced(&reply).await.entries.remove(0);
-    assert_eq!(
-        (entry.code, entry.verdict, entry.recipient.as_deref()),
-        (421, Verdict::Deferred, Some("<y@s.example>"))
-    );
-    assert!(entry.reason.contains("rates.host") && entry.reason.ends_with("the last: no such user here"), "{entry:?}");
+    assert_eq!((entry.code, entry.verdict, entry.recipient.as_deref()), (421, Verdict::Deferred, Some("y@s.example")));
+    assert!(entry.reason.contains("rates.host") && entry.reason.ends_with("the last: no such user"), "{entry:?}");
     let mut talk = house.knocks("192.0.2.66");
     let reply = talk.reply().await;
     assert!(reply.starts_with("550 5.7.1 Refused by a rule"), "{reply}");
