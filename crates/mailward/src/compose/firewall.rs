@@ -3,7 +3,7 @@
 use crate::supervisor::{Ports, Supervisor};
 use mailward_core::limits::BAN_TIME_MAX;
 use mailward_core::{Clock as _, Network, Shutdown, SystemClock, Timestamp};
-use mailward_gate::bans::{Ban, BanNews, BannedBy, Bans};
+use mailward_gate::bans::{Ban, BanNews, BanScope, Bans};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +57,9 @@ async fn tell(bans: &Bans, supervisor: &Supervisor) {
 
 /// Where it acts.
 const fn at(ban: &Ban) -> Ports {
-    match ban.by {
-        BannedBy::LoginGuard => Ports::Logins,
-        BannedBy::RateGuard | BannedBy::Administrator | BannedBy::Test => Ports::All,
+    match ban.scope() {
+        BanScope::All => Ports::All,
+        BanScope::Logins => Ports::Logins,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Banned networks in the host's firewall: a table of our own, made anew as a whole with each change.
 
 use super::Ports;
-use mailward_core::Network;
 use mailward_core::config::Config;
 use mailward_core::limits::{BANS_MAX, FIREWALL_NETWORKS_MAX, FIREWALL_TIME};
+use mailward_core::{Listener, Network};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -53,12 +53,11 @@ pub(super) struct Work {
 impl Wall {
     /// Empty, in front of the doors that a configuration opens; `None` if there is to be none.
     pub(super) fn of(config: &Config) -> Option<Self> {
-        let listen = &config.listen;
-        let logins =
-            [&listen.submission, &listen.submissions, &listen.imap, &listen.imaps, &listen.pop3, &listen.pop3s];
-        let ports = |doors: &[&Vec<SocketAddr>]| doors.iter().copied().flatten().map(SocketAddr::port).collect();
-        let (others, mut logins): (BTreeSet<u16>, BTreeSet<u16>) =
-            (ports(&[&listen.smtp, &listen.lmtp]), ports(&logins));
+        let ports = |logins: bool| -> BTreeSet<u16> {
+            let doors = Listener::ALL.into_iter().filter(|listener| listener.has_logins() == logins);
+            doors.flat_map(|listener| config.listen.get(listener)).map(SocketAddr::port).collect()
+        };
+        let (others, mut logins) = (ports(false), ports(true));
         let all = others.union(&logins).copied().collect();
         // A port that is both, at two addresses, must take mail.
         logins.retain(|port| !others.contains(port));
