@@ -44,8 +44,7 @@ use clap::{Parser, Subcommand};
     max_term_width = 100,
     after_help = "Examples:
   mailward demo                     try it: a whole server on loopback, nothing to configure
-  mailward setup example.org        make a real one
-  mailward serve                    run it
+  mailward setup example.org        make a real one; `mailward serve` runs it
   mailward user add joe@example.org --generate
 
 Every command takes --config FILE or --data DIR. `mailward help VERB` tells more."
