@@ -6,7 +6,8 @@ use crate::time::{after, between};
 use mailward_core::Timestamp;
 use mailward_core::event::{Happening, Words};
 use mailward_core::limits::{
-    ALERT_GATHER_TIME, ALERT_KEY_MAX, ALERT_REPEAT_TIME, ALERT_REPEAT_TIME_MAX, ALERT_TOPICS_MAX, ALERTS_PER_HOUR,
+    ALERT_GATHER_TIME, ALERT_KEY_MAX, ALERT_LINE_MAX, ALERT_REPEAT_TIME, ALERT_REPEAT_TIME_MAX, ALERT_TOPICS_MAX,
+    ALERTS_PER_HOUR,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -45,6 +46,17 @@ pub struct Topic {
     pub words: Option<Words>,
 }
 
+/// What is told of values together: each once, and that there are more than there is room for.
+fn both(before: &str, value: &str) -> String {
+    const MORE: &str = "…";
+    if before.ends_with(MORE) || before.split(", ").any(|one| one == value) {
+        return before.to_owned();
+    }
+    let room = ALERT_LINE_MAX.saturating_sub(before.chars().count());
+    let value = if value.chars().count().saturating_add(5) > room { MORE } else { value };
+    format!("{before}, {value}")
+}
+
 impl Topic {
     fn new(name: &str, at: Timestamp) -> Self {
         Self {
@@ -68,6 +80,10 @@ impl Topic {
         self.untold > 0 || self.on != self.told_on
     }
 
+    fn is_strange(&self) -> bool {
+        kinds::of(&self.name).strangers
+    }
+
     fn rests_shortest(&self) -> bool {
         self.pause <= ALERT_REPEAT_TIME.as_secs()
     }
@@ -86,11 +102,18 @@ impl Topic {
             None if self.untold == 0 => self.next = soonest,
             None => {}
         }
+        let mut fields = heard.fields.clone();
+        if let Some(name) = kinds::of(&self.name).gathers.filter(|_| self.untold > 0)
+            && let Some((_, before)) = self.fields.iter().find(|(key, _)| key == name)
+            && let Some((_, value)) = fields.iter_mut().find(|(key, _)| key == name)
+        {
+            *value = both(before, value);
+        }
         self.count = self.count.saturating_add(1);
         self.untold = self.untold.saturating_add(1);
         self.last = now;
         self.on = true;
-        self.fields.clone_from(&heard.fields);
+        self.fields = fields;
         self.words.clone_from(&heard.words);
     }
 
@@ -153,8 +176,46 @@ pub struct Book {
     /// Those that changed since they were noted.
     changed: BTreeSet<String>,
     /// When messages were made, within an hour.
-    made: VecDeque<Timestamp>,
+    made: Made,
     number: u64,
+}
+
+/// When messages were made, within an hour: of what strangers can cause, and of everything else. Neither holds up the other.
+#[derive(Debug, Default)]
+struct Made {
+    strange: VecDeque<Timestamp>,
+    own: VecDeque<Timestamp>,
+}
+
+impl Made {
+    const fn of(&self, strangers: bool) -> &VecDeque<Timestamp> {
+        if strangers { &self.strange } else { &self.own }
+    }
+
+    /// From when on one more message may be made.
+    fn may(&self, strangers: bool, now: Timestamp) -> Timestamp {
+        let made = self.of(strangers);
+        let recent = made.iter().filter(|made| between(**made, now) < HOUR).count();
+        match made.front() {
+            Some(first) if recent >= ALERTS_PER_HOUR => after(*first, HOUR),
+            _ => now,
+        }
+    }
+
+    /// One is made now.
+    fn one(&mut self, strangers: bool, now: Timestamp) {
+        let made = if strangers { &mut self.strange } else { &mut self.own };
+        while made.front().is_some_and(|made| between(*made, now) >= HOUR) {
+            made.pop_front();
+        }
+        made.push_back(now);
+    }
+
+    fn follow_clock(&mut self, now: Timestamp) {
+        for made in [&mut self.strange, &mut self.own] {
+            made.retain(|made| *made <= after(now, ALERT_GATHER_TIME));
+        }
+    }
 }
 
 /// What tells alerts of a kind apart, in one line.
@@ -201,12 +262,12 @@ impl Book {
         self.changed.insert(key);
     }
 
-    /// The one that came longest ago goes; one that was told, if there is one.
+    /// The one that came longest ago goes: one that strangers can cause, and one that was told, if there is such a one.
     fn make_room(&mut self) {
         if self.topics.len() < ALERT_TOPICS_MAX {
             return;
         }
-        let oldest = self.topics.iter().min_by_key(|(_, topic)| (topic.is_news(), topic.last));
+        let oldest = self.topics.iter().min_by_key(|(_, topic)| (!topic.is_strange(), topic.is_news(), topic.last));
         if let Some(key) = oldest.map(|(key, _)| key.clone()) {
             self.topics.remove(&key);
             self.changed.insert(key);
@@ -221,23 +282,17 @@ impl Book {
                 topic.next = latest;
             }
         }
-        self.made.retain(|made| *made <= after(now, ALERT_GATHER_TIME));
+        self.made.follow_clock(now);
     }
 
     /// When the next message can be made; `None` if there is nothing to tell.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        let next = self.topics.values().filter(|topic| topic.is_news()).map(|topic| topic.next).min()?;
-        Some(next.max(self.may_make(now)))
-    }
-
-    /// From when on one more message may be made.
-    fn may_make(&self, now: Timestamp) -> Timestamp {
-        let recent = self.made.iter().filter(|made| between(**made, now) < HOUR).count();
-        match self.made.front() {
-            Some(first) if recent >= ALERTS_PER_HOUR => after(*first, HOUR),
-            _ => now,
-        }
+        let due = |strangers: bool| {
+            let news = self.topics.values().filter(|topic| topic.is_news() && topic.is_strange() == strangers);
+            news.map(|topic| topic.next).min().map(|next| next.max(self.made.may(strangers, now)))
+        };
+        [due(false), due(true)].into_iter().flatten().min()
     }
 
     /// Makes a message of what is due, with what else is new.
@@ -246,23 +301,29 @@ impl Book {
         if self.due(now).is_none_or(|due| due > now) {
             return None;
         }
-        while self.made.front().is_some_and(|made| between(*made, now) >= HOUR) {
-            self.made.pop_front();
-        }
-        self.made.push_back(now);
-        let ready = |topic: &Topic| topic.is_news() && (topic.next <= now || topic.told.is_none());
-        let mut told: Vec<(Timestamp, Item)> = Vec::new();
+        let open = [false, true].map(|strangers| self.made.may(strangers, now) <= now);
+        let may = |strangers: bool| if strangers { open[1] } else { open[0] };
+        let ready =
+            |topic: &Topic| topic.is_news() && may(topic.is_strange()) && (topic.next <= now || topic.told.is_none());
+        let mut told: Vec<(bool, Timestamp, Item)> = Vec::new();
         for (key, topic) in self.topics.iter_mut().filter(|(_, topic)| ready(topic)) {
-            told.push((topic.last, topic.tell(now)));
+            told.push((topic.is_strange(), topic.last, topic.tell(now)));
             self.changed.insert(key.clone());
         }
-        // What is new comes before what is known, in the order in which it came.
-        told.sort_by_key(|(last, item)| (item.state != State::New, *last));
+        // What strangers can't cause comes first: of very much, the end is left out. Then what is new before what is known, in
+        // the order in which it came.
+        told.sort_by_key(|(strangers, last, item)| (*strangers, item.state != State::New, *last));
         self.number = self.number.wrapping_add(1);
         let id = format!("{:012x}{:04x}", now.0, self.number & 0xffff);
-        let last_of_hour = self.made.len() >= ALERTS_PER_HOUR;
-        let then = last_of_hour.then(|| self.may_make(now));
-        Some(Message::new(id, now, told.into_iter().map(|(_, item)| item).collect(), then))
+        let mut then = None;
+        for class in [false, true] {
+            if told.iter().any(|(strangers, ..)| *strangers == class) {
+                self.made.one(class, now);
+                let next = self.made.may(class, now);
+                then = then.max(Some(next).filter(|next| *next > now));
+            }
+        }
+        Some(Message::new(id, now, told.into_iter().map(|(_, _, item)| item).collect(), then))
     }
 
     /// Keys of what changed since the last time, with what they are now; `None` if they are gone.

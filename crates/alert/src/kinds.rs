@@ -12,6 +12,10 @@ pub(crate) struct Kind {
     pub(crate) mend: &'static str,
     /// Fields that tell one from another of this kind.
     pub(crate) by: &'static [&'static str],
+    /// The field that differs among what is one alert all the same; its values are told together.
+    pub(crate) gathers: Option<&'static str>,
+    /// Whether strangers can cause as many different ones as they like.
+    pub(crate) strangers: bool,
     /// The alert that it is the end of.
     pub(crate) ends: Option<&'static str>,
 }
@@ -22,26 +26,46 @@ const USUAL: &[&str] = &[
 ];
 
 const fn alert(name: &'static str, by: &'static [&'static str], says: &'static str, mend: &'static str) -> Kind {
-    Kind { name, says, mend, by, ends: None }
+    Kind { name, says, mend, by, gathers: None, strangers: false, ends: None }
+}
+
+/// One that strangers can cause in any number: where all of a kind is one topic, they can't.
+const fn strange(kind: Kind) -> Kind {
+    Kind { strangers: true, ..kind }
 }
 
 const fn end(name: &'static str, by: &'static [&'static str], ends: &'static str, says: &'static str) -> Kind {
-    Kind { name, says, mend: "", by, ends: Some(ends) }
+    Kind { name, says, mend: "", by, gathers: None, strangers: false, ends: Some(ends) }
 }
 
 const LOG: &str = "see the log";
 
 /// In the order of their names.
 const KINDS: &[Kind] = &[
-    alert("account.attacked", &["user"], "Passwords of a user are guessed at", "nothing: known devices go on working"),
+    Kind {
+        gathers: Some("user"),
+        ..alert(
+            "account.attacked",
+            &[],
+            "Passwords of users are guessed at",
+            "nothing: devices that are known go on working",
+        )
+    },
     alert("alert.failing", &["way"], "A way that alerts go doesn't work", "mailward alert test, once it is mended"),
     alert("alert.lost", &[], "More alerts came than could be heard", "see the log, which has more of them"),
     end("alert.recovered", &["way"], "alert.failing", "A way that alerts go works again"),
     alert("alert.test", &[], "This is a test: nothing is wrong", "nothing"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
+    alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
     alert("credential.damaged", &["user"], "A stored password can't be read", "mailward user password ADDRESS"),
     alert("device.unreadable", &[], "A device of a user can't be read, and isn't known any more", LOG),
+    alert(
+        "device.unwritten",
+        &[],
+        "Devices of users can't be written: a restart forgets the new ones",
+        "see to the disk",
+    ),
     alert("directory.stale", &[], "Changes of domains and users can't be read", LOG),
     alert("fetch.crashed", &["account"], "Fetching mail of an account broke off by a fault", LOG),
     alert("fetch.failing", &["account"], "Mail of an account elsewhere can't be fetched", "mailward fetch list"),
@@ -53,6 +77,13 @@ const KINDS: &[Kind] = &[
         "The firewall doesn't take bans, which act in the server alone",
         "see docs/alerts.md",
     ),
+    alert(
+        "firewall.full",
+        &[],
+        "More networks are banned than the firewall's set holds; the rest is banned in the server",
+        "mailward ban list",
+    ),
+    end("firewall.has_room", &[], "firewall.full", "The firewall's set holds all banned networks again"),
     end("firewall.recovered", &[], "firewall.failing", "The firewall takes bans again"),
     alert("gateways.stopped", &[], "Mail for gateways is refused for now", LOG),
     alert("imap.fault", &[], "A session met an error of the store", "mailward store verify"),
@@ -70,7 +101,12 @@ const KINDS: &[Kind] = &[
         "see its pages",
     ),
     end("list.switched_on", &["list"], "list.switched_off", "A DNS list is asked again"),
-    alert("logins.sprayed", &["password"], "One password is tried at many users", "mailward ban list"),
+    strange(alert(
+        "logins.sprayed",
+        &["password", "network"],
+        "Many users' logins are tried, with one password or by one host",
+        "mailward ban list",
+    )),
     alert("logins.stuffed", &[], "Passwords that were lost elsewhere are tried here", "mailward ban list"),
     alert(
         "message.crashed",
@@ -83,12 +119,12 @@ const KINDS: &[Kind] = &[
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
-    alert(
+    strange(alert(
         "rate.alarm",
         &["kind", "source"],
         "So much comes from one source that all of it is refused",
-        "mailward rates",
-    ),
+        "mailward rates list",
+    )),
     alert("routes.stale", &[], "Changes of routes can't be read", LOG),
     alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
     alert(
@@ -123,7 +159,7 @@ const KINDS: &[Kind] = &[
         "supervisor.ended",
         &[],
         "The supervisor is gone: no command runs, and bans act in the server alone",
-        "mailward restart: stop, then serve",
+        "start the server anew: systemctl restart mailward",
     ),
     alert("user.frozen", &["user"], "A user is frozen", "mailward user show ADDRESS"),
     alert(
@@ -141,16 +177,85 @@ pub(crate) fn of(name: &str) -> Kind {
     KINDS.iter().find(|kind| kind.name == name).copied().unwrap_or(GENERIC)
 }
 
+/// Every alert that is known, in the order of names: its name, what it says, and what to do.
+pub fn known() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    KINDS.iter().filter(|kind| kind.ends.is_none()).map(|kind| (kind.name, kind.says, kind.mend))
+}
+
 /// Whether an event is one that [`crate::Runner`] is to hear. Quick: it is asked for each event that the server tells.
 #[must_use]
 pub fn wanted(level: Level, name: &str) -> bool {
     level == Level::Alert
-        || matches!(name, "alert.recovered" | "firewall.recovered" | "list.switched_on" | "stress.left")
+        || matches!(
+            name,
+            "alert.recovered" | "firewall.has_room" | "firewall.recovered" | "list.switched_on" | "stress.left"
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
+    use std::path::{Path, PathBuf};
+
+    fn place(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    }
+
+    fn sources(under: &Path, all: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(under).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, all);
+            } else if path.extension().is_some_and(|end| end == "rs")
+                && !path.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
+            {
+                all.push(path);
+            }
+        }
+    }
+
+    /// Names that the program gives to alerts, as they stand in its text.
+    #[test]
+    fn every_alert_that_is_told_anywhere_is_known() {
+        let mut all = Vec::new();
+        for one in std::fs::read_dir(place("crates")).unwrap() {
+            sources(&one.unwrap().path().join("src"), &mut all);
+        }
+        let mut found = 0;
+        for path in all {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let complaints = text.split("Complaint {").skip(1).filter_map(|rest| rest.trim().strip_prefix("event: \""));
+            for rest in text.split("Event::alert(\"").skip(1).chain(complaints) {
+                let name = rest.split('"').next().unwrap();
+                assert_eq!(of(name).name, name, "{} tells an alert that kinds.rs doesn't know", path.display());
+                found += 1;
+            }
+        }
+        assert!(found > 50, "{found}");
+    }
+
+    const BEGIN: &str = "<!-- Written by `MAILWARD_WRITE_DOCS=1 cargo test -p mailward-alert printed`. -->\n";
+    const END: &str = "<!-- To here. -->\n";
+
+    #[test]
+    fn the_printed_list_of_alerts_is_current() {
+        let path = place("docs/running.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (_, behind) = rest.split_once(END).unwrap();
+        let mut table = "| alert | means | what to do |\n|---|---|---|\n".to_owned();
+        for (name, says, mend) in known() {
+            writeln!(table, "| `{name}` | {says} | {mend} |").unwrap();
+        }
+        let written = format!("{before}{BEGIN}{table}{END}{behind}");
+        if std::env::var_os("MAILWARD_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &written).unwrap();
+        }
+        let page = std::fs::read_to_string(&path).unwrap();
+        assert!(page == written, "docs/running.md: MAILWARD_WRITE_DOCS=1 cargo test -p mailward-alert printed");
+    }
 
     #[test]
     fn every_end_is_heard_and_ends_what_is_known() {

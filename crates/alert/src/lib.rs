@@ -8,7 +8,8 @@
 //!
 //! **Grouping** ([`Book`]): alerts of one kind about one thing are one topic. The first is told at once, with what else comes
 //! within `limits::ALERT_GATHER_TIME`; the same again is counted, and told after an hour, two hours, and so on up to a day.
-//! What has an opposite is told when it is over, too. More than `limits::ALERTS_PER_HOUR` messages are gathered into one.
+//! What has an opposite is told when it is over, too. More than `limits::ALERTS_PER_HOUR` messages are gathered into one; what
+//! strangers can cause has a number of its own, so that they can't hold up the rest.
 //!
 //! **Kept** on a shelf of the store: what was told isn't told again after a restart, and what wasn't is. A store that fails
 //! is no reason to say nothing: then it is only in memory.
@@ -35,7 +36,7 @@ mod tests;
 
 pub use book::{Book, Topic};
 pub use keep::{Told, WayState, told};
-pub use kinds::wanted;
+pub use kinds::{known, wanted};
 pub use message::{Item, Message, State};
 pub use runner::{Alerts, Outcome, Parts, Runner};
 pub use way::mail::ByMail;

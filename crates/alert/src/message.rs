@@ -199,7 +199,7 @@ impl Message {
         }
         if let Some(then) = self.then {
             lines.push(String::new());
-            lines.push(format!("So many alerts came that the next are gathered until {}.", then.text()));
+            lines.push(format!("So many alerts came that more like these are gathered until {}.", then.text()));
         }
         lines
     }

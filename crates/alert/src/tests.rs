@@ -4,8 +4,8 @@ use crate::way::Brought;
 use crate::{Alerts, Book, Item, Message, Parts, Runner, State, Way, WayError, told, wanted};
 use mailward_core::event::{Event, Events, Happening};
 use mailward_core::limits::{
-    ALERT_GATHER_TIME, ALERT_ITEMS_MAX, ALERT_JSON_MAX, ALERT_KEY_MAX, ALERT_LINES_MAX, ALERT_REPEAT_TIME,
-    ALERT_REPEAT_TIME_MAX, ALERT_TOPICS_MAX, ALERT_TRIES, ALERT_WAY_TIME, ALERTS_PER_HOUR,
+    ALERT_GATHER_TIME, ALERT_ITEMS_MAX, ALERT_JSON_MAX, ALERT_KEY_MAX, ALERT_LINE_MAX, ALERT_LINES_MAX,
+    ALERT_REPEAT_TIME, ALERT_REPEAT_TIME_MAX, ALERT_TOPICS_MAX, ALERT_TRIES, ALERT_WAY_TIME, ALERTS_PER_HOUR,
 };
 use mailward_core::{Clock, ShutdownTrigger, Timestamp, shutdown};
 use mailward_store::api::Pending;
@@ -157,6 +157,68 @@ fn a_flood_is_gathered_and_the_hour_s_last_message_says_so() {
     let summary = book.take(due).unwrap();
     assert_eq!((summary.items.len(), summary.more), (ALERT_ITEMS_MAX, 300 - 20 - ALERT_ITEMS_MAX as u64));
     assert!(summary.lines().concat().contains("more: mailward alert list"));
+}
+
+/// Strangers make as many topics as they like: what they can't cause is told at once all the same, and first.
+#[test]
+fn strangers_hold_up_nothing_but_what_they_cause() {
+    let mut book = Book::default();
+    let alarm = |n: i64| heard(&Event::alert("rate.alarm").with("kind", "ip").with("source", n));
+    let mut messages = 0;
+    for n in 0..30 {
+        let now = n * 10 * SECOND;
+        book.hear(&alarm(n), at(now));
+        messages += usize::from(book.take(at(now + GATHER)).is_some());
+    }
+    assert_eq!(messages, ALERTS_PER_HOUR);
+    let now = 400 * SECOND;
+    book.hear(&disk(), at(now));
+    assert_eq!(states(book.take(at(now + GATHER))), one("store.refuses", State::New, 1), "and none of theirs with it");
+    assert_eq!(book.due(at(now + GATHER)), Some(at(GATHER + HOUR)));
+    // Within one message ours come first, however many theirs are.
+    for n in 100..300 {
+        book.hear(&alarm(n), at(HOUR));
+    }
+    book.hear(&heard(&Event::alert("user.frozen").with("user", "a@s.example")), at(HOUR));
+    let message = book.take(at(HOUR + GATHER)).unwrap();
+    assert_eq!((message.items[0].event.as_str(), message.items[1].event.as_str()), ("user.frozen", "rate.alarm"));
+    // Nor do they make anybody forget what they didn't cause.
+    for n in 0..2 * i64::try_from(ALERT_TOPICS_MAX).unwrap() {
+        book.hear(&alarm(1_000 + n), at(HOUR + GATHER + n));
+    }
+    assert!(book.topics().any(|(key, _)| key == "store.refuses") && book.topics().count() == ALERT_TOPICS_MAX);
+}
+
+#[test]
+fn users_whose_passwords_are_guessed_at_are_named_in_one_alert_an_hour() {
+    let mut book = Book::default();
+    let attacked = |n: i64| heard(&Event::alert("account.attacked").with("user", format!("u{n}@s.example")));
+    book.hear(&attacked(1), at(0));
+    assert_eq!(states(book.take(at(GATHER))), one("account.attacked", State::New, 1));
+    for n in [2, 3, 2] {
+        book.hear(&attacked(n), at(60 * SECOND * n));
+    }
+    let due = book.due(at(600 * SECOND)).unwrap();
+    assert_eq!(due, at(GATHER + HOUR));
+    let message = book.take(due).unwrap();
+    assert_eq!(message.items[0].fields, [("user".to_owned(), "u2@s.example, u3@s.example".to_owned())]);
+    for n in 0..1_000 {
+        book.hear(&attacked(n), due);
+    }
+    let users = &book.take(book.due(due).unwrap()).unwrap().items[0].fields[0].1;
+    assert!(users.starts_with("u0@s.example, u1@s.example") && users.ends_with(", …"), "{users}");
+    assert!(users.chars().count() <= ALERT_LINE_MAX);
+}
+
+/// One that tries many users isn't another that tries one password, nor is it another host.
+#[test]
+fn attacks_on_many_users_are_told_apart_by_host() {
+    let mut book = Book::default();
+    for host in ["192.0.2.1/32", "192.0.2.2/32", "192.0.2.1/32"] {
+        book.hear(&heard(&Event::alert("logins.sprayed").with("network", host).with("users", 6)), at(0));
+    }
+    book.hear(&heard(&Event::alert("logins.sprayed").with("password", "the same").with("users", 6)), at(0));
+    assert_eq!(book.take(at(GATHER)).unwrap().items.len(), 3);
 }
 
 #[test]

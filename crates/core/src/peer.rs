@@ -92,6 +92,11 @@ impl Listener {
             Listener::Lmtp => Protocol::Lmtp,
         }
     }
+    /// Whether users log in here.
+    #[must_use]
+    pub const fn has_logins(self) -> bool {
+        !matches!(self, Listener::Smtp | Listener::Lmtp)
+    }
     /// Whether TLS starts before the first byte of the protocol.
     #[must_use]
     pub const fn implicit_tls(self) -> bool {

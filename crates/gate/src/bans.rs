@@ -18,7 +18,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     BAN_MINUTES, BAN_NEWS_MAX, BAN_TIME_MAX, BAN_TIMES, BAN_WHY_MAX, BANS_ENDED_AT_ONCE, BANS_MAX, PAGE_ROWS_MAX,
 };
-use mailward_core::{Clock, Network, Shutdown, Timestamp};
+use mailward_core::{Clock, Listener, Network, Shutdown, Timestamp};
 use mailward_store::records::{Shelf, ShelfChange};
 use mailward_store::{ShelfStore, StoreError};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,34 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use table::Table;
 use tokio::sync::broadcast;
+
+/// Where a ban acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BanScope {
+    /// At every door.
+    All,
+    /// Where users log in: who guesses passwords, or lives beside those who do, may still bring mail.
+    Logins,
+}
+
+impl BanScope {
+    /// Its word in lists and the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            BanScope::All => "all",
+            BanScope::Logins => "logins",
+        }
+    }
+    /// Whether it acts at a door.
+    #[must_use]
+    pub const fn covers(self, listener: Listener) -> bool {
+        match self {
+            BanScope::All => true,
+            BanScope::Logins => listener.has_logins(),
+        }
+    }
+}
 
 /// Who banned somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +81,14 @@ impl BannedBy {
             BannedBy::RateGuard => "rate-guard",
             BannedBy::Administrator => "administrator",
             BannedBy::Test => "test",
+        }
+    }
+    /// Where such a ban acts.
+    #[must_use]
+    pub const fn scope(self) -> BanScope {
+        match self {
+            BannedBy::LoginGuard => BanScope::Logins,
+            BannedBy::RateGuard | BannedBy::Administrator | BannedBy::Test => BanScope::All,
         }
     }
     /// Whether somebody wanted exactly this.
@@ -84,6 +120,12 @@ pub struct Ban {
 }
 
 impl Ban {
+    /// Where it acts.
+    #[must_use]
+    pub const fn scope(&self) -> BanScope {
+        self.by.scope()
+    }
+
     /// Whether it has not ended yet.
     #[must_use]
     pub fn runs(&self, now: Timestamp) -> bool {
@@ -213,19 +255,26 @@ impl Bans {
         }
     }
 
-    /// The ban that holds for an address, if there is one.
+    /// The ban that holds for an address at any door, if there is one.
     #[must_use]
     pub fn banned(&self, ip: IpAddr) -> Option<Ban> {
-        self.state().table.stops(ip, self.clock.now(), false)
+        self.state().table.stops(ip, None, self.clock.now(), false)
     }
 
-    /// Whether a connection from an address gets nothing; it is counted.
+    /// The ban that holds for an address at this door, if there is one.
     #[must_use]
-    pub fn stops(&self, ip: IpAddr) -> bool {
-        self.state().table.stops(ip, self.clock.now(), true).is_some()
+    pub fn banned_at(&self, ip: IpAddr, listener: Listener) -> Option<Ban> {
+        self.state().table.stops(ip, Some(listener), self.clock.now(), false)
     }
 
-    /// Bans somebody, from now on. What the guards wish never makes a ban shorter; what an administrator wishes holds.
+    /// Whether a connection from an address gets nothing at this door, or, without one, at any; it is counted.
+    #[must_use]
+    pub fn stops(&self, ip: IpAddr, listener: Option<Listener>) -> bool {
+        self.state().table.stops(ip, listener, self.clock.now(), true).is_some()
+    }
+
+    /// Bans somebody, from now on. What the guards wish never makes a ban shorter or narrower; what an administrator wishes
+    /// holds until it ends.
     ///
     /// # Errors
     /// [`BanError`].
@@ -246,7 +295,7 @@ impl Bans {
         let until = until(time, state.first, times, now);
         if let Some(running) = running
             && !by.by_hand()
-            && running.until.is_none_or(|there| until.is_some_and(|until| until <= there))
+            && (running.by.by_hand() || running.until.is_none_or(|there| until.is_some_and(|until| until <= there)))
         {
             return Ok(running.clone());
         }
@@ -262,6 +311,7 @@ impl Bans {
         state.tell(BanNews::Added(ban.clone()));
         drop(state);
         let event = Event::warn("ban.added").with("network", network).with("by", by.name()).with("why", &ban.why);
+        let event = event.with("scope", ban.scope().name());
         let seconds = until.map(|until| until.0.saturating_sub(now.0).div_euclid(1_000));
         let event = event.with("seconds", seconds.map_or_else(|| "for good".to_owned(), |s| s.to_string()));
         self.events.emit(event.with("times", times));

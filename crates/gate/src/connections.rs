@@ -1,7 +1,7 @@
 //! How many may be connected at once: in all, from one address, and logged in to one account.
 
 use crate::GateError;
-use crate::bans::Bans;
+use crate::bans::{Ban, Bans};
 use crate::sessions::{SessionEntry, SessionInfo, Sessions};
 use crate::stress::Stress;
 use mailward_core::event::Events;
@@ -9,7 +9,7 @@ use mailward_core::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_NETWORK_MAX, SESSIONS_PER_ACCOUNT_MAX,
     STRESS_ADDRESS_SHARE, STRESS_ENTER_PERCENT, STRESS_LEAVE_PERCENT,
 };
-use mailward_core::{AccountId, Network, Peer, Shutdown};
+use mailward_core::{AccountId, Listener, Network, Peer, Shutdown};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
@@ -119,23 +119,37 @@ impl Gate {
         self.0.stress.looks(self.open());
     }
 
-    /// Asks whether one more connection may be held; asked before the first byte is read or written. `None` is a
-    /// Unix socket, which file permissions guard: it counts in all, not per address. The place is free again when
+    /// Asks whether one more connection may be held; asked before the first byte is read or written. A ban acts wherever it
+    /// does. `None` is a Unix socket, which file permissions guard: it counts in all, not per address. The place is free again when
     /// the permit is dropped.
     ///
     /// # Errors
     /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
-        self.admit_at_most(ip, None)
+        self.let_in(ip, None, None)
     }
 
-    /// The same for an address that has a limit of its own by a rule: it counts in the place of those for addresses and
-    /// networks.
+    /// The same at a door, where not every ban acts, for an address that may have a limit of its own by a rule: that counts
+    /// in the place of those for addresses and networks.
     ///
     /// # Errors
     /// As [`Gate::admit`].
-    pub fn admit_at_most(&self, ip: Option<IpAddr>, own: Option<u32>) -> Result<ConnectionPermit, GateError> {
-        if self.0.stops(ip) {
+    pub fn admit_at(
+        &self,
+        listener: Listener,
+        ip: Option<IpAddr>,
+        own: Option<u32>,
+    ) -> Result<ConnectionPermit, GateError> {
+        self.let_in(ip, Some(listener), own)
+    }
+
+    fn let_in(
+        &self,
+        ip: Option<IpAddr>,
+        listener: Option<Listener>,
+        own: Option<u32>,
+    ) -> Result<ConnectionPermit, GateError> {
+        if self.0.stops(ip, listener) {
             return Err(GateError::Banned);
         }
         let cap = self.0.connections_cap.load(Ordering::Relaxed);
@@ -204,15 +218,16 @@ impl Gate {
         self.0.sessions.end_of(whose)
     }
 
-    /// Ends the sessions from a network; without `logged_in` only those that nobody is logged in to.
-    pub fn end_sessions_from(&self, network: &Network, logged_in: bool) -> Vec<SessionInfo> {
-        self.0.sessions.end_from(network, logged_in)
+    /// Ends the sessions that a ban concerns, at the doors where it acts: of a guard's only those that nobody is logged in to, as
+    /// behind the same address may be others, whose login was good. Who is banned by hand gets nothing.
+    pub fn end_banned(&self, ban: &Ban) -> Vec<SessionInfo> {
+        self.0.sessions.end_banned(ban)
     }
 }
 
 impl Inner {
-    fn stops(&self, ip: Option<IpAddr>) -> bool {
-        ip.zip(self.bans.as_ref()).is_some_and(|(ip, bans)| bans.stops(ip))
+    fn stops(&self, ip: Option<IpAddr>, listener: Option<Listener>) -> bool {
+        ip.zip(self.bans.as_ref()).is_some_and(|(ip, bans)| bans.stops(ip, listener))
     }
 }
 
@@ -233,7 +248,7 @@ impl ConnectionPermit {
         let enter = || {
             let entry = inner.sessions.enter(peer, shutdown);
             // In this order. Whoever bans an address ends its sessions after that: they find this one, or it finds the ban.
-            if inner.stops(peer.address) {
+            if inner.stops(peer.address, Some(peer.listener)) {
                 entry.stop();
             }
             entry
@@ -359,10 +374,10 @@ mod tests {
     fn a_limit_of_its_own_counts_in_the_place_of_the_usual_ones() {
         let gate = gate(10, 2, 10);
         gate.set_caps(Caps { connections: 10, per_address: 2, per_network: 2, per_account: 10, ..Caps::default() });
-        let _more: Vec<_> = (0..4).map(|_| gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap()).collect();
-        assert_eq!(gate.admit_at_most(ip("192.0.2.1"), Some(4)).unwrap_err(), GateError::AddressFull);
-        let _one = gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap();
-        assert_eq!(gate.admit_at_most(ip("192.0.2.2"), Some(1)).unwrap_err(), GateError::AddressFull);
+        let _more: Vec<_> = (0..4).map(|_| gate.admit_at(Listener::Imaps, ip("192.0.2.1"), Some(4)).unwrap()).collect();
+        assert_eq!(gate.admit_at(Listener::Imaps, ip("192.0.2.1"), Some(4)).unwrap_err(), GateError::AddressFull);
+        let _one = gate.admit_at(Listener::Imaps, ip("192.0.2.2"), Some(1)).unwrap();
+        assert_eq!(gate.admit_at(Listener::Imaps, ip("192.0.2.2"), Some(1)).unwrap_err(), GateError::AddressFull);
         let _usual = gate.admit(ip("192.0.2.3")).unwrap();
     }
 

@@ -153,7 +153,7 @@ impl Logins {
 
     /// A session may be older than the ban.
     fn is_banned(&self, attempt: &Attempt<'_>) -> bool {
-        attempt.peer.address.is_some_and(|ip| self.bans.banned(ip).is_some())
+        attempt.peer.address.is_some_and(|ip| self.bans.banned_at(ip, attempt.peer.listener).is_some())
     }
 
     /// Does what follows.

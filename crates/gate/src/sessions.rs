@@ -3,8 +3,9 @@
 //! A session notes what it does with one atomic store, and takes a lock, its own, only for what it rarely does: TLS,
 //! login, SELECT. The list is locked when a session comes, when it goes, and while somebody copies it.
 
+use crate::bans::Ban;
 use mailward_core::limits::SESSION_FIELD_MAX;
-use mailward_core::{AccountId, Network, Peer, Shutdown, ShutdownTrigger};
+use mailward_core::{AccountId, Peer, Shutdown, ShutdownTrigger};
 use mailward_directory::{Directory, Login};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -262,9 +263,11 @@ impl Sessions {
         self.all().iter().filter(|entry| is(entry)).map(SessionEntry::end).collect()
     }
 
-    pub(crate) fn end_from(&self, network: &Network, logged_in: bool) -> Vec<SessionInfo> {
+    pub(crate) fn end_banned(&self, ban: &Ban) -> Vec<SessionInfo> {
         let is = |entry: &SessionEntry| {
-            entry.0.peer.address.is_some_and(|ip| network.contains(ip)) && (logged_in || entry.known().user.is_none())
+            let peer = &entry.0.peer;
+            let concerns = ban.scope().covers(peer.listener) && peer.address.is_some_and(|ip| ban.network.contains(ip));
+            concerns && (ban.by.by_hand() || entry.known().user.is_none())
         };
         self.all().iter().filter(|entry| is(entry)).map(SessionEntry::end).collect()
     }

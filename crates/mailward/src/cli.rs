@@ -44,8 +44,7 @@ use clap::{Parser, Subcommand};
     max_term_width = 100,
     after_help = "Examples:
   mailward demo                     try it: a whole server on loopback, nothing to configure
-  mailward setup example.org        make a real one
-  mailward serve                    run it
+  mailward setup example.org        make a real one; `mailward serve` runs it
   mailward user add joe@example.org --generate
 
 Every command takes --config FILE or --data DIR. `mailward help VERB` tells more."
@@ -171,6 +170,42 @@ mod tests {
             assert!(command.get_about().is_some(), "{name} doesn't say what it does");
             assert!(help.contains("Examples:") || help.contains("Example:"), "{name}: no examples");
         }
+    }
+
+    fn sources(under: &std::path::Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(under).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, texts);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                texts.push(std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    /// Whoever is woken by an alert types what it says.
+    #[test]
+    fn what_alerts_say_to_type_is_understood() {
+        let mut mends: Vec<String> = mailward_alert::known().map(|(_, _, mend)| mend.to_owned()).collect();
+        let mut texts = Vec::new();
+        sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut texts);
+        for text in &texts {
+            let said = text.split("\"mend\",").chain(text.split(" mend:")).skip(1);
+            mends.extend(said.filter_map(|rest| rest.trim().strip_prefix('"')?.split('"').next().map(str::to_owned)));
+        }
+        let mut typed = 0;
+        for mend in mends {
+            for rest in mend.split("mailward ").skip(1).filter(|_| !mend.contains("systemctl")) {
+                let words = rest.split([',', ';', ':', '`']).next().unwrap().trim();
+                let words =
+                    words.replace("ADDRESS", "joe@example.org").replace("SOURCE", "192.0.2.7").replace(" ID", " 7");
+                let words = std::iter::once("mailward").chain(words.split(' '));
+                let read = Cli::try_parse_from(words);
+                assert!(read.is_ok(), "{mend}:\n{}", read.unwrap_err());
+                typed += 1;
+            }
+        }
+        assert!(typed >= 15, "{typed}");
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub(crate) fn prepare(place: Place) -> Result<Prepared, Failure> {
     let connections = privilege::raise_open_files(&place.loaded, &mut notes)?;
     let mut doors = doors::bind(&place.loaded, &mut notes)?;
     let made = for_programs(&place, &mut notes)?;
+    notes.extend(supervisor::notes(&place)?);
     let supervisor = supervisor::make(&place)?;
     privilege::give_up(&place.loaded, &mut notes)?;
     doors.bind_the_rest(&place.loaded)?;

@@ -203,6 +203,17 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
+/// How long something still takes, rounded up: two hours are two hours right after they began.
+pub(crate) fn left(seconds: u64) -> String {
+    let up = |unit: u64| seconds.div_ceil(unit).saturating_mul(unit);
+    match seconds {
+        0..=119 => span(seconds),
+        120..=7_199 => span(up(60)),
+        7_200..=172_799 => span(up(3_600)),
+        _ => span(up(86_400)),
+    }
+}
+
 /// Bytes as people say them.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -218,6 +229,22 @@ pub(crate) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_is_rounded_up_and_what_passed_is_rounded_down() {
+        for (seconds, left_of_it, passed) in [
+            (119, "119 s", "119 s"),
+            (121, "3 min", "2 min"),
+            (3_599, "60 min", "59 min"),
+            (7_199, "2 h", "119 min"),
+            (7_200, "2 h", "2 h"),
+            (172_799, "2 days", "47 h"),
+            (259_199, "3 days", "2 days"),
+        ] {
+            assert_eq!((left(seconds).as_str(), span(seconds).as_str()), (left_of_it, passed));
+        }
+        assert!(left(u64::MAX).ends_with(" days"));
+    }
 
     #[test]
     fn what_an_outsider_wrote_can_t_move_the_terminal() {

@@ -10,7 +10,8 @@
 //! What it runs it has read itself from the configuration when it started: no order can name a program, a word, a user or a
 //! file. Of what outsiders wrote nothing reaches words or environment of a program; an alert goes to the command's standard
 //! input as JSON, and what goes to `nft` is written out of networks and seconds. A server that were taken over could have
-//! alerts run and networks banned, and nothing else.
+//! alerts run and networks banned, and nothing else: a command that runs as the server's user can gain no more rights than
+//! the server can, and a supervisor of that user can't be looked into by it.
 //!
 //! **Limits**: `limits::SUPERVISOR_*`, `limits::ALERT_COMMAND_*`, `limits::FIREWALL_*`.
 //!
@@ -24,6 +25,7 @@ mod link;
 mod spawn;
 mod work;
 
+pub(crate) use command::notes;
 pub(crate) use link::{ByCommand, Supervisor};
 pub(crate) use spawn::{Made, make};
 pub(crate) use work::work;
@@ -43,18 +45,30 @@ pub(crate) enum Order {
         /// One message of alerts, as it will be read.
         alert: Value,
     },
-    /// Nothing from this network reaches the server's ports for so long.
+    /// No connection from this network begins at the server's ports for so long.
     Ban {
         /// `address/bits`.
         network: Net,
         /// Rounded up; at least one.
         seconds: u64,
+        /// At which of them.
+        at: Ports,
     },
     /// It does again.
     Unban {
         /// See `Ban`.
         network: Net,
     },
+}
+
+/// Which ports of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ports {
+    /// All that it listens at.
+    All,
+    /// Those where somebody logs in.
+    Logins,
 }
 
 /// What came of it.
@@ -75,6 +89,11 @@ pub(crate) enum Report {
         /// Why.
         failed: Option<String>,
     },
+    /// More networks are banned than its set holds, or they fit again.
+    Beyond {
+        /// How many are left out; none: they fit.
+        networks: usize,
+    },
 }
 
 /// A network on the wire.
@@ -94,6 +113,9 @@ impl<'de> Deserialize<'de> for Net {
     }
 }
 
+/// Why an alert isn't run, where too many wait: no fault of the supervisor's.
+const TOO_MANY: &str = "too many alerts wait for the command";
+
 /// Reads an order as it stands on the wire.
 pub(crate) fn order(line: &[u8]) -> Result<Order, serde_json::Error> {
     serde_json::from_slice(line)
@@ -108,7 +130,8 @@ mod tests {
     fn orders_say_what_is_known_and_nothing_else() {
         for good in [
             r#"{"do":"run","id":1,"alert":{"a":[1,"\n"]}}"#,
-            r#"{"do":"ban","network":"192.0.2.0/24","seconds":5}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","seconds":5,"at":"all"}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","seconds":5,"at":"logins"}"#,
             r#"{"do":"unban","network":"2001:db8::/64"}"#,
         ] {
             let read = order(good.as_bytes()).unwrap();
@@ -119,9 +142,11 @@ mod tests {
             "{}",
             r#"{"do":"run","id":1,"alert":{},"command":["/bin/sh"]}"#,
             r#"{"do":"exec","words":["/bin/sh"]}"#,
-            r#"{"do":"ban","network":"192.0.2.1; drop","seconds":5}"#,
-            r#"{"do":"ban","network":"192.0.2.0/24","seconds":-5}"#,
-            r#"{"do":"ban","network":"192.0.2.0/24"}"#,
+            r#"{"do":"ban","network":"192.0.2.1; drop","seconds":5,"at":"all"}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","seconds":-5,"at":"all"}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","at":"all"}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","seconds":5,"at":"22"}"#,
+            r#"{"do":"ban","network":"192.0.2.0/24","seconds":5}"#,
             r#"{"do":"unban","network":"192.0.2.1/24"}"#,
             r#"{"do":"unban","network":"a.example"}"#,
         ] {

@@ -36,6 +36,11 @@ const GROUPS: &[&[Key]] = &[
     alerts::KEYS,
 ];
 
+/// Keys whose values may be secrets: the path of a webhook often is the password.
+const SECRET: &[&str] = &["alerts.webhook"];
+/// What is shown instead.
+pub(super) const HIDDEN: &str = "\"…\"";
+
 /// One key of `mailward.toml`.
 pub struct Key {
     /// Section and name with a dot between, or a name alone.
@@ -63,7 +68,18 @@ impl Key {
     pub fn name(&self) -> &'static str {
         self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
-    /// The value in a configuration, as TOML.
+    /// The value in a configuration as errors and the log may show it; what may be a secret is not shown.
+    #[must_use]
+    pub fn told(&self, config: &Config) -> String {
+        let value = self.value(config);
+        let shown = !self.is_secret() || value == self.default();
+        if shown { value } else { HIDDEN.to_owned() }
+    }
+    /// Whether the value may be a secret.
+    pub(super) fn is_secret(&self) -> bool {
+        SECRET.contains(&self.path)
+    }
+    /// The value in a configuration, as TOML. It may be a secret: see [`Key::told`].
     #[must_use]
     pub fn value(&self, config: &Config) -> String {
         (self.write)(config)

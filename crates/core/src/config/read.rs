@@ -1,6 +1,6 @@
 //! From text to [`Config`]: every key found in [`KEYS`], every error with its line.
 
-use super::keys::KEYS;
+use super::keys::{HIDDEN, KEYS};
 use super::value::Value;
 use super::{Config, Key};
 use crate::limits::{CONFIG_ERRORS_MAX, CONFIG_SIZE_MAX};
@@ -90,7 +90,7 @@ impl Loaded {
     #[must_use]
     pub fn fault(&self, key: &str, what: impl fmt::Display) -> ConfigError {
         let known = KEYS.iter().find(|k| k.path == key);
-        let value = known.map(|k| k.value(&self.config)).unwrap_or_default();
+        let value = known.map(|k| k.told(&self.config)).unwrap_or_default();
         let by_default = if self.line(key).is_none() { " (by default)" } else { "" };
         ConfigError {
             line: self.line(key),
@@ -207,7 +207,8 @@ impl Reader<'_> {
                 self.loaded.lines.insert(key.path, line);
             }
             Err(refusal) => {
-                let written = cut(self.text.get(value.span()).unwrap_or_default());
+                let written = if key.is_secret() { HIDDEN } else { self.text.get(value.span()).unwrap_or_default() };
+                let written = cut(written);
                 self.refuse(at, format!("{path} = {written}: {refusal}"));
             }
         }

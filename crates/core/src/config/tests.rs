@@ -284,6 +284,28 @@ fn relative_paths_start_where_the_file_and_the_data_lie() {
     assert_eq!(config.lmtp.socket.as_deref(), Some(Path::new("/srv/mail/lmtp.sock")));
 }
 
+/// The path of a webhook is a password, whatever is found wrong with it.
+#[test]
+fn no_fault_shows_a_webhook() {
+    let text = "[alerts]\nwebhook = \"https://hooks.example/services/s3cret\"\nwebhook_private = true\n";
+    let loaded = Config::parse(text, "mailward.toml").unwrap();
+    for key in KEYS.iter() {
+        assert!(!loaded.fault(key.path, "is wrong").to_string().contains("s3cret"), "{}", key.path);
+    }
+    assert_eq!(
+        loaded.fault("alerts.webhook", "is wrong").to_string(),
+        "mailward.toml line 2: alerts.webhook = \"…\": is wrong"
+    );
+    assert_eq!(
+        Loaded::built(Config::default(), "f").fault("alerts.webhook", "is off").to_string(),
+        "f: alerts.webhook = \"off\" (by default): is off"
+    );
+    for bad in ["http://hooks.example/s3cret", "https://u:s3cret@hooks.example/", "https://hooks.example/s3cret é"] {
+        let errors = Config::parse(&format!("[alerts]\nwebhook = \"{bad}\"\n"), "f").unwrap_err();
+        assert!(!errors.to_string().contains("s3cret"), "{errors}");
+    }
+}
+
 #[test]
 fn a_fault_found_later_is_told_with_its_line_too() {
     let loaded = Config::parse("[listen]\n\nsmtp = \"127.0.0.1:25\"\n", "m.toml").unwrap();

@@ -20,7 +20,8 @@ pub const ALERT_GATHER_TIME: Duration = Duration::from_secs(3);
 pub const ALERT_REPEAT_TIME: Duration = Duration::from_secs(3_600);
 /// Longest that it becomes.
 pub const ALERT_REPEAT_TIME_MAX: Duration = Duration::from_secs(86_400);
-/// Messages of alerts in an hour; what comes beyond is gathered, and goes in one when the hour is over.
+/// Messages of alerts in an hour; what comes beyond is gathered, and goes in one when the hour is over. What strangers can
+/// cause is counted by itself: they hold up nothing else.
 pub const ALERTS_PER_HOUR: usize = 20;
 /// Different alerts that are remembered; the one that came longest ago makes room.
 pub const ALERT_TOPICS_MAX: usize = 1_000;
@@ -69,11 +70,11 @@ pub const ALERT_COMMAND_TIME: Duration = Duration::from_secs(20);
 pub const ALERT_COMMAND_OUTPUT_MAX: usize = 2_048;
 /// Output of the command that is read and thrown away, bytes, before it is killed.
 pub const ALERT_COMMAND_OUTPUT_READ: usize = 16 * 1024 * 1024;
-/// Orders to run the command that wait in the supervisor; more are refused.
+/// Orders to run the command that wait in the server, and in the supervisor; more are refused.
 pub const SUPERVISOR_ORDERS_MAX: usize = 8;
 /// One line between the server and the supervisor, bytes.
 pub const SUPERVISOR_LINE_MAX: usize = 64 * 1024;
-/// Orders that wait in the server for the supervisor to read them; more are refused.
+/// Changes of bans that wait in the server for the supervisor to read them, and reports of its own; more wait outside.
 pub const SUPERVISOR_QUEUE_MAX: usize = 1_000;
 /// Time in which changes of bans gather that go to the firewall at once.
 pub const FIREWALL_GATHER_TIME: Duration = Duration::from_millis(100);
@@ -81,5 +82,5 @@ pub const FIREWALL_GATHER_TIME: Duration = Duration::from_millis(100);
 pub const FIREWALL_TIME: Duration = Duration::from_secs(10);
 /// Pause after a change that failed, before it is tried again.
 pub const FIREWALL_RETRY_TIME: Duration = Duration::from_secs(30);
-/// Networks that the firewall's set holds; bans beyond it act in the server alone.
+/// Networks that the firewall's sets hold, those that are banned longest; bans beyond act in the server alone.
 pub const FIREWALL_NETWORKS_MAX: usize = 20_000;

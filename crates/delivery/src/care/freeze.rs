@@ -109,7 +109,7 @@ impl Care {
     async fn hold_rest(&self, account: AccountId, why: &str) {
         if let Err(error) = hold_waiting(&*self.queue, &*self.sending, account, why).await {
             let event = Event::alert("user.unfinished").with("user", self.name(account)).with("reason", error);
-            self.events.emit(event.with("mend", "a restart goes on with it, or mailward queue hold --user"));
+            self.events.emit(event.with("mend", "a restart goes on with it, or mailward queue hold --user ADDRESS"));
         }
     }
 

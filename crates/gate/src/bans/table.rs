@@ -2,7 +2,7 @@
 
 use super::Ban;
 use mailward_core::limits::BAN_MEMORY;
-use mailward_core::{Network, Timestamp};
+use mailward_core::{Listener, Network, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,9 +101,10 @@ impl Table {
         self.entries.get(network).map(Entry::ban)
     }
 
-    /// The ban that stops an address; the one that lasts the longest if there are several.
-    pub(super) fn stops(&self, ip: IpAddr, now: Timestamp, count: bool) -> Option<Ban> {
-        let entry = self.around(ip).filter(|entry| entry.ban.runs(now)).max_by_key(|entry| end(&entry.ban))?;
+    /// The ban that stops an address at a door, or, without one, at any; the one that lasts the longest if there are several.
+    pub(super) fn stops(&self, ip: IpAddr, at: Option<Listener>, now: Timestamp, count: bool) -> Option<Ban> {
+        let acts = |ban: &Ban| ban.runs(now) && at.is_none_or(|at| ban.scope().covers(at));
+        let entry = self.around(ip).filter(|entry| acts(&entry.ban)).max_by_key(|entry| end(&entry.ban))?;
         if count {
             entry.stopped.fetch_add(1, Ordering::Relaxed);
         }
@@ -224,7 +225,8 @@ mod tests {
         }
         assert_eq!(table.len(), BANS_MAX);
         assert!(
-            table.stops(host(0), Timestamp(0), true).is_none() && table.stops(host(1), Timestamp(0), true).is_some()
+            table.stops(host(0), None, Timestamp(0), true).is_none()
+                && table.stops(host(1), None, Timestamp(0), true).is_some()
         );
         assert_eq!(table.lengths.len(), 1, "one look is enough");
     }
@@ -274,7 +276,7 @@ mod tests {
                     Step::Ask(number) => {
                         let ip = network(number, 32).first();
                         let stops = list.iter().filter(|one| one.network.contains(ip) && one.runs(now)).map(end).max();
-                        prop_assert_eq!(table.stops(ip, now, false).as_ref().map(end), stops);
+                        prop_assert_eq!(table.stops(ip, None, now, false).as_ref().map(end), stops);
                         let all = list.iter().filter(|one| one.network.contains(ip) && one.runs(now)).count();
                         prop_assert_eq!(table.covering(ip, now).len(), all);
                     }

@@ -219,16 +219,52 @@ async fn a_banned_address_isn_t_let_in_and_its_sessions_end() {
     let mut first = gate.admit(Some(ip("192.0.2.7"))).unwrap();
     let mut late = gate.admit(Some(ip("192.0.2.7"))).unwrap();
     let entry = first.enter(&peer(1), &server);
-    h.bans.add(wish("192.0.2.7")).unwrap();
+    let ban = h.bans.add(wish("192.0.2.7")).unwrap();
     assert_eq!(gate.admit(Some(ip("::ffff:192.0.2.7"))).unwrap_err(), GateError::Banned);
     assert!(gate.admit(Some(ip("192.0.2.8"))).is_ok());
     assert!(gate.admit(None).is_ok());
     assert!(late.enter(&peer(2), &server).shutdown().is_fired_alone(), "let in before, listed after");
     assert!(!entry.shutdown().is_fired());
-    assert!(gate.end_sessions_from(&network("192.0.3.0/24"), true).is_empty());
-    assert_eq!(gate.end_sessions_from(&network("192.0.2.7"), false).len(), 2);
+    let elsewhere = h.bans.add(by_hand("192.0.3.0/24", BanTime::Usual)).unwrap();
+    assert!(gate.end_banned(&elsewhere).is_empty());
+    assert_eq!(gate.end_banned(&ban).len(), 2);
     assert!(entry.shutdown().is_fired_alone());
     assert_eq!(h.bans.list(None, 1)[0].stopped, 2);
+}
+
+/// Who guesses passwords, or lives beside those who do, may still bring mail: port 25 has no logins.
+#[tokio::test]
+async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans_may_not() {
+    let h = house().await;
+    let gate = Gate::with_bans(Caps::default(), h.bans.clone());
+    let (_trigger, server) = shutdown::channel();
+    let host = ip("192.0.2.7");
+    let mut all: Vec<_> = Listener::ALL.map(|door| (door, gate.admit_at(door, Some(host), None).unwrap())).into();
+    let entries: Vec<_> = (0..)
+        .zip(&mut all)
+        .map(|(session, (listener, permit))| {
+            (*listener, permit.enter(&Peer { session, address: Some(host), listener: *listener }, &server))
+        })
+        .collect();
+    let ban = h.bans.add(wish("192.0.2.0/24")).unwrap();
+    assert_eq!(ban.scope(), BanScope::Logins);
+    gate.end_banned(&ban);
+    for (door, entry) in &entries {
+        let mail = matches!(door, Listener::Smtp | Listener::Lmtp);
+        assert_eq!(gate.admit_at(*door, Some(host), None).is_ok(), mail, "{door}");
+        assert_eq!(h.bans.banned_at(host, *door).is_none(), mail, "{door}");
+        assert_eq!(entry.shutdown().is_fired_alone(), !mail, "{door}: sessions that are there");
+    }
+    let ban = h.bans.add(by_hand("192.0.2.0/24", BanTime::For(MINUTE))).unwrap();
+    assert_eq!(ban.scope(), BanScope::All);
+    gate.end_banned(&ban);
+    for (door, entry) in &entries {
+        assert_eq!(gate.admit_at(*door, Some(host), None).unwrap_err(), GateError::Banned, "{door}");
+        assert!(entry.shutdown().is_fired_alone(), "{door}");
+    }
+    // The guard would ban for longer, at fewer doors: what an administrator said holds.
+    let still = h.bans.add(wish("192.0.2.0/24")).unwrap();
+    assert_eq!((still.by, still.until), (ban.by, ban.until));
 }
 
 #[tokio::test(start_paused = true)]

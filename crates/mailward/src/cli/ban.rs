@@ -15,8 +15,8 @@ use std::net::IpAddr;
 /// Ban hosts and networks, lift bans, see that they act
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Who is banned gets nothing at any door: connections are closed without a word, and open sessions end.
-Hosts that guess passwords are banned by themselves; see docs/logins.md.
+    after_help = "Who is banned by hand gets nothing at any door: connections are closed without a word, and open sessions end.
+Hosts that guess passwords are banned by themselves, where users log in; they may bring mail. See docs/logins.md.
 
 Examples:
   mailward ban list
@@ -32,9 +32,11 @@ pub(crate) struct BanVerb {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List bans that run
-    #[command(after_help = "STOPPED: connections that it stopped since the server started.
+    #[command(
+        after_help = "DOORS: all, or those where users log in. STOPPED: connections that it stopped since the server started.
 
-Examples:\n  mailward ban list\n  mailward ban list --json")]
+Examples:\n  mailward ban list\n  mailward ban list --json"
+    )]
     List {
         /// Print JSON
         #[arg(long)]
@@ -148,7 +150,7 @@ fn text(value: &Value, member: &str) -> String {
 
 fn left(ban: &Value) -> String {
     match ban.field("seconds_left").as_u64() {
-        Some(seconds) => format!("for {}", print::span(seconds)),
+        Some(seconds) => format!("for {}", print::left(seconds)),
         None => "for good".to_owned(),
     }
 }
@@ -171,14 +173,15 @@ fn list(place: &Place, json: bool) -> Result<(), Failure> {
             break;
         }
     }
-    if json { all.end() } else { print::table(&["WHO", "LEFT", "BY", "STOPPED", "WHY"], &rows) }
+    if json { all.end() } else { print::table(&["WHO", "LEFT", "BY", "DOORS", "STOPPED", "WHY"], &rows) }
 }
 
 fn row(ban: &Value) -> Vec<String> {
     vec![
         text(ban, "network"),
-        ban.field("seconds_left").as_u64().map_or_else(|| "for good".to_owned(), print::span),
+        ban.field("seconds_left").as_u64().map_or_else(|| "for good".to_owned(), print::left),
         text(ban, "by"),
+        text(ban, "scope"),
         ban.field("stopped").as_u64().unwrap_or(0).to_string(),
         text(ban, "why"),
     ]
@@ -189,8 +192,9 @@ fn tell(shown: &Value) -> Result<(), Failure> {
     if ban.is_null() {
         print::line(format!("{address} isn't banned"))?;
     } else {
-        let (network, by, why) = (text(ban, "network"), text(ban, "by"), text(ban, "why"));
-        print::line(format!("{address} is banned {}, with {network}, by {by}: {why}", left(ban)))?;
+        let [network, by, why] = ["network", "by", "why"].map(|member| text(ban, member));
+        let doors = if text(ban, "scope") == "logins" { "the doors with logins" } else { "every door" };
+        print::line(format!("{address} is banned {}, with {network}, at {doors}, by {by}: {why}", left(ban)))?;
     }
     match shown.field("never").as_str() {
         Some(never) => print::line(format!("it is never banned by itself: {}", print::tame(never))),

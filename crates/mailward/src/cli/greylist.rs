@@ -110,6 +110,6 @@ fn row(entry: &Entry, now: i64) -> Vec<String> {
         entry.network.clone(),
         entry.state.clone(),
         span(now.saturating_sub(entry.since.secs())),
-        span(entry.expires.secs().saturating_sub(now)),
+        print::left(u64::try_from(entry.expires.secs().saturating_sub(now)).unwrap_or(0)),
     ]
 }

@@ -47,7 +47,7 @@ async fn end_sessions(bans: Arc<Bans>, gate: Arc<Gate>, events: Events, mut shut
         let (_, mut news) = bans.subscribe();
         // Each session is asked about, and not each ban: there may be very many.
         for session in gate.sessions() {
-            let ban = session.peer.address.and_then(|ip| bans.banned(ip));
+            let ban = session.peer.address.and_then(|ip| bans.banned_at(ip, session.peer.listener));
             if ban.is_some_and(|ban| ban.by.by_hand() || session.user.is_none())
                 && let Some(ended) = gate.end_session(session.peer.session)
             {
@@ -61,12 +61,7 @@ async fn end_sessions(bans: Arc<Bans>, gate: Arc<Gate>, events: Events, mut shut
                 one = news.recv() => one,
             };
             match one {
-                // A guard's ban ends sessions that nobody is logged in to: behind the same address may be others, whose login
-                // was good. What an administrator bans gets nothing.
-                Ok(BanNews::Added(ban)) => {
-                    let ended = gate.end_sessions_from(&ban.network, ban.by.by_hand());
-                    ended.iter().for_each(|session| tell(session, &events));
-                }
+                Ok(BanNews::Added(ban)) => gate.end_banned(&ban).iter().for_each(|session| tell(session, &events)),
                 Ok(BanNews::Removed(_)) => {}
                 // Some were missed: look at all of them.
                 Err(RecvError::Lagged(_)) => break,

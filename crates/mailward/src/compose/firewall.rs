@@ -1,9 +1,9 @@
 //! Bans, told to the supervisor, which keeps them in the host's firewall as well.
 
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Ports, Supervisor};
 use mailward_core::limits::BAN_TIME_MAX;
 use mailward_core::{Clock as _, Network, Shutdown, SystemClock, Timestamp};
-use mailward_gate::bans::{Ban, BanNews, Bans};
+use mailward_gate::bans::{Ban, BanNews, BanScope, Bans};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn tell(bans: &Bans, supervisor: &Supervisor) {
         }
         told = run;
         for ban in &all {
-            if !supervisor.ban(ban.network, left(ban, SystemClock.now())).await {
+            if !supervisor.ban(ban.network, at(ban), left(ban, SystemClock.now())).await {
                 return;
             }
         }
@@ -38,7 +38,7 @@ async fn tell(bans: &Bans, supervisor: &Supervisor) {
             let heard = match news.recv().await {
                 Ok(BanNews::Added(ban)) => {
                     told.insert(ban.network);
-                    supervisor.ban(ban.network, left(&ban, SystemClock.now())).await
+                    supervisor.ban(ban.network, at(&ban), left(&ban, SystemClock.now())).await
                 }
                 Ok(BanNews::Removed(network)) => {
                     told.remove(&network);
@@ -52,6 +52,14 @@ async fn tell(bans: &Bans, supervisor: &Supervisor) {
                 return;
             }
         }
+    }
+}
+
+/// Where it acts.
+const fn at(ban: &Ban) -> Ports {
+    match ban.scope() {
+        BanScope::All => Ports::All,
+        BanScope::Logins => Ports::Logins,
     }
 }
 

@@ -6,7 +6,7 @@ use mailward_core::config::Loaded;
 use mailward_core::limits::DESCRIPTORS_BESIDES;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, User, getegid, geteuid, initgroups, setgid, setgroups, setuid};
 use std::ffi::CString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -105,6 +105,22 @@ pub(crate) fn give_up(loaded: &Loaded, notes: &mut Vec<String>) -> Result<(), Fa
     };
     let name = CString::new(user.name.as_str()).map_err(|e| Failure::Bug(e.to_string()))?;
     become_user(&name, user.uid, user.gid)
+}
+
+/// Who the server is once it has given up its rights.
+pub(crate) fn server_user(loaded: &Loaded) -> Result<(Uid, Gid), Failure> {
+    let configured = if geteuid().is_root() { configured_user(loaded)? } else { None };
+    Ok(configured.map_or_else(|| (geteuid(), getegid()), |user| (user.uid, user.gid)))
+}
+
+/// Nobody but root can look into this process, and as one that isn't root it gains no rights. It may have the server's user,
+/// and more rights than the server.
+pub(crate) fn closed_to_others() -> std::io::Result<()> {
+    nix::sys::prctl::set_dumpable(false)?;
+    if !geteuid().is_root() {
+        nix::sys::prctl::set_no_new_privs()?;
+    }
+    Ok(())
 }
 
 /// Gives up the right to change networks and firewalls, which only the supervisor may have been started with, and programs

@@ -5,7 +5,9 @@ use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::limits::{ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, User, geteuid};
+use nix::unistd::{Gid, Pid, Uid, User, geteuid};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub(super) struct Plan {
     words: Vec<String>,
     /// Whom to become, if somebody else; or why that can't be.
     user: Result<Option<(u32, u32)>, String>,
+    /// Whether it is to gain no rights: who runs as the server's user can be led by a server that was taken over.
+    confined: bool,
     time: Duration,
 }
 
@@ -43,8 +47,43 @@ impl Plan {
         }
         let name = if config.alerts.command_user.is_empty() { &config.user } else { &config.alerts.command_user };
         let user = if name.is_empty() { Ok(None) } else { become_whom(name)? };
-        Ok(Some(Self { words: config.alerts.command.clone(), user, time: ALERT_COMMAND_TIME }))
+        let server = privilege::server_user(&place.loaded)?;
+        let confined = match &user {
+            Ok(Some((uid, _))) => *uid == server.0.as_raw(),
+            _ => true,
+        };
+        Ok(Some(Self { words: config.alerts.command.clone(), user, confined, time: ALERT_COMMAND_TIME }))
     }
+}
+
+/// What is to be said of it before the server gives up its rights.
+pub(crate) fn notes(place: &Place) -> Result<Vec<String>, Failure> {
+    let (alerts, mut notes) = (&place.config().alerts, Vec::new());
+    let Some(program) = alerts.command.first() else { return Ok(notes) };
+    let (uid, gid) = privilege::server_user(&place.loaded)?;
+    let mut note = |key, what: String| notes.push(place.loaded.fault(key, what).to_string());
+    let named = User::from_name(&alerts.command_user).ok().flatten().filter(|_| !alerts.command_user.is_empty());
+    if named.is_some_and(|user| user.uid == uid) && geteuid().is_root() {
+        let what = "is the server's own user, who can then lead what it runs: name another";
+        note("alerts.command_user", what.to_owned());
+    }
+    if !uid.is_root() && changeable_by(Path::new(program), uid, gid) {
+        let what = "can be changed by the server's user: it should be root's, with the directories that it is in";
+        note("alerts.command", what.to_owned());
+    }
+    Ok(notes)
+}
+
+/// Whether a user can change a file, or have another one in its place.
+fn changeable_by(path: &Path, uid: Uid, gid: Gid) -> bool {
+    const STICKY: u32 = 0o1000;
+    let Ok(path) = path.canonicalize() else { return false };
+    path.ancestors().filter_map(|path| path.metadata().ok()).any(|status| {
+        let others = status.mode() & 0o002 != 0 || (status.mode() & 0o020 != 0 && status.gid() == gid.as_raw());
+        // In such a directory everybody has their own.
+        let theirs_alone = status.is_dir() && status.mode() & STICKY != 0;
+        status.uid() == uid.as_raw() || (others && !theirs_alone)
+    })
 }
 
 /// Root becomes anybody; others stay who they are.
@@ -78,7 +117,7 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
         // The group first; the standard library also drops all others when it changes the user.
         command.gid(gid).uid(uid);
     }
-    let mut child = match start(command) {
+    let mut child = match start(command, plan.confined) {
         Ok(child) => child,
         Err(error) => return failed(format!("it can't be started: {error}")),
     };
@@ -116,12 +155,16 @@ impl Drop for Group {
     }
 }
 
-/// Starts it from a thread of its own that has given up the firewall: the command has no part in that.
-fn start(mut command: Command) -> std::io::Result<Child> {
+/// Starts it from a thread of its own that has given up the firewall, in which the command has no part, and what it could
+/// gain. (Linux keeps both by thread.)
+fn start(mut command: Command, confined: bool) -> std::io::Result<Child> {
     let runtime = tokio::runtime::Handle::current();
     let started = std::thread::spawn(move || {
         if !geteuid().is_root() {
             privilege::without_network_admin()?;
+        }
+        if confined {
+            nix::sys::prctl::set_no_new_privs()?;
         }
         let _within = runtime.enter();
         command.spawn()
@@ -182,7 +225,7 @@ mod tests {
     use super::*;
 
     fn plan(script: &str, time: Duration) -> Plan {
-        Plan { words: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), user: Ok(None), time }
+        Plan { words: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), user: Ok(None), confined: true, time }
     }
 
     const LONG: Duration = Duration::from_secs(30);
@@ -203,13 +246,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_runs_as_the_server_s_user_can_gain_no_rights() {
+        let mut plan = plan("grep NoNewPrivs: /proc/self/status", LONG);
+        assert_eq!(run(&plan, "").await.output, "NoNewPrivs:\t1\n");
+        // The thread alone is closed, not who starts others later.
+        plan.confined = false;
+        let ours = std::fs::read_to_string("/proc/self/status").unwrap();
+        let ours = ours.lines().find(|line| line.starts_with("NoNewPrivs:")).unwrap();
+        assert_eq!(run(&plan, "").await.output.trim_end(), ours);
+    }
+
+    #[test]
+    fn a_program_is_changeable_by_its_owner_its_group_everybody_and_whoever_has_a_directory_above_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (within, file) = (dir.path().join("bin"), dir.path().join("bin/page-me"));
+        std::fs::create_dir(&within).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let status = file.metadata().unwrap();
+        let (owner, group) = (Uid::from_raw(status.uid()), Gid::from_raw(status.gid()));
+        let (stranger, strangers) = (Uid::from_raw(4_711), Gid::from_raw(4_711));
+        for (directory, program, by_group, by_all) in [
+            (0o755, 0o755, false, false),
+            (0o755, 0o775, true, false),
+            (0o755, 0o757, true, true),
+            (0o775, 0o755, true, false),
+            (0o777, 0o755, true, true),
+            (0o1777, 0o755, false, false),
+        ] {
+            mode(&within, directory);
+            mode(&file, program);
+            assert!(changeable_by(&file, owner, strangers));
+            assert_eq!(changeable_by(&file, stranger, group), by_group, "{directory:o} {program:o}");
+            assert_eq!(changeable_by(&file, stranger, strangers), by_all, "{directory:o} {program:o}");
+        }
+        assert!(!changeable_by(&dir.path().join("none"), owner, group));
+    }
+
+    #[tokio::test]
     async fn one_that_fails_can_t_be_started_or_does_not_read_is_told() {
         let ended = run(&plan("echo no >&2; exit 3", LONG), &"x".repeat(1 << 20)).await;
         assert_eq!(ended.output, "no\n");
         assert!(ended.failed.unwrap().contains("exit status: 3"));
-        let missing = Plan { words: vec!["/nonexistent/page-me".to_owned()], user: Ok(None), time: LONG };
+        let missing =
+            Plan { words: vec!["/nonexistent/page-me".to_owned()], user: Ok(None), confined: true, time: LONG };
         assert!(run(&missing, "").await.failed.unwrap().contains("can't be started"));
-        let stranger = Plan { words: vec!["/bin/true".to_owned()], user: Err("no".to_owned()), time: LONG };
+        let stranger =
+            Plan { words: vec!["/bin/true".to_owned()], user: Err("no".to_owned()), confined: true, time: LONG };
         assert_eq!(run(&stranger, "").await.failed.unwrap(), "no");
     }
 

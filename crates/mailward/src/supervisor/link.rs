@@ -1,11 +1,12 @@
 //! The server's side of the supervisor.
 
 use super::spawn::Made;
-use super::{Net, Order, Report, lines};
+use super::{Net, Order, Ports, Report, TOO_MANY, lines};
 use mailward_alert::{Brought, Message, Way, WayError};
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::SUPERVISOR_QUEUE_MAX;
+use mailward_core::limits::{SUPERVISOR_ORDERS_MAX, SUPERVISOR_QUEUE_MAX};
 use mailward_core::{Domain, Network, Shutdown};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,7 +25,10 @@ use tokio::task::JoinHandle;
 pub(crate) struct Supervisor(Arc<Inner>);
 
 struct Inner {
-    orders: Sender<Order>,
+    /// Changes of bans, which may be very many at once.
+    changes: Sender<Order>,
+    /// Alerts, which never wait behind those.
+    runs: Sender<Order>,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Ran>>>,
     next: AtomicU64,
 }
@@ -46,8 +51,10 @@ impl Supervisor {
         let Made { socket, child } = made;
         socket.set_nonblocking(true)?;
         let (from, to) = UnixStream::from_std(socket)?.into_split();
-        let (orders, ordered) = channel(SUPERVISOR_QUEUE_MAX);
-        let inner = Arc::new(Inner { orders, waiting: Mutex::default(), next: AtomicU64::new(1) });
+        let (changes, changed) = channel(SUPERVISOR_QUEUE_MAX);
+        let (runs, to_run) = channel(SUPERVISOR_ORDERS_MAX);
+        let ordered = Ordered { changed, to_run };
+        let inner = Arc::new(Inner { changes, runs, waiting: Mutex::default(), next: AtomicU64::new(1) });
         let supervisor = Self(inner);
         let task = tokio::spawn(supervisor.clone().look_after(from, to, ordered, child, events, shutdown));
         Ok((supervisor, task))
@@ -57,7 +64,7 @@ impl Supervisor {
         self,
         from: OwnedReadHalf,
         to: OwnedWriteHalf,
-        ordered: Receiver<Order>,
+        ordered: Ordered,
         child: Child,
         events: Events,
         mut shutdown: Shutdown,
@@ -99,21 +106,26 @@ impl Supervisor {
                     walled = true;
                     events.emit(Event::info(name));
                 }
+                Ok(Report::Beyond { networks: 0 }) => events.emit(Event::info("firewall.has_room")),
+                Ok(Report::Beyond { networks }) => {
+                    events.emit(Event::alert("firewall.full").with("left_out", networks));
+                }
                 Err(_) => return,
             }
         }
     }
 
     /// Has the command run; what it wrote. Dropped, its answer is not waited for any more.
-    async fn run(&self, message: &Message, host: &str) -> Result<String, WayError> {
-        let alert = message.json(host);
+    async fn run(&self, alert: Value) -> Result<String, WayError> {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         self.0.waiting().insert(id, answer);
         let _given_up = Forget(&self.0, id);
         let gone = || WayError("the supervisor, who runs it, is gone: restart the server".to_owned());
-        if self.0.orders.try_send(Order::Run { id, alert }).is_err() {
-            return Err(gone());
+        match self.0.runs.try_send(Order::Run { id, alert }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(WayError(TOO_MANY.to_owned())),
+            Err(TrySendError::Closed(_)) => return Err(gone()),
         }
         let ran = answered.await.map_err(|_| gone())?;
         match ran.failed {
@@ -123,15 +135,15 @@ impl Supervisor {
         }
     }
 
-    /// Nothing from this network is to reach us for so long. `false` if the supervisor is gone.
-    pub(crate) async fn ban(&self, network: Network, time: Duration) -> bool {
+    /// No connection from this network is to begin at these ports for so long. `false` if the supervisor is gone.
+    pub(crate) async fn ban(&self, network: Network, at: Ports, time: Duration) -> bool {
         let seconds = u64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
-        self.0.orders.send(Order::Ban { network: Net(network), seconds }).await.is_ok()
+        self.0.changes.send(Order::Ban { network: Net(network), seconds, at }).await.is_ok()
     }
 
     /// It is again.
     pub(crate) async fn unban(&self, network: Network) -> bool {
-        self.0.orders.send(Order::Unban { network: Net(network) }).await.is_ok()
+        self.0.changes.send(Order::Unban { network: Net(network) }).await.is_ok()
     }
 }
 
@@ -150,8 +162,24 @@ fn ended(mut child: Child) -> String {
     child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-async fn say(mut to: OwnedWriteHalf, mut ordered: Receiver<Order>) {
-    while let Some(order) = ordered.recv().await {
+/// What is to be said.
+struct Ordered {
+    changed: Receiver<Order>,
+    to_run: Receiver<Order>,
+}
+
+impl Ordered {
+    async fn next(&mut self) -> Option<Order> {
+        tokio::select! {
+            biased;
+            order = self.to_run.recv() => order,
+            order = self.changed.recv() => order,
+        }
+    }
+}
+
+async fn say(mut to: OwnedWriteHalf, mut ordered: Ordered) {
+    while let Some(order) = ordered.next().await {
         if lines::put(&mut to, &order).await.is_err() {
             return;
         }
@@ -181,12 +209,78 @@ impl Way for ByCommand {
     }
     fn bring<'a>(&'a self, message: &'a Message) -> Brought<'a> {
         Box::pin(async move {
-            let output = self.supervisor.run(message, self.hostname.as_str()).await?;
+            let output = self.supervisor.run(message.json(self.hostname.as_str())).await?;
             if !output.is_empty() {
                 let event = Event::info("alert.command_said").with("message", &message.id);
                 self.events.emit(event.with("output", output.trim_end()));
             }
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::order;
+    use mailward_core::{ShutdownTrigger, shutdown};
+    use serde_json::json;
+    use std::net::Ipv4Addr;
+
+    fn over(socket: std::os::unix::net::UnixStream) -> (Supervisor, JoinHandle<()>, ShutdownTrigger) {
+        let child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let (stop, stopped) = shutdown::channel();
+        let (supervisor, task) = Supervisor::over(Made { socket, child }, Events::nowhere(), stopped).unwrap();
+        (supervisor, task, stop)
+    }
+
+    #[tokio::test]
+    async fn an_alert_waits_behind_no_bans_and_one_too_many_is_told_as_such() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (supervisor, task, stop) = over(ours);
+        // As many as stand in the queue and on the socket, and more.
+        let many = 20_000;
+        let banning = supervisor.clone();
+        let bans = tokio::spawn(async move {
+            for n in 0..many {
+                let network = Network::host(Ipv4Addr::from_bits(0x0a00_0000 + n).into());
+                assert!(banning.ban(network, Ports::All, Duration::from_secs(60)).await);
+            }
+        });
+        while supervisor.0.changes.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut running = Vec::new();
+        for n in 0..SUPERVISOR_ORDERS_MAX {
+            let supervisor = supervisor.clone();
+            running.push(tokio::spawn(async move { supervisor.run(json!({ "n": n })).await }));
+        }
+        while supervisor.0.runs.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(supervisor.run(json!({})).await.unwrap_err().0, TOO_MANY);
+        theirs.set_nonblocking(true).unwrap();
+        let (from, mut to) = UnixStream::from_std(theirs).unwrap().into_split();
+        let mut from = BufReader::new(from);
+        let (mut banned, mut ran) = (0, 0);
+        while ran < SUPERVISOR_ORDERS_MAX {
+            match order(&lines::next(&mut from).await.unwrap().unwrap()).unwrap() {
+                Order::Run { id, .. } => {
+                    ran += 1;
+                    let report = Report::Ran { id, failed: None, output: "paged".to_owned() };
+                    lines::put(&mut to, &report).await.unwrap();
+                }
+                _ => banned += 1,
+            }
+        }
+        assert!(banned + 1_000 < many, "behind {banned} bans");
+        for one in running {
+            assert_eq!(one.await.unwrap().unwrap(), "paged");
+        }
+        drop((from, to));
+        task.await.unwrap();
+        assert!(supervisor.run(json!({})).await.unwrap_err().0.contains("is gone"));
+        assert!(bans.await.is_err() || !supervisor.unban(Network::host(Ipv4Addr::LOCALHOST.into())).await);
+        drop(stop);
     }
 }

@@ -2,23 +2,25 @@
 
 use super::command::{self, Plan};
 use super::firewall::{self, Wall};
-use super::{Order, Report, lines, order};
-use crate::compose::checks;
+use super::{Order, Report, TOO_MANY, lines, order};
+use crate::compose::{checks, privilege};
 use crate::failure::Failure;
 use crate::place::Place;
-use mailward_core::Network;
 use mailward_core::limits::{FIREWALL_GATHER_TIME, FIREWALL_RETRY_TIME, SUPERVISOR_ORDERS_MAX, SUPERVISOR_QUEUE_MAX};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream as Socket;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep_until};
 
 /// Works on the socket that is standard input until the server is gone.
 pub(crate) fn work(place: &Place) -> Result<(), Failure> {
+    privilege::closed_to_others().map_err(|e| Failure::io("the supervisor can't be closed to others", e))?;
     checks::configuration_is_ours(place)?;
     let plan = Plan::of(place)?;
     let wall = Wall::of(place.config());
@@ -43,49 +45,65 @@ pub(crate) fn work(place: &Place) -> Result<(), Failure> {
     })
 }
 
-/// A change of the firewall.
-enum Change {
-    Ban(Network, u64),
-    Unban(Network),
+/// The wall that is kept, changed by orders while it is made: nothing waits for `nft`.
+struct Kept {
+    wall: Mutex<Wall>,
+    changed: Notify,
+}
+
+impl Kept {
+    fn change(&self, how: impl FnOnce(&mut Wall, Instant)) {
+        how(&mut self.wall(), Instant::now());
+        self.changed.notify_one();
+    }
+    fn wall(&self) -> MutexGuard<'_, Wall> {
+        self.wall.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, wall: Option<Wall>) {
     let (tell, told) = channel(SUPERVISOR_QUEUE_MAX);
     let (run, runs) = channel(SUPERVISOR_ORDERS_MAX);
-    let (change, changes) = channel(SUPERVISOR_QUEUE_MAX);
-    let has_wall = wall.is_some();
+    let kept = wall.map(|wall| Kept { wall: Mutex::new(wall), changed: Notify::new() });
     tokio::select! {
         // Each of them ends when the server is gone, and what is under way with it: a command that is dropped is killed.
-        () = hear(from, &run, &change, &tell) => {}
+        () = hear(from, &run, kept.as_ref(), &tell) => {}
         () = say(to, told) => {}
         () = run_all(plan, runs, &tell) => {}
-        () = keep(wall, changes, &tell) => {}
+        () = keep(kept.as_ref(), &tell) => {}
     }
-    if has_wall {
+    if kept.is_some() {
         // Nobody would be left to hear that it fails.
         let _gone = firewall::take_out().await;
     }
 }
 
 /// Reads orders until there are no more, or one is none.
-async fn hear(from: OwnedReadHalf, run: &Sender<(u64, String)>, change: &Sender<Change>, tell: &Sender<Report>) {
+async fn hear(from: OwnedReadHalf, run: &Sender<(u64, String)>, kept: Option<&Kept>, tell: &Sender<Report>) {
     let mut from = BufReader::new(from);
     while let Ok(Some(line)) = lines::next(&mut from).await {
-        let sent = match order(&line) {
-            Ok(Order::Run { id, alert }) => match run.try_send((id, alert.to_string())) {
-                Ok(()) => Ok(()),
-                Err(_) => {
-                    let failed = Some("too many alerts wait for the command".to_owned());
-                    tell.send(Report::Ran { id, failed, output: String::new() }).await.map_err(drop)
+        match order(&line) {
+            Ok(Order::Run { id, alert }) => {
+                if run.try_send((id, alert.to_string())).is_err() {
+                    let failed = Some(TOO_MANY.to_owned());
+                    if tell.send(Report::Ran { id, failed, output: String::new() }).await.is_err() {
+                        return;
+                    }
                 }
-            },
-            Ok(Order::Ban { network, seconds }) => change.send(Change::Ban(network.0, seconds)).await.map_err(drop),
-            Ok(Order::Unban { network }) => change.send(Change::Unban(network.0)).await.map_err(drop),
+            }
+            // What is ordered for a wall that isn't wanted changes nothing.
+            Ok(Order::Ban { network, seconds, at }) => {
+                if let Some(kept) = kept {
+                    kept.change(|wall, now| wall.ban(network.0, at, firewall::until(now, seconds), now));
+                }
+            }
+            Ok(Order::Unban { network }) => {
+                if let Some(kept) = kept {
+                    kept.change(|wall, _| wall.unban(&network.0));
+                }
+            }
             // The server doesn't say such a thing.
-            Err(_) => Err(()),
-        };
-        if sent.is_err() {
-            return;
+            Err(_) => return,
         }
     }
 }
@@ -115,42 +133,69 @@ async fn run_all(plan: Option<Plan>, mut runs: Receiver<(u64, String)>, tell: &S
 }
 
 /// Keeps the firewall's table.
-async fn keep(wall: Option<Wall>, mut changes: Receiver<Change>, tell: &Sender<Report>) {
-    let Some(mut wall) = wall else {
-        // What is ordered for a wall that isn't wanted changes nothing.
-        while changes.recv().await.is_some() {}
-        return;
-    };
-    let mut works = None;
+async fn keep(kept: Option<&Kept>, tell: &Sender<Report>) {
+    let Some(kept) = kept else { return std::future::pending().await };
+    let (mut works, mut beyond) = (None, 0);
     loop {
-        let (script, anew) = wall.script(Instant::now());
-        let failed = firewall::apply(&script).await.err();
+        let work = kept.wall().work(Instant::now());
+        let failed = firewall::apply(&work.script).await.err();
+        let mut news = Vec::new();
         if works != Some(failed.is_none()) {
             works = Some(failed.is_none());
-            if tell.send(Report::Firewall { failed: failed.clone() }).await.is_err() {
+            news.push(Report::Firewall { failed });
+        }
+        if (work.beyond > 0) != (beyond > 0) {
+            news.push(Report::Beyond { networks: work.beyond });
+        }
+        beyond = work.beyond;
+        for report in news {
+            if tell.send(report).await.is_err() {
                 return;
             }
         }
-        // Also when all is well: whoever loads rules of their own has emptied ours.
+        // Also when all is well: whoever loads rules of their own has emptied ours, and what it didn't hold may fit now.
         let again = firewall::until(Instant::now(), FIREWALL_RETRY_TIME.as_secs());
-        let first = tokio::select! {
-            change = changes.recv() => change,
-            () = sleep_until(anew.map_or(again, |anew| anew.min(again))) => continue,
-        };
-        let Some(first) = first else { return };
-        let now = Instant::now();
-        // What comes in the same moment shares the work, also where much comes at once.
-        tokio::time::sleep(FIREWALL_GATHER_TIME).await;
-        let mut next = Some(first);
-        let mut taken = 0usize;
-        while let Some(change) = next {
-            match change {
-                // Beyond its size, bans act in the server alone.
-                Change::Ban(network, seconds) => drop(wall.ban(network, firewall::until(now, seconds), now)),
-                Change::Unban(network) => wall.unban(&network),
-            }
-            taken = taken.saturating_add(1);
-            next = if taken < SUPERVISOR_QUEUE_MAX { changes.try_recv().ok() } else { None };
+        tokio::select! {
+            // What comes in the same moment shares the work, also where much comes at once.
+            () = kept.changed.notified() => tokio::time::sleep(FIREWALL_GATHER_TIME).await,
+            () = sleep_until(work.anew.map_or(again, |anew| anew.min(again))) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::Network;
+    use mailward_core::config::Config;
+    use std::fmt::Write as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    /// However long `nft` takes and however much is banned meanwhile.
+    #[tokio::test]
+    async fn an_alert_behind_very_many_bans_is_run_while_the_firewall_is_busy() {
+        let wall = Wall::of(&Config::parse("[bans]\nfirewall = true\n", "m.toml").unwrap().config).unwrap();
+        let kept = Kept { wall: Mutex::new(wall), changed: Notify::new() };
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (from, _to) = theirs.into_split();
+        let (tell, _told) = channel(SUPERVISOR_QUEUE_MAX);
+        let (run, mut runs) = channel(SUPERVISOR_ORDERS_MAX);
+        let write = async move {
+            let mut ours = ours;
+            let mut text = String::new();
+            for n in 0..4 * u32::try_from(SUPERVISOR_QUEUE_MAX).unwrap() {
+                let network = Network::host(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).into());
+                writeln!(text, r#"{{"do":"ban","network":"{network}","seconds":60,"at":"all"}}"#).unwrap();
+            }
+            text.push_str("{\"do\":\"run\",\"id\":7,\"alert\":{}}\n");
+            ours.write_all(text.as_bytes()).await.unwrap();
+            ours
+        };
+        // Nobody keeps the wall: `nft` hangs.
+        let (_ours, (id, _)) = tokio::select! {
+            () = hear(from, &run, Some(&kept), &tell) => panic!("an order isn't understood"),
+            both = async { tokio::join!(write, async { runs.recv().await.unwrap() }) } => both,
+        };
+        assert_eq!(id, 7);
     }
 }
