@@ -1,8 +1,8 @@
 //! The login guard: failures counted over all protocols, waits that grow, bans, and accounts under attack.
 //!
 //! Failures count per host (an address or a /64), per neighbours (/24, /48), per user, and per user at a host. A host that
-//! guesses is banned. No account is ever locked: a user whom strangers attack is refused to strange hosts at once, whatever the
-//! password, and goes on working from hosts that they logged in from lately. What a stranger can see is the same for users who
+//! guesses is banned. No account is locked to its owner at home by strangers: a user whom strangers attack goes on working from hosts that they
+//! logged in from lately, while strange hosts together are let try once a minute, whatever the password. What a stranger can see is the same for users who
 //! are there and users who aren't (attacks A6, C4): counts go by the name that was given.
 
 mod book;
@@ -142,7 +142,7 @@ impl Logins {
         }
         let account = attempt.account.map(|(id, _)| id);
         let book = &mut state.book;
-        let tried = book.tried(ip, attempt.user, account, attempt.mark, trusted);
+        let tried = book.tried(ip, attempt.user, account, (attempt.mark, attempt.remembered), trusted);
         then(book, &tried, now)
     }
 
@@ -174,7 +174,7 @@ impl Logins {
                             .with("failures", failures)
                             .with(
                                 "mend",
-                                "nothing: known devices go on working; new ones are refused until it is over",
+                                "nothing: known devices go on working; new ones have to try again and again until it is over",
                             ),
                     );
                 }
