@@ -7,6 +7,7 @@
 
 mod book;
 mod devices;
+mod kept;
 mod recent;
 
 #[cfg(test)]
@@ -17,7 +18,8 @@ pub use devices::reads_back;
 use crate::bans::{BanTime, BanWish, BannedBy, Bans};
 use crate::keep::{Complaint, Keeper};
 use crate::rules::{Action, RuleBook};
-use book::{Book, Follows, Tried};
+use book::Book;
+use kept::{Follows, Tried};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::PAGE_ROWS_MAX;
 use mailward_core::{AccountId, Address, Clock, Network, Peer, Shutdown};

@@ -1,6 +1,7 @@
 //! What is known of logins that failed, and what follows from it. No clock, no store, no locks: facts in, words out.
 
 use super::devices::Devices;
+use super::kept::{Follows, Host, Mark, Neighbours, Password, Place, Shut, Stuffing, Tried, User};
 use super::recent::{Different, Fading, ONE, Recent};
 use mailward_core::limits::{
     ACCOUNT_TOLD, BAN_TIMES, DEVICE_TIME, LOGIN_FREE_FAILURES, LOGIN_HOST_FAILURES, LOGIN_NEAR_PAUSE,
@@ -23,115 +24,6 @@ const PART: u64 = ONE / LOGIN_SAME_WRONG as u64;
 
 /// A wait of those who are too many at once: so much for each group that may be looked at together.
 const TURN: Duration = Duration::from_millis(500);
-
-/// A login that is tried, as far as it counts here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tried<'a> {
-    pub(super) host: Network,
-    pub(super) neighbours: Network,
-    /// The part of the neighbours that one customer has at most: of IPv6 alone.
-    pub(super) site: Option<Network>,
-    /// Hash of the user's name, with the book's key.
-    pub(super) user: u64,
-    pub(super) account: Option<AccountId>,
-    /// From a host that is trusted: never banned, and what fails there is no attack by strangers.
-    pub(super) exempt: bool,
-    /// The password is one that was found right lately.
-    pub(super) remembered: bool,
-    pub(super) mark: Option<&'a WrongMark>,
-}
-
-/// What follows from a failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Follows {
-    /// Somebody is to be banned; why, in words.
-    Ban(Network, String),
-    /// The user is under attack, who has an account here: so many failures.
-    Attacked(u32),
-    /// Many users from one host or network: so many at least.
-    SprayedFrom(Network, usize),
-    /// One password on many users, from many hosts: so many of both at least.
-    Sprayed(usize, usize),
-    /// Many users once each, from many hosts: so many of both.
-    Stuffed(u32, u32),
-}
-
-#[derive(Debug, Default)]
-struct Host {
-    failures: Fading,
-    users: Different,
-    /// Logins whose secret is looked at now.
-    going: u32,
-    /// Logins that wait before that.
-    waiting: u32,
-    told: bool,
-}
-
-#[derive(Debug, Default)]
-struct Neighbours {
-    failures: Fading,
-    users: Different,
-    hosts: Different,
-    told: bool,
-}
-
-#[derive(Debug, Default)]
-struct User {
-    /// From hosts that the user never logged in from.
-    strangers: Fading,
-    told: Option<Timestamp>,
-    /// When the last attempt was let try that came from a strange host, and from one near the user's own.
-    stranger_at: Option<Timestamp>,
-    near_at: Option<Timestamp>,
-}
-
-/// One user at one host.
-#[derive(Debug, Default)]
-struct Place {
-    /// Since the last login; they slow the next try down.
-    failures: Fading,
-    /// Different wrong passwords, whoever logged in meanwhile.
-    guesses: Fading,
-    /// Different passwords that weren't looked at.
-    unseen: Fading,
-    /// Wrong passwords that came again.
-    repeats: Fading,
-    going: u32,
-    waiting: u32,
-    marks: Vec<Mark>,
-}
-
-#[derive(Debug)]
-struct Mark {
-    mark: WrongMark,
-    /// It was found wrong. Otherwise something beside it was.
-    wrong: bool,
-    /// Of this failure only a part was counted for the host.
-    withheld: bool,
-}
-
-/// One user at one host, refused for a while.
-#[derive(Debug, Default)]
-struct Shut {
-    until: Option<Timestamp>,
-    times: usize,
-}
-
-#[derive(Debug, Default)]
-struct Password {
-    /// Who tried it first, and where.
-    first: Option<(u64, Network)>,
-    users: Different,
-    hosts: Different,
-    told: bool,
-}
-
-#[derive(Debug, Default)]
-struct Stuffing {
-    users: Fading,
-    hosts: Fading,
-    told: bool,
-}
 
 #[derive(Debug)]
 pub(super) struct Book {
