@@ -196,11 +196,12 @@ impl Authenticator {
         // What is wrong today may be right once the account has another password, or is enabled again.
         let open: &[u8] = if claim.is_open() { stored } else { &[] };
         let mark = self.marks.as_ref().map(|marks| marks.of(&claim.user, open, password));
-        let tried = self.tried(claim, mark.as_ref(), mechanism, peer).await?;
         let asked =
             account.map(|a| Asked { account: a.record.id, user: &claim.user, credential: stored, secret: password });
         let known = asked.zip(self.verified.as_ref()).is_some_and(|(asked, cache)| cache.knows(asked, Instant::now()));
-        if known && objection.is_none() && claim.is_open() {
+        let known = known && objection.is_none() && claim.is_open();
+        let tried = self.tried(claim, (mark.as_ref(), known), mechanism, peer).await?;
+        if known {
             return self.succeed(claim, tried).await;
         }
         let credential = account.and_then(|account| self.credential(account));
@@ -225,12 +226,12 @@ impl Authenticator {
     pub(crate) async fn tried<'a>(
         &'a self,
         claim: &'a Claim,
-        mark: Option<&'a WrongMark>,
+        (mark, remembered): (Option<&'a WrongMark>, bool),
         mechanism: &'static str,
         peer: &'a Peer,
     ) -> Result<Tried<'a>, LoginError> {
         let account = claim.account.as_deref().map(|account| (account.record.id, &account.address));
-        let attempt = Attempt { user: &claim.user, account, peer, mark };
+        let attempt = Attempt { user: &claim.user, account, peer, mark, remembered };
         let mut word = self.watch.before(&attempt);
         // From here on the watch is told what came of it, also if this is dropped.
         let began = tokio::time::Instant::now();

@@ -148,7 +148,7 @@ impl Sasl {
                 Ok(SaslStep::Challenge(challenge))
             }
             State::ScramFinal { due, claim, objection } => {
-                let tried = auth.tried(&claim, None, name, &self.peer).await?;
+                let tried = auth.tried(&claim, (None, false), name, &self.peer).await?;
                 let answer = match due.verify(message) {
                     Ok(answer) => answer,
                     Err(ScramError::Refused) => {

@@ -15,6 +15,8 @@ pub struct Attempt<'a> {
     pub peer: &'a Peer,
     /// Tells the password from others, where one came; SCRAM has none.
     pub mark: Option<&'a WrongMark>,
+    /// The password is the account's: it was found right a short while ago.
+    pub remembered: bool,
 }
 
 /// What to do with it.

@@ -1,12 +1,13 @@
 //! The login guard: failures counted over all protocols, waits that grow, bans, and accounts under attack.
 //!
 //! Failures count per host (an address or a /64), per neighbours (/24, /48), per user, and per user at a host. A host that
-//! guesses is banned. No account is ever locked: a user whom strangers attack is refused to strange hosts at once, whatever the
-//! password, and goes on working from hosts that they logged in from lately. What a stranger can see is the same for users who
+//! guesses is banned. No account is locked to its owner at home by strangers: a user whom strangers attack goes on working from hosts that they
+//! logged in from lately, while strange hosts together are let try once a minute, whatever the password. What a stranger can see is the same for users who
 //! are there and users who aren't (attacks A6, C4): counts go by the name that was given.
 
 mod book;
 mod devices;
+mod kept;
 mod recent;
 
 #[cfg(test)]
@@ -17,7 +18,8 @@ pub use devices::reads_back;
 use crate::bans::{BanTime, BanWish, BannedBy, Bans};
 use crate::keep::{Complaint, Keeper};
 use crate::rules::{Action, RuleBook};
-use book::{Book, Follows, Tried};
+use book::Book;
+use kept::{Follows, Tried};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::PAGE_ROWS_MAX;
 use mailward_core::{AccountId, Address, Clock, Network, Peer, Shutdown};
@@ -142,7 +144,7 @@ impl Logins {
         }
         let account = attempt.account.map(|(id, _)| id);
         let book = &mut state.book;
-        let tried = book.tried(ip, attempt.user, account, attempt.mark, trusted);
+        let tried = book.tried(ip, attempt.user, account, (attempt.mark, attempt.remembered), trusted);
         then(book, &tried, now)
     }
 
@@ -174,7 +176,7 @@ impl Logins {
                             .with("failures", failures)
                             .with(
                                 "mend",
-                                "nothing: known devices go on working; new ones are refused until it is over",
+                                "nothing: known devices go on working; new ones have to try again and again until it is over",
                             ),
                     );
                 }

@@ -86,6 +86,21 @@ fn a_port_out_of_range_is_told_with_file_line_key_and_value() {
 }
 
 #[test]
+fn the_first_ban_and_who_is_never_banned_have_their_limits() {
+    let time = |minutes: usize| format!("[bans]\ntime = {minutes}\n");
+    assert_eq!(taken(&time(limits::BAN_MINUTES_CONFIG_MAX)).bans.time, limits::BAN_MINUTES_CONFIG_MAX);
+    for bad in [0, limits::BAN_MINUTES_CONFIG_MAX + 1] {
+        assert!(refused(&time(bad)).contains("line 2: bans.time = "), "{bad}");
+    }
+    let never = |count: usize| {
+        let all: Vec<String> = (0..count).map(|n| format!("\"u{n}@example.org\"")).collect();
+        format!("[bans]\nnever = [{}]\n", all.join(", "))
+    };
+    assert_eq!(taken(&never(limits::BANS_NEVER_MAX)).bans.never.len(), limits::BANS_NEVER_MAX);
+    assert!(refused(&never(limits::BANS_NEVER_MAX + 1)).contains("has more than 100 entries"));
+}
+
+#[test]
 fn the_rate_guard_s_steps_and_what_it_ignores_are_lists() {
     let config =
         taken("[rates]\nhost = \"block 5/h\"\naccount = \"none\"\nignore = [\"a.example\", \"192.0.2.0/24\"]\n");

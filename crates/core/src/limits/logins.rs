@@ -87,6 +87,32 @@ pub const LOGIN_WRONG_MAX: usize = 4;
 /// So many times the same wrong password from the same host count as one failure more: nothing is guessed by it, and yet it
 /// costs work.
 pub const LOGIN_SAME_WRONG: u32 = 20;
+/// A wrong password that comes again counts only beyond so many at a time, ...
+pub const LOGIN_SAME_AT_ONCE: u32 = 12;
+/// ... of which so many are forgotten in an hour: an office full of phones with old passwords asks once a minute each.
+pub const LOGIN_SAME_PER_HOUR: u32 = 60;
+/// The first wrong password of a user at a host counts this part of a failure for the host while nobody else tries the same and the
+/// user tries no other: on the day of a move an office has as many old passwords as users.
+pub const LOGIN_OWN_WRONG: u32 = 4;
+/// Bits of the network that one IPv6 customer has at most, counted before the neighbours are (RFC 6177 §2).
+pub const LOGIN_SITE_PREFIX_V6: u8 = 56;
+/// While a user is under attack, one try in that time for all strange hosts together at which nothing failed.
+pub const LOGIN_STRANGER_PAUSE: Duration = Duration::from_secs(60);
+/// The same for all hosts near the user's own: neighbours of known devices, and hosts that others logged in from lately.
+pub const LOGIN_NEAR_PAUSE: Duration = Duration::from_secs(15);
+/// Logins of one user from one host that are looked at together; more of them wait.
+pub const LOGINS_AT_ONCE_PER_PAIR: u32 = 16;
+/// Logins of one user from one host that wait, once some failed or where nobody is known; more of them are refused. Elsewhere
+/// so many times [`LOGINS_AT_ONCE_PER_PAIR`].
+pub const LOGIN_WAITING_PER_PAIR: u32 = 4;
+/// One user is refused at one host for so long after [`LOGIN_SHARED_FAILURES`] different wrong passwords there; by [`BAN_TIMES`]
+/// longer each further time.
+pub const LOGIN_PAIR_TIME: Duration = Duration::from_secs(600);
+/// So long it is remembered that one user was refused at one host.
+pub const LOGIN_PAIR_MEMORY: Duration = Duration::from_secs(2 * 86_400);
+/// Passwords of one user from one host, refused unseen within [`LOGIN_WINDOW`], before one that was found right lately is refused
+/// as well: to let it pass tells who guesses that it is right.
+pub const LOGIN_UNSEEN_MAX: u32 = 40;
 /// Failures of a device before its next try waits.
 pub const LOGIN_FREE_FAILURES: u32 = 3;
 /// Longest wait before a password is looked at: three of them fit the time before login (`IMAP_PREAUTH_TIME`).

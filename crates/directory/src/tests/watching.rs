@@ -14,6 +14,7 @@ use tokio::time::Instant;
 struct Watch {
     says: Mutex<(Before, Before)>,
     heard: Mutex<Vec<String>>,
+    remembered: Mutex<Vec<bool>>,
 }
 
 impl Watch {
@@ -33,6 +34,7 @@ impl Watch {
 impl LoginWatch for Watch {
     fn before(&self, attempt: &Attempt<'_>) -> Before {
         self.hear("before", attempt);
+        self.remembered.lock().unwrap().push(attempt.remembered);
         self.says.lock().unwrap().0
     }
     fn again(&self, attempt: &Attempt<'_>) -> Before {
@@ -61,7 +63,11 @@ async fn watched() -> Watched {
     house.user_with_password("alice@example.test").await;
     house.user_with_password("bob@example.test").await;
     house.disable("bob@example.test").await;
-    let watch = Arc::new(Watch { says: Mutex::new((Before::Go, Before::Go)), heard: Mutex::default() });
+    let watch = Arc::new(Watch {
+        says: Mutex::new((Before::Go, Before::Go)),
+        heard: Mutex::default(),
+        remembered: Mutex::default(),
+    });
     let auth = with(&house, house.directory.clone(), &watch);
     Watched { house, watch, auth }
 }
@@ -99,6 +105,21 @@ impl Watched {
         let nonce = first.split(',').next().unwrap();
         sasl.step(Some(format!("c=biws,{nonce},p={}", "A".repeat(43) + "=").as_bytes())).await.map(drop)
     }
+}
+
+/// Who watches may let pass what was right lately, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_password_that_was_right_lately_is_told_to_who_watches() {
+    let w = watched().await;
+    w.password("alice@example.test", PASSWORD).await.unwrap();
+    w.plain("alice@example.test", PASSWORD).await.unwrap();
+    for user in ["alice@example.test", "bob@example.test", "nobody@example.test"] {
+        let password = if user.starts_with("alice") { "wrong" } else { PASSWORD };
+        assert_eq!(w.password(user, password).await, Err(LoginError::Refused));
+    }
+    let other = format!("bob@example.test\0alice@example.test\0{PASSWORD}");
+    assert_eq!(w.sasl("PLAIN", &[other.as_bytes()]).await, Err(LoginError::Refused));
+    assert_eq!(*w.watch.remembered.lock().unwrap(), [false, true, false, false, false, false]);
 }
 
 /// No way round it.

@@ -25,6 +25,12 @@ impl Devices {
         devices.into_iter().any(|device| device.host == *host && age(device.at, now) < DEVICE_TIME)
     }
 
+    /// Whether an account logged in from a network of neighbours lately.
+    pub(super) fn near(&self, account: AccountId, neighbours: &Network, now: Timestamp) -> bool {
+        let devices = self.0.get(&account).into_iter().flatten();
+        devices.into_iter().any(|device| neighbours.contains(device.host.first()) && age(device.at, now) < DEVICE_TIME)
+    }
+
     /// An account logged in from a host; whether that is worth writing.
     pub(super) fn note(&mut self, account: AccountId, host: Network, now: Timestamp) -> bool {
         let devices = self.0.entry(account).or_default();

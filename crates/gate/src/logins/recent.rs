@@ -83,8 +83,11 @@ impl<K: Copy + Eq + Hash, V: Default> Recent<K, V> {
     }
 
     /// What is remembered of a key, if anything.
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.young.get(key).or_else(|| self.old.get(key))
+    pub(super) fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
+        let away = now.0.saturating_sub(self.turned.0);
+        // As if it had turned meanwhile.
+        let young = self.young.get(key).filter(|_| away < self.span.saturating_mul(2));
+        young.or_else(|| self.old.get(key).filter(|_| away < self.span))
     }
 
     /// The same, to change it; begins anew if there is nothing.
@@ -152,9 +155,9 @@ mod tests {
             *table.touch(5_000, Timestamp(0)) += 1;
             assert!(table.len() <= 10);
         }
-        assert_eq!(table.get(&5_000), Some(&1_000));
-        assert_eq!(table.get(&999), Some(&999));
-        assert_eq!(table.get(&900), None);
+        assert_eq!(table.get(&5_000, Timestamp(0)), Some(&1_000));
+        assert_eq!(table.get(&999, Timestamp(0)), Some(&999));
+        assert_eq!(table.get(&900, Timestamp(0)), None);
     }
 
     proptest! {
@@ -165,10 +168,12 @@ mod tests {
             let (mut now, mut touched) = (0i64, HashMap::<u8, (i64, u32)>::new());
             for (key, later) in steps {
                 now += later;
+                let there = table.get(&key, Timestamp(now)).copied();
                 let value = table.touch(key, Timestamp(now));
                 *value += 1;
                 let entry = touched.entry(key).or_default();
                 let expected = entry.1 + 1;
+                prop_assert_eq!(there.unwrap_or_default() + 1, *value, "who looks sees what who changes it finds");
                 if now - entry.0 < 1_000 { prop_assert_eq!(*value, expected); }
                 if now - entry.0 > 2_000 { prop_assert!(*value == 1 || entry.1 == 0); }
                 *entry = (now, *value);

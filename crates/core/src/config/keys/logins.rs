@@ -10,7 +10,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "logins.guard",
         form: "true or false",
         unit: "yes or no",
-        help: "Slow down logins that fail, ban hosts that guess passwords, and refuse strange devices while an account is\nunder attack. See docs/logins.md.",
+        help: "Slow down logins that fail, ban hosts that guess passwords, and let strange devices try seldom while an\naccount is under attack. See docs/logins.md.",
         reloads: true,
         read: |c, v| v.boolean().map(|on| c.logins.guard = on),
         write: |c| c.logins.guard.to_string(),
