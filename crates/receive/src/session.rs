@@ -23,6 +23,7 @@ use mailward_core::event::Event;
 use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
 use mailward_core::{Address, Peer, Protocol, Shutdown};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
+use mailward_gate::rates::RateHold;
 use mailward_gate::{Offers, RelayPermit, SessionEntry};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
@@ -90,6 +91,8 @@ struct OnItsWay {
     /// Bytes of trace before it.
     trace: usize,
     began: Instant,
+    /// What the rate guard counted for it, if it counts its sender; taken back unless it is accepted.
+    counted: Option<RateHold>,
 }
 
 impl<'c> Host<'c> {
@@ -167,6 +170,7 @@ impl<'c> Host<'c> {
                 Step::Data(ticket) => self.data(ticket, &wire),
                 Step::Message(ticket) => self.message(ticket).await,
                 Step::Refused(fault, mail) => {
+                    self.message = None;
                     // Its reply is given already, without a name: it is found by who sent it.
                     let _noted = self.refer_message(&mail, fault.name(), &fault.reply());
                     self.refused(&mail, fault.name());

@@ -12,7 +12,9 @@ mod common;
 use common::dns::Facts;
 use common::{House, Talk, Weighing, address};
 use mailward_core::config::{self, ListKind, ListLine};
-use mailward_core::limits::{SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX};
+use mailward_core::limits::{
+    RECEIVED_HOPS_MAX, SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX,
+};
 use mailward_core::{Listener, Timestamp};
 use mailward_gate::journal::{Asked, Found, Verdict, What};
 use mailward_gate::rules::{Rule, RuleBook};
@@ -390,6 +392,49 @@ async fn the_rate_guard_is_asked_for_strangers_and_for_users() {
     user.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
     let reply = user.expect("DATA\r\n", 450).await;
     assert!(house.traced(&reply).await.entries[0].reason.contains("rates.account"), "{reply}");
+}
+
+/// Mail that isn't accepted, and one recipient named many times, have nothing put off.
+#[tokio::test]
+async fn the_rate_guard_counts_what_is_accepted_and_each_recipient_once() {
+    let mut weighing = Weighing::default();
+    let text = "[rates]\naddress = [\"messages block 2/h\", \"recipients block 3/h\"]\n";
+    weighing.rates = config::Config::parse(text, "mailward.toml").unwrap().config.rates;
+    weighing.dns.host("other.example", "203.0.113.7");
+    weighing.dns.mx("plain.example", "client.example");
+    let house = House::weighing(settings(|_| {}), RuleBook::default(), weighing).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    for _ in 0..3 {
+        let reply = talk
+            .deliver(
+                "a@plain.example",
+                &["bob@s.example"],
+                &"Received: from a by b; now\r\n".repeat(RECEIVED_HOPS_MAX + 1),
+            )
+            .await;
+        assert!(reply.starts_with("554 5.4.6"), "{reply}");
+    }
+    for _ in 0..3 {
+        let mut gone = house.greets("192.0.2.7", "client.example").await;
+        gone.expect("MAIL FROM:<a@plain.example>\r\n", 250).await;
+        gone.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+        gone.expect("DATA\r\n", 354).await;
+        gone.write("Subject: half of\r\n").await;
+        drop(gone.stream);
+        gone.task.await.unwrap();
+    }
+    let again = ["bob@s.example", "BOB@s.example", "bob@S.example", "Bob@s.example", "alice@s.example"];
+    assert!(talk.deliver("a@plain.example", &again, MESSAGE).await.starts_with("250"));
+    // Elsewhere the same name has counts of its own, as it proves nothing.
+    let mut elsewhere = house.greets("203.0.113.7", "other.example").await;
+    for _ in 0..2 {
+        assert!(elsewhere.deliver("a@plain.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    }
+    assert!(talk.deliver("a@plain.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    talk.expect("MAIL FROM:<a@plain.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+    let reply = talk.expect("DATA\r\n", 450).await;
+    assert!(house.traced(&reply).await.entries[0].reason.contains("rates.address"), "{reply}");
 }
 
 #[tokio::test]
