@@ -2,7 +2,7 @@
 
 use super::*;
 use mailward_core::config::RateIgnored;
-use mailward_core::limits::{RATE_KEPT_MAX, RATE_LISTED_MAX};
+use mailward_core::limits::{RATE_KEPT_LEAST, RATE_KEPT_MAX, RATE_LISTED_MAX};
 use mailward_core::{Address, RateRule};
 use mailward_store::api::ShelfStore;
 use mailward_store::records::Shelf;
@@ -499,12 +499,15 @@ async fn only_what_changed_is_written_and_what_is_over_is_written_no_more() {
     let store = open(dir.path());
     let world = World::with(&of_host(&["block 50/h"]));
     let version = store.shelf_version(Shelf::Rates);
-    world.passing(&from("192.0.2.7"), 5);
+    let least = usize::try_from(RATE_KEPT_LEAST).unwrap();
+    world.passing(&from("192.0.2.7"), least - 1);
     world.rates.save(&*store).await.unwrap();
-    assert!(!version.has_changed().unwrap(), "five are too few");
-    world.passing(&from("192.0.2.7"), 45);
+    assert!(!version.has_changed().unwrap(), "they are too few");
+    world.passing(&from("192.0.2.7"), 1);
     world.rates.save(&*store).await.unwrap();
     assert!(version.has_changed().unwrap());
+    world.passing(&from("192.0.2.7"), 50 - least);
+    world.rates.save(&*store).await.unwrap();
     // Of the host and its neighbours, at most two parts of the table.
     assert!(store.shelf(Shelf::Rates, None, 1_000).await.unwrap().len() <= 4);
     world.pass(3 * HOUR);
