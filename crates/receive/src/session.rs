@@ -170,7 +170,6 @@ impl<'c> Host<'c> {
                 Step::Data(ticket) => self.data(ticket, &wire),
                 Step::Message(ticket) => self.message(ticket).await,
                 Step::Refused(fault, mail) => {
-                    self.message = None;
                     // Its reply is given already, without a name: it is found by who sent it.
                     let _noted = self.refer_message(&mail, fault.name(), &fault.reply());
                     self.refused(&mail, fault.name());

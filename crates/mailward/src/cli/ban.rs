@@ -76,9 +76,9 @@ Examples:
     },
     /// Say whether an address is banned; without one, try whether bans act
     #[command(
-        after_help = "Without an address the running server bans a spare loopback address for a moment, connects from there
-to each of its doors, and looks whether it gets anything. Exit code 1 if it does. With one: exit code 0
-either way.
+        after_help = "Without an address the running server bans a spare loopback address for a moment, connects from
+there to each of its doors, and looks whether it gets anything. Exit code 1 if it does. With one:
+exit code 0 either way.
 
 Examples:
   mailward ban test

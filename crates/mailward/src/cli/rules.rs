@@ -90,7 +90,7 @@ Examples:
 
 Examples:
   mailward rules test 192.0.2.7
-  mailward rules test 192.0.2.7 --name mx.friend.example --from a@friend.example --to joe@example.org
+  mailward rules test 192.0.2.7 --name mx.a.example --from a@a.example --to joe@example.org
   mailward rules test 2001:db8::1 --listener imaps --json
   mailward rules test 192.0.2.7 --unnamed --from '<>'"
     )]
