@@ -5,14 +5,15 @@
 
 use super::{Host, House};
 use crate::guard::{Guard, Judged};
-use mailward_core::limits::{JUDGEMENT_WAIT, UNKNOWN_RECIPIENTS_SIGN};
-use mailward_core::{Address, Domain, SpfResult, Timestamp, config};
+use mailward_core::limits::{JUDGEMENT_WAIT, LOOKUP_TURN_TIME, UNKNOWN_RECIPIENTS_SIGN};
+use mailward_core::{Address, Domain, Network, SpfResult, Timestamp, config};
+use mailward_dns::InTurn;
 use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
 use mailward_gate::{
     Asked, Findings, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
     judge_hello,
 };
-use mailward_inspect::spf::{Both, SpfAsked, check_both};
+use mailward_inspect::spf::{Identity, SpfAsked, SpfOutcome, check_hello, check_host};
 use mailward_smtp::server::{MailGiven, MailTicket};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -43,14 +44,25 @@ pub(super) struct Envelope {
     hello: Hello,
     greeting: Option<Asked<HelloStanding>>,
     domain: Option<Asked<SenderStanding>>,
-    found: watch::Receiver<Option<Arc<Found>>>,
+    found: watch::Receiver<Found>,
     task: AbortHandle,
 }
 
-/// What a task of its own finds out.
+/// What a task of its own finds out: each as soon as it is known.
+#[derive(Clone, Default)]
 struct Found {
-    spf: Both,
-    correspondent: bool,
+    /// Of the sender, or of the greeting where the sender is nobody.
+    spf: Option<SpfOutcome>,
+    /// Of the greeting beside a sender.
+    hello: Option<SpfOutcome>,
+    correspondent: Option<bool>,
+}
+
+impl Found {
+    /// Whether all is known that something depends on.
+    const fn is_enough(&self) -> bool {
+        self.spf.is_some() && self.correspondent.is_some()
+    }
 }
 
 impl Drop for Envelope {
@@ -118,10 +130,11 @@ impl Stranger {
         self.named = true;
         let mut judged = Judged {
             judgement: self.at_first_sight(&standing),
-            spf: found.as_ref().map(|found| found.spf.clone()),
+            spf: found.spf,
+            spf_hello: found.hello,
             reverse: standing.reverse.clone(),
             domain: domain.as_ref().map(|standing| standing.domain),
-            correspondent: found.is_some_and(|found| found.correspondent),
+            correspondent: found.correspondent == Some(true),
             came_well: sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain)),
         };
         let judgement = &mut judged.judgement;
@@ -140,13 +153,15 @@ impl Stranger {
         if let Some(domain) = &domain {
             of_lists(judgement, &domain.listed);
         }
-        let result = judged.outcome().map(|outcome| outcome.result);
-        let sign = match result {
-            Some(SpfResult::Fail) => Some(Sign::SpfFail),
-            Some(SpfResult::SoftFail) => Some(Sign::SpfSoftFail),
-            Some(SpfResult::PermError) => Some(Sign::SpfPermError),
-            Some(SpfResult::Pass) => Some(Sign::SpfPass),
-            Some(SpfResult::None | SpfResult::Neutral | SpfResult::TempError) | None => None,
+        let sign = match judged.spf.as_ref().map(|outcome| (outcome.result, outcome.identity)) {
+            Some((SpfResult::Fail, _)) => Some(Sign::SpfFail),
+            Some((SpfResult::SoftFail, _)) => Some(Sign::SpfSoftFail),
+            Some((SpfResult::PermError, _)) => Some(Sign::SpfPermError),
+            Some((SpfResult::Pass, _)) => Some(Sign::SpfPass),
+            Some((SpfResult::None | SpfResult::Neutral, _)) => None,
+            // Nobody is forged by it.
+            Some((SpfResult::TempError, Identity::Hello)) => None,
+            Some((SpfResult::TempError, Identity::MailFrom)) | None => Some(Sign::SpfTempError),
         };
         sign.into_iter().for_each(|sign| judged.judgement.sign(sign));
         // Who only names a correspondent has proven nothing.
@@ -159,10 +174,12 @@ impl Stranger {
 }
 
 impl Envelope {
-    async fn found(&self) -> Option<Arc<Found>> {
+    async fn found(&self) -> Found {
         let mut found = self.found.clone();
-        let waited = tokio::time::timeout(JUDGEMENT_WAIT, found.wait_for(Option::is_some)).await;
-        waited.ok()?.ok()?.clone()
+        // Late, or given up: what is known then counts.
+        let _either =
+            tokio::time::timeout(JUDGEMENT_WAIT, found.wait_for(Found::is_enough)).await.map(|all| all.is_ok());
+        found.borrow().clone()
     }
 }
 
@@ -182,8 +199,8 @@ impl Host<'_> {
         let sender = ticket.path().address().cloned();
         // Ours are there, whatever the DNS outside says of them.
         let domain = sender.as_ref().and_then(Address::domain).filter(|domain| !directory.is_local_domain(domain));
-        let domain = domain.map(|domain| reputation.sender(domain));
-        let (tell, found) = watch::channel(None);
+        let domain = domain.map(|domain| reputation.sender(stranger.ip, domain));
+        let (tell, found) = watch::channel(Found::default());
         let asking = Asking {
             guard: Arc::clone(&stranger.guard),
             ip: stranger.ip,
@@ -192,7 +209,7 @@ impl Host<'_> {
             hostname: hostname.clone(),
             now: self.context.clock.now(),
         };
-        let task = tokio::spawn(async move { tell.send(Some(Arc::new(asking.find_out().await))) }).abort_handle();
+        let task = tokio::spawn(asking.find_out(tell)).abort_handle();
         Some(Envelope { hello, greeting, domain, found, task })
     }
 }
@@ -208,18 +225,32 @@ struct Asking {
 }
 
 impl Asking {
-    async fn find_out(self) -> Found {
+    async fn find_out(self, tell: watch::Sender<Found>) {
         let Self { guard, ip, said, sender, hostname, now } = self;
         let asked = SpfAsked { ip, hello: &said, sender: sender.as_ref(), hostname: &hostname, now };
+        let host = Network::host(ip);
         let correspondent = async {
-            match sender.clone() {
+            let known = match sender.clone() {
                 // What can't be found out speaks for nobody.
                 Some(sender) => guard.correspondents.has_written_to(sender).await.unwrap_or(false),
                 None => false,
+            };
+            tell.send_modify(|found| found.correspondent = Some(known));
+        };
+        let spf = async {
+            let lookup = InTurn::new(&*guard.lookup, &guard.turns.sender, host, LOOKUP_TURN_TIME);
+            let outcome = check_host(&lookup, &asked).await;
+            tell.send_modify(|found| found.spf = Some(outcome));
+        };
+        // What it greets with must hold up nothing: turns, questions and time are its own.
+        let hello = async {
+            if sender.is_some() {
+                let lookup = InTurn::new(&*guard.lookup, &guard.turns.hello, host, LOOKUP_TURN_TIME);
+                let outcome = check_hello(&lookup, &asked).await;
+                tell.send_modify(|found| found.hello = Some(outcome));
             }
         };
-        let (spf, correspondent) = tokio::join!(check_both(&*guard.lookup, &asked), correspondent);
-        Found { spf, correspondent }
+        tokio::join!(spf, hello, correspondent);
     }
 }
 
