@@ -83,6 +83,26 @@ pub(crate) struct Host<'c> {
     stranger: Option<Stranger>,
     /// What was found of the stranger and the sender of this transaction.
     judged: Option<Arc<Judged>>,
+    mails: Mails,
+}
+
+/// MAIL commands that no recipient followed.
+#[derive(Default)]
+struct Mails {
+    /// The last one, so far.
+    is_empty: bool,
+    /// Those before it.
+    empty: usize,
+}
+
+impl Mails {
+    /// One more begins; answers how many were for nothing.
+    fn one_more(&mut self) -> usize {
+        if std::mem::replace(&mut self.is_empty, true) {
+            self.empty = self.empty.saturating_add(1);
+        }
+        self.empty
+    }
 }
 
 /// A message that was let come.
@@ -108,6 +128,7 @@ impl<'c> Host<'c> {
             program,
             stranger: None,
             judged: None,
+            mails: Mails::default(),
         }
     }
 
