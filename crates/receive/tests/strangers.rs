@@ -520,13 +520,14 @@ async fn mail_again_and_again_without_a_recipient_ends_the_session() {
 
 #[tokio::test]
 async fn the_store_is_asked_for_correspondents_only_of_who_looks_bad_and_once() {
-    let (house, _) = usual(settings(|_| {})).await;
+    let (house, dns) = usual(settings(|_| {})).await;
+    dns.mx("plain.example", "client.example");
     let asked = || house.store.correspondents.load(std::sync::atomic::Ordering::Relaxed);
     let mut talk = house.greets("192.0.2.7", "client.example").await;
     assert!(talk.deliver("a@c.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
     assert_eq!(asked(), 0);
     let mut talk = house.greets(NAMELESS, "localhost").await;
-    talk.expect("MAIL FROM:<x@c.example>\r\n", 250).await;
+    talk.expect("MAIL FROM:<x@plain.example>\r\n", 250).await;
     for user in ["bob", "alice", "carol"] {
         assert!(talk.say(format!("RCPT TO:<{user}@s.example>\r\n")).await.starts_with("450"), "put off");
     }
