@@ -9,7 +9,9 @@
 )]
 
 use mailward_core::Domain;
-use mailward_core::limits::{DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX, DNS_STRANGERS_AT_ONCE};
+use mailward_core::limits::{
+    DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX, DNS_STRANGERS_AT_ONCE,
+};
 use mailward_dns::{Lookup, LookupError, Name, Resolver};
 use mailward_dns_zone::proto::op::{Message, ResponseCode};
 use mailward_dns_zone::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};

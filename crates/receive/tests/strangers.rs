@@ -12,7 +12,9 @@ mod common;
 use common::dns::Facts;
 use common::{House, Talk, Weighing, address};
 use mailward_core::config::{self, ListKind, ListLine};
-use mailward_core::limits::{SMTP_EMPTY_MAILS_MAX, SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX};
+use mailward_core::limits::{
+    SMTP_EMPTY_MAILS_MAX, SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX,
+};
 use mailward_core::{Listener, Timestamp};
 use mailward_gate::journal::{Asked, Found, Verdict, What};
 use mailward_gate::rules::{Rule, RuleBook};
