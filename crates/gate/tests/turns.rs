@@ -92,12 +92,12 @@ async fn one_host_that_names_slow_domains_keeps_nobody_else_from_being_known() {
 #[tokio::test(start_paused = true)]
 async fn when_all_turns_are_taken_a_sender_isn_t_asked_about_and_that_isn_t_its_fault() {
     let (reputation, records, _) = house(records(), &[], &["rhs.example 4 test=none"]).await;
-    let crowd = |hosts: usize| {
+    let crowd = |first: usize, hosts: usize| {
         (0..hosts * INQUIRIES_PER_HOST_MAX)
-            .map(|n| names_slow(&reputation, stranger(n / INQUIRIES_PER_HOST_MAX), n))
+            .map(|n| names_slow(&reputation, stranger(n / INQUIRIES_PER_HOST_MAX), first + n))
             .collect::<Vec<_>>()
     };
-    let waiting = crowd(40);
+    let waiting = crowd(0, 40);
     tokio::time::sleep(Duration::from_millis(1)).await;
     let honest = reputation.sender(HONEST, &domain("good.example")).wait(LONG).await;
     assert_eq!(honest.domain, SenderDomain::NotAsked);
@@ -106,7 +106,7 @@ async fn when_all_turns_are_taken_a_sender_isn_t_asked_about_and_that_isn_t_its_
     // What wasn't asked isn't remembered.
     let honest = reputation.sender(HONEST, &domain("good.example")).wait(LONG).await;
     assert_eq!(honest.domain, SenderDomain::Exists);
-    let _waiting = crowd(INQUIRIES_MAX / INQUIRIES_PER_HOST_MAX);
+    let _waiting = crowd(10_000, INQUIRIES_MAX / INQUIRIES_PER_HOST_MAX);
     let standing = reputation.sender(HONEST, &domain("other.example")).now();
     assert_eq!(standing.domain, SenderDomain::NotAsked);
     assert!(standing.unanswered.iter().all(|one| one.why == Silence::NoTurn));
@@ -127,7 +127,7 @@ async fn a_list_isn_t_sent_to_rest_for_questions_that_waited_for_our_own_turn() 
         not_asked += standing.unanswered.len();
     }
     assert!(not_asked < LIST_LOOKUPS_AT_ONCE && hosts - not_asked >= 2 * LIST_LOOKUPS_AT_ONCE, "{not_asked}");
-    assert!(not_asked > usize::try_from(LIST_SILENCES_MAX).unwrap() || LOOKUP_TURN_TIME > 2 * late);
+    assert!(late * 2 < LOOKUP_TURN_TIME, "two thirds waited longer than the list's own time");
     assert!(!events.lines().iter().any(|line| line.contains("list.rests")), "{:?}", events.lines());
     assert!(!reputation.lists().iter().any(|list| list.rests || list.silent > 0));
     assert!(records.most_at_once() <= LIST_LOOKUPS_AT_ONCE + NAME_LOOKUPS_AT_ONCE);
@@ -137,9 +137,7 @@ async fn a_list_isn_t_sent_to_rest_for_questions_that_waited_for_our_own_turn() 
 async fn one_host_has_lists_asked_so_often_at_once_and_others_still_hear_of_themselves() {
     let records = Records::default()
         .address("2.0.0.127.bl.example", "127.0.0.2")
-        .address("test.rhs.example", "127.0.1.2")
         .address("7.2.0.192.bl.example", "127.0.0.2")
-        .slow("slow.example.rhs.example", NEVER)
         .slow("slow.example", Duration::ZERO);
     let rhs: Vec<String> = (0..16).map(|n| format!("rhs{n}.example 1 test=none")).collect();
     let rhs: Vec<&str> = rhs.iter().map(String::as_str).collect();
