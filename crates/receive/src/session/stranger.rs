@@ -144,7 +144,7 @@ impl Stranger {
             reverse: standing.reverse.clone(),
             domain: domain.as_ref().map(|standing| standing.domain),
             correspondent: false,
-            came_well: sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain)),
+            came_well: false,
         };
         let judgement = &mut judged.judgement;
         match &envelope.hello {
@@ -173,8 +173,9 @@ impl Stranger {
             Some((SpfResult::TempError, Identity::MailFrom)) | None => Some(Sign::SpfTempError),
         };
         sign.into_iter().for_each(|sign| judged.judgement.sign(sign));
-        // Who looks well is taken anyway: the store isn't asked for that.
+        // Who looks well is taken anyway: nobody is asked what speaks for it.
         if judged.judgement.verdict(self.marks) >= Verdict::Bad {
+            judged.came_well = sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain));
             judged.correspondent = envelope.is_correspondent(&self.guard).await;
         }
         // Who only names a correspondent has proven nothing.
