@@ -13,7 +13,8 @@ use common::dns::Facts;
 use common::{House, Talk, Weighing, address};
 use mailward_core::config::{self, ListKind, ListLine};
 use mailward_core::limits::{
-    SMTP_EMPTY_MAILS_MAX, SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX,
+    EARLY_BYTES_MAX, JUDGEMENT_WAIT, SMTP_EMPTY_MAILS_MAX, SMTP_STRANGER_RECIPIENTS_MAX,
+    SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX, UNKNOWN_RECIPIENTS_SIGN,
 };
 use mailward_core::{Listener, Timestamp};
 use mailward_gate::journal::{Asked, Found, Verdict, What};
@@ -500,4 +501,45 @@ async fn every_refusal_of_a_stranger_can_be_found_again() {
     let mut user = house.logged_in().await;
     let denied = user.say("MAIL FROM:<bob@s.example>\r\n").await;
     assert!(house.traced(&denied).await.entries[0].reason.contains("may not send as"), "{denied}");
+}
+
+/// What the DNS can't say in its time doesn't count, and nobody waits longer for it.
+#[tokio::test]
+async fn a_decision_waits_so_long_and_no_longer() {
+    let (house, dns) = usual(settings(|_| {})).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    *dns.slow.lock().unwrap() = 10 * JUDGEMENT_WAIT;
+    talk.expect("MAIL FROM:<a@late.example>\r\n", 250).await;
+    tokio::time::pause();
+    let asked = tokio::time::Instant::now();
+    talk.expect("RCPT TO:<bob@s.example>\r\n", 450).await;
+    assert!(asked.elapsed() <= JUDGEMENT_WAIT + Duration::from_secs(1), "{:?}", asked.elapsed());
+}
+
+/// Attacks H3.
+#[tokio::test]
+async fn of_who_speaks_too_early_little_is_read() {
+    let (house, _) = listing(5, settings(|guard| guard.greeting_delay = 30), RuleBook::default()).await;
+    let mut talk = house.knocks(NAMELESS);
+    talk.write("X".repeat(8 * EARLY_BYTES_MAX)).await;
+    assert!(talk.reply().await.starts_with("554 5.5.1"), "long before a line or the buffer ends");
+    assert!(talk.is_over().await);
+}
+
+/// Attacks A6.
+#[tokio::test]
+async fn who_asked_for_many_who_aren_t_here_has_it_against_it() {
+    let (house, _) = usual(settings(|_| {})).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    tokio::time::pause();
+    for n in 0..UNKNOWN_RECIPIENTS_SIGN {
+        talk.expect(&format!("RCPT TO:<guess{n}@s.example>\r\n"), 550).await;
+    }
+    tokio::time::resume();
+    talk.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+    talk.expect("DATA\r\n", 354).await;
+    talk.expect("x\r\n.\r\n", 250).await;
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains("score=1 ") && logged.contains("unknown-recipients+3"), "{logged}");
 }
