@@ -4,8 +4,8 @@
 use mailward_core::config::{ListKind, ListLine, Lists};
 use mailward_core::event::Events;
 use mailward_core::limits::{
-    INQUIRIES_MAX, INQUIRIES_PER_HOST_MAX, LIST_LOOKUPS_AT_ONCE, LIST_LOOKUPS_PER_HOST_MAX, LIST_SILENCES_MAX,
-    LIST_TIME, LOOKUP_TURN_TIME, NAME_LOOKUPS_AT_ONCE, NAME_LOOKUPS_PER_HOST_MAX,
+    INQUIRIES_MAX, INQUIRIES_PER_HOST_MAX, LIST_LOOKUPS_AT_ONCE, LIST_LOOKUPS_PER_HOST_MAX, LIST_TIME,
+    LOOKUP_TURN_TIME, NAME_LOOKUPS_AT_ONCE, NAME_LOOKUPS_PER_HOST_MAX,
 };
 use mailward_core::{Clock, Domain, Timestamp};
 use mailward_dns_zone::Records;

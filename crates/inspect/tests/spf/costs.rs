@@ -1,11 +1,13 @@
 //! What a check may cost us and others, whatever records say.
 
 use super::{CLIENT, Client, one, result, run};
-use mailward_core::SpfResult;
+use futures_util::future::join_all;
 use mailward_core::limits::{
-    SPF_HELLO_QUESTIONS_MAX, SPF_LOOKUP_TERMS_MAX, SPF_NAMES_MAX, SPF_QUESTIONS_MAX, SPF_RECORD_MAX, SPF_TERMS_MAX,
-    SPF_TIME, SPF_VOID_LOOKUPS_MAX, SPF_WORDS_MAX,
+    LOOKUP_TURN_TIME, SPF_HELLO_QUESTIONS_MAX, SPF_LOOKUP_TERMS_MAX, SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX,
+    SPF_NAMES_MAX, SPF_QUESTIONS_MAX, SPF_RECORD_MAX, SPF_TERMS_MAX, SPF_TIME, SPF_VOID_LOOKUPS_MAX, SPF_WORDS_MAX,
 };
+use mailward_core::{Network, SpfResult};
+use mailward_dns::{InTurn, Turns};
 use mailward_dns_zone::Records;
 use mailward_inspect::spf::Identity;
 use proptest::prelude::*;
@@ -105,6 +107,35 @@ fn a_greedy_greeting_takes_nothing_from_the_sender() {
     assert_eq!(hello.result, SpfResult::PermError);
     assert_eq!(records.asked().len(), SPF_HELLO_QUESTIONS_MAX + 3);
     assert_eq!((sender.result, sender.identity), (SpfResult::Fail, Identity::MailFrom));
+}
+
+#[test]
+fn one_host_s_checks_take_their_share_of_turns_and_others_are_judged_beside_them() {
+    let records = one("v=spf1 a:h.example -all").txt("slow.example", "v=spf1 mx -all");
+    let records = records.address("h.example", "198.51.100.1").slow("slow.example", SPF_TIME * 2);
+    let turns = Turns::new(SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX);
+    let in_turn = |ip: &str| InTurn::new(&records, &turns, Network::host(ip.parse().unwrap()), LOOKUP_TURN_TIME);
+    let (evil, honest) = (in_turn("203.0.113.9"), in_turn("192.0.2.1"));
+    let slow = Client { ip: "203.0.113.9", hello: "x.example", from: "joe@slow.example" };
+    let forged = Client { from: "ceo@example.org", ..slow };
+    let (flood, forged, other) = run(async {
+        tokio::join!(
+            join_all((0..100).map(|_| slow.at(&evil))),
+            async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                forged.at(&evil).await
+            },
+            async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::timeout(Duration::from_millis(1), CLIENT.at(&honest)).await.unwrap()
+            },
+        )
+    });
+    assert_eq!(records.most_at_once(), SPF_LOOKUPS_PER_HOST_MAX + 1);
+    assert!(flood.iter().all(|outcome| outcome.result == SpfResult::TempError));
+    assert_eq!(forged.result, SpfResult::TempError);
+    assert!(forged.why.contains("as many questions as one host may cause"), "{}", forged.why);
+    assert_eq!(other.result, SpfResult::Fail);
 }
 
 #[test]
