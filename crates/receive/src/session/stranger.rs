@@ -335,7 +335,7 @@ mod tests {
             tell.send_replace(2);
         });
         assert_eq!(*heard.borrow(), 1, "it began at once");
-        assert_eq!(tasks(), before + 1);
+        assert_eq!(tasks(), before.saturating_add(1));
         go.notify_one();
         heard.wait_for(|said| *said == 2).await.unwrap();
         assert!(task.is_some());
