@@ -1,7 +1,8 @@
 //! A stranger who brings mail: what is found out about it while it speaks, and what is made of that.
 //!
 //! Everything that is asked is asked at once and as soon as it can be: the address when it connects, greeting and sender at
-//! MAIL. It is waited for at the first RCPT, so that honest hosts wait for one round trip of the DNS at most, once.
+//! MAIL. It is waited for at the first RCPT, once, so that honest hosts wait for the longest chain of questions there is, and for
+//! nothing beside it.
 //!
 //! It costs little where it can: what is remembered already is taken at once, without a task, and the store is asked for
 //! correspondents only where a yes would change something.

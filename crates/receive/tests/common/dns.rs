@@ -4,8 +4,9 @@ use mailward_core::Domain;
 use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, TlsaRecord};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 #[derive(Default)]
 pub struct Facts {
@@ -19,6 +20,57 @@ pub struct Facts {
     pub slow: Mutex<Duration>,
     /// Names below which an answer takes a minute.
     stalled: Mutex<HashSet<String>>,
+    /// Answers come in rounds, if there are any.
+    pub rounds: Mutex<Option<Arc<Rounds>>>,
+}
+
+/// Holds each answer until all questions of its round have come: who asks one after the other what could be asked at once
+/// never gets an answer.
+pub struct Rounds {
+    planned: Vec<Vec<&'static str>>,
+    came: Mutex<Vec<Vec<String>>>,
+    over: watch::Sender<usize>,
+}
+
+impl Rounds {
+    /// Questions as `KIND name`.
+    pub fn new(planned: &[&[&'static str]]) -> Arc<Self> {
+        let sorted = |round: &&[&'static str]| {
+            let mut round = round.to_vec();
+            round.sort_unstable();
+            round
+        };
+        let planned = planned.iter().map(sorted).collect();
+        Arc::new(Self { planned, came: Mutex::default(), over: watch::Sender::new(0) })
+    }
+
+    /// Comes back when the round of this question is over.
+    async fn ask(&self, question: String) {
+        let mut over = self.over.subscribe();
+        let round = *over.borrow();
+        {
+            let mut came = self.came.lock().unwrap();
+            if came.len() <= round {
+                came.push(Vec::new());
+            }
+            came[round].push(question);
+            came[round].sort_unstable();
+            if self.planned.get(round).is_some_and(|planned| *planned == came[round]) {
+                self.over.send_replace(round + 1);
+            }
+        }
+        over.wait_for(|over| *over > round).await.unwrap();
+    }
+
+    /// What was asked, round by round.
+    pub fn came(&self) -> Vec<Vec<String>> {
+        self.came.lock().unwrap().clone()
+    }
+
+    /// How many rounds are over.
+    pub fn over(&self) -> usize {
+        *self.over.borrow()
+    }
 }
 
 impl Facts {
@@ -67,7 +119,11 @@ impl Facts {
         let known = self.addresses.lock().unwrap().contains_key(&text)
             || self.mx.lock().unwrap().contains_key(&text)
             || self.texts.lock().unwrap().contains_key(&text);
+        let rounds = self.rounds.lock().unwrap().clone();
         Box::pin(async move {
+            if let Some(rounds) = rounds {
+                rounds.ask(format!("{kind} {name}")).await;
+            }
             tokio::time::sleep(slow).await;
             match found {
                 _ if silent => Err(LookupError::Temporary { name, kind, why: "no answer".to_owned() }),
