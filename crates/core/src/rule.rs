@@ -298,6 +298,18 @@ impl Rule {
         Self::new(Who::Network(network), Listeners::ALL, None, None, action, OwnLimits::default())
     }
 
+    /// Whether it refuses everybody, at every listener and whatever they bring: users too, and whoever administers from elsewhere.
+    #[must_use]
+    pub const fn shuts_everybody_out(&self) -> bool {
+        let is_everybody = match &self.who {
+            Who::Any => true,
+            Who::Network(network) => network.prefix() == 0,
+            Who::Local | Who::Unnamed | Who::Name(_) | Who::Under(_) => false,
+        };
+        let is_everything = self.at.0 == Listeners::ALL.0 && self.from.is_none() && self.to.is_none();
+        is_everybody && is_everything && matches!(self.action, Action::Refuse { .. })
+    }
+
     /// Whom it is about.
     #[must_use]
     pub const fn who(&self) -> &Who {

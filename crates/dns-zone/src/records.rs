@@ -5,6 +5,7 @@ use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, TlsaRecor
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// One record.
@@ -40,7 +41,10 @@ pub struct Records {
     records: HashMap<String, Vec<Data>>,
     failing: HashSet<(String, Option<Kind>)>,
     takes: Duration,
+    slow: Vec<(String, Duration)>,
     asked: Mutex<Vec<(String, Kind)>>,
+    under_way: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Records {
@@ -82,6 +86,17 @@ impl Records {
         self.takes = time;
         self
     }
+    /// Answers about a name, and those below it, take this long.
+    #[must_use]
+    pub fn slow(mut self, zone: &str, time: Duration) -> Self {
+        self.slow.push((zone.to_ascii_lowercase(), time));
+        self
+    }
+    /// How many questions were on their way at once, at most.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
     /// What was asked so far.
     #[must_use]
     pub fn asked(&self) -> Vec<(String, Kind)> {
@@ -91,8 +106,13 @@ impl Records {
     fn answer<'a, T: Send + 'a>(&'a self, name: Name, kind: Kind, word: fn(&Data) -> Option<T>) -> Answer<'a, T> {
         self.asked.lock().unwrap().push((name.to_string(), kind));
         Box::pin(async move {
-            if !self.takes.is_zero() {
-                tokio::time::sleep(self.takes).await;
+            let _under_way = UnderWay::new(self);
+            let text = name.to_string();
+            let below = |zone: &str| text.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            let slow = self.slow.iter().find(|(zone, _)| below(zone));
+            let takes = slow.map_or(self.takes, |(_, time)| *time);
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
             }
             let found = self.find(&name, kind)?;
             let records: Vec<T> = found.iter().filter_map(word).collect();
@@ -121,6 +141,23 @@ impl Records {
             }
         }
         Err(temporary("its aliases go in a circle"))
+    }
+}
+
+/// Counts a question while it is on its way.
+struct UnderWay<'a>(&'a Records);
+
+impl<'a> UnderWay<'a> {
+    fn new(records: &'a Records) -> Self {
+        let now = records.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        records.most.fetch_max(now, Ordering::SeqCst);
+        Self(records)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

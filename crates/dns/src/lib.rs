@@ -28,6 +28,7 @@ mod lookup;
 mod name;
 mod resolver;
 mod route;
+mod turns;
 mod wire;
 
 pub use answer::look;
@@ -36,3 +37,4 @@ pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, NoDns, Tls
 pub use name::{Name, NameError};
 pub use resolver::{Resolver, ResolverError};
 pub use route::{LeftOut, MailHost, MailHosts, Ourselves, RouteError, route};
+pub use turns::{InTurn, NoTurn, Turn, Turns};

@@ -19,7 +19,7 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
 use mailward_core::config::Dns;
 use mailward_core::limits::{
     CONFIG_SIZE_MAX, DNS_ALIASES_MAX, DNS_FAILURE_TTL, DNS_HASH_ROUNDS_MAX, DNS_LOOKUP_TIME, DNS_LOOKUPS_AT_ONCE,
-    DNS_NEGATIVE_TTL_MAX, DNS_RETRIES, DNS_SERVERS_MAX, DNS_TTL_MAX, DNS_TTL_MIN,
+    DNS_NEGATIVE_TTL_MAX, DNS_RETRIES, DNS_SERVERS_MAX, DNS_STRANGERS_AT_ONCE, DNS_TTL_MAX, DNS_TTL_MIN,
 };
 use mailward_core::{Cache, Domain};
 use std::io::Read;
@@ -33,13 +33,13 @@ use tokio::sync::Semaphore;
 #[derive(Clone)]
 pub struct Resolver {
     shared: Arc<Shared>,
+    at_once: Arc<Semaphore>,
 }
 
 struct Shared {
     wire: Wire,
     options: DnsRequestOptions,
     cache: Mutex<Cache<(Name, Kind), Outcome>>,
-    at_once: Semaphore,
 }
 
 enum Wire {
@@ -104,13 +104,16 @@ impl Resolver {
         let mut options = DnsRequestOptions::default();
         options.edns_set_dnssec_ok = config.dnssec;
         Ok(Self {
-            shared: Arc::new(Shared {
-                wire,
-                options,
-                cache: Mutex::new(Cache::new(config.cache)),
-                at_once: Semaphore::new(DNS_LOOKUPS_AT_ONCE),
-            }),
+            shared: Arc::new(Shared { wire, options, cache: Mutex::new(Cache::new(config.cache)) }),
+            at_once: Arc::new(Semaphore::new(DNS_LOOKUPS_AT_ONCE)),
         })
+    }
+
+    /// The same with places of its own, `limits::DNS_STRANGERS_AT_ONCE`: for what strangers cause, so that it takes none from
+    /// those who send. What one learns the other knows.
+    #[must_use]
+    pub fn for_strangers(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), at_once: Arc::new(Semaphore::new(DNS_STRANGERS_AT_ONCE)) }
     }
 
     /// Whether answers are checked by DNSSEC; without, nothing is ever secure.
@@ -153,7 +156,7 @@ impl Resolver {
     /// One question over the wire, when it is its turn.
     async fn fetch(&self, key: &(Name, Kind)) -> Outcome {
         let (name, kind) = (&key.0, key.1);
-        let Ok(_turn) = self.shared.at_once.acquire().await else {
+        let Ok(_turn) = self.at_once.acquire().await else {
             let why = "the resolver is closed".to_owned();
             return Err(LookupError::Temporary { name: name.clone(), kind, why });
         };
@@ -398,7 +401,7 @@ fn pool_options(config: &Dns) -> ResolverOpts {
     options.validate = config.dnssec;
     options.try_tcp_on_error = true;
     options.use_hosts_file = ResolveHosts::Never;
-    options.max_active_requests = DNS_LOOKUPS_AT_ONCE;
+    options.max_active_requests = DNS_LOOKUPS_AT_ONCE.saturating_add(DNS_STRANGERS_AT_ONCE);
     options.server_ordering_strategy = ServerOrderingStrategy::QueryStatistics;
     options
 }

@@ -9,7 +9,9 @@
 )]
 
 use mailward_core::Domain;
-use mailward_core::limits::{DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX};
+use mailward_core::limits::{
+    DNS_ALIASES_MAX, DNS_ANSWER_RECORDS_MAX, DNS_LOOKUPS_AT_ONCE, DNS_QUESTIONS_MAX, DNS_STRANGERS_AT_ONCE,
+};
 use mailward_dns::{Lookup, LookupError, Name, Resolver};
 use mailward_dns_zone::proto::op::{Message, ResponseCode};
 use mailward_dns_zone::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
@@ -190,6 +192,27 @@ async fn more_lookups_than_may_be_on_their_way_wait_their_turn() {
     for lookup in all.collect::<Vec<_>>() {
         assert_eq!(lookup.await.unwrap().unwrap().records.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_strangers_have_asked_takes_no_place_from_those_who_send() {
+    let server = Raw::start(|question| {
+        let name = question.queries[0].name().to_ascii();
+        if name.ends_with("slow.") { Reply::Silence } else { answer(question, 300, [address(1)]) }
+    })
+    .await;
+    let resolver = Resolver::new(&server.config()).unwrap();
+    let strangers = resolver.for_strangers();
+    let flood = (0..2 * DNS_STRANGERS_AT_ONCE).map(|n| {
+        let strangers = strangers.clone();
+        tokio::spawn(async move { strangers.listed(&Name::parse(&format!("n{n}.slow")).unwrap()).await })
+    });
+    let flood: Vec<_> = flood.collect();
+    tokio::task::yield_now().await;
+    assert_eq!(resolver.listed(&Name::parse("good").unwrap()).await.unwrap().records.len(), 1);
+    assert_eq!(strangers.listed(&Name::parse("good").unwrap()).await.unwrap().records.len(), 1, "that is remembered");
+    assert!(flood.iter().all(|one| !one.is_finished()));
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

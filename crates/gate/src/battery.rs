@@ -17,7 +17,7 @@ pub const BATTERIES: [&Battery; 2] = [&CATALOGUE, &ABUSE_NET];
 /// Attempts that belong together.
 #[derive(Debug)]
 pub struct Battery {
-    /// Its name on a command line.
+    /// Its name.
     pub name: &'static str,
     /// Where it comes from.
     pub source: &'static str,

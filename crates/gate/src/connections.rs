@@ -2,7 +2,8 @@
 
 use crate::GateError;
 use crate::bans::{Ban, Bans};
-use crate::sessions::{SessionEntry, SessionInfo, Sessions};
+use crate::rules::Treatment;
+use crate::sessions::{GuestPlace, SessionEntry, SessionInfo, Sessions};
 use crate::stress::Stress;
 use mailward_core::event::Events;
 use mailward_core::limits::{
@@ -60,6 +61,8 @@ struct Inner {
     open: AtomicUsize,
     by_address: Counts<Network>,
     by_network: Counts<Network>,
+    /// Of each address those that nobody is logged in to; trusted ones aren't counted.
+    guests: Arc<Counts<Network>>,
     by_account: Counts<AccountId>,
     sessions: Sessions,
     stress: Stress,
@@ -90,6 +93,7 @@ impl Gate {
             open: AtomicUsize::new(0),
             by_address: Counts::default(),
             by_network: Counts::default(),
+            guests: Arc::default(),
             by_account: Counts::default(),
             sessions: Sessions::default(),
             stress,
@@ -126,11 +130,11 @@ impl Gate {
     /// # Errors
     /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
-        self.let_in(ip, None, None)
+        self.admit_with(ip, None, None, false)
     }
 
-    /// The same at a door, where not every ban acts, for an address that may have a limit of its own by a rule: that counts
-    /// in the place of those for addresses and networks.
+    /// The same at a door, where not every ban acts, for an address by what the rules say of it. A limit of its own counts in
+    /// the place of those for addresses and networks; who is let off its checks isn't held short under stress.
     ///
     /// # Errors
     /// As [`Gate::admit`].
@@ -138,16 +142,17 @@ impl Gate {
         &self,
         listener: Listener,
         ip: Option<IpAddr>,
-        own: Option<u32>,
+        treatment: &Treatment,
     ) -> Result<ConnectionPermit, GateError> {
-        self.let_in(ip, Some(listener), own)
+        self.admit_with(ip, Some(listener), treatment.limits().connections, !treatment.is_checked())
     }
 
-    fn let_in(
+    pub(crate) fn admit_with(
         &self,
         ip: Option<IpAddr>,
         listener: Option<Listener>,
         own: Option<u32>,
+        is_trusted: bool,
     ) -> Result<ConnectionPermit, GateError> {
         if self.0.stops(ip, listener) {
             return Err(GateError::Banned);
@@ -159,19 +164,25 @@ impl Gate {
         let Ok(before) = took else { return Err(GateError::Full) };
         self.0.stress.looks(before.saturating_add(1));
         // From here on the drop of the permit gives the place back, also if the address has too many.
-        let mut permit = ConnectionPermit { inner: Arc::clone(&self.0), host: None, network: None, entry: None };
+        let mut permit =
+            ConnectionPermit { inner: Arc::clone(&self.0), host: None, network: None, guest: None, entry: None };
         if let Some(ip) = ip {
             let key = Network::host(ip);
-            let cap = self.0.per_address_cap.load(Ordering::Relaxed);
-            // What is left is for others than those who hold many.
-            let cap = if self.is_under_stress() { cap.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { cap };
+            let usual = self.0.per_address_cap.load(Ordering::Relaxed);
             let own = own.map(|own| usize::try_from(own).unwrap_or(usize::MAX));
-            let cap = own.unwrap_or(cap);
-            if !self.0.by_address.take(key, cap) {
+            if !self.0.by_address.take(key, own.unwrap_or(usual)) {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
-            if own.is_none() && !ip.to_canonical().is_loopback() {
+            let is_loopback = ip.to_canonical().is_loopback();
+            if !is_trusted && !is_loopback {
+                // What is left is for others than those who hold many and aren't users.
+                let is_short = own.is_none() && self.is_under_stress();
+                let cap = if is_short { usual.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { usize::MAX };
+                let place = GuestPlace::take(&self.0.guests, key, cap).ok_or(GateError::AddressFull)?;
+                permit.guest = Some(place);
+            }
+            if own.is_none() && !is_loopback {
                 let key = Network::neighbours(ip);
                 if !self.0.by_network.take(key, self.0.per_network_cap.load(Ordering::Relaxed)) {
                     return Err(GateError::NetworkFull);
@@ -238,15 +249,17 @@ pub struct ConnectionPermit {
     inner: Arc<Inner>,
     host: Option<Network>,
     network: Option<Network>,
+    /// Until it is on the list of sessions, which knows whether anybody is logged in.
+    guest: Option<GuestPlace>,
     entry: Option<SessionEntry>,
 }
 
 impl ConnectionPermit {
     /// Puts the connection on the list of sessions; whoever asks again gets the same entry. It goes with the permit.
     pub fn enter(&mut self, peer: &Peer, shutdown: &Shutdown) -> SessionEntry {
-        let inner = &self.inner;
+        let (inner, guest) = (&self.inner, &mut self.guest);
         let enter = || {
-            let entry = inner.sessions.enter(peer, shutdown);
+            let entry = inner.sessions.enter(peer, shutdown, guest.take());
             // In this order. Whoever bans an address ends its sessions after that: they find this one, or it finds the ban.
             if inner.stops(peer.address, Some(peer.listener)) {
                 entry.stop();
@@ -297,7 +310,7 @@ impl Drop for SessionPermit {
 
 /// How many of each; keys with none take no memory.
 #[derive(Debug)]
-struct Counts<K>(Mutex<HashMap<K, usize>>);
+pub(crate) struct Counts<K>(Mutex<HashMap<K, usize>>);
 
 impl<K> Default for Counts<K> {
     fn default() -> Self {
@@ -306,7 +319,7 @@ impl<K> Default for Counts<K> {
 }
 
 impl<K: Eq + Hash> Counts<K> {
-    fn take(&self, key: K, cap: usize) -> bool {
+    pub(crate) fn take(&self, key: K, cap: usize) -> bool {
         // Counts stay true if a holder of the lock panicked: each step below is whole.
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match counts.entry(key) {
@@ -322,7 +335,12 @@ impl<K: Eq + Hash> Counts<K> {
         }
     }
 
-    fn give_back(&self, key: K) {
+    #[cfg(test)]
+    fn is_empty_but_for(&self, others: usize) -> bool {
+        self.0.lock().unwrap().values().sum::<usize>() == others
+    }
+
+    pub(crate) fn give_back(&self, key: K) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut there) = counts.entry(key) {
             if *there.get() <= 1 {
@@ -374,10 +392,11 @@ mod tests {
     fn a_limit_of_its_own_counts_in_the_place_of_the_usual_ones() {
         let gate = gate(10, 2, 10);
         gate.set_caps(Caps { connections: 10, per_address: 2, per_network: 2, per_account: 10, ..Caps::default() });
-        let _more: Vec<_> = (0..4).map(|_| gate.admit_at(Listener::Imaps, ip("192.0.2.1"), Some(4)).unwrap()).collect();
-        assert_eq!(gate.admit_at(Listener::Imaps, ip("192.0.2.1"), Some(4)).unwrap_err(), GateError::AddressFull);
-        let _one = gate.admit_at(Listener::Imaps, ip("192.0.2.2"), Some(1)).unwrap();
-        assert_eq!(gate.admit_at(Listener::Imaps, ip("192.0.2.2"), Some(1)).unwrap_err(), GateError::AddressFull);
+        let with = |text, own| gate.admit_with(ip(text), None, Some(own), false);
+        let _more: Vec<_> = (0..4).map(|_| with("192.0.2.1", 4).unwrap()).collect();
+        assert_eq!(with("192.0.2.1", 4).unwrap_err(), GateError::AddressFull);
+        let _one = with("192.0.2.2", 1).unwrap();
+        assert_eq!(with("192.0.2.2", 1).unwrap_err(), GateError::AddressFull);
         let _usual = gate.admit(ip("192.0.2.3")).unwrap();
     }
 
@@ -452,6 +471,41 @@ mod tests {
         assert!(!gate.is_under_stress());
         let _again = gate.admit(ip("192.0.2.1")).unwrap();
         drop(many);
+    }
+
+    /// A webmail on this host, a host that a rule trusts, an office whose people are logged in.
+    #[test]
+    fn under_stress_users_and_who_is_trusted_get_as_many_as_always() {
+        let gate = Gate::new(Caps { connections: 100, per_address: 40, ..Caps::default() });
+        let office = "192.0.2.1".parse::<IpAddr>().unwrap();
+        let (_trigger, shutdown) = mailward_core::shutdown::channel();
+        let enter = |session: u64| {
+            let mut permit = gate.admit(Some(office)).unwrap();
+            let peer = Peer { session, address: Some(office), listener: mailward_core::Listener::Imap };
+            let entry = permit.enter(&peer, &shutdown);
+            (permit, entry)
+        };
+        let people: Vec<_> = (0..15).map(enter).collect();
+        people.iter().for_each(|(_, entry)| entry.is_a_user());
+        let _others: Vec<_> = (0..65).map(|n| gate.admit(ip(&format!("198.51.{n}.1"))).unwrap()).collect();
+        assert!(gate.is_under_stress());
+        let mut more: Vec<_> = (100..110).map(enter).collect();
+        assert_eq!(gate.admit(Some(office)).unwrap_err(), GateError::AddressFull, "ten that aren't logged in");
+        // One of them logs in, one goes: there is room for two.
+        more[0].1.is_a_user();
+        drop(more.pop());
+        let two = [gate.admit(Some(office)).unwrap(), gate.admit(Some(office)).unwrap()];
+        assert_eq!(gate.admit(Some(office)).unwrap_err(), GateError::AddressFull);
+        // And out again, which puts nobody out.
+        more[0].1.logged_out();
+        drop((two, people, more));
+        for near in ["127.0.0.1", "::1"] {
+            let webmail: Vec<_> = (0..9).map(|_| gate.admit(ip(near)).unwrap()).collect();
+            drop(webmail);
+        }
+        let trusted: Vec<_> = (0..12).map(|_| gate.admit_with(ip("203.0.113.1"), None, None, true).unwrap()).collect();
+        drop(trusted);
+        assert!(gate.0.guests.is_empty_but_for(65));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use health::{Fault, ListState};
 pub(crate) use health::{Memory, Turn};
 pub(crate) use record::{Recorded, key};
 
-use crate::reputation::means::{Means, Missing, latest, within};
+use crate::reputation::means::{Asker, Missing, latest};
 use mailward_core::Domain;
 use mailward_core::config::{self, ListKind, ListLine, ListTest};
 use mailward_core::limits::LIST_ANSWERS_MAX;
@@ -196,7 +196,7 @@ impl List {
     }
 
     /// Asks it, if it is well.
-    pub(crate) async fn ask(&self, means: &Means, subject: &Subject) -> Said {
+    pub(crate) async fn ask(&self, asker: &Asker<'_>, subject: &Subject) -> Said {
         if let Some(silence) = self.memory.shut(matches!(subject, Subject::Host(IpAddr::V6(_)))) {
             return Said::Nothing(silence);
         }
@@ -204,17 +204,17 @@ impl List {
         if !self.memory.may_ask(started, self.within) {
             return Said::Nothing(Silence::Resting);
         }
-        let said = self.ask_anyway(means, subject).await;
+        let said = self.ask_anyway(asker, subject).await;
         self.memory.heard(&said, started);
         said
     }
 
     /// Asks it, however well it is.
-    pub(crate) async fn ask_anyway(&self, means: &Means, subject: &Subject) -> Said {
+    pub(crate) async fn ask_anyway(&self, asker: &Asker<'_>, subject: &Subject) -> Said {
         // What has no room before the zone's name can't be on the list.
         let Ok(name) = self.name(subject) else { return Said::No(latest()) };
         self.memory.counts.asked.fetch_add(1, Ordering::Relaxed);
-        match within(&means.lists, self.within, means.lookup.listed(&name)).await {
+        match asker.list(self.within, asker.lookup.listed(&name)).await {
             Ok(found) => match read(&found.records) {
                 Ok(codes) => Said::Yes(codes, found.valid_until.into()),
                 Err(other) => Said::Nothing(Silence::Trouble(other)),
@@ -222,7 +222,7 @@ impl List {
             Err(Missing::None { until, .. }) => Said::No(until),
             Err(Missing::Failed(_)) => Said::Nothing(Silence::Failed),
             Err(Missing::Late) => Said::Nothing(Silence::Late),
-            Err(Missing::NoTurn) => Said::Nothing(Silence::NoTurn),
+            Err(Missing::NoTurn(_)) => Said::Nothing(Silence::NoTurn),
         }
     }
 

@@ -1,15 +1,17 @@
 //! The rate guard: how much comes from one source, and what follows when it is too much.
 //!
 //! **In**: a message with those that it comes from ([`Subjects`]), recipients that were refused. **Out**: a [`RateVerdict`].
-//! Incoming mail is counted by sending address, its domain, host and network; outgoing by user and by the host that they
-//! send from. Each kind of source has three steps ([`mailward_core::RateStep`]), of messages, recipients and refused recipients.
+//! Incoming mail is counted by sending address, its domain, host and network; outgoing by user, by the domain of their address
+//! and by the host that they send from. Each kind of source has three steps ([`mailward_core::RateStep`]), of messages, recipients and refused recipients.
 //!
 //! Beyond *warn* an event tells it once an hour. Beyond *block* more is put off until the window has less: what is put off doesn't
 //! count for it, so that whoever waits gets through. Beyond *alarm*, for which all attempts count, everything of the source is
 //! refused for [`RATE_ALARM_TIME`], and an alert says so.
 //!
-//! **A sender can be forged.** Those that are proven ([`Subjects::proven`]) are counted apart from those that aren't, so that nobody
-//! has another's mail put off who proves it.
+//! **A sender can be forged.** Those that are proven ([`Subjects::proven`]) are counted apart from those that aren't, and of these
+//! each network that they come from: nobody has another's mail put off that comes from elsewhere.
+//!
+//! What was let come and isn't accepted after all is taken back: [`RateHold`].
 //!
 //! **Limits**: `limits::RATE_*`. A decision costs the same whatever is remembered: a few places of a table
 //! are looked at, under the lock of one part of 64. What is remembered is bounded.
@@ -18,6 +20,7 @@
 //! start. If they can't be, it is told, and counting goes on.
 
 mod counts;
+mod hold;
 mod ignore;
 mod keep;
 mod listed;
@@ -29,6 +32,7 @@ mod table;
 mod tests;
 
 pub(crate) use counts::Moment;
+pub use hold::RateHold;
 pub use listed::{RateInfo, RateReset};
 pub use source::{OwnRates, RateKind, Subjects};
 pub(crate) use table::{Counted, Slot, Table};
@@ -42,7 +46,7 @@ use mailward_core::limits::{RATE_ALARM_TIME, RATE_NAMED_MAX, RATE_SOURCES_MAX};
 use mailward_core::{Clock, RateLimits, RateMeasure, RateStep, Secret, Timestamp};
 use mailward_vault::{SourceKey, VaultError};
 use serde::{Deserialize, Serialize};
-use source::{Source, Sources};
+use source::{SOURCES, Source, Sources};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,12 +102,20 @@ impl std::fmt::Display for RateHit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Named {
     kind: RateKind,
-    /// At most 330 bytes, whoever wrote it.
+    /// At most 370 bytes, whoever wrote it.
     name: String,
     /// When it first did.
     since: Timestamp,
     /// Everything of it is refused until then.
     alarm: Option<Timestamp>,
+}
+
+impl Named {
+    /// Until when everything of it is refused, if it is. A clock that was set back makes no alarm longer (attacks H9).
+    fn alarmed_until(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.alarm = self.alarm.map(|alarm| alarm.min(until(now)));
+        self.alarm.filter(|until| *until > now)
+    }
 }
 
 /// What one part of the table keeps beside the counts.
@@ -191,7 +203,27 @@ impl Rates {
     pub fn message(&self, of: &Subjects<'_>, recipients: u32) -> RateVerdict {
         let settings = self.settings.load();
         let sources = Sources::of(of, &settings.ignored, &self.key);
-        let verdict = self.count(&settings, &sources, of, |counts| {
+        self.decide(&settings, &sources, of, recipients)
+    }
+
+    /// The same for a message of which it isn't known yet whether it will be accepted.
+    ///
+    /// # Errors
+    /// What is against it.
+    pub fn hold(self: &Arc<Self>, of: &Subjects<'_>, recipients: u32) -> Result<RateHold, RateHit> {
+        let settings = self.settings.load();
+        let sources = Sources::of(of, &settings.ignored, &self.key);
+        match self.decide(&settings, &sources, of, recipients) {
+            RateVerdict::Refuse(hit) => Err(hit),
+            RateVerdict::Pass | RateVerdict::Warn(_) => {
+                let (now, _) = self.now();
+                Ok(RateHold::new(Arc::clone(self), sources.numbers(), recipients, now.slot))
+            }
+        }
+    }
+
+    fn decide(&self, settings: &Settings, sources: &Sources<'_>, of: &Subjects<'_>, recipients: u32) -> RateVerdict {
+        let verdict = self.count(settings, sources, of, |counts| {
             for (pair, count) in [
                 (&mut counts.messages, 1),
                 (&mut counts.tried_messages, 1),
@@ -202,32 +234,24 @@ impl Rates {
             }
         });
         if matches!(verdict, RateVerdict::Refuse(_)) {
-            let now = Moment::of(self.clock.now());
-            for source in sources.all() {
-                if let Some(mut part) = self.table.part(source.number)
-                    && let Some(slot) = part.there(source.number, now.slot)
-                {
-                    slot.counts.messages.take_back(1);
-                    slot.counts.recipients.take_back(recipients);
-                }
-            }
+            let (now, _) = self.now();
+            self.take_back(sources.numbers(), now.slot, |counts, slots| {
+                counts.messages.take_back(1, slots);
+                counts.recipients.take_back(recipients, slots);
+            });
         }
         verdict
     }
 
-    /// Takes back a message that [`Rates::message`] let pass and that wasn't accepted after all, by no fault of its sender's: it was
-    /// put off for another reason, or the store failed.
-    pub fn not_taken(&self, of: &Subjects<'_>, recipients: u32) {
-        let settings = self.settings.load();
-        let now = Moment::of(self.clock.now());
-        for source in Sources::of(of, &settings.ignored, &self.key).all() {
-            if let Some(mut part) = self.table.part(source.number)
-                && let Some(slot) = part.there(source.number, now.slot)
+    /// Takes back what was counted in a slot of time.
+    fn take_back(&self, numbers: [u64; SOURCES], counted: u32, back: impl Fn(&mut Counts, u32)) {
+        let (now, _) = self.now();
+        let Some(slots) = now.slot.checked_sub(counted) else { return };
+        for number in numbers.into_iter().filter(|number| *number != 0) {
+            if let Some(mut part) = self.table.part(number)
+                && let Some(slot) = part.there(number, now.slot)
             {
-                slot.counts.messages.take_back(1);
-                slot.counts.recipients.take_back(recipients);
-                slot.counts.tried_messages.take_back(1);
-                slot.counts.tried_recipients.take_back(recipients);
+                back(&mut slot.counts, slots);
             }
         }
     }
@@ -252,11 +276,11 @@ impl Rates {
         };
         for source in Sources::of(of, &settings.ignored, &self.key).all() {
             let limits = settings.limits(source, of);
-            let is_barred = self.table.part(source.number).is_some_and(|part| {
+            let is_barred = self.table.part(source.number).is_some_and(|mut part| {
                 let Some(mut slot) = part.look(source.number, now.slot) else { return false };
-                let alarm = part.beside.named.get(&source.number).and_then(|named| named.alarm);
+                let alarm = part.beside.named.get_mut(&source.number).and_then(|named| named.alarmed_until(time));
                 one(&mut slot.counts);
-                let judged = judge(&slot.counts, &limits, alarm.is_some_and(|until| until > time), now);
+                let judged = judge(&slot.counts, &limits, alarm.is_some(), now);
                 judged.is_some_and(|judged| judged.step >= RateStep::Block)
             });
             if !is_barred {
@@ -418,7 +442,7 @@ fn still_alarmed(number: u64, slot: &mut Slot<Counts>, beside: &mut Beside, time
         slot.flags &= !ALARMED;
         return false;
     };
-    if named.alarm.is_some_and(|until| until > time) {
+    if named.alarmed_until(time).is_some() {
         return true;
     }
     named.alarm = None;

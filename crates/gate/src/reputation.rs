@@ -19,15 +19,15 @@ use crate::sender_domain::{self, SenderDomain};
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use inquiries::{Inquiries, Notes};
-use mailward_core::event::Events;
-use mailward_core::limits::INQUIRY_KEPT_PART;
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::{INQUIRY_KEPT_PART, NO_TURN_NEWS_TIME};
 use mailward_core::{Clock, Domain, Network, config, is_public};
-use mailward_dns::Lookup;
+use mailward_dns::{Lookup, NoTurn};
 use mailward_store::ShelfStore;
-use means::{Means, kept, latest};
+use means::{Asker, Means, kept, latest};
 use serde::Serialize;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -70,6 +70,8 @@ pub struct Reputation {
     senders: Arc<Inquiries<Domain, SenderStanding>>,
     /// That a list is to be looked at before its time.
     look: Notify,
+    /// When it was told last that something wasn't asked, and how often it happened since.
+    short: Mutex<(Option<Instant>, u64)>,
 }
 
 impl std::fmt::Debug for Reputation {
@@ -144,6 +146,7 @@ impl Reputation {
             hellos: Inquiries::new(),
             senders: Inquiries::new(),
             look: Notify::new(),
+            short: Mutex::default(),
         })
     }
 
@@ -179,7 +182,8 @@ impl Reputation {
         }
         let all = Arc::clone(self);
         let blank = Standing { unanswered: nothing_yet(&self.table.load().hosts), ..Standing::default() };
-        self.clients.ask(ip, Some(Network::host(ip)), blank, |notes| async move { all.client(ip, &notes).await })
+        let asked = self.clients.ask(ip, Some(ip), blank, |notes| async move { all.client(ip, &notes).await });
+        self.begun(asked)
     }
 
     /// Begins to find out whether a name in a greeting is the client's, and whether it is listed.
@@ -191,22 +195,57 @@ impl Reputation {
         }
         let (all, key) = (Arc::clone(self), (ip, name.clone()));
         let blank = HelloStanding { unanswered: nothing_yet(&self.table.load().domains), ..HelloStanding::default() };
-        let host = Some(Network::host(ip));
-        self.hellos.ask(key, host, blank, |notes| async move { all.greeting(ip, name, &notes).await })
+        let asked = self.hellos.ask(key, Some(ip), blank, |notes| async move { all.greeting(ip, name, &notes).await });
+        self.begun(asked)
     }
 
-    /// Begins to find out whether a sender's domain can be answered, and whether it is listed.
+    /// Begins to find out whether a sender's domain can be answered, and whether it is listed: for the client that names it,
+    /// whose turns the questions take. Nobody else waits behind them; what was found is everybody's.
     #[must_use]
-    pub fn sender(self: &Arc<Self>, domain: &Domain) -> Asked<SenderStanding> {
-        let (all, domain) = (Arc::clone(self), domain.clone());
+    pub fn sender(self: &Arc<Self>, ip: IpAddr, domain: &Domain) -> Asked<SenderStanding> {
+        let (all, ip, domain) = (Arc::clone(self), ip.to_canonical(), domain.clone());
         let blank = SenderStanding { unanswered: nothing_yet(&self.table.load().domains), ..SenderStanding::default() };
-        self.senders.ask(domain.clone(), None, blank, |notes| async move { all.domain(domain, &notes).await })
+        let key = domain.clone();
+        let asked = self.senders.ask(key, Some(ip), blank, |notes| async move { all.domain(ip, domain, &notes).await });
+        self.begun(asked)
+    }
+
+    /// What was begun, or wasn't, which is told.
+    fn begun<T>(&self, asked: Result<Asked<T>, (Asked<T>, NoTurn)>) -> Asked<T> {
+        asked.unwrap_or_else(|(blank, why)| {
+            self.tell_short(why);
+            blank
+        })
+    }
+
+    /// Tells that something wasn't asked, now and then, with how often it happened.
+    fn tell_short(&self, why: impl std::fmt::Display) {
+        let now = Instant::now();
+        let times = {
+            let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+            short.1 = short.1.saturating_add(1);
+            if short.0.is_some_and(|told| now.saturating_duration_since(told) < NO_TURN_NEWS_TIME) {
+                return;
+            }
+            short.0 = Some(now);
+            std::mem::take(&mut short.1)
+        };
+        self.events.emit(Event::warn("strangers.not_asked_about").with("why", why).with("times", times));
+    }
+
+    /// How long what an inquiry found is remembered: not at all, if it was short of turns, as others may have them.
+    fn kept_of(&self, asker: &Asker<'_>, until: Option<Instant>) -> Duration {
+        if asker.is_short() {
+            self.tell_short("questions waited too long for their turn");
+            return Duration::ZERO;
+        }
+        until.map_or(INQUIRY_KEPT_PART, kept)
     }
 
     async fn client(&self, ip: IpAddr, notes: &Arc<Notes<Standing>>) -> Duration {
-        let table = self.table.load_full();
+        let (table, asker) = (self.table.load_full(), self.means.asker(Some(Network::host(ip))));
         let named = async {
-            let (reverse, until) = reverse::find(&self.means, ip).await;
+            let (reverse, until) = reverse::find(&asker, ip).await;
             let known = reverse != Reverse::Unknown;
             let name = reverse.confirmed().cloned();
             notes.add(|standing| {
@@ -219,19 +258,19 @@ impl Reputation {
             });
             let until = known.then_some(until);
             match name {
-                Some(name) => earlier(until, self.ask_all(&table.domains, &Subject::Domain(name), notes).await),
+                Some(name) => earlier(until, self.ask_all(&asker, &table.domains, &Subject::Domain(name), notes).await),
                 None => until,
             }
         };
         let subject = Subject::Host(ip);
-        let (listed, named) = tokio::join!(self.ask_all(&table.hosts, &subject, notes), named);
-        kept_until(earlier(listed, named))
+        let (listed, named) = tokio::join!(self.ask_all(&asker, &table.hosts, &subject, notes), named);
+        self.kept_of(&asker, earlier(listed, named))
     }
 
     async fn greeting(&self, ip: IpAddr, name: Domain, notes: &Arc<Notes<HelloStanding>>) -> Duration {
-        let table = self.table.load_full();
+        let (table, asker) = (self.table.load_full(), self.means.asker(Some(Network::host(ip))));
         let confirmed = async {
-            let (leads, until) = leads_to(&self.means, &name, ip).await;
+            let (leads, until) = leads_to(&asker, &name, ip).await;
             let confirmed = match leads {
                 Leads::There => Some(true),
                 Leads::Elsewhere => Some(false),
@@ -241,32 +280,33 @@ impl Reputation {
             confirmed.map(|_| until)
         };
         let subject = Subject::Domain(name.clone());
-        let (listed, confirmed) = tokio::join!(self.ask_all(&table.domains, &subject, notes), confirmed);
-        kept_until(earlier(listed, confirmed))
+        let (listed, confirmed) = tokio::join!(self.ask_all(&asker, &table.domains, &subject, notes), confirmed);
+        self.kept_of(&asker, earlier(listed, confirmed))
     }
 
-    async fn domain(&self, domain: Domain, notes: &Arc<Notes<SenderStanding>>) -> Duration {
-        let table = self.table.load_full();
+    async fn domain(&self, ip: IpAddr, domain: Domain, notes: &Arc<Notes<SenderStanding>>) -> Duration {
+        let (table, asker) = (self.table.load_full(), self.means.asker(Some(Network::host(ip))));
         let exists = async {
-            let (found, until) = sender_domain::find(&self.means, &domain, self.trial).await;
+            let (found, until) = sender_domain::find(&asker, &domain, self.trial).await;
             notes.add(|standing| standing.domain = found);
-            (found != SenderDomain::Unknown).then_some(until)
+            (!matches!(found, SenderDomain::Unknown | SenderDomain::NotAsked)).then_some(until)
         };
         let subject = Subject::Domain(domain.clone());
-        let (listed, exists) = tokio::join!(self.ask_all(&table.domains, &subject, notes), exists);
-        kept_until(earlier(listed, exists))
+        let (listed, exists) = tokio::join!(self.ask_all(&asker, &table.domains, &subject, notes), exists);
+        self.kept_of(&asker, earlier(listed, exists))
     }
 
     /// Asks lists, all at once, and notes what each says when it says it. Answers until when all of it holds; `None` if
     /// something is missing that may be known soon.
     async fn ask_all<T: Heard + Clone>(
         &self,
+        asker: &Asker<'_>,
         lists: &[Arc<List>],
         subject: &Subject,
         notes: &Arc<Notes<T>>,
     ) -> Option<Instant> {
         let answers = lists.iter().map(|list| async move {
-            let said = list.ask(&self.means, subject).await;
+            let said = list.ask(asker, subject).await;
             self.tell_of(list);
             notes.add(|findings| findings.hear(list, subject, &said));
             match said {
@@ -283,10 +323,6 @@ impl Reputation {
 /// The earlier of both; `None` if one is missing.
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     Some(one?.min(other?))
-}
-
-fn kept_until(until: Option<Instant>) -> Duration {
-    until.map_or(INQUIRY_KEPT_PART, kept)
 }
 
 /// What is unanswered while nobody answered.
@@ -321,7 +357,7 @@ trait Heard {
 }
 
 macro_rules! findings {
-    ($type:ty, $close:expr) => {
+    ($type:ty, $close:expr, $not_asked:expr) => {
         impl Heard for $type {
             fn lists(&mut self) -> (&mut Vec<Listed>, &mut Vec<Unanswered>) {
                 (&mut self.listed, &mut self.unanswered)
@@ -343,10 +379,21 @@ macro_rules! findings {
                 let close: fn(&mut Self) = $close;
                 close(self);
             }
+            fn not_asked(&mut self, why: NoTurn) {
+                for one in &mut self.unanswered {
+                    one.why = Silence::NoTurn;
+                }
+                let not_asked: fn(&mut Self, NoTurn) = $not_asked;
+                not_asked(self, why);
+            }
         }
     };
 }
 
-findings!(Standing, |standing| standing.named = true);
-findings!(HelloStanding, |_| {});
-findings!(SenderStanding, |_| {});
+findings!(Standing, |standing| standing.named = true, |_, _| {});
+findings!(HelloStanding, |_| {}, |_, _| {});
+findings!(SenderStanding, |_| {}, |standing, why| {
+    if why == NoTurn::All {
+        standing.domain = SenderDomain::NotAsked;
+    }
+});

@@ -1,6 +1,6 @@
 //! Forward-confirmed reverse DNS: the name of an address that leads back to it (RFC 8601 §2.7.3, "iprev").
 
-use crate::reputation::means::{Means, Missing, latest};
+use crate::reputation::means::{Asker, Missing, latest};
 use futures_util::future::join_all;
 use mailward_core::Domain;
 use mailward_core::limits::REVERSE_NAMES_MAX;
@@ -58,14 +58,14 @@ impl fmt::Display for Reverse {
 
 /// Finds the name of an address, and until when it holds. The first of its names that leads back counts; at most
 /// `limits::REVERSE_NAMES_MAX` are looked at.
-pub(crate) async fn find(means: &Means, ip: IpAddr) -> (Reverse, Instant) {
-    let found = match means.name(means.lookup.ptr(ip)).await {
+pub(crate) async fn find(asker: &Asker<'_>, ip: IpAddr) -> (Reverse, Instant) {
+    let found = match asker.name(asker.lookup.ptr(ip)).await {
         Ok(found) => found,
         Err(Missing::None { until, .. }) => return (Reverse::None, until),
         Err(_) => return (Reverse::Unknown, latest()),
     };
     let names: Vec<Domain> = found.records.into_iter().take(REVERSE_NAMES_MAX).collect();
-    let answers = join_all(names.iter().map(|name| leads_to(means, name, ip))).await;
+    let answers = join_all(names.iter().map(|name| leads_to(asker, name, ip))).await;
     let mut until = Instant::from(found.valid_until);
     let (mut confirmed, mut unknown) = (None, false);
     for (name, (leads, holds)) in names.iter().zip(answers) {
@@ -97,10 +97,10 @@ pub(crate) enum Leads {
 }
 
 /// Whether an address is among those of a name. Only its own family is asked for.
-pub(crate) async fn leads_to(means: &Means, name: &Domain, ip: IpAddr) -> (Leads, Instant) {
+pub(crate) async fn leads_to(asker: &Asker<'_>, name: &Domain, ip: IpAddr) -> (Leads, Instant) {
     let (name, ip) = (Name::from(name), ip.to_canonical());
-    let answer = if ip.is_ipv4() { means.lookup.listed(&name) } else { means.lookup.listed_v6(&name) };
-    match means.name(answer).await {
+    let answer = if ip.is_ipv4() { asker.lookup.listed(&name) } else { asker.lookup.listed_v6(&name) };
+    match asker.name(answer).await {
         Ok(found) => {
             let there = found.records.iter().any(|address| address.to_canonical() == ip);
             (if there { Leads::There } else { Leads::Elsewhere }, found.valid_until.into())

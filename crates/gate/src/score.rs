@@ -32,6 +32,8 @@ pub enum Sign {
     SpfSoftFail,
     /// SPF: the sender's domain has a record that can't be understood.
     SpfPermError,
+    /// SPF: what the sender's domain says can't be known now.
+    SpfTempError,
     /// SPF: the sender's domain says that it may send.
     SpfPass,
     /// It spoke before it was greeted.
@@ -65,6 +67,12 @@ const TABLE: &[Row] = &[
     Row(Sign::SpfFail, "spf-fail", 4, "the domain says so; yet forwarding that keeps the sender looks the same"),
     Row(Sign::SpfSoftFail, "spf-softfail", 2, "the domain isn't sure itself"),
     Row(Sign::SpfPermError, "spf-permerror", 1, "nothing is proven by a broken record"),
+    Row(
+        Sign::SpfTempError,
+        "spf-temperror",
+        3,
+        "who forges a sender can bring it about; an honest one that looks well isn't put off for it",
+    ),
     Row(Sign::SpfPass, "spf-pass", -1, "a sender that isn't forged; spammers have domains too"),
     Row(Sign::EarlyTalker, "early-talker", 5, "it doesn't read what it is told; where that isn't refused outright"),
     Row(Sign::Hasty, "hasty", 2, "it doesn't read what EHLO offers (RFC 2920 §3.1)"),
@@ -210,6 +218,12 @@ impl Judgement {
     pub fn heaviest(&self) -> Option<&Evidence> {
         let against = self.evidence.iter().rev().filter(|one| one.points() > 0);
         against.max_by_key(|one| one.points())
+    }
+    /// Whether it is refused for good: also without what may be known soon.
+    #[must_use]
+    pub fn is_final(&self, marks: Marks) -> bool {
+        let passing = if self.has(Sign::SpfTempError) { Sign::SpfTempError.points() } else { 0 };
+        self.score().saturating_sub(passing) >= marks.refuse_at
     }
     /// What follows.
     #[must_use]

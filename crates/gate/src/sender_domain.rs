@@ -1,10 +1,10 @@
 //! Whether a sender's domain can be answered: who can't be is nobody whom mail could come from.
 
-use crate::reputation::means::{Means, Missing, latest};
+use crate::reputation::means::{Asker, Missing, latest};
 use futures_util::future::join_all;
 use mailward_core::limits::SENDER_HOSTS_MAX;
 use mailward_core::{Domain, is_public};
-use mailward_dns::Mx;
+use mailward_dns::{Mx, NoTurn};
 use serde::Serialize;
 use std::fmt;
 use tokio::time::Instant;
@@ -22,9 +22,11 @@ pub enum SenderDomain {
     /// It has no mail host, or none that leads to an address on the Internet: names without addresses, loopback, private
     /// networks.
     Nowhere,
-    /// Nobody knows now.
+    /// Nobody knows now, or its host causes more questions than one may.
     #[default]
     Unknown,
+    /// It wasn't asked about: strangers cause more questions than they may together. That is nobody's fault whose mail it is.
+    NotAsked,
 }
 
 impl SenderDomain {
@@ -43,14 +45,15 @@ impl fmt::Display for SenderDomain {
             SenderDomain::NoDomain => "there is no such domain",
             SenderDomain::Nowhere => "it has no mail host that could be reached",
             SenderDomain::Unknown => "unknown",
+            SenderDomain::NotAsked => "not asked, as too many questions are under way",
         })
     }
 }
 
 /// Finds out, and until when it holds. `anywhere`: hosts in private networks and on loopback count too, for trials. At most
 /// `limits::SENDER_HOSTS_MAX` mail hosts are looked at, all at once.
-pub(crate) async fn find(means: &Means, domain: &Domain, anywhere: bool) -> (SenderDomain, Instant) {
-    let (hosts, mut until) = match means.name(means.lookup.mx(domain)).await {
+pub(crate) async fn find(asker: &Asker<'_>, domain: &Domain, anywhere: bool) -> (SenderDomain, Instant) {
+    let (hosts, mut until) = match asker.name(asker.lookup.mx(domain)).await {
         Ok(found) => match found.records.as_slice() {
             [only] if only.is_null() => return (SenderDomain::NullMx, found.valid_until.into()),
             records => (best(records), Instant::from(found.valid_until)),
@@ -58,10 +61,11 @@ pub(crate) async fn find(means: &Means, domain: &Domain, anywhere: bool) -> (Sen
         // It is its own mail host (RFC 5321 §5.1).
         Err(Missing::None { name: false, until }) => (vec![domain.clone()], until),
         Err(Missing::None { name: true, until }) => return (SenderDomain::NoDomain, until),
+        Err(Missing::NoTurn(NoTurn::All)) => return (SenderDomain::NotAsked, latest()),
         Err(_) => return (SenderDomain::Unknown, latest()),
     };
-    let answers = join_all(hosts.iter().map(|host| means.name(means.lookup.addresses(host)))).await;
-    let mut unknown = false;
+    let answers = join_all(hosts.iter().map(|host| asker.name(asker.lookup.addresses(host)))).await;
+    let (mut unknown, mut not_asked) = (false, false);
     for answer in answers {
         match answer {
             Ok(found) if found.records.iter().any(|address| anywhere || is_public(*address)) => {
@@ -69,10 +73,16 @@ pub(crate) async fn find(means: &Means, domain: &Domain, anywhere: bool) -> (Sen
             }
             Ok(found) => until = until.min(found.valid_until.into()),
             Err(Missing::None { until: holds, .. }) => until = until.min(holds),
+            Err(Missing::NoTurn(NoTurn::All)) => not_asked = true,
             Err(_) => unknown = true,
         }
     }
-    (if unknown { SenderDomain::Unknown } else { SenderDomain::Nowhere }, until)
+    let found = match (unknown, not_asked) {
+        (true, _) => SenderDomain::Unknown,
+        (false, true) => SenderDomain::NotAsked,
+        (false, false) => SenderDomain::Nowhere,
+    };
+    (found, until)
 }
 
 /// The best hosts, each once.

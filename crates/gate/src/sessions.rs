@@ -4,6 +4,7 @@
 //! login, SELECT. The list is locked when a session comes, when it goes, and while somebody copies it.
 
 use crate::bans::Ban;
+use crate::connections::Counts;
 use mailward_core::limits::SESSION_FIELD_MAX;
 use mailward_core::{AccountId, Peer, Shutdown, ShutdownTrigger};
 use mailward_directory::{Directory, Login};
@@ -85,6 +86,41 @@ struct Known {
     user: Option<(AccountId, Box<str>)>,
     client: Option<Box<str>>,
     mailbox: Option<Box<str>>,
+    /// Among those of its address that nobody is logged in to; `None`: it isn't counted there.
+    guest: Option<Box<GuestPlace>>,
+}
+
+/// A connection among those of its address that nobody is logged in to. It goes with whoever holds it.
+#[derive(Debug)]
+pub(crate) struct GuestPlace {
+    counts: Arc<Counts<Network>>,
+    host: Network,
+    is_user: bool,
+}
+
+impl GuestPlace {
+    /// One, unless there are so many.
+    pub(crate) fn take(counts: &Arc<Counts<Network>>, host: Network, cap: usize) -> Option<Self> {
+        counts.take(host, cap).then(|| Self { counts: Arc::clone(counts), host, is_user: false })
+    }
+
+    fn is_user(&mut self, is_user: bool) {
+        match (self.is_user, is_user) {
+            (false, true) => self.counts.give_back(self.host),
+            // Who is in stays in.
+            (true, false) => {
+                let _always = self.counts.take(self.host, usize::MAX);
+            }
+            (false, false) | (true, true) => {}
+        }
+        self.is_user = is_user;
+    }
+}
+
+impl Drop for GuestPlace {
+    fn drop(&mut self) {
+        self.is_user(true);
+    }
 }
 
 const IDLE: u64 = 1;
@@ -93,11 +129,12 @@ const ACTIVITY_BITS: u32 = 2;
 const ACTIVITY_MASK: u64 = 3;
 
 impl SessionEntry {
-    fn new(peer: &Peer, shutdown: &Shutdown) -> Self {
+    fn new(peer: &Peer, shutdown: &Shutdown, guest: Option<GuestPlace>) -> Self {
         let (trigger, shutdown) = shutdown.branch();
         let since = now();
         let beat = AtomicU64::new(since << ACTIVITY_BITS);
-        Self(Arc::new(Entry { peer: peer.clone(), since, beat, trigger, shutdown, known: Mutex::default() }))
+        let known = Mutex::new(Known { guest: guest.map(Box::new), ..Known::default() });
+        Self(Arc::new(Entry { peer: peer.clone(), since, beat, trigger, shutdown, known }))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -141,10 +178,17 @@ impl SessionEntry {
         // In this order. Whoever changes an account ends its sessions after the change: they find this one, or it
         // finds the change.
         let stands = directory.stands(login);
-        if !stands {
+        if stands {
+            self.is_a_user();
+        } else {
             self.logged_out();
         }
         stands
+    }
+
+    /// It is no longer among those of its address that nobody is logged in to.
+    pub(crate) fn is_a_user(&self) {
+        self.known().guest.iter_mut().for_each(|guest| guest.is_user(true));
     }
 
     /// Nobody is logged in any more.
@@ -152,6 +196,7 @@ impl SessionEntry {
         let mut known = self.known();
         known.user = None;
         known.mailbox = None;
+        known.guest.iter_mut().for_each(|guest| guest.is_user(false));
     }
 
     /// The client says what it is. True the first time.
@@ -227,14 +272,16 @@ impl Sessions {
     }
 
     /// One more.
-    pub(crate) fn enter(&self, peer: &Peer, shutdown: &Shutdown) -> SessionEntry {
-        let entry = SessionEntry::new(peer, shutdown);
+    pub(crate) fn enter(&self, peer: &Peer, shutdown: &Shutdown, guest: Option<GuestPlace>) -> SessionEntry {
+        let entry = SessionEntry::new(peer, shutdown, guest);
         self.list().insert(peer.session, entry.clone());
         entry
     }
 
     /// One less.
     pub(crate) fn leave(&self, entry: &SessionEntry) {
+        // The session may hold its place on the list a while longer.
+        drop(entry.known().guest.take());
         let number = entry.0.peer.session;
         let mut list = self.list();
         if list.get(&number).is_some_and(|there| Arc::ptr_eq(&there.0, &entry.0)) {

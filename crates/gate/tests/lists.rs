@@ -39,6 +39,9 @@ fn said(events: &Events, part: &str) -> usize {
     events.lines().iter().filter(|line| line.contains(part)).count()
 }
 
+/// Who names a sender.
+const CLIENT: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 25));
+
 #[tokio::test]
 async fn several_lists_say_what_they_have_by_weight_and_code() {
     let world = World::start().await;
@@ -139,7 +142,7 @@ async fn a_list_that_answers_everything_is_off_and_on_again_when_it_heals() {
         let standing = reputation.begin(ip(address)).wait(LONG).await;
         assert_eq!((standing.weight(), silent(&standing)), (0, vec![("zen.example", Silence::Off)]), "{address}");
     }
-    assert_eq!(reputation.sender(&domain("any.example")).wait(LONG).await.weight(), 0);
+    assert_eq!(reputation.sender(CLIENT, &domain("any.example")).wait(LONG).await.weight(), 0);
     assert_eq!(said(&events, "alert list.switched_off list=zen.example"), 2, "{:?}", events.lines());
     assert_eq!(said(&events, "it would list everybody"), 2);
     // The same state is told once.

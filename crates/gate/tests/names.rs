@@ -23,6 +23,9 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 use world::{Has, LONG, Noon, World, address, domain, ip, lists};
 
+/// Who names a sender.
+const CLIENT: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 25));
+
 #[tokio::test]
 async fn a_name_counts_if_it_leads_back() {
     let world = World::start().await;
@@ -152,7 +155,7 @@ async fn a_senders_domain_can_be_answered_or_not() {
         ("later.example", SenderDomain::Unknown),
         ("broken.example", SenderDomain::Unknown),
     ] {
-        let standing = reputation.sender(&domain(name)).wait(LONG).await;
+        let standing = reputation.sender(CLIENT, &domain(name)).wait(LONG).await;
         assert_eq!(standing.domain, found, "{name}");
         assert_eq!(standing.weight(), if name == "alone.example" { 4 } else { 0 }, "{name}");
     }
@@ -173,9 +176,9 @@ async fn in_trials_a_mail_host_may_be_anywhere_and_without_a_dns_nothing_is_know
         })
     };
     let trial = parts(Arc::new(world.resolver()));
-    assert_eq!(trial.sender(&domain("lab.example")).wait(LONG).await.domain, SenderDomain::Exists);
+    assert_eq!(trial.sender(CLIENT, &domain("lab.example")).wait(LONG).await.domain, SenderDomain::Exists);
     let nobody = parts(Arc::new(NoDns));
-    assert_eq!(nobody.sender(&domain("lab.example")).wait(LONG).await.domain, SenderDomain::Unknown);
+    assert_eq!(nobody.sender(CLIENT, &domain("lab.example")).wait(LONG).await.domain, SenderDomain::Unknown);
     assert_eq!(nobody.begin(ip("198.51.100.7")).wait(LONG).await.reverse, Reverse::Unknown);
 }
 

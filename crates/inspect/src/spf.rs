@@ -13,7 +13,7 @@ mod macros;
 mod record;
 
 use evaluate::Check;
-use mailward_core::limits::{SPF_HELLO_MAX, SPF_QUESTIONS_MAX, SPF_TIME, SPF_WORDS_MAX};
+use mailward_core::limits::{SPF_HELLO_MAX, SPF_HELLO_QUESTIONS_MAX, SPF_QUESTIONS_MAX, SPF_TIME, SPF_WORDS_MAX};
 use mailward_core::{Address, Domain, SpfResult, Timestamp};
 use mailward_dns::{Lookup, Name};
 use std::borrow::Cow;
@@ -87,26 +87,21 @@ pub struct SpfOutcome {
     pub why: String,
 }
 
-/// What both of a client's names are worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Both {
-    /// What it greets with.
-    pub hello: SpfOutcome,
-    /// Whom its message is from; none for `<>`, which is judged by the greeting.
-    pub mail_from: Option<SpfOutcome>,
-}
-
-/// How many questions may still be asked. Shared by all checks of one message.
+/// How many questions of a check may still be asked.
 #[derive(Debug)]
 pub struct Questions(AtomicUsize);
 
 impl Default for Questions {
     fn default() -> Self {
-        Self(AtomicUsize::new(SPF_QUESTIONS_MAX))
+        Self::at_most(SPF_QUESTIONS_MAX)
     }
 }
 
 impl Questions {
+    const fn at_most(most: usize) -> Self {
+        Self(AtomicUsize::new(most))
+    }
+
     /// Takes one, if there is one left.
     pub(crate) fn take(&self) -> bool {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
@@ -118,16 +113,11 @@ pub async fn check_host(lookup: &dyn Lookup, asked: &SpfAsked<'_>) -> SpfOutcome
     checked(lookup, asked, &Questions::default()).await
 }
 
-/// Judges both names at once; together they cost no more questions than one.
-pub async fn check_both(lookup: &dyn Lookup, asked: &SpfAsked<'_>) -> Both {
-    let questions = Questions::default();
+/// Judges what a client greets with, beside whom its message is from, which decides (RFC 7208 §2.4): so it has fewer
+/// questions, `limits::SPF_HELLO_QUESTIONS_MAX`, and takes none from [`check_host`]. Ends within `limits::SPF_TIME`.
+pub async fn check_hello(lookup: &dyn Lookup, asked: &SpfAsked<'_>) -> SpfOutcome {
     let greeting = SpfAsked { sender: None, ..*asked };
-    let hello = checked(lookup, &greeting, &questions);
-    if asked.sender.is_none() {
-        return Both { hello: hello.await, mail_from: None };
-    }
-    let (hello, mail_from) = tokio::join!(hello, checked(lookup, asked, &questions));
-    Both { hello, mail_from: Some(mail_from) }
+    checked(lookup, &greeting, &Questions::at_most(SPF_HELLO_QUESTIONS_MAX)).await
 }
 
 async fn checked(lookup: &dyn Lookup, asked: &SpfAsked<'_>, questions: &Questions) -> SpfOutcome {

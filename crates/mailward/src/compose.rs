@@ -191,11 +191,11 @@ where
     let dkim = dkim(&directory, store, &secret)?;
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
-    let reputation = reputation::reputation(place.config(), reach.lookup.clone(), store, events).await;
+    let reputation = reputation::reputation(place.config(), reach.strangers.clone(), store, events).await;
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
-    let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.lookup.clone(), &watch).await?;
+    let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.strangers.clone(), &watch).await?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),

@@ -1,11 +1,14 @@
 //! What strangers who bring mail are weighed with, and what came of it.
 
 use mailward_core::SpfResult;
-use mailward_dns::Lookup;
+use mailward_core::limits::{
+    SPF_HELLO_LOOKUPS_AT_ONCE, SPF_HELLO_LOOKUPS_PER_HOST_MAX, SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX,
+};
+use mailward_dns::{Lookup, Turns};
 use mailward_gate::greylist::Greylist;
 use mailward_gate::score::{Evidence, Judgement, Sign};
 use mailward_gate::{Reputation, Reverse, SenderDomain};
-use mailward_inspect::spf::{Both, SpfOutcome};
+use mailward_inspect::spf::{Identity, SpfOutcome};
 use mailward_smtp::Reply;
 use mailward_store::SendingStore;
 use std::net::IpAddr;
@@ -17,6 +20,8 @@ pub struct Guard {
     pub reputation: Arc<Reputation>,
     /// For SPF.
     pub lookup: Arc<dyn Lookup>,
+    /// Places for questions of SPF.
+    pub turns: SpfTurns,
     /// Who was put off and who came back.
     pub greylist: Arc<Greylist>,
     /// Whom users here wrote to.
@@ -31,13 +36,31 @@ impl std::fmt::Debug for Guard {
     }
 }
 
+/// Places for questions of SPF that are on their way. What strangers greet with takes none from their senders.
+#[derive(Debug)]
+pub struct SpfTurns {
+    pub(crate) sender: Turns,
+    pub(crate) hello: Turns,
+}
+
+impl Default for SpfTurns {
+    fn default() -> Self {
+        Self {
+            sender: Turns::new(SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX),
+            hello: Turns::new(SPF_HELLO_LOOKUPS_AT_ONCE, SPF_HELLO_LOOKUPS_PER_HOST_MAX),
+        }
+    }
+}
+
 /// What was found of a stranger and the sender that it names, with the evidence: what the trace of a message tells later.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Judged {
     /// Signs and points.
     pub(crate) judgement: Judgement,
-    /// SPF, for the greeting and the sender; `None` if it couldn't be checked in time.
-    pub(crate) spf: Option<Both>,
+    /// SPF, for the sender, or for the greeting where the sender is nobody; `None` if it couldn't be checked.
+    pub(crate) spf: Option<SpfOutcome>,
+    /// SPF for the greeting beside a sender, if it was known by then: nothing depends on it.
+    pub(crate) spf_hello: Option<SpfOutcome>,
     /// The client's name.
     pub(crate) reverse: Reverse,
     /// Whether the sender's domain can be answered; `None` where that isn't asked: nobody, an address literal, one of ours.
@@ -49,23 +72,21 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// The outcome that counts: of the sender, or of the greeting where the sender is nobody.
-    pub(crate) fn outcome(&self) -> Option<&SpfOutcome> {
-        self.spf.as_ref().map(|both| both.mail_from.as_ref().unwrap_or(&both.hello))
-    }
     /// Whether SPF proves that the client may send for the sender's domain.
     pub(crate) fn is_proven(&self) -> bool {
-        let of = self.spf.as_ref().and_then(|both| both.mail_from.as_ref());
+        let of = self.spf.as_ref().filter(|outcome| outcome.identity == Identity::MailFrom);
         of.is_some_and(|outcome| outcome.result == SpfResult::Pass)
     }
-    /// Whether SPF says that the sender is forged.
-    fn is_denied(&self) -> bool {
-        self.outcome().is_some_and(|outcome| matches!(outcome.result, SpfResult::Fail | SpfResult::SoftFail))
+    /// Whether SPF says that the sender is forged, or somebody keeps it from saying so.
+    fn is_doubted(&self) -> bool {
+        self.spf.as_ref().is_none_or(|outcome| {
+            matches!(outcome.result, SpfResult::Fail | SpfResult::SoftFail | SpfResult::TempError)
+        })
     }
-    /// Why it isn't put off, though it looks bad. A correspondent's name alone is enough for this, unless SPF denies it: who
+    /// Why it isn't put off, though it looks bad. A correspondent's name alone is enough for this, unless SPF denies it or can't be asked: who
     /// forges it gains that its mail isn't late, and nothing else.
     pub(crate) fn spared(&self) -> Option<&'static str> {
-        if self.correspondent && !self.is_denied() {
+        if self.correspondent && !self.is_doubted() {
             Some("correspondent")
         } else if self.judgement.is_allow_listed() {
             Some("allow-listed")
@@ -83,6 +104,8 @@ impl Judged {
                 Sign::SpfFail | Sign::SpfSoftFail | Sign::SpfPermError | Sign::SpfPass => Reply::SPF_REFUSED,
                 Sign::NoReverse | Sign::Unconfirmed | Sign::ReverseFailed | Sign::Generated => Reply::REVERSE_REFUSED,
                 Sign::HelloOurs | Sign::HelloLiteral | Sign::HelloNoName | Sign::HelloConfirmed => Reply::HELLO_REFUSED,
+                // Whoever is refused is so without it.
+                Sign::SpfTempError => Reply::BEHAVIOUR_REFUSED,
                 Sign::EarlyTalker | Sign::Hasty | Sign::UnknownRecipients | Sign::Correspondent => {
                     Reply::BEHAVIOUR_REFUSED
                 }

@@ -38,7 +38,7 @@ mod watch;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Parts, Settings};
-pub use guard::Guard;
+pub use guard::{Guard, SpfTurns};
 pub use ids::MessageIds;
 
 use mailward_core::Peer;

@@ -23,6 +23,7 @@ use mailward_core::event::Event;
 use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
 use mailward_core::{Address, Peer, Protocol, Shutdown};
 use mailward_directory::{Login, LoginError, Sasl, SaslStep};
+use mailward_gate::rates::RateHold;
 use mailward_gate::{Offers, RelayPermit, SessionEntry};
 use mailward_smtp::Reply;
 use mailward_smtp::body::Fault;
@@ -82,6 +83,26 @@ pub(crate) struct Host<'c> {
     stranger: Option<Stranger>,
     /// What was found of the stranger and the sender of this transaction.
     judged: Option<Arc<Judged>>,
+    mails: Mails,
+}
+
+/// MAIL commands that no recipient followed.
+#[derive(Default)]
+struct Mails {
+    /// The last one, so far.
+    is_empty: bool,
+    /// Those before it.
+    empty: usize,
+}
+
+impl Mails {
+    /// One more begins; answers how many were for nothing.
+    fn one_more(&mut self) -> usize {
+        if std::mem::replace(&mut self.is_empty, true) {
+            self.empty = self.empty.saturating_add(1);
+        }
+        self.empty
+    }
 }
 
 /// A message that was let come.
@@ -90,6 +111,8 @@ struct OnItsWay {
     /// Bytes of trace before it.
     trace: usize,
     began: Instant,
+    /// What the rate guard counted for it, if it counts its sender; taken back unless it is accepted.
+    counted: Option<RateHold>,
 }
 
 impl<'c> Host<'c> {
@@ -105,6 +128,7 @@ impl<'c> Host<'c> {
             program,
             stranger: None,
             judged: None,
+            mails: Mails::default(),
         }
     }
 

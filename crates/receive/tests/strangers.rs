@@ -13,8 +13,8 @@ use common::dns::Facts;
 use common::{House, Talk, Weighing, address};
 use mailward_core::config::{self, ListKind, ListLine};
 use mailward_core::limits::{
-    EARLY_BYTES_MAX, JUDGEMENT_WAIT, SMTP_STRANGER_RECIPIENTS_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX,
-    UNKNOWN_RECIPIENTS_SIGN,
+    EARLY_BYTES_MAX, JUDGEMENT_WAIT, RECEIVED_HOPS_MAX, SMTP_EMPTY_MAILS_MAX, SMTP_STRANGER_RECIPIENTS_MAX,
+    SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, TARPIT_MAX, UNKNOWN_RECIPIENTS_SIGN,
 };
 use mailward_core::{Listener, Timestamp};
 use mailward_gate::journal::{Asked, Found, Verdict, What};
@@ -405,6 +405,146 @@ async fn the_rate_guard_is_asked_for_strangers_and_for_users() {
     user.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
     let reply = user.expect("DATA\r\n", 450).await;
     assert!(house.traced(&reply).await.entries[0].reason.contains("rates.account"), "{reply}");
+}
+
+/// Mail that isn't accepted, and one recipient named many times, have nothing put off.
+#[tokio::test]
+async fn the_rate_guard_counts_what_is_accepted_and_each_recipient_once() {
+    let mut weighing = Weighing::default();
+    let text = "[rates]\naddress = [\"messages block 2/h\", \"recipients block 3/h\"]\n";
+    weighing.rates = config::Config::parse(text, "mailward.toml").unwrap().config.rates;
+    weighing.dns.host("other.example", "203.0.113.7");
+    weighing.dns.mx("plain.example", "client.example");
+    let house = House::weighing(settings(|_| {}), RuleBook::default(), weighing).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    for _ in 0..3 {
+        let reply = talk
+            .deliver(
+                "a@plain.example",
+                &["bob@s.example"],
+                &"Received: from a by b; now\r\n".repeat(RECEIVED_HOPS_MAX + 1),
+            )
+            .await;
+        assert!(reply.starts_with("554 5.4.6"), "{reply}");
+    }
+    for _ in 0..3 {
+        let mut gone = house.greets("192.0.2.7", "client.example").await;
+        gone.expect("MAIL FROM:<a@plain.example>\r\n", 250).await;
+        gone.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+        gone.expect("DATA\r\n", 354).await;
+        gone.write("Subject: half of\r\n").await;
+        drop(gone.stream);
+        gone.task.await.unwrap();
+    }
+    let again = ["bob@s.example", "BOB@s.example", "bob@S.example", "Bob@s.example", "alice@s.example"];
+    assert!(talk.deliver("a@plain.example", &again, MESSAGE).await.starts_with("250"));
+    // Elsewhere the same name has counts of its own, as it proves nothing.
+    let mut elsewhere = house.greets("203.0.113.7", "other.example").await;
+    for _ in 0..2 {
+        assert!(elsewhere.deliver("a@plain.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    }
+    assert!(talk.deliver("a@plain.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    talk.expect("MAIL FROM:<a@plain.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<bob@s.example>\r\n", 250).await;
+    let reply = talk.expect("DATA\r\n", 450).await;
+    assert!(house.traced(&reply).await.entries[0].reason.contains("rates.address"), "{reply}");
+}
+
+/// A host whose greeting has SPF ask ten hosts of each of ten domains, or wait for ever.
+#[tokio::test]
+async fn what_a_client_greets_with_switches_no_verdict_on_its_sender_off() {
+    let (house, dns) = usual(settings(|guard| guard.refuse_at = 4)).await;
+    dns.mx("bank.example", "client.example");
+    dns.text("bank.example", "v=spf1 ip4:203.0.113.0/24 -all");
+    let terms: Vec<String> = (0..10).map(|n| format!("mx:m{n}.evil.example")).collect();
+    dns.text("x.evil.example", &format!("v=spf1 {} -all", terms.join(" ")));
+    for (domain, host) in (0..10).flat_map(|domain| (0..10).map(move |host| (domain, host))) {
+        dns.mx(&format!("m{domain}.evil.example"), &format!("v{domain}-{host}.victim.example"));
+    }
+    dns.text("y.evil.example", "v=spf1 a:stalled.example -all");
+    dns.stall("stalled.example");
+    for hello in ["x.evil.example", "y.evil.example"] {
+        let mut talk = house.greets("198.51.100.9", hello).await;
+        let reply = rcpt(&mut talk, "ceo@bank.example", "bob@s.example").await;
+        assert!(reply.starts_with("550 5.7.23"), "{hello}: {reply}");
+        let refused = house.logged("recipient.refused").pop().unwrap();
+        assert!(refused.contains("spf-fail+4"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_sender_whose_spf_can_t_be_known_is_a_sign_and_never_refused_for_good_by_it() {
+    let (house, dns) = listing(3, settings(|_| {}), RuleBook::default()).await;
+    dns.mx("bank.example", "client.example");
+    dns.text("bank.example", "v=spf1 include:gone.example -all");
+    dns.fall_silent("gone.example");
+    let mut talk = house.greets(NAMELESS, "bad.example").await;
+    let reply = rcpt(&mut talk, "ceo@bank.example", "bob@s.example").await;
+    assert!(reply.starts_with("451 4.4.3 "), "{reply}");
+    assert_eq!(house.traced(&reply).await.entries[0].verdict, Verdict::Deferred);
+    let reason = house.traced(&reply).await.entries.remove(0).reason;
+    assert_eq!(reason, "score 8: no-reverse+2,listed:bl.example+3,spf-temperror+3");
+    // Whom a user wrote to isn't spared for a name that can't be proven now.
+    let mut user = house.logged_in().await;
+    user.deliver("alice@s.example", &["ceo@bank.example"], &MESSAGE.replace("a@c", "alice@s")).await;
+    let mut talk = house.greets("198.51.100.8", "localhost").await;
+    assert!(rcpt(&mut talk, "ceo@bank.example", "bob@s.example").await.starts_with("450 4.7.1"));
+    // Who looks well isn't put off, and a bounce is judged by what it has.
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    assert!(rcpt(&mut talk, "ceo@bank.example", "bob@s.example").await.starts_with("250"));
+}
+
+#[tokio::test]
+async fn one_host_s_slow_senders_put_nobody_else_off() {
+    let (house, dns) = usual(settings(|_| {})).await;
+    dns.stall("slow.evil.example");
+    let mut sessions = Vec::new();
+    for session in 0..60 {
+        let mut talk = house.greets("198.51.100.7", "x.slow.evil.example").await;
+        for n in 0..SMTP_EMPTY_MAILS_MAX {
+            talk.expect(&format!("MAIL FROM:<a@n{session}-{n}.slow.evil.example>\r\n"), 250).await;
+            talk.expect("RSET\r\n", 250).await;
+        }
+        talk.expect(&format!("MAIL FROM:<a@n{session}.slow.evil.example>\r\n"), 250).await;
+        sessions.push(talk);
+    }
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    assert!(talk.deliver("a@c.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    let logged = house.logged("message.accepted").pop().unwrap();
+    assert!(logged.contains("signs=hello-confirmed-1,spf-pass-1 spf=pass"), "{logged}");
+}
+
+#[tokio::test]
+async fn mail_again_and_again_without_a_recipient_ends_the_session() {
+    let (house, _) = usual(settings(|_| {})).await;
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    for _ in 0..2 * SMTP_EMPTY_MAILS_MAX {
+        assert!(rcpt(&mut talk, "a@c.example", "bob@s.example").await.starts_with("250"), "that is no such");
+    }
+    for n in 0..=SMTP_EMPTY_MAILS_MAX {
+        talk.expect(&format!("MAIL FROM:<a@n{n}.example>\r\n"), 250).await;
+        talk.expect("RSET\r\n", 250).await;
+    }
+    let reply = talk.expect("MAIL FROM:<a@c.example>\r\n", 421).await;
+    assert!(house.traced(&reply).await.entries[0].reason.contains("without a recipient"), "{reply}");
+    assert!(talk.is_over().await);
+}
+
+#[tokio::test]
+async fn the_store_is_asked_for_correspondents_only_of_who_looks_bad_and_once() {
+    let (house, dns) = usual(settings(|_| {})).await;
+    dns.mx("plain.example", "client.example");
+    let asked = || house.store.correspondents.load(std::sync::atomic::Ordering::Relaxed);
+    let mut talk = house.greets("192.0.2.7", "client.example").await;
+    assert!(talk.deliver("a@c.example", &["bob@s.example"], MESSAGE).await.starts_with("250"));
+    assert_eq!(asked(), 0);
+    let mut talk = house.greets(NAMELESS, "localhost").await;
+    talk.expect("MAIL FROM:<x@plain.example>\r\n", 250).await;
+    for user in ["bob", "alice", "small"] {
+        let reply = talk.say(format!("RCPT TO:<{user}@s.example>\r\n")).await;
+        assert!(reply.starts_with("450"), "{user}: {reply}");
+    }
+    assert_eq!(asked(), 1);
 }
 
 #[tokio::test]

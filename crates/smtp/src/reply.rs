@@ -166,6 +166,8 @@ table! {
     LISTED = 550 "5.7.1" "Refused, as you are listed";
     /// RFC 7372 §3.2.
     SPF_REFUSED = 550 "5.7.23" "Refused: the sender's domain doesn't let your host send for it (SPF)";
+    /// RFC 7208 §8.6.
+    SPF_UNKNOWN = 451 "4.4.3" "The sender's domain can't be asked now whether your host may send for it (SPF); try again later";
     /// RFC 7372 §3.3.
     REVERSE_REFUSED = 550 "5.7.25" "Refused: your address has no name of a mail server (reverse DNS)";
     /// What it calls itself can't be true.

@@ -25,6 +25,9 @@ pub struct Rates {
     /// A user who sends.
     #[serde(serialize_with = "as_rules")]
     pub account: RateLimits,
+    /// All users of a domain here who send.
+    #[serde(serialize_with = "as_rules")]
+    pub own_domain: RateLimits,
     /// A host that users send from.
     #[serde(serialize_with = "as_rules")]
     pub client: RateLimits,
@@ -41,6 +44,7 @@ impl Default for Rates {
             host: limits::RATE_HOST,
             network: limits::RATE_NETWORK,
             account: limits::RATE_ACCOUNT,
+            own_domain: limits::RATE_OWN_DOMAIN,
             client: limits::RATE_CLIENT,
             ignore: Vec::new(),
         }

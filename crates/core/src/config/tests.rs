@@ -114,6 +114,30 @@ fn the_rate_guard_s_steps_and_what_it_ignores_are_lists() {
 }
 
 #[test]
+fn what_strangers_meet_ends_at_its_limits() {
+    let most = [
+        ("greylist_at", limits::GUARD_MARK_MAX),
+        ("refuse_at", limits::GUARD_MARK_MAX),
+        ("greeting_delay", limits::GREETING_DELAY_MAX),
+        ("greylist_wait", limits::GREYLIST_WAIT_MAX),
+    ];
+    for (key, most) in most {
+        let _taken = taken(&format!("[gate]\n{key} = {most}\n"));
+        let over = refused(&format!("[gate]\n{key} = {}\n", most + 1));
+        assert!(over.starts_with(&format!("mailward.toml line 2: gate.{key} = {}: ", most + 1)), "{over}");
+    }
+    let lists = |count: usize| {
+        let lines: Vec<String> = (0..count).map(|number| format!("\"bl{number}.example 5\"")).collect();
+        lines.join(", ")
+    };
+    for key in ["hosts", "domains"] {
+        let _taken = taken(&format!("[lists]\n{key} = [{}]\n", lists(limits::LISTS_MAX)));
+        let over = refused(&format!("[lists]\n{key} = [{}]\n", lists(limits::LISTS_MAX + 1)));
+        assert!(over.contains(&format!("has more than {} entries", limits::LISTS_MAX)), "{over}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     assert_eq!(
         refused("[listen]\nsmpt = \"off\"\n"),

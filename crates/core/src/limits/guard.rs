@@ -25,8 +25,11 @@ pub const GREETING_DELAY_MAX: usize = 30;
 /// How long what the DNS says of a client is waited for before it is greeted late: one round trip of an answer that isn't
 /// in the resolver's memory is less.
 pub const STANDING_WAIT: Duration = Duration::from_secs(2);
-/// How long the same is waited for before a recipient is decided on; what hasn't come then doesn't count.
-pub const JUDGEMENT_WAIT: Duration = Duration::from_secs(15);
+/// How long the same is waited for before a recipient is decided on: a little longer than whatever is asked may take
+/// ([`super::INQUIRY_TIME`], [`super::SPF_TIME`]), so that who makes it slow gains nothing by it.
+pub const JUDGEMENT_WAIT: Duration = Duration::from_secs(22);
+/// MAIL commands of a session that no recipient followed, before 421: each has the DNS asked about a domain.
+pub const SMTP_EMPTY_MAILS_MAX: usize = 10;
 /// Bytes that are read of whoever speaks before the greeting, to tell what it speaks.
 pub const EARLY_BYTES_MAX: usize = 1_024;
 

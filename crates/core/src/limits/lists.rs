@@ -41,16 +41,26 @@ pub const LIST_CHECKS_AT_ONCE: usize = 4;
 
 /// Inquiries that run at once, of each kind (clients, greetings, sender domains); beyond, what would be asked stays
 /// unanswered at once (attacks A6).
-pub const INQUIRIES_MAX: usize = 500;
-/// Inquiries that run at once about the addresses of one IPv6 /64: whoever has one has 2^64.
-pub const INQUIRIES_PER_HOST_MAX: usize = 8;
-/// Questions to lists that are on their way at once, all inquiries together. With [`NAME_LOOKUPS_AT_ONCE`], of which each may
-/// be two questions, three quarters of [`super::DNS_LOOKUPS_AT_ONCE`]: a flood of clients leaves the DNS to those who send.
+pub const INQUIRIES_MAX: usize = 1_000;
+/// Inquiries that run at once for one host (an IPv4 address, an IPv6 /64), of each kind: whoever has a /64 has 2^64 addresses,
+/// and any number of names to give.
+pub const INQUIRIES_PER_HOST_MAX: usize = 20;
+/// The same for neighbours (an IPv4 /24, an IPv6 /48), who may be one.
+pub const INQUIRIES_PER_NETWORK_MAX: usize = 100;
+/// Questions to lists that are on their way at once, all inquiries together.
 pub const LIST_LOOKUPS_AT_ONCE: usize = 64;
+/// The same for one host: half of [`LISTS_MAX`] of both kinds.
+pub const LIST_LOOKUPS_PER_HOST_MAX: usize = 16;
 /// Lookups of names and addresses that are on their way at once, all inquiries together. Strangers' servers answer them, as
 /// slowly as they like: so they don't share places with the lists.
 pub const NAME_LOOKUPS_AT_ONCE: usize = 64;
-/// From the first question of an inquiry to its last answer.
+/// The same for one host.
+pub const NAME_LOOKUPS_PER_HOST_MAX: usize = 6;
+/// How long a question waits for its turn before it isn't asked. Its own time begins with its turn.
+pub const LOOKUP_TURN_TIME: Duration = Duration::from_secs(6);
+/// Least time between two words to the administrator that questions about strangers weren't asked.
+pub const NO_TURN_NEWS_TIME: Duration = Duration::from_secs(60);
+/// From the first question of an inquiry to its last answer; less than [`super::JUDGEMENT_WAIT`].
 pub const INQUIRY_TIME: Duration = Duration::from_secs(20);
 /// Wait for one lookup of a reverse name, an address or a mail host.
 pub const INQUIRY_LOOKUP_TIME: Duration = Duration::from_secs(6);

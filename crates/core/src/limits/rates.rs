@@ -12,7 +12,7 @@ pub const RATE_WINDOW: Duration = Duration::from_secs(3_600);
 pub const RATE_SOURCES_MAX: usize = 1_000_000;
 /// Sources that one of those that go is chosen from: so many are looked at, however many there are.
 pub const RATE_WAYS: usize = 8;
-/// Sources that are named, and listed, as they went beyond warn. A name is 330 bytes at most.
+/// Sources that are named, and listed, as they went beyond warn. A name is 370 bytes at most.
 pub const RATE_NAMED_MAX: usize = 8_192;
 /// Messages, recipients or refusals in an hour from which on a source is written down, to survive a restart.
 pub const RATE_KEPT_LEAST: u32 = 20;
@@ -48,6 +48,10 @@ pub const RATE_DOMAIN: RateLimits = RateLimits::of([[20_000, 100_000, 500_000], 
 /// less; nobody writes 2,000 messages in an hour, here or elsewhere.
 #[rustfmt::skip]
 pub const RATE_ACCOUNT: RateLimits = RateLimits::of([[500, 2_000, 10_000], [2_500, 10_000, 50_000], [50, 200, 2_000]]);
+/// The same of all users of one domain: default of `rates.own_domain`. Ten of them may run a program at full speed before the
+/// others wait for it.
+#[rustfmt::skip]
+pub const RATE_OWN_DOMAIN: RateLimits = RateLimits::of([[5_000, 20_000, 100_000], [25_000, 100_000, 500_000], [500, 2_000, 20_000]]);
 /// The same of a host that users send from: default of `rates.client`. An office of 500 may come from one address.
 #[rustfmt::skip]
 pub const RATE_CLIENT: RateLimits = RateLimits::of([[2_000, 10_000, 50_000], [10_000, 50_000, 250_000], [200, 1_000, 10_000]]);

@@ -14,9 +14,19 @@ pub const SPF_LOOKUP_TERMS_MAX: usize = 10;
 pub const SPF_NAMES_MAX: usize = 10;
 /// Terms of one check that may ask for something that isn't there. RFC 7208 §4.6.4, §11.1.
 pub const SPF_VOID_LOOKUPS_MAX: usize = 2;
-/// Questions that the checks of one message may cost, whoever is asked. What RFC 7208 allows adds up to 111 for each of two
-/// checks; no record in use comes near (attacks D6).
+/// Questions that one check may cost, whoever is asked. What RFC 7208 allows adds up to 111; no record in use comes near
+/// (attacks D6).
 pub const SPF_QUESTIONS_MAX: usize = 100;
+/// Questions that the check of a greeting may cost beside that of a sender, which decides.
+pub const SPF_HELLO_QUESTIONS_MAX: usize = 30;
+/// Questions about strangers' senders that are on their way at once.
+pub const SPF_LOOKUPS_AT_ONCE: usize = 48;
+/// The same for one host.
+pub const SPF_LOOKUPS_PER_HOST_MAX: usize = 6;
+/// Questions about what strangers greet with that are on their way at once: they take no turn from those about senders.
+pub const SPF_HELLO_LOOKUPS_AT_ONCE: usize = 16;
+/// The same for one host.
+pub const SPF_HELLO_LOOKUPS_PER_HOST_MAX: usize = 2;
 /// Largest record or explanation that is read, bytes. RFC 7208 §3.4 asks for 450 at most; some list networks by the hundred.
 pub const SPF_RECORD_MAX: usize = 8 * 1024;
 /// Terms of one record. As many networks as [`SPF_RECORD_MAX`] has room for.

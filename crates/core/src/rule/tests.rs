@@ -163,3 +163,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_rule_that_refuses_everybody_is_known_for_that() {
+    let is = |text: &str| Rule::parse(text).unwrap().shuts_everybody_out();
+    for text in ["any refuse", "any refuse \"closed\"", "0.0.0.0/0 refuse", "::/0 refuse"] {
+        assert!(is(text), "{text}");
+    }
+    assert!(is("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp refuse"));
+    for text in ["any allow", "any at smtp refuse", "any from @spam.example refuse", "any to a@b.example refuse"] {
+        assert!(!is(text), "{text}");
+    }
+    for text in ["0.0.0.0/1 refuse", "unnamed at smtp refuse", "local refuse", "::/0 skip"] {
+        assert!(!is(text), "{text}");
+    }
+}

@@ -239,7 +239,7 @@ async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans
     let gate = Gate::with_bans(Caps::default(), h.bans.clone());
     let (_trigger, server) = shutdown::channel();
     let host = ip("192.0.2.7");
-    let mut all: Vec<_> = Listener::ALL.map(|door| (door, gate.admit_at(door, Some(host), None).unwrap())).into();
+    let mut all: Vec<_> = Listener::ALL.map(|door| (door, gate.admit_with(Some(host), Some(door), None, false).unwrap())).into();
     let entries: Vec<_> = (0..)
         .zip(&mut all)
         .map(|(session, (listener, permit))| {
@@ -251,7 +251,7 @@ async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans
     gate.end_banned(&ban);
     for (door, entry) in &entries {
         let mail = matches!(door, Listener::Smtp | Listener::Lmtp);
-        assert_eq!(gate.admit_at(*door, Some(host), None).is_ok(), mail, "{door}");
+        assert_eq!(gate.admit_with(Some(host), Some(*door), None, false).is_ok(), mail, "{door}");
         assert_eq!(h.bans.banned_at(host, *door).is_none(), mail, "{door}");
         assert_eq!(entry.shutdown().is_fired_alone(), !mail, "{door}: sessions that are there");
     }
@@ -259,7 +259,7 @@ async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans
     assert_eq!(ban.scope(), BanScope::All);
     gate.end_banned(&ban);
     for (door, entry) in &entries {
-        assert_eq!(gate.admit_at(*door, Some(host), None).unwrap_err(), GateError::Banned, "{door}");
+        assert_eq!(gate.admit_with(Some(host), Some(*door), None, false).unwrap_err(), GateError::Banned, "{door}");
         assert!(entry.shutdown().is_fired_alone(), "{door}");
     }
     // The guard would ban for longer, at fewer doors: what an administrator said holds.

@@ -1,13 +1,14 @@
 //! Stories about the journal of refusals.
 
 use super::*;
-use mailward_core::limits::{JOURNAL_FIELD_MAX, JOURNAL_PER_HOUR, JOURNAL_SHOWN_MAX};
+use mailward_core::limits::{JOURNAL_FIELD_MAX, JOURNAL_PER_HOUR, JOURNAL_READ_MAX, JOURNAL_SHOWN_MAX, PAGE_ROWS_MAX};
 use mailward_core::{Listener, Peer};
-use mailward_store::records::Shelf;
+use mailward_store::records::{Accepted, Delivery, Shelf, ShelfChange, Shelved};
 use mailward_store::{LocalStore, Options};
+use mailward_store::{Pending, StoreError};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 const HOUR: i64 = 3_600_000;
 const BEGIN: i64 = 490_555 * HOUR;
@@ -209,4 +210,38 @@ fn a_question_is_read_by_its_form() {
     for bad in ["", "@", "192.0.2.0/99", "two words"] {
         assert!(What::parse(bad).is_err(), "{bad}");
     }
+}
+
+/// A shelf without an end.
+struct Endless(AtomicUsize);
+
+impl ShelfStore for Endless {
+    fn shelf_version(&self, _: Shelf) -> tokio::sync::watch::Receiver<u64> {
+        tokio::sync::watch::channel(0).1
+    }
+    fn shelf(&self, _: Shelf, _: Option<String>, limit: usize) -> Pending<'_, Vec<Shelved>> {
+        assert_eq!(limit, PAGE_ROWS_MAX);
+        self.0.fetch_add(limit, Ordering::Relaxed);
+        let record = Shelved { key: format!("{:08}.x", BEGIN / HOUR), value: bytes::Bytes::new(), expires: None };
+        Box::pin(async move { Ok(vec![record; limit]) })
+    }
+    fn shelved(&self, _: Shelf, _: String) -> Pending<'_, Option<Shelved>> {
+        Box::pin(async { Err(StoreError::Closed) })
+    }
+    fn change_shelf(&self, _: Vec<ShelfChange>) -> Pending<'_, ()> {
+        Box::pin(async { Err(StoreError::Closed) })
+    }
+    fn deliver_noted(&self, _: Delivery, _: Vec<ShelfChange>) -> Pending<'_, Accepted> {
+        Box::pin(async { Err(StoreError::Closed) })
+    }
+}
+
+#[tokio::test]
+async fn looking_ends_though_the_shelf_doesn_t() {
+    let shelf = Arc::new(Endless(AtomicUsize::new(0)));
+    let clock = Arc::new(Hand(AtomicI64::new(BEGIN)));
+    let journal = Journal::new(shelf.clone(), clock, Events::memory(), &Secret::new("a server's secret")).unwrap();
+    let found = journal.find(&Asked { what: What::All, put_off: false, since: None }).await.unwrap();
+    assert!(found.entries.is_empty());
+    assert_eq!(shelf.0.load(Ordering::Relaxed), JOURNAL_READ_MAX);
 }

@@ -3,7 +3,7 @@
 
 use super::health::{Fault, ListState};
 use super::{List, Subject, read};
-use crate::reputation::means::{Means, Missing, within};
+use crate::reputation::means::{Asker, Missing};
 use mailward_core::Domain;
 use mailward_core::config::{ListKind, ListTest};
 use mailward_core::limits::LIST_CHECK_WAIT;
@@ -32,10 +32,10 @@ const ON: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const NOT_ON: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 
 /// Looks at a list's test points.
-pub(crate) async fn check(list: &List, means: &Means) -> Outcome {
+pub(crate) async fn check(list: &List, asker: &Asker<'_>) -> Outcome {
     let point = |subject: Option<Subject>| async move {
         match subject {
-            Some(subject) => point(list, means, &subject).await,
+            Some(subject) => point(list, asker, &subject).await,
             None => Point::On,
         }
     };
@@ -61,12 +61,12 @@ pub(crate) async fn check(list: &List, means: &Means) -> Outcome {
     }
 }
 
-async fn point(list: &List, means: &Means, subject: &Subject) -> Point {
+async fn point(list: &List, asker: &Asker<'_>, subject: &Subject) -> Point {
     let Ok(name) = list.name(subject) else { return Point::NotOn };
-    match within(&means.lists, LIST_CHECK_WAIT, means.lookup.listed(&name)).await {
+    match asker.list(LIST_CHECK_WAIT, asker.lookup.listed(&name)).await {
         Ok(found) => read(&found.records).map_or_else(Point::Other, |_| Point::On),
         Err(Missing::None { .. }) => Point::NotOn,
-        Err(Missing::Failed(_) | Missing::Late | Missing::NoTurn) => Point::Unknown,
+        Err(Missing::Failed(_) | Missing::Late | Missing::NoTurn(_)) => Point::Unknown,
     }
 }
 

@@ -39,9 +39,13 @@ impl Pair {
     pub(crate) fn add(&mut self, count: u32) {
         self.now = self.now.saturating_add(count);
     }
-    /// Takes back what was just added.
-    pub(crate) fn take_back(&mut self, count: u32) {
-        self.now = self.now.saturating_sub(count);
+    /// Takes back what was added so many slots ago.
+    pub(crate) fn take_back(&mut self, count: u32, slots: u32) {
+        match slots {
+            0 => self.now = self.now.saturating_sub(count),
+            1 => self.before = self.before.saturating_sub(count),
+            _ => {}
+        }
     }
     fn roll(&mut self, slots: u32) {
         self.before = if slots == 1 { self.now } else { 0 };

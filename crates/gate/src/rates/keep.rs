@@ -76,10 +76,10 @@ impl Rates {
     }
 
     fn put_names(&self, all: Vec<(u64, Named)>, time: Timestamp) {
-        for (number, named) in all.into_iter().take(NAMED_PER_PART) {
+        for (number, mut named) in all.into_iter().take(NAMED_PER_PART) {
             let slot = Moment::of(time).slot;
             let Some(mut part) = self.table.part(number) else { continue };
-            let is_alarmed = named.alarm.is_some_and(|until| until > time);
+            let is_alarmed = named.alarmed_until(time).is_some();
             if is_alarmed && let Some((slot, _)) = part.place(number, slot) {
                 // Its counts may not have been worth keeping.
                 slot.flags |= ALARMED | Slot::<Counts>::PINNED;

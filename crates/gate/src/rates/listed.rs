@@ -44,7 +44,10 @@ impl Rates {
         let settings = self.settings.load();
         let (now, time) = self.now();
         let mut all = Vec::new();
-        for part in self.table.parts() {
+        for mut part in self.table.parts() {
+            for named in part.beside.named.values_mut() {
+                let _brought_to_now = named.alarmed_until(time);
+            }
             for (number, named) in &part.beside.named {
                 let slot = part.look(*number, now.slot).unwrap_or_default();
                 let alarm_until = named.alarm.filter(|until| *until > time);
@@ -80,7 +83,14 @@ impl Rates {
     /// That the text names nothing of these, in words.
     pub fn reset(&self, text: &str) -> Result<RateReset, String> {
         let mut kinds = Vec::new();
-        for (kind, number) in named_by(text, &self.key)? {
+        let named_by = named_by(text, &self.key)?;
+        let mut numbers = named_by.numbers.clone();
+        // What isn't proven counts by networks; those matter here that went beyond warn, which have names.
+        for part in self.table.parts() {
+            let named = part.beside.named.iter().filter(|(_, named)| named_by.is_unproven(named.kind, &named.name));
+            numbers.extend(named.map(|(number, named)| (named.kind, *number)));
+        }
+        for (kind, number) in numbers {
             let Some(mut part) = self.table.part(number) else { continue };
             let known = part.forget(number);
             let Beside { named, unwritten, kept } = &mut part.beside;
@@ -105,6 +115,7 @@ impl super::Settings {
             RateKind::Host => config.host,
             RateKind::Network => config.network,
             RateKind::Account => config.account,
+            RateKind::OwnDomain => config.own_domain,
             RateKind::Client => config.client,
         }
     }

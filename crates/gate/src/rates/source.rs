@@ -21,13 +21,17 @@ pub enum RateKind {
     Network,
     /// A user who sends.
     Account,
+    /// All users of a domain here who send.
+    #[serde(rename = "own_domain")]
+    OwnDomain,
     /// A host that users send from.
     Client,
 }
 
 impl RateKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Address, Self::Domain, Self::Host, Self::Network, Self::Account, Self::Client];
+    pub const ALL: [Self; 7] =
+        [Self::Address, Self::Domain, Self::Host, Self::Network, Self::Account, Self::OwnDomain, Self::Client];
     /// Its name, that of its key in `mailward.toml`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -37,6 +41,7 @@ impl RateKind {
             Self::Host => "host",
             Self::Network => "network",
             Self::Account => "account",
+            Self::OwnDomain => "own_domain",
             Self::Client => "client",
         }
     }
@@ -48,6 +53,7 @@ impl RateKind {
             Self::Host => b'h',
             Self::Network => b'n',
             Self::Account => b'u',
+            Self::OwnDomain => b'o',
             Self::Client => b'c',
         }
     }
@@ -90,21 +96,38 @@ pub(super) struct Source<'a> {
     pub(super) kind: RateKind,
     pub(super) number: u64,
     what: What<'a>,
-    is_proven: bool,
+    proof: Proof,
+}
+
+/// Whether it is proven that a source is what it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It is, or nobody could pretend to be it.
+    Proven,
+    /// It isn't: it counts for those neighbours only that it comes from, if that is known. Who forges a sender elsewhere has
+    /// nothing put off that its owner sends.
+    Unproven(Option<Network>),
 }
 
 #[derive(Clone, Copy)]
 enum What<'a> {
     Address(&'a Address),
-    Domain(&'a Domain),
+    Domain(&'a str),
     Network(Network),
     Account(&'a str),
 }
 
+/// Begins what follows the name of a sender that isn't proven.
+const UNPROVEN: &str = " (not proven";
+
 impl Source<'_> {
     /// It, for people.
     pub(super) fn name(&self) -> String {
-        let unproven = if self.is_proven { "" } else { " (not proven)" };
+        let unproven = match self.proof {
+            Proof::Proven => String::new(),
+            Proof::Unproven(None) => format!("{UNPROVEN})"),
+            Proof::Unproven(Some(network)) => format!("{UNPROVEN}, from {network})"),
+        };
         match self.what {
             What::Address(address) => format!("{address}{unproven}"),
             What::Domain(domain) => format!("{domain}{unproven}"),
@@ -120,8 +143,11 @@ impl Source<'_> {
     }
 }
 
-/// The sources of one message: four at most.
-pub(super) struct Sources<'a>([Option<Source<'a>>; 4]);
+/// Sources of one message, at most.
+pub(super) const SOURCES: usize = 4;
+
+/// The sources of one message.
+pub(super) struct Sources<'a>([Option<Source<'a>>; SOURCES]);
 
 impl<'a> Sources<'a> {
     pub(super) fn of(of: &Subjects<'a>, ignored: &Ignored, key: &SourceKey) -> Self {
@@ -129,24 +155,31 @@ impl<'a> Sources<'a> {
             return Self([None, None, None, None]);
         }
         let mut buffer = Vec::with_capacity(128);
-        let mut make = |kind, what, is_proven| Some(make(kind, what, is_proven, key, &mut buffer));
+        let mut make = |kind, what, proof| Some(make(kind, what, proof, key, &mut buffer));
         if !of.incoming {
             let account = of.account.filter(|account| !ignored.has_account(account));
+            let domain = account.and_then(|account| own_domain(of.from, account, ignored));
             return Self([
-                account.and_then(|account| make(RateKind::Account, What::Account(account), true)),
-                of.ip.and_then(|ip| make(RateKind::Client, What::Network(Network::host(ip)), true)),
-                None,
+                account.and_then(|account| make(RateKind::Account, What::Account(account), Proof::Proven)),
+                domain.and_then(|domain| make(RateKind::OwnDomain, What::Domain(domain), Proof::Proven)),
+                of.ip.and_then(|ip| make(RateKind::Client, What::Network(Network::host(ip)), Proof::Proven)),
                 None,
             ]);
         }
         let from = of.from.filter(|from| !ignored.has_sender(from));
-        let domain = from.and_then(Address::domain);
+        let domain = from.and_then(Address::domain).map(Domain::as_str);
+        let proof = if of.proven { Proof::Proven } else { Proof::Unproven(of.ip.map(Network::neighbours)) };
         Self([
-            from.and_then(|from| make(RateKind::Address, What::Address(from), of.proven)),
-            domain.and_then(|domain| make(RateKind::Domain, What::Domain(domain), of.proven)),
-            of.ip.and_then(|ip| make(RateKind::Host, What::Network(Network::host(ip)), true)),
-            of.ip.and_then(|ip| make(RateKind::Network, What::Network(Network::neighbours(ip)), true)),
+            from.and_then(|from| make(RateKind::Address, What::Address(from), proof)),
+            domain.and_then(|domain| make(RateKind::Domain, What::Domain(domain), proof)),
+            of.ip.and_then(|ip| make(RateKind::Host, What::Network(Network::host(ip)), Proof::Proven)),
+            of.ip.and_then(|ip| make(RateKind::Network, What::Network(Network::neighbours(ip)), Proof::Proven)),
         ])
+    }
+
+    /// Their numbers; 0 where there is none.
+    pub(super) fn numbers(&self) -> [u64; SOURCES] {
+        self.0.each_ref().map(|source| source.as_ref().map_or(0, |source| source.number))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Source<'a>> {
@@ -154,9 +187,27 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn make<'a>(kind: RateKind, what: What<'a>, is_proven: bool, key: &SourceKey, buffer: &mut Vec<u8>) -> Source<'a> {
+/// The domain that somebody here sends as: of notices and the like, which come from nobody, the user's own.
+fn own_domain<'a>(from: Option<&'a Address>, account: &'a str, ignored: &Ignored) -> Option<&'a str> {
+    match from {
+        Some(from) if ignored.has_sender(from) => None,
+        Some(from) => from.domain().map(Domain::as_str),
+        None => account.rsplit_once('@').map(|(_, domain)| domain),
+    }
+}
+
+fn make<'a>(kind: RateKind, what: What<'a>, proof: Proof, key: &SourceKey, buffer: &mut Vec<u8>) -> Source<'a> {
     buffer.clear();
-    buffer.extend([kind.letter(), u8::from(is_proven)]);
+    buffer.push(kind.letter());
+    match proof {
+        Proof::Proven => buffer.push(1),
+        Proof::Unproven(network) => {
+            buffer.push(0);
+            // What a network is written with has one length for each family, which the first byte tells.
+            network.into_iter().for_each(|network| write_network(network, buffer));
+            buffer.push(0);
+        }
+    }
     match what {
         What::Address(address) => {
             buffer.extend(address.local().folded().bytes());
@@ -166,50 +217,72 @@ fn make<'a>(kind: RateKind, what: What<'a>, is_proven: bool, key: &SourceKey, bu
                 None => buffer.extend(address.host().to_string().bytes()),
             }
         }
-        What::Domain(domain) => buffer.extend(domain.as_str().bytes()),
-        What::Network(network) => {
-            match network.first() {
-                IpAddr::V4(v4) => buffer.extend(v4.octets()),
-                IpAddr::V6(v6) => buffer.extend(v6.octets()),
-            }
-            buffer.push(network.prefix());
-        }
+        // A user's address may be written in capitals.
+        What::Domain(domain) => buffer.extend(domain.bytes().map(|b| b.to_ascii_lowercase())),
+        What::Network(network) => write_network(network, buffer),
         What::Account(account) => buffer.extend(account.to_lowercase().bytes()),
     }
-    Source { kind, number: key.number(buffer).max(1), what, is_proven }
+    Source { kind, number: key.number(buffer).max(1), what, proof }
+}
+
+fn write_network(network: Network, buffer: &mut Vec<u8>) {
+    match network.first() {
+        IpAddr::V4(v4) => {
+            buffer.push(4);
+            buffer.extend(v4.octets());
+        }
+        IpAddr::V6(v6) => {
+            buffer.push(6);
+            buffer.extend(v6.octets());
+        }
+    }
+    buffer.push(network.prefix());
+}
+
+/// What a text may name.
+pub(super) struct NamedBy {
+    /// Sources by their numbers.
+    pub(super) numbers: Vec<(RateKind, u64)>,
+    /// A sender, in small letters, that isn't proven wherever it comes from.
+    unproven: Option<(RateKind, String)>,
+}
+
+impl NamedBy {
+    /// Whether a source of this kind and name is the sender, not proven, from some network.
+    pub(super) fn is_unproven(&self, kind: RateKind, name: &str) -> bool {
+        let rest =
+            |sender: &str| name.to_lowercase().strip_prefix(sender).is_some_and(|rest| rest.starts_with(UNPROVEN));
+        self.unproven.as_ref().is_some_and(|(of, sender)| *of == kind && rest(sender))
+    }
 }
 
 /// Everything that a text may name, for whoever wants to have it forgotten.
-pub(super) fn named_by(text: &str, key: &SourceKey) -> Result<Vec<(RateKind, u64)>, String> {
+pub(super) fn named_by(text: &str, key: &SourceKey) -> Result<NamedBy, String> {
     let mut buffer = Vec::new();
-    let mut number = |kind, what, is_proven| (kind, make(kind, what, is_proven, key, &mut buffer).number);
+    let mut number = |kind, what| (kind, make(kind, what, Proof::Proven, key, &mut buffer).number);
     if text.contains('@') {
         let address = Address::parse(text, true).map_err(|e| format!("{text:?}: {e}"))?;
         let text = address.to_string();
-        return Ok(vec![
-            number(RateKind::Address, What::Address(&address), true),
-            number(RateKind::Address, What::Address(&address), false),
-            number(RateKind::Account, What::Account(&text), true),
-        ]);
+        let numbers =
+            vec![number(RateKind::Address, What::Address(&address)), number(RateKind::Account, What::Account(&text))];
+        return Ok(NamedBy { numbers, unproven: Some((RateKind::Address, text.to_lowercase())) });
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
         let host = Network::host(ip);
-        return Ok(vec![
-            number(RateKind::Host, What::Network(host), true),
-            number(RateKind::Client, What::Network(host), true),
-        ]);
+        let numbers = vec![number(RateKind::Host, What::Network(host)), number(RateKind::Client, What::Network(host))];
+        return Ok(NamedBy { numbers, unproven: None });
     }
     if text.contains('/') {
         let network = Network::parse_any(text).map_err(|e| e.to_string())?;
-        return [RateKind::Host, RateKind::Client, RateKind::Network]
-            .into_iter()
-            .map(|kind| Ok(number(kind, What::Network(network), true)))
-            .collect();
+        let kinds = [RateKind::Host, RateKind::Client, RateKind::Network];
+        let numbers = kinds.into_iter().map(|kind| number(kind, What::Network(network))).collect();
+        return Ok(NamedBy { numbers, unproven: None });
     }
     let domain =
         Domain::parse_utf8(text).map_err(|e| format!("{text:?} is no address, domain, IP address or network: {e}"))?;
-    Ok(vec![
-        number(RateKind::Domain, What::Domain(&domain), true),
-        number(RateKind::Domain, What::Domain(&domain), false),
-    ])
+    let numbers = vec![
+        number(RateKind::Domain, What::Domain(domain.as_str())),
+        number(RateKind::OwnDomain, What::Domain(domain.as_str())),
+    ];
+    Ok(NamedBy { numbers, unproven: Some((RateKind::Domain, domain.as_str().to_owned())) })
 }

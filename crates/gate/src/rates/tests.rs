@@ -2,7 +2,7 @@
 
 use super::*;
 use mailward_core::config::RateIgnored;
-use mailward_core::limits::{RATE_KEPT_MAX, RATE_LISTED_MAX};
+use mailward_core::limits::{RATE_KEPT_LEAST, RATE_KEPT_MAX, RATE_LISTED_MAX};
 use mailward_core::{Address, RateRule};
 use mailward_store::api::ShelfStore;
 use mailward_store::records::Shelf;
@@ -60,7 +60,16 @@ fn limits(rules: &[&str]) -> RateLimits {
 /// Nothing is limited.
 fn nothing() -> Config {
     let none = RateLimits::default();
-    Config { address: none, domain: none, host: none, network: none, account: none, client: none, ignore: Vec::new() }
+    Config {
+        address: none,
+        domain: none,
+        host: none,
+        network: none,
+        account: none,
+        own_domain: none,
+        client: none,
+        ignore: Vec::new(),
+    }
 }
 
 fn of_host(rules: &[&str]) -> Config {
@@ -213,14 +222,76 @@ fn who_forges_a_sender_doesn_t_have_the_mail_of_those_put_off_who_prove_it() {
         world.rates.message(&forged, 1);
     }
     let forged = Subjects { from: Some(&sender), ..from("198.51.100.1") };
+    assert_eq!(world.passing(&forged, 100), 10);
     assert!(matches!(world.rates.message(&forged, 1), RateVerdict::Refuse(_)));
     assert_eq!(world.rates.message(&Subjects { proven: true, ..forged }, 1), RateVerdict::Pass);
+    // Nor of those who prove nothing, and come from elsewhere.
+    assert_eq!(world.rates.message(&Subjects { ip: ip("203.0.113.9"), ..forged }, 1), RateVerdict::Pass);
+    assert!(matches!(world.rates.message(&Subjects { ip: ip("198.51.100.200"), ..forged }, 1), RateVerdict::Refuse(_)));
     let names: Vec<String> = world.rates.list(None).into_iter().map(|info| info.name).collect();
-    assert_eq!(names.len(), 2);
-    assert!(names.iter().all(|name| name.ends_with("(not proven)")), "{names:?}");
+    assert_eq!(
+        names,
+        ["Billing@bank.example (not proven, from 198.51.100.0/24)", "bank.example (not proven, from 198.51.100.0/24)"]
+    );
     // In whatever case it is written.
     let other = "billing@bank.example".parse::<Address>().unwrap();
     assert!(matches!(world.rates.message(&Subjects { from: Some(&other), ..forged }, 1), RateVerdict::Refuse(_)));
+    assert_eq!(world.rates.reset("billing@BANK.example").unwrap().kinds, [RateKind::Address]);
+    assert_eq!(world.rates.reset("bank.example").unwrap().kinds, [RateKind::Domain]);
+    assert_eq!(world.rates.message(&forged, 1), RateVerdict::Pass);
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_alarm_longer() {
+    let world = World::with(&of_host(&["alarm 30/h"]));
+    let (host, other) = (from("192.0.2.7"), from("192.0.2.8"));
+    world.passing(&host, 31);
+    world.passing(&other, 31);
+    world.pass(-10 * HOUR);
+    assert!(world.rates.barred(&host).is_some() && world.rates.list(None).len() == 2);
+    assert_eq!(world.passing(&other, 1), 0);
+    world.pass(HOUR + 1_000);
+    assert_eq!(world.rates.barred(&host), None);
+    assert_eq!(world.passing(&other, 1), 1);
+    assert!(world.rates.list(Some(RateStep::Alarm)).is_empty());
+}
+
+#[tokio::test]
+async fn an_alarm_of_a_clock_that_went_wrong_is_read_as_one_that_begins_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let world = World::at(BEGIN + 100 * HOUR, &of_host(&["alarm 30/h"]));
+    world.passing(&from("192.0.2.7"), 31);
+    world.rates.save(&*store).await.unwrap();
+    let again = World::with(&of_host(&["alarm 30/h"]));
+    again.rates.load(&*store).await.unwrap();
+    assert_eq!(again.passing(&from("192.0.2.7"), 1), 0);
+    again.pass(HOUR + 1_000);
+    assert_eq!(again.passing(&from("192.0.2.7"), 1), 1);
+    store.close().await;
+}
+
+#[test]
+fn all_users_of_a_domain_count_together() {
+    let ignore = vec![RateIgnored::parse("news@b.example").unwrap(), RateIgnored::parse("c.example").unwrap()];
+    let world = World::with(&Config { own_domain: limits(&["block 5/h"]), ignore, ..nothing() });
+    let (joe, ann) = ("joe@b.example".parse::<Address>().unwrap(), "ann@B.example".parse::<Address>().unwrap());
+    let user = |from, account| Subjects { from, account: Some(account), ip: ip("192.0.2.7"), ..Subjects::default() };
+    assert_eq!(world.passing(&user(Some(&joe), "joe@b.example"), 3), 3);
+    assert_eq!(world.passing(&user(Some(&ann), "ann@b.example"), 1), 1);
+    // From nobody, by the user's own address.
+    assert_eq!(world.passing(&user(None, "ann@B.example"), 3), 1);
+    let listed = world.rates.list(None);
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].kind, listed[0].name.as_str()), (RateKind::OwnDomain, "B.example"));
+    assert_eq!(serde_json::to_string(&RateKind::OwnDomain).unwrap(), "\"own_domain\"");
+    let (news, ours) = ("news@b.example".parse::<Address>().unwrap(), "a@c.example".parse::<Address>().unwrap());
+    assert_eq!(world.passing(&user(Some(&news), "joe@b.example"), 9), 9);
+    assert_eq!(world.passing(&user(Some(&ours), "joe@b.example"), 9), 9);
+    // Another's domain, from elsewhere, is no domain of ours.
+    assert_eq!(world.passing(&Subjects { from: Some(&joe), ..from("192.0.2.7") }, 9), 9);
+    assert_eq!(world.rates.reset("b.example").unwrap().kinds, [RateKind::OwnDomain]);
+    assert_eq!(world.passing(&user(Some(&joe), "joe@b.example"), 1), 1);
 }
 
 #[test]
@@ -283,10 +354,38 @@ fn a_message_that_wasn_t_taken_after_all_can_be_taken_back() {
     let world = World::with(&of_host(&["block 2/h"]));
     let host = from("192.0.2.7");
     for _ in 0..5 {
-        assert_eq!(world.rates.message(&host, 1), RateVerdict::Pass);
-        world.rates.not_taken(&host, 1);
+        world.rates.hold(&host, 1).unwrap().not_taken();
     }
-    assert_eq!(world.passing(&host, 5), 2);
+    world.rates.hold(&host, 1).unwrap().taken();
+    assert_eq!(world.passing(&host, 5), 1);
+}
+
+#[test]
+fn what_isn_t_taken_has_nothing_put_off_and_raises_an_alarm_when_it_never_ends() {
+    let world = World::with(&of_host(&["block 2/h, alarm 30/h"]));
+    let host = from("192.0.2.7");
+    for _ in 0..30 {
+        drop(world.rates.hold(&host, 1).unwrap());
+    }
+    assert_eq!(world.rates.list(None), []);
+    let hit = world.rates.hold(&host, 1).unwrap_err();
+    assert_eq!((hit.step, hit.count), (RateStep::Alarm, 31));
+}
+
+#[test]
+fn what_is_taken_back_late_is_taken_back_of_its_own_hour() {
+    let world = World::at(BEGIN + HOUR - 1, &of_host(&["block 2/h"]));
+    let host = from("192.0.2.7");
+    let holds = [world.rates.hold(&host, 1).unwrap(), world.rates.hold(&host, 1).unwrap()];
+    world.pass(2);
+    assert_eq!(world.passing(&host, 1), 1, "of the hour before a little less than two are left");
+    drop(holds);
+    assert_eq!(world.passing(&host, 3), 1, "the one of this hour still counts");
+    let late = world.rates.hold(&from("192.0.2.8"), 1).unwrap();
+    world.pass(5 * HOUR);
+    assert_eq!(world.passing(&from("192.0.2.8"), 1), 1);
+    drop(late);
+    assert_eq!(world.passing(&from("192.0.2.8"), 3), 1);
 }
 
 #[test]
@@ -400,12 +499,15 @@ async fn only_what_changed_is_written_and_what_is_over_is_written_no_more() {
     let store = open(dir.path());
     let world = World::with(&of_host(&["block 50/h"]));
     let version = store.shelf_version(Shelf::Rates);
-    world.passing(&from("192.0.2.7"), 5);
+    let least = usize::try_from(RATE_KEPT_LEAST).unwrap();
+    world.passing(&from("192.0.2.7"), least - 1);
     world.rates.save(&*store).await.unwrap();
-    assert!(!version.has_changed().unwrap(), "five are too few");
-    world.passing(&from("192.0.2.7"), 45);
+    assert!(!version.has_changed().unwrap(), "they are too few");
+    world.passing(&from("192.0.2.7"), 1);
     world.rates.save(&*store).await.unwrap();
     assert!(version.has_changed().unwrap());
+    world.passing(&from("192.0.2.7"), 50 - least);
+    world.rates.save(&*store).await.unwrap();
     // Of the host and its neighbours, at most two parts of the table.
     assert!(store.shelf(Shelf::Rates, None, 1_000).await.unwrap().len() <= 4);
     world.pass(3 * HOUR);
@@ -427,7 +529,8 @@ async fn records_of_all_that_may_be_written_fit_their_shelf() {
         .map(|number| format!("{}{number:06}@x{number}.example", "a".repeat(50)).parse().unwrap())
         .collect();
     for sender in &senders {
-        world.rates.message(&Subjects { from: Some(sender), incoming: true, ..Subjects::default() }, u32::MAX);
+        let ip = ip("ffff:ffff:ffff::1");
+        world.rates.message(&Subjects { from: Some(sender), ip, incoming: true, ..Subjects::default() }, u32::MAX);
     }
     world.rates.save(&*store).await.unwrap();
     let records = store.shelf(Shelf::Rates, None, 1_000).await.unwrap();

@@ -100,7 +100,7 @@ impl Reputation {
     }
 
     async fn look_at(&self, list: &List) {
-        match check(list, &self.means).await {
+        match check(list, &self.means.asker(None)).await {
             Outcome::Unknown => {
                 list.memory.unsettled();
                 let event = Event::info("list.unchecked").with("list", &list.zone);

@@ -1,6 +1,7 @@
 //! What every list says of one address or domain, for an administrator: nothing is remembered, nothing left out.
 
 use super::Reputation;
+use super::means::Asker;
 use crate::lists::{List, ListState, Listed, Said, Silence, Subject};
 use crate::reverse::{self, Reverse, is_generated};
 use crate::sender_domain::{self, SenderDomain};
@@ -8,6 +9,7 @@ use futures_util::future::join_all;
 use mailward_core::Domain;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +49,9 @@ impl Reputation {
         let ip = ip.to_canonical();
         let table = self.table.load_full();
         let subject = Subject::Host(ip);
-        let (lists, (reverse, _)) = tokio::join!(self.try_all(&table.hosts, &subject), reverse::find(&self.means, ip));
+        let asker = self.means.asker(None);
+        let (lists, (reverse, _)) =
+            tokio::join!(self.try_all(&asker, &table.hosts, &subject), reverse::find(&asker, ip));
         let generated = reverse.name().is_some_and(|name| is_generated(name, ip));
         Trial {
             about: subject.to_string(),
@@ -63,15 +67,18 @@ impl Reputation {
     pub async fn try_domain(&self, domain: &Domain) -> Trial {
         let table = self.table.load_full();
         let subject = Subject::Domain(domain.clone());
-        let (lists, (found, _)) =
-            tokio::join!(self.try_all(&table.domains, &subject), sender_domain::find(&self.means, domain, self.trial));
+        let asker = self.means.asker(None);
+        let (lists, (found, _)) = tokio::join!(
+            self.try_all(&asker, &table.domains, &subject),
+            sender_domain::find(&asker, domain, self.trial)
+        );
         let about = subject.to_string();
         Trial { about, reverse: None, generated: false, domain: Some(found), weight: sum(&lists), lists }
     }
 
-    async fn try_all(&self, lists: &[std::sync::Arc<List>], subject: &Subject) -> Vec<ListTrial> {
+    async fn try_all(&self, asker: &Asker<'_>, lists: &[Arc<List>], subject: &Subject) -> Vec<ListTrial> {
         let answers = lists.iter().map(|list| async move {
-            let (codes, unanswered) = match list.ask_anyway(&self.means, subject).await {
+            let (codes, unanswered) = match list.ask_anyway(asker, subject).await {
                 Said::Yes(codes, _) => (codes, None),
                 Said::No(_) => (Vec::new(), None),
                 Said::Nothing(why) => (Vec::new(), Some(why)),

@@ -1,12 +1,15 @@
 //! What a check may cost us and others, whatever records say.
 
 use super::{CLIENT, Client, one, result, run};
-use mailward_core::SpfResult;
+use futures_util::future::join_all;
 use mailward_core::limits::{
-    SPF_LOOKUP_TERMS_MAX, SPF_NAMES_MAX, SPF_QUESTIONS_MAX, SPF_RECORD_MAX, SPF_TERMS_MAX, SPF_TIME,
-    SPF_VOID_LOOKUPS_MAX, SPF_WORDS_MAX,
+    LOOKUP_TURN_TIME, SPF_HELLO_QUESTIONS_MAX, SPF_LOOKUP_TERMS_MAX, SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX,
+    SPF_NAMES_MAX, SPF_QUESTIONS_MAX, SPF_RECORD_MAX, SPF_TERMS_MAX, SPF_TIME, SPF_VOID_LOOKUPS_MAX, SPF_WORDS_MAX,
 };
+use mailward_core::{Network, SpfResult};
+use mailward_dns::{InTurn, Turns};
 use mailward_dns_zone::Records;
+use mailward_inspect::spf::Identity;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -93,12 +96,46 @@ fn a_message_costs_others_no_more_than_its_budget() {
     assert_eq!(outcome.result, SpfResult::PermError);
     assert!(outcome.why.contains("questions"), "{}", outcome.why);
     assert_eq!(records.asked().len(), SPF_QUESTIONS_MAX);
-    // Both names of the client together, too.
-    let records = greedy("mail.example.org", greedy("example.org", Records::default()));
-    let both = run(CLIENT.both(&records));
-    assert_eq!(both.hello.result, SpfResult::PermError);
-    assert_eq!(both.mail_from.map(|outcome| outcome.result), Some(SpfResult::PermError));
-    assert_eq!(records.asked().len(), SPF_QUESTIONS_MAX);
+}
+
+#[test]
+fn a_greedy_greeting_takes_nothing_from_the_sender() {
+    let records = greedy("x.evil.example", Records::default()).txt("bank.example", "v=spf1 mx -all");
+    let records = records.mx("bank.example", "mx.bank.example").address("mx.bank.example", "198.51.100.1");
+    let client = Client { ip: "192.0.2.1", hello: "x.evil.example", from: "ceo@bank.example" };
+    let (hello, sender) = run(async { tokio::join!(client.greeting(&records), client.at(&records)) });
+    assert_eq!(hello.result, SpfResult::PermError);
+    assert_eq!(records.asked().len(), SPF_HELLO_QUESTIONS_MAX + 3);
+    assert_eq!((sender.result, sender.identity), (SpfResult::Fail, Identity::MailFrom));
+}
+
+#[test]
+fn one_host_s_checks_take_their_share_of_turns_and_others_are_judged_beside_them() {
+    let records = one("v=spf1 a:h.example -all").txt("slow.example", "v=spf1 mx -all");
+    let records = records.address("h.example", "198.51.100.1").slow("slow.example", SPF_TIME * 2);
+    let turns = Turns::new(SPF_LOOKUPS_AT_ONCE, SPF_LOOKUPS_PER_HOST_MAX);
+    let in_turn = |ip: &str| InTurn::new(&records, &turns, Network::host(ip.parse().unwrap()), LOOKUP_TURN_TIME);
+    let (evil, honest) = (in_turn("203.0.113.9"), in_turn("192.0.2.1"));
+    let slow = Client { ip: "203.0.113.9", hello: "x.example", from: "joe@slow.example" };
+    let forged = Client { from: "ceo@example.org", ..slow };
+    let (flood, forged, other) = run(async {
+        tokio::join!(
+            join_all((0..100).map(|_| slow.at(&evil))),
+            async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                forged.at(&evil).await
+            },
+            async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::timeout(Duration::from_millis(1), CLIENT.at(&honest)).await.unwrap()
+            },
+        )
+    });
+    assert_eq!(records.most_at_once(), SPF_LOOKUPS_PER_HOST_MAX + 1);
+    assert!(flood.iter().all(|outcome| outcome.result == SpfResult::TempError));
+    assert_eq!(forged.result, SpfResult::TempError);
+    assert!(forged.why.contains("as many questions as one host may cause"), "{}", forged.why);
+    assert_eq!(other.result, SpfResult::Fail);
 }
 
 #[test]
@@ -206,9 +243,11 @@ proptest! {
         }
         let ip = if ip { "192.0.2.1" } else { "2001:db8::1" };
         let client = Client { ip, hello: "n1.example", from: "joe@n0.example" };
-        let both = run(client.both(&records));
+        let sender = run(client.at(&records));
         prop_assert!(records.asked().len() <= SPF_QUESTIONS_MAX);
-        for outcome in [Some(both.hello), both.mail_from].into_iter().flatten() {
+        let hello = run(client.greeting(&records));
+        prop_assert!(records.asked().len() <= SPF_QUESTIONS_MAX + SPF_HELLO_QUESTIONS_MAX);
+        for outcome in [hello, sender] {
             prop_assert!(outcome.why.len() <= SPF_WORDS_MAX && outcome.text().is_ascii());
             prop_assert!(outcome.explanation.is_none() || outcome.result == SpfResult::Fail);
         }

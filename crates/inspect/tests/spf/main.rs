@@ -16,7 +16,7 @@ mod told;
 use mailward_core::{Address, Domain, SpfResult, Timestamp};
 use mailward_dns::Lookup;
 use mailward_dns_zone::Records;
-use mailward_inspect::spf::{Both, SpfAsked, SpfOutcome, check_both, check_host};
+use mailward_inspect::spf::{SpfAsked, SpfOutcome, check_hello, check_host};
 
 struct Client<'a> {
     ip: &'a str,
@@ -31,9 +31,9 @@ impl Client<'_> {
         let (sender, us) = (self.sender(), us());
         check_host(lookup, &self.asked(sender.as_ref(), &us)).await
     }
-    async fn both(&self, lookup: &dyn Lookup) -> Both {
+    async fn greeting(&self, lookup: &dyn Lookup) -> SpfOutcome {
         let (sender, us) = (self.sender(), us());
-        check_both(lookup, &self.asked(sender.as_ref(), &us)).await
+        check_hello(lookup, &self.asked(sender.as_ref(), &us)).await
     }
     fn sender(&self) -> Option<Address> {
         (!self.from.is_empty()).then(|| Address::parse(self.from, true).unwrap())

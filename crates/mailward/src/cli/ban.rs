@@ -15,8 +15,9 @@ use std::net::IpAddr;
 /// Ban hosts and networks, lift bans, see that they act
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Who is banned by hand gets nothing at any door: connections are closed without a word, and open sessions end.
-Hosts that guess passwords are banned by themselves, where users log in; they may bring mail. See docs/logins.md.
+    after_help = "Who is banned by hand gets nothing at any door: connections are closed without a word, and
+open sessions end. Hosts that guess passwords are banned by themselves, where users log in; they may
+bring mail. See docs/logins.md.
 
 Examples:
   mailward ban list
@@ -44,8 +45,8 @@ Examples:\n  mailward ban list\n  mailward ban list --json"
     },
     /// Ban a host or a network
     #[command(
-        after_help = "Never banned, but with --force: this host itself, bans.never and relay.from in mailward.toml, and where you or
-another administrator worked from within a day.
+        after_help = "Never banned, but with --force: this host itself, bans.never and relay.from in mailward.toml, and
+where you or another administrator worked from within a day.
 
 Examples:
   mailward ban add 192.0.2.7
@@ -78,8 +79,9 @@ Examples:
     },
     /// Say whether an address is banned; without one, try whether bans act
     #[command(
-        after_help = "Without an address the running server bans a spare loopback address for a moment, connects from there to each
-of its doors, and looks whether it gets anything. Exit code 1 if it does. With one: exit code 0 either way.
+        after_help = "Without an address the running server bans a spare loopback address for a moment, connects from
+there to each of its doors, and looks whether it gets anything. Exit code 1 if it does. With one:
+exit code 0 either way.
 
 Examples:
   mailward ban test

@@ -51,6 +51,7 @@ impl ConfigVerb {
             What::Check => {
                 let place = place.find()?;
                 checks::before_serving(&place)?;
+                checks::notes(&place.loaded).into_iter().for_each(print::note);
                 print::line(format!("{} is right", place.loaded.file))
             }
             What::Show { json: true } => print::json(place.find()?.config()),

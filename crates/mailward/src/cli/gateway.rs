@@ -21,8 +21,8 @@ const FILE_MAX: u64 = 64 * 1024 * 1024;
 /// Take mail for domains of inside servers, and pass it on
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is taken that the inside server refuses: it is asked for each recipient, or a list is kept here.
-docs/gateway.md tells more.
+    after_help = "Nothing is taken that the inside server refuses: it is asked for each recipient, or a list is kept
+here. docs/gateway.md tells more.
 
 Examples:
   mailward gateway add branch.example --to mail.branch.example

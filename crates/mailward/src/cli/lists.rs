@@ -12,16 +12,15 @@ use std::net::IpAddr;
 
 /// Show which lists in the DNS are asked about who sends, and what they say
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Which lists there are, lists.hosts and lists.domains in mailward.toml say. A list that answers everybody or
-nobody is switched off, with an alert, until its test points are right again. docs/lists.md tells more.
+#[command(after_help = "Which lists there are, lists.hosts and lists.domains in mailward.toml say. A list that answers
+everybody or nobody is switched off, with an alert, until its test points are right again.
+docs/lists.md tells more.
 
 Examples:
   mailward lists
   mailward lists --json
   mailward lists test 192.0.2.1
-  mailward lists test shop.example"
-)]
+  mailward lists test shop.example")]
 pub(crate) struct Lists {
     #[command(subcommand)]
     what: Option<What>,

@@ -96,7 +96,7 @@ impl Migrate {
                     let rules = translated.rules.into_iter().map(|became| became.rule).collect();
                     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                     let comment: String = print::tame(&format!("from {name}")).chars().take(100).collect();
-                    let add = Ask::Add { rules, comment, place: RulePlace::Last, by: who_asks() };
+                    let add = Ask::Add { rules, comment, place: RulePlace::Last, by: who_asks(), force: true };
                     rules::ask(&place.find()?, add)?;
                 }
                 told.applied = how.apply;

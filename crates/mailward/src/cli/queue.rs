@@ -133,10 +133,12 @@ Examples:
     },
     /// Try nothing in a lane, or in all, until it is resumed
     #[command(
-        after_help = "What is under way goes on, new mail is queued, and mail still expires: to keep it longer, hold it. A pause
-survives a restart.
+        after_help = "What is under way goes on, new mail is queued, and mail still expires: to keep it longer, hold it. A
+pause survives a restart.
 
-Examples:\n  mailward queue pause example.net\n  mailward queue pause"
+Examples:
+  mailward queue pause example.net
+  mailward queue pause"
     )]
     Pause(Pause),
     /// Go on with a lane, or with all

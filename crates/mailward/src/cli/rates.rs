@@ -45,7 +45,8 @@ Examples:
     },
     /// Forget what was counted of a source, and end its alarm
     #[command(
-        after_help = "SOURCE is an address (as sender and as user), a domain (of senders), an IP address or a network.
+        after_help = "SOURCE is an address (as sender and as user), a domain (of senders elsewhere, and of users), an IP
+address or a network.
 To let it send more for good, see rates.ignore and [rates] in mailward.toml, or a rule with limits
 of its own.
 
@@ -94,10 +95,7 @@ impl Rates {
                 }
                 let reset: RateReset = read(reset)?;
                 let kinds: Vec<&str> = reset.kinds.iter().map(|kind| kind.name()).collect();
-                match kinds.as_slice() {
-                    [] => print::line(format!("nothing is counted of {source}")),
-                    kinds => print::line(format!("{source}: forgotten what was counted of it as {}", kinds.join(", "))),
-                }
+                print::line(format!("{source}: forgotten what was counted of it as {}", kinds.join(", ")))
             }
         }
     }

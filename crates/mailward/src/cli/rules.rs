@@ -59,9 +59,12 @@ Examples:
         /// Why; for others who administer
         #[arg(long, value_name = "TEXT", default_value = "")]
         comment: String,
+        /// Also if it refuses everybody
+        #[arg(long)]
+        force: bool,
     },
     /// Remove a rule
-    #[command(after_help = "Example:\n  mailward rules remove 12")]
+    #[command(after_help = "Examples:\n  mailward rules list\n  mailward rules remove 12")]
     Remove {
         /// Its number, as `mailward rules list` has it
         number: u32,
@@ -87,7 +90,7 @@ Examples:
 
 Examples:
   mailward rules test 192.0.2.7
-  mailward rules test 192.0.2.7 --name mx.friend.example --from a@friend.example --to joe@example.org
+  mailward rules test 192.0.2.7 --name mx.a.example --from a@a.example --to joe@example.org
   mailward rules test 2001:db8::1 --listener imaps --json
   mailward rules test 192.0.2.7 --unnamed --from '<>'"
     )]
@@ -201,11 +204,11 @@ pub(super) fn ask(place: &Place, ask: Ask) -> Result<Value, Failure> {
 impl RulesVerb {
     pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
         match self.what {
-            What::Add { rule, at, comment } => {
+            What::Add { rule, at, comment, force } => {
                 let rules = vec![rule_of(&rule)?];
                 let by = who_asks();
                 let place_of = at.place().unwrap_or(RulePlace::Last);
-                let done = ask(&place.find()?, Ask::Add { rules, comment, place: place_of, by })?;
+                let done = ask(&place.find()?, Ask::Add { rules, comment, place: place_of, by, force })?;
                 let first = done.field("first");
                 print::line(format!("rule {} made: {}", first.field("id"), text(first, "rule")))?;
                 match done.field("hides") {

@@ -9,10 +9,11 @@ use std::ffi::OsString;
 /// Send a message from standard input, as programs do that call `sendmail`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Options are those of sendmail(8): -t (recipients from the header), -i (a lone dot ends nothing), -f ADDR
-(sender), -F NAME, -bs (SMTP on standard input), -bp (the queue), -N, -R, -V (what to hear of it), -v, --.
-Users send as themselves at this host, and as what sendmail.users grants them. While the server is down,
-mail waits in its spool. docs/sendmail.md has the exit codes and how to link /usr/sbin/sendmail.
+    after_help = "Options are those of sendmail(8): -t (recipients from the header), -i (a lone dot ends nothing), -f
+ADDR (sender), -F NAME, -bs (SMTP on standard input), -bp (the queue), -N, -R, -V (what to hear of
+it), -v, --. Users send as themselves at this host, and as what sendmail.users grants them. While
+the server is down, mail waits in its spool. docs/sendmail.md has the exit codes and how to link
+/usr/sbin/sendmail.
 
 Examples:
   echo 'Disk is full' | mailward sendmail root

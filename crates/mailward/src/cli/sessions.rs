@@ -38,7 +38,8 @@ enum What {
     /// End one session, or all of a user
     #[command(
         after_help = "They are told in their protocol's words. A client may come back at once: to keep a user out, set
-another password or `mailward user set ADDRESS --disable`. Both end the user's sessions by themselves.
+another password or `mailward user set ADDRESS --disable`. Both end the user's sessions by
+themselves.
 
 Examples:
   mailward sessions end 4711

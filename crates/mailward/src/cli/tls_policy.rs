@@ -14,8 +14,9 @@ use serde_json::Value;
 /// Demand TLS of connections to other domains
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What a domain demands itself, by DANE or MTA-STS, comes first and isn't weakened. A name is that domain
-alone, without those below it; '*' is every domain without a policy of its own. See docs/tls-sending.md.
+    after_help = "What a domain demands itself, by DANE or MTA-STS, comes first and isn't weakened. A name is that
+domain alone, without those below it; '*' is every domain without a policy of its own. See
+docs/tls-sending.md.
 
 Examples:
   mailward tls-policy set example.net encrypt

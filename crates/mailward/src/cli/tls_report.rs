@@ -12,8 +12,8 @@ use mailward_sts::{PolicyKind, Sent, SentState};
 /// Look at how TLS went with other domains, and what they were told
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Sessions are counted by day (UTC), domain and policy; what was counted in the last minute isn't here yet.
-Domains that ask for it are told once a day (RFC 8460). See docs/tls-sending.md.
+    after_help = "Sessions are counted by day (UTC), domain and policy; what was counted in the last minute isn't here
+yet. Domains that ask for it are told once a day (RFC 8460). See docs/tls-sending.md.
 
 Examples:
   mailward tls-report list

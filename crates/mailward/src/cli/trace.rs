@@ -14,9 +14,9 @@ use std::fmt::Write as _;
 /// Find out why mail was refused or put off
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A refusal's reply ends with a reference, as 7K2Q-9XMT. Refusals are remembered for a week; of a host that is
-refused without end only some are, which is said. WHAT may also be the number of a message in the
-queue, which leads to `mailward queue show`. See docs/trace.md.
+    after_help = "A refusal's reply ends with a reference, as 7K2Q-9XMT. Refusals are remembered for a week; of a host
+that is refused without end only some are, which is said. WHAT may also be the number of a message
+in the queue, which leads to `mailward queue show`. See docs/trace.md.
 
 Examples:
   mailward trace 7K2Q-9XMT
@@ -42,7 +42,7 @@ impl Trace {
     pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
         let what = match self.what.as_deref() {
             None => What::All,
-            Some(text) if text.len() < 8 && text.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(text) if is_number(text) => {
                 return Err(Failure::Usage(format!(
                     "{text} is the number of a message that was accepted: `mailward queue show {text}` tells how it stands"
                 )));
@@ -68,6 +68,11 @@ impl Trace {
             serde_json::from_value(found).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
         print::text(&told(&found, &asked.what))
     }
+}
+
+/// Whether a text looks as numbers of messages do.
+fn is_number(text: &str) -> bool {
+    (1..8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether a text looks as names of accepted messages do: 12 or more small letters and digits.
@@ -175,5 +180,7 @@ mod tests {
     fn names_of_accepted_messages_lead_elsewhere() {
         assert!(is_name_of_accepted("3kc1v5y0r0000"));
         assert!(!is_name_of_accepted("7k2q9xmt") && !is_name_of_accepted("sender.example"));
+        assert!(is_number("1") && is_number("1234567") && !is_number("") && !is_number("12345678"));
+        assert!(What::parse("").is_err_and(|error| error.starts_with("\"\" is no reference")));
     }
 }

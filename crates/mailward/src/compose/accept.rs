@@ -309,7 +309,7 @@ pub(crate) async fn accept_tcp(
         match accepted {
             Ok((stream, from)) => {
                 let treatment = rooms.0.rules.at_the_door(Some(from.ip()), listener);
-                match rooms.0.gate.admit_at(listener, Some(from.ip()), treatment.limits().connections) {
+                match rooms.0.gate.admit_at(listener, Some(from.ip()), &treatment) {
                     // Its place is free again at once.
                     Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from.ip(), listener, &treatment),
                     Ok(permit) => {

@@ -1,6 +1,7 @@
 //! What can be known to be wrong before the first connection: told with file, line and mend.
 
 use super::privilege;
+use crate::control::rules::REFUSES_EVERYBODY;
 use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::Domain;
@@ -22,6 +23,12 @@ pub(crate) fn before_serving(place: &Place) -> Result<(Domain, Acceptor), Failur
     let hostname = hostname(loaded)?;
     let acceptor = certificates(loaded)?;
     Ok((hostname, acceptor))
+}
+
+/// What is possible, and more likely a mistake: each with its line.
+pub(crate) fn notes(loaded: &Loaded) -> Vec<String> {
+    let rules = loaded.config.rules.list.iter().filter(|rule| rule.shuts_everybody_out());
+    rules.map(|rule| loaded.fault("rules.list", format!("{rule}: {REFUSES_EVERYBODY}")).to_string()).collect()
 }
 
 /// Looks again, now with the rights that are left: what a reload and the store will need.

@@ -9,7 +9,7 @@ use mailward_gate::Reputation;
 use mailward_gate::greylist::{Greylist, GreylistError};
 use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
-use mailward_receive::Guard;
+use mailward_receive::{Guard, SpfTurns};
 use mailward_store::LocalStore;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
@@ -37,6 +37,7 @@ impl Strangers {
         let guard = Arc::new(Guard {
             reputation,
             lookup: lookup.unwrap_or_else(|| Arc::new(NoDns)),
+            turns: SpfTurns::default(),
             greylist: greylist(store, secret).await?,
             correspondents: store.clone(),
             addresses: addresses(),

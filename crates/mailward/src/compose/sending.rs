@@ -110,6 +110,8 @@ const HTTPS_PORT: u16 = 443;
 pub(crate) struct Reach {
     /// `None` if nothing is to be sent, and the DNS can't be asked.
     pub(crate) lookup: Option<Arc<dyn Lookup>>,
+    /// The same for what strangers cause to be asked, which takes no places from those who send.
+    pub(crate) strangers: Option<Arc<dyn Lookup>>,
     pub(crate) outbound: Outbound,
 }
 
@@ -131,10 +133,10 @@ pub(crate) fn means(
     secret: &Secret,
 ) -> Result<Means, Failure> {
     let outbound = Outbound::trusting_system();
-    let lookup: Arc<dyn Lookup> = match Resolver::new(&config.dns) {
-        Ok(resolver) => Arc::new(resolver),
+    let resolver = match Resolver::new(&config.dns) {
+        Ok(resolver) => resolver,
         Err(_) if !config.queue.send => {
-            let reach = Reach { lookup: None, outbound };
+            let reach = Reach { lookup: None, strangers: None, outbound };
             return Ok(Means { reach, dkim: Arc::clone(dkim), forwarder: None });
         }
         Err(error) => {
@@ -142,6 +144,8 @@ pub(crate) fn means(
             return Err(Failure::Refused(format!("the DNS can't be asked: {error}; {mend}")));
         }
     };
+    let strangers: Arc<dyn Lookup> = Arc::new(resolver.for_strangers());
+    let lookup: Arc<dyn Lookup> = Arc::new(resolver);
     let forwarder = Arc::new(Forwarder::new(ForwarderParts {
         srs: Srs::new(secret).map_err(|e| Failure::Refused(e.to_string()))?,
         dkim: Arc::clone(dkim),
@@ -150,7 +154,7 @@ pub(crate) fn means(
         lookup: Arc::clone(&lookup),
         hostname: hostname.clone(),
     }));
-    let reach = Reach { lookup: Some(lookup), outbound };
+    let reach = Reach { lookup: Some(lookup), strangers: Some(strangers), outbound };
     Ok(Means { reach, dkim: Arc::clone(dkim), forwarder: Some(forwarder) })
 }
 
@@ -164,7 +168,7 @@ pub(crate) fn sending(
     means: Means,
     events: &Events,
 ) -> Result<Sent, Failure> {
-    let Means { reach: Reach { lookup, outbound }, dkim, forwarder } = means;
+    let Means { reach: Reach { lookup, outbound, .. }, dkim, forwarder } = means;
     let Some(lookup) = lookup else {
         return Ok(Sent { ways: Ways::unknown(config, hostname), runner: None });
     };
@@ -306,7 +310,7 @@ mod tests {
         routes.put_gateway(Gateway { domain, leads, check: GatewayCheck::None }).await.unwrap();
         sent.tell_of_gateways(&routes, &events);
         assert!(events.lines().iter().any(|line| line.starts_with("alert gateways.stopped gateways=1 ")));
-        let reach = Reach { lookup: None, outbound: Outbound::trusting_system() };
+        let reach = Reach { lookup: None, strangers: None, outbound: Outbound::trusting_system() };
         assert!(!sent.ways.inside(&hostname, &reach, &events).passes_on());
     }
 }

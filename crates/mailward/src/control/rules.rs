@@ -23,6 +23,8 @@ pub(crate) enum Ask {
         place: RulePlace,
         /// Who asks, by their own word: it is a note for others who administer.
         by: String,
+        /// Also what refuses everybody.
+        force: bool,
     },
     /// Removes one.
     Remove { id: u32 },
@@ -69,7 +71,7 @@ fn kept_shown(kept: &KeptRule) -> Value {
         "rule": kept.rule,
         "action": kept.rule.action().name(),
         "by": kept.by,
-        "made": kept.made.secs(),
+        "made": kept.made,
         "comment": kept.comment,
     })
 }
@@ -89,7 +91,12 @@ impl Desk {
     pub(crate) async fn rules(&self, ask: Ask) -> Result<Value, Failure> {
         let rules = &self.rules;
         match ask {
-            Ask::Add { rules: new, comment, place, by } => {
+            Ask::Add { rules: new, comment, place, by, force } => {
+                if let Some(rule) = new.iter().find(|rule| rule.shuts_everybody_out() && !force) {
+                    return Err(Failure::Refused(format!(
+                        "{rule}: {REFUSES_EVERYBODY}; --force makes it all the same"
+                    )));
+                }
                 let new = new.into_iter().map(|rule| NewRule { rule, comment: comment.clone() }).collect();
                 let added = rules.add(new, place, &by, SystemClock.now()).await?;
                 for kept in added.iter().take(RULES_TOLD) {
@@ -197,6 +204,10 @@ fn passed_shown(passed: &Passed) -> Value {
     }
     shown
 }
+
+/// What is said of such a rule.
+pub(crate) const REFUSES_EVERYBODY: &str = "it refuses everybody at every door, users too, but for whom a rule before it \
+     lets in: say which door (at smtp), or from or to whom";
 
 /// Rules of one step that the log tells of, each on a line.
 const RULES_TOLD: usize = 20;

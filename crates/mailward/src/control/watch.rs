@@ -27,12 +27,15 @@ impl Desk {
             Ask::Rates { over } => shown(self.watch.rates.list(over)),
             Ask::ResetRate { source } => {
                 let reset = self.watch.rates.reset(&source).map_err(Failure::Usage)?;
+                if reset.kinds.is_empty() {
+                    return Err(Failure::Refused(format!(
+                        "nothing is counted of {source}: `mailward rates list` shows who sends much"
+                    )));
+                }
                 // A restart must not bring it back.
                 self.watch.save_rates().await?;
-                if !reset.kinds.is_empty() {
-                    let events = self.server.as_ref().map_or_else(Events::nowhere, |server| server.events().clone());
-                    events.emit(Event::info("rate.reset").with("source", &source));
-                }
+                let events = self.server.as_ref().map_or_else(Events::nowhere, |server| server.events().clone());
+                events.emit(Event::info("rate.reset").with("source", &source));
                 shown(reset)
             }
             Ask::Trace { asked } => shown(self.watch.journal.find(&asked).await?),

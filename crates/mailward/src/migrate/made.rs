@@ -214,7 +214,7 @@ fn stages(plan: &Plan, there: &There, leave_out: bool, notes: &mut Vec<String>) 
     stages.append(&mut ways);
     if !rules.is_empty() {
         let comment = "from qmail".to_owned();
-        let ask = rules::Ask::Add { rules, comment, place: RulePlace::Last, by: who_asks() };
+        let ask = rules::Ask::Add { rules, comment, place: RulePlace::Last, by: who_asks(), force: true };
         // The last, all of them or none: nothing is to be undone.
         stages.push(Stage { what: "rules".to_owned(), request: Request::Rules { ask }, undo: None });
     }

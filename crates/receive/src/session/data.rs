@@ -26,10 +26,11 @@ impl Host<'_> {
             return ticket.refuse(&Reply::NO_SPACE);
         }
         let account = recipient::account(ticket.login());
-        if let Some(hit) = self.one_too_many(account.as_deref(), ticket.mail()) {
+        let counted = self.counted(account.as_deref(), ticket.mail());
+        if let Err(hit) = &counted {
             let _given_back = self.share.resize(0);
             let event = Event::info("message.deferred").with_peer(self.peer).with("sender", &ticket.mail().path);
-            self.context.events.emit(event.with("reason", &hit));
+            self.context.events.emit(event.with("reason", hit));
             let reply = self.refer(
                 Stage::Data,
                 Verdict::Deferred,
@@ -65,7 +66,8 @@ impl Host<'_> {
             time: self.context.clock.now(),
         };
         let prefix = trace.fields(reserve);
-        self.message = Some(OnItsWay { id, trace: prefix.len(), began: Instant::now() });
+        let counted = counted.unwrap_or_default();
+        self.message = Some(OnItsWay { id, trace: prefix.len(), began: Instant::now(), counted });
         ticket.accept(prefix);
     }
 }

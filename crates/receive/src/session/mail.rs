@@ -6,6 +6,7 @@ use super::{Host, House, refused};
 use crate::replies;
 use mailward_core::Address;
 use mailward_core::event::Event;
+use mailward_core::limits::SMTP_EMPTY_MAILS_MAX;
 use mailward_directory::Login;
 use mailward_gate::journal::Stage;
 use mailward_gate::{Refusal, SenderPermit, decide_inside, decide_sender};
@@ -29,6 +30,11 @@ impl Host<'_> {
             && let Some(hit) = self.barred()
         {
             let reply = self.refer_sender(&ticket, &hit.to_string(), &Reply::TOO_MUCH);
+            return ticket.refuse(&reply);
+        }
+        if self.stranger.is_some() && self.mails.one_more() > SMTP_EMPTY_MAILS_MAX {
+            let reason = "MAIL again and again without a recipient";
+            let reply = self.refer_sender(&ticket, reason, &Reply::TOO_MUCH_JUNK);
             return ticket.refuse(&reply);
         }
         match self.decide_sender(ticket.login(), from) {

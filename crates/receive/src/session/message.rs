@@ -1,7 +1,7 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
 use super::stranger::sender_domain;
-use super::{Host, House, OnItsWay, gateway, recipient};
+use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
@@ -10,6 +10,7 @@ use mailward_delivery::care::Given;
 use mailward_delivery::{Addressed, HeaderFault, Inside, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
+use mailward_gate::rates::RateHold;
 use mailward_gate::{RelayPermit, Sending};
 use mailward_smtp::Reply;
 use mailward_smtp::server::{MailGiven, MessageTicket};
@@ -26,7 +27,7 @@ impl Host<'_> {
         {
             self.watch.submitted(message);
         }
-        let Some(OnItsWay { id, trace, began }) = self.message.take() else {
+        let Some(OnItsWay { id, trace, began, counted }) = self.message.take() else {
             return ticket.answer(Reply::LOCAL_ERROR);
         };
         let bytes = match self.submitted(&ticket, bytes, trace, &id) {
@@ -44,14 +45,14 @@ impl Host<'_> {
         match prepared {
             Ok(content) if forward::is_due(ticket.mail()) => {
                 match forward::admit(self.context, ticket.mail(), &content).await {
-                    Ok(()) => self.deliver(ticket, content, &id, size, began).await,
+                    Ok(()) => self.deliver(ticket, content, &id, size, began, counted).await,
                     Err(why) => {
                         self.turned_away(ticket, &why.to_string(), &replies::not_forwarded(&why));
                     }
                 }
             }
             Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
-            Ok(content) => self.deliver(ticket, content, &id, size, began).await,
+            Ok(content) => self.deliver(ticket, content, &id, size, began, counted).await,
             Err(Unprepared::Header(fault)) => {
                 self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
             }
@@ -94,7 +95,15 @@ impl Host<'_> {
         mended(bytes, trace, login, directory, now, id, hostname)
     }
 
-    async fn deliver(&self, ticket: MessageTicket<'_, House>, content: Content, id: &str, size: usize, began: Instant) {
+    async fn deliver(
+        &self,
+        ticket: MessageTicket<'_, House>,
+        content: Content,
+        id: &str,
+        size: usize,
+        began: Instant,
+        counted: Option<RateHold>,
+    ) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
         let insider = self.insider(ticket.mail());
@@ -113,13 +122,14 @@ impl Host<'_> {
         };
         match delivered {
             Ok(_) => {
+                counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), id, size, began);
                 ticket.answer(Reply::OK.with(id));
             }
             Err(error) => {
                 self.store_failed(ticket.mail(), id, &error);
-                self.not_taken(recipient::account(ticket.login()).as_deref(), ticket.mail());
+                counted.into_iter().for_each(RateHold::not_taken);
                 if matches!(error, StoreError::OverQuota) {
                     let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
                     self.remember_full(mailward_delivery::accounts(permits), stored).await;

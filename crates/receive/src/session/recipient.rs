@@ -48,6 +48,7 @@ impl No {
 
 impl Host<'_> {
     pub(super) async fn recipient(&mut self, mut ticket: RecipientTicket<'_, House>, wire: &mut Wire) {
+        self.mails.is_empty = false;
         let address = match ticket.path() {
             ForwardPath::Postmaster => None,
             ForwardPath::Address(address) => Some(address.clone()),
@@ -159,7 +160,8 @@ impl Host<'_> {
             Some(SenderDomain::NullMx) => Some(Reply::SENDER_TAKES_NONE),
             Some(SenderDomain::NoDomain | SenderDomain::Nowhere) => Some(Reply::SENDER_NOWHERE),
             Some(SenderDomain::Unknown) => Some(Reply::SENDER_UNKNOWN),
-            Some(SenderDomain::Exists) | None => None,
+            // That it wasn't asked about is our fault, not the sender's.
+            Some(SenderDomain::Exists | SenderDomain::NotAsked) | None => None,
         };
         if let (Some(reply), Some(domain)) = (reply, judged.domain) {
             let reason = format!("the sender's domain: {domain}");
@@ -172,6 +174,9 @@ impl Host<'_> {
         }
         let reason = format!("score {}: {}", judged.judgement.score(), judged.judgement);
         self.stranger_refused(ticket, judged, &reason);
+        if !judged.judgement.is_final(stranger.marks) {
+            return Err(No { late: true, ..No::noted(Reply::SPF_UNKNOWN, reason) });
+        }
         Err(No { late: true, ..No::noted(judged.refusal(), reason) })
     }
 

@@ -4,10 +4,11 @@ use super::{Host, House};
 use mailward_core::Address;
 use mailward_core::event::Event;
 use mailward_gate::journal::{Refused, Stage, Verdict};
-use mailward_gate::rates::{OwnRates, RateHit, RateVerdict, Subjects};
+use mailward_gate::rates::{OwnRates, RateHit, RateHold, RateVerdict, Subjects};
 use mailward_smtp::Reply;
 use mailward_smtp::path::ForwardPath;
 use mailward_smtp::server::MailGiven;
+use std::collections::HashSet;
 
 impl Host<'_> {
     /// Notes a refusal to another host; the reply with its reference. Programs of this host and servers by LMTP know
@@ -108,23 +109,14 @@ impl Host<'_> {
         OwnRates { messages: self.treatment(None, None).limits().messages }
     }
 
-    /// Counts a message that may come now; what is against it.
-    pub(super) fn one_too_many(&self, login: Option<&str>, mail: &MailGiven<House>) -> Option<RateHit> {
-        let rates = self.context.rates.as_ref()?;
-        let recipients = u32::try_from(mail.recipients.len()).unwrap_or(u32::MAX);
-        match rates.message(&self.subjects(login, mail.path.address())?, recipients) {
-            RateVerdict::Refuse(hit) => Some(hit),
-            RateVerdict::Pass | RateVerdict::Warn(_) => None,
-        }
-    }
-
-    /// Takes back what [`Host::one_too_many`] counted: the store couldn't take it.
-    pub(super) fn not_taken(&self, login: Option<&str>, mail: &MailGiven<House>) {
-        let Some(rates) = &self.context.rates else { return };
-        let recipients = u32::try_from(mail.recipients.len()).unwrap_or(u32::MAX);
-        if let Some(subjects) = self.subjects(login, mail.path.address()) {
-            rates.not_taken(&subjects, recipients);
-        }
+    /// Counts a message that may come now, until it is known whether it is accepted; `None` of whom nobody counts.
+    ///
+    /// # Errors
+    /// What is against it.
+    pub(super) fn counted(&self, login: Option<&str>, mail: &MailGiven<House>) -> Result<Option<RateHold>, RateHit> {
+        let Some(rates) = &self.context.rates else { return Ok(None) };
+        let Some(subjects) = self.subjects(login, mail.path.address()) else { return Ok(None) };
+        rates.hold(&subjects, different(mail)).map(Some)
     }
 
     /// Counts a recipient that isn't there, or that may not be written to; what is against it, if that is one too many.
@@ -139,6 +131,16 @@ impl Host<'_> {
             RateVerdict::Pass | RateVerdict::Warn(_) => None,
         }
     }
+}
+
+/// How many recipients a message has, whoever is named more than once.
+fn different(mail: &MailGiven<House>) -> u32 {
+    let all = mail.recipients.iter().map(|taken| taken.address.as_ref());
+    let count = match all.len() {
+        0 | 1 => all.len(),
+        _ => all.map(|address| address.map(|a| (a.local().folded(), a.host()))).collect::<HashSet<_>>().len(),
+    };
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What a reply makes of what it answers.

@@ -3,20 +3,25 @@
 //! Everything that is asked is asked at once and as soon as it can be: the address when it connects, greeting and sender at
 //! MAIL. It is waited for at the first RCPT, once, so that honest hosts wait for the longest chain of questions there is, and for
 //! nothing beside it.
+//!
+//! It costs little where it can: what is remembered already is taken at once, without a task, and the store is asked for
+//! correspondents only where a yes would change something.
 
 use super::{Host, House};
 use crate::guard::{Guard, Judged};
-use mailward_core::limits::{JUDGEMENT_WAIT, UNKNOWN_RECIPIENTS_SIGN};
-use mailward_core::{Address, Domain, SpfResult, Timestamp, config, is_public};
+use mailward_core::limits::{JUDGEMENT_WAIT, LOOKUP_TURN_TIME, UNKNOWN_RECIPIENTS_SIGN};
+use mailward_core::{Address, Domain, Network, SpfResult, Timestamp, config, is_public};
+use mailward_dns::InTurn;
 use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
 use mailward_gate::{
     Asked, Findings, Hello, HelloStanding, Inquiry, Listed, Ours, Reverse, SenderPermit, SenderStanding, Standing,
     judge_hello,
 };
-use mailward_inspect::spf::{Both, SpfAsked, check_both};
+use mailward_inspect::spf::{Identity, SpfAsked, SpfOutcome, check_hello, check_host};
 use mailward_smtp::server::{MailGiven, MailTicket};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -46,20 +51,36 @@ pub(super) struct Envelope {
     hello: Hello,
     greeting: Option<Asked<HelloStanding>>,
     domain: Option<Asked<SenderStanding>>,
-    found: watch::Receiver<Option<Arc<Found>>>,
-    task: AbortHandle,
+    found: watch::Receiver<Found>,
+    /// None: all was known at once.
+    task: Option<AbortHandle>,
+    sender: Option<Address>,
+    /// Whether somebody here wrote to the sender, if that was asked.
+    correspondent: OnceLock<bool>,
 }
 
-/// What a task of its own finds out.
+/// What a task of its own finds out: each as soon as it is known.
+#[derive(Clone, Default)]
 struct Found {
-    spf: Both,
-    correspondent: bool,
+    /// Of the sender, or of the greeting where the sender is nobody.
+    spf: Option<SpfOutcome>,
+    /// Of the greeting beside a sender.
+    hello: Option<SpfOutcome>,
+}
+
+impl Found {
+    /// Whether all is known that something depends on.
+    const fn is_enough(&self) -> bool {
+        self.spf.is_some()
+    }
 }
 
 impl Drop for Envelope {
     fn drop(&mut self) {
         // The transaction is over: nobody wants to know any more.
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -116,11 +137,12 @@ impl Stranger {
         self.named = true;
         let mut judged = Judged {
             judgement: self.at_first_sight(&standing),
-            spf: found.as_ref().map(|found| found.spf.clone()),
+            spf: found.spf,
+            spf_hello: found.hello,
             reverse: standing.reverse.clone(),
             domain: domain.as_ref().map(|standing| standing.domain),
-            correspondent: found.is_some_and(|found| found.correspondent),
-            came_well: sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain)),
+            correspondent: false,
+            came_well: false,
         };
         let judgement = &mut judged.judgement;
         if standing.reverse == Reverse::Unknown && is_public(self.ip) {
@@ -141,32 +163,51 @@ impl Stranger {
             }
             of_lists_about(judgement, &greeting.listed, is_its_own);
         }
-        let result = judged.outcome().map(|outcome| outcome.result);
-        let sign = match result {
-            Some(SpfResult::Fail) => Some(Sign::SpfFail),
-            Some(SpfResult::SoftFail) => Some(Sign::SpfSoftFail),
-            Some(SpfResult::PermError) => Some(Sign::SpfPermError),
-            Some(SpfResult::Pass) => Some(Sign::SpfPass),
-            Some(SpfResult::None | SpfResult::Neutral | SpfResult::TempError) | None => None,
+        let sign = match judged.spf.as_ref().map(|outcome| (outcome.result, outcome.identity)) {
+            Some((SpfResult::Fail, _)) => Some(Sign::SpfFail),
+            Some((SpfResult::SoftFail, _)) => Some(Sign::SpfSoftFail),
+            Some((SpfResult::PermError, _)) => Some(Sign::SpfPermError),
+            Some((SpfResult::Pass, _)) => Some(Sign::SpfPass),
+            Some((SpfResult::None | SpfResult::Neutral, _)) => None,
+            // Nobody is forged by it.
+            Some((SpfResult::TempError, Identity::Hello)) => None,
+            Some((SpfResult::TempError, Identity::MailFrom)) | None => Some(Sign::SpfTempError),
         };
         sign.into_iter().for_each(|sign| judged.judgement.sign(sign));
-        // Who only names a correspondent has proven nothing.
+        // Who only names a sender, or a correspondent, has proven nothing.
         let is_theirs = judged.is_proven() || sender.is_some_and(|domain| is_of(&judged.reverse, domain));
-        if judged.correspondent && is_theirs {
-            judged.judgement.sign(Sign::Correspondent);
-        }
         if let Some(domain) = &domain {
             of_lists_about(&mut judged.judgement, &domain.listed, is_theirs);
+        }
+        // Who looks well is taken anyway: nobody is asked what speaks for it.
+        if judged.judgement.verdict(self.marks) >= Verdict::Bad {
+            judged.came_well = sender.is_some_and(|domain| self.guard.greylist.has_come_well(self.ip, domain));
+            judged.correspondent = envelope.is_correspondent(&self.guard).await;
+        }
+        if judged.correspondent && is_theirs {
+            judged.judgement.sign(Sign::Correspondent);
         }
         judged
     }
 }
 
 impl Envelope {
-    async fn found(&self) -> Option<Arc<Found>> {
+    /// Whether somebody here wrote to the sender. What can't be found out speaks for nobody.
+    async fn is_correspondent(&self, guard: &Guard) -> bool {
+        let Some(sender) = &self.sender else { return false };
+        if let Some(known) = self.correspondent.get() {
+            return *known;
+        }
+        let known = guard.correspondents.has_written_to(sender.clone()).await.unwrap_or(false);
+        *self.correspondent.get_or_init(|| known)
+    }
+
+    async fn found(&self) -> Found {
         let mut found = self.found.clone();
-        let waited = tokio::time::timeout(JUDGEMENT_WAIT, found.wait_for(Option::is_some)).await;
-        waited.ok()?.ok()?.clone()
+        // Late, or given up: what is known then counts.
+        let _either =
+            tokio::time::timeout(JUDGEMENT_WAIT, found.wait_for(Found::is_enough)).await.map(|all| all.is_ok());
+        found.borrow().clone()
     }
 }
 
@@ -188,18 +229,28 @@ impl Host<'_> {
         let sender = ticket.path().address().cloned();
         // Ours are there, whatever the DNS outside says of them.
         let domain = sender.as_ref().and_then(Address::domain).filter(|domain| !directory.is_local_domain(domain));
-        let domain = domain.map(|domain| reputation.sender(domain));
-        let (tell, found) = watch::channel(None);
+        let domain = domain.map(|domain| reputation.sender(stranger.ip, domain));
+        let (tell, found) = watch::channel(Found::default());
         let asking = Asking {
             guard: Arc::clone(&stranger.guard),
             ip: stranger.ip,
             said,
-            sender,
+            sender: sender.clone(),
             hostname: hostname.clone(),
             now: self.context.clock.now(),
         };
-        let task = tokio::spawn(async move { tell.send(Some(Arc::new(asking.find_out().await))) }).abort_handle();
-        Some(Envelope { hello, greeting, domain, found, task })
+        let task = begin(asking.find_out(tell));
+        Some(Envelope { hello, greeting, domain, found, task, sender, correspondent: OnceLock::new() })
+    }
+}
+
+/// Does some work here and now as far as it waits for nothing, and the rest in a task. `None`: nothing was left.
+fn begin(work: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
+    let mut work = Box::pin(work);
+    // Nobody has to be woken: a task looks at all that it waits for when it begins.
+    match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(()) => None,
+        Poll::Pending => Some(tokio::spawn(work).abort_handle()),
     }
 }
 
@@ -214,18 +265,24 @@ struct Asking {
 }
 
 impl Asking {
-    async fn find_out(self) -> Found {
+    async fn find_out(self, tell: watch::Sender<Found>) {
         let Self { guard, ip, said, sender, hostname, now } = self;
         let asked = SpfAsked { ip, hello: &said, sender: sender.as_ref(), hostname: &hostname, now };
-        let correspondent = async {
-            match sender.clone() {
-                // What can't be found out speaks for nobody.
-                Some(sender) => guard.correspondents.has_written_to(sender).await.unwrap_or(false),
-                None => false,
+        let host = Network::host(ip);
+        let spf = async {
+            let lookup = InTurn::new(&*guard.lookup, &guard.turns.sender, host, LOOKUP_TURN_TIME);
+            let outcome = check_host(&lookup, &asked).await;
+            tell.send_modify(|found| found.spf = Some(outcome));
+        };
+        // What it greets with must hold up nothing: turns, questions and time are its own.
+        let hello = async {
+            if sender.is_some() {
+                let lookup = InTurn::new(&*guard.lookup, &guard.turns.hello, host, LOOKUP_TURN_TIME);
+                let outcome = check_hello(&lookup, &asked).await;
+                tell.send_modify(|found| found.hello = Some(outcome));
             }
         };
-        let (spf, correspondent) = tokio::join!(check_both(&*guard.lookup, &asked), correspondent);
-        Found { spf, correspondent }
+        tokio::join!(spf, hello);
     }
 }
 
@@ -276,6 +333,27 @@ fn is_of(reverse: &Reverse, domain: &Domain) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_known_already_costs_no_task_and_what_isn_t_comes() {
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        assert!(begin(async {}).is_none());
+        assert_eq!(tasks(), before);
+        let go = Arc::new(tokio::sync::Notify::new());
+        let (tell, mut heard) = watch::channel(0);
+        let wait = Arc::clone(&go);
+        let task = begin(async move {
+            tell.send_replace(1);
+            tokio::join!(wait.notified(), tokio::time::sleep(std::time::Duration::from_millis(1)));
+            tell.send_replace(2);
+        });
+        assert_eq!(*heard.borrow(), 1, "it began at once");
+        assert_eq!(tasks(), before.saturating_add(1));
+        go.notify_one();
+        heard.wait_for(|said| *said == 2).await.unwrap();
+        assert!(task.is_some());
+    }
 
     #[test]
     fn a_client_is_its_domain_s_by_its_confirmed_name_only() {

@@ -39,9 +39,13 @@ impl Host<'_> {
             .with("ms", began.elapsed().as_millis());
         let event = match &self.judged {
             Some(judged) => {
-                let spf = judged.outcome().map_or("none", |outcome| outcome.result.name());
+                let spf = judged.spf.as_ref().map_or("none", |outcome| outcome.result.name());
                 let event = event.with("score", judged.judgement.score()).with("signs", &judged.judgement);
                 let event = event.with("spf", spf);
+                let event = match &judged.spf_hello {
+                    Some(hello) => event.with("spf_hello", hello.result.name()),
+                    None => event,
+                };
                 match judged.spared() {
                     Some(why) => event.with("spared", why),
                     None => event,

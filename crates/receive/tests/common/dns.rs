@@ -18,6 +18,8 @@ pub struct Facts {
     silent: Mutex<HashSet<String>>,
     /// What each answer takes, by the clock of the test.
     pub slow: Mutex<Duration>,
+    /// Names below which an answer takes a minute.
+    stalled: Mutex<HashSet<String>>,
     /// Answers come in rounds, if there are any.
     pub rounds: Mutex<Option<Arc<Rounds>>>,
 }
@@ -101,6 +103,9 @@ impl Facts {
     pub fn make_list(&self, zone: &str) {
         self.list("127.0.0.2", zone);
     }
+    pub fn stall(&self, name: &str) {
+        self.stalled.lock().unwrap().insert(name.to_owned());
+    }
     pub fn fall_silent(&self, name: &str) {
         self.silent.lock().unwrap().insert(name.to_owned());
     }
@@ -108,7 +113,8 @@ impl Facts {
     fn answer<'a, T: Clone + Send + 'a>(&self, name: Name, kind: Kind, found: Option<Vec<T>>) -> Answer<'a, T> {
         let text = name.to_string();
         let silent = self.silent.lock().unwrap().iter().any(|one| text == *one || text.ends_with(&format!(".{one}")));
-        let slow = *self.slow.lock().unwrap();
+        let stalled = self.stalled.lock().unwrap().iter().any(|one| text == *one || text.ends_with(&format!(".{one}")));
+        let slow = if stalled { Duration::from_secs(60) } else { *self.slow.lock().unwrap() };
         let valid_until = Instant::now() + Duration::from_secs(60);
         let known = self.addresses.lock().unwrap().contains_key(&text)
             || self.mx.lock().unwrap().contains_key(&text)

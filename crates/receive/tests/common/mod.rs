@@ -26,7 +26,7 @@ use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Reputation, ReputationParts, Srs};
-use mailward_receive::{Context, Guard, Parts, Settings};
+use mailward_receive::{Context, Guard, Parts, Settings, SpfTurns};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
@@ -238,6 +238,7 @@ impl House {
             guard = Some(Arc::new(Guard {
                 reputation,
                 lookup: dns,
+                turns: SpfTurns::default(),
                 greylist: Greylist::open(shelf.clone(), &secret, clock.clone()).await.unwrap(),
                 correspondents: store.clone(),
                 addresses: vec!["192.0.2.1".parse().unwrap()],

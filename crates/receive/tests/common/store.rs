@@ -13,6 +13,8 @@ pub struct Wrapped {
     pub disk_full: AtomicBool,
     pub refuse: Mutex<Option<fn() -> StoreError>>,
     pub deliveries: AtomicUsize,
+    /// Questions whether a user wrote to somebody.
+    pub correspondents: AtomicUsize,
     /// Deliveries take a permit; tests that hold them take all.
     pub door: Semaphore,
 }
@@ -24,6 +26,7 @@ impl Wrapped {
             disk_full: AtomicBool::new(false),
             refuse: Mutex::new(None),
             deliveries: AtomicUsize::new(0),
+            correspondents: AtomicUsize::new(0),
             door: Semaphore::new(1_000),
         })
     }
@@ -103,12 +106,15 @@ impl SendingStore for Wrapped {
             self.inner.accept(message, notices, meter).await
         })
     }
+    fn has_written_to(&self, address: Address) -> Pending<'_, bool> {
+        self.correspondents.fetch_add(1, Ordering::Relaxed);
+        self.inner.has_written_to(address)
+    }
     through! {
         senders() -> Vec<SenderRecord>;
         sender(scope: Scope) -> SenderRecord;
         sent(scope: Scope) -> SentRecord;
         set_send_limits(scope: Scope, change: PerMeasure<Option<Option<u64>>>) -> LimitChanges;
-        has_written_to(address: Address) -> bool;
         freeze(account: AccountId, why: String) -> bool;
         froze_all(account: AccountId) -> ();
         unfreeze(account: AccountId) -> bool;

@@ -27,13 +27,14 @@ pub(super) const KEYS: &[Key] = &[
     rate!(network, "All hosts of one IPv4 /24, or one IPv6 /48, together."),
     rate!(
         address,
-        "A sending address elsewhere. Those that SPF proves are counted apart from those that it doesn't,\nso that who forges an address can't have its mail put off."
+        "A sending address elsewhere. One that SPF doesn't prove is counted for each network apart that it\ncomes from, so that who forges an address can't have mail put off that comes from elsewhere."
     ),
-    rate!(domain, "All sending addresses of one domain elsewhere, proven and not proven apart, as above."),
+    rate!(domain, "All sending addresses of one domain elsewhere, those that aren't proven apart, as above."),
     rate!(
         account,
         "A user who sends, wherever to. Mail to other domains is held long before, by [user_limits]: this\nis for what a program at full speed does with a stolen password."
     ),
+    rate!(own_domain, "All users of one domain here who send, together: by the domain of their sending address."),
     rate!(client, "A host that users log in from to send, all of them together."),
     Key {
         path: "rates.ignore",

@@ -238,7 +238,7 @@ impl From<Mail> for Corpus {
 /// Senders, threads, character sets, HTML and attachments as in an office's mailbox; tells which words are where.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mailward bench imap-fill --port 10993 --user alice@example.test --password-file pw --messages 10000")]
+  mailward bench imap-fill --port 10993 --user joe@example.test --password-file pw --messages 10000")]
 pub(super) struct ImapFill {
     #[command(flatten)]
     access: Access,

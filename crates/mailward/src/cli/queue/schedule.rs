@@ -12,8 +12,8 @@ use mailward_delivery::care::{Schedule as Hours, ScheduleFor};
 /// How long mail is tried and when its sender is warned, by sender and domain
 #[derive(Args, Debug)]
 #[command(after_help = "What a route says (--lifetime, --warn-after) counts first. Else the most specific that says
-something counts: from ADDRESS, then to DOMAIN, then from DOMAIN, then mailward.toml. It counts for mail that
-comes from then on.
+something counts: from ADDRESS, then to DOMAIN, then from DOMAIN, then mailward.toml. It counts for
+mail that comes from then on.
 
 Examples:
   mailward queue schedule list
