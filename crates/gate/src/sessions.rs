@@ -6,7 +6,7 @@
 use crate::bans::Ban;
 use crate::connections::Counts;
 use mailward_core::limits::SESSION_FIELD_MAX;
-use mailward_core::{AccountId, Peer, Shutdown, ShutdownTrigger};
+use mailward_core::{AccountId, Network, Peer, Shutdown, ShutdownTrigger};
 use mailward_directory::{Directory, Login};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

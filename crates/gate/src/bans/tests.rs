@@ -239,7 +239,8 @@ async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans
     let gate = Gate::with_bans(Caps::default(), h.bans.clone());
     let (_trigger, server) = shutdown::channel();
     let host = ip("192.0.2.7");
-    let mut all: Vec<_> = Listener::ALL.map(|door| (door, gate.admit_with(Some(host), Some(door), None, false).unwrap())).into();
+    let mut all: Vec<_> =
+        Listener::ALL.map(|door| (door, gate.admit_with(Some(host), Some(door), None, false).unwrap())).into();
     let entries: Vec<_> = (0..)
         .zip(&mut all)
         .map(|(session, (listener, permit))| {

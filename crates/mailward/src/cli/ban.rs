@@ -14,8 +14,7 @@ use std::net::IpAddr;
 
 /// Ban hosts and networks, lift bans, see that they act
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Who is banned by hand gets nothing at any door: connections are closed without a word, and
+#[command(after_help = "Who is banned by hand gets nothing at any door: connections are closed without a word, and
 open sessions end. Hosts that guess passwords are banned by themselves, where users log in; they may
 bring mail. See docs/logins.md.
 
@@ -23,8 +22,7 @@ Examples:
   mailward ban list
   mailward ban add 192.0.2.7 --for 2h --why \"asked for it\"
   mailward ban remove 192.0.2.7
-  mailward ban test"
-)]
+  mailward ban test")]
 pub(crate) struct BanVerb {
     #[command(subcommand)]
     what: What,
