@@ -3,6 +3,7 @@
 Both run in threads of the story, on loopback, and end with it.
 """
 
+import errno
 import socket
 import socketserver
 import struct
@@ -32,9 +33,10 @@ class Zone:
 
         socketserver.ThreadingUDPServer.daemon_threads = True
         socketserver.ThreadingTCPServer.daemon_threads = True
-        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
+        self.udp, self.tcp = both(
+            lambda at: socketserver.ThreadingUDPServer(at, Udp), lambda at: socketserver.ThreadingTCPServer(at, Tcp)
+        )
         self.port = self.udp.server_address[1]
-        self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
         for server in (self.udp, self.tcp):
             threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -67,6 +69,19 @@ class Zone:
         for server in (self.udp, self.tcp):
             server.shutdown()
             server.server_close()
+
+
+def both(udp, tcp, address="127.0.0.1", port=0):
+    """What `udp` and `tcp` make of an address: servers at one port, if none is given at one that is free for both. A port that is free
+    for one may be somebody's for the other."""
+    while True:
+        first = udp((address, port))
+        try:
+            return first, tcp(first.server_address[:2])
+        except OSError as error:
+            first.server_close()
+            if port or error.errno != errno.EADDRINUSE:
+                raise
 
 
 class Sink:

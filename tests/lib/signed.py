@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+from outside import both
+
 A, NS, CNAME, SOA, MX, TXT, AAAA, OPT, RRSIG, NSEC, DNSKEY, TLSA = 1, 2, 5, 6, 15, 16, 28, 41, 46, 47, 48, 52
 TTL = 60
 
@@ -93,12 +95,11 @@ class Signed:
 
     def listen(self, address, port):
         """Answers there too; gives the port."""
-        udp = self.udp((address, port), self.handlers[0])
-        port = udp.server_address[1]
-        for server in (udp, self.tcp((address, port), self.handlers[1])):
+        servers = both(lambda at: self.udp(at, self.handlers[0]), lambda at: self.tcp(at, self.handlers[1]), address, port)
+        for server in servers:
             self.servers.append(server)
             threading.Thread(target=server.serve_forever, daemon=True).start()
-        return port
+        return servers[0].server_address[1]
 
     def add(self, name, kind, value):
         """One more record, also while it runs."""

@@ -130,7 +130,7 @@ impl Gate {
     /// # Errors
     /// [`GateError::Banned`], [`GateError::Full`], [`GateError::AddressFull`] and [`GateError::NetworkFull`].
     pub fn admit(&self, ip: Option<IpAddr>) -> Result<ConnectionPermit, GateError> {
-        self.admit_with(ip, None, None, false)
+        self.admit_with(ip, None, None, ip.is_some_and(is_loopback))
     }
 
     /// The same at a door, where not every ban acts, for an address by what the rules say of it. A limit of its own counts in
@@ -174,15 +174,14 @@ impl Gate {
                 return Err(GateError::AddressFull);
             }
             permit.host = Some(key);
-            let is_loopback = ip.to_canonical().is_loopback();
-            if !is_trusted && !is_loopback {
+            if !is_trusted {
                 // What is left is for others than those who hold many and aren't users.
                 let is_short = own.is_none() && self.is_under_stress();
                 let cap = if is_short { usual.div_euclid(STRESS_ADDRESS_SHARE).max(1) } else { usize::MAX };
                 let place = GuestPlace::take(&self.0.guests, key, cap).ok_or(GateError::AddressFull)?;
                 permit.guest = Some(place);
             }
-            if own.is_none() && !is_loopback {
+            if own.is_none() && !is_loopback(ip) {
                 let key = Network::neighbours(ip);
                 if !self.0.by_network.take(key, self.0.per_network_cap.load(Ordering::Relaxed)) {
                     return Err(GateError::NetworkFull);
@@ -240,6 +239,10 @@ impl Inner {
     fn stops(&self, ip: Option<IpAddr>, listener: Option<Listener>) -> bool {
         ip.zip(self.bans.as_ref()).is_some_and(|(ip, bans)| bans.stops(ip, listener))
     }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
 }
 
 /// The right to hold one connection; made by [`Gate::admit`] only.
