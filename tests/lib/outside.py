@@ -10,6 +10,24 @@ import struct
 import threading
 
 
+class UdpServer(socketserver.ThreadingUDPServer):
+    """Ends with the story."""
+
+    daemon_threads = True
+
+
+class TcpServer(socketserver.ThreadingTCPServer):
+    """Ends with the story."""
+
+    daemon_threads = allow_reuse_address = True
+    # Where more than the usual 5 connect at once, the kernel answers with a SYN cookie, and may drop what comes back for it: the client
+    # then waits for a greeting of a host that doesn't know of it, as long as RFC 5321 has it wait.
+    request_queue_size = 1024
+
+    def handle_error(self, *_):
+        """Whoever is killed resets its connections: that is no fault here."""
+
+
 class Zone:
     """A DNS server over UDP and TCP. Names are lower case, without a final dot; what isn't there doesn't exist."""
 
@@ -31,11 +49,7 @@ class Zone:
                     answer = zone.answer(self.request.recv(struct.unpack("!H", head)[0]))
                     self.request.sendall(struct.pack("!H", len(answer)) + answer)
 
-        socketserver.ThreadingUDPServer.daemon_threads = True
-        socketserver.ThreadingTCPServer.daemon_threads = True
-        self.udp, self.tcp = both(
-            lambda at: socketserver.ThreadingUDPServer(at, Udp), lambda at: socketserver.ThreadingTCPServer(at, Tcp)
-        )
+        self.udp, self.tcp = both(lambda at: UdpServer(at, Udp), lambda at: TcpServer(at, Tcp))
         self.port = self.udp.server_address[1]
         for server in (self.udp, self.tcp):
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -142,11 +156,7 @@ class Sink:
                     else:
                         self.say("250 ok")
 
-        # A server that is killed resets its connections: that is no fault of the host's.
-        socketserver.ThreadingTCPServer.handle_error = lambda *_: None
-        socketserver.ThreadingTCPServer.allow_reuse_address = True
-        socketserver.ThreadingTCPServer.daemon_threads = True
-        self.server = socketserver.ThreadingTCPServer((address, port), Talk)
+        self.server = TcpServer((address, port), Talk)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from outside import both
+from outside import TcpServer, UdpServer, both
 
 A, NS, CNAME, SOA, MX, TXT, AAAA, OPT, RRSIG, NSEC, DNSKEY, TLSA = 1, 2, 5, 6, 15, 16, 28, 41, 46, 47, 48, 52
 TTL = 60
@@ -80,22 +80,13 @@ class Signed:
                     if answer:
                         self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
-        class UdpServer(socketserver.ThreadingUDPServer):
-            daemon_threads = True
-
-        class TcpServer(socketserver.ThreadingTCPServer):
-            daemon_threads = allow_reuse_address = True
-
-            def handle_error(self, *_):
-                """Whoever asked is gone."""
-
-        self.udp, self.tcp, self.servers = UdpServer, TcpServer, []
+        self.servers = []
         self.handlers = Udp, Tcp
         self.port = self.listen(address, port)
 
     def listen(self, address, port):
         """Answers there too; gives the port."""
-        servers = both(lambda at: self.udp(at, self.handlers[0]), lambda at: self.tcp(at, self.handlers[1]), address, port)
+        servers = both(lambda at: UdpServer(at, self.handlers[0]), lambda at: TcpServer(at, self.handlers[1]), address, port)
         for server in servers:
             self.servers.append(server)
             threading.Thread(target=server.serve_forever, daemon=True).start()
