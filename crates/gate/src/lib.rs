@@ -47,6 +47,9 @@ mod bounce;
 mod connections;
 mod gateway;
 pub mod greylist;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod hand;
 mod hello;
 mod inside;
 pub mod journal;

@@ -1,30 +1,12 @@
 //! Stories of bans, over a store on a disk.
 
 use super::*;
+use crate::hand::Hand;
 use crate::{Caps, Gate, GateError};
 use mailward_core::limits::{BAN_MEMORY, BAN_SPARED_TIME};
 use mailward_core::{Listener, Peer, shutdown};
 use mailward_store::{LocalStore, Options};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-#[derive(Debug)]
-struct Hand(AtomicI64);
-
-impl Hand {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_700_000_000_000)))
-    }
-    fn forward(&self, time: Duration) {
-        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
 
 fn store(path: &Path, clock: &Arc<Hand>) -> Arc<LocalStore> {
     LocalStore::open(path, Options { clock: clock.clone(), ..Options::default() }).unwrap()
@@ -39,7 +21,7 @@ struct House {
 }
 
 async fn house() -> House {
-    let (dir, clock, events) = (tempfile::tempdir().unwrap(), Hand::new(), Events::memory());
+    let (dir, clock, events) = (tempfile::tempdir().unwrap(), Hand::at(1_700_000_000_000), Events::memory());
     let store = store(dir.path(), &clock);
     let bans = Bans::open(store.clone(), clock.clone(), events.clone()).await.unwrap();
     House { _dir: dir, clock, events, store, bans }

@@ -1,6 +1,7 @@
 use super::crowd::{Crowd, Width};
 use super::memory::parsed;
 use super::*;
+use crate::hand::Hand;
 use mailward_core::limits::{
     GREYLIST_PASS_TIME, GREYLIST_TRIES_PER_NEIGHBOURS, GREYLIST_TRIES_PER_NETWORK, GREYLIST_TRIES_PER_REGION,
     GREYLIST_TRY_TIME,
@@ -9,22 +10,9 @@ use mailward_core::shutdown;
 use mailward_store::{LocalStore, Options};
 use proptest::prelude::*;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 
+const BEGIN: i64 = 1_800_000_000_000;
 const WAIT: Duration = Duration::from_secs(60);
-
-#[derive(Default)]
-struct Hand(AtomicI64);
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
-    }
-}
-impl Hand {
-    fn forward(&self, time: Duration) {
-        self.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
-    }
-}
 
 struct House {
     greylist: Arc<Greylist>,
@@ -37,7 +25,7 @@ impl House {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = LocalStore::open(dir.path(), Options::default()).unwrap();
-        let clock = Arc::new(Hand::default());
+        let clock = Hand::at(BEGIN);
         let greylist = open(&store, &clock).await;
         Self { greylist, store, clock, dir }
     }
@@ -247,7 +235,7 @@ async fn a_clock_that_is_set_back_puts_nobody_off_for_longer() {
     let house = House::new().await;
     let ask = || house.ask("192.0.2.7", "a@b.example", "bob@s.example");
     ask();
-    house.clock.0.store(-1_000_000, Ordering::SeqCst);
+    house.clock.set(BEGIN - 1_000_000);
     assert_eq!(ask(), PutOff(WAIT));
     house.clock.forward(WAIT);
     assert_eq!(ask(), Passes);

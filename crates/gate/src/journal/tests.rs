@@ -1,6 +1,7 @@
 //! Stories about the journal of refusals.
 
 use super::*;
+use crate::hand::Hand;
 use mailward_core::limits::{JOURNAL_FIELD_MAX, JOURNAL_PER_HOUR, JOURNAL_READ_MAX, JOURNAL_SHOWN_MAX, PAGE_ROWS_MAX};
 use mailward_core::{Listener, Peer};
 use mailward_store::records::{Accepted, Delivery, Shelf, ShelfChange, Shelved};
@@ -8,18 +9,10 @@ use mailward_store::{LocalStore, Options};
 use mailward_store::{Pending, StoreError};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 const HOUR: i64 = 3_600_000;
 const BEGIN: i64 = 490_555 * HOUR;
-
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::Relaxed))
-    }
-}
 
 struct World {
     journal: Arc<Journal>,
@@ -29,7 +22,7 @@ struct World {
 
 impl World {
     async fn at(dir: &Path, time: i64) -> Self {
-        let clock = Arc::new(Hand(AtomicI64::new(time)));
+        let clock = Hand::at(time);
         let store = LocalStore::open(dir, Options { clock: clock.clone(), ..Options::default() }).unwrap();
         let secret = Secret::new("a server's secret");
         let journal = Journal::new(store.clone(), clock.clone(), Events::memory(), &secret).unwrap();
@@ -40,7 +33,7 @@ impl World {
         self.store.close().await;
     }
     fn pass(&self, millis: i64) {
-        self.clock.0.fetch_add(millis, Ordering::Relaxed);
+        self.clock.pass(millis);
     }
     async fn find(&self, what: &str) -> Found {
         let what = if what.is_empty() { What::All } else { What::parse(what).unwrap() };
@@ -239,7 +232,7 @@ impl ShelfStore for Endless {
 #[tokio::test]
 async fn looking_ends_though_the_shelf_doesn_t() {
     let shelf = Arc::new(Endless(AtomicUsize::new(0)));
-    let clock = Arc::new(Hand(AtomicI64::new(BEGIN)));
+    let clock = Hand::at(BEGIN);
     let journal = Journal::new(shelf.clone(), clock, Events::memory(), &Secret::new("a server's secret")).unwrap();
     let found = journal.find(&Asked { what: What::All, put_off: false, since: None }).await.unwrap();
     assert!(found.entries.is_empty());

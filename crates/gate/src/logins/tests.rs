@@ -3,24 +3,15 @@
 mod owners;
 
 use super::*;
+use crate::hand::Hand;
 use mailward_core::limits::{
     ACCOUNT_TOLD, DEVICE_TIME, LOGIN_FREE_FAILURES, LOGIN_HOST_FAILURES, LOGIN_NEIGHBOUR_FAILURES, LOGIN_SAME_WRONG,
     LOGIN_SHARED_FAILURES, LOGIN_STUFFING_USERS, LOGIN_USER_FAILURES, LOGIN_WAIT_MAX, LOGIN_WAITING_PER_PAIR,
     LOGIN_WINDOW, LOGIN_WRONG_MAX, LOGINS_AT_ONCE_PER_DEVICE, LOGINS_AT_ONCE_PER_HOST,
 };
-use mailward_core::{Listener, Secret, Timestamp};
+use mailward_core::{Listener, Secret};
 use mailward_store::{LocalStore, Options};
 use mailward_vault::{WrongMark, WrongMarks};
-use std::sync::atomic::{AtomicI64, Ordering};
-
-#[derive(Debug)]
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
 
 struct House {
     _dir: tempfile::TempDir,
@@ -34,8 +25,7 @@ struct House {
 }
 
 async fn house() -> House {
-    let (dir, clock, events) =
-        (tempfile::tempdir().unwrap(), Arc::new(Hand(AtomicI64::new(1_700_000_000_000))), Events::memory());
+    let (dir, clock, events) = (tempfile::tempdir().unwrap(), Hand::at(1_700_000_000_000), Events::memory());
     let store = LocalStore::open(dir.path(), Options { clock: clock.clone(), ..Options::default() }).unwrap();
     let bans = Bans::open(store.clone(), clock.clone(), events.clone()).await.unwrap();
     let file = ["127.0.0.9 allow".parse().unwrap(), "10.2.0.0/16 skip".parse().unwrap()];
@@ -59,7 +49,7 @@ fn account(user: &str) -> Option<AccountId> {
 
 impl House {
     fn forward(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        self.clock.forward(time);
     }
 
     fn with<T>(&self, tried: Try<'_>, then: impl FnOnce(&Attempt<'_>) -> T) -> T {

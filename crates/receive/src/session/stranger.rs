@@ -38,6 +38,8 @@ pub(super) struct Stranger {
     pub(super) named: bool,
     /// Recipients it asked for that aren't here.
     pub(super) unknown: usize,
+    /// SPF for the last greeting that it was known for: it is the same for each message of the session.
+    greeted: Option<(String, SpfOutcome)>,
 }
 
 /// The sender of a transaction: the right, and what is being found out of a stranger's.
@@ -49,6 +51,8 @@ pub(crate) struct Sender {
 /// What is being found out.
 pub(super) struct Envelope {
     hello: Hello,
+    /// The greeting as it was given.
+    said: String,
     greeting: Option<Asked<HelloStanding>>,
     domain: Option<Asked<SenderStanding>>,
     found: watch::Receiver<Found>,
@@ -95,6 +99,7 @@ impl Stranger {
             seen: Judgement::default(),
             named: false,
             unknown: 0,
+            greeted: None,
         }
     }
 
@@ -135,6 +140,11 @@ impl Stranger {
             envelope.found(),
         );
         self.named = true;
+        if let Some(hello) = found.hello.as_ref().filter(|hello| hello.result != SpfResult::TempError)
+            && self.greeted.as_ref().is_none_or(|(said, _)| *said != envelope.said)
+        {
+            self.greeted = Some((envelope.said.clone(), hello.clone()));
+        }
         let mut judged = Judged {
             judgement: self.at_first_sight(&standing),
             spf: found.spf,
@@ -230,17 +240,21 @@ impl Host<'_> {
         // Ours are there, whatever the DNS outside says of them.
         let domain = sender.as_ref().and_then(Address::domain).filter(|domain| !directory.is_local_domain(domain));
         let domain = domain.map(|domain| reputation.sender(stranger.ip, domain));
-        let (tell, found) = watch::channel(Found::default());
+        let before = stranger.greeted.as_ref().filter(|(greeting, _)| sender.is_some() && *greeting == said);
+        let hello_known = before.map(|(_, outcome)| outcome.clone());
+        let asks_hello = sender.is_some() && hello_known.is_none();
+        let (tell, found) = watch::channel(Found { spf: None, hello: hello_known });
         let asking = Asking {
             guard: Arc::clone(&stranger.guard),
             ip: stranger.ip,
-            said,
+            said: said.clone(),
+            asks_hello,
             sender: sender.clone(),
             hostname: hostname.clone(),
             now: self.context.clock.now(),
         };
         let task = begin(asking.find_out(tell));
-        Some(Envelope { hello, greeting, domain, found, task, sender, correspondent: OnceLock::new() })
+        Some(Envelope { hello, said, greeting, domain, found, task, sender, correspondent: OnceLock::new() })
     }
 }
 
@@ -259,6 +273,8 @@ struct Asking {
     guard: Arc<Guard>,
     ip: IpAddr,
     said: String,
+    /// Whether SPF is asked about the greeting too.
+    asks_hello: bool,
     sender: Option<Address>,
     hostname: Domain,
     now: Timestamp,
@@ -266,7 +282,7 @@ struct Asking {
 
 impl Asking {
     async fn find_out(self, tell: watch::Sender<Found>) {
-        let Self { guard, ip, said, sender, hostname, now } = self;
+        let Self { guard, ip, said, asks_hello, sender, hostname, now } = self;
         let asked = SpfAsked { ip, hello: &said, sender: sender.as_ref(), hostname: &hostname, now };
         let host = Network::host(ip);
         let spf = async {
@@ -276,7 +292,7 @@ impl Asking {
         };
         // What it greets with must hold up nothing: turns, questions and time are its own.
         let hello = async {
-            if sender.is_some() {
+            if asks_hello {
                 let lookup = InTurn::new(&*guard.lookup, &guard.turns.hello, host, LOOKUP_TURN_TIME);
                 let outcome = check_hello(&lookup, &asked).await;
                 tell.send_modify(|found| found.hello = Some(outcome));

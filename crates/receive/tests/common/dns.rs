@@ -14,6 +14,8 @@ pub struct Facts {
     mx: Mutex<HashMap<String, Vec<Mx>>>,
     texts: Mutex<HashMap<String, Vec<String>>>,
     names: Mutex<HashMap<IpAddr, Vec<Domain>>>,
+    /// Names that texts were asked of.
+    texts_asked: Mutex<Vec<String>>,
     /// Names for which nobody answers, and where an answer never comes.
     silent: Mutex<HashSet<String>>,
     /// What each answer takes, by the clock of the test.
@@ -76,6 +78,10 @@ impl Rounds {
 impl Facts {
     pub fn address(&self, name: &str, ip: &str) {
         self.addresses.lock().unwrap().entry(name.to_owned()).or_default().push(ip.parse().unwrap());
+    }
+    /// How often a text at a name was asked for.
+    pub fn texts_asked(&self, name: &str) -> usize {
+        self.texts_asked.lock().unwrap().iter().filter(|asked| *asked == name).count()
     }
     pub fn mx(&self, name: &str, host: &str) {
         let mx = Mx { preference: 10, host: host.to_owned() };
@@ -148,6 +154,7 @@ impl Lookup for Facts {
         self.answer(Name::from(host), Kind::Tlsa, None)
     }
     fn txt<'a>(&'a self, name: &'a Name) -> Answer<'a, Vec<u8>> {
+        self.texts_asked.lock().unwrap().push(name.to_string());
         let found = self.texts.lock().unwrap().get(&name.to_string()).cloned();
         let found = found.map(|all| all.into_iter().map(String::into_bytes).collect());
         self.answer(name.clone(), Kind::Txt, found)

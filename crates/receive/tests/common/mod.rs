@@ -11,6 +11,7 @@
 
 pub mod dns;
 pub mod store;
+pub mod strangers;
 
 use mailward_core::config;
 use mailward_core::event::Events;

@@ -2,7 +2,6 @@
 #![allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may stop at what it didn't expect")]
 
 use super::*;
-use mailward_core::foreign::Foreign;
 use mailward_core::limits::{
     AUTH_ATTEMPTS_MAX, SASL_LINE_MAX, SMTP_CHUNKS_MAX, SMTP_COMMAND_LINE_MAX, SMTP_JUNK_BEFORE_HELLO_MAX,
     SMTP_JUNK_COMMANDS_MAX, SMTP_RECIPIENTS_OVER_MAX, SMTP_UNKNOWN_RECIPIENTS_BAD_MAX, SMTP_UNKNOWN_RECIPIENTS_MAX,
@@ -256,47 +255,6 @@ fn clear_text_behind_starttls_drops_the_session() {
         assert_eq!(talk.codes(format!("{behind}{after}")).last(), Some(&554));
         assert_eq!((talk.closed, talk.tls_asked), (Some(Closing::BytesAfterStartTls), 0));
     }
-}
-
-/// Attacks B8.
-#[test]
-fn whoever_speaks_another_protocol_is_dropped_without_a_word() {
-    let clear: [(&[u8], Foreign); 8] = [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n", Foreign::Http),
-        (b"POST /x HTTP/1.1\r\n", Foreign::Http),
-        (b"OPTIONS * HTTP/1.1\r\n", Foreign::Http),
-        (b"CONNECT t.example:25 HTTP/1.1\r\n", Foreign::Http),
-        (b"get / http/1.0\n", Foreign::Http),
-        (b"HEAD /", Foreign::Http),
-        (b"\x16\x03\x01\x02\x00\x01\x00", Foreign::Tls),
-        (b"SSH-2.0-x\r\n", Foreign::Ssh),
-    ];
-    for (first, what) in clear {
-        for mut talk in [Talk::smtp(), Talk::lmtp(), Talk::new(settings(Dialect::Submission))] {
-            talk.send("");
-            assert_eq!(talk.send(first), "", "{what}");
-            assert_eq!(talk.closed, Some(Closing::Foreign(what)));
-        }
-    }
-}
-
-/// Attacks H3.
-#[test]
-fn under_stress_who_brought_nothing_may_make_one_mistake_and_say_one_idle_word() {
-    for (word, code) in [("junk\r\n", 500), ("NOOP\r\n", 250)] {
-        let mut talk = Talk::smtp();
-        talk.session.hurry(true);
-        assert_eq!(talk.codes(HELLO).last(), Some(&250));
-        assert_eq!(talk.codes(HELLO).last(), Some(&250), "greetings aren't idle: STARTTLS takes two");
-        assert_eq!(talk.codes(word), [code]);
-        assert_eq!(talk.codes(word), [421]);
-        assert!(talk.closed.is_some());
-    }
-    let mut talk = Talk::smtp();
-    talk.session.hurry(true);
-    talk.send(HELLO);
-    talk.send(format!("{ENVELOPE}DATA\r\nx\r\n.\r\n"));
-    assert_eq!(talk.codes("junk\r\nNOOP\r\njunk\r\nNOOP\r\n"), [500, 250, 500, 250], "who brought a message may");
 }
 
 /// Attacks H1.

@@ -1,6 +1,7 @@
 //! Where a session ends by itself: errors, idling, guessing, numbers.
 
 use super::*;
+use mailward_core::foreign::Foreign;
 
 /// Attacks H2.
 #[test]
@@ -156,4 +157,45 @@ fn recipients_and_messages_end_at_their_limits() {
     }
     assert_eq!(talk.codes("MAIL FROM:<>\r\n"), [421]);
     assert_eq!(talk.closed, Some(Closing::Messages));
+}
+
+/// Attacks B8.
+#[test]
+fn whoever_speaks_another_protocol_is_dropped_without_a_word() {
+    let clear: [(&[u8], Foreign); 8] = [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", Foreign::Http),
+        (b"POST /x HTTP/1.1\r\n", Foreign::Http),
+        (b"OPTIONS * HTTP/1.1\r\n", Foreign::Http),
+        (b"CONNECT t.example:25 HTTP/1.1\r\n", Foreign::Http),
+        (b"get / http/1.0\n", Foreign::Http),
+        (b"HEAD /", Foreign::Http),
+        (b"\x16\x03\x01\x02\x00\x01\x00", Foreign::Tls),
+        (b"SSH-2.0-x\r\n", Foreign::Ssh),
+    ];
+    for (first, what) in clear {
+        for mut talk in [Talk::smtp(), Talk::lmtp(), Talk::new(settings(Dialect::Submission))] {
+            talk.send("");
+            assert_eq!(talk.send(first), "", "{what}");
+            assert_eq!(talk.closed, Some(Closing::Foreign(what)));
+        }
+    }
+}
+
+/// Attacks H3.
+#[test]
+fn under_stress_who_brought_nothing_may_make_one_mistake_and_say_one_idle_word() {
+    for (word, code) in [("junk\r\n", 500), ("NOOP\r\n", 250)] {
+        let mut talk = Talk::smtp();
+        talk.session.hurry(true);
+        assert_eq!(talk.codes(HELLO).last(), Some(&250));
+        assert_eq!(talk.codes(HELLO).last(), Some(&250), "greetings aren't idle: STARTTLS takes two");
+        assert_eq!(talk.codes(word), [code]);
+        assert_eq!(talk.codes(word), [421]);
+        assert!(talk.closed.is_some());
+    }
+    let mut talk = Talk::smtp();
+    talk.session.hurry(true);
+    talk.send(HELLO);
+    talk.send(format!("{ENVELOPE}DATA\r\nx\r\n.\r\n"));
+    assert_eq!(talk.codes("junk\r\nNOOP\r\njunk\r\nNOOP\r\n"), [500, 250, 500, 250], "who brought a message may");
 }
