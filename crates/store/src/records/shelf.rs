@@ -34,11 +34,25 @@ pub enum Shelf {
     Refusals,
     /// What the administrator was told.
     Alerts,
+    /// What was found in messages.
+    Verdicts,
+    /// Rules for what messages may hold.
+    Attachments,
+    /// What is remembered of virus scanners and other judges.
+    Engines,
+    /// What users taught the spam filter.
+    Trained,
+    /// How mail of other domains was authenticated, until it is reported to them (RFC 9990).
+    DmarcReports,
+    /// What others report of mail in the name of domains here (RFC 9990).
+    DmarcHeard,
+    /// To whom the quarantine was shown, and by what word they answer.
+    Digests,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::Routes,
         Self::MtaSts,
         Self::TlsReports,
@@ -53,6 +67,13 @@ impl Shelf {
         Self::Rates,
         Self::Refusals,
         Self::Alerts,
+        Self::Verdicts,
+        Self::Attachments,
+        Self::Engines,
+        Self::Trained,
+        Self::DmarcReports,
+        Self::DmarcHeard,
+        Self::Digests,
     ];
 
     /// Its number in the database, for good.
@@ -72,6 +93,13 @@ impl Shelf {
             Self::Rates => 12,
             Self::Refusals => 13,
             Self::Alerts => 14,
+            Self::Verdicts => 15,
+            Self::Attachments => 16,
+            Self::Engines => 17,
+            Self::Trained => 18,
+            Self::DmarcReports => 19,
+            Self::DmarcHeard => 20,
+            Self::Digests => 21,
         }
     }
 }

@@ -1,0 +1,32 @@
+//! Limits of looking into messages.
+
+use std::time::Duration;
+
+/// Depth of wrappings that are opened: a file in an archive in an archive … in a part. What is deeper is told.
+pub const SCAN_DEPTH_MAX: usize = 8;
+/// Files of one message that are looked at, entries of archives included.
+pub const SCAN_ITEMS_MAX: usize = 10_000;
+/// Bytes that are unwrapped of one message, all files together.
+pub const SCAN_BYTES_MAX: u64 = 200 * 1024 * 1024;
+/// By how much an archive may grow when it is opened, once more than `SCAN_RATIO_FREE` bytes came out of it: a bomb is
+/// beyond, text of honest archives isn't.
+pub const SCAN_RATIO_MAX: u64 = 250;
+/// Bytes that come out of an archive before its ratio is looked at.
+pub const SCAN_RATIO_FREE: u64 = 8 * 1024 * 1024;
+/// Text of one file that is kept for rules, bytes.
+pub const SCAN_TEXT_MAX: usize = 256 * 1024;
+/// Text of one message that is kept for rules, bytes.
+pub const SCAN_TEXT_SUM_MAX: usize = 1024 * 1024;
+/// Names of one file that are kept, and the bytes of one name.
+pub const SCAN_NAMES_MAX: usize = 8;
+/// Bytes of one name that are kept.
+pub const SCAN_NAME_MAX: usize = 512;
+/// Processor time of one message's scan before it counts as a bomb.
+pub const SCAN_TIME: Duration = Duration::from_millis(1_000);
+
+// ---- verdicts ----------------------------------------------------------------------------------------------
+
+/// Name of a finding, bytes.
+pub const FINDING_RULE_MAX: usize = 96;
+/// Evidence of a finding, bytes.
+pub const FINDING_EVIDENCE_MAX: usize = 512;
