@@ -28,7 +28,7 @@ async fn filled(dir: &Path, messages: u32) -> (Arc<LocalStore>, AccountId) {
     for n in 0..messages {
         let content = Content::new(Bytes::from(format!("message {n} {}", "x".repeat(1_000))), Bytes::from_static(b"s"));
         let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-        store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
+        store.deliver(Delivery { content, targets, queued: Vec::new(), kept: None }).await.unwrap();
     }
     (store, alice)
 }
