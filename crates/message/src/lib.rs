@@ -54,6 +54,7 @@ pub mod header;
 pub mod preview;
 pub mod references;
 pub mod report;
+pub mod results;
 mod structure;
 pub mod subject;
 pub mod submission;
