@@ -88,12 +88,7 @@ pub struct DmarcOutcome {
 
 /// Judges what a message proves: whether one of the domains that it proves is the author's. Ends within
 /// `limits::DMARC_TIME`.
-pub async fn evaluate(
-    lookup: &dyn Lookup,
-    author: &Domain,
-    spf: Option<&SpfOutcome>,
-    dkim: &[Dkim],
-) -> DmarcOutcome {
+pub async fn evaluate(lookup: &dyn Lookup, author: &Domain, spf: Option<&SpfOutcome>, dkim: &[Dkim]) -> DmarcOutcome {
     let mut outcome = DmarcOutcome {
         result: DmarcResult::None,
         domain: author.clone(),

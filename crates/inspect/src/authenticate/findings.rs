@@ -98,8 +98,10 @@ impl Authentication {
             }
             (DmarcResult::TempError, policy) => {
                 // Whoever forges may be able to have a lookup fail; where refusal is asked for, it has to come again.
-                let strict = policy.as_ref().is_some_and(|policy| policy.request == Request::Reject && !policy.record.test);
-                let action = if strict && self.policy.reject == Action::Reject { Action::Defer } else { Action::Deliver };
+                let strict =
+                    policy.as_ref().is_some_and(|policy| policy.request == Request::Reject && !policy.record.test);
+                let action =
+                    if strict && self.policy.reject == Action::Reject { Action::Defer } else { Action::Deliver };
                 self.finding(DMARC_TEMPERROR, action, dmarc.why.clone(), 0)
             }
         }

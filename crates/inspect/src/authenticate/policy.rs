@@ -1,8 +1,8 @@
 //! What the administrator wants done.
 
 use crate::verdict::Action;
-use mailward_core::config::{Config, Obeyed};
 use mailward_core::Domain;
+use mailward_core::config::{Config, Obeyed};
 
 /// What follows from authentication, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,9 @@ fn proves(methods: &[Method], author: &Domain) -> bool {
         return dmarc.all(|method| method.result == "pass" && is(method, "header.from", author));
     }
     methods.iter().filter(|method| method.result == "pass").any(|method| match method.name.as_str() {
-        "dkim" => is(method, "header.d", author) || method.property("header.d").is_none() && is(method, "header.i", author),
+        "dkim" => {
+            is(method, "header.d", author) || method.property("header.d").is_none() && is(method, "header.i", author)
+        }
         "spf" => is(method, "smtp.mailfrom", author),
         _ => false,
     })

@@ -1,7 +1,7 @@
 //! DMARC records (RFC 9989 §4.7, §4.8).
 
-use mailward_core::limits::{DMARC_PLACES_MAX, DMARC_RECORD_MAX, DMARC_TAGS_MAX};
 use mailward_core::Address;
+use mailward_core::limits::{DMARC_PLACES_MAX, DMARC_RECORD_MAX, DMARC_TAGS_MAX};
 use std::fmt;
 
 /// What a domain asks for where mail isn't from it.
@@ -91,9 +91,8 @@ impl Record {
         }
         let tags: Vec<(&str, &str)> = tags.take(DMARC_TAGS_MAX).flatten().collect();
         // Of a tag that stands there twice the first counts.
-        let get = |wanted: &str| {
-            tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value)
-        };
+        let get =
+            |wanted: &str| tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
         let is = |name: &str, wanted: &str| get(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
         let mut record = Self {
             policy: get("p").and_then(Request::of).unwrap_or_default(),
@@ -110,7 +109,9 @@ impl Record {
             },
             test: is("t", "y"),
             reports: Vec::new(),
-            failures: get("fo").filter(|fo| !fo.is_empty() && fo.chars().all(|c| "01dsDS:".contains(c))).map(str::to_owned),
+            failures: get("fo")
+                .filter(|fo| !fo.is_empty() && fo.chars().all(|c| "01dsDS:".contains(c)))
+                .map(str::to_owned),
             void: false,
         };
         let mut told = false;

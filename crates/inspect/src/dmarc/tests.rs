@@ -253,7 +253,16 @@ fn reports_go_by_mail_and_to_a_few_places() {
     };
     assert_eq!(places("mailto:a@b.example"), ["a@b.example"]);
     assert_eq!(places("mailto:a@b.example!10m , MAILTO:c%2Bd@e.example?subject=x"), ["a@b.example", "c+d@e.example"]);
-    for bad in ["", "a@b.example", "https://b.example/", "mailto:", "mailto:a@[192.0.2.1]", "mailto:a%0d@b.example", "mailto:a%", "mailto:a%zz@b.example"] {
+    for bad in [
+        "",
+        "a@b.example",
+        "https://b.example/",
+        "mailto:",
+        "mailto:a@[192.0.2.1]",
+        "mailto:a%0d@b.example",
+        "mailto:a%",
+        "mailto:a%zz@b.example",
+    ] {
         assert!(places(bad).is_empty(), "{bad}");
     }
     let many: Vec<String> = (0..=DMARC_PLACES_MAX).map(|n| format!("mailto:a{n}@b.example")).collect();

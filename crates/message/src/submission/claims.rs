@@ -261,11 +261,7 @@ fn alone(field: ClaimField, member: &Member) -> Result<(), ClaimFault> {
 }
 
 /// The address of a member, and how it is shown.
-fn written_there(
-    field: ClaimField,
-    value: &[u8],
-    member: Member,
-) -> Result<(Address, EnvelopeAddress), ClaimFault> {
+fn written_there(field: ClaimField, value: &[u8], member: Member) -> Result<(Address, EnvelopeAddress), ClaimFault> {
     let Some(read) = member.address else { return Err(ClaimFault::Empty(field)) };
     let text = sub(value, member.seen.start..member.seen.end);
     if text.is_empty() {
@@ -321,7 +317,9 @@ pub fn author(header: &[u8]) -> Result<Address, ClaimFault> {
 /// Whether a field's name is `From`, or is to whoever doesn't look at blanks, control characters and what isn't ASCII.
 fn looks_like_from(name: &[u8]) -> bool {
     let mut letters = name.iter().filter(|b| b.is_ascii_graphic()).map(u8::to_ascii_lowercase);
-    name.len() <= LOOK_ALIKE_MAX && b"from".iter().all(|wanted| letters.next() == Some(*wanted)) && letters.next().is_none()
+    name.len() <= LOOK_ALIKE_MAX
+        && b"from".iter().all(|wanted| letters.next() == Some(*wanted))
+        && letters.next().is_none()
 }
 
 /// Longest name that is looked at for being `From` in disguise, bytes.

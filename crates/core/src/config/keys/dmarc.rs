@@ -36,9 +36,7 @@ pub(super) const KEYS: &[Key] = &[
         unit: "action",
         help: "The same where the domain asks for suspicion (p=quarantine). \"quarantine\" keeps it for the\nadministrator, \"junk\" files it into Junk.",
         reloads: true,
-        read: |c, v| {
-            v.obeyed(&[Obeyed::Quarantine, Obeyed::Junk, Obeyed::Mark]).map(|way| c.dmarc.quarantine = way)
-        },
+        read: |c, v| v.obeyed(&[Obeyed::Quarantine, Obeyed::Junk, Obeyed::Mark]).map(|way| c.dmarc.quarantine = way),
         write: |c| quoted(c.dmarc.quarantine.name()),
     },
 ];
