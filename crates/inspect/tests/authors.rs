@@ -1,7 +1,5 @@
 //! Who a message of a stranger is from: one author, whom every reader finds, or nobody (attacks D1).
 
-#![expect(clippy::unwrap_used, reason = "tests may stop where something is not as it should be")]
-
 use mailward_inspect::authenticate::{AuthorFault, author};
 use mailward_message::Structure;
 use mailward_message::submission::ClaimFault;

@@ -18,6 +18,7 @@ fn spf(result: SpfResult, name: &str) -> SpfOutcome {
         explanation: None,
         mechanism: None,
         why: String::new(),
+        personal: false,
     }
 }
 
@@ -304,7 +305,7 @@ proptest! {
         let author = labels.join(".");
         let mut zone = Records::default();
         for (skip, psd) in records {
-            let name = labels.get(skip.min(labels.len() - 1)..).unwrap_or_default().join(".");
+            let name = labels.get(skip.min(labels.len().saturating_sub(1))..).unwrap_or_default().join(".");
             zone = zone.txt(&format!("_dmarc.{name}"), &format!("v=DMARC1; p=reject; {psd}"));
         }
         let outcome = judged(&zone, &author, Some(&spf(SpfResult::Pass, &author)), &[]);

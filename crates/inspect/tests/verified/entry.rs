@@ -46,7 +46,7 @@ fn subject(message: &str) -> Subject {
 fn spf(result: SpfResult, name: &str) -> Option<SpfOutcome> {
     let domain = Name::parse(name).ok();
     let (explanation, mechanism, why) = (None, None, "so".to_owned());
-    Some(SpfOutcome { result, identity: Identity::MailFrom, domain, explanation, mechanism, why })
+    Some(SpfOutcome { result, identity: Identity::MailFrom, domain, explanation, mechanism, why, personal: false })
 }
 
 fn checked(subject: &Subject, zone: &Texts, policy: &Policy) -> Authentication {
