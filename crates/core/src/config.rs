@@ -13,6 +13,7 @@
 
 mod agree;
 mod alerts;
+mod dmarc;
 mod guard;
 mod keys;
 mod lists;
@@ -28,6 +29,7 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
+pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
@@ -93,6 +95,10 @@ pub struct Config {
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
     pub lists: Lists,
+    /// Whose word on a message counts.
+    pub authentication: Authentication,
+    /// What is done with mail that isn't from whom it names.
+    pub dmarc: Dmarc,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -334,6 +340,8 @@ impl Default for Config {
             bans: Bans::default(),
             search: Search { index: true },
             lists: Lists::default(),
+            authentication: Authentication::default(),
+            dmarc: Dmarc::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -4,6 +4,7 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod alerts;
+mod authentication;
 mod care;
 mod fetching;
 mod forwarding;
@@ -23,6 +24,7 @@ mod spf;
 mod trust;
 
 pub use alerts::*;
+pub use authentication::*;
 pub use care::*;
 pub use fetching::*;
 pub use forwarding::*;

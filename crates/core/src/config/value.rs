@@ -1,7 +1,7 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
+use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored, Webhook};
 use crate::domain::Domain;
 use crate::limits::{
     ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
@@ -269,6 +269,15 @@ impl<'a> Value<'a> {
             all.push(one);
         }
         Ok(all)
+    }
+
+    /// How a domain's policy is obeyed, one of these.
+    pub(super) fn obeyed(&self, ways: &[Obeyed]) -> Result<Obeyed, Refusal> {
+        let text = self.text()?;
+        Obeyed::parse(text).filter(|way| ways.contains(way)).ok_or_else(|| {
+            let names: Vec<String> = ways.iter().map(|way| quoted(way.name())).collect();
+            format!("must be one of {}", names.join(", "))
+        })
     }
 
     /// Yes or no.

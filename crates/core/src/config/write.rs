@@ -24,6 +24,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
     ("lists", "Lists in the DNS that are asked about who sends"),
+    ("authentication", "Whose word on a message counts"),
+    ("dmarc", "Mail that isn't from the domain that it names"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
