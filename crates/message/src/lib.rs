@@ -51,6 +51,7 @@ pub mod dkim;
 pub mod downgrade;
 mod envelope;
 pub mod header;
+pub mod names;
 pub mod preview;
 pub mod references;
 pub mod report;
