@@ -42,6 +42,7 @@
 
 pub mod accept;
 pub mod address_list;
+pub mod ambiguity;
 pub mod arc;
 mod bytes;
 pub mod content;

@@ -43,6 +43,35 @@ pub fn in_message(message: &[u8], part: &Part) -> Vec<String> {
     names.done(part)
 }
 
+/// What each parameter of a header that names a file says by the standards, undisguised: controls and blanks are left.
+pub(crate) fn claims(header: &[u8]) -> Vec<String> {
+    let mut claims = Vec::new();
+    for field in ["content-disposition", "content-type"] {
+        for field in fields(header).filter(|f| f.is(field)).take(NAME_FIELDS_MAX) {
+            let value = unfold(field.value);
+            let named =
+                written(&value).0.into_iter().filter(|p| p.name.starts_with("filename") || p.name.starts_with("name"));
+            for (name, value) in joined(named.map(|p| (p.name, p.value)).collect()) {
+                match name.as_str() {
+                    "filename" | "name" if memchr::memmem::find(&value, b"=?").is_none() => {
+                        claims.push(charset(None, &value));
+                    }
+                    "filename" | "name" => claims.push(header_text(&value)),
+                    "filename*" | "name*" => claims.push(extended(&value)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    claims
+}
+
+/// An extended value (RFC 2231 §4), in the charset that it names.
+fn extended(value: &[u8]) -> String {
+    let named = value.iter().position(|b| *b == b'\'').map(|end| string(sub(value, 0..end)));
+    charset(named.as_deref().filter(|n| !n.is_empty()), &percent_decoded(value))
+}
+
 struct Names<'p> {
     charset: Option<&'p str>,
     found: Vec<String>,
@@ -117,10 +146,8 @@ impl<'p> Names<'p> {
     }
 
     fn extended(&mut self, value: &[u8]) {
-        let decoded = percent_decoded(value);
-        let named = value.iter().position(|b| *b == b'\'').map(|end| string(sub(value, 0..end)));
-        self.add(&charset(named.as_deref().filter(|n| !n.is_empty()), &decoded));
-        self.add(&charset(None, &decoded));
+        self.add(&extended(value));
+        self.add(&charset(None, &percent_decoded(value)));
         // As it stands, for who doesn't know the form.
         self.plain(value);
     }
