@@ -21,7 +21,7 @@ mod reading;
 mod text;
 
 pub use kind::{Grade, Kind};
-pub use reading::{Reading, readings};
+pub use reading::{Reading, Readings, readings};
 
 use crate::bytes::{string, sub, truncate};
 use crate::decode::slice;
@@ -173,16 +173,31 @@ impl<'m> Finder<'m> {
 
     /// See [`Finder::note`]; with what else could be read.
     fn note_other(&mut self, kind: Kind, part: usize, at: u64, other: Vec<u8>, evidence: impl FnOnce() -> String) {
-        let Some(count) = self.counts.get_mut(kind as usize) else { return };
-        if *count >= AMBIGUITIES_OF_A_KIND_MAX
-            || self.found.iter().rev().take_while(|f| f.part == part).any(|f| f.kind == kind && f.other == other)
-        {
+        if self.found.iter().rev().take_while(|f| f.part == part).any(|f| f.kind == kind && f.other == other) {
             return;
         }
+        let Some(count) = self.counts.get_mut(kind as usize) else { return };
         *count = count.saturating_add(1);
-        let mut evidence = evidence().replace(char::is_control, ".");
-        truncate(&mut evidence, AMBIGUITY_EVIDENCE_MAX);
-        self.found.push(Ambiguity { kind, part, at, evidence, other });
+        if *count <= AMBIGUITIES_OF_A_KIND_MAX {
+            self.push(Ambiguity { kind, part, at, evidence: evidence(), other });
+        } else if kind.is_read() && kind.grade() > Grade::Harmless {
+            // What isn't told isn't read in other ways: nothing may hide behind the number.
+            self.too_much(part, at, format!("{} more than {AMBIGUITIES_OF_A_KIND_MAX} times", kind.name()));
+        }
+    }
+
+    /// Notes that there is more than is looked into, once.
+    fn too_much(&mut self, part: usize, at: u64, evidence: String) {
+        if let Some(count @ 0) = self.counts.get_mut(Kind::TooMuch as usize) {
+            *count = 1;
+            self.push(Ambiguity { kind: Kind::TooMuch, part, at, evidence, other: Vec::new() });
+        }
+    }
+
+    fn push(&mut self, mut doubt: Ambiguity) {
+        doubt.evidence = doubt.evidence.replace(char::is_control, ".");
+        truncate(&mut doubt.evidence, AMBIGUITY_EVIDENCE_MAX);
+        self.found.push(doubt);
     }
 
     /// Takes bytes from what may be looked at; false: there is no room for them, which is noted.
@@ -190,7 +205,7 @@ impl<'m> Finder<'m> {
         let bytes = bytes as u64;
         if bytes > self.room {
             self.room = 0;
-            self.note(Kind::TooMuch, part, 0, || "its parts could be read in too many ways".to_owned());
+            self.too_much(part, 0, "its parts could be read in too many ways".to_owned());
             return false;
         }
         self.room = self.room.saturating_sub(bytes);

@@ -4,8 +4,9 @@
 pub const NAME_FIELDS_MAX: usize = 4;
 /// Readings of one part's names that are made, of which `SCAN_NAMES_MAX` are kept.
 pub const NAME_READINGS_MAX: usize = 64;
-/// Doubts of one kind that are told of one message; more say nothing new.
-pub const AMBIGUITIES_OF_A_KIND_MAX: usize = 4;
+/// Doubts of one kind that are told of one message. More say nothing new, but of those that may hide something more are a
+/// doubt by themselves.
+pub const AMBIGUITIES_OF_A_KIND_MAX: usize = 16;
 /// Evidence of one doubt, bytes.
 pub const AMBIGUITY_EVIDENCE_MAX: usize = 120;
 /// How often each byte of a message is looked at for doubts, on average; past it that is the doubt. Parts of honest mail
@@ -21,7 +22,7 @@ pub const BODY_LINE_STANDARD_MAX: usize = 998;
 pub const SHORT_FIELD_MAX: usize = 100;
 /// Bytes of a file's name that file systems take; more are a doubt.
 pub const NAME_STANDARD_MAX: usize = 255;
-/// Files that other readings of one message give, all together.
-pub const READINGS_MAX: usize = 32;
+/// Files that other readings of one message give, all together; what is beyond is told as not looked at.
+pub const READINGS_MAX: usize = 64;
 /// Bytes that are read and made for other readings, as times of the message's.
 pub const READINGS_WORK: u64 = 8;

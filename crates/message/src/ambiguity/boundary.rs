@@ -19,9 +19,7 @@ impl<'m> Finder<'m> {
         let boundary = head.parsed.as_ref().filter(|_| head.is_multipart()).and_then(|t| t.boundary());
         let body = self.body(part);
         let start = part.body.start;
-        if let Some(value) = head.content_type
-            && (head.is_multipart() || head.parsed.is_none())
-        {
+        if let Some(value) = head.content_type {
             self.other_boundaries(index, value, head.type_at, boundary.as_deref(), body);
         }
         if !head.is_multipart() {

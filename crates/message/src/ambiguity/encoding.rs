@@ -201,7 +201,7 @@ impl Base64 {
             let before = seen.padding.is_some();
             let whole = digits == line.len() || seen.rest(line, at, digits, &mut padded);
             if before && !text && digits > 0 {
-                if whole && digits >= 4 && (digits % 4 == 0 || line.ends_with(b"=")) {
+                if whole && digits >= 4 && (digits.is_multiple_of(4) || line.ends_with(b"=")) {
                     seen.behind_padding.get_or_insert(at);
                 } else if !whole {
                     text = true;
@@ -256,7 +256,7 @@ fn looks_encoded(body: &[u8]) -> bool {
     let body = trim(body);
     body.len() >= LEAST && body.iter().all(|b| is_base64(*b) || matches!(b, b'\r' | b'\n')) && {
         let line = without_end(sub(body, 0..line_end(body, 0)));
-        line.len() >= LEAST || line.len() % 4 == 0
+        line.len() >= LEAST || line.len().is_multiple_of(4)
     }
 }
 

@@ -82,8 +82,7 @@ impl<'m> Finder<'m> {
         let mut broken = false;
         for field in fields(header) {
             let at = field.whole.start;
-            let line = from(header, at);
-            if is_of_mbox(line) {
+            if at == 0 && is_of_mbox(header) {
                 continue;
             }
             if field.name.is_empty() {
@@ -144,7 +143,9 @@ impl<'m> Finder<'m> {
     fn name_of(&mut self, index: usize, field: &Field<'_>, counts: bool, header: &[u8], start: u64) {
         let at = offset(start, field.whole.start);
         if field.name.iter().any(|b| *b <= b' ' || *b >= 0x7f) {
-            self.note(Kind::NameOdd, index, at, || shown(field.name));
+            let plain: Vec<u8> = plain_name(field.name).collect();
+            let kind = if is_of_mime(&plain) { Kind::NameDisguised } else { Kind::NameOdd };
+            self.note(kind, index, at, || shown(field.name));
         } else if counts
             && header.get(field.whole.start.saturating_add(field.name.len())).copied().is_some_and(is_blank)
         {
@@ -297,6 +298,11 @@ fn is_of_mime(name: &[u8]) -> bool {
         25 => name.eq_ignore_ascii_case(b"content-transfer-encoding"),
         _ => false,
     }
+}
+
+/// A field's name without what doesn't belong into one.
+pub(super) fn plain_name(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    name.iter().copied().filter(|b| *b > b' ' && *b < 0x7f)
 }
 
 /// Whether a line is what mailboxes of the `mbox` kind put before a message.

@@ -48,6 +48,49 @@ macro_rules! kinds {
                 match self { $(Self::$variant => Grade::$grade,)* }
             }
 
+            /// Whether [`readings`](super::readings) looks at it: it may make others see another file.
+            pub(super) const fn is_read(self) -> bool {
+                matches!(
+                    self,
+                    Self::ContentTypeTwice
+                        | Self::ContentTypeAgain
+                        | Self::EncodingTwice
+                        | Self::HeaderBroken
+                        | Self::BlankLine
+                        | Self::LineWithoutColon
+                        | Self::NulInHeader
+                        | Self::CrInHeader
+                        | Self::LineEndsMixed
+                        | Self::NameDisguised
+                        | Self::BlankBeforeColon
+                        | Self::DelimiterInHeader
+                        | Self::HeaderWithoutEnd
+                        | Self::BoundaryInDoubt
+                        | Self::BoundaryMissing
+                        | Self::DelimiterNearly
+                        | Self::DelimiterAfterCr
+                        | Self::PartsAfterClose
+                        | Self::PreamblePayload
+                        | Self::EpiloguePayload
+                        | Self::MultipartEncoded
+                        | Self::PartsEncoded
+                        | Self::EncodingUnknown
+                        | Self::EncodingHides
+                        | Self::EncodingRare
+                        | Self::EncodingWritten
+                        | Self::Base64Padding
+                        | Self::Base64Junk
+                        | Self::Base64Trailing
+                        | Self::QuotedBlank
+                        | Self::CharsetUtf7Html
+                        | Self::CharsetUtf7
+                        | Self::CharsetWide
+                        | Self::CharsetOverlong
+                        | Self::TooDeep
+                        | Self::TooManyParts
+                )
+            }
+
             /// What it is, for people, one sentence.
             #[must_use]
             pub const fn says(self) -> &'static str {
@@ -77,6 +120,7 @@ kinds! {
     CrInValue, "cr-in-value", Doubtful, "A header has a bare CR, and no field follows it.";
     LineEndsMixed, "line-ends-mixed", Doubtful, "Some lines of a header end with CRLF and some with LF.";
     NameOdd, "field-name-odd", Doubtful, "A field's name has blanks, control characters or bytes over 127.";
+    NameDisguised, "field-name-disguised", Hostile, "A field's name is one of MIME's but for blanks, control characters or bytes over 127: for some it is that field.";
     BlankBeforeColon, "blank-before-colon", Doubtful, "A blank stands before the colon of a field of MIME: some don't know the field then.";
     DelimiterInHeader, "delimiter-in-header", Hostile, "A delimiter of a multipart stands in its own header: for some the parts begin there.";
     HeaderWithoutEnd, "header-without-end", Doubtful, "A delimiter ends a part's header: for some the header goes on.";

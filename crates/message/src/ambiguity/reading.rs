@@ -2,7 +2,7 @@
 
 use super::boundary::{decoded, of_boundary};
 use super::encoding::Base64;
-use super::head::Head;
+use super::head::{Head, plain_name};
 use super::text::{shortest, utf7};
 use super::{Ambiguity, Kind, part_like};
 use crate::bytes::{from, line_end, sub};
@@ -28,24 +28,34 @@ pub struct Reading {
     pub bytes: Vec<u8>,
 }
 
+/// Everything that others would see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// As files, decoded.
+    pub files: Vec<Reading>,
+    /// Whether a limit ended it before the last: then the message wasn't looked at in all its readings.
+    pub cut: bool,
+}
+
 /// What others would see, as files, decoded; nothing that [`Structure`] shows itself, and nothing twice. The doubts are those
 /// of [`super::find`] for the same message. At most `limits::READINGS_MAX`; made of at most `limits::READINGS_WORK` times
 /// the message's bytes. The worst doubts are read first.
 #[must_use]
-pub fn readings(message: &[u8], structure: &Structure, doubts: &[Ambiguity]) -> Vec<Reading> {
+pub fn readings(message: &[u8], structure: &Structure, doubts: &[Ambiguity]) -> Readings {
     let mut reader = Reader {
         message,
         structure,
         known: None,
         found: Vec::new(),
+        cut: false,
         room: (message.len() as u64).saturating_mul(READINGS_WORK).saturating_add(4096),
     };
-    let mut doubts: Vec<&Ambiguity> = doubts.iter().collect();
+    let mut doubts: Vec<&Ambiguity> = doubts.iter().filter(|doubt| doubt.kind.is_read()).collect();
     doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.kind.grade()));
     for doubt in doubts {
         reader.doubt(doubt);
     }
-    reader.found
+    Readings { files: reader.found, cut: reader.cut }
 }
 
 struct Reader<'m> {
@@ -54,6 +64,7 @@ struct Reader<'m> {
     /// The files that everybody sees, made when the first reading is compared with them.
     known: Option<Vec<Vec<u8>>>,
     found: Vec<Reading>,
+    cut: bool,
     /// Bytes that may yet be made and read.
     room: u64,
 }
@@ -83,27 +94,27 @@ impl<'m> Reader<'m> {
                 self.encodings(doubt, part, &["base64", "quoted-printable"], body);
             }
             Kind::Base64Padding | Kind::Base64Junk | Kind::Base64Trailing => self.base64(doubt, part, body),
-            Kind::QuotedBlank => {
-                if self.take(body.len()) {
-                    self.file(doubt, part, kept_blanks(body));
-                }
-            }
+            Kind::QuotedBlank if self.take(body.len()) => self.file(doubt, part, kept_blanks(body)),
             Kind::HeaderBroken if header.is_empty() => {
                 self.entity(doubt, in_body);
             }
             Kind::HeaderBroken | Kind::BlankLine | Kind::LineWithoutColon | Kind::DelimiterInHeader => {
                 let (before, rest) = header.split_at(offset(part.header.start).min(header.len()));
                 self.entity(doubt, &[before, b"\r\n", rest, body].concat());
-                // Or the line is passed over.
-                let rest = from(rest, line_end(rest, 0));
-                if !starts_like_header(header) {
-                    self.entity(doubt, &[before, rest, body].concat());
-                }
+                // The line may count as what parts them.
+                let behind = from(rest, line_end(rest, 0));
+                self.entity(doubt, &[before, b"\r\n", behind, body].concat());
             }
             Kind::NulInHeader => {
                 let without: Vec<u8> = header.iter().copied().filter(|b| *b != 0).collect();
                 self.entity(doubt, &[&without, body].concat());
             }
+            Kind::LineEndsMixed if header.ends_with(b"\n\n") => {
+                // The header goes on to an empty line with CR.
+                let header = header.strip_suffix(b"\n").unwrap_or(header);
+                self.entity(doubt, &[header, body].concat());
+            }
+            Kind::NameDisguised => self.entity(doubt, &[&undisguised(header), body].concat()),
             Kind::CrInHeader => self.entity(doubt, &[&lined(header), body].concat()),
             Kind::DelimiterAfterCr => self.entity(doubt, &[header, &lined(body)].concat()),
             Kind::BlankBeforeColon => self.entity(doubt, &[&known_fields(header), body].concat()),
@@ -141,7 +152,8 @@ impl<'m> Reader<'m> {
     /// Takes from the room; false: there is none left.
     fn take(&mut self, bytes: usize) -> bool {
         let bytes = bytes as u64;
-        if bytes > self.room || self.found.len() >= READINGS_MAX {
+        if bytes > self.room {
+            self.cut = true;
             return false;
         }
         self.room = self.room.saturating_sub(bytes);
@@ -263,8 +275,12 @@ impl<'m> Reader<'m> {
             let leaves = structure.parts().filter(|p| !p.is_multipart() && !p.is_message());
             leaves.map(|p| part_bytes(message, p).into_owned()).collect()
         });
-        let seen = bytes.is_empty() || known.contains(&bytes) || self.found.iter().any(|f| f.bytes == bytes);
-        if !seen && self.found.len() < READINGS_MAX {
+        if bytes.is_empty() || known.contains(&bytes) || self.found.iter().any(|f| f.bytes == bytes) {
+            return;
+        }
+        if self.found.len() >= READINGS_MAX {
+            self.cut = true;
+        } else {
             self.found.push(Reading { part: doubt.part, why: doubt.kind, names, declared, bytes });
         }
     }
@@ -317,6 +333,19 @@ fn known_fields(header: &[u8]) -> Vec<u8> {
         if whole.get(field.name.len()) == Some(&b':') {
             out.extend_from_slice(whole);
         }
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// A header whose fields' names have nothing in them that doesn't belong there.
+fn undisguised(header: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(header.len());
+    for field in fields(header) {
+        let whole = sub(header, field.whole);
+        // A line without colon has no name, and stays.
+        out.extend(plain_name(field.name));
+        out.extend_from_slice(from(whole, field.name.len()));
     }
     out.extend_from_slice(b"\r\n");
     out
