@@ -43,6 +43,7 @@
 
 pub mod accept;
 pub mod address_list;
+pub mod ambiguity;
 pub mod arc;
 mod bytes;
 pub mod content;
@@ -52,6 +53,7 @@ pub mod dkim;
 pub mod downgrade;
 mod envelope;
 pub mod header;
+pub mod names;
 pub mod preview;
 pub mod references;
 pub mod report;
