@@ -5,6 +5,7 @@
 
 mod alerts;
 mod care;
+mod content;
 mod fetching;
 mod forwarding;
 mod gate;
@@ -23,6 +24,7 @@ mod trust;
 
 pub use alerts::*;
 pub use care::*;
+pub use content::*;
 pub use fetching::*;
 pub use forwarding::*;
 pub use gate::*;

@@ -7,6 +7,7 @@
 
 mod contents;
 mod kind;
+mod trait_name;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
