@@ -25,7 +25,10 @@ impl Timestamp {
     pub fn of_day(text: &str) -> Option<Self> {
         let fields = text.as_bytes();
         let shaped = fields.len() == 10
-            && fields.iter().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
+            && fields
+                .iter()
+                .enumerate()
+                .all(|(at, b)| if matches!(at, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
         let mut numbers = text.split('-').map(str::parse::<i64>);
         let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day)), true) =
             (numbers.next(), numbers.next(), numbers.next(), shaped)
@@ -110,7 +113,17 @@ mod tests {
         for day in ["1970-01-01", "2024-02-29", "2000-02-29", "2026-12-31", "1900-03-01", "9999-12-31"] {
             assert_eq!(Timestamp::of_day(day).unwrap().text(), format!("{day}T00:00:00.000Z"));
         }
-        for none in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "26-01-01", "2026-01-32", "+026-01-01", "2026/01/01", ""] {
+        for none in [
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-1-01",
+            "26-01-01",
+            "2026-01-32",
+            "+026-01-01",
+            "2026/01/01",
+            "",
+        ] {
             assert_eq!(Timestamp::of_day(none), None, "{none}");
         }
     }

@@ -92,7 +92,8 @@ impl DictionaryFile {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let bad = || format!("{text:?}: write a name and the whole path of a file, such as projects=/etc/mailward/projects");
+        let bad =
+            || format!("{text:?}: write a name and the whole path of a file, such as projects=/etc/mailward/projects");
         let (name, path) = text.split_once('=').ok_or_else(bad)?;
         let path = PathBuf::from(path);
         if !is_name(name) || !path.is_absolute() {

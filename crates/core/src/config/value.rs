@@ -1,11 +1,13 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
+use crate::config::{
+    AlertMail, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook,
+};
 use crate::domain::Domain;
 use crate::limits::{
-    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, CONTENT_DICTIONARIES_MAX, CONTENT_FILE_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
-    LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX,
+    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, CONTENT_DICTIONARIES_MAX, CONTENT_FILE_MAX,
+    DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
@@ -188,7 +190,8 @@ impl<'a> Value<'a> {
     pub(super) fn dictionaries(&self) -> Result<Vec<DictionaryFile>, Refusal> {
         let form = "strings such as [\"projects=/etc/mailward/projects\"]";
         let files = self.each(form, CONTENT_DICTIONARIES_MAX, DictionaryFile::parse)?;
-        let twice = files.iter().enumerate().find(|(at, file)| files.iter().take(*at).any(|other| other.name == file.name));
+        let twice =
+            files.iter().enumerate().find(|(at, file)| files.iter().take(*at).any(|other| other.name == file.name));
         match twice {
             Some((_, file)) => Err(format!("{:?} is the name of two", file.name)),
             None => Ok(files),

@@ -2,14 +2,84 @@
 
 /// Lengths of IBANs by country (ISO 13616, the registry of SWIFT).
 const IBANS: &[(&str, usize)] = &[
-    ("AD", 24), ("AE", 23), ("AL", 28), ("AT", 20), ("AZ", 28), ("BA", 20), ("BE", 16), ("BG", 22), ("BH", 22), ("BR", 29),
-    ("BY", 28), ("CH", 21), ("CR", 22), ("CY", 28), ("CZ", 24), ("DE", 22), ("DK", 18), ("DO", 28), ("EE", 20), ("EG", 29),
-    ("ES", 24), ("FI", 18), ("FO", 18), ("FR", 27), ("GB", 22), ("GE", 22), ("GI", 23), ("GL", 18), ("GR", 27), ("GT", 28),
-    ("HR", 21), ("HU", 28), ("IE", 22), ("IL", 23), ("IQ", 23), ("IS", 26), ("IT", 27), ("JO", 30), ("KW", 30), ("KZ", 20),
-    ("LB", 28), ("LC", 32), ("LI", 21), ("LT", 20), ("LU", 20), ("LV", 21), ("LY", 25), ("MC", 27), ("MD", 24), ("ME", 22),
-    ("MK", 19), ("MR", 27), ("MT", 31), ("MU", 30), ("NL", 18), ("NO", 15), ("PK", 24), ("PL", 28), ("PS", 29), ("PT", 25),
-    ("QA", 29), ("RO", 24), ("RS", 22), ("SA", 24), ("SC", 31), ("SE", 24), ("SI", 19), ("SK", 24), ("SM", 27), ("ST", 25),
-    ("SV", 28), ("TL", 23), ("TN", 24), ("TR", 26), ("UA", 29), ("VA", 22), ("VG", 24), ("XK", 20),
+    ("AD", 24),
+    ("AE", 23),
+    ("AL", 28),
+    ("AT", 20),
+    ("AZ", 28),
+    ("BA", 20),
+    ("BE", 16),
+    ("BG", 22),
+    ("BH", 22),
+    ("BR", 29),
+    ("BY", 28),
+    ("CH", 21),
+    ("CR", 22),
+    ("CY", 28),
+    ("CZ", 24),
+    ("DE", 22),
+    ("DK", 18),
+    ("DO", 28),
+    ("EE", 20),
+    ("EG", 29),
+    ("ES", 24),
+    ("FI", 18),
+    ("FO", 18),
+    ("FR", 27),
+    ("GB", 22),
+    ("GE", 22),
+    ("GI", 23),
+    ("GL", 18),
+    ("GR", 27),
+    ("GT", 28),
+    ("HR", 21),
+    ("HU", 28),
+    ("IE", 22),
+    ("IL", 23),
+    ("IQ", 23),
+    ("IS", 26),
+    ("IT", 27),
+    ("JO", 30),
+    ("KW", 30),
+    ("KZ", 20),
+    ("LB", 28),
+    ("LC", 32),
+    ("LI", 21),
+    ("LT", 20),
+    ("LU", 20),
+    ("LV", 21),
+    ("LY", 25),
+    ("MC", 27),
+    ("MD", 24),
+    ("ME", 22),
+    ("MK", 19),
+    ("MR", 27),
+    ("MT", 31),
+    ("MU", 30),
+    ("NL", 18),
+    ("NO", 15),
+    ("PK", 24),
+    ("PL", 28),
+    ("PS", 29),
+    ("PT", 25),
+    ("QA", 29),
+    ("RO", 24),
+    ("RS", 22),
+    ("SA", 24),
+    ("SC", 31),
+    ("SE", 24),
+    ("SI", 19),
+    ("SK", 24),
+    ("SM", 27),
+    ("ST", 25),
+    ("SV", 28),
+    ("TL", 23),
+    ("TN", 24),
+    ("TR", 26),
+    ("UA", 29),
+    ("VA", 22),
+    ("VG", 24),
+    ("XK", 20),
 ];
 
 /// Digits of a card's number (ISO/IEC 7812-1).
@@ -86,7 +156,8 @@ fn luhn(digits: &str) -> bool {
     let sum = digits.bytes().rev().enumerate().fold(0_u32, |sum, (place, digit)| {
         let digit = u32::from(digit.saturating_sub(b'0'));
         let doubled = digit.saturating_mul(2);
-        let worth = if place % 2 == 0 { digit } else { doubled.checked_rem(10).unwrap_or(0).saturating_add(doubled / 10) };
+        let worth =
+            if place % 2 == 0 { digit } else { doubled.checked_rem(10).unwrap_or(0).saturating_add(doubled / 10) };
         sum.saturating_add(worth)
     });
     sum.is_multiple_of(10)
@@ -102,10 +173,12 @@ pub(super) fn ibans(text: &str, most: usize) -> Vec<String> {
     for at in 0..bytes.len() {
         let begins = free && byte(at).is_ascii_alphabetic();
         free = !byte(at).is_ascii_alphanumeric();
-        if !begins || !byte(at.saturating_add(1)).is_ascii_alphabetic() || !byte(at.saturating_add(2)).is_ascii_digit() {
+        if !begins || !byte(at.saturating_add(1)).is_ascii_alphabetic() || !byte(at.saturating_add(2)).is_ascii_digit()
+        {
             continue;
         }
-        let country: String = [byte(at), byte(at.saturating_add(1))].map(|b| char::from(b.to_ascii_uppercase())).iter().collect();
+        let country: String =
+            [byte(at), byte(at.saturating_add(1))].map(|b| char::from(b.to_ascii_uppercase())).iter().collect();
         let Some((_, length)) = IBANS.iter().find(|(code, _)| *code == country) else { continue };
         let (mut number, mut place) = (String::new(), at);
         while number.len() < *length {
@@ -170,7 +243,13 @@ mod tests {
     fn ibans_are_known_by_country_length_and_check_digits() {
         let text = "DE89 3704 0044 0532 0130 00, gb82west12345698765432; NO93 8601 1117 947.";
         assert_eq!(ibans(text, 9), ["DE89370400440532013000", "GB82WEST12345698765432", "NO9386011117947"]);
-        for none in ["DE88 3704 0044 0532 0130 00", "XX89370400440532013000", "DE8937040044053201300", "xDE89370400440532013000", "DE89370400440532013000x"] {
+        for none in [
+            "DE88 3704 0044 0532 0130 00",
+            "XX89370400440532013000",
+            "DE8937040044053201300",
+            "xDE89370400440532013000",
+            "DE89370400440532013000x",
+        ] {
             assert_eq!(ibans(none, 9), [""; 0], "{none}");
         }
     }

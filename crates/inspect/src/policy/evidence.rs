@@ -26,7 +26,11 @@ pub(super) fn of_message(asked: &Asked, subject: &Subject, contents: &Contents) 
     let conditions = asked.placed.rule.conditions().iter().filter(|condition| !condition.not);
     let said: Vec<String> =
         conditions.filter_map(|condition| message_words(&condition.test, subject, contents)).collect();
-    if said.is_empty() { "the message is one that a rule names".to_owned() } else { format!("the message {}", said.join(" and ")) }
+    if said.is_empty() {
+        "the message is one that a rule names".to_owned()
+    } else {
+        format!("the message {}", said.join(" and "))
+    }
 }
 
 /// What a rule found in a part.
@@ -174,7 +178,8 @@ fn message_words(test: &Test, subject: &Subject, contents: &Contents) -> Option<
         Test::Long(name, bytes) => format!("has {bytes} bytes or more in its field {name}"),
         Test::Text(pattern) | Test::Anywhere(pattern) => format!("has {}", pattern_words(pattern)),
         Test::Stopped(_) => {
-            let what: Vec<String> = contents.stopped.iter().map(|stopped| format!("{stopped:?}").to_lowercase()).collect();
+            let what: Vec<String> =
+                contents.stopped.iter().map(|stopped| format!("{stopped:?}").to_lowercase()).collect();
             format!("couldn't be looked through to its end ({})", what.join(", "))
         }
         _ => return None,

@@ -52,8 +52,11 @@ impl Rulebook {
                     }
                 }
                 if one.fits.is_empty() && asked.of_types_alone {
-                    let declared = subject.structure.parts().map(|part| format!("{}/{}", part.media_type, part.subtype));
-                    one.fits.extend(declared.filter(|it| facts.of_type(asked, it)).take(1).map(|it| evidence::of_type(&it)));
+                    let declared =
+                        subject.structure.parts().map(|part| format!("{}/{}", part.media_type, part.subtype));
+                    one.fits.extend(
+                        declared.filter(|it| facts.of_type(asked, it)).take(1).map(|it| evidence::of_type(&it)),
+                    );
                 }
             }
             told.push(one);

@@ -4,7 +4,7 @@ use super::bits::Bits;
 use super::book::{Asked, Seek, Snapshot};
 use super::detect;
 use super::glob::{extension, readings};
-use super::rule::{Condition, Peer, Place, Stop, Test};
+use super::rule::{Peer, Place, Stop, Test};
 use super::text::{comparable, is_whole};
 use crate::spf::Identity;
 use crate::{Direction, Subject};
@@ -157,21 +157,15 @@ impl<'m> Facts<'m> {
             return true;
         }
         let Some(domain) = sender.as_ref().and_then(|sender| sender.domain()) else { return false };
-        let by_spf = spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Pass && spf.identity == Identity::MailFrom);
+        let by_spf =
+            spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Pass && spf.identity == Identity::MailFrom);
         by_spf || self.proven.iter().any(|proven| proven == domain || is_below(domain, proven))
     }
 
     /// Whether a rule fits the message; of what it asks of files nothing is asked here.
     pub(super) fn of_message(&mut self, asked: &Asked) -> bool {
         self.step(0);
-        let cheap = |condition: &&Condition| condition.test.text().is_none() && !condition.test.is_of_files();
-        let all = asked.placed.rule.conditions();
-        for condition in all.iter().filter(cheap) {
-            if self.message_has(&condition.test) == condition.not {
-                return false;
-            }
-        }
-        self.finds(asked, None)
+        self.message_is(asked) && self.finds(asked, None)
     }
 
     /// Whether a rule fits a file, and the message.
@@ -182,13 +176,16 @@ impl<'m> Facts<'m> {
                 return false;
             }
         }
-        for condition in asked.placed.rule.conditions() {
-            let of_message = condition.test.text().is_none() && !condition.test.is_of_files();
-            if of_message && self.message_has(&condition.test) == condition.not {
-                return false;
-            }
-        }
-        self.finds(asked, Some(index))
+        self.message_is(asked) && self.finds(asked, Some(index))
+    }
+
+    /// What a rule asks of the message, but for texts, and for recipients: `recipients_of` asks those.
+    fn message_is(&mut self, asked: &Asked) -> bool {
+        let mut all = asked.placed.rule.conditions().iter();
+        all.all(|condition| {
+            let other = condition.test.is_of_files() || matches!(condition.test, Test::For(_) | Test::To(_));
+            other || condition.test.text().is_some() || self.message_has(&condition.test) != condition.not
+        })
     }
 
     /// Whether a declared type is one that a rule asks for, which asks nothing else of files.
@@ -215,22 +212,24 @@ impl<'m> Facts<'m> {
                 let message = subject.message();
                 let header = message.get(..header_end(message)).unwrap_or_default();
                 self.step(header.len());
-                fields(header).filter(|field| field.is(name)).any(|field| unfold(field.value).trim_ascii().len() >= *bytes)
+                fields(header)
+                    .filter(|field| field.is(name))
+                    .any(|field| unfold(field.value).trim_ascii().len() >= *bytes)
             }
             Test::Stopped(all) => self.contents.stopped.iter().any(|stopped| {
-                all.iter().any(|stop| matches!(
-                    (stop, stopped),
-                    (Stop::Any, _)
-                        | (Stop::Depth, Stopped::Depth)
-                        | (Stop::Items, Stopped::Items)
-                        | (Stop::Bytes, Stopped::Bytes)
-                        | (Stop::Ratio, Stopped::Ratio)
-                        | (Stop::Time, Stopped::Time)
-                        | (Stop::Lost, Stopped::Lost)
-                ))
+                all.iter().any(|stop| {
+                    matches!(
+                        (stop, stopped),
+                        (Stop::Any, _)
+                            | (Stop::Depth, Stopped::Depth)
+                            | (Stop::Items, Stopped::Items)
+                            | (Stop::Bytes, Stopped::Bytes)
+                            | (Stop::Ratio, Stopped::Ratio)
+                            | (Stop::Time, Stopped::Time)
+                            | (Stop::Lost, Stopped::Lost)
+                    )
+                })
             }),
-            // Of recipients: `recipients_of` asks.
-            Test::For(_) | Test::To(_) => true,
             _ => false,
         }
     }
@@ -407,7 +406,8 @@ impl<'m> Facts<'m> {
         let message = self.subject.message();
         let header = message.get(..header_end(message)).unwrap_or_default();
         self.step(header.len());
-        let values = fields(header).filter(|field| field.is(name)).map(|field| header_text(unfold(field.value).trim_ascii()));
+        let values =
+            fields(header).filter(|field| field.is(name)).map(|field| header_text(unfold(field.value).trim_ascii()));
         let values = Rc::new(values.collect::<Vec<_>>());
         self.headers.insert(name.to_owned(), values.clone());
         values

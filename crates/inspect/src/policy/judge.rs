@@ -96,7 +96,9 @@ fn types(snapshot: &Snapshot, facts: &mut Facts<'_>, let_through: &[(usize, Bits
         if whom.is_empty() || asked.placed.rule.action() == Action::Deliver {
             continue;
         }
-        for part in structure.parts().filter(|part| part.is_multipart() || part.is_message() || part.subtype == "partial") {
+        for part in
+            structure.parts().filter(|part| part.is_multipart() || part.is_message() || part.subtype == "partial")
+        {
             let declared = format!("{}/{}", part.media_type, part.subtype);
             if facts.is_tired() {
                 return;
@@ -147,12 +149,8 @@ fn finding(asked: &Asked, found: Found, facts: &Facts<'_>) -> Option<Finding> {
     };
     let reason = rule.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
     let through = if rule.action() == Action::Deliver { "; let through by a rule" } else { "" };
-    let finding = Finding::new(
-        rule.check(),
-        &asked.placed.name(),
-        rule.action(),
-        format!("{evidence}{more}{through}{reason}"),
-    );
+    let finding =
+        Finding::new(rule.check(), &asked.placed.name(), rule.action(), format!("{evidence}{more}{through}{reason}"));
     match whom == facts.everybody {
         true => Some(finding),
         false if whom.is_empty() => None,

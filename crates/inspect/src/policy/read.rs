@@ -168,8 +168,9 @@ fn test(name: &str, value: &str) -> Result<Test, RuleError> {
         "message-larger" => Test::MessageLarger(size("message-larger", value)?),
         "subject" => Test::Subject(Text::parse(value)?),
         "header" => {
-            let (field, text) =
-                value.split_once(':').ok_or_else(|| bad("header", value, "a field's name, a colon, and what it has"))?;
+            let (field, text) = value
+                .split_once(':')
+                .ok_or_else(|| bad("header", value, "a field's name, a colon, and what it has"))?;
             Test::Header(field_name("header", field)?, Text::parse(text)?)
         }
         "long" => {

@@ -269,16 +269,12 @@ impl Test {
 
     /// Whether it is asked of a file.
     pub(super) const fn is_of_files(&self) -> bool {
-        self.says_which_files()
-            || matches!(self, Test::Within(_) | Test::Size(_) | Test::Larger(_) | Test::Smaller(_))
+        self.says_which_files() || matches!(self, Test::Within(_) | Test::Size(_) | Test::Larger(_) | Test::Smaller(_))
     }
 
     /// Whether it says what a file is.
     pub(super) const fn says_which_files(&self) -> bool {
-        matches!(
-            self,
-            Test::Name(_) | Test::Ext(_) | Test::Kind(_) | Test::Family(_) | Test::Has(_) | Test::Type(_)
-        )
+        matches!(self, Test::Name(_) | Test::Ext(_) | Test::Kind(_) | Test::Family(_) | Test::Has(_) | Test::Type(_))
     }
 
     /// The text it looks for.
@@ -320,7 +316,11 @@ impl Rule {
     #[must_use]
     pub fn check(&self) -> Check {
         let of_text = |test: &Test| test.text().is_some();
-        if self.conditions.iter().any(|condition| of_text(&condition.test)) { Check::Content } else { Check::Attachments }
+        if self.conditions.iter().any(|condition| of_text(&condition.test)) {
+            Check::Content
+        } else {
+            Check::Attachments
+        }
     }
     pub(super) fn is_of_files(&self) -> bool {
         self.conditions.iter().any(|condition| condition.test.is_of_files())
@@ -366,8 +366,7 @@ impl fmt::Display for Place {
 
 impl Stop {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Any, Self::Depth, Self::Items, Self::Bytes, Self::Ratio, Self::Time, Self::Lost];
+    pub const ALL: [Self; 7] = [Self::Any, Self::Depth, Self::Items, Self::Bytes, Self::Ratio, Self::Time, Self::Lost];
 
     /// As a rule has it.
     #[must_use]

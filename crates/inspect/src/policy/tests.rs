@@ -147,7 +147,10 @@ fn what_is_found_is_told_in_words() {
     let deep: Vec<Item> = (0..6).map(|at| within(at, file(&format!("{at}.zip"), Kind::Zip))).collect();
     let items = [vec![file("a.zip", Kind::Zip)], deep, vec![within(6, file("", Kind::Elf))]].concat();
     let found = with_defaults(&[]).judge(&plain(), &holding(items), &[]);
-    assert!(found[0].evidence.starts_with("file 8 in 5.zip in 4.zip in 3.zip in others is a Linux program"), "{found:?}");
+    assert!(
+        found[0].evidence.starts_with("file 8 in 5.zip in 4.zip in 3.zip in others is a Linux program"),
+        "{found:?}"
+    );
     let many = vec![file("a.exe", Kind::Pe), file("b.exe", Kind::Pe), file("c.exe", Kind::Pe)];
     let found = with_defaults(&[]).judge(&plain(), &holding(many), &[]);
     assert!(found.len() == 1 && found[0].evidence.contains("(and 2 more)"), "{found:?}");
@@ -217,19 +220,65 @@ fn each_condition_holds_as_it_says() {
             == Action::Reject
     };
     for yes in [
-        "name=plan*.pdf", "name=\"plan 2027.pdf\"", "name=x,*.pdf", "ext=pdf", "ext=.PDF", "kind=pdf", "family=document", "has=script,form",
-        "type=application/*", "within=archive", "within=zip", "size=1000", "larger=999", "smaller=1001",
-        "direction=incoming", "for=joe@example.org", "to=@example.org", "from=x@a.example", "client=192.0.2.0/24",
-        "subject=hello", "header=subject:/^h.llo$/", "long=subject:5", "message-larger=5", "kind!=pe",
-        "subject!=goodbye", "direction!=outgoing", "name!=*.doc", "client!=local", "kind=zip within=archive",
+        "name=plan*.pdf",
+        "name=\"plan 2027.pdf\"",
+        "name=x,*.pdf",
+        "ext=pdf",
+        "ext=.PDF",
+        "kind=pdf",
+        "family=document",
+        "has=script,form",
+        "type=application/*",
+        "within=archive",
+        "within=zip",
+        "size=1000",
+        "larger=999",
+        "smaller=1001",
+        "direction=incoming",
+        "for=joe@example.org",
+        "to=@example.org",
+        "from=x@a.example",
+        "client=192.0.2.0/24",
+        "subject=hello",
+        "header=subject:/^h.llo$/",
+        "long=subject:5",
+        "message-larger=5",
+        "kind!=pe",
+        "subject!=goodbye",
+        "direction!=outgoing",
+        "name!=*.doc",
+        "client!=local",
+        "kind=zip within=archive",
     ] {
         assert!(holds(yes), "{yes}");
     }
     for no in [
-        "name=plan.pdf", "ext=zi", "kind=docx", "family=script", "has=macro", "type=text/*", "within=document",
-        "size=999", "larger=1000", "smaller=1000", "direction=outgoing,internal", "for=@c.example", "to=bob@example.org", "from=<>",
-        "client=local", "client=192.0.3.0/24", "subject=hell", "header=to:/./", "long=subject:6", "message-larger=5KiB",
-        "stopped=any", "subject!=hello", "ext!=pdf,zip", "kind=pdf within=top", "text=hello", "anywhere=gone",
+        "name=plan.pdf",
+        "ext=zi",
+        "kind=docx",
+        "family=script",
+        "has=macro",
+        "type=text/*",
+        "within=document",
+        "size=999",
+        "larger=1000",
+        "smaller=1000",
+        "direction=outgoing,internal",
+        "for=@c.example",
+        "to=bob@example.org",
+        "from=<>",
+        "client=local",
+        "client=192.0.3.0/24",
+        "subject=hell",
+        "header=to:/./",
+        "long=subject:6",
+        "message-larger=5KiB",
+        "stopped=any",
+        "subject!=hello",
+        "ext!=pdf,zip",
+        "kind=pdf within=top",
+        "text=hello",
+        "anywhere=gone",
     ] {
         assert!(!holds(no), "{no}");
     }
@@ -238,7 +287,7 @@ fn each_condition_holds_as_it_says() {
 #[test]
 fn what_could_not_be_looked_through_is_never_clean() {
     for stopped in [Stopped::Depth, Stopped::Items, Stopped::Bytes, Stopped::Ratio, Stopped::Time, Stopped::Lost] {
-        let contents = Contents { items: vec![file("a.txt", Kind::PlainText)], stopped: vec![stopped] };
+        let contents = Contents { items: vec![file("a.txt", Kind::PlainText)], stopped: vec![stopped.clone()] };
         let verdict = Verdict { findings: with_defaults(&[]).judge(&plain(), &contents, &[]) };
         assert_eq!(verdict.action_for(1), Action::Quarantine);
         let word = format!("stopped={} reject", format!("{stopped:?}").to_lowercase());
@@ -263,7 +312,8 @@ fn a_change_of_the_file_is_in_force_at_once_or_not_at_all() {
 
 #[test]
 fn every_rule_is_explained_by_itself() {
-    let book = with_defaults(&["ext=exe mark as=first", "for=@other.example reject", "ext=exe deliver until=2026-12-31"]);
+    let book =
+        with_defaults(&["ext=exe mark as=first", "for=@other.example reject", "ext=exe deliver until=2026-12-31"]);
     let told = book.explain(&plain(), &holding(vec![file("a.exe", Kind::Pe)]), &[]);
     assert_eq!(told[0].fits, ["a.exe has a name that ends in .exe"]);
     assert_eq!((told[1].out, told[2].out), (Some("it is for other people"), Some("it has expired")));

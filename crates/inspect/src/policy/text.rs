@@ -43,7 +43,11 @@ impl Pattern {
             return Expression::new(source).map(Self::Expression).map_err(|why| bad(&why));
         }
         if let Some(name) = text.strip_prefix("dictionary:") {
-            return if is_name(name) { Ok(Self::Dictionary(name.to_owned())) } else { Err(bad("no name of a dictionary")) };
+            return if is_name(name) {
+                Ok(Self::Dictionary(name.to_owned()))
+            } else {
+                Err(bad("no name of a dictionary"))
+            };
         }
         match text.strip_prefix("detect:") {
             Some("card") => return Ok(Self::Card),

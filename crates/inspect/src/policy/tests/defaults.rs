@@ -125,9 +125,12 @@ fn a_message_in_parts_is_kept_back() {
 
 #[test]
 fn long_dates_and_mime_versions_are_kept_back_from_their_limit_on() {
-    for (field, rule) in [("Date", "long-date"), ("MIME-Version", "long-mime-version"), ("Resent-Date", "long-resent-date")] {
+    for (field, rule) in
+        [("Date", "long-date"), ("MIME-Version", "long-mime-version"), ("Resent-Date", "long-resent-date")]
+    {
         let of = |bytes: usize| {
-            let verdict = judge(&with_defaults(&[]), &subject(&format!("{field}:  {} ", "x".repeat(bytes))), Vec::new());
+            let verdict =
+                judge(&with_defaults(&[]), &subject(&format!("{field}:  {} ", "x".repeat(bytes))), Vec::new());
             (verdict.action_for(0), verdict.findings.first().map(|finding| finding.rule.clone()))
         };
         assert_eq!(of(99), (Action::Deliver, None));
@@ -151,7 +154,10 @@ fn three_keys_say_what_is_done() {
         of(FileCare::Reject, FileCare::Mark, FileCare::Quarantine),
         (Action::Reject, Action::Mark, Action::Quarantine)
     );
-    assert_eq!(of(FileCare::Mark, FileCare::Deliver, FileCare::Deliver), (Action::Mark, Action::Deliver, Action::Deliver));
+    assert_eq!(
+        of(FileCare::Mark, FileCare::Deliver, FileCare::Deliver),
+        (Action::Mark, Action::Deliver, Action::Deliver)
+    );
     assert_eq!(of(FileCare::Deliver, FileCare::Reject, FileCare::Deliver).1, Action::Reject);
 }
 

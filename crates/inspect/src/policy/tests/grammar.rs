@@ -17,21 +17,15 @@ fn a_rule_is_read_and_written_the_same() {
         "from=<> to=@*.example client=192.0.2.7,2001:db8::/32,local junk",
         "subject=/a\\d+|b/ warn",
         "subject=\"/a \\\"b\\\"/\" warn",
-        "header=x-mailer:\"odd one\" mark",
         "header=\"x-mailer:odd one\" mark",
         "long=date:100 quarantine",
         "type=message/partial within=top,zip,archive size=5 larger=4 smaller=6 message-larger=9 mark",
         "text=dictionary:projects anywhere=detect:iban stopped=any,lost hold",
     ] {
         let read = Rule::parse(text).map(|rule| rule.to_string());
-        if text.contains("x-mailer:\"") {
-            assert!(read.is_err() || Rule::parse(&read.unwrap()).is_ok());
-            continue;
-        }
         assert_eq!(read.as_deref(), Ok(text));
     }
     assert_eq!(rule("ext=.EXE,exe  larger=20MiB  hold").to_string(), "ext=exe larger=20971520 hold");
-    assert_eq!(rule("ext=a \"quarantine\" mark").to_string(), "unreachable");
 }
 
 #[test]
@@ -92,7 +86,8 @@ fn lines_conditions_values_and_reasons_end_at_their_limits() {
     let conditions = |count: usize| format!("{}mark", "ext=a ".repeat(count));
     assert!(Rule::parse(&conditions(CONTENT_CONDITIONS_MAX)).is_ok());
     assert_eq!(Rule::parse(&conditions(CONTENT_CONDITIONS_MAX + 1)), Err(RuleError::TooMany));
-    let values = |count: usize| format!("ext={} mark", (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>().join(","));
+    let values =
+        |count: usize| format!("ext={} mark", (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>().join(","));
     assert!(Rule::parse(&values(CONTENT_VALUES_MAX)).is_ok());
     assert_eq!(Rule::parse(&values(CONTENT_VALUES_MAX + 1)), Err(RuleError::TooMany));
     let reason = |count: usize| format!("ext=a mark \"{}\"", "\u{fc}".repeat(count));

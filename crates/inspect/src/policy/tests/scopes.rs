@@ -30,11 +30,17 @@ fn what_somebody_here_sends_is_theirs() {
     let ann = Subject { sender: Some(address("ann@example.net")), ..outgoing("Subject: a") };
     assert_eq!(action(&book, &ann, program()), Action::Quarantine);
     // Within the house, for whom it is sent by and whom it is sent to.
-    let internal = Subject { direction: Direction::Internal, stranger: false, sender: Some(address("ann@example.net")), ..plain() };
+    let internal = Subject {
+        direction: Direction::Internal,
+        stranger: false,
+        sender: Some(address("ann@example.net")),
+        ..plain()
+    };
     let found = judge(&book, &internal, program());
     assert_eq!((found.action_for(0), found.action_for(1)), (Action::Deliver, Action::Quarantine));
     // Nobody becomes somebody here by saying so from elsewhere.
-    let forged = Subject { sender: Some(address("joe@example.org")), recipients: plain().recipients[1..].into(), ..plain() };
+    let forged =
+        Subject { sender: Some(address("joe@example.org")), recipients: plain().recipients[1..].into(), ..plain() };
     assert_eq!(action(&book, &forged, program()), Action::Quarantine);
 }
 
@@ -62,7 +68,8 @@ fn an_exception_for_a_sender_is_not_for_whoever_writes_its_name() {
     assert_eq!(proven(&plain(), &["sub.a.example"]), Action::Quarantine);
     assert_eq!(proven(&plain(), &["a.example"]), Action::Deliver);
     let spf = |result, identity| {
-        let outcome = SpfOutcome { result, identity, domain: None, explanation: None, mechanism: None, why: String::new() };
+        let outcome =
+            SpfOutcome { result, identity, domain: None, explanation: None, mechanism: None, why: String::new() };
         Subject { spf: Some(outcome), ..plain() }
     };
     assert_eq!(proven(&spf(SpfResult::Pass, Identity::MailFrom), &[]), Action::Deliver);

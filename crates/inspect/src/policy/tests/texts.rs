@@ -38,7 +38,9 @@ fn words_of_a_dictionary_are_found_whatever_their_case_accents_and_blanks() {
     assert_eq!(action(&book, &outgoing("Subject: a"), vec![file("geheim.pdf", Kind::Pdf)]), Action::Reject);
     let attached = Item { text: "GEHEIM".to_owned(), ..file("a.docx", Kind::Docx) };
     let found = judge(&book, &outgoing("Subject: a"), vec![attached]);
-    assert!(found.findings[0].rule == "secret" && found.findings[0].evidence.contains("words of the dictionary projects"));
+    assert!(
+        found.findings[0].rule == "secret" && found.findings[0].evidence.contains("words of the dictionary projects")
+    );
 }
 
 #[test]

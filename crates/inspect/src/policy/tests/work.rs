@@ -35,7 +35,10 @@ fn a_rule_that_is_found_by_name_or_kind_is_asked_of_no_other_file() {
 #[test]
 fn the_longest_list_of_recipients_is_told_apart() {
     let recipients: Vec<Recipient> = (0..1_000)
-        .map(|n| Recipient { address: Some(address(&format!("u{n}@d{}.example", n % 2))), accounts: vec![AccountId(n)] })
+        .map(|n| Recipient {
+            address: Some(address(&format!("u{n}@d{}.example", n % 2))),
+            accounts: vec![AccountId(n)],
+        })
         .collect();
     let subject = Subject { recipients: recipients.into(), ..plain() };
     let found = judge(&only(&["for=@d1.example ext=exe reject"]), &subject, vec![file("a.exe", Kind::Pe)]);
