@@ -2,6 +2,7 @@
 
 mod defaults;
 mod grammar;
+mod kept;
 mod scopes;
 mod texts;
 mod work;

@@ -145,5 +145,6 @@ pub(super) fn is_whole(text: &str, from: usize, to: usize) -> bool {
     let last = text.get(..to).and_then(|rest| rest.chars().next_back());
     let before = text.get(..from).and_then(|rest| rest.chars().next_back());
     let after = text.get(to..).and_then(|rest| rest.chars().next());
-    !(within(before) && within(first)) && !(within(last) && within(after))
+    let cut = (within(before) && within(first)) || (within(last) && within(after));
+    !cut
 }

@@ -68,8 +68,15 @@ fn an_exception_for_a_sender_is_not_for_whoever_writes_its_name() {
     assert_eq!(proven(&plain(), &["sub.a.example"]), Action::Quarantine);
     assert_eq!(proven(&plain(), &["a.example"]), Action::Deliver);
     let spf = |result, identity| {
-        let outcome =
-            SpfOutcome { result, identity, domain: None, explanation: None, mechanism: None, why: String::new() };
+        let outcome = SpfOutcome {
+            result,
+            identity,
+            domain: None,
+            explanation: None,
+            mechanism: None,
+            why: String::new(),
+            personal: false,
+        };
         Subject { spf: Some(outcome), ..plain() }
     };
     assert_eq!(proven(&spf(SpfResult::Pass, Identity::MailFrom), &[]), Action::Deliver);
