@@ -6,6 +6,7 @@
 //! **In**: the bytes of a message. **Out**: [`Contents`].
 
 mod contents;
+pub mod document;
 mod kind;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
