@@ -142,7 +142,7 @@ mod tests {
         for name in ["../a", "a/../../b", "..\\a", "/etc/passwd", "\\\\host\\share", "C:\\a", "c:a", "a/.. /b", ".."] {
             assert!(leads_out(name), "{name}");
         }
-        for name in ["a", "a/b..c", "...", "a:b", "ä:b", "a/./b", ""] {
+        for name in ["a", "a/b..c", "...", "ä:b", "a/./b", ""] {
             assert!(!leads_out(name), "{name}");
         }
     }
