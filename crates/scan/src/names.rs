@@ -62,7 +62,7 @@ pub(crate) fn add(names: &mut Vec<String>, name: &str) {
 
 fn add_one(names: &mut Vec<String>, name: &str) {
     let name = cut(name);
-    if !name.is_empty() && names.len() < SCAN_NAMES_MAX && !names.iter().any(|known| *known == name) {
+    if !name.is_empty() && names.len() < SCAN_NAMES_MAX && !names.contains(&name) {
         names.push(name);
     }
 }
