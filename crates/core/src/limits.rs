@@ -4,6 +4,7 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod alerts;
+mod boxes;
 mod care;
 mod content;
 mod fetching;
@@ -23,6 +24,7 @@ mod spf;
 mod trust;
 
 pub use alerts::*;
+pub use boxes::*;
 pub use care::*;
 pub use content::*;
 pub use fetching::*;
