@@ -14,6 +14,7 @@
 mod agree;
 mod alerts;
 mod dmarc;
+mod content;
 mod guard;
 mod keys;
 mod lists;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
 pub use dmarc::{Authentication, Dmarc, Obeyed};
+pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
@@ -85,6 +87,10 @@ pub struct Config {
     pub relay: Relay,
     /// Who may do what, by address.
     pub rules: Rules,
+    /// What files a message may bring.
+    pub attachments: Attachments,
+    /// Rules for what messages hold.
+    pub content: Content,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -335,6 +341,8 @@ impl Default for Config {
             rates: Rates::default(),
             relay: Relay::default(),
             rules: Rules::default(),
+            attachments: Attachments::default(),
+            content: Content::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),

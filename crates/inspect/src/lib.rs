@@ -23,6 +23,7 @@
 
 pub mod authenticate;
 pub mod dmarc;
+pub mod policy;
 pub mod spf;
 mod subject;
 mod verdict;

@@ -3,10 +3,31 @@
 //! **For**: a list of every file in a message, however deep it is wrapped, each by what it is and not by what it is called,
 //! with what makes it dangerous. What is done about it is policy, and not decided here.
 //!
-//! **In**: the bytes of a message. **Out**: [`Contents`].
+//! **In**: the bytes of a message. **Out**: [`Contents`]. [`open`] walks the message's parts and every container in them,
+//! depth first, in a loop; [`document::look`] says what documents do and what objects they hold.
+//!
+//! **Limits**: a [`Budget`], made of `limits::SCAN_…`: depth, files, bytes, growth, time, what is held at once. What runs
+//! out is told in [`Contents::stopped`] and on the file that wasn't opened ([`Trait::NotOpened`]): nothing that wasn't
+//! looked at looks harmless.
+//!
+//! **Failure**: none. What can't be read is [`Trait::Damaged`]; a decoder that panics is caught, and its file is that too.
+//!
+//! **Standards**: each container's own, named where it is opened (`boxes/…`, `codec/…`).
 
+mod boxes;
+mod codec;
 mod contents;
+mod cursor;
+pub mod document;
+mod holder;
 mod kind;
+mod mail;
+mod meter;
+mod names;
+mod open;
+mod trait_name;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
+pub use meter::Budget;
+pub use open::{open, open_with};

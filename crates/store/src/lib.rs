@@ -35,6 +35,7 @@ mod committer;
 mod departed;
 pub mod fault;
 mod index;
+pub mod kept;
 mod local;
 pub mod maintenance;
 mod news;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod dmarc;
+mod content;
 mod guard;
 mod host;
 mod limits;
@@ -30,6 +31,7 @@ const GROUPS: &[&[Key]] = &[
     sent::KEYS,
     guard::KEYS,
     rules::KEYS,
+    content::KEYS,
     lists::KEYS,
     dmarc::KEYS,
     logins::KEYS,
