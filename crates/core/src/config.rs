@@ -18,6 +18,7 @@ mod keys;
 mod lists;
 mod local;
 mod logins;
+mod milters;
 mod rates;
 mod read;
 mod rules;
@@ -33,6 +34,7 @@ pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
+pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
@@ -93,6 +95,8 @@ pub struct Config {
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
     pub lists: Lists,
+    /// Milters that are asked about messages.
+    pub milters: Milters,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -334,6 +338,7 @@ impl Default for Config {
             bans: Bans::default(),
             search: Search { index: true },
             lists: Lists::default(),
+            milters: Milters::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -6,6 +6,7 @@ mod host;
 mod limits;
 mod lists;
 mod logins;
+mod milters;
 mod queue;
 mod rates;
 mod rules;
@@ -30,6 +31,7 @@ const GROUPS: &[&[Key]] = &[
     guard::KEYS,
     rules::KEYS,
     lists::KEYS,
+    milters::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

@@ -24,6 +24,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
     ("lists", "Lists in the DNS that are asked about who sends"),
+    ("milters", "Milters: programs beside this one that are asked about messages"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
