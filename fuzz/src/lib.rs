@@ -14,6 +14,8 @@ pub mod guard;
 pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
+pub mod milter_line;
+pub mod milter_packet;
 pub mod mime;
 pub mod pack;
 pub mod parcel;
@@ -39,7 +41,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 35] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
@@ -53,6 +55,8 @@ pub const TARGETS: [Target; 33] = [
     ("imap_command", imap_command::run),
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
+    ("milter_line", milter_line::run),
+    ("milter_packet", milter_packet::run),
     ("mime", mime::run),
     ("pack", pack::run),
     ("parcel", parcel::run),

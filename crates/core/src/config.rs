@@ -20,6 +20,7 @@ mod keys;
 mod lists;
 mod local;
 mod logins;
+mod milters;
 mod rates;
 mod read;
 mod rules;
@@ -37,6 +38,7 @@ pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
+pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
@@ -105,6 +107,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// What is done with mail that isn't from whom it names.
     pub dmarc: Dmarc,
+    /// Milters that are asked about messages.
+    pub milters: Milters,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -350,6 +354,7 @@ impl Default for Config {
             lists: Lists::default(),
             authentication: Authentication::default(),
             dmarc: Dmarc::default(),
+            milters: Milters::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -8,6 +8,7 @@ mod host;
 mod limits;
 mod lists;
 mod logins;
+mod milters;
 mod queue;
 mod rates;
 mod rules;
@@ -34,6 +35,7 @@ const GROUPS: &[&[Key]] = &[
     content::KEYS,
     lists::KEYS,
     dmarc::KEYS,
+    milters::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

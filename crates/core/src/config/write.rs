@@ -28,6 +28,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("lists", "Lists in the DNS that are asked about who sends"),
     ("authentication", "Whose word on a message counts"),
     ("dmarc", "Mail that isn't from the domain that it names"),
+    ("milters", "Milters: programs beside this one that are asked about messages"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
