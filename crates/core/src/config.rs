@@ -13,6 +13,7 @@
 
 mod agree;
 mod alerts;
+mod antivirus;
 mod guard;
 mod keys;
 mod lists;
@@ -21,6 +22,7 @@ mod logins;
 mod rates;
 mod read;
 mod rules;
+mod scanner;
 mod value;
 mod write;
 
@@ -28,6 +30,7 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
@@ -36,6 +39,7 @@ pub use logins::{Bans, Logins, Never};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
+pub use scanner::Scanner;
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -93,6 +97,10 @@ pub struct Config {
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
     pub lists: Lists,
+    /// Processes that look into messages.
+    pub scanner: Scanner,
+    /// Virus scanners of others.
+    pub antivirus: Antivirus,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -334,6 +342,8 @@ impl Default for Config {
             bans: Bans::default(),
             search: Search { index: true },
             lists: Lists::default(),
+            scanner: Scanner::default(),
+            antivirus: Antivirus::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

@@ -4,6 +4,7 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod alerts;
+mod antivirus;
 mod care;
 mod fetching;
 mod forwarding;
@@ -15,6 +16,7 @@ mod logins;
 mod rates;
 mod routes;
 mod rules;
+mod scanner;
 mod scanning;
 mod sending;
 mod slow;
@@ -22,6 +24,7 @@ mod spf;
 mod trust;
 
 pub use alerts::*;
+pub use antivirus::*;
 pub use care::*;
 pub use fetching::*;
 pub use forwarding::*;
@@ -33,6 +36,7 @@ pub use logins::*;
 pub use rates::*;
 pub use routes::*;
 pub use rules::*;
+pub use scanner::*;
 pub use scanning::*;
 pub use sending::*;
 pub use slow::*;

@@ -18,6 +18,7 @@ mod rates;
 mod reload;
 mod route;
 pub(crate) mod rules;
+mod scanner;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -88,6 +89,7 @@ enum Verb {
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
+    Scanner(scanner::Scanner),
 }
 
 /// Does what the command line asks for.
@@ -123,6 +125,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
+        Verb::Scanner(verb) => verb.run(),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

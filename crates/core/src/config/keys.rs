@@ -1,6 +1,7 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
 mod alerts;
+mod antivirus;
 mod guard;
 mod host;
 mod limits;
@@ -30,6 +31,7 @@ const GROUPS: &[&[Key]] = &[
     guard::KEYS,
     rules::KEYS,
     lists::KEYS,
+    antivirus::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

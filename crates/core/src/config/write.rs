@@ -24,6 +24,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
     ("lists", "Lists in the DNS that are asked about who sends"),
+    ("scanner", "Processes that look into messages"),
+    ("antivirus", "Virus scanners of others"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
