@@ -5,6 +5,7 @@
 
 mod alerts;
 mod antivirus;
+mod boxes;
 mod care;
 mod fetching;
 mod forwarding;
@@ -25,6 +26,7 @@ mod trust;
 
 pub use alerts::*;
 pub use antivirus::*;
+pub use boxes::*;
 pub use care::*;
 pub use fetching::*;
 pub use forwarding::*;

@@ -10,7 +10,7 @@ mod launch;
 pub use launch::{Launch, Launched, Program};
 
 use crate::contents::{Contents, Stopped};
-use crate::worker::{Answer, LENGTH, length_of, read_answer, read_hello};
+use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
@@ -147,10 +147,18 @@ impl Pool {
     /// # Errors
     /// Nobody could look at it.
     pub async fn look(&self, message: Bytes) -> Result<Contents, ScanError> {
+        self.look_with(message, &[]).await
+    }
+
+    /// What is in a message and in other readings of it: see [`crate::open_with`].
+    ///
+    /// # Errors
+    /// Nobody could look at it.
+    pub async fn look_with(&self, message: Bytes, readings: &[Reading]) -> Result<Contents, ScanError> {
         let _place = self.place().await?;
         loop {
             let mut worker = self.worker().await?;
-            let given = timeout(self.0.times.look, worker.ask(&message)).await;
+            let given = timeout(self.0.times.look, worker.ask(&message, readings)).await;
             let lost = match given.unwrap_or_else(|_| Given::Lost("it didn't answer in time".to_owned())) {
                 Given::Answered(answer) => {
                     worker.messages = worker.messages.saturating_add(1);
@@ -299,23 +307,24 @@ impl Worker {
         end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    async fn ask(&mut self, message: &[u8]) -> Given {
-        let Ok(length) = length_of(message.len()) else {
+    async fn ask(&mut self, message: &[u8], readings: &[Reading]) -> Given {
+        let Ok(asked) = asked(message.len(), readings) else {
             return Given::Lost("it is larger than any message may be".to_owned());
         };
         let begun = loop {
             if self.socket.writable().await.is_err() {
                 return Given::Gone;
             }
-            match self.socket.try_write_vectored(&[IoSlice::new(&length), IoSlice::new(message)]) {
+            match self.socket.try_write_vectored(&[IoSlice::new(&asked.lengths), IoSlice::new(message)]) {
                 Ok(begun) => break begun,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return Given::Gone,
             }
         };
         let rest = [
-            length.get(begun..).unwrap_or_default(),
-            message.get(begun.saturating_sub(LENGTH)..).unwrap_or_default(),
+            asked.lengths.get(begun..).unwrap_or_default(),
+            message.get(begun.saturating_sub(asked.lengths.len())..).unwrap_or_default(),
+            &asked.readings,
         ];
         for rest in rest {
             if self.socket.write_all(rest).await.is_err() {

@@ -1,8 +1,9 @@
 //! What a worker and the pool say to each other, and the worker's side of it.
 //!
-//! On a stream socket between the two, each of these after its length (four bytes, the lowest first): the worker says
-//! [`Hello`]; then for each message that comes, as it is, an [`Answer`]. What the worker says is in postcard's form. It is
-//! believed no more than a message is: whoever wrote the message may speak in the worker's place.
+//! On a stream socket between the two: the worker says [`Hello`]; then for each message that comes an [`Answer`]. A message
+//! comes as two lengths, its own and that of [`Reading`]s of it, and both behind them; what a worker says comes behind one
+//! length. A length has four bytes, the lowest first; but for the message all is in postcard's form. The worker is believed no
+//! more than a message is: whoever wrote the message may speak in the worker's place.
 
 use crate::contents::{Contents, Stopped};
 use mailward_core::limits::{SCAN_ITEMS_MAX, SCAN_TEXT_SUM_MAX, SCANNER_ANSWER_MAX};
@@ -27,13 +28,34 @@ pub struct Answer {
     pub worn: bool,
 }
 
+/// Another reading of a message, or of a part of it: why it is one, and its bytes.
+pub type Reading = (String, Vec<u8>);
+
 /// Bytes of a length.
 pub(crate) const LENGTH: usize = 4;
 
 /// A length as it stands before what it is of. Nothing is sent that is longer than it can say.
-pub(crate) fn length_of(bytes: usize) -> Result<[u8; LENGTH]> {
+fn length_of(bytes: usize) -> Result<[u8; LENGTH]> {
     let bytes = u32::try_from(bytes).map_err(|_| Error::new(ErrorKind::InvalidInput, "it is too long"))?;
     Ok(bytes.to_le_bytes())
+}
+
+/// What is said beside a message.
+pub(crate) struct Asked {
+    /// They come before it.
+    pub(crate) lengths: [u8; 2 * LENGTH],
+    /// They come behind it.
+    pub(crate) readings: Vec<u8>,
+}
+
+/// What is to be said beside a message of so many bytes.
+pub(crate) fn asked(message: usize, readings: &[Reading]) -> Result<Asked> {
+    let readings = if readings.is_empty() { Vec::new() } else { postcard::to_stdvec(readings).map_err(Error::other)? };
+    let mut lengths = [0; 2 * LENGTH];
+    for (place, length) in lengths.chunks_exact_mut(LENGTH).zip([message, readings.len()]) {
+        place.copy_from_slice(&length_of(length)?);
+    }
+    Ok(Asked { lengths, readings })
 }
 
 /// Says hello.
@@ -50,7 +72,7 @@ pub fn hello(to: &mut impl Write, hello: &Hello) -> Result<()> {
 /// Those of the socket; a message that breaks off.
 pub fn serve(
     socket: &mut (impl Read + Write),
-    mut open: impl FnMut(&[u8]) -> Contents,
+    mut open: impl FnMut(&[u8], Vec<Reading>) -> Contents,
     mut worn: impl FnMut() -> bool,
 ) -> Result<()> {
     loop {
@@ -60,13 +82,26 @@ pub fn serve(
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         }
-        let length = usize::try_from(u32::from_le_bytes(length)).map_err(Error::other)?;
-        let mut message = vec![0; length];
-        socket.read_exact(&mut message)?;
-        let contents = open(&message);
+        let mut of_readings = [0; LENGTH];
+        socket.read_exact(&mut of_readings)?;
+        let message = read(socket, length)?;
+        let readings = read(socket, of_readings)?;
+        let readings = if readings.is_empty() {
+            Vec::new()
+        } else {
+            whole(&readings).ok_or_else(|| Error::new(ErrorKind::InvalidData, "readings that are none"))?
+        };
+        let contents = open(&message, readings);
         drop(message);
         say(socket, &Answer { contents, worn: worn() })?;
     }
+}
+
+fn read(from: &mut impl Read, length: [u8; LENGTH]) -> Result<Vec<u8>> {
+    let length = usize::try_from(u32::from_le_bytes(length)).map_err(Error::other)?;
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn say<T: Serialize>(to: &mut impl Write, what: &T) -> Result<()> {
@@ -142,14 +177,18 @@ mod tests {
                 seen += 1;
                 seen == 2
             };
-            serve(&mut theirs, |message| found(1, message.len()), worn)
+            serve(&mut theirs, |message, readings| found(1 + readings.len(), message.len()), worn)
         });
         assert_eq!(read_hello(&heard(&mut ours)).unwrap().without, ["landlock"]);
-        for (message, worn) in [("", false), ("Subject: x\r\n\r\n", true)] {
-            ours.write_all(&length_of(message.len()).unwrap()).unwrap();
+        for (message, readings, worn) in
+            [("", Vec::new(), false), ("Subject: x\r\n\r\n", vec![("why".to_owned(), b"otherwise".to_vec())], true)]
+        {
+            let asked = asked(message.len(), &readings).unwrap();
+            ours.write_all(&asked.lengths).unwrap();
             ours.write_all(message.as_bytes()).unwrap();
+            ours.write_all(&asked.readings).unwrap();
             let answer = read_answer(&heard(&mut ours)).unwrap();
-            assert_eq!(answer, Answer { contents: found(1, message.len()), worn });
+            assert_eq!(answer, Answer { contents: found(1 + readings.len(), message.len()), worn });
         }
         drop(ours);
         worker.join().unwrap().unwrap();

@@ -28,7 +28,7 @@ impl Launch for Played {
 
 fn honest(mut socket: Socket) {
     hello(&mut socket, &Hello::default()).unwrap();
-    let _gone = serve(&mut socket, seen, || false);
+    let _gone = serve(&mut socket, |message, _| seen(message), || false);
 }
 
 fn seen(message: &[u8]) -> Contents {
@@ -53,9 +53,13 @@ async fn good(pool: &Pool) {
 
 fn takes_a_message(socket: &mut Socket) {
     hello(socket, &Hello::default()).unwrap();
-    let mut length = [0; LENGTH];
-    socket.read_exact(&mut length).unwrap();
-    socket.read_exact(&mut vec![0; u32::from_le_bytes(length) as usize]).unwrap();
+    let mut lengths = [[0; LENGTH]; 2];
+    for length in &mut lengths {
+        socket.read_exact(length).unwrap();
+    }
+    for length in lengths {
+        socket.read_exact(&mut vec![0; u32::from_le_bytes(length) as usize]).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -154,7 +158,7 @@ async fn whoever_finds_all_workers_busy_waits_and_is_told_after_a_while() {
         hello(&mut socket, &Hello::default()).unwrap();
         let _end = serve(
             &mut socket,
-            |message| {
+            |message, _| {
                 if message == b"slow" {
                     gone.recv().unwrap();
                 }
