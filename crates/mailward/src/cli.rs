@@ -2,6 +2,7 @@
 
 mod alert;
 mod alias;
+mod antivirus;
 mod ban;
 mod bench;
 mod config;
@@ -77,6 +78,7 @@ enum Verb {
     Rules(rules::RulesVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
+    Antivirus(antivirus::AntivirusVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -114,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Rules(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
+        Verb::Antivirus(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

@@ -84,7 +84,7 @@ async fn a_unix_socket_will_do() {
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut all = [0; 38];
+        let mut all = [0; 34];
         stream.read_exact(&mut all).await.unwrap();
         assert_eq!(&all[..], b"zIDSESSION\0zINSTREAM\0\0\0\0\x05hello\0\0\0\0".as_slice());
         stream.write_all(b"1: stream: OK\0").await.unwrap();
