@@ -154,7 +154,7 @@ impl Care {
             .collect();
         let targets = inboxes(accounts(addressed.iter().map(|recipient| recipient.permit)));
         let queued = queued_by(&content, transaction, &addressed, &*self.schedules().await?);
-        let message = Delivery { content, targets, queued };
+        let message = Delivery { content, targets, queued, kept: None };
         let meter = self.meter(transaction).filter(|_| !message.queued.is_empty());
         if meter.is_none() && notices.is_empty() {
             return self.mail.deliver(message).await;
@@ -202,7 +202,8 @@ impl Care {
             let mut left = accounts([given.to.permit]);
             left.retain(|account| !done.contains(account));
             let notices = self.confirmations(&content, transaction, std::slice::from_ref(given));
-            let message = Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new() };
+            let message =
+                Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new(), kept: None };
             let outcome = match (left.is_empty(), notices.is_empty()) {
                 (true, _) => Ok(()),
                 (false, true) => self.mail.deliver(message).await.map(|_| ()),

@@ -39,6 +39,7 @@ mod local;
 pub mod maintenance;
 mod news;
 pub mod pack;
+mod quarantine;
 mod queue;
 mod readers;
 mod reads;
@@ -51,5 +52,7 @@ mod space;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, StoreError};
+pub use api::{
+    DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, StoreError,
+};
 pub use local::{LocalStore, Options};
