@@ -75,6 +75,7 @@ pub(crate) enum Codec {
 }
 
 pub(crate) use lh::Variant as LhVariant;
+pub(crate) use xz::window as lzma2_window;
 
 /// Whose machine code a filter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub(crate) fn unpack(
 ) -> Unpacked {
     match stream(codec, packed, said) {
         Ok(mut stream) => meter.unpack(&mut *stream, most, growth),
-        Err(error) => Unpacked { bytes: Vec::new(), end: End::Broken(as_trait(&error)) },
+        Err(error) => Unpacked { bytes: Vec::new(), read: 0, end: End::Broken(as_trait(&error)) },
     }
 }
 

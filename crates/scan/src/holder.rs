@@ -54,7 +54,7 @@ impl Found {
 
     /// What came of unpacking one. `said` is the length that its container tells.
     pub(crate) fn unpacked(names: Vec<String>, said: Option<u64>, unpacked: Unpacked) -> Self {
-        let Unpacked { bytes, end } = unpacked;
+        let Unpacked { bytes, end, .. } = unpacked;
         let mut found = Self::open(names, Bytes::from(bytes));
         found.whole = end == End::Whole;
         match end {
@@ -125,6 +125,7 @@ impl Listing {
 
     fn found(&mut self, entry: Entry, meter: &mut Meter<'_>) -> Found {
         let Entry { names, wrapping, declared, traits, size: said, body } = entry;
+        let was_packed = matches!(body, Body::Packed(..));
         let mut found = match body {
             Body::None => {
                 let name_traits = names::traits(&names);
@@ -151,6 +152,9 @@ impl Listing {
             }
             Body::Made(bytes) => Found::open(names, Bytes::from(bytes)),
         };
+        if !was_packed {
+            meter.take_bytes(length(found.bytes.as_deref().unwrap_or_default()));
+        }
         found.wrapping = wrapping;
         found.declared = declared;
         for new in traits {

@@ -83,6 +83,8 @@ impl Growth {
 pub(crate) struct Unpacked {
     /// Its bytes, or the beginning of them.
     pub(crate) bytes: Vec<u8>,
+    /// Bytes that were read of it, kept or not.
+    pub(crate) read: u64,
     pub(crate) end: End,
 }
 
@@ -124,11 +126,6 @@ impl<'c> Meter<'c> {
     /// Bytes that may still be unwrapped.
     pub(crate) fn bytes_left(&self) -> u64 {
         self.bytes
-    }
-
-    /// Bytes of one file that may be unpacked.
-    pub(crate) fn file(&self) -> usize {
-        self.budget.file
     }
 
     /// Whether the look is over before its end.
@@ -197,8 +194,9 @@ impl<'c> Meter<'c> {
     /// Unpacks a file, at most `most` bytes of it (and the limit of one file).
     pub(crate) fn unpack(&mut self, from: &mut dyn Read, most: u64, growth: &mut Growth) -> Unpacked {
         let mut bytes = Vec::new();
+        let before = growth.unpacked;
         let end = self.pump(from, most, growth, Some(&mut bytes));
-        Unpacked { bytes, end }
+        Unpacked { bytes, read: growth.unpacked.saturating_sub(before), end }
     }
 
     /// Steps over so many bytes of a stream whose files can't be reached otherwise.
@@ -214,7 +212,7 @@ impl<'c> Meter<'c> {
                 return End::Stopped;
             }
             if growth.unpacked > self.budget.ratio_free
-                && growth.unpacked / growth.packed.max(1) >= self.budget.ratio.max(1)
+                && growth.unpacked >= growth.packed.saturating_mul(self.budget.ratio)
             {
                 self.note(Stopped::Ratio);
                 return End::Stopped;

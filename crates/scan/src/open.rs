@@ -34,7 +34,9 @@ pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budge
     };
     let structure = Structure::parse(message);
     for (number, part) in mail::leaves(&structure, "") {
-        walk.take(mail::found(message, number, &part), None);
+        let found = mail::found(message, number, &part);
+        walk.meter.take_bytes(found.size);
+        walk.take(found, None);
         walk.run();
         if walk.meter.is_over() {
             break;

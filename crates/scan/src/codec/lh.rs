@@ -165,9 +165,8 @@ impl Lh {
             }
             lengths.push(u8::try_from(length).unwrap_or(0));
             if Some(lengths.len()) == gap {
-                for _ in 0..self.bits(2)? {
-                    lengths.push(0);
-                }
+                let zeros = usize::try_from(self.bits(2)?).unwrap_or(0);
+                lengths.extend(std::iter::repeat_n(0, zeros));
             }
             if lengths.len() > symbols.saturating_add(3) {
                 return Err(damaged("more codes than there can be"));
@@ -197,9 +196,7 @@ impl Lh {
                         continue;
                     }
                 };
-                for _ in 0..zeros {
-                    lengths.push(0);
-                }
+                lengths.extend(std::iter::repeat_n(0, usize::try_from(zeros).unwrap_or(0)));
             }
             Tree::new(lengths.get(..lengths.len().min(CODES)).unwrap_or_default())
         };
