@@ -6,6 +6,7 @@ pub mod arc;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
+pub mod engine_answer;
 pub mod event;
 pub mod fetch_imap;
 pub mod fetch_pop3;
@@ -26,6 +27,7 @@ pub mod report;
 pub mod route;
 pub mod rule_line;
 pub mod sasl;
+pub mod scanner_answer;
 pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
@@ -47,6 +49,7 @@ pub const TARGETS: [Target; 35] = [
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
+    ("engine_answer", engine_answer::run),
     ("event", event::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
@@ -67,6 +70,7 @@ pub const TARGETS: [Target; 35] = [
     ("route", route::run),
     ("rule_line", rule_line::run),
     ("sasl", sasl::run),
+    ("scanner_answer", scanner_answer::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),

@@ -15,6 +15,7 @@ mod agree;
 mod alerts;
 mod dmarc;
 mod content;
+mod antivirus;
 mod guard;
 mod keys;
 mod lists;
@@ -24,6 +25,7 @@ mod milters;
 mod rates;
 mod read;
 mod rules;
+mod scanner;
 mod value;
 mod write;
 
@@ -33,6 +35,7 @@ mod tests;
 pub use alerts::{AlertMail, Alerts, Webhook};
 pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
@@ -42,6 +45,7 @@ pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters}
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
+pub use scanner::Scanner;
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -109,6 +113,10 @@ pub struct Config {
     pub dmarc: Dmarc,
     /// Milters that are asked about messages.
     pub milters: Milters,
+    /// Processes that look into messages.
+    pub scanner: Scanner,
+    /// Virus scanners of others.
+    pub antivirus: Antivirus,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -355,6 +363,8 @@ impl Default for Config {
             authentication: Authentication::default(),
             dmarc: Dmarc::default(),
             milters: Milters::default(),
+            scanner: Scanner::default(),
+            antivirus: Antivirus::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

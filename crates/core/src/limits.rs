@@ -5,6 +5,8 @@
 
 mod alerts;
 mod authentication;
+mod antivirus;
+mod boxes;
 mod care;
 mod doubt;
 mod boxes;
@@ -21,6 +23,7 @@ mod milters;
 mod rates;
 mod routes;
 mod rules;
+mod scanner;
 mod scanning;
 mod sending;
 mod slow;
@@ -29,6 +32,8 @@ mod trust;
 
 pub use alerts::*;
 pub use authentication::*;
+pub use antivirus::*;
+pub use boxes::*;
 pub use care::*;
 pub use doubt::*;
 pub use boxes::*;
@@ -45,6 +50,7 @@ pub use milters::*;
 pub use rates::*;
 pub use routes::*;
 pub use rules::*;
+pub use scanner::*;
 pub use scanning::*;
 pub use sending::*;
 pub use slow::*;

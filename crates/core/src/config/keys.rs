@@ -3,6 +3,7 @@
 mod alerts;
 mod dmarc;
 mod content;
+mod antivirus;
 mod guard;
 mod host;
 mod limits;
@@ -36,6 +37,7 @@ const GROUPS: &[&[Key]] = &[
     lists::KEYS,
     dmarc::KEYS,
     milters::KEYS,
+    antivirus::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

@@ -29,6 +29,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ("authentication", "Whose word on a message counts"),
     ("dmarc", "Mail that isn't from the domain that it names"),
     ("milters", "Milters: programs beside this one that are asked about messages"),
+    ("scanner", "Processes that look into messages"),
+    ("antivirus", "Virus scanners of others"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
