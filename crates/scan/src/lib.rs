@@ -5,9 +5,14 @@
 //!
 //! **In**: the bytes of a message. **Out**: [`Contents`].
 
+mod bytes;
+mod compound;
 mod contents;
 pub mod document;
-mod kind;
+pub mod kind;
+#[cfg(test)]
+mod made;
+mod zipped;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
