@@ -21,6 +21,8 @@
 
 mod boxes;
 mod codec;
+mod bytes;
+mod compound;
 mod contents;
 mod cursor;
 pub mod document;
@@ -33,6 +35,10 @@ mod open;
 mod trait_name;
 pub mod pool;
 pub mod worker;
+pub mod kind;
+#[cfg(test)]
+mod made;
+mod zipped;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
