@@ -18,6 +18,7 @@ mod rules;
 mod scanning;
 mod sending;
 mod slow;
+mod spam;
 mod spf;
 mod trust;
 
@@ -36,6 +37,7 @@ pub use rules::*;
 pub use scanning::*;
 pub use sending::*;
 pub use slow::*;
+pub use spam::*;
 pub use spf::*;
 pub use trust::*;
 

@@ -20,6 +20,7 @@
 //! (ARC), RFC 7208 (SPF), RFC 8601 (Authentication-Results), RFC 6008 (`header.b`).
 
 pub mod authenticate;
+pub mod spam;
 pub mod spf;
 mod subject;
 mod verdict;

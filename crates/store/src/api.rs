@@ -4,10 +4,12 @@
 mod queue;
 mod sending;
 mod shelf;
+mod spam;
 
 pub use queue::QueueStore;
 pub use sending::SendingStore;
 pub use shelf::ShelfStore;
+pub use spam::SpamStore;
 
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,

@@ -4,6 +4,7 @@ mod directory;
 mod queue;
 mod sending;
 mod shelf;
+mod spam;
 
 pub use directory::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, DkimChange, DkimKeyRecord, DkimState, DomainChange,
@@ -18,6 +19,7 @@ pub use sending::{
     Exceeded, Frozen, Insider, LimitChanges, Meter, Metered, Scope, SenderRecord, SentRecord, Submitted, Withheld,
 };
 pub use shelf::{Shelf, ShelfChange, Shelved};
+pub use spam::{Learned, Learning, Learnt, Lesson, Mark, PendingTokens, SpamOwner, TokenRow};
 
 use bytes::Bytes;
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};
