@@ -21,6 +21,7 @@ mod logins;
 mod rates;
 mod read;
 mod rules;
+mod spam;
 mod value;
 mod write;
 
@@ -36,6 +37,7 @@ pub use logins::{Bans, Logins, Never};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
+pub use spam::{Spam, SpamPeer, SpamPeerKind, SpamPeerPlace, SpamPoints, TrainAddress};
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -93,6 +95,8 @@ pub struct Config {
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
     pub lists: Lists,
+    /// What is done about spam.
+    pub spam: Spam,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -334,6 +338,7 @@ impl Default for Config {
             bans: Bans::default(),
             search: Search { index: true },
             lists: Lists::default(),
+            spam: Spam::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

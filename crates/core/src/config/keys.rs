@@ -12,6 +12,7 @@ mod rules;
 mod sent;
 mod services;
 mod slow;
+mod spam;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -30,6 +31,7 @@ const GROUPS: &[&[Key]] = &[
     guard::KEYS,
     rules::KEYS,
     lists::KEYS,
+    spam::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

@@ -37,3 +37,44 @@ pub const SPAM_PENDING_MAX: u64 = 256;
 pub const SPAM_LEARNED_LEAST: u64 = 10;
 /// Messages of each kind after which what a user learned counts in full.
 pub const SPAM_USER_LEAST: u64 = 10;
+
+// ---- judging -----------------------------------------------------------------------------------------------
+
+/// Largest mark on the scale of points, hundredths.
+pub const SPAM_POINTS_MAX: i32 = 10_000;
+/// From so many points on a message is marked, hundredths. See docs/spam.md for what that is in false alarms.
+pub const SPAM_MARK_AT: i32 = 400;
+/// From so many points on a message is junk, hundredths: high, to come down from.
+pub const SPAM_JUNK_AT: i32 = 700;
+/// Most points that words alone give, hundredths, and most that they take.
+pub const SPAM_WORDS_MAX: i32 = 1_000;
+/// Most points that words take away, hundredths: so that nobody writes enough good words to hide a bad link.
+pub const SPAM_WORDS_MIN: i32 = -400;
+/// Users of one message whose own tables are asked; for others the server's alone is.
+pub const SPAM_USERS_MAX: usize = 16;
+/// How long a user's table is waited for.
+pub const SPAM_USER_TIME: std::time::Duration = std::time::Duration::from_millis(500);
+/// Domains of one message's links that lists are asked about. Newsletters link to three or four.
+pub const SPAM_LINK_DOMAINS_MAX: usize = 12;
+/// How long lists are waited for that are asked about links.
+pub const SPAM_LINKS_TIME: std::time::Duration = std::time::Duration::from_secs(5);
+/// Recipients of a message's header above which it is sent to many.
+pub const SPAM_RECIPIENTS_MANY: usize = 20;
+/// Users whose word counts for everybody.
+pub const SPAM_TRAINERS_MAX: usize = 100;
+/// Addresses that learn what is sent to them.
+pub const SPAM_TRAIN_ADDRESSES_MAX: usize = 100;
+/// Other filters that are asked.
+pub const SPAM_PEERS_MAX: usize = 4;
+/// How long another filter is waited for.
+pub const SPAM_PEER_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// Bytes of another filter's answer.
+pub const SPAM_PEER_ANSWER_MAX: usize = 64 * 1024;
+/// Bytes of a message that are looked at, from its beginning: texts behind larger attachments are rare, and nobody reads so far.
+pub const SPAM_READ_MAX: usize = 1024 * 1024;
+/// What users said is learned so many at a time.
+pub const SPAM_MARKS_STEP: usize = 64;
+/// How long what was learned may wait to be folded into the table, when nothing more is learned.
+pub const SPAM_FOLD_TIME: std::time::Duration = std::time::Duration::from_secs(60);
+/// Messages attached to one that was sent to an address that learns.
+pub const SPAM_SENT_MAX: usize = 100;

@@ -79,10 +79,22 @@ fn trust(user: &Table) -> f64 {
 /// it yet.
 #[must_use]
 pub fn step(tokens: &[u64], server: &Table, user: Option<&Table>, lesson: Lesson) -> i32 {
+    step_without(tokens, server, user, lesson, 0)
+}
+
+/// The same for tables that know it with another lesson, by which each of its tokens has this weight.
+pub(super) fn step_without(
+    tokens: &[u64],
+    server: &Table,
+    user: Option<&Table>,
+    lesson: Lesson,
+    before: i32,
+) -> i32 {
     let mut linear = sums(tokens, server).0;
     if let Some(user) = user {
         linear += sums(tokens, user).0;
     }
+    linear -= f64::from(before) / UNIT * small(u64::try_from(tokens.len()).unwrap_or(u64::MAX));
     let judged = 1.0 / (1.0 + (-scaled(linear, tokens)).exp());
     let wrong = if lesson == Lesson::Spam { 1.0 - judged } else { -judged };
     if wrong.abs() < KNOWN {

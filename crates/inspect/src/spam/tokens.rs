@@ -5,18 +5,20 @@
 //! or what a filter said before, is left out: it would tell mailboxes apart, not messages.
 
 mod header;
-mod page;
+pub(super) mod page;
 mod words;
 
 use super::hash::TokenKey;
-use mailward_core::limits::{SPAM_TEXT_MAX, SPAM_TOKENS_MAX};
-use mailward_message::decode::{charset, file_name, html_text, part_bytes};
+use super::reading::{Reading, Text};
+use mailward_core::limits::SPAM_TOKENS_MAX;
+use mailward_message::decode::file_name;
 use mailward_message::{Part, Structure};
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-pub use page::hosts;
+pub(super) use header::is_trace;
+pub(super) use page::hosts;
+pub(super) use words::is_invisible;
 
 /// By which tokens are made: what was learned by another isn't undone by this.
 pub const TOKENS_VERSION: u8 = 1;
@@ -43,18 +45,20 @@ enum Kind {
     Shape,
 }
 
-/// The tokens of a message, each once, at most `limits::SPAM_TOKENS_MAX`, the header's first. The structure must be the
-/// message's own. At most `limits::SPAM_TEXT_MAX` bytes of text are looked at.
+/// The tokens of a message, each once, at most `limits::SPAM_TOKENS_MAX`, the header's first. Structure and reading must be the
+/// message's own.
 #[must_use]
-pub fn tokens(message: &[u8], structure: &Structure, key: &TokenKey) -> Vec<u64> {
+pub fn tokens(message: &[u8], structure: &Structure, reading: &Reading, key: &TokenKey) -> Vec<u64> {
     let mut sink = Sink::new(key);
     header::header(message, structure, &mut sink);
-    let mut room = SPAM_TEXT_MAX;
     for part in structure.parts() {
         described(part, &mut sink);
-        if part.is_text() && room > 0 && !sink.is_full() {
-            room = room.saturating_sub(text(message, part, room, &mut sink));
+    }
+    for one in &reading.texts {
+        if sink.is_full() {
+            break;
         }
+        text(one, &mut sink);
     }
     sink.tokens
 }
@@ -76,27 +80,14 @@ fn described(part: &Part, sink: &mut Sink<'_>) {
     }
 }
 
-/// A text's words, and what a page is made of. Answers the bytes that were looked at.
-fn text(message: &[u8], part: &Part, room: usize, sink: &mut Sink<'_>) -> usize {
-    // No encoding makes more than three bytes of one that is kept.
-    let most = u64::try_from(room).unwrap_or(u64::MAX).saturating_mul(3);
-    let bytes = if part.size() > most {
-        let mut here = part.clone();
-        here.body.end = part.body.start.saturating_add(most);
-        Cow::Owned(part_bytes(message, &here).into_owned())
+/// A text's words, and what a page is made of.
+fn text(text: &Text, sink: &mut Sink<'_>) {
+    if text.page.is_some() {
+        page::marks(&text.written, sink);
     } else {
-        part_bytes(message, part)
-    };
-    let bytes = bytes.get(..room).unwrap_or(&bytes);
-    let written = charset(part.param("charset"), bytes);
-    if part.subtype == "html" {
-        page::marks(&written, sink);
-        running(&html_text(&written), sink);
-    } else {
-        page::links(&written, sink);
-        running(&written, sink);
+        page::links(&text.written, sink);
     }
-    bytes.len()
+    running(text.shown(), sink);
 }
 
 /// Words one after the other, with their pairs.

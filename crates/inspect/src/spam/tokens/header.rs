@@ -23,6 +23,10 @@ pub(super) fn header(message: &[u8], structure: &Structure, sink: &mut Sink<'_>)
     let mut before = String::new();
     for field in fields(header).take(SPAM_FIELDS_MAX) {
         let name = String::from_utf8_lossy(field.name.get(..64).unwrap_or(field.name)).to_ascii_lowercase();
+        // A line that is no field, as mailboxes of the `mbox` kind put one before a message.
+        if name.is_empty() || name.contains(' ') {
+            continue;
+        }
         if is_trace(&name) {
             if name == "received" {
                 route(&field, sink);
@@ -67,7 +71,7 @@ pub(super) fn header(message: &[u8], structure: &Structure, sink: &mut Sink<'_>)
 }
 
 /// Fields of the way a message came, which stand wherever its hosts put them.
-fn is_trace(name: &str) -> bool {
+pub(in crate::spam) fn is_trace(name: &str) -> bool {
     matches!(name, "received" | "return-path" | "delivered-to" | "x-original-to" | "authentication-results"
         | "mailward-verdict" | "received-spf" | "status" | "x-status")
         || name.starts_with("arc-")

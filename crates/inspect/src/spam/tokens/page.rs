@@ -62,14 +62,14 @@ pub(super) fn links(text: &str, sink: &mut Sink<'_>) {
 }
 
 /// A link in a text.
-struct Link<'t> {
-    host: &'t str,
+pub(in crate::spam) struct Link<'t> {
+    pub(in crate::spam) host: &'t str,
     port: Option<&'t str>,
-    has_user: bool,
+    pub(in crate::spam) has_user: bool,
     path: &'t str,
 }
 
-fn each_link(text: &str) -> impl Iterator<Item = Link<'_>> {
+pub(in crate::spam) fn each_link(text: &str) -> impl Iterator<Item = Link<'_>> {
     memmem::find_iter(text.as_bytes(), b"://").take(SPAM_LINKS_MAX).filter_map(|at| {
         let rest = text.get(at.saturating_add(3)..)?;
         let ends = |byte: u8| byte <= b' ' || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b')' | b']' | b'}' | b'`');
@@ -92,6 +92,6 @@ fn each_link(text: &str) -> impl Iterator<Item = Link<'_>> {
 }
 
 /// Hosts that links of a text lead to, as written, in order, with repeats.
-pub fn hosts(text: &str) -> impl Iterator<Item = &str> {
+pub(in crate::spam) fn hosts(text: &str) -> impl Iterator<Item = &str> {
     each_link(text).map(|link| link.host)
 }
