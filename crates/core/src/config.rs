@@ -26,6 +26,7 @@ mod rates;
 mod read;
 mod rules;
 mod scanner;
+mod spam;
 mod value;
 mod write;
 
@@ -46,6 +47,7 @@ pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
 pub use scanner::Scanner;
+pub use spam::{Spam, SpamPeer, SpamPeerKind, SpamPeerPlace, SpamPoints, TrainAddress};
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -117,6 +119,8 @@ pub struct Config {
     pub scanner: Scanner,
     /// Virus scanners of others.
     pub antivirus: Antivirus,
+    /// What is done about spam.
+    pub spam: Spam,
     /// Asking the DNS.
     pub dns: Dns,
     /// Where alerts go.
@@ -365,6 +369,7 @@ impl Default for Config {
             milters: Milters::default(),
             scanner: Scanner::default(),
             antivirus: Antivirus::default(),
+            spam: Spam::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
             log: Log { level: LogLevel::Info, file: None },

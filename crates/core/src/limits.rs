@@ -28,6 +28,7 @@ mod scanner;
 mod scanning;
 mod sending;
 mod slow;
+mod spam;
 mod spf;
 mod trust;
 
@@ -56,6 +57,7 @@ pub use scanner::*;
 pub use scanning::*;
 pub use sending::*;
 pub use slow::*;
+pub use spam::*;
 pub use spf::*;
 pub use trust::*;
 

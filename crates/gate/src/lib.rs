@@ -77,7 +77,7 @@ pub use inside::{
 };
 pub use lists::{Fault, ListState, Listed, Silence, Unanswered};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
-pub use reputation::{
+pub use reputation::{LinkStanding, 
     Asked, Findings, HelloStanding, Inquiry, ListInfo, ListTrial, Reputation, ReputationParts, SenderStanding,
     Standing, Trial,
 };

@@ -26,6 +26,7 @@ pub mod antivirus;
 pub mod authenticate;
 pub mod dmarc;
 pub mod policy;
+pub mod spam;
 pub mod spf;
 mod subject;
 mod verdict;

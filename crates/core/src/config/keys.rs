@@ -16,6 +16,7 @@ mod rules;
 mod sent;
 mod services;
 mod slow;
+mod spam;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -38,6 +39,7 @@ const GROUPS: &[&[Key]] = &[
     dmarc::KEYS,
     milters::KEYS,
     antivirus::KEYS,
+    spam::KEYS,
     logins::KEYS,
     rates::KEYS,
     services::KEYS,

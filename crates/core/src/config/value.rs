@@ -47,6 +47,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// One string.
+    pub(super) fn word(&self) -> Result<&'a str, Refusal> {
+        self.text()
+    }
+
+    /// Addresses with domains: a list, one string, or `"none"`.
+    pub(super) fn users(&self, most: usize) -> Result<Vec<Address>, Refusal> {
+        self.each("strings such as [\"user@example.org\"]", most, |text| match Address::parse(text, false) {
+            Ok(address) if address.domain().is_some() => Ok(address),
+            _ => Err(format!("{text:?} is no address such as \"user@example.org\"")),
+        })
+    }
+
     pub(super) fn hostname(&self) -> Result<Option<Domain>, Refusal> {
         match self.text()? {
             "" => Ok(None),

@@ -14,6 +14,10 @@ pub(crate) trait Store:
 {
 }
 impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore> Store for T {}
+use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, SendingStore, ShelfStore, SpamStore};
+
+pub(crate) trait Store: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore {}
+impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore> Store for T {}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {
