@@ -13,9 +13,9 @@
 
 mod agree;
 mod alerts;
-mod dmarc;
-mod content;
 mod antivirus;
+mod content;
+mod dmarc;
 mod guard;
 mod keys;
 mod lists;
@@ -34,9 +34,9 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
-pub use dmarc::{Authentication, Dmarc, Obeyed};
-pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
+pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
+pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};

@@ -2,8 +2,8 @@
 //!
 //! **For**: verdicts on a message, each with its reason. [`authenticate`] verifies what others signed: DKIM and chains of
 //! ARC. [`spf`] judges whether a client may send in a domain's name, [`dmarc`] whether a message is from the domain that it
-//! shows. [`authenticate::check`] is all of that for one message. What is found of a [`Subject`] is a [`Verdict`].
-//! ARC. [`spf`] judges whether a client may send in a domain's name. [`antivirus`] asks virus scanners. What is found of a [`Subject`] is a [`Verdict`].
+//! shows. [`authenticate::check`] is all of that for one message. [`antivirus`] asks virus scanners, [`policy`] are the rules on
+//! what a message holds, [`spam`] judges whether it is wanted. What is found of a [`Subject`] is a [`Verdict`].
 //!
 //! **In**: a message's bytes, in pieces, as it came; the DNS, as whoever answers ([`mailward_dns::Lookup`]). **Out**:
 //! [`authenticate::Results`], [`spf::SpfOutcome`], and the text of an `Authentication-Results` field.

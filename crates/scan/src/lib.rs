@@ -20,24 +20,23 @@
 //! **Standards**: each container's own, named where it is opened (`boxes/…`, `codec/…`).
 
 mod boxes;
-mod codec;
 mod bytes;
+mod codec;
 mod compound;
 mod contents;
 mod cursor;
 pub mod document;
 mod holder;
-mod kind;
+pub mod kind;
+#[cfg(test)]
+mod made;
 mod mail;
 mod meter;
 mod names;
 mod open;
-mod trait_name;
 pub mod pool;
+mod trait_name;
 pub mod worker;
-pub mod kind;
-#[cfg(test)]
-mod made;
 mod zipped;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};

@@ -56,7 +56,7 @@ mod syncer;
 mod tx;
 
 pub use api::{
-    DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, StoreError,
+    DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, SpamStore,
+    StoreError,
 };
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, SpamStore, StoreError};
 pub use local::{LocalStore, Options};

@@ -1,9 +1,9 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
 mod alerts;
-mod dmarc;
-mod content;
 mod antivirus;
+mod content;
+mod dmarc;
 mod guard;
 mod host;
 mod limits;

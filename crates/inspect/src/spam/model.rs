@@ -13,9 +13,7 @@ use crate::subject::{Direction, Subject};
 use crate::verdict::{Action, Check, Finding, Verdict};
 use mailward_core::config::SpamPoints;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{
-    SPAM_LINKS_TIME, SPAM_USER_TIME, SPAM_USERS_MAX, SPAM_WORDS_MAX, SPAM_WORDS_MIN,
-};
+use mailward_core::limits::{SPAM_LINKS_TIME, SPAM_USER_TIME, SPAM_USERS_MAX, SPAM_WORDS_MAX, SPAM_WORDS_MIN};
 use mailward_core::{AccountId, Address, Clock, Secret, config};
 use mailward_scan::Contents;
 use mailward_store::{MailStore, SpamStore, StoreError};
@@ -157,9 +155,10 @@ impl Spam {
         };
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let (spam, ham) = users.learned.get(&account).copied().unwrap_or_default();
-        let tokens = users.tables.get(&account).map_or(0, |user| {
-            count(user.table.read().unwrap_or_else(PoisonError::into_inner).len())
-        });
+        let tokens = users
+            .tables
+            .get(&account)
+            .map_or(0, |user| count(user.table.read().unwrap_or_else(PoisonError::into_inner).len()));
         Knowledge { spam, ham, tokens }
     }
 
@@ -182,7 +181,8 @@ impl Spam {
             timeout(SPAM_LINKS_TIME, lists.listed(subject.client, &domains)).await.unwrap_or_default()
         };
         let words = self.words(subject, &reading);
-        let (mut mine, listed, others) = tokio::join!(words, asked, peers::ask(&settings.peers, subject, &self.parts.events));
+        let (mut mine, listed, others) =
+            tokio::join!(words, asked, peers::ask(&settings.peers, subject, &self.parts.events));
         let proven = is_proven(subject, found);
         for sign in signs(subject, &reading, contents, proven) {
             mine.push(Finding::new(Check::Spam, sign.name(), Action::Deliver, sign.reason()).worth(sign.points()));

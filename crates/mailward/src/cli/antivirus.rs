@@ -76,7 +76,11 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let scanned = runtime.block_on(antivirus.look(&[message]));
-    if as_json { print::json(&told(&scanned))? } else { trial(&scanned)? }
+    if as_json {
+        print::json(&told(&scanned))?
+    } else {
+        trial(&scanned)?
+    }
     if let Some(found) = scanned.found.first() {
         return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
     }
@@ -107,7 +111,8 @@ fn message(place: &Place, file: &std::path::Path) -> Result<Bytes, Failure> {
 fn told(scanned: &Scanned) -> Value {
     let found = scanned.found.iter().map(|one| json!({ "engine": one.engine, "says": "found", "name": one.name }));
     let clean = scanned.clean.iter().map(|engine| json!({ "engine": engine, "says": "clean" }));
-    let trouble = |says: &'static str| move |(engine, why): &(_, String)| json!({ "engine": engine, "says": says, "why": why });
+    let trouble =
+        |says: &'static str| move |(engine, why): &(_, String)| json!({ "engine": engine, "says": says, "why": why });
     let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
     let failed = scanned.failed.iter().map(trouble("failed"));
     found.chain(clean).chain(unscannable).chain(failed).collect()
@@ -115,7 +120,8 @@ fn told(scanned: &Scanned) -> Value {
 
 fn trial(scanned: &Scanned) -> Result<(), Failure> {
     let all = told(scanned);
-    let rows: Vec<Vec<String>> = all.as_array().into_iter().flatten().map(|one| row(one, &["engine", "says"])).collect();
+    let rows: Vec<Vec<String>> =
+        all.as_array().into_iter().flatten().map(|one| row(one, &["engine", "says"])).collect();
     print::table(&["ENGINE", "SAYS", "WHAT"], &rows)
 }
 

@@ -22,7 +22,10 @@ macro_rules! mark {
 
 /// In the order of the file.
 pub(super) const KEYS: &[Key] = &[
-    mark!(mark, "From so many points on a message is marked as spam in its header, and delivered as others. See docs/spam.md."),
+    mark!(
+        mark,
+        "From so many points on a message is marked as spam in its header, and delivered as others. See docs/spam.md."
+    ),
     mark!(
         junk,
         "From so many points on it is filed as junk. Begin high, and come down with what `mailward spam evaluate`\nsays of your own mail."
