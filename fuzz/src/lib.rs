@@ -2,6 +2,7 @@
 //! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
 
 pub mod address;
+pub mod ambiguity;
 pub mod arc;
 pub mod config;
 pub mod dkim;
@@ -18,6 +19,7 @@ pub mod mailbox_name;
 pub mod milter_line;
 pub mod milter_packet;
 pub mod mime;
+pub mod names;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
@@ -45,6 +47,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: [Target; 35] = [
     ("address", address::run),
+    ("ambiguity", ambiguity::run),
     ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -61,6 +64,7 @@ pub const TARGETS: [Target; 35] = [
     ("milter_line", milter_line::run),
     ("milter_packet", milter_packet::run),
     ("mime", mime::run),
+    ("names", names::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),

@@ -27,6 +27,7 @@ mod read;
 mod rules;
 mod scanner;
 mod spam;
+mod structure;
 mod value;
 mod write;
 
@@ -48,6 +49,7 @@ pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
 pub use scanner::Scanner;
 pub use spam::{Spam, SpamPeer, SpamPeerKind, SpamPeerPlace, SpamPoints, TrainAddress};
+pub use structure::{AmbiguousCare, Structure};
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -99,6 +101,8 @@ pub struct Config {
     pub attachments: Attachments,
     /// Rules for what messages hold.
     pub content: Content,
+    /// Messages that can be read in two ways.
+    pub structure: Structure,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -359,6 +363,7 @@ impl Default for Config {
             rules: Rules::default(),
             attachments: Attachments::default(),
             content: Content::default(),
+            structure: Structure::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),

@@ -4,6 +4,8 @@
 //! ARC. [`spf`] judges whether a client may send in a domain's name, [`dmarc`] whether a message is from the domain that it
 //! shows. [`authenticate::check`] is all of that for one message. [`antivirus`] asks virus scanners, [`policy`] are the rules on
 //! what a message holds, [`spam`] judges whether it is wanted. What is found of a [`Subject`] is a [`Verdict`].
+//! ARC. [`spf`] judges whether a client may send in a domain's name. [`structure`] says what follows if a message can
+//! be read in two ways. What is found of a [`Subject`] is a [`Verdict`].
 //!
 //! **In**: a message's bytes, in pieces, as it came; the DNS, as whoever answers ([`mailward_dns::Lookup`]). **Out**:
 //! [`authenticate::Results`], [`spf::SpfOutcome`], and the text of an `Authentication-Results` field.
@@ -28,6 +30,7 @@ pub mod dmarc;
 pub mod policy;
 pub mod spam;
 pub mod spf;
+pub mod structure;
 mod subject;
 mod verdict;
 

@@ -382,3 +382,25 @@ fn names_of_kinds_are_words_and_there_is_one_of_each() {
     assert!(Kind::ALL.iter().all(|kind| kind.says().ends_with('.')));
     assert!(Grade::Harmless < Grade::Doubtful && Grade::Doubtful < Grade::Hostile);
 }
+
+const BEGIN: &str = "<!-- Written by `MAILWARD_WRITE_DOCS=1 cargo test -p mailward-message printed`. -->\n";
+const END: &str = "<!-- To here. -->\n";
+
+#[test]
+fn the_printed_list_of_kinds_is_current() {
+    let path = format!("{}/../../docs/ambiguous-mail.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, behind) = rest.split_once(END).unwrap();
+    let mut table = "| kind | grade | what it is | other readings |\n|---|---|---|---|\n".to_owned();
+    for kind in Kind::ALL {
+        let read = if kind.is_read() { "scanned" } else { "" };
+        table += &format!("| `{}` | {} | {} | {read} |\n", kind.name(), kind.grade().name(), kind.says());
+    }
+    let written = format!("{before}{BEGIN}{table}{END}{behind}");
+    if std::env::var_os("MAILWARD_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page == written, "docs/ambiguous-mail.md: MAILWARD_WRITE_DOCS=1 cargo test -p mailward-message printed");
+}

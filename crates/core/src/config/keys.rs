@@ -17,6 +17,7 @@ mod sent;
 mod services;
 mod slow;
 mod spam;
+mod structure;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -35,6 +36,7 @@ const GROUPS: &[&[Key]] = &[
     guard::KEYS,
     rules::KEYS,
     content::KEYS,
+    structure::KEYS,
     lists::KEYS,
     dmarc::KEYS,
     milters::KEYS,

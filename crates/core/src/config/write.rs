@@ -19,6 +19,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("rules", "Who may do what, by address"),
     ("attachments", "What files messages may bring: see docs/attachments.md"),
     ("content", "Rules for what messages hold"),
+    ("structure", "Messages that can be read in two ways: see docs/ambiguous-mail.md"),
     ("rates", "The rate guard: how much may come from one source in an hour"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),

@@ -49,7 +49,8 @@ macro_rules! kinds {
             }
 
             /// Whether [`readings`](super::readings) looks at it: it may make others see another file.
-            pub(super) const fn is_read(self) -> bool {
+            #[must_use]
+            pub const fn is_read(self) -> bool {
                 matches!(
                     self,
                     Self::ContentTypeTwice
