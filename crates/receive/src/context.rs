@@ -19,6 +19,7 @@ use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
+use mailward_inspect::Inspector;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub inside: Arc<InsideRules>,
     /// How strangers are weighed.
     pub guard: config::Guard,
+    /// How long messages are kept in the quarantine, days.
+    pub quarantine_days: usize,
 }
 
 impl Default for Settings {
@@ -57,6 +60,7 @@ impl Default for Settings {
             warn_after: QUEUE_WARN_AFTER,
             inside: Arc::default(),
             guard: config::Guard::default(),
+            quarantine_days: config::Quarantine::default().days,
         }
     }
 }
@@ -72,6 +76,7 @@ impl From<&Config> for Settings {
             warn_after: config.queue.warn_after(),
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
+            quarantine_days: config.quarantine.days,
         }
     }
 }
@@ -112,6 +117,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Who watches over what users send; none: nobody, and nothing is confirmed.
     pub care: Option<Arc<Care>>,
+    /// Who judges messages; none: nobody.
+    pub inspector: Option<Arc<Inspector>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -158,6 +165,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// See [`Context::care`].
     pub care: Option<Arc<Care>>,
+    /// See [`Context::inspector`].
+    pub inspector: Option<Arc<Inspector>>,
 }
 
 impl Context {
@@ -184,6 +193,7 @@ impl Context {
             settings: parts.settings,
             clock: parts.clock,
             care: parts.care,
+            inspector: parts.inspector,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

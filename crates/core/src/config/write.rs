@@ -32,6 +32,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("milters", "Milters: programs beside this one that are asked about messages"),
     ("scanner", "Processes that look into messages"),
     ("antivirus", "Virus scanners of others"),
+    ("quarantine", "Messages that were taken and that nobody sees"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
     ("log", "The log"),
