@@ -15,16 +15,21 @@
 //! **Standards**: each container's own, named where it is opened (`boxes/…`, `codec/…`).
 
 mod boxes;
+mod bytes;
 mod codec;
+mod compound;
 mod contents;
 mod cursor;
 pub mod document;
 mod holder;
-mod kind;
+pub mod kind;
+#[cfg(test)]
+mod made;
 mod mail;
 mod meter;
 mod names;
 mod open;
+mod zipped;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
