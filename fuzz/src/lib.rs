@@ -2,6 +2,7 @@
 //! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
 
 pub mod address;
+pub mod ambiguity;
 pub mod arc;
 pub mod config;
 pub mod dkim;
@@ -15,6 +16,7 @@ pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
 pub mod mime;
+pub mod names;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
@@ -39,8 +41,9 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 35] = [
     ("address", address::run),
+    ("ambiguity", ambiguity::run),
     ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
@@ -54,6 +57,7 @@ pub const TARGETS: [Target; 33] = [
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
     ("mime", mime::run),
+    ("names", names::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),

@@ -21,6 +21,7 @@ mod logins;
 mod rates;
 mod read;
 mod rules;
+mod structure;
 mod value;
 mod write;
 
@@ -36,6 +37,7 @@ pub use logins::{Bans, Logins, Never};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
+pub use structure::{AmbiguousCare, Structure};
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -83,6 +85,8 @@ pub struct Config {
     pub relay: Relay,
     /// Who may do what, by address.
     pub rules: Rules,
+    /// Messages that can be read in two ways.
+    pub structure: Structure,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -329,6 +333,7 @@ impl Default for Config {
             rates: Rates::default(),
             relay: Relay::default(),
             rules: Rules::default(),
+            structure: Structure::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),

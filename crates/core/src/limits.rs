@@ -6,6 +6,7 @@
 mod alerts;
 mod boxes;
 mod care;
+mod doubt;
 mod fetching;
 mod forwarding;
 mod gate;
@@ -26,6 +27,7 @@ mod trust;
 pub use alerts::*;
 pub use boxes::*;
 pub use care::*;
+pub use doubt::*;
 pub use fetching::*;
 pub use forwarding::*;
 pub use gate::*;

@@ -1,7 +1,8 @@
 //! # inspect: what a message proves of where it comes from
 //!
 //! **For**: verdicts on a message, each with its reason. [`authenticate`] verifies what others signed: DKIM and chains of
-//! ARC. [`spf`] judges whether a client may send in a domain's name. What is found of a [`Subject`] is a [`Verdict`].
+//! ARC. [`spf`] judges whether a client may send in a domain's name. [`structure`] says what follows if a message can
+//! be read in two ways. What is found of a [`Subject`] is a [`Verdict`].
 //!
 //! **In**: a message's bytes, in pieces, as it came; the DNS, as whoever answers ([`mailward_dns::Lookup`]). **Out**:
 //! [`authenticate::Results`], [`spf::SpfOutcome`], and the text of an `Authentication-Results` field.
@@ -21,6 +22,7 @@
 
 pub mod authenticate;
 pub mod spf;
+pub mod structure;
 mod subject;
 mod verdict;
 

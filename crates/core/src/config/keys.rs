@@ -12,6 +12,7 @@ mod rules;
 mod sent;
 mod services;
 mod slow;
+mod structure;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -29,6 +30,7 @@ const GROUPS: &[&[Key]] = &[
     sent::KEYS,
     guard::KEYS,
     rules::KEYS,
+    structure::KEYS,
     lists::KEYS,
     logins::KEYS,
     rates::KEYS,

@@ -1,7 +1,7 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
+use crate::config::{AlertMail, AmbiguousCare, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
 use crate::domain::Domain;
 use crate::limits::{
     ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
@@ -100,6 +100,13 @@ impl<'a> Value<'a> {
             .into_iter()
             .find(|level| level.name() == text)
             .ok_or_else(|| "must be \"debug\", \"info\", \"warn\" or \"alert\"".to_owned())
+    }
+
+    /// What becomes of messages that can be read in two ways.
+    pub(super) fn ambiguous_care(&self) -> Result<AmbiguousCare, Refusal> {
+        let text = self.text()?;
+        let care = AmbiguousCare::ALL.into_iter().find(|care| care.name() == text);
+        care.ok_or_else(|| "must be \"quarantine\", \"mark\" or \"reject\"".to_owned())
     }
 
     /// Addresses with ports: a list, one string, or `"off"`.

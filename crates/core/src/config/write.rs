@@ -17,6 +17,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("domain_limits", "How much all users of one domain together may send to other domains"),
     ("gate", "What strangers who bring mail meet"),
     ("rules", "Who may do what, by address"),
+    ("structure", "Messages that can be read in two ways: see docs/ambiguous-mail.md"),
     ("rates", "The rate guard: how much may come from one source in an hour"),
     ("relay", "Hosts of your networks that may send out through this one"),
     ("sendmail", "Mail of programs on this host"),
