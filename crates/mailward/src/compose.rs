@@ -243,7 +243,7 @@ where
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
-    let scanning = scanning::Scanning::of(place.config(), events);
+    let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
     let desk = Desk {
         store: store.clone(),

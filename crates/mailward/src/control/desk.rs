@@ -137,7 +137,7 @@ impl Desk {
             care,
             watch,
             greylist,
-            scanning: Scanning::of(config, &Events::nowhere()),
+            scanning: Scanning::of(config, None, &Events::nowhere()),
             alerts: None,
         })
     }
