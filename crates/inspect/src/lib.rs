@@ -23,6 +23,7 @@
 
 pub mod authenticate;
 pub mod dmarc;
+pub mod report;
 pub mod spf;
 mod subject;
 mod verdict;
