@@ -32,6 +32,7 @@ mod inspector;
 pub mod policy;
 pub mod quarantine;
 pub mod spam;
+pub mod report;
 pub mod spf;
 pub mod structure;
 mod subject;
