@@ -5,6 +5,7 @@ mod alias;
 mod ban;
 mod bench;
 mod config;
+mod content;
 mod demo;
 mod dkim;
 mod domain;
@@ -74,6 +75,7 @@ enum Verb {
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
     Rules(rules::RulesVerb),
+    Content(content::ContentVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Config(config::ConfigVerb),

@@ -16,6 +16,7 @@ pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
+pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
@@ -219,6 +220,10 @@ pub(crate) enum Request {
     /// Address rules.
     Rules {
         ask: rules::Ask,
+    },
+    /// Rules for what messages hold.
+    Content {
+        ask: content::Ask,
     },
     /// Alerts: what was told, and a trial.
     Alerts {
