@@ -4,6 +4,7 @@
 pub mod address;
 pub mod arc;
 pub mod config;
+pub mod content_rule;
 pub mod dkim;
 pub mod dns_answer;
 pub mod event;
@@ -19,6 +20,7 @@ pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
 pub mod qmail;
+pub mod qmail_scanner;
 pub mod rates;
 pub mod report;
 pub mod route;
@@ -39,10 +41,11 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 35] = [
     ("address", address::run),
     ("arc", arc::run),
     ("config", config::run),
+    ("content_rule", content_rule::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
     ("event", event::run),
@@ -58,6 +61,7 @@ pub const TARGETS: [Target; 33] = [
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("qmail", qmail::run),
+    ("qmail_scanner", qmail_scanner::run),
     ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),

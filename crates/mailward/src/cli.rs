@@ -112,6 +112,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Content(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),

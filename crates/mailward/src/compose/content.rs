@@ -36,8 +36,8 @@ pub(crate) async fn open(loaded: &Loaded, store: &Arc<LocalStore>) -> Result<Arc
 }
 
 /// The same for whoever administers without a server: what is wrong with the file keeps nobody from removing a rule.
-pub(crate) async fn without_server(loaded: &Loaded, store: &Arc<LocalStore>) -> Result<Arc<KeptContent>, Failure> {
-    Ok(KeptContent::open(store.clone(), book(loaded).unwrap_or_default()).await?)
+pub(crate) async fn without_server(book: Rulebook, store: &Arc<LocalStore>) -> Result<Arc<KeptContent>, Failure> {
+    Ok(KeptContent::open(store.clone(), book).await?)
 }
 
 /// Takes the rules of another configuration, all or none.

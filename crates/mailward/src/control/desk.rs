@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_alert::Alerts;
-use mailward_core::config::Rates;
+use mailward_core::config::{Config, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -22,9 +22,10 @@ use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
-use mailward_inspect::policy::KeptContent;
+use mailward_inspect::policy::{KeptContent, Rulebook};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Lanes of the queue that `status` tells of.
@@ -94,7 +95,8 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place).await {
+        let book = crate::compose::content::book(&place.loaded).unwrap_or_default();
+        match Self::over(store.clone(), place.data(), place.config(), book).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
@@ -111,8 +113,12 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, place: &Place) -> Result<Self, Failure> {
-        let (data, config) = (place.data(), place.config());
+    pub(crate) async fn over(
+        store: Arc<LocalStore>,
+        data: &Path,
+        config: &Config,
+        content: Rulebook,
+    ) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
@@ -120,7 +126,7 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let rules = crate::compose::rules::open(config, &store).await?;
-        let content = crate::compose::content::without_server(&place.loaded, &store).await?;
+        let content = crate::compose::content::without_server(content, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
