@@ -6,6 +6,7 @@ mod antivirus;
 mod ban;
 mod bench;
 mod config;
+mod content;
 mod demo;
 mod dkim;
 mod domain;
@@ -76,6 +77,7 @@ enum Verb {
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
     Rules(rules::RulesVerb),
+    Content(content::ContentVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Antivirus(antivirus::AntivirusVerb),
@@ -114,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Content(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Antivirus(verb) => verb.run(place),

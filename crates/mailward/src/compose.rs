@@ -14,6 +14,7 @@ pub(crate) mod accept;
 pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
+pub(crate) mod content;
 pub(crate) mod doors;
 pub(crate) mod fetching;
 mod firewall;
@@ -182,6 +183,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let rules = rules::open(place.config(), store).await?;
+    let content = content::open(&place.loaded, store).await?;
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
     let logins = bans::logins(store, &bans, rules.book(), place.config(), events).await?;
@@ -207,6 +209,7 @@ where
         gate: gate.clone(),
         bans: bans.clone(),
         rules: rules.book().clone(),
+        content: content.book().clone(),
         logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
@@ -253,6 +256,7 @@ where
         ways,
         fetching,
         rules: rules.clone(),
+        content,
         reputation: Some(reputation.clone()),
         bans: bans.clone(),
         server: Some(running.clone()),

@@ -16,6 +16,7 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
+use mailward_inspect::policy::Rulebook;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) rules: RuleBook,
+    pub(crate) content: Rulebook,
     pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
@@ -178,6 +180,7 @@ impl Running {
         let loaded = parts.place.again()?;
         let acceptor = checks::certificates(&loaded)?;
         let new = &loaded.config;
+        super::content::reload(&loaded, &parts.content)?;
         // From here on nothing can fail.
         let mut current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut taken, mut waiting) = (Vec::new(), Vec::new());
@@ -213,6 +216,8 @@ impl Running {
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
         current.rules = new.rules.clone();
+        current.attachments = new.attachments.clone();
+        current.content = new.content.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
