@@ -12,6 +12,7 @@
 //!
 //! **Limits**: `limits::SPAM_*`.
 
+pub mod evaluate;
 mod hash;
 mod judge;
 mod learn;
@@ -24,6 +25,8 @@ mod table;
 mod tokens;
 
 pub use hash::TokenKey;
+pub use mailward_core::config::SpamPoints;
+pub use mailward_store::records::{Learnt, Lesson};
 pub use judge::{Judged, judge, step};
 pub use links::{LinkListed, LinkLists, link_domains};
 pub use model::{Knowledge, Names, Spam, SpamError, SpamParts, points_of, token_key};

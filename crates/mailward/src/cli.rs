@@ -23,6 +23,7 @@ pub(crate) mod sendmail;
 mod serve;
 mod sessions;
 mod setup;
+mod spam;
 mod status;
 mod stop;
 mod store;
@@ -76,6 +77,7 @@ enum Verb {
     Rules(rules::RulesVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
+    Spam(spam::SpamVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -112,6 +114,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Rules(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
+        Verb::Spam(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

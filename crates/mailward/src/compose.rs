@@ -25,6 +25,7 @@ pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
 pub(crate) mod sending;
+pub(crate) mod spam;
 mod upkeep;
 pub(crate) mod watch;
 
@@ -35,6 +36,7 @@ use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -192,6 +194,8 @@ where
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let reputation = reputation::reputation(place.config(), reach.strangers.clone(), store, events).await;
+    let spam_settings = &place.config().spam;
+    let spam = spam::open(spam_settings, store, &secret, &directory, Some(reputation.clone()), events).await?;
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
@@ -210,6 +214,7 @@ where
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
+        spam: spam.clone(),
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
@@ -257,6 +262,7 @@ where
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
+        spam: SpamDesk::with_server(spam.clone()),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -289,6 +295,7 @@ where
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
+    tokio::spawn(spam.keep(store.clone(), shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));

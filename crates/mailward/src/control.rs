@@ -26,6 +26,7 @@ pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod spam;
 pub(crate) mod trust;
 pub(crate) mod watch;
 mod whence;
@@ -227,6 +228,10 @@ pub(crate) enum Request {
     /// Hosts that get nothing.
     Bans {
         ask: bans::Ask,
+    },
+    /// The spam filter.
+    Spam {
+        ask: spam::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

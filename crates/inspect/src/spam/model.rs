@@ -143,7 +143,9 @@ impl Spam {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings.clone());
     }
 
-    pub(super) fn settings(&self) -> Arc<config::Spam> {
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<config::Spam> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 

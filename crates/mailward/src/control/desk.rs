@@ -3,6 +3,7 @@
 use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
+use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
@@ -47,6 +48,7 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
+    pub(crate) spam: SpamDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -121,6 +123,7 @@ impl Desk {
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
         let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        let spam = SpamDesk::without_server(data, &config.spam);
         Ok(Self {
             store,
             directory,
@@ -135,6 +138,7 @@ impl Desk {
             care,
             watch,
             greylist,
+            spam,
             alerts: None,
         })
     }
@@ -215,6 +219,7 @@ impl Desk {
             Request::Rules { ask } => self.rules(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
+            Request::Spam { ask } => self.spam(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -325,6 +330,7 @@ impl Desk {
             | Request::Rules { .. }
             | Request::Alerts { .. }
             | Request::Bans { .. }
+            | Request::Spam { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

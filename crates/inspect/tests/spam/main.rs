@@ -1,0 +1,15 @@
+//! The spam filter over a store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::cast_possible_truncation
+)]
+
+mod learning;
+mod scoring;
+mod tokens;
+mod world;
