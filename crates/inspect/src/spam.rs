@@ -25,10 +25,10 @@ mod table;
 mod tokens;
 
 pub use hash::TokenKey;
-pub use mailward_core::config::SpamPoints;
-pub use mailward_store::records::{Learnt, Lesson};
 pub use judge::{Judged, judge, step};
 pub use links::{LinkListed, LinkLists, link_domains};
+pub use mailward_core::config::SpamPoints;
+pub use mailward_store::records::{Learnt, Lesson};
 pub use model::{Knowledge, Names, Spam, SpamError, SpamParts, points_of, token_key};
 pub use reading::Reading;
 pub use signs::{Sign, signs};

@@ -53,5 +53,7 @@ mod spam;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, SpamStore, StoreError};
+pub use api::{
+    DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, SpamStore, StoreError,
+};
 pub use local::{LocalStore, Options};

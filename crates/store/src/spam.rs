@@ -80,7 +80,10 @@ impl SpamStore for LocalStore {
                 return Err(StoreError::Limit("tokens of spam in one commit"));
             }
             for token in tokens {
-                tx.execute("DELETE FROM spam_tokens WHERE owner = ?1 AND token = ?2", params![key(owner), row_of(token)])?;
+                tx.execute(
+                    "DELETE FROM spam_tokens WHERE owner = ?1 AND token = ?2",
+                    params![key(owner), row_of(token)],
+                )?;
             }
             Ok(())
         })
@@ -128,8 +131,7 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<(i64, i64, PendingTokens)> {
     let bytes: Vec<u8> = row.get(5)?;
     let (tokens, _) = bytes.as_chunks::<8>();
     let tokens = tokens.iter().map(|token| u64::from_le_bytes(*token)).collect();
-    let pending =
-        PendingTokens { spam: row.get(1)?, ham: row.get(2)?, weight: row.get(3)?, day: row.get(4)?, tokens };
+    let pending = PendingTokens { spam: row.get(1)?, ham: row.get(2)?, weight: row.get(3)?, day: row.get(4)?, tokens };
     Ok((row.get(6)?, row.get(0)?, pending))
 }
 
@@ -156,10 +158,9 @@ fn learn(tx: &mut Tx<'_>, learning: &Learning) -> Result<Learnt, StoreError> {
             "INSERT OR REPLACE INTO spam_learned (owner, message, spam, weight, at) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![owner, learning.message, lesson == Lesson::Spam, learning.weight, tx.now.0],
         )?,
-        None => tx.execute(
-            "DELETE FROM spam_learned WHERE owner = ?1 AND message = ?2",
-            params![owner, learning.message],
-        )?,
+        None => {
+            tx.execute("DELETE FROM spam_learned WHERE owner = ?1 AND message = ?2", params![owner, learning.message])?
+        }
     };
     tx.execute(
         "INSERT INTO spam_owners (owner, spam, ham) VALUES (?1, max(?2, 0), max(?3, 0))

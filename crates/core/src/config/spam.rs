@@ -36,8 +36,14 @@ impl Default for Spam {
 }
 
 /// A mark on the scale of points; none: never reached. Hundredths, above 0, at most `limits::SPAM_POINTS_MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpamPoints(pub Option<i32>);
+
+impl Serialize for SpamPoints {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl SpamPoints {
     /// Whether so many points reach it.
@@ -168,7 +174,9 @@ impl SpamPeer {
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("{text:?} must be spamd or rspamd, where it listens, and its weight, such as \"spamd tcp:127.0.0.1:783 0.5\"")
+            format!(
+                "{text:?} must be spamd or rspamd, where it listens, and its weight, such as \"spamd tcp:127.0.0.1:783 0.5\""
+            )
         };
         let mut words = text.split_ascii_whitespace();
         let kind = match words.next() {
@@ -235,7 +243,9 @@ mod tests {
             assert_eq!(SpamPeer::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(SpamPeer::parse("spamd tcp:[::1]:783").unwrap().weight, 100);
-        for wrong in ["spamd", "spamd 127.0.0.1:783", "other tcp:127.0.0.1:1 1", "spamd tcp:127.0.0.1:783 0", "spamd tcp:x 1 2"] {
+        for wrong in
+            ["spamd", "spamd 127.0.0.1:783", "other tcp:127.0.0.1:1 1", "spamd tcp:127.0.0.1:783 0", "spamd tcp:x 1 2"]
+        {
             assert!(SpamPeer::parse(wrong).is_err(), "{wrong}");
         }
     }

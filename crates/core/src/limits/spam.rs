@@ -82,3 +82,5 @@ pub const SPAM_SENT_MAX: usize = 100;
 pub const SPAM_CORPUS_MAX: usize = 50_000;
 /// Depth of directories that messages are looked for in.
 pub const SPAM_CORPUS_DEPTH_MAX: usize = 8;
+/// How long another filter that was silent isn't asked.
+pub const SPAM_PEER_REST: std::time::Duration = std::time::Duration::from_secs(60);

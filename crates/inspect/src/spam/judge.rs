@@ -83,13 +83,7 @@ pub fn step(tokens: &[u64], server: &Table, user: Option<&Table>, lesson: Lesson
 }
 
 /// The same for tables that know it with another lesson, by which each of its tokens has this weight.
-pub(super) fn step_without(
-    tokens: &[u64],
-    server: &Table,
-    user: Option<&Table>,
-    lesson: Lesson,
-    before: i32,
-) -> i32 {
+pub(super) fn step_without(tokens: &[u64], server: &Table, user: Option<&Table>, lesson: Lesson, before: i32) -> i32 {
     let mut linear = sums(tokens, server).0;
     if let Some(user) = user {
         linear += sums(tokens, user).0;

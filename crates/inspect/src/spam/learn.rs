@@ -9,8 +9,8 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 use mailward_core::event::Event;
 use mailward_core::limits::{
-    SPAM_FIELDS_MAX, SPAM_FOLD_MAX, SPAM_FOLD_TIME, SPAM_MARKS_STEP, SPAM_PAGE_MAX, SPAM_READ_MAX, SPAM_SENT_MAX, SPAM_TOKENS_MAX,
-    SPAM_TOKENS_SERVER_MAX, SPAM_TOKENS_USER_MAX, SPAM_TOKENS_USERS_MAX,
+    SPAM_FIELDS_MAX, SPAM_FOLD_MAX, SPAM_FOLD_TIME, SPAM_MARKS_STEP, SPAM_PAGE_MAX, SPAM_READ_MAX, SPAM_SENT_MAX,
+    SPAM_TOKENS_MAX, SPAM_TOKENS_SERVER_MAX, SPAM_TOKENS_USER_MAX, SPAM_TOKENS_USERS_MAX,
 };
 use mailward_core::{AccountId, Address, Shutdown};
 use mailward_message::header::fields;
@@ -236,10 +236,11 @@ impl Spam {
         loop {
             news.mark_unchanged();
             if let Err(error) = self.settle().await {
-                self.parts.events.emit(Event::warn("spam.not_learned").with("error", &error).with(
-                    "mend",
-                    "what users said is kept and learned when the store takes it again",
-                ));
+                self.parts.events.emit(
+                    Event::warn("spam.not_learned")
+                        .with("error", &error)
+                        .with("mend", "what users said is kept and learned when the store takes it again"),
+                );
                 tokio::select! {
                     () = tokio::time::sleep(SPAM_FOLD_TIME) => continue,
                     _ = shutdown.fired() => return,

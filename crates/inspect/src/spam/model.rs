@@ -3,7 +3,7 @@
 use super::hash::TokenKey;
 use super::judge::{Judged, judge};
 use super::links::{LinkLists, link_domains};
-use super::peers;
+use super::peers::Peers;
 use super::reading::Reading;
 use super::signs::signs;
 use super::table::Table;
@@ -13,9 +13,7 @@ use crate::subject::{Direction, Subject};
 use crate::verdict::{Action, Check, Finding, Verdict};
 use mailward_core::config::SpamPoints;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{
-    SPAM_LINKS_TIME, SPAM_USER_TIME, SPAM_USERS_MAX, SPAM_WORDS_MAX, SPAM_WORDS_MIN,
-};
+use mailward_core::limits::{SPAM_LINKS_TIME, SPAM_USER_TIME, SPAM_USERS_MAX, SPAM_WORDS_MAX, SPAM_WORDS_MIN};
 use mailward_core::{AccountId, Address, Clock, Secret, config};
 use mailward_scan::Contents;
 use mailward_store::{MailStore, SpamStore, StoreError};
@@ -98,6 +96,7 @@ pub struct Spam {
     settings: RwLock<Arc<config::Spam>>,
     pub(super) server: RwLock<Table>,
     pub(super) users: Mutex<Users>,
+    peers: Peers,
     /// One learns at a time; nobody reads tables from the store meanwhile.
     pub(super) teaching: tokio::sync::Mutex<()>,
     /// Something was learned that isn't folded yet.
@@ -133,6 +132,7 @@ impl Spam {
             settings,
             server: RwLock::new(server),
             users: Mutex::new(Users { learned, ..Users::default() }),
+            peers: Peers::default(),
             teaching: tokio::sync::Mutex::new(()),
             taught: Notify::new(),
         }))
@@ -159,9 +159,10 @@ impl Spam {
         };
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let (spam, ham) = users.learned.get(&account).copied().unwrap_or_default();
-        let tokens = users.tables.get(&account).map_or(0, |user| {
-            count(user.table.read().unwrap_or_else(PoisonError::into_inner).len())
-        });
+        let tokens = users
+            .tables
+            .get(&account)
+            .map_or(0, |user| count(user.table.read().unwrap_or_else(PoisonError::into_inner).len()));
         Knowledge { spam, ham, tokens }
     }
 
@@ -184,7 +185,8 @@ impl Spam {
             timeout(SPAM_LINKS_TIME, lists.listed(subject.client, &domains)).await.unwrap_or_default()
         };
         let words = self.words(subject, &reading);
-        let (mut mine, listed, others) = tokio::join!(words, asked, peers::ask(&settings.peers, subject, &self.parts.events));
+        let (mut mine, listed, others) =
+            tokio::join!(words, asked, self.peers.ask(&settings.peers, subject, &self.parts.events));
         let proven = is_proven(subject, found);
         for sign in signs(subject, &reading, contents, proven) {
             mine.push(Finding::new(Check::Spam, sign.name(), Action::Deliver, sign.reason()).worth(sign.points()));

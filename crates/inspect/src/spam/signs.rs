@@ -75,7 +75,12 @@ const TABLE: &[Row] = &[
     Row(Sign::BadDate, "bad-date", 100, "a program that was made in a hurry"),
     Row(Sign::DateAhead, "date-ahead", 150, "to stand first in the list; or a clock that is wrong"),
     Row(Sign::DateBack, "date-back", 60, "an old list of spam sent again; or a queue that was long"),
-    Row(Sign::NoMessageId, "no-message-id", 80, "programs and servers write one (RFC 5322 §3.6.4); devices and scripts often don't"),
+    Row(
+        Sign::NoMessageId,
+        "no-message-id",
+        80,
+        "programs and servers write one (RFC 5322 §3.6.4); devices and scripts often don't",
+    ),
     Row(Sign::BadMessageId, "bad-message-id", 60, "no program in use writes one like that"),
     Row(Sign::NoSubject, "no-subject", 30, "people forget it, too"),
     Row(Sign::SubjectShouts, "subject-shouts", 70, "few people shout; some offices do"),
@@ -83,7 +88,12 @@ const TABLE: &[Row] = &[
     Row(Sign::NameIsAddress, "name-is-address", 250, "programs that show names alone show another sender"),
     Row(Sign::MixedLetters, "mixed-letters", 200, "a name that looks like another one"),
     Row(Sign::TurnedAround, "turned-around", 200, "what is read isn't what is there"),
-    Row(Sign::AnswersElsewhere, "answers-elsewhere", 50, "newsletters and lists do it; so do those who write in others' names"),
+    Row(
+        Sign::AnswersElsewhere,
+        "answers-elsewhere",
+        50,
+        "newsletters and lists do it; so do those who write in others' names",
+    ),
     Row(Sign::NoRecipient, "no-recipient", 40, "many were written to at once; some do so for privacy"),
     Row(Sign::ManyRecipients, "many-recipients", 60, "as above, without the privacy"),
     Row(Sign::PageAlone, "page-alone", 40, "newsletters made without care"),
@@ -92,7 +102,12 @@ const TABLE: &[Row] = &[
     Row(Sign::TornWords, "torn-words", 120, "written for filters, not for people"),
     Row(Sign::LinkToNumber, "link-to-number", 120, "whoever has a name uses it"),
     Row(Sign::LinkWithUser, "link-with-user", 180, "what stands before the @ looks like the place, and isn't"),
-    Row(Sign::LinkLies, "link-lies", 220, "it shows one place and leads to another; newsletters that count clicks do so carelessly"),
+    Row(
+        Sign::LinkLies,
+        "link-lies",
+        220,
+        "it shows one place and leads to another; newsletters that count clicks do so carelessly",
+    ),
     Row(Sign::Form, "form", 120, "passwords are asked for in this way"),
     Row(Sign::ForgedMailer, "forged-mailer", 120, "a program that claims to be another"),
     Row(Sign::FirstContact, "first-contact", 30, "every correspondence begins once"),
@@ -212,11 +227,14 @@ fn header(subject: &Subject, seen: &mut Vec<Sign>) {
 /// Attacks D15: a name that is an address, and not the author's.
 fn names_another(name: &str, from: &EnvelopeAddress) -> bool {
     let host = from.host.as_deref().unwrap_or("").to_lowercase();
-    let mut words = name.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | ',' | ';' | '\''));
+    let mut words =
+        name.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | ',' | ';' | '\''));
     words.any(|word| {
         let Some((local, domain)) = word.rsplit_once('@') else { return false };
         let domain = domain.trim_end_matches('.').to_lowercase();
-        !local.is_empty() && domain.contains('.') && super::links::registered(&domain) != super::links::registered(&host)
+        !local.is_empty()
+            && domain.contains('.')
+            && super::links::registered(&domain) != super::links::registered(&host)
     })
 }
 
@@ -276,7 +294,10 @@ fn body(structure: &Structure, reading: &Reading, seen: &mut Vec<Sign>) {
             }
         }
         if text.page.is_some() {
-            if ["font-size:0", "font-size: 0", "font-size:1px", "visibility:hidden"].iter().any(|mark| has(&text.written, mark)) {
+            if ["font-size:0", "font-size: 0", "font-size:1px", "visibility:hidden"]
+                .iter()
+                .any(|mark| has(&text.written, mark))
+            {
                 seen.push(Sign::HiddenText);
             }
             if lies(&text.written) {
@@ -319,10 +340,13 @@ fn lies(html: &str) -> bool {
         let before = rest.get(..at).unwrap_or_default();
         let after = rest.get(at.saturating_add(3)..).unwrap_or_default();
         let tag = before.rfind('<').and_then(|start| before.get(start..)).unwrap_or_default();
-        let is_anchor = tag.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("<a")) && has(tag, "href") && !tag.contains('>');
+        let is_anchor = tag.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("<a"))
+            && has(tag, "href")
+            && !tag.contains('>');
         if is_anchor {
             let target = page::hosts(rest.get(at..).unwrap_or_default()).next().unwrap_or_default();
-            let shown = after.split_once('>').map_or("", |(_, inner)| inner.split('<').next().unwrap_or_default()).trim();
+            let shown =
+                after.split_once('>').map_or("", |(_, inner)| inner.split('<').next().unwrap_or_default()).trim();
             if let Some(place) = shown_place(shown)
                 && super::links::registered(&place) != super::links::registered(&target.to_lowercase())
             {
@@ -336,7 +360,10 @@ fn lies(html: &str) -> bool {
 
 /// The host in a text that is an address of the web and nothing else.
 fn shown_place(text: &str) -> Option<String> {
-    let text = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).or_else(|| text.strip_prefix("www.").map(|_| text))?;
+    let text = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .or_else(|| text.strip_prefix("www.").map(|_| text))?;
     if text.contains(char::is_whitespace) {
         return None;
     }

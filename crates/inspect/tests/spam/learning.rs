@@ -185,7 +185,9 @@ async fn what_is_sent_to_an_address_that_learns_is_learned_attached_or_whole() {
     assert_eq!((told.spam, told.ham), (3, 1));
     let mut many = forwarded.split("--b\r\nContent-Type: message").next().unwrap().to_owned();
     for number in 0..SPAM_SENT_MAX + 5 {
-        many.push_str(&format!("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: n{number}\r\n\r\nbuy {number}\r\n"));
+        many.push_str(&format!(
+            "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: n{number}\r\n\r\nbuy {number}\r\n"
+        ));
     }
     many.push_str("--b--\r\n");
     assert_eq!(w.spam.learn_sent(w.bob, many.as_bytes(), Lesson::Spam).await.unwrap(), SPAM_SENT_MAX);

@@ -10,6 +10,7 @@
 )]
 
 mod learning;
+mod peers;
 mod scoring;
 mod tokens;
 mod world;

@@ -40,7 +40,8 @@ async fn signs_of_the_header_are_seen() {
     has(&format!("From: a@b.example\nTo: c@d.example\nSubject: x{body}"), Sign::NoDate).await;
     has(&format!("From: a@b.example\nTo: c@d.example\nSubject: x{body}"), Sign::NoMessageId).await;
     has(&format!("From: a@b.example\nDate: yesterday\nSubject: x{body}"), Sign::BadDate).await;
-    has(&format!("From: a@b.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nSubject: x{body}"), Sign::NoRecipient).await;
+    has(&format!("From: a@b.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nSubject: x{body}"), Sign::NoRecipient)
+        .await;
     has(&format!("From: a@b.example\nDate: Thu, 05 Nov 2026 10:00:00 +0000\nSubject: x{body}"), Sign::DateAhead).await;
     has(&format!("From: a@b.example\nDate: Mon, 02 Feb 2026 10:00:00 +0000\nSubject: x{body}"), Sign::DateBack).await;
     has(&format!("From: a@b.example\nMessage-ID: <nowhere>\nSubject: x{body}"), Sign::BadMessageId).await;
@@ -59,10 +60,15 @@ async fn signs_of_the_header_are_seen() {
 /// Attacks D15: a name that shows another address than the one that is behind it.
 #[tokio::test]
 async fn a_name_that_is_somebody_else_s_address_is_seen_and_one_s_own_is_not() {
-    let from = |from: &str| format!("From: {from}\nTo: c@d.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nMessage-ID: <1@x.example>\nSubject: x\n\nhello\n");
+    let from = |from: &str| {
+        format!(
+            "From: {from}\nTo: c@d.example\nDate: Mon, 02 Nov 2026 10:00:00 +0000\nMessage-ID: <1@x.example>\nSubject: x\n\nhello\n"
+        )
+    };
     has(&from("\"boss@company.example\" <x@evil.example>"), Sign::NameIsAddress).await;
     has(&from("=?utf-8?q?The_Boss_=3Cboss=40company.example=3E?= <x@evil.example>"), Sign::NameIsAddress).await;
-    for honest in ["\"joe@work.example\" <joe@mail.work.example>", "Joe @ Work <joe@work.example>", "joe@work.example"] {
+    for honest in ["\"joe@work.example\" <joe@mail.work.example>", "Joe @ Work <joe@work.example>", "joe@work.example"]
+    {
         assert_eq!(found(&from(honest)).await, ["first-contact"], "{honest}");
     }
 }
@@ -153,7 +159,8 @@ impl LinkLists for Lists {
             if domains.iter().any(|domain| domain.as_str() != "bad.example") {
                 std::future::pending::<()>().await;
             }
-            let one = |domain: &Domain| LinkListed { domain: domain.clone(), why: "on bl.example".to_owned(), weight: 4 };
+            let one =
+                |domain: &Domain| LinkListed { domain: domain.clone(), why: "on bl.example".to_owned(), weight: 4 };
             domains.iter().map(one).collect()
         })
     }

@@ -70,11 +70,17 @@ async fn filter(store: &Arc<LocalStore>, settings: config::Spam, links: Option<A
 pub(crate) fn mail(lesson: Lesson, number: u64) -> Vec<u8> {
     let (words, who) = match lesson {
         Lesson::Spam => (
-            ["pills", "cheap", "winner", "casino", "credit", "viagra", "offer", "click", "free", "money", "loan", "bonus"],
+            [
+                "pills", "cheap", "winner", "casino", "credit", "viagra", "offer", "click", "free", "money", "loan",
+                "bonus",
+            ],
             "deals.example",
         ),
         Lesson::Ham => (
-            ["meeting", "minutes", "draft", "review", "kernel", "patch", "lunch", "budget", "agenda", "notes", "branch", "tests"],
+            [
+                "meeting", "minutes", "draft", "review", "kernel", "patch", "lunch", "budget", "agenda", "notes",
+                "branch", "tests",
+            ],
             "work.example",
         ),
     };

@@ -21,14 +21,16 @@ use std::path::PathBuf;
 
 /// Teach the spam filter, and see what it knows
 #[derive(Debug, Args)]
-#[command(after_help = "Users teach it by moving mail into Junk and out of it; what they say is learned for them alone.
+#[command(
+    after_help = "Users teach it by moving mail into Junk and out of it; what they say is learned for them alone.
 What is learned here is learned for everybody. See docs/spam.md.
 
 Examples:
   mailward spam train --as spam /srv/corpus/spam
   mailward spam train --as ham --user joe@example.org mail.mbox
   mailward spam status
-  mailward spam evaluate spam=/srv/corpus/spam ham=/srv/corpus/ham --false-alarms 1/2000")]
+  mailward spam evaluate spam=/srv/corpus/spam ham=/srv/corpus/ham --false-alarms 1/2000"
+)]
 pub(crate) struct SpamVerb {
     #[command(subcommand)]
     what: What,
@@ -43,14 +45,16 @@ enum As {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Learn messages
-    #[command(after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages. A message
+    #[command(
+        after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages. A message
 that was learned before counts once; learned as the other, what it was is taken back. Without --as,
 each path says what it is: spam=PATH, ham=PATH. It is best to give both at once: they are mixed.
 
 Examples:
   mailward spam train --as spam missed.eml
   mailward spam train spam=/srv/corpus/spam ham=/srv/corpus/ham
-  mailward spam train --as ham --user joe@example.org ~joe/Maildir")]
+  mailward spam train --as ham --user joe@example.org ~joe/Maildir"
+    )]
     Train {
         /// What they are
         #[arg(long = "as", value_enum, value_name = "SPAM|HAM")]
@@ -133,7 +137,13 @@ fn with_lessons(lesson: Option<As>, paths: &[String]) -> Result<Vec<(Lesson, Pat
     paths.iter().map(of).collect()
 }
 
-fn train(place: &Place, lesson: Option<As>, user: Option<Address>, paths: &[String], json: bool) -> Result<(), Failure> {
+fn train(
+    place: &Place,
+    lesson: Option<As>,
+    user: Option<Address>,
+    paths: &[String],
+    json: bool,
+) -> Result<(), Failure> {
     let mut all = Vec::new();
     for (lesson, path) in with_lessons(lesson, paths)? {
         all.extend(corpus::messages(&path)?.into_iter().map(|message| (lesson, message)));
@@ -185,7 +195,8 @@ fn status(place: &Place, json: bool) -> Result<(), Failure> {
     if json {
         return print::json(&answer);
     }
-    let told: Told = serde_json::from_value(answer).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
+    let told: Told =
+        serde_json::from_value(answer).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
     print::line(format!("mark from {} points, junk from {}, reject from {}", told.mark, told.junk, told.reject))?;
     let mut rows = vec![vec!["everybody".to_owned(), told.server.spam.to_string(), told.server.ham.to_string()]];
     for user in &told.users {

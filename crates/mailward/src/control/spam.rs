@@ -101,16 +101,17 @@ impl Desk {
         match ask {
             Ask::Status => {
                 let owners = self.store.spam_owners().await?;
-                let of_user = |account: AccountId, (spam, ham)| User { address: self.directory.address_of(account), spam, ham };
+                let of_user =
+                    |account: AccountId, (spam, ham)| User { address: self.directory.address_of(account), spam, ham };
                 let server = match self.spam.spam.get() {
                     Some(spam) => spam.knowledge(None),
                     // Not worth reading the table for.
-                    None => owners.iter().find(|one| one.owner.is_none()).map_or_else(Knowledge::default, |one| {
-                        Knowledge { spam: one.spam, ham: one.ham, tokens: 0 }
-                    }),
+                    None => owners
+                        .iter()
+                        .find(|one| one.owner.is_none())
+                        .map_or_else(Knowledge::default, |one| Knowledge { spam: one.spam, ham: one.ham, tokens: 0 }),
                 };
-                let users =
-                    owners.iter().filter_map(|one| Some(of_user(one.owner?, (one.spam, one.ham)))).collect();
+                let users = owners.iter().filter_map(|one| Some(of_user(one.owner?, (one.spam, one.ham)))).collect();
                 let settings =
                     self.spam.spam.get().map_or_else(|| self.spam.settings.clone(), |spam| (*spam.settings()).clone());
                 shown(Told {
@@ -148,6 +149,8 @@ impl Desk {
     fn owner(&self, user: Option<Address>) -> Result<Option<AccountId>, Failure> {
         let Some(user) = user else { return Ok(None) };
         let account = self.directory.account_id(&user);
-        account.map(Some).ok_or_else(|| Failure::Refused(format!("there is no user {user}: `mailward user list` shows them")))
+        account
+            .map(Some)
+            .ok_or_else(|| Failure::Refused(format!("there is no user {user}: `mailward user list` shows them")))
     }
 }

@@ -29,7 +29,9 @@ pub(crate) fn moved(
     blobs: impl Iterator<Item = BlobId>,
 ) -> Result<(), StoreError> {
     let (from, to) = (special_use(tx, from)?, special_use(tx, to)?);
-    let is = |special_use: &Option<String>, name: &str| special_use.as_ref().is_some_and(|has| has.eq_ignore_ascii_case(name));
+    let is = |special_use: &Option<String>, name: &str| {
+        special_use.as_ref().is_some_and(|has| has.eq_ignore_ascii_case(name))
+    };
     let said = match (is(&from, "\\Junk"), is(&to, "\\Junk")) {
         (false, true) => Lesson::Spam,
         (true, false) if !is(&to, "\\Trash") => Lesson::Ham,
@@ -59,7 +61,8 @@ fn special_use(tx: &Tx<'_>, mailbox: MailboxId) -> Result<Option<String>, StoreE
 
 fn note(tx: &mut Tx<'_>, account: AccountId, blob: BlobId, said: Option<Lesson>) -> Result<(), StoreError> {
     // They are numbered in order and taken from the front.
-    let waiting = tx.row("SELECT coalesce(max(id) - min(id) + 1, 0) FROM spam_marks", [], |row| row.get::<_, i64>(0))?;
+    let waiting =
+        tx.row("SELECT coalesce(max(id) - min(id) + 1, 0) FROM spam_marks", [], |row| row.get::<_, i64>(0))?;
     if waiting.unwrap_or(0) >= i64::try_from(SPAM_MARKS_MAX).unwrap_or(i64::MAX) {
         return Ok(());
     }

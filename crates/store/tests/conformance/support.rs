@@ -3,11 +3,16 @@
 use bytes::Bytes;
 use mailward_core::{AccountId, Domain, MailboxName, Timestamp};
 use mailward_store::records::*;
-use mailward_store::{DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, SendingStore, ShelfStore, SpamStore};
+use mailward_store::{
+    DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, SendingStore, ShelfStore, SpamStore,
+};
 use std::sync::Arc;
 
 /// All of a store.
-pub(crate) trait Store: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore {}
+pub(crate) trait Store:
+    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore
+{
+}
 impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore> Store for T {}
 
 /// A store in a directory of its own, with two accounts.

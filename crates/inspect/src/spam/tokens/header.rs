@@ -9,10 +9,39 @@ use mailward_message::{EnvelopeAddress, Structure};
 /// Fields that nothing is learned from: who it is for and how it was brought to them, what filters said, and numbers that
 /// never come again.
 const LEFT_OUT: &[&str] = &[
-    "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "return-path", "authentication-results", "mailward-verdict",
-    "received-spf", "dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results", "status", "x-status",
-    "x-uid", "x-keywords", "x-uidl", "content-length", "lines", "to", "cc", "bcc", "from", "sender", "reply-to", "subject",
-    "date", "message-id", "in-reply-to", "references", "received", "thread-index", "x-originalarrivaltime",
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-envelope-to",
+    "return-path",
+    "authentication-results",
+    "mailward-verdict",
+    "received-spf",
+    "dkim-signature",
+    "arc-seal",
+    "arc-message-signature",
+    "arc-authentication-results",
+    "status",
+    "x-status",
+    "x-uid",
+    "x-keywords",
+    "x-uidl",
+    "content-length",
+    "lines",
+    "to",
+    "cc",
+    "bcc",
+    "from",
+    "sender",
+    "reply-to",
+    "subject",
+    "date",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "received",
+    "thread-index",
+    "x-originalarrivaltime",
 ];
 
 pub(super) fn header(message: &[u8], structure: &Structure, sink: &mut Sink<'_>) {
@@ -72,9 +101,18 @@ pub(super) fn header(message: &[u8], structure: &Structure, sink: &mut Sink<'_>)
 
 /// Fields of the way a message came, which stand wherever its hosts put them.
 pub(in crate::spam) fn is_trace(name: &str) -> bool {
-    matches!(name, "received" | "return-path" | "delivered-to" | "x-original-to" | "authentication-results"
-        | "mailward-verdict" | "received-spf" | "status" | "x-status")
-        || name.starts_with("arc-")
+    matches!(
+        name,
+        "received"
+            | "return-path"
+            | "delivered-to"
+            | "x-original-to"
+            | "authentication-results"
+            | "mailward-verdict"
+            | "received-spf"
+            | "status"
+            | "x-status"
+    ) || name.starts_with("arc-")
         || name.starts_with("x-spam")
 }
 

@@ -37,7 +37,10 @@ pub(super) fn messages(path: &Path) -> Result<Vec<Message>, Failure> {
         let kind = std::fs::metadata(&path).map_err(failed)?;
         if kind.is_dir() {
             if depth >= SPAM_CORPUS_DEPTH_MAX {
-                return Err(Failure::Usage(format!("{}: deeper than {SPAM_CORPUS_DEPTH_MAX} directories", path.display())));
+                return Err(Failure::Usage(format!(
+                    "{}: deeper than {SPAM_CORPUS_DEPTH_MAX} directories",
+                    path.display()
+                )));
             }
             let mut inside = Vec::new();
             for entry in std::fs::read_dir(&path).map_err(failed)? {

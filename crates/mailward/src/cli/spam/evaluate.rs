@@ -11,7 +11,8 @@ use std::path::PathBuf;
 
 /// Tell how well the filter would tell your mail apart, and which threshold fits
 #[derive(Debug, Args)]
-#[command(after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages, with what it
+#[command(
+    after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages, with what it
 is before it. Each message is judged by what was learned from others of the corpus: nothing is
 learned of it for good, and no server is asked. Points are those of words and signs; what the DNS
 says isn't known of old mail. A rate is only proposed for where there are enough honest messages.
@@ -19,7 +20,8 @@ says isn't known of old mail. A rate is only proposed for where there are enough
 Examples:
   mailward spam evaluate spam=/srv/corpus/spam ham=/srv/corpus/ham
   mailward spam evaluate spam=junk.mbox ham=~joe/Maildir --false-alarms 1/500 --plot curve.svg
-  mailward spam evaluate spam=a ham=b --by age --json")]
+  mailward spam evaluate spam=a ham=b --by age --json"
+)]
 pub(super) struct Evaluate {
     /// spam=PATH or ham=PATH
     #[arg(required = true, value_name = "CORPUS")]
@@ -124,7 +126,9 @@ fn shown(
             let caught = spam.saturating_sub(outcome(judged, threshold).missed);
             format!("for {rate}: spam.junk = \"{points}\", which catches {}", percent(caught, spam))
         }
-        None if ham < asked.false_alarms => format!("for {rate} it takes at least {} honest messages", asked.false_alarms),
+        None if ham < asked.false_alarms => {
+            format!("for {rate} it takes at least {} honest messages", asked.false_alarms)
+        }
         None => format!("no threshold keeps to {rate} here: leave spam.junk high"),
     })
 }

@@ -49,16 +49,17 @@ pub(super) fn svg(judged: &[Judgement], proposed: Option<SpamPoints>) -> String 
             low + 20.0
         );
     }
-    let mut line = |colour: &str, name: &str, at: f64, of: &dyn Fn(&mailward_inspect::spam::evaluate::Outcome) -> f64| {
-        let points: Vec<String> = all.iter().map(|one| format!("{:.1},{:.1}", x(one.threshold), of(one))).collect();
-        let _ = write!(
-            out,
-            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>\n\
+    let mut line =
+        |colour: &str, name: &str, at: f64, of: &dyn Fn(&mailward_inspect::spam::evaluate::Outcome) -> f64| {
+            let points: Vec<String> = all.iter().map(|one| format!("{:.1},{:.1}", x(one.threshold), of(one))).collect();
+            let _ = write!(
+                out,
+                "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"/>\n\
              <text x=\"{at:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>\n",
-            points.join(" "),
-            HEIGHT - 14.0
-        );
-    };
+                points.join(" "),
+                HEIGHT - 14.0
+            );
+        };
     line("#b02020", "honest mail taken for spam", LEFT, &|one| y(one.false_alarms, ham));
     line("#2050a0", "spam missed", LEFT + 220.0, &|one| y(one.missed, spam));
     if let Some(threshold) = proposed.and_then(|points| points.0) {
