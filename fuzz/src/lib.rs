@@ -36,6 +36,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod spam_tokens;
 pub mod spf;
 pub mod sts;
 pub mod submission;
@@ -83,6 +84,7 @@ pub const TARGETS: [Target; 41] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("spam_tokens", spam_tokens::run),
     ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),

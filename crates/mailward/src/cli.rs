@@ -26,6 +26,7 @@ pub(crate) mod sendmail;
 mod serve;
 mod sessions;
 mod setup;
+mod spam;
 mod status;
 mod stop;
 mod store;
@@ -81,6 +82,7 @@ enum Verb {
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Antivirus(antivirus::AntivirusVerb),
+    Spam(spam::SpamVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -120,6 +122,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Antivirus(verb) => verb.run(place),
+        Verb::Spam(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

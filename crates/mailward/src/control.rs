@@ -28,6 +28,7 @@ pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod spam;
 pub(crate) mod trust;
 pub(crate) mod watch;
 mod whence;
@@ -237,6 +238,10 @@ pub(crate) enum Request {
     /// Hosts that get nothing.
     Bans {
         ask: bans::Ask,
+    },
+    /// The spam filter.
+    Spam {
+        ask: spam::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

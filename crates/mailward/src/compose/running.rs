@@ -16,7 +16,8 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
-use mailward_inspect::policy::Rulebook;
+use mailward_inspect::policy::{Rulebook};
+use mailward_inspect::spam::{Spam};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
+    pub(crate) spam: Arc<Spam>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -201,6 +203,8 @@ impl Running {
             parts.reputation.set_lists(&new.lists);
             current.lists = new.lists.clone();
         }
+        parts.spam.set(&new.spam);
+        current.spam = new.spam.clone();
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);

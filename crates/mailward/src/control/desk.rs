@@ -3,6 +3,7 @@
 use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
+use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
 use crate::compose::scanning::Scanning;
 use crate::compose::sending::Ways;
@@ -52,6 +53,7 @@ pub(crate) struct Desk {
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
+    pub(crate) spam: SpamDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -133,6 +135,7 @@ impl Desk {
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
         let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        let spam = SpamDesk::without_server(data, &config.spam);
         Ok(Self {
             store,
             directory,
@@ -149,6 +152,7 @@ impl Desk {
             watch,
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
+            spam,
             alerts: None,
         })
     }
@@ -231,6 +235,7 @@ impl Desk {
             Request::Content { ask } => self.content(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
+            Request::Spam { ask } => self.spam(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -343,6 +348,7 @@ impl Desk {
             | Request::Content { .. }
             | Request::Alerts { .. }
             | Request::Bans { .. }
+            | Request::Spam { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }
