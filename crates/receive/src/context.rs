@@ -1,6 +1,7 @@
 //! What every session shares.
 
 use crate::budget::Budget;
+use crate::filters::Filters;
 use crate::full::FullAccounts;
 use crate::guard::Guard;
 use crate::ids::MessageIds;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub inside: Arc<InsideRules>,
     /// How strangers are weighed.
     pub guard: config::Guard,
+    /// Milters that are asked.
+    pub milters: config::Milters,
 }
 
 impl Default for Settings {
@@ -57,6 +60,7 @@ impl Default for Settings {
             warn_after: QUEUE_WARN_AFTER,
             inside: Arc::default(),
             guard: config::Guard::default(),
+            milters: config::Milters::default(),
         }
     }
 }
@@ -72,6 +76,7 @@ impl From<&Config> for Settings {
             warn_after: config.queue.warn_after(),
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
+            milters: config.milters.clone(),
         }
     }
 }
@@ -116,6 +121,8 @@ pub struct Context {
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
     pub ids: MessageIds,
+    /// Milters of the doors.
+    pub filters: Filters,
     /// Accounts found over quota.
     pub(crate) full: FullAccounts,
     /// When it was last told that the disk is full, seconds since 1970.
@@ -166,7 +173,9 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let ids = MessageIds::from(parts.clock.now());
         let acceptor = parts.acceptor.map(|acceptor| acceptor.for_protocol(mailward_core::Protocol::Smtp));
+        let filters = Filters::new(&parts.events);
         Arc::new(Self {
+            filters,
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,

@@ -5,6 +5,7 @@ mod door;
 mod gateway;
 mod mail;
 mod message;
+mod milters;
 mod recipient;
 mod refused;
 mod rules;
@@ -19,6 +20,7 @@ use crate::program::Program;
 use crate::replies;
 use crate::watch::Watch;
 use door::Door;
+use milters::Filtering;
 use mailward_core::event::Event;
 use mailward_core::limits::{DEADLINE_TICK, READ_BUFFER, STOP_GRACE, TLS_HANDSHAKE_TIME, WRITE_TIME};
 use mailward_core::{Address, Peer, Protocol, Shutdown};
@@ -84,6 +86,10 @@ pub(crate) struct Host<'c> {
     /// What was found of the stranger and the sender of this transaction.
     judged: Option<Arc<Judged>>,
     mails: Mails,
+    /// The milters, once they were asked.
+    filtering: Option<Filtering>,
+    /// How whoever is logged in did that.
+    mechanism: Option<String>,
 }
 
 /// MAIL commands that no recipient followed.
@@ -129,6 +135,8 @@ impl<'c> Host<'c> {
             stranger: None,
             judged: None,
             mails: Mails::default(),
+            filtering: None,
+            mechanism: None,
         }
     }
 
@@ -186,9 +194,9 @@ impl<'c> Host<'c> {
                         () = &mut stop => session.farewell(self.last_word(), Closing::Shutdown),
                     }
                 }
-                Step::Mail(ticket) => self.mail(ticket),
+                Step::Mail(ticket) => self.mail(ticket, &wire).await,
                 Step::Recipient(ticket) => self.recipient(ticket, &mut wire).await,
-                Step::Data(ticket) => self.data(ticket, &wire),
+                Step::Data(ticket) => self.data(ticket, &wire).await,
                 Step::Message(ticket) => self.message(ticket).await,
                 Step::Refused(fault, mail) => {
                     // Its reply is given already, without a name: it is found by who sent it.
@@ -196,6 +204,7 @@ impl<'c> Host<'c> {
                     self.refused(&mail, fault.name());
                 }
                 Step::Auth(mechanism, initial, ticket) => {
+                    self.mechanism = Some(mechanism.to_string());
                     let bindings = wire.tls().map(|tls| &tls.bindings);
                     match self.context.auth.begin(&mechanism, bindings, self.peer) {
                         Ok(sasl) => self.auth(sasl, initial, ticket).await,

@@ -1,5 +1,6 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
+use super::milters::{Filtered, Stopped};
 use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
@@ -34,6 +35,14 @@ impl Host<'_> {
             Ok(bytes) => bytes,
             Err(reply) => {
                 return self.turned_away(ticket, reply.text(), &reply);
+            }
+        };
+        let Filtered { bytes, trace } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
+            Ok(filtered) => filtered,
+            Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
+            Err(Stopped::Discarded) => {
+                let _given_back = self.share.resize(0);
+                return ticket.answer(Reply::OK.with(&id));
             }
         };
         let size = bytes.len().saturating_sub(trace);
