@@ -174,8 +174,11 @@ impl Session {
         outcome
     }
 
-    /// A command that nobody knows.
+    /// A command that nobody knows; told once they are connected.
     pub async fn unknown(&mut self, line: &str) -> Outcome {
+        if !self.filters.iter().all(Filter::is_connected) {
+            return Outcome::Go;
+        }
         let cut = line.bytes().take(MILTER_VALUE_MAX).collect();
         self.each(&step::UNKNOWN, &[cut]).await
     }

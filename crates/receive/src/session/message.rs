@@ -42,6 +42,7 @@ impl Host<'_> {
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
             Err(Stopped::Discarded) => {
                 let _given_back = self.share.resize(0);
+                counted.into_iter().for_each(RateHold::taken);
                 return ticket.answer(Reply::OK.with(&id));
             }
         };
