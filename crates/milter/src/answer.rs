@@ -103,9 +103,9 @@ impl std::fmt::Display for Answer {
 fn code(line: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, rest) = line.split_first_chunk::<3>()?;
     let [class @ b'4'..=b'5', group @ b'0'..=b'5', last @ b'0'..=b'9'] = digits else { return None };
-    let number = [class, group, last].iter().fold(0, |sum: u16, digit| {
-        sum.saturating_mul(10).saturating_add(u16::from(digit.saturating_sub(b'0')))
-    });
+    let number = [class, group, last]
+        .iter()
+        .fold(0, |sum: u16, digit| sum.saturating_mul(10).saturating_add(u16::from(digit.saturating_sub(b'0'))));
     match rest {
         [] => Some((number, rest)),
         [b' ' | b'-', rest @ ..] => Some((number, rest)),
@@ -191,8 +191,19 @@ mod tests {
     #[test]
     fn what_is_no_refusal_is_none() {
         for text in [
-            "", "250 2.0.0 Ok", "354 Go on", "2", "55", "560 x", "5500 x", "550x", "abc x", "550 4.7.1 x", "450 2.0.0 x",
-            "550-5.7.1 One\r\n450 4.7.1 Two", "550 5.7.1 One\nEHLO x",
+            "",
+            "250 2.0.0 Ok",
+            "354 Go on",
+            "2",
+            "55",
+            "560 x",
+            "5500 x",
+            "550x",
+            "abc x",
+            "550 4.7.1 x",
+            "450 2.0.0 x",
+            "550-5.7.1 One\r\n450 4.7.1 Two",
+            "550 5.7.1 One\nEHLO x",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

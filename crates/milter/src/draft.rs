@@ -126,10 +126,7 @@ impl<'m> Draft<'m> {
     fn nth(&self, nth: u32, name: &str) -> Option<usize> {
         let nth = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
         let named = self.fields.iter().enumerate();
-        named
-            .filter(|(_, field)| field.name.eq_ignore_ascii_case(name.as_bytes()))
-            .nth(nth)
-            .map(|(place, _)| place)
+        named.filter(|(_, field)| field.name.eq_ignore_ascii_case(name.as_bytes())).nth(nth).map(|(place, _)| place)
     }
 }
 
@@ -253,7 +250,9 @@ mod tests {
 
     #[test]
     fn a_message_that_nobody_changes_stays_as_it_is() {
-        for message in [MESSAGE, b"\r\nbody", b"no header at all", b"", b"A: b", b"A: b\r\n", b"A: b\r\n\r\n", b"A: b\n\nc\n"] {
+        for message in
+            [MESSAGE, b"\r\nbody", b"no header at all", b"", b"A: b", b"A: b\r\n", b"A: b\r\n\r\n", b"A: b\n\nc\n"]
+        {
             let whole = Draft::of(message).to_bytes();
             assert_eq!(whole.strip_suffix(b"\r\n").unwrap_or(&whole), message.strip_suffix(b"\r\n").unwrap_or(message));
         }
@@ -276,8 +275,12 @@ mod tests {
 
     #[test]
     fn a_field_is_changed_by_its_number_among_those_of_its_name() {
-        assert!(edited(MESSAGE, &[change(1, "RECEIVED")]).starts_with("RECEIVED: v\r\nSubject: a\r\n b\r\nreceived: two"));
-        assert!(edited(MESSAGE, &[change(2, "received")]).contains("Received: one\r\nSubject: a\r\n b\r\nreceived: v\r\n"));
+        assert!(
+            edited(MESSAGE, &[change(1, "RECEIVED")]).starts_with("RECEIVED: v\r\nSubject: a\r\n b\r\nreceived: two")
+        );
+        assert!(
+            edited(MESSAGE, &[change(2, "received")]).contains("Received: one\r\nSubject: a\r\n b\r\nreceived: v\r\n")
+        );
         assert!(edited(MESSAGE, &[change(3, "received")]).contains("To: x\r\nreceived: v\r\n\r\n"));
         assert!(!edited(MESSAGE, &[remove(1, "subject")]).contains("Subject"));
         assert_eq!(edited(MESSAGE, &[remove(2, "subject"), remove(1, "none")]), String::from_utf8_lossy(MESSAGE));
@@ -297,7 +300,10 @@ mod tests {
     #[test]
     fn a_value_stays_one_field() {
         let value = "b\r\nBcc: x\r\n\r\nbody\n\tc\r \r\nd\0";
-        assert_eq!(edited(b"X: y\r\n\r\nz", &[add("A", value)]), "X: y\r\nA:b\r\n\tBcc: x\r\n\tbody\r\n\tc\r\n\td\r\n\r\nz");
+        assert_eq!(
+            edited(b"X: y\r\n\r\nz", &[add("A", value)]),
+            "X: y\r\nA:b\r\n\tBcc: x\r\n\tbody\r\n\tc\r\n\td\r\n\r\nz"
+        );
     }
 
     #[test]
@@ -323,7 +329,9 @@ mod tests {
 
     #[test]
     fn every_line_of_a_body_ends_with_crlf() {
-        for (body, whole) in [("a\nb", "a\r\nb"), ("a\rb\r", "a\r\nb\r\n"), ("a\r\nb", "a\r\nb"), ("\n\r\n\r\r\n", "\r\n\r\n\r\n\r\n")] {
+        for (body, whole) in
+            [("a\nb", "a\r\nb"), ("a\rb\r", "a\r\nb\r\n"), ("a\r\nb", "a\r\nb"), ("\n\r\n\r\r\n", "\r\n\r\n\r\n\r\n")]
+        {
             assert_eq!(with_line_ends(body.into()), whole.as_bytes());
         }
     }
@@ -340,11 +348,12 @@ mod tests {
             let bytes = draft.to_bytes();
             let end = header::header_end(&bytes);
             prop_assert_eq!(&bytes[end..], b"body\r\n".as_slice());
-            prop_assert_eq!(header::fields(&bytes[..end]).count(), before + 1);
+            prop_assert_eq!(header::fields(&bytes[..end]).skip(before).count(), 1);
             prop_assert_eq!(header::fields(&bytes[..end]).filter(|field| field.is("new")).count(), 1);
             for line in bytes[..end].split_inclusive(|byte| *byte == b'\n') {
                 prop_assert!(line.ends_with(b"\r\n") && line.len() <= MILTER_FIELD_LINE_MAX + 2);
-                prop_assert!(!line[..line.len() - 2].contains(&b'\r') && !line.contains(&0));
+                let text = line.strip_suffix(b"\r\n").unwrap();
+                prop_assert!(!text.contains(&b'\r') && !line.contains(&0));
             }
         }
 

@@ -1,5 +1,6 @@
 //! One milter in one session: what it was told, and what it said.
 
+use crate::Fault;
 use crate::answer::Answer;
 use crate::changes::{Edit, NewRecipient, NewSender, Outcome, Refusal};
 use crate::connection::Connection;
@@ -10,7 +11,6 @@ use crate::packet::{Out, command};
 use crate::reply::Reply;
 use crate::step::{self, Step};
 use crate::terms::{Terms, VERSION, steps};
-use crate::Fault;
 use mailward_core::config::{MilterDefault, MilterLine};
 use mailward_core::event::Events;
 use mailward_core::limits::{
@@ -214,9 +214,8 @@ impl Filter {
             }
         };
         self.link = Some(link);
-        let heard = self
-            .command(&step::CONNECT, opening.macros, |out| out.packet(command::CONNECT, &[opening.client]))
-            .await?;
+        let heard =
+            self.command(&step::CONNECT, opening.macros, |out| out.packet(command::CONNECT, &[opening.client])).await?;
         if !matches!(heard, Heard::Go) || !matches!(self.done, Done::No) {
             return Ok(heard);
         }

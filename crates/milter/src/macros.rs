@@ -68,15 +68,9 @@ impl Stage {
                 "{client_port}",
             ],
             Self::Hello => &["{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}"],
-            Self::Mail => &[
-                "i",
-                "{auth_type}",
-                "{auth_authen}",
-                "{auth_ssf}",
-                "{mail_addr}",
-                "{mail_host}",
-                "{mail_mailer}",
-            ],
+            Self::Mail => {
+                &["i", "{auth_type}", "{auth_authen}", "{auth_ssf}", "{mail_addr}", "{mail_host}", "{mail_mailer}"]
+            }
             Self::Recipient => &["i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"],
             Self::Data | Self::End => &["i", "{nrcpts}"],
             Self::HeaderEnd => &["i"],

@@ -91,7 +91,8 @@ pub(crate) fn texts(data: &[u8]) -> Result<Vec<&[u8]>, Fault> {
 
 /// The number at the beginning, and what follows.
 pub(crate) fn number(data: &[u8]) -> Result<(u32, &[u8]), Fault> {
-    let (number, rest) = data.split_first_chunk::<LENGTH>().ok_or(Fault::Malformed("a number of less than four bytes"))?;
+    let (number, rest) =
+        data.split_first_chunk::<LENGTH>().ok_or(Fault::Malformed("a number of less than four bytes"))?;
     Ok((u32::from_be_bytes(*number), rest))
 }
 

@@ -126,14 +126,22 @@ async fn what_milters_change_is_what_is_stored() {
     let inbox = house.inbox("alice").await;
     let (trace, message) = inbox[0].split_at(inbox[0].find("X-First").unwrap());
     assert!(trace.starts_with("Return-Path: <a@c.example>\r\nReceived: "));
-    assert_eq!(message, "X-First: one\r\nFrom: a@c.example\r\nSubject: [marked] hello\r\nX-Last: two\r\n\r\nnew\r\nbody\r\n");
+    assert_eq!(
+        message,
+        "X-First: one\r\nFrom: a@c.example\r\nSubject: [marked] hello\r\nX-Last: two\r\n\r\nnew\r\nbody\r\n"
+    );
     assert_eq!(house.logged("message.filtered").len(), 1);
 }
 
 #[tokio::test]
 async fn recipients_come_and_go_and_nobody_gets_a_right_by_it() {
     let milter = at_end(
-        &[(b'-', b"<alice@s.example>\0"), (b'+', b"<bob@s.example>\0"), (b'+', b"<x@t.example>\0"), (b'+', b"<no@s.example>\0")],
+        &[
+            (b'-', b"<alice@s.example>\0"),
+            (b'+', b"<bob@s.example>\0"),
+            (b'+', b"<x@t.example>\0"),
+            (b'+', b"<no@s.example>\0"),
+        ],
         b'c',
     );
     let house = house(&[&milter], &[]).await;
@@ -201,7 +209,9 @@ async fn users_have_milters_of_their_own_and_are_told_by_name() {
     over(talk).await;
     assert_eq!(smtp.connections(), 0);
     let heard = submission.heard().join("\n");
-    for part in ["{daemon_name}\0MSA\0", "{auth_type}\0PLAIN\0{auth_authen}\0alice@s.example\0", "{tls_version}\0TLSv1.3\0"] {
+    for part in
+        ["{daemon_name}\0MSA\0", "{auth_type}\0PLAIN\0{auth_authen}\0alice@s.example\0", "{tls_version}\0TLSv1.3\0"]
+    {
         assert!(heard.contains(part), "{part}: {heard}");
     }
     assert!(heard.contains("L Message-ID\0"), "it sees what is sent, mended: {heard}");
@@ -231,7 +241,8 @@ async fn a_greeting_under_tls_is_told_again() {
 #[tokio::test]
 async fn a_milter_that_isn_t_there_defers_mail_or_is_passed_over() {
     let mut milter = Milter::absent("m");
-    for (default, code) in [(MilterDefault::Tempfail, 451), (MilterDefault::Accept, 250), (MilterDefault::Reject, 550)] {
+    for (default, code) in [(MilterDefault::Tempfail, 451), (MilterDefault::Accept, 250), (MilterDefault::Reject, 550)]
+    {
         milter.line.default = default;
         let house = house(&[&milter], &[]).await;
         let mut talk = house.greeted(Listener::Smtp).await;

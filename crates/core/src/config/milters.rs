@@ -187,9 +187,8 @@ fn seconds(key: &str, value: &str) -> Result<Duration, String> {
 
 impl MilterPlace {
     fn parse(text: &str) -> Result<Self, String> {
-        let form = || {
-            format!("{text:?} is no address: write unix:/path, tcp:host:port, inet:port@host or inet6:port@host")
-        };
+        let form =
+            || format!("{text:?} is no address: write unix:/path, tcp:host:port, inet:port@host or inet6:port@host");
         let (kind, rest) = text.split_once(':').ok_or_else(form)?;
         match kind {
             "unix" | "local" => {
@@ -242,7 +241,9 @@ impl fmt::Display for MilterPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Tcp { host, port, family: MilterFamily::Any } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
+            Self::Tcp { host, port, family: MilterFamily::Any } if host.contains(':') => {
+                write!(f, "tcp:[{host}]:{port}")
+            }
             Self::Tcp { host, port, family: MilterFamily::Any } => write!(f, "tcp:{host}:{port}"),
             Self::Tcp { host, port, family: MilterFamily::V4 } => write!(f, "inet:{port}@{host}"),
             Self::Tcp { host, port, family: MilterFamily::V6 } => write!(f, "inet6:{port}@{host}"),

@@ -120,9 +120,14 @@ async fn a_milter_that_does_not_answer_isn_t_waited_for() {
         | steps::SILENT_HEADER
         | steps::SILENT_HEADER_END
         | steps::SILENT_BODY;
-    let milter = Milter::on_terms("m", terms(6, 0, silent, &[]), |letter, _| {
-        if letter == b'E' { go_on() } else { Some(Vec::new()) }
-    });
+    let milter =
+        Milter::on_terms(
+            "m",
+            terms(6, 0, silent, &[]),
+            |letter, _| {
+                if letter == b'E' { go_on() } else { Some(Vec::new()) }
+            },
+        );
     let (mut session, ..) = session(&[&milter.line]);
     assert_eq!(transaction(&mut session).await, Changes::default());
     assert_eq!(milter.letters(), "CHMRRTLLLLNBE");
@@ -151,7 +156,8 @@ async fn a_body_goes_in_pieces_of_the_size_agreed() {
         let message = [b"A: b\r\n\r\n".as_slice(), &b"0123456789abcd\r\n".repeat(18_000)].concat();
         assert!(session.message(&message).await.is_taken());
         assert_eq!(milter.letters().matches('B').count(), pieces);
-        let body: String = milter.heard().into_iter().filter_map(|line| line.strip_prefix("B ").map(str::to_owned)).collect();
+        let body: String =
+            milter.heard().into_iter().filter_map(|line| line.strip_prefix("B ").map(str::to_owned)).collect();
         assert_eq!(body.as_bytes(), &message[8..]);
     }
 }
@@ -193,9 +199,8 @@ async fn a_refusal_holds_for_what_was_asked_about() {
             (b'y', text, "m: 554 5.7.1 Go away 100%"),
             (b'4', b"", "m: 421 4.7.0 Not accepted now; closing"),
         ] {
-            let milter = Milter::new("m", move |heard, _| {
-                if heard == letter { Some(packet(reply, data)) } else { go_on() }
-            });
+            let milter =
+                Milter::new("m", move |heard, _| if heard == letter { Some(packet(reply, data)) } else { go_on() });
             let (mut session, ..) = session(&[&milter.line]);
             let outcome = envelope(&mut session).await;
             assert_eq!(outcome != Outcome::Go, at_mail || at_data, "{letter}");
@@ -216,9 +221,13 @@ async fn a_refusal_holds_for_what_was_asked_about() {
 
 #[tokio::test]
 async fn one_refused_recipient_leaves_the_others() {
-    let milter = Milter::new("m", |letter, data| {
-        if letter == b'R' && data.starts_with(b"<b@") { Some(packet(b'r', b"")) } else { go_on() }
-    });
+    let milter =
+        Milter::new(
+            "m",
+            |letter, data| {
+                if letter == b'R' && data.starts_with(b"<b@") { Some(packet(b'r', b"")) } else { go_on() }
+            },
+        );
     let (mut session, ..) = session(&[&milter.line]);
     session.mail(&to("a@a.example"), None, None).await;
     assert_ne!(session.recipient(&to("b@b.example")).await, Outcome::Go);
@@ -252,8 +261,7 @@ async fn what_a_milter_accepts_it_isn_t_asked_about_again() {
         (b'B', "CHMRRTLLLLNB", "HMRRTLLLLNB"),
         (b'E', "CHMRRTLLLLNBE", "HMRRTLLLLNBE"),
     ] {
-        let milter =
-            Milter::new("m", move |heard, _| if heard == letter { Some(packet(b'a', b"")) } else { go_on() });
+        let milter = Milter::new("m", move |heard, _| if heard == letter { Some(packet(b'a', b"")) } else { go_on() });
         let (mut session, ..) = session(&[&milter.line]);
         assert_eq!(transaction(&mut session).await, Changes::default());
         assert_eq!(milter.letters(), heard);
@@ -265,8 +273,7 @@ async fn what_a_milter_accepts_it_isn_t_asked_about_again() {
 #[tokio::test]
 async fn who_discards_a_message_has_it_thrown_away_and_nobody_else_is_asked() {
     for letter in *b"MRTLNBE" {
-        let first =
-            Milter::new("one", move |heard, _| if heard == letter { Some(packet(b'd', b"")) } else { go_on() });
+        let first = Milter::new("one", move |heard, _| if heard == letter { Some(packet(b'd', b"")) } else { go_on() });
         let second = Milter::new("two", |_, _| go_on());
         let (mut session, ..) = session(&[&first.line, &second.line]);
         assert_eq!(transaction(&mut session).await.verdict, Verdict::Discard("one".into()));
@@ -299,7 +306,9 @@ async fn a_program_of_this_host_has_no_address() {
     assert!(milter.heard().contains(&"C localhost\0U".to_owned()));
     let mut session = milters.open(&mailward_milter::Client { address: "2001:db8::1".parse().ok(), ..client() }, 1_000);
     session.connect().await;
-    assert!(milter.heard().iter().any(|line| line.starts_with("C [2001:db8::1]\x006") && line.ends_with("2001:db8::1\0")));
+    assert!(
+        milter.heard().iter().any(|line| line.starts_with("C [2001:db8::1]\x006") && line.ends_with("2001:db8::1\0"))
+    );
 }
 
 #[tokio::test]

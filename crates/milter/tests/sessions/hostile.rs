@@ -73,9 +73,14 @@ async fn a_reply_that_has_no_place_is_a_fault() {
         let fault = fault(&says(letter, packet(reply, data))).await;
         assert!(matches!(fault, Fault::OutOfPlace(..)), "{letter} {reply}: {fault}");
     }
-    let unskipping = Milter::on_terms("m", terms(6, 0, 0, &[]), |letter, _| {
-        if letter == b'B' { Some(packet(b's', b"")) } else { go_on() }
-    });
+    let unskipping =
+        Milter::on_terms(
+            "m",
+            terms(6, 0, 0, &[]),
+            |letter, _| {
+                if letter == b'B' { Some(packet(b's', b"")) } else { go_on() }
+            },
+        );
     assert!(matches!(fault(&unskipping).await, Fault::OutOfPlace(..)));
     assert!(matches!(fault(&says(b'M', packet(b'f', b""))).await, Fault::Broken(_)));
 }
@@ -108,7 +113,11 @@ async fn whoever_speaks_unasked_is_not_believed() {
     let silent = Milter::on_terms("m", terms(6, 0, steps::SILENT_MAIL, &[]), |letter, _| {
         Some(if letter == b'R' { [packet(b'c', b""), packet(b'c', b"")].concat() } else { packet(b'c', b"") })
     });
-    assert_eq!(fault(&silent).await, Fault::Unasked, "what it said to MAIL is taken for its word on RCPT, and found then");
+    assert_eq!(
+        fault(&silent).await,
+        Fault::Unasked,
+        "what it said to MAIL is taken for its word on RCPT, and found then"
+    );
 }
 
 #[tokio::test]
@@ -169,7 +178,9 @@ async fn whoever_drips_is_waited_for_no_longer_than_who_is_silent() {
     let line = mailward_core::config::MilterLine::parse(&format!("m unix:{} connect=9", socket.display())).unwrap();
     let (mut session, ..) = session(&[&line]);
     let began = Instant::now();
-    assert!(matches!(session.connect().await, Outcome::Refuse(refusal) if matches!(refusal.fault, Some(Fault::Late(_)))));
+    assert!(
+        matches!(session.connect().await, Outcome::Refuse(refusal) if matches!(refusal.fault, Some(Fault::Late(_))))
+    );
     assert_eq!(began.elapsed().as_secs(), 9);
 }
 

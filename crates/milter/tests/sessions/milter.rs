@@ -58,8 +58,7 @@ impl Milter {
         let directory = TempDir::new().unwrap();
         let socket = directory.path().join("socket");
         let line = MilterLine::new(name, MilterPlace::Unix(socket.clone()));
-        let milter =
-            Self { line, heard: Arc::default(), connections: Arc::default(), socket, _directory: directory };
+        let milter = Self { line, heard: Arc::default(), connections: Arc::default(), socket, _directory: directory };
         milter.listen(terms, say);
         milter
     }

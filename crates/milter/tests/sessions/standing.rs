@@ -74,7 +74,10 @@ async fn a_milter_that_decides_before_the_message_is_back_as_well() {
             envelope(&mut session).await;
         }
         let lines = events.lines();
-        assert!(lines[0].starts_with("alert milter.down") && lines[1].starts_with("info milter.recovered"), "{lines:?}");
+        assert!(
+            lines[0].starts_with("alert milter.down") && lines[1].starts_with("info milter.recovered"),
+            "{lines:?}"
+        );
     }
 }
 
@@ -83,9 +86,13 @@ async fn a_milter_that_hangs_up_is_connected_to_anew_with_the_next_message() {
     for letter in *b"CHMRTLNBE" {
         let hangs_up = Arc::new(AtomicBool::new(true));
         let once = Arc::clone(&hangs_up);
-        let milter = Milter::new("m", move |heard, _| {
-            if heard == letter && once.swap(false, Ordering::SeqCst) { None } else { go_on() }
-        });
+        let milter =
+            Milter::new(
+                "m",
+                move |heard, _| {
+                    if heard == letter && once.swap(false, Ordering::SeqCst) { None } else { go_on() }
+                },
+            );
         let (mut session, _, events) = session(&[&milter.line]);
         let outcome = envelope(&mut session).await;
         let told = match outcome {
@@ -151,9 +158,12 @@ async fn a_kept_connection_that_is_gone_is_made_anew() {
     milter.line.reuse = true;
     let gone = Arc::new(AtomicBool::new(false));
     let goes = Arc::clone(&gone);
-    let hangs = Milter::new("h", move |letter, _| {
-        if letter == b'C' && goes.swap(false, Ordering::SeqCst) { None } else { go_on() }
-    });
+    let hangs = Milter::new(
+        "h",
+        move |letter, _| {
+            if letter == b'C' && goes.swap(false, Ordering::SeqCst) { None } else { go_on() }
+        },
+    );
     let line = MilterLine { reuse: true, ..hangs.line.clone() };
     let (mut first, milters, events) = session(&[&line]);
     transaction(&mut first).await;
