@@ -1,6 +1,7 @@
 //! What every session shares.
 
 use crate::budget::Budget;
+use crate::filters::Filters;
 use crate::full::FullAccounts;
 use crate::guard::Guard;
 use crate::ids::MessageIds;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub guard: config::Guard,
     /// How long messages are kept in the quarantine, days.
     pub quarantine_days: usize,
+    /// Milters that are asked.
+    pub milters: config::Milters,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             inside: Arc::default(),
             guard: config::Guard::default(),
             quarantine_days: config::Quarantine::default().days,
+            milters: config::Milters::default(),
         }
     }
 }
@@ -77,6 +81,7 @@ impl From<&Config> for Settings {
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
             quarantine_days: config.quarantine.days,
+            milters: config.milters.clone(),
         }
     }
 }
@@ -123,6 +128,8 @@ pub struct Context {
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
     pub ids: MessageIds,
+    /// Milters of the doors.
+    pub filters: Filters,
     /// Accounts found over quota.
     pub(crate) full: FullAccounts,
     /// When it was last told that the disk is full, seconds since 1970.
@@ -175,7 +182,9 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let ids = MessageIds::from(parts.clock.now());
         let acceptor = parts.acceptor.map(|acceptor| acceptor.for_protocol(mailward_core::Protocol::Smtp));
+        let filters = Filters::new(&parts.events);
         Arc::new(Self {
+            filters,
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,

@@ -208,6 +208,8 @@ table! {
     CLAIM_DENIED = 550 "5.7.1" "The message says that it is from an address that isn't yours";
     /// Nobody can say who it is from.
     CLAIM_UNCLEAR = 550 "5.6.0" "It isn't clear who the message is from";
+    /// A milter wants it kept from its recipients, and nothing keeps it.
+    NOT_FILTERED = 550 "5.7.1" "Message not accepted here";
     /// What `message` refuses.
     BAD_HEADER = 550 "5.6.0" "Header section can't be read";
     /// RFC 5322 §3.6.2, RFC 9989: not one author, or none.
@@ -312,6 +314,15 @@ impl Reply {
         let code = if matches!(code, 400..=420 | 422..=599) { code } else { 550 };
         let text: String = text.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
         Reply { code, enhanced: if code >= 500 { "5.7.1" } else { "4.7.1" }, text: Cow::Owned(text) }
+    }
+    /// A refusal in words of a filter: a code of 400 to 599 (what isn't becomes 550; 421 ends the session), its enhanced code,
+    /// which stands in the text here, and text that is cleaned and cut as by [`Reply::with`].
+    #[must_use]
+    pub fn chosen(code: u16, (class, subject, detail): (u8, u16, u16), text: &str) -> Reply {
+        let code = if matches!(code, 400..=599) { code } else { 550 };
+        let words = format!("{class}.{subject}.{detail} {text}");
+        let text = words.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+        Reply { code, enhanced: "", text: Cow::Owned(text) }
     }
     /// Writes the line with CRLF.
     pub fn write(&self, out: &mut Vec<u8>) {

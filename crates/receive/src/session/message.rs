@@ -1,6 +1,7 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
-use super::inspection::Judgement;
+use super::inspection::{Judgement};
+use super::milters::{Filtered, Stopped};
 use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
@@ -35,6 +36,15 @@ impl Host<'_> {
             Ok(bytes) => bytes,
             Err(reply) => {
                 return self.turned_away(ticket, reply.text(), &reply);
+            }
+        };
+        let Filtered { bytes, trace } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
+            Ok(filtered) => filtered,
+            Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
+            Err(Stopped::Discarded) => {
+                let _given_back = self.share.resize(0);
+                counted.into_iter().for_each(RateHold::taken);
+                return ticket.answer(Reply::OK.with(&id));
             }
         };
         let size = bytes.len().saturating_sub(trace);
