@@ -33,7 +33,6 @@ const SECTIONS: &[(&str, &str)] = &[
     ("scanner", "Processes that look into messages"),
     ("antivirus", "Virus scanners of others"),
     ("quarantine", "Messages that were taken and that nobody sees"),
-    ("lists", "Lists in the DNS that are asked about who sends, and about links"),
     ("spam", "Spam: from how many points on what is done, and from whom the filter learns"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
