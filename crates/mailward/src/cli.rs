@@ -2,6 +2,7 @@
 
 mod alert;
 mod alias;
+mod antivirus;
 mod ban;
 mod bench;
 mod config;
@@ -18,6 +19,7 @@ mod rates;
 mod reload;
 mod route;
 pub(crate) mod rules;
+mod scanner;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -76,6 +78,7 @@ enum Verb {
     Rules(rules::RulesVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
+    Antivirus(antivirus::AntivirusVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -88,6 +91,7 @@ enum Verb {
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
+    Scanner(scanner::Scanner),
 }
 
 /// Does what the command line asks for.
@@ -112,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Rules(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
+        Verb::Antivirus(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -123,6 +128,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
+        Verb::Scanner(verb) => verb.run(),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

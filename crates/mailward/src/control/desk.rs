@@ -4,6 +4,7 @@ use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
 use super::{Call, CatchAll, Request};
+use crate::compose::scanning::Scanning;
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
@@ -47,6 +48,7 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
+    pub(crate) scanning: Scanning,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -135,6 +137,7 @@ impl Desk {
             care,
             watch,
             greylist,
+            scanning: Scanning::of(config, &Events::nowhere()),
             alerts: None,
         })
     }
@@ -208,6 +211,7 @@ impl Desk {
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
+            Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -314,6 +318,7 @@ impl Desk {
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
             | Request::Lists { .. }
+            | Request::Antivirus { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
