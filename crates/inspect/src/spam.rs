@@ -12,6 +12,7 @@
 //!
 //! **Limits**: `limits::SPAM_*`.
 
+pub mod evaluate;
 mod hash;
 mod judge;
 mod learn;
@@ -26,6 +27,8 @@ mod tokens;
 pub use hash::TokenKey;
 pub use judge::{Judged, judge, step};
 pub use links::{LinkListed, LinkLists, link_domains};
+pub use mailward_core::config::SpamPoints;
+pub use mailward_store::records::{Learnt, Lesson};
 pub use model::{Knowledge, Names, Spam, SpamError, SpamParts, points_of, token_key};
 pub use reading::Reading;
 pub use signs::{Sign, signs};

@@ -20,6 +20,7 @@ use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
+use mailward_inspect::Inspector;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub inside: Arc<InsideRules>,
     /// How strangers are weighed.
     pub guard: config::Guard,
+    /// How long messages are kept in the quarantine, days.
+    pub quarantine_days: usize,
     /// Milters that are asked.
     pub milters: config::Milters,
 }
@@ -60,6 +63,7 @@ impl Default for Settings {
             warn_after: QUEUE_WARN_AFTER,
             inside: Arc::default(),
             guard: config::Guard::default(),
+            quarantine_days: config::Quarantine::default().days,
             milters: config::Milters::default(),
         }
     }
@@ -76,6 +80,7 @@ impl From<&Config> for Settings {
             warn_after: config.queue.warn_after(),
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
+            quarantine_days: config.quarantine.days,
             milters: config.milters.clone(),
         }
     }
@@ -117,6 +122,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Who watches over what users send; none: nobody, and nothing is confirmed.
     pub care: Option<Arc<Care>>,
+    /// Who judges messages; none: nobody.
+    pub inspector: Option<Arc<Inspector>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -165,6 +172,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// See [`Context::care`].
     pub care: Option<Arc<Care>>,
+    /// See [`Context::inspector`].
+    pub inspector: Option<Arc<Inspector>>,
 }
 
 impl Context {
@@ -193,6 +202,7 @@ impl Context {
             settings: parts.settings,
             clock: parts.clock,
             care: parts.care,
+            inspector: parts.inspector,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

@@ -3,6 +3,7 @@
 mod data;
 mod door;
 mod gateway;
+mod inspection;
 mod mail;
 mod message;
 mod milters;

@@ -212,6 +212,22 @@ table! {
     NOT_FILTERED = 550 "5.7.1" "Message not accepted here";
     /// What `message` refuses.
     BAD_HEADER = 550 "5.6.0" "Header section can't be read";
+    /// RFC 5322 §3.6.2, RFC 9989: not one author, or none.
+    NOT_ONE_AUTHOR = 550 "5.6.0" "The message has to be from exactly one author";
+    /// The author's domain wants it so (RFC 9989, RFC 7372 §3).
+    NOT_AUTHENTIC = 550 "5.7.1" "The author's domain doesn't stand for this message (DMARC)";
+    /// Attacks E1.
+    AMBIGUOUS = 554 "5.6.0" "The message can be read in more than one way";
+    /// A rule on attachments.
+    ATTACHMENT_REFUSED = 552 "5.7.0" "What is attached isn't taken here";
+    /// A virus scanner.
+    VIRUS = 554 "5.7.0" "The message holds what looks like a virus";
+    /// A rule on what is written.
+    CONTENT_REFUSED = 550 "5.7.1" "What the message holds isn't taken here";
+    /// The spam filter.
+    SPAM = 550 "5.7.1" "The message looks like spam";
+    /// Who has to judge it can't now.
+    NOT_JUDGED = 451 "4.7.0" "The message can't be examined now; try again later";
     /// The store couldn't; it may later.
     LOCAL_ERROR = 451 "4.3.0" "Local error; try again later";
 

@@ -36,8 +36,14 @@ impl Default for Spam {
 }
 
 /// A mark on the scale of points; none: never reached. Hundredths, above 0, at most `limits::SPAM_POINTS_MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpamPoints(pub Option<i32>);
+
+impl Serialize for SpamPoints {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl SpamPoints {
     /// Whether so many points reach it.

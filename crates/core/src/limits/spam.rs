@@ -71,10 +71,16 @@ pub const SPAM_PEER_TIME: std::time::Duration = std::time::Duration::from_secs(1
 /// Bytes of another filter's answer.
 pub const SPAM_PEER_ANSWER_MAX: usize = 64 * 1024;
 /// Bytes of a message that are looked at, from its beginning: texts behind larger attachments are rare, and nobody reads so far.
-pub const SPAM_READ_MAX: usize = 1024 * 1024;
+pub const SPAM_READ_MAX: usize = 512 * 1024;
 /// What users said is learned so many at a time.
 pub const SPAM_MARKS_STEP: usize = 64;
 /// How long what was learned may wait to be folded into the table, when nothing more is learned.
 pub const SPAM_FOLD_TIME: std::time::Duration = std::time::Duration::from_secs(60);
 /// Messages attached to one that was sent to an address that learns.
 pub const SPAM_SENT_MAX: usize = 100;
+/// Messages that are read at once for teaching or evaluating: their tokens are in memory, some 20 KiB each.
+pub const SPAM_CORPUS_MAX: usize = 50_000;
+/// Depth of directories that messages are looked for in.
+pub const SPAM_CORPUS_DEPTH_MAX: usize = 8;
+/// How long another filter that was silent isn't asked.
+pub const SPAM_PEER_REST: std::time::Duration = std::time::Duration::from_secs(60);

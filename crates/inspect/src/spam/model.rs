@@ -3,7 +3,7 @@
 use super::hash::TokenKey;
 use super::judge::{Judged, judge};
 use super::links::{LinkLists, link_domains};
-use super::peers;
+use super::peers::Peers;
 use super::reading::Reading;
 use super::signs::signs;
 use super::table::Table;
@@ -96,6 +96,7 @@ pub struct Spam {
     settings: RwLock<Arc<config::Spam>>,
     pub(super) server: RwLock<Table>,
     pub(super) users: Mutex<Users>,
+    peers: Peers,
     /// One learns at a time; nobody reads tables from the store meanwhile.
     pub(super) teaching: tokio::sync::Mutex<()>,
     /// Something was learned that isn't folded yet.
@@ -131,6 +132,7 @@ impl Spam {
             settings,
             server: RwLock::new(server),
             users: Mutex::new(Users { learned, ..Users::default() }),
+            peers: Peers::default(),
             teaching: tokio::sync::Mutex::new(()),
             taught: Notify::new(),
         }))
@@ -141,7 +143,9 @@ impl Spam {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings.clone());
     }
 
-    pub(super) fn settings(&self) -> Arc<config::Spam> {
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<config::Spam> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -183,6 +187,7 @@ impl Spam {
         let words = self.words(subject, &reading);
         let (mut mine, listed, others) =
             tokio::join!(words, asked, peers::ask(&settings.peers, subject, &self.parts.events));
+            tokio::join!(words, asked, self.peers.ask(&settings.peers, subject, &self.parts.events));
         let proven = is_proven(subject, found);
         for sign in signs(subject, &reading, contents, proven) {
             mine.push(Finding::new(Check::Spam, sign.name(), Action::Deliver, sign.reason()).worth(sign.points()));

@@ -73,7 +73,8 @@ impl Table {
     }
     /// If there are more tokens than `most`: those that give way, an eighth more than has to be, at most `at_once`. The least
     /// useful first: seen in few messages, and long ago.
-    pub(super) fn excess(&self, most: usize, at_once: usize) -> Vec<u64> {
+    #[must_use]
+    pub fn excess(&self, most: usize, at_once: usize) -> Vec<u64> {
         let Some(over) = self.tokens.len().checked_sub(most).filter(|over| *over > 0) else { return Vec::new() };
         let give = over.saturating_add(most / 8).min(at_once).min(self.tokens.len());
         let mut least: Vec<(u64, u64)> = self.tokens.iter().map(|(token, counts)| (worth(counts), *token)).collect();
@@ -83,7 +84,8 @@ impl Table {
         least.truncate(give);
         least.into_iter().map(|(_, token)| token).collect()
     }
-    pub(super) fn remove(&mut self, tokens: &[u64]) {
+    /// Takes tokens out.
+    pub fn remove(&mut self, tokens: &[u64]) {
         for token in tokens {
             self.tokens.remove(token);
         }

@@ -25,20 +25,21 @@ pub(super) const KEYS: &[Key] = &[
     mark!(
         mark,
         "From so many points on a message is marked as spam in its header, and delivered as others. See docs/spam.md."
+        "From so many points on a message is marked as spam in its header, and delivered as others.\nSee docs/spam.md."
     ),
     mark!(
         junk,
-        "From so many points on it is filed as junk. Begin high, and come down with what `mailward spam evaluate`\nsays of your own mail."
+        "From so many points on it is filed as junk. Begin high, and come down with what\n`mailward spam evaluate` says of your own mail."
     ),
     mark!(
         reject,
-        "From so many points on it is refused in the session. An honest sender learns of it from their own server;\nleave it at \"none\" until junk has proven itself."
+        "From so many points on it is refused in the session. An honest sender learns of it from their own\nserver; leave it at \"none\" until junk has proven itself."
     ),
     Key {
         path: "spam.trainers",
         form: "list of addresses, or \"none\"",
         unit: "users here",
-        help: "Users whose word counts for everybody: what they move into Junk and out of it is learned by the server, too.\nWhat others say is learned for themselves alone.",
+        help: "Users whose word counts for everybody: what they move into Junk and out of it is learned by the\nserver, too. What others say is learned for themselves alone.",
         reloads: true,
         read: |c, v| v.users(SPAM_TRAINERS_MAX).map(|all| c.spam.trainers = all),
         write: |c| quoted_texts(&c.spam.trainers),
@@ -47,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "spam.train_addresses",
         form: "list of \"ADDRESS spam|ham\", or \"none\"",
         unit: "addresses of domains here",
-        help: "Where users who are logged in send what the filter is to learn, attached or redirected. It is delivered\nnowhere. Such as [\"spam@example.org spam\", \"ham@example.org ham\"].",
+        help: "Where users who are logged in send what the filter is to learn, attached or redirected. It is\ndelivered nowhere. Such as [\"spam@example.org spam\", \"ham@example.org ham\"].",
         reloads: true,
         read: |c, v| {
             let what = "strings such as [\"spam@example.org spam\"]";
@@ -59,7 +60,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "spam.peers",
         form: "list of \"spamd|rspamd tcp:HOST:PORT|unix:PATH [WEIGHT]\", or \"none\"",
         unit: "other filters",
-        help: "Other filters that are asked as well, and what one of their points counts here. They see every message.\nSuch as [\"spamd tcp:127.0.0.1:783 0.5\"].",
+        help: "Other filters that are asked as well, and what one of their points counts here. They see every\nmessage. Such as [\"spamd tcp:127.0.0.1:783 0.5\"].",
         reloads: true,
         read: |c, v| {
             let what = "strings such as [\"spamd tcp:127.0.0.1:783 0.5\"]";

@@ -9,6 +9,8 @@ pub(super) struct Directory {
     pub(super) entries: Vec<Listed>,
     /// Whether it says that it is one of several.
     pub(super) is_volume: bool,
+    /// Where the record that ends it is.
+    pub(super) end: usize,
 }
 
 /// An entry as a directory lists it.
@@ -143,6 +145,11 @@ fn read(bytes: &[u8], start: usize, base: i64, end: &End, most: usize) -> Option
     // An empty archive is one only where it says so.
     (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22))
         .then_some(Directory { entries, is_volume })
+    (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22)).then_some(Directory {
+        entries,
+        is_volume,
+        end: end.at,
+    })
 }
 
 /// One entry (4.3.12), and whether it begins in another volume.
