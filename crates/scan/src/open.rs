@@ -15,16 +15,17 @@ use mailward_core::limits::{SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX};
 use mailward_message::Structure;
 use std::collections::HashSet;
 
-/// Opens a message: its parts, and whatever they hold. Total: any bytes give an answer, within the budget.
+/// Opens a message: its parts, whatever they hold, and what other programs would read in it
+/// ([`mailward_message::ambiguity`]). Total: any bytes give an answer, within the budget.
 #[must_use]
 pub fn open(message: &[u8], budget: Budget<'_>) -> Contents {
     open_with(message, Vec::new(), budget)
 }
 
-/// Opens a message, and with it other readings of its parts: why each is one, and its bytes. They come after the message's
-/// own parts, as [`Wrapping::Reading`].
+/// [`open`], and with it files that somebody else read in the message: why each is one, and its bytes. They come last, as
+/// [`Wrapping::Reading`].
 #[must_use]
-pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
+pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
     let mut walk = Walk {
         contents: Contents::default(),
         meter: Meter::new(budget),
@@ -42,8 +43,16 @@ pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budge
             break;
         }
     }
-    for (why, bytes) in readings {
-        let found = Found { wrapping: Wrapping::Reading(why), ..Found::open(Vec::new(), Bytes::from(bytes)) };
+    let (readings, are_all) = mail::readings(message, &structure);
+    if !are_all {
+        walk.meter.note(Stopped::Items);
+    }
+    let others = others.into_iter().map(|(why, bytes)| Found {
+        wrapping: Wrapping::Reading(why),
+        ..Found::open(Vec::new(), Bytes::from(bytes))
+    });
+    for found in readings.into_iter().chain(others) {
+        walk.meter.take_bytes(found.size);
         walk.take(found, None);
         walk.run();
     }

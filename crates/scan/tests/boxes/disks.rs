@@ -16,7 +16,7 @@ fn record(name: &[u8], extent: u32, size: u32, flags: u8, system: &[u8]) -> Vec<
     bytes.extend([flags, 0, 0, 1, 0, 0, 1]);
     bytes.push(name.len() as u8);
     bytes.extend(name);
-    if name.len() % 2 == 0 {
+    if name.len().is_multiple_of(2) {
         bytes.push(0);
     }
     bytes.extend(system);

@@ -49,7 +49,7 @@ fn binhex(bytes: &[u8]) -> String {
             bits -= 6;
             text.push(char::from(SIGNS[(buffer >> bits & 63) as usize]));
         }
-        if text.len() % 66 == 0 {
+        if text.len().is_multiple_of(66) {
             text.push_str("\r\n");
         }
     }
