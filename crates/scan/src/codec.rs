@@ -2,6 +2,7 @@
 
 mod lh;
 mod lzw;
+mod members;
 mod szdd;
 mod xz;
 mod zst;
@@ -129,8 +130,8 @@ fn make(codec: Codec, mut packed: Stream, said: Option<u64>) -> io::Result<Strea
         Codec::Deflate => Box::new(flate2::read::DeflateDecoder::new(packed)),
         Codec::Deflate64 => Box::new(deflate64::Deflate64Decoder::new(packed)),
         Codec::Zlib => Box::new(flate2::read::ZlibDecoder::new(packed)),
-        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
-        Codec::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
+        Codec::Gzip => Box::new(members::Members::<flate2::bufread::GzDecoder<_>>::new(packed)),
+        Codec::Bzip2 => Box::new(members::Members::<bzip2::bufread::BzDecoder<_>>::new(packed)),
         Codec::Xz => Box::new(xz::Xz::new(packed)),
         Codec::LzmaAlone => {
             let mut header = [0; 13];

@@ -156,7 +156,8 @@ impl Walk<'_> {
         let mut holders = found.holders;
         let mut looked_as = vec![kind];
         looked_as.extend(found.looked_as);
-        let mut room = Room { bytes: self.meter.bytes_left(), items: self.meter.items_left(), short: false };
+        let offered = self.meter.room();
+        let mut room = Room { bytes: offered, items: self.meter.items_left(), short: false };
         let mut inner: Vec<Found> = Vec::new();
         for kind in looked_as {
             let looked = document::look(kind, &bytes, &mut room);
@@ -169,12 +170,14 @@ impl Walk<'_> {
                 ..Found::open(inner.names, Bytes::from(inner.bytes))
             }));
         }
-        self.meter.take_bytes(self.meter.bytes_left().saturating_sub(room.bytes));
+        self.meter.take_bytes(offered.saturating_sub(room.bytes));
         if room.short {
             self.meter.note(Stopped::Bytes);
             self.remark(index, Trait::NotOpened("more in it than is looked at".to_owned()));
         }
+        let mut held = length(&bytes);
         if !inner.is_empty() {
+            held = inner.iter().fold(held, |sum, inner| sum.saturating_add(inner.size));
             holders.push(Box::new(Held(inner.into_iter())));
         }
         if holders.is_empty() {
@@ -185,7 +188,6 @@ impl Walk<'_> {
             self.remark(index, Trait::NotOpened("deeper than is looked at".to_owned()));
             return;
         }
-        let mut held = length(&bytes);
         if !self.meter.hold(held) {
             self.remark(index, Trait::NotOpened("more than is held at once".to_owned()));
             return;

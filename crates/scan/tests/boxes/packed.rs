@@ -361,6 +361,51 @@ fn lha_is_opened_at_each_level() {
     }
 }
 
+/// Blocks of literals alone: each byte a code of eight bits, in order.
+#[test]
+fn lha_s_methods_are_unpacked() {
+    for (method, distances) in [(b"-lh5-", 4), (b"-lh6-", 5), (b"-lh7-", 5)] {
+        let mut bits: Vec<bool> = Vec::new();
+        let mut put = |value: usize, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+        put(INNER.len(), 16);
+        // One length for all codes, 8, which stands as 10; 256 of them; one distance.
+        for (value, count) in [(0, 5), (10, 5), (256, 9), (0, distances), (0, distances)] {
+            put(value, count);
+        }
+        for byte in INNER {
+            put(usize::from(*byte), 8);
+        }
+        let packed: Vec<u8> =
+            bits.chunks(8).map(|eight| eight.iter().enumerate().fold(0, |sum, (at, bit)| sum | u8::from(*bit) << (7 - at))).collect();
+        let mut header = [
+            method.as_slice(),
+            &(packed.len() as u32).to_le_bytes(),
+            &(INNER.len() as u32).to_le_bytes(),
+            &[0; 4],
+            &[0x20, 0, 6],
+            b"it.exe",
+            &[0, 0],
+        ]
+        .concat();
+        header.splice(0..0, [header.len() as u8, 0]);
+        let contents = attached("a.lzh", &[header, packed, vec![0]].concat());
+        assert_eq!(named(&contents, "it.exe").first().map(|item| item.hash), Some(sha256(INNER)), "{contents:?}");
+    }
+}
+
+#[test]
+fn streams_without_contents_end_it() {
+    for empty in [gzip(b""), bzip2(b""), zstd(b"")] {
+        let few = [empty.repeat(10), gzip(b"")].concat();
+        assert!(!found(&attached("a", &few)));
+        let contents = attached("a", &empty.repeat(100_000));
+        assert!(contents.items.iter().any(|i| i.traits.iter().any(|t| matches!(t, Trait::Damaged(_)))), "{contents:?}");
+    }
+    let padded = [gzip(INNER), vec![0; 512]].concat();
+    let contents = attached("a.gz", &padded);
+    assert!(found(&contents) && contents.items.iter().all(|item| item.traits.is_empty()), "{contents:?}");
+}
+
 #[test]
 fn arj_is_opened_and_what_is_garbled_is_told() {
     let header = |name: &str, flags: u8, method: u8, kind: u8, length: usize| {
@@ -391,7 +436,7 @@ fn arj_is_opened_and_what_is_garbled_is_told() {
 }
 
 #[test]
-fn cabinets_are_opened_stored_and_by_mszip() {
+fn cabinets_are_opened_stored_by_mszip_and_by_lzx() {
     let cabinet = |method: u16, blocks: &[(Vec<u8>, usize)], files: &[(&str, usize, usize)]| {
         let mut listed = Vec::new();
         for (name, offset, length) in files {
@@ -427,7 +472,12 @@ fn cabinets_are_opened_stored_and_by_mszip() {
     let mut packed = Vec::with_capacity(1_000);
     second.compress_vec(INNER, &mut packed, flate2::FlushCompress::Finish).unwrap();
     let blocks = [([b"CK".to_vec(), deflate(b"before")].concat(), 6), ([b"CK".to_vec(), packed].concat(), INNER.len())];
-    for archive in [stored, cabinet(1, &blocks, &files)] {
+    // LZX, a block that isn't packed: no translation, its sort, its length, three distances.
+    let bits = 3_u32 << 28 | (both.len() as u32) << 4;
+    let mut lzx = [((bits >> 16) as u16).to_le_bytes(), (bits as u16).to_le_bytes()].concat();
+    lzx.extend([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    lzx.extend(&both);
+    for archive in [stored, cabinet(1, &blocks, &files), cabinet(0x0f03, &[(lzx, both.len())], &files)] {
         let contents = attached("a.cab", &archive);
         assert_eq!(named(&contents, "it.exe")[0].hash, sha256(INNER), "{contents:?}");
         assert_eq!(named(&contents, "before")[0].hash, sha256(b"before"));

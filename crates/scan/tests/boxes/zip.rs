@@ -66,6 +66,22 @@ fn a_zip_that_is_stored_in_another_is_one_entry_of_it() {
 }
 
 #[test]
+fn signs_that_stand_close_together_are_looked_at_once() {
+    // Each sign a header with a name of 64 KiB, and the directory leads to one of them again and again.
+    let mut bytes = b"PK\x03\x04".repeat(300_000);
+    let long = Zipped { local_name: vec![b'n'; 65_535], ..Zipped::stored("n", b"x") };
+    let header = bytes.len() as u32;
+    bytes.extend(long.local());
+    let start = bytes.len() as u32;
+    let directory = long.central(header).repeat(20_000);
+    bytes.extend(&directory);
+    bytes.extend(zip_end(20_000, directory.len() as u32, start));
+    let contents = attached("a.zip", &bytes);
+    assert_eq!(contents.stopped, [Stopped::Items]);
+    assert!(has(&contents, &Trait::Overlaps));
+}
+
+#[test]
 fn sizes_beyond_32_bits_are_read() {
     let mut entry = Zipped::deflated("a", INNER);
     entry.extra = [
