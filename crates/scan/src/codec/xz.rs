@@ -43,7 +43,13 @@ impl Counted {
 impl Xz {
     pub(super) fn new(packed: Stream) -> Self {
         let packed: Stream = Box::new(io::BufReader::new(packed));
-        Self { packed: Counted(Rc::new(RefCell::new((packed, 0)))), block: None, check: None, begun: false, given: false }
+        Self {
+            packed: Counted(Rc::new(RefCell::new((packed, 0)))),
+            block: None,
+            check: None,
+            begun: false,
+            given: false,
+        }
     }
 
     /// A stream's header; `false` at the end of all.

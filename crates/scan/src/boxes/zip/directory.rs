@@ -143,8 +143,6 @@ fn read(bytes: &[u8], start: usize, base: i64, end: &End, most: usize) -> Option
         entries.push(listed);
     }
     // An empty archive is one only where it says so.
-    (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22))
-        .then_some(Directory { entries, is_volume })
     (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22)).then_some(Directory {
         entries,
         is_volume,
