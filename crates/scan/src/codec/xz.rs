@@ -114,10 +114,7 @@ impl Xz {
         for filter in filters.into_iter().rev() {
             // A decoder that reads ahead would take what follows the block: LZMA2 knows its own end.
             stream = match filter {
-                Codec::Lzma2(window) => {
-                    super::within(window)?;
-                    Box::new(lzma_rust2::Lzma2Reader::new(stream, window.max(4_096), None))
-                }
+                Codec::Lzma2(window) => super::lzma2(stream, None, window),
                 other => over(other, stream, None)?,
             };
         }

@@ -105,15 +105,20 @@ fn gzip_tells_a_name_of_its_own() {
 }
 
 #[test]
-fn a_window_that_is_too_large_is_not_opened() {
+fn a_window_that_is_larger_than_there_is_memory_is_not_opened() {
     let mut options = lzma_rust2::LzmaOptions::with_preset(0);
     options.dict_size = 4096;
     let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
     packed.write_all(INNER).unwrap();
     let mut packed = packed.finish().unwrap();
     packed[1..5].copy_from_slice(&(1_u32 << 31).to_le_bytes());
-    let contents = attached("a.lzma", &packed);
-    assert!(!found(&contents) && not_opened(&contents), "{contents:?}");
+    // A small file needs no more than its own length, whatever its packer says.
+    assert!(found(&attached("a.lzma", &packed)));
+    // A frame of Zstandard with a window of 1 GiB, and a ZIP's PPMd with a model of 256 MiB.
+    let contents = attached("a.zst", b"\x28\xb5\x2f\xfd\0\xa0\x01\0\0");
+    assert!(not_opened(&contents), "{contents:?}");
+    let wide = Zipped::packed("a", 98, INNER, 0x0ff7_u16.to_le_bytes().to_vec());
+    assert!(not_opened(&attached("a.zip", &zip(&[wide]))));
 }
 
 #[test]
