@@ -14,6 +14,7 @@ pub(crate) mod accept;
 pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
+pub(crate) mod content;
 pub(crate) mod doors;
 pub(crate) mod fetching;
 mod firewall;
@@ -24,7 +25,9 @@ pub(crate) mod privilege;
 pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
+pub(crate) mod scanning;
 pub(crate) mod sending;
+pub(crate) mod spam;
 mod upkeep;
 pub(crate) mod watch;
 
@@ -35,6 +38,7 @@ use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -181,6 +185,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let rules = rules::open(place.config(), store).await?;
+    let content = content::open(&place.loaded, store).await?;
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
     let logins = bans::logins(store, &bans, rules.book(), place.config(), events).await?;
@@ -192,6 +197,8 @@ where
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let reputation = reputation::reputation(place.config(), reach.strangers.clone(), store, events).await;
+    let spam_settings = &place.config().spam;
+    let spam = spam::open(spam_settings, store, &secret, &directory, Some(reputation.clone()), events).await?;
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
@@ -206,10 +213,12 @@ where
         gate: gate.clone(),
         bans: bans.clone(),
         rules: rules.book().clone(),
+        content: content.book().clone(),
         logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
+        spam: spam.clone(),
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
@@ -242,6 +251,8 @@ where
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
+    let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
+    scanning.keep(&shutdown);
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
@@ -250,6 +261,7 @@ where
         ways,
         fetching,
         rules: rules.clone(),
+        content,
         reputation: Some(reputation.clone()),
         bans: bans.clone(),
         server: Some(running.clone()),
@@ -257,6 +269,8 @@ where
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
+        scanning,
+        spam: SpamDesk::with_server(spam.clone()),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -289,6 +303,7 @@ where
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
+    tokio::spawn(spam.keep(store.clone(), shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));

@@ -16,6 +16,8 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
+use mailward_inspect::policy::{Rulebook};
+use mailward_inspect::spam::{Spam};
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,11 +51,13 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) rules: RuleBook,
+    pub(crate) content: Rulebook,
     pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
+    pub(crate) spam: Arc<Spam>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -178,6 +182,7 @@ impl Running {
         let loaded = parts.place.again()?;
         let acceptor = checks::certificates(&loaded)?;
         let new = &loaded.config;
+        super::content::reload(&loaded, &parts.content)?;
         // From here on nothing can fail.
         let mut current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut taken, mut waiting) = (Vec::new(), Vec::new());
@@ -198,6 +203,8 @@ impl Running {
             parts.reputation.set_lists(&new.lists);
             current.lists = new.lists.clone();
         }
+        parts.spam.set(&new.spam);
+        current.spam = new.spam.clone();
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
@@ -213,6 +220,8 @@ impl Running {
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
         current.rules = new.rules.clone();
+        current.attachments = new.attachments.clone();
+        current.content = new.content.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
