@@ -48,7 +48,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 41] = [
+pub const TARGETS: [Target; 42] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),

@@ -49,8 +49,8 @@ pub struct Parts {
     pub rules: Rulebook,
     /// The spam filter.
     pub spam: Arc<Spam>,
-    /// What follows.
-    pub settings: Settings,
+    /// What follows, as it is now.
+    pub settings: Arc<ArcSwap<Settings>>,
 }
 
 /// Judges messages.
@@ -62,7 +62,7 @@ pub struct Inspector {
     antivirus: Antivirus,
     rules: Rulebook,
     spam: Arc<Spam>,
-    settings: ArcSwap<Settings>,
+    settings: Arc<ArcSwap<Settings>>,
 }
 
 /// What was found of a message.
@@ -86,13 +86,8 @@ impl Inspector {
             antivirus,
             rules,
             spam,
-            settings: ArcSwap::from_pointee(settings),
+            settings,
         })
-    }
-
-    /// Other settings from now on.
-    pub fn set(&self, settings: Settings) {
-        self.settings.store(Arc::new(settings));
     }
 
     /// Judges a message.

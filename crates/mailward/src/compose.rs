@@ -52,7 +52,9 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
+use mailward_dns::NoDns;
 use mailward_gate::Gate;
+use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
 use mailward_store::maintenance::compact_in_background;
 use mailward_tls::Acceptor;
@@ -277,7 +279,16 @@ where
     }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        scanner: desk.scanning.pool.clone(),
+        antivirus: desk.scanning.antivirus.clone(),
+        rules: desk.content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
     let rooms = Rooms::new(accept::Parts {
+        inspector,
         hostname,
         store: store.clone(),
         auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),

@@ -58,6 +58,5 @@ mod tx;
 pub use api::{
     DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, SpamStore,
     StoreError,
-    DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, SpamStore, StoreError,
 };
 pub use local::{LocalStore, Options};

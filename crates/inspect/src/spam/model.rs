@@ -186,7 +186,6 @@ impl Spam {
         };
         let words = self.words(subject, &reading);
         let (mut mine, listed, others) =
-            tokio::join!(words, asked, peers::ask(&settings.peers, subject, &self.parts.events));
             tokio::join!(words, asked, self.peers.ask(&settings.peers, subject, &self.parts.events));
         let proven = is_proven(subject, found);
         for sign in signs(subject, &reading, contents, proven) {

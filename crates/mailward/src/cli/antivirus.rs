@@ -112,10 +112,6 @@ fn message(place: &Place, file: &std::path::Path) -> Result<Bytes, Failure> {
 
 /// Each engine with what it says.
 fn told(scanned: &Scanned) -> Value {
-    let found = scanned.found.iter().map(|one| json!({ "engine": one.engine, "says": "found", "name": one.name }));
-    let clean = scanned.clean.iter().map(|engine| json!({ "engine": engine, "says": "clean" }));
-    let trouble =
-        |says: &'static str| move |(engine, why): &(_, String)| json!({ "engine": engine, "says": says, "why": why });
     let found = scanned.found.iter().map(|one| json!({ "engine": &*one.engine, "says": "found", "name": one.name }));
     let clean = scanned.clean.iter().map(|engine| json!({ "engine": &**engine, "says": "clean" }));
     let trouble = |says: &'static str| move |(engine, why): &(Arc<str>, String)| json!({ "engine": &**engine, "says": says, "why": why });

@@ -17,7 +17,7 @@ use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
 use mailward_inspect::policy::{Rulebook};
-use mailward_inspect::spam::{Spam};
+use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +38,7 @@ struct Inner {
 pub(crate) struct Settings {
     pub(crate) receive: Arc<ArcSwap<mailward_receive::Settings>>,
     pub(crate) imap: Arc<ArcSwap<mailward_imap::Settings>>,
+    pub(crate) inspect: Arc<ArcSwap<mailward_inspect::Settings>>,
 }
 
 /// What it is made of.
@@ -68,11 +69,13 @@ impl Settings {
         Self {
             receive: Arc::new(ArcSwap::from_pointee(receive(config))),
             imap: Arc::new(ArcSwap::from_pointee(imap(config))),
+            inspect: Arc::new(ArcSwap::from_pointee(config.into())),
         }
     }
     fn take(&self, config: &Config) {
         self.receive.store(Arc::new(receive(config)));
         self.imap.store(Arc::new(imap(config)));
+        self.inspect.store(Arc::new(config.into()));
     }
 }
 
@@ -222,6 +225,11 @@ impl Running {
         current.rules = new.rules.clone();
         current.attachments = new.attachments.clone();
         current.content = new.content.clone();
+        current.structure = new.structure.clone();
+        current.authentication = new.authentication.clone();
+        current.dmarc = new.dmarc.clone();
+        current.milters = new.milters.clone();
+        current.quarantine = new.quarantine.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -210,8 +210,9 @@ mod tests {
             ours
         };
         // Nobody keeps the wall: `nft` hangs.
+        let scans = Scans::new(Vec::new(), 0);
         let (_ours, (id, _)) = tokio::select! {
-            () = hear(from, &run, &Scans::new(Vec::new(), 0), Some(&kept), &tell) => panic!("an order isn't understood"),
+            () = hear(from, &run, &scans, Some(&kept), &tell) => panic!("an order isn't understood"),
             both = async { tokio::join!(write, async { runs.recv().await.unwrap() }) } => both,
         };
         assert_eq!(id, 7);

@@ -10,7 +10,7 @@ use mailward_delivery::{Fate, Keeping, Looked};
 use mailward_gate::score::Evidence;
 use mailward_inspect::quarantine::Note;
 use mailward_inspect::spf::Identity;
-use mailward_inspect::{Action, Direction, Inspected, Recipient, Subject, verdict_field};
+use mailward_inspect::{Action, Direction, Finding, Inspected, Recipient, Subject, verdict_field};
 use mailward_smtp::Reply;
 use mailward_smtp::server::MailGiven;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct Judgement {
 }
 
 impl Host<'_> {
-    /// Judges a message. Without an inspector everything goes its way.
+    /// Judges a message of which a milter may have found something. Without an inspector everything goes its way but that.
     ///
     /// # Errors
     /// It isn't taken: why, and the reply.
@@ -41,10 +41,11 @@ impl Host<'_> {
         looked: &Looked,
         login: Option<AccountId>,
         id: &str,
+        found: Option<Finding>,
         per_recipient: bool,
     ) -> Result<Judgement, (String, Reply)> {
         let count = mail.recipients.len();
-        let Some(inspector) = &self.context.inspector else {
+        if self.context.inspector.is_none() && found.is_none() {
             return Ok(Judgement {
                 fates: vec![Fate::Goes; count],
                 refused: vec![None; count],
@@ -52,9 +53,13 @@ impl Host<'_> {
                 fields: Vec::new(),
                 inspected: Inspected::default(),
             });
-        };
+        }
         let subject = self.subject(mail, looked, login, id);
-        let inspected = inspector.inspect(&subject).await;
+        let mut inspected = match &self.context.inspector {
+            Some(inspector) => inspector.inspect(&subject).await,
+            None => Inspected::default(),
+        };
+        inspected.verdict.findings.extend(found);
         let verdict = &inspected.verdict;
         let actions: Vec<Action> = (0..count).map(|place| verdict.action_for(place)).collect();
         let strongest = actions.iter().copied().max().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
-use super::inspection::{Judgement};
+use super::inspection::Judgement;
 use super::milters::{Filtered, Stopped};
 use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
@@ -38,7 +38,7 @@ impl Host<'_> {
                 return self.turned_away(ticket, reply.text(), &reply);
             }
         };
-        let Filtered { bytes, trace } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
+        let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
             Ok(filtered) => filtered,
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
             Err(Stopped::Discarded) => {
@@ -56,7 +56,8 @@ impl Host<'_> {
             Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
         };
         let login = ticket.login().map(Login::account);
-        let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, ticket.is_per_recipient()).await {
+        let per_recipient = ticket.is_per_recipient();
+        let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient).await {
             Ok(judgement) => judgement,
             Err((reason, reply)) => return self.turned_away(ticket, &reason, &reply),
         };

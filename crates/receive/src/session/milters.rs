@@ -9,6 +9,7 @@ use crate::forward;
 use mailward_core::event::Event;
 use mailward_core::{Address, Listener};
 use mailward_gate::{Offers, Recipient, Reverse};
+use mailward_inspect::{Action, Check, Finding};
 use mailward_milter::{Changes, Client, LoggedIn, NewRecipient, NewSender, Outcome, Party, Refusal, Secured, Verdict};
 use mailward_smtp::Reply;
 use mailward_smtp::params::{self, MailParameters};
@@ -36,6 +37,8 @@ pub(super) struct Filtered {
     pub(super) bytes: Vec<u8>,
     /// Bytes of trace before it.
     pub(super) trace: usize,
+    /// One of them wants it kept.
+    pub(super) found: Option<Finding>,
 }
 
 impl Host<'_> {
@@ -157,7 +160,7 @@ impl Host<'_> {
         trace: usize,
         id: &str,
     ) -> Result<Filtered, Stopped> {
-        let Some(filtering) = &mut self.filtering else { return Ok(Filtered { bytes, trace }) };
+        let Some(filtering) = &mut self.filtering else { return Ok(Filtered { bytes, trace, found: None }) };
         let changes = filtering.session.message(bytes.get(trace..).unwrap_or_default()).await;
         match &changes.verdict {
             Verdict::Take => {}
@@ -167,10 +170,9 @@ impl Host<'_> {
             }
             Verdict::Discard(milter) => return Err(self.discarded(id, milter, "it wants the message thrown away")),
         }
-        if let Some((milter, why)) = &changes.quarantine {
-            let reason = format!("milter {milter} wants it in quarantine: {why}");
-            return Err(Stopped::Refused(Reply::NOT_FILTERED, reason));
-        }
+        let found = changes.quarantine.as_ref().map(|(milter, why)| {
+            Finding::new(Check::Milter, milter, Action::Quarantine, format!("wants it in quarantine: {why}"))
+        });
         self.filtered(&changes, id);
         let (mut bytes, mut trace) = (bytes, trace);
         if changes.changes_bytes() {
@@ -193,7 +195,7 @@ impl Host<'_> {
             let milter = changes.edits.first().map_or("a milter", |(milter, _)| milter.as_str());
             return Err(self.discarded(id, milter, "it took all recipients away"));
         }
-        Ok(Filtered { bytes, trace })
+        Ok(Filtered { bytes, trace, found })
     }
 
     /// Another sender, if whoever sends may send as that one; the trace's length now.

@@ -6,7 +6,6 @@ use mailward_store::records::*;
 use mailward_store::{
     DirectoryStore, KeyStore, LocalStore, MailStore, Options, QuarantineStore, QueueStore, SendingStore, ShelfStore,
     SpamStore,
-    DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, SendingStore, ShelfStore, SpamStore,
 };
 use std::sync::Arc;
 
@@ -19,10 +18,6 @@ impl<T> Store for T where
     T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore + SpamStore
 {
 }
-    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore
-{
-}
-impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore> Store for T {}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {

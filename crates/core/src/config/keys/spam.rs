@@ -24,7 +24,6 @@ macro_rules! mark {
 pub(super) const KEYS: &[Key] = &[
     mark!(
         mark,
-        "From so many points on a message is marked as spam in its header, and delivered as others. See docs/spam.md."
         "From so many points on a message is marked as spam in its header, and delivered as others.\nSee docs/spam.md."
     ),
     mark!(
