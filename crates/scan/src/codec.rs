@@ -220,11 +220,7 @@ impl<R: Read> Read for Narrow<R> {
 
 /// Refuses a window that is larger than any honest one.
 fn within(window: u32) -> io::Result<()> {
-    if window <= SCAN_WINDOW_MAX {
-        Ok(())
-    } else {
-        Err(unsupported())
-    }
+    if window <= SCAN_WINDOW_MAX { Ok(()) } else { Err(unsupported()) }
 }
 
 fn unsupported() -> io::Error {
