@@ -70,6 +70,14 @@ fn e1_17_ten_thousand_parts_end_at_a_limit_and_are_told() {
     assert!(contents.items.len() >= mailward_core::limits::MIME_PARTS_MAX - 1);
 }
 
+#[test]
+fn the_same_file_twice_is_looked_into_twice() {
+    let archive = zip(&[Zipped::deflated("it.exe", INNER)]);
+    let both = zip(&[Zipped::stored("one.zip", &archive), Zipped::stored("other.zip", &archive)]);
+    let contents = attached("a.zip", &both);
+    assert_eq!(named(&contents, "it.exe").len(), 2, "{contents:?}");
+}
+
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x82][..], &(content.len() as u16).to_be_bytes(), content].concat()
 }
