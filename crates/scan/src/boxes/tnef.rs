@@ -42,7 +42,8 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
     let mut notes = Vec::new();
     let mut entries = Vec::new();
     let mut open = Attachment::default();
-    while !at.is_at_end() && entries.len() < most {
+    // A line end behind it is its wrapping's.
+    while !at.rest().trim_ascii().is_empty() && entries.len() < most {
         let Some((id, range)) = attribute(&mut at) else {
             notes.push(Trait::Damaged("it ends before its end".to_owned()));
             break;

@@ -100,6 +100,16 @@ fn e3_images_that_are_not_opened_are_told() {
 }
 
 #[test]
+fn archives_that_are_known_and_not_opened_are_told() {
+    for beginning in
+        [&b"\x6d\x04\0\x10\x12\x3a\0\x10\x19\x04\0\x10"[..], b"\x7a\x1a\x20\x10", b"xar!\0\x1c", b"7bytes-**ACE**"]
+    {
+        let contents = attached("a", &[beginning, &[0; 600]].concat());
+        assert!(not_opened(&contents), "{contents:?}");
+    }
+}
+
+#[test]
 fn a_directory_that_holds_itself_is_read_once() {
     let mut bytes = image(None);
     let at = 21 * SECTOR;

@@ -154,12 +154,14 @@ fn e1_15_winmail_dat_is_opened_with_all_names() {
         attribute(2, 0x9005, 6, &properties),
         attribute(2, 0x9002, 6, &[0; 14]),
         attribute(2, 0x9005, 6, &object),
+        b"\n".to_vec(),
     ]
     .concat();
     let contents = attached("winmail.dat", &tnef);
     let [item] = named(&contents, "a long name.exe")[..] else { panic!("{contents:?}") };
     assert_eq!((item.hash, item.names.len()), (sha256(INNER), 2));
     assert_eq!(named(&contents, "inner.exe")[0].hash, sha256(b"MZ inner"), "{contents:?}");
+    assert!(named(&contents, "winmail.dat")[0].traits.is_empty(), "{contents:?}");
 }
 
 #[test]
