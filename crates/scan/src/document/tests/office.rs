@@ -125,6 +125,25 @@ fn macros_of_old_documents_are_found_and_whether_they_run_by_themselves() {
     assert_eq!(traits(&stomped), [Trait::Macro, Trait::MacroRuns], "the source was taken out");
 }
 
+#[test]
+fn streams_of_every_length_are_read_from_sectors_of_every_size() {
+    for version in [cfb::Version::V3, cfb::Version::V4] {
+        for len in [1, 63, 64, 65, 4_095, 4_096, 4_097, 300_000] {
+            let data: Vec<u8> = (0..len).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let file = made::compound_of(
+                version,
+                &[("WordDocument", &[1; 5_000]), ("a/b/Package", &data), ("c/CONTENTS", &[2; 70])],
+            );
+            let inner: Vec<_> = look_at(&file).inner.into_iter().map(|inner| inner.bytes).collect();
+            assert!(inner.contains(&data) && inner.contains(&vec![2; 70]), "{version:?} {len}");
+        }
+    }
+    // More sectors than the head's list of the table's sectors reaches.
+    let data: Vec<u8> = (0..9_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let inner = look_at(&made::compound(&[("Package", &data)])).inner;
+    assert!(inner[0].bytes == data);
+}
+
 /// Attacks E3: macro OOXML.
 #[test]
 fn macros_of_packages_are_found_whatever_they_are_called() {
