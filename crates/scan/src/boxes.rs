@@ -135,6 +135,7 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
         Kind::Pkcs7 => match pkcs7::open(bytes) {
             pkcs7::Signed::Content(holder) => add(Some(holder)),
             pkcs7::Signed::Encrypted => opened.notes.push(Trait::Encrypted),
+            pkcs7::Signed::Deep => opened.notes.push(Trait::NotOpened("deeper than is looked at".to_owned())),
             pkcs7::Signed::Nothing => {}
         },
         Kind::Mail | Kind::Mhtml => {

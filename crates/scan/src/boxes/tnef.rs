@@ -63,7 +63,11 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
                 open.data = Some(range);
             }
             ATTACHMENT => {
-                for property in properties::read(content, range.start) {
+                let all = properties::read(content, range.start);
+                if all.len() >= properties::PROPERTIES_MAX {
+                    notes.push(Trait::NotOpened("more properties than are looked at".to_owned()));
+                }
+                for property in all {
                     attached(property, &mut open, &mut entries);
                 }
             }

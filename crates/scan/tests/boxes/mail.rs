@@ -114,6 +114,8 @@ fn e1_15_what_is_signed_opaquely_is_opened() {
         let [item] = named(&contents, "it.exe")[..] else { panic!("{contents:?}") };
         assert_eq!(item.hash, sha256(INNER), "{item:?}");
     }
+    let deep = (0..40).fold(der(4, entity.as_bytes()), |inner, _| der(0x24, &inner));
+    assert!(not_opened(&attached("smime.p7m", &signed(deep))));
     let enveloped = der(0x30, &[&SIGNED[..10], &[3], &der(0xa0, b"")].concat());
     assert!(has(&attached("smime.p7m", &enveloped), &Trait::Encrypted));
 }
