@@ -46,7 +46,7 @@ fn starts_with_words(view: &View) -> bool {
         b"const",
         b"echo",
         b"cls",
-        b"setlocal",
+        b"setlocal enable",
         b"rem",
         b"start",
     ];

@@ -109,6 +109,7 @@ fn ordinary_pages_are_neither_scripts_nor_smuggle() {
         format!("<html><body><img src='data:image/svg+xml;base64,{}'></body></html>", made::base64(b"<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/></svg>")),
         format!("<html><body><a href='https://example.com/t/{}'>Unsubscribe</a></body></html>", "Ab0-_x9Z".repeat(60)),
         "<!DOCTYPE html><html><head><title>News</title><style>.a{color:red}</style><!--[if mso]><style>.b{}</style><![endif]--></head><body><table width='600'><tr><td><a href='https://example.com'>Download our report</a> at this location</td></tr></table><img src='https://example.com/open.gif' width=1></body></html>".to_owned(),
+        "<html><p>let x = Pin { data: unpinned.data,\n<a href=#672>672</a> }</p></html>".to_owned(),
         "<html><body><p>The numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10</p></body></html>".to_owned(),
     ] {
         let looked = look_at(page.as_bytes());
