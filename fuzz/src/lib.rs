@@ -31,6 +31,9 @@ pub mod report;
 pub mod route;
 pub mod rule_line;
 pub mod sasl;
+pub mod scan_document;
+pub mod scan_kind;
+pub mod scan_open;
 pub mod scanner_answer;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -48,7 +51,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 42] = [
+pub const TARGETS: [Target; 45] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
@@ -79,6 +82,9 @@ pub const TARGETS: [Target; 42] = [
     ("route", route::run),
     ("rule_line", rule_line::run),
     ("sasl", sasl::run),
+    ("scan_document", scan_document::run),
+    ("scan_kind", scan_kind::run),
+    ("scan_open", scan_open::run),
     ("scanner_answer", scanner_answer::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
