@@ -176,7 +176,9 @@ impl Commands for ByHand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::work;
     use mailward_core::config::Config;
+    use mailward_core::event::Events;
 
     fn scans(script: &str, most: u64) -> Scans {
         Scans::new(vec![None, Some(Plan::script(script))], most)
@@ -232,6 +234,30 @@ mod tests {
             scans.piece(id, "eA==");
         }
         assert!(scans.held().pieces.len() <= 2 * SUPERVISOR_SCANS_MAX + 1);
+    }
+
+    /// Both sides at once, as they run.
+    #[tokio::test]
+    async fn the_server_has_programs_look_at_messages_and_hears_why_they_can_t() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let (_stop, stopped) = mailward_core::shutdown::channel();
+        let made = crate::supervisor::Made { socket: ours, child };
+        let (supervisor, _task) = Supervisor::over(made, Events::nowhere(), stopped).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let (from, to) = tokio::net::UnixStream::from_std(theirs).unwrap().into_split();
+        let scans = scans("if grep -q bad; then echo x: Bad FOUND; exit 1; fi", 1_000_000);
+        let working = tokio::spawn(async move { work::serve(from, to, None, &scans, None).await });
+        let run = |engine, message: &'static [u8]| Commands::run(&supervisor, engine, Bytes::from_static(message));
+        let (bad, good, none) = tokio::join!(run(1, b"a bad one\n"), run(1, b"a good one\n"), run(0, b"any"));
+        assert_eq!(bad.unwrap(), Ran { code: 1, output: "x: Bad FOUND\n".to_owned() });
+        assert_eq!(good.unwrap(), Ran { code: 0, output: String::new() });
+        assert!(none.unwrap_err().contains("no such program"));
+        let large = Commands::run(&supervisor, 1, vec![b'x'; 1_000_001].into()).await;
+        assert!(large.unwrap_err().contains("no room"));
+        working.abort();
+        let _ended = working.await;
+        assert!(Commands::run(&supervisor, 1, Bytes::from_static(b"x")).await.unwrap_err().contains("is gone"));
     }
 
     #[test]

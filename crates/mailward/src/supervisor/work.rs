@@ -63,7 +63,7 @@ impl Kept {
     }
 }
 
-async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, scans: &Scans, wall: Option<Wall>) {
+pub(super) async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, scans: &Scans, wall: Option<Wall>) {
     let (tell, told) = channel(SUPERVISOR_QUEUE_MAX);
     let (run, runs) = channel(SUPERVISOR_ORDERS_MAX);
     let kept = wall.map(|wall| Kept { wall: Mutex::new(wall), changed: Notify::new() });
