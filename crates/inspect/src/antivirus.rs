@@ -103,7 +103,12 @@ struct Inner {
 
 impl Antivirus {
     /// Engines of a configuration. `commands` runs those that are programs; without it they fail.
-    pub fn new(settings: &Settings, commands: Option<Arc<dyn Commands>>, clock: Arc<dyn Clock>, events: Events) -> Self {
+    pub fn new(
+        settings: &Settings,
+        commands: Option<Arc<dyn Commands>>,
+        clock: Arc<dyn Clock>,
+        events: Events,
+    ) -> Self {
         let engine = |(number, line): (usize, &mailward_core::config::EngineLine)| {
             Engine::new(number, line, settings.signatures_age, commands.clone(), clock.clone(), events.clone())
         };

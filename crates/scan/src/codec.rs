@@ -6,9 +6,9 @@ mod szdd;
 mod xz;
 mod zst;
 
+use crate::contents::Trait;
 use crate::cursor::Cursor;
 use crate::meter::{End, Growth, Meter, Unpacked};
-use crate::contents::Trait;
 use bytes::Bytes;
 use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::delta::DeltaReader;

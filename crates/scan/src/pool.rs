@@ -14,8 +14,8 @@ use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME, SCANNER_RETRY_TIME_MAX,
-    SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
+    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
+    SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -332,7 +332,9 @@ impl Worker {
             }
         }
         match self.hear().await {
-            Ok(bytes) => read_answer(&bytes).map_or_else(|| Given::Lost("its answer is none".to_owned()), Given::Answered),
+            Ok(bytes) => {
+                read_answer(&bytes).map_or_else(|| Given::Lost("its answer is none".to_owned()), Given::Answered)
+            }
             Err(why) => Given::Lost(why),
         }
     }

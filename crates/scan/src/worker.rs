@@ -50,7 +50,8 @@ pub(crate) struct Asked {
 
 /// What is to be said beside a message of so many bytes.
 pub(crate) fn asked(message: usize, readings: &[Reading]) -> Result<Asked> {
-    let readings = if readings.is_empty() { Vec::new() } else { postcard::to_stdvec(readings).map_err(Error::other)? };
+    let readings =
+        if readings.is_empty() { Vec::new() } else { postcard::to_stdvec(readings).map_err(Error::other)? };
     let mut lengths = [0; 2 * LENGTH];
     for (place, length) in lengths.chunks_exact_mut(LENGTH).zip([message, readings.len()]) {
         place.copy_from_slice(&length_of(length)?);

@@ -105,7 +105,9 @@ impl EngineLine {
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > ANTIVIRUS_LINE_MAX || text.chars().any(char::is_control) {
-            return Err(format!("an engine is a line of at most {ANTIVIRUS_LINE_MAX} bytes, without control characters"));
+            return Err(format!(
+                "an engine is a line of at most {ANTIVIRUS_LINE_MAX} bytes, without control characters"
+            ));
         }
         let (kind, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         let rest = rest.trim();

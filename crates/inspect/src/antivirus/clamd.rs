@@ -112,7 +112,9 @@ impl Session {
             Reply::Clean if !in_step => (Err(Why::Broken("it answered before it had the message".to_owned())), false),
             Reply::Clean => (Ok(Heard::Clean), true),
             Reply::Found(name) => (Ok(Heard::Found(vec![name])), in_step),
-            Reply::TooLarge => (Ok(Heard::Unscannable("it is larger than clamd takes (StreamMaxLength)".to_owned())), false),
+            Reply::TooLarge => {
+                (Ok(Heard::Unscannable("it is larger than clamd takes (StreamMaxLength)".to_owned())), false)
+            }
             Reply::Failed(why) => (Err(Why::Failed(why)), false),
         }
     }
@@ -194,7 +196,9 @@ mod tests {
         ] {
             assert_eq!(reply(said.as_bytes()), means, "{said}");
         }
-        for odd in ["", "OK", "stream: ok", "stream: OK ", "stream:  FOUND", "stream: x", "1: stream: OK", "stream: OK\n"] {
+        for odd in
+            ["", "OK", "stream: ok", "stream: OK ", "stream:  FOUND", "stream: x", "1: stream: OK", "stream: OK\n"]
+        {
             assert!(matches!(reply(odd.as_bytes()), Reply::Failed(_)), "{odd:?}");
         }
         assert_eq!(numbered(b"12: stream: OK"), Some((12, &b"stream: OK"[..])));
@@ -208,7 +212,10 @@ mod tests {
         let vital = version(b"ClamAV 1.4.3/27456/Wed Nov 25 10:20:30 2026");
         assert_eq!((vital.version.as_str(), vital.signatures), ("ClamAV 1.4.3", Some(27_456)));
         assert_eq!(vital.made.unwrap().text(), "2026-11-25T10:20:30.000Z");
-        assert_eq!(version(b"ClamAV 1.4.3/27456/Thu Nov  5 01:02:03 2026").made.unwrap().text(), "2026-11-05T01:02:03.000Z");
+        assert_eq!(
+            version(b"ClamAV 1.4.3/27456/Thu Nov  5 01:02:03 2026").made.unwrap().text(),
+            "2026-11-05T01:02:03.000Z"
+        );
         let bare = Vital { version: "ClamAV 1.4.3".to_owned(), signatures: None, made: None };
         assert_eq!(version(b"ClamAV 1.4.3"), bare);
         assert_eq!(version(b"ClamAV 1.4.3/0/Thu Jan  1 00:00:00 1970"), bare);

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use mailward_core::config::EngineLine;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME, ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME,
-    ANTIVIRUS_WORDS_TOLD_MAX,
+    ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME,
+    ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX,
 };
 use mailward_core::{Clock, Timestamp};
 use serde::Serialize;
@@ -339,7 +339,8 @@ fn cut(text: &str, most: usize) -> String {
 /// The name of what a program has found, as scanners write it: what stands before ` FOUND` on a line, behind `: `.
 fn name_in(output: &str) -> String {
     let lines = output.lines().filter_map(|line| line.trim_end().strip_suffix(" FOUND"));
-    let name = lines.map(|line| line.rsplit_once(": ").map_or(line, |(_, name)| name).trim()).find(|name| !name.is_empty());
+    let name =
+        lines.map(|line| line.rsplit_once(": ").map_or(line, |(_, name)| name).trim()).find(|name| !name.is_empty());
     name.unwrap_or(super::icap::answer::UNNAMED).to_owned()
 }
 

@@ -87,7 +87,8 @@ async fn bring(
     message: &[u8],
 ) -> std::io::Result<()> {
     let request = "GET http://mailward.invalid/message.eml HTTP/1.1\r\nHost: mailward.invalid\r\n\r\n";
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: {}\r\n\r\n", message.len());
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: {}\r\n\r\n", message.len());
     let head = format!(
         "RESPMOD icap://{at}{service} ICAP/1.0\r\nHost: {at}\r\nUser-Agent: Mailward\r\nAllow: 204\r\nEncapsulated: req-hdr=0, \
          res-hdr={}, res-body={}\r\n\r\n",

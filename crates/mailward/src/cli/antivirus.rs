@@ -37,9 +37,9 @@ pub(crate) struct AntivirusVerb {
 enum What {
     /// Ask every engine about a message in a file
     #[command(
-        after_help = "The file is brought to each engine by this command itself, with the rights of the server's user, so that an
-engine that the server can't reach isn't reached here either. Exit code 65: something was found; 69: an
-engine failed.
+        after_help = "The file is brought to each engine by this command itself, with the rights of the server's user, so
+that an engine that the server can't reach isn't reached here either. Exit code 65: something was
+found; 69: an engine failed.
 
 Examples:
   mailward antivirus test message.eml
@@ -79,7 +79,11 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let scanned = runtime.block_on(antivirus.look(&[message]));
-    if as_json { print::json(&told(&scanned))? } else { trial(&scanned)? }
+    if as_json {
+        print::json(&told(&scanned))?
+    } else {
+        trial(&scanned)?
+    }
     if let Some(found) = scanned.found.first() {
         return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
     }
@@ -118,7 +122,8 @@ fn told(scanned: &Scanned) -> Value {
 
 fn trial(scanned: &Scanned) -> Result<(), Failure> {
     let all = told(scanned);
-    let rows: Vec<Vec<String>> = all.as_array().into_iter().flatten().map(|one| row(one, &["engine", "says"])).collect();
+    let rows: Vec<Vec<String>> =
+        all.as_array().into_iter().flatten().map(|one| row(one, &["engine", "says"])).collect();
     print::table(&["ENGINE", "SAYS", "WHAT"], &rows)
 }
 

@@ -63,7 +63,13 @@ impl Kept {
     }
 }
 
-pub(super) async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, scans: &Scans, wall: Option<Wall>) {
+pub(super) async fn serve(
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    plan: Option<Plan>,
+    scans: &Scans,
+    wall: Option<Wall>,
+) {
     let (tell, told) = channel(SUPERVISOR_QUEUE_MAX);
     let (run, runs) = channel(SUPERVISOR_ORDERS_MAX);
     let kept = wall.map(|wall| Kept { wall: Mutex::new(wall), changed: Notify::new() });
@@ -102,8 +108,8 @@ async fn hear(
             }
             Ok(Order::Piece { id, data }) => scans.piece(id, &data),
             Ok(Order::Forget { id }) => scans.forget(id),
-            Ok(Order::Scan { id, engine }) => {
-                if let Some(refused) = scans.scan(id, engine)
+            Ok(Order::Scan { id, engine, bytes }) => {
+                if let Some(refused) = scans.scan(id, engine, bytes)
                     && tell.send(refused).await.is_err()
                 {
                     return;
@@ -210,8 +216,9 @@ mod tests {
             ours
         };
         // Nobody keeps the wall: `nft` hangs.
+        let scans = Scans::new(Vec::new(), 0);
         let (_ours, (id, _)) = tokio::select! {
-            () = hear(from, &run, &Scans::new(Vec::new(), 0), Some(&kept), &tell) => panic!("an order isn't understood"),
+            () = hear(from, &run, &scans, Some(&kept), &tell) => panic!("an order isn't understood"),
             both = async { tokio::join!(write, async { runs.recv().await.unwrap() }) } => both,
         };
         assert_eq!(id, 7);

@@ -95,7 +95,8 @@ async fn a_worker_is_closed_up_before_its_first_message() {
     let process = format!("/proc/{}", noted.last());
     let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
     let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {status}"));
+        let line =
+            status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {status}"));
         line.trim().to_owned()
     };
     assert_eq!(field("Seccomp:"), "2");
@@ -199,11 +200,7 @@ async fn a_worker_ends_with_its_pool() {
 
 #[test]
 fn nobody_starts_a_worker_by_hand() {
-    let output = Command::new(env!("CARGO_BIN_EXE_mailward"))
-        .arg("scanner")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mailward")).arg("scanner").stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&output.stderr).contains("mailward serve"));
 }

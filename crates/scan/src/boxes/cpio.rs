@@ -51,7 +51,13 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
             0o120_000 => vec![Trait::Link],
             _ => Vec::new(),
         };
-        entries.push(Entry { names: all, traits, size: Some(header.length), body: Body::Plain(body), ..Entry::default() });
+        entries.push(Entry {
+            names: all,
+            traits,
+            size: Some(header.length),
+            body: Body::Plain(body),
+            ..Entry::default()
+        });
         if at.is_at_end() {
             break;
         }

@@ -49,8 +49,11 @@ fn entry(header: Header, body: std::ops::Range<usize>) -> Entry {
         names::add(&mut all, name);
     }
     // Steps of a path are parted by a byte that is in no charset.
-    let path: Vec<u8> =
-        [header.directory, header.name].concat().into_iter().map(|byte| if byte == 0xff { b'/' } else { byte }).collect();
+    let path: Vec<u8> = [header.directory, header.name]
+        .concat()
+        .into_iter()
+        .map(|byte| if byte == 0xff { b'/' } else { byte })
+        .collect();
     for name in names::readings(&path, false) {
         names::add(&mut all, &name);
     }

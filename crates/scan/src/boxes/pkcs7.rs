@@ -49,7 +49,11 @@ pub(super) fn open(bytes: &Bytes) -> Signed {
         // RFC 3274: zlib, put together and then unpacked as a file alone.
         let bytes = Bytes::from(octets);
         let body = Body::Packed(0..bytes.len(), crate::codec::Codec::Zlib);
-        return Signed::Content(Listing::boxed(&bytes, Vec::new(), vec![Entry { declared: ENTITY.to_owned(), body, ..Entry::default() }]));
+        return Signed::Content(Listing::boxed(
+            &bytes,
+            Vec::new(),
+            vec![Entry { declared: ENTITY.to_owned(), body, ..Entry::default() }],
+        ));
     }
     let entry = Entry { declared: ENTITY.to_owned(), body: Body::Made(octets), ..Entry::default() };
     Signed::Content(Listing::boxed(bytes, Vec::new(), vec![entry]))

@@ -190,8 +190,8 @@ fn through(bytes: &Bytes, streams: &Streams, folder: &Folder, chain: &[usize]) -
 
 fn coded(folder: &Folder, index: usize, packed: Stream) -> io::Result<Stream> {
     let coder = folder.coders.get(index).ok_or_else(broken)?;
-    let codec = codec_of(coder)
-        .ok_or_else(|| io::Error::new(ErrorKind::Unsupported, "packed by a method that isn't known"))?;
+    let codec =
+        codec_of(coder).ok_or_else(|| io::Error::new(ErrorKind::Unsupported, "packed by a method that isn't known"))?;
     codec::over(codec, packed, Some(folder.size_of(index)))
 }
 

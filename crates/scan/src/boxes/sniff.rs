@@ -51,7 +51,9 @@ pub(super) fn of(bytes: &[u8]) -> Kind {
     if super::tar::is_header(bytes) {
         return Kind::Tar;
     }
-    if bytes.starts_with(b"\x30") && bytes.get(..64).is_some_and(|head| memchr::memmem::find(head, b"\x2a\x86\x48\x86\xf7\x0d\x01\x07").is_some()) {
+    if bytes.starts_with(b"\x30")
+        && bytes.get(..64).is_some_and(|head| memchr::memmem::find(head, b"\x2a\x86\x48\x86\xf7\x0d\x01\x07").is_some())
+    {
         return Kind::Pkcs7;
     }
     let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();

@@ -218,8 +218,10 @@ fn extra(mut field: &[u8]) -> Extra<'_> {
         let Some(content) = rest.get(..length) else { break };
         match id {
             0x0001 => {
-                found.wide =
-                    content.chunks_exact(8).map(|eight| u64::from_le_bytes(eight.try_into().unwrap_or_default())).collect();
+                found.wide = content
+                    .chunks_exact(8)
+                    .map(|eight| u64::from_le_bytes(eight.try_into().unwrap_or_default()))
+                    .collect();
             }
             0x7075 => found.unicode = content.get(5..),
             _ => {}

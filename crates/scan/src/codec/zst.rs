@@ -68,7 +68,10 @@ fn next_frame(mut packed: Packed) -> io::Result<State> {
             };
         }
         Err(FrameDecoderError::WindowSizeTooBig { .. }) => {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "unpacking it takes more memory than there is for it"));
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "unpacking it takes more memory than there is for it",
+            ));
         }
         Err(_) => return Err(damaged("a frame that can't be read")),
     }

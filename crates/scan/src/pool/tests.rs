@@ -7,11 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream as Socket;
 use std::sync::mpsc;
 
-const SHORT: Times = Times {
-    place: Duration::from_millis(200),
-    start: Duration::from_secs(20),
-    look: Duration::from_secs(20),
-};
+const SHORT: Times =
+    Times { place: Duration::from_millis(200), start: Duration::from_secs(20), look: Duration::from_secs(20) };
 
 /// Workers that do what they are told, the first one the first.
 struct Played(Mutex<Vec<Box<dyn FnOnce(Socket) + Send>>>, Arc<AtomicUsize>);

@@ -52,7 +52,9 @@ pub(super) const KEYS: &[Key] = &[
         unit: "hours, 1 to 8760",
         help: "Signatures of an engine that are older are told by an alert; of engines that say how old theirs are (clamd).",
         reloads: false,
-        read: |c, v| v.count(1, 8_760).map(|hours| c.antivirus.signatures_age = u64::try_from(hours).unwrap_or(u64::MAX)),
+        read: |c, v| {
+            v.count(1, 8_760).map(|hours| c.antivirus.signatures_age = u64::try_from(hours).unwrap_or(u64::MAX))
+        },
         write: |c| c.antivirus.signatures_age.to_string(),
     },
 ];

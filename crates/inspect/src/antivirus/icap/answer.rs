@@ -77,7 +77,9 @@ impl Head {
                 }
                 // Some send it empty, or as "no threats", of what is clean: a name has no blanks.
                 "x-virus-id" | "x-virus-name" if !value.contains(' ') => add(value),
-                "x-violations-found" if value.trim_start().starts_with(|c: char| ('1'..='9').contains(&c)) => add(UNNAMED),
+                "x-violations-found" if value.trim_start().starts_with(|c: char| ('1'..='9').contains(&c)) => {
+                    add(UNNAMED)
+                }
                 _ => {}
             }
         }
@@ -91,7 +93,8 @@ impl Head {
     /// Whether the server closes the connection behind its answer.
     #[must_use]
     pub fn closes(&self) -> bool {
-        self.field("connection").is_some_and(|value| value.split(',').any(|word| word.trim().eq_ignore_ascii_case("close")))
+        self.field("connection")
+            .is_some_and(|value| value.split(',').any(|word| word.trim().eq_ignore_ascii_case("close")))
     }
 
     /// What `Encapsulated` says of what follows: RFC 3507 §4.4.1.
@@ -309,7 +312,8 @@ mod tests {
         assert_eq!(of("res-hdr=0, res-body=137"), Ok(Encapsulated { http: true, body: Some(137), nothing: None }));
         assert_eq!(of("null-body=0"), Ok(Encapsulated { http: false, body: None, nothing: Some(0) }));
         assert_eq!(head("ICAP/1.0 204 -").encapsulated(), Ok(Encapsulated::default()));
-        for wrong in ["res-hdr", "res-hdr=9", "res-hdr=0, res-hdr=1", "res-body=0, null-body=1", "x=0", "res-hdr=0, res-body=-1"]
+        for wrong in
+            ["res-hdr", "res-hdr=9", "res-hdr=0, res-hdr=1", "res-body=0, null-body=1", "x=0", "res-hdr=0, res-body=-1"]
         {
             assert!(of(wrong).is_err(), "{wrong}");
         }
@@ -318,7 +322,8 @@ mod tests {
     #[test]
     fn a_copy_is_known_byte_for_byte_however_it_comes() {
         let body = b"4\r\nMail\r\n5; ext=1\r\nward!\r\n0\r\nTrailer: x\r\n\r\nnext";
-        for (expected, same) in [("Mailward!", true), ("Mailward?", false), ("Mailward", false), ("Mailward!!", false)] {
+        for (expected, same) in [("Mailward!", true), ("Mailward?", false), ("Mailward", false), ("Mailward!!", false)]
+        {
             for step in [1, 2, 3, 7, 100] {
                 let mut copy = Copy::of(expected.as_bytes());
                 let (mut held, mut left) = (Vec::new(), &body[..]);

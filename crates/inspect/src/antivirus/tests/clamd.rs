@@ -222,7 +222,10 @@ async fn old_signatures_are_told_once_and_so_are_new_ones() {
     antivirus.check().await;
     antivirus.check().await;
     let state = antivirus.states().remove(0);
-    assert_eq!((state.health, state.version.as_deref(), state.signatures), (Health::Old, Some("ClamAV 1.4.3"), Some(27_456)));
+    assert_eq!(
+        (state.health, state.version.as_deref(), state.signatures),
+        (Health::Old, Some("ClamAV 1.4.3"), Some(27_456))
+    );
     *date.lock().unwrap() = "Thu Jan  1 10:20:30 2099".to_owned();
     antivirus.check().await;
     assert_eq!(antivirus.states()[0].health, Health::Good);

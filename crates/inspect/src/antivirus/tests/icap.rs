@@ -39,7 +39,8 @@ async fn question(stream: &mut TcpStream, held: &mut Vec<u8>) -> Option<(String,
 
 fn copied(body: &[u8]) -> Vec<u8> {
     let http = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    let mut all = format!("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{http}", http.len()).into_bytes();
+    let mut all =
+        format!("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{http}", http.len()).into_bytes();
     for chunk in body.chunks(1_000) {
         all.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
         all.extend_from_slice(chunk);
@@ -50,7 +51,9 @@ fn copied(body: &[u8]) -> Vec<u8> {
 }
 
 /// One that answers what it is told, until a question breaks off.
-async fn answering(answer: impl Fn(&str, &[u8]) -> Vec<u8> + Clone + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+async fn answering(
+    answer: impl Fn(&str, &[u8]) -> Vec<u8> + Clone + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>) {
     let (at, connections) = played(move |mut stream: TcpStream| {
         let answer = answer.clone();
         async move {
@@ -127,7 +130,8 @@ async fn the_same_bytes_again_are_clean_and_others_are_not() {
 async fn a_page_that_says_no_is_a_finding() {
     let page = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n";
     let (line, _) = answering(move |_, _| {
-        format!("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{page}2\r\nno\r\n0\r\n\r\n", page.len()).into()
+        format!("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{page}2\r\nno\r\n0\r\n\r\n", page.len())
+            .into()
     })
     .await;
     let (antivirus, _) = of(&[line], |_| {});
@@ -196,7 +200,9 @@ async fn an_answer_that_comes_before_the_message_is_not_believed_to_be_clean() {
 #[tokio::test]
 async fn an_icap_service_says_how_it_is() {
     let options = |methods: &str, status: u16| {
-        format!("ICAP/1.0 {status} OK\r\nMethods: {methods}\r\nService: Test/1\r\nISTag: \"7\"\r\nEncapsulated: null-body=0\r\n\r\n")
+        format!(
+            "ICAP/1.0 {status} OK\r\nMethods: {methods}\r\nService: Test/1\r\nISTag: \"7\"\r\nEncapsulated: null-body=0\r\n\r\n"
+        )
     };
     for (answer, health) in [
         (options("REQMOD, RESPMOD", 200), Health::Good),

@@ -106,8 +106,9 @@ impl Read for Blocks {
 /// One block: its sign, then deflate that reaches back into the block before. That one is put before it, stored, and what
 /// comes of it dropped.
 fn mszip(content: &[u8], before: &[u8]) -> io::Result<Vec<u8>> {
-    let packed =
-        content.strip_prefix(b"CK").ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a block without its sign"))?;
+    let packed = content
+        .strip_prefix(b"CK")
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a block without its sign"))?;
     let before = before.get(before.len().saturating_sub(BLOCK_MAX)..).unwrap_or_default();
     let length = u16::try_from(before.len()).unwrap_or(0);
     let [low, high] = length.to_le_bytes();

@@ -65,7 +65,9 @@ fn property(at: &mut Cursor<'_>, base: usize, found: &mut Vec<Property>) -> Opti
         let start = at.position();
         let there = at.rest().get(..length.min(at.rest().len())).unwrap_or_default();
         let text = match plain {
-            STRING8 => names::readings(there.split(|byte| *byte == 0).next().unwrap_or_default(), false).into_iter().next(),
+            STRING8 => {
+                names::readings(there.split(|byte| *byte == 0).next().unwrap_or_default(), false).into_iter().next()
+            }
             UNICODE => Some(names::utf16_le(there)),
             _ => None,
         };
