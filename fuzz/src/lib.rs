@@ -2,8 +2,10 @@
 //! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
 
 pub mod address;
+pub mod ambiguity;
 pub mod arc;
 pub mod config;
+pub mod content_rule;
 pub mod dkim;
 pub mod dns_answer;
 pub mod engine_answer;
@@ -15,11 +17,15 @@ pub mod guard;
 pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
+pub mod milter_line;
+pub mod milter_packet;
 pub mod mime;
+pub mod names;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
 pub mod qmail;
+pub mod qmail_scanner;
 pub mod rates;
 pub mod report;
 pub mod route;
@@ -30,6 +36,7 @@ pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
 pub mod smtp_extensions;
+pub mod spam_tokens;
 pub mod spf;
 pub mod sts;
 pub mod submission;
@@ -41,10 +48,12 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 35] = [
+pub const TARGETS: [Target; 42] = [
     ("address", address::run),
+    ("ambiguity", ambiguity::run),
     ("arc", arc::run),
     ("config", config::run),
+    ("content_rule", content_rule::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
     ("engine_answer", engine_answer::run),
@@ -56,11 +65,15 @@ pub const TARGETS: [Target; 35] = [
     ("imap_command", imap_command::run),
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
+    ("milter_line", milter_line::run),
+    ("milter_packet", milter_packet::run),
     ("mime", mime::run),
+    ("names", names::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("qmail", qmail::run),
+    ("qmail_scanner", qmail_scanner::run),
     ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),
@@ -71,6 +84,7 @@ pub const TARGETS: [Target; 35] = [
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),
     ("smtp_extensions", smtp_extensions::run),
+    ("spam_tokens", spam_tokens::run),
     ("spf", spf::run),
     ("sts", sts::run),
     ("submission", submission::run),

@@ -127,6 +127,13 @@ const KINDS: &[Kind] = &[
     ),
     alert("message.deferred", &[], "Mail is refused for now", LOG),
     alert("message.held", &[], "A message is held", "mailward queue list --held"),
+    alert(
+        "milter.down",
+        &["milter", "at"],
+        "A milter can't be asked, and its default holds",
+        "see to the milter, or to its line in mailward.toml (docs/milters.md)",
+    ),
+    end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),

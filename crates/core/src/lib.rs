@@ -22,6 +22,7 @@ pub mod event;
 pub mod foreign;
 pub mod ids;
 pub mod limits;
+pub mod line;
 pub mod mailbox_name;
 mod network;
 pub mod peer;

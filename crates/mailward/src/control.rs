@@ -17,6 +17,7 @@ pub(crate) mod antivirus;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
+pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
@@ -27,6 +28,7 @@ pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod spam;
 pub(crate) mod trust;
 pub(crate) mod watch;
 mod whence;
@@ -225,6 +227,10 @@ pub(crate) enum Request {
     Rules {
         ask: rules::Ask,
     },
+    /// Rules for what messages hold.
+    Content {
+        ask: content::Ask,
+    },
     /// Alerts: what was told, and a trial.
     Alerts {
         ask: alerts::Ask,
@@ -232,6 +238,10 @@ pub(crate) enum Request {
     /// Hosts that get nothing.
     Bans {
         ask: bans::Ask,
+    },
+    /// The spam filter.
+    Spam {
+        ask: spam::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -20,18 +20,24 @@
 //! **Standards**: each container's own, named where it is opened (`boxes/…`, `codec/…`).
 
 mod boxes;
+mod bytes;
 mod codec;
+mod compound;
 mod contents;
 mod cursor;
 pub mod document;
 mod holder;
-mod kind;
+pub mod kind;
+#[cfg(test)]
+mod made;
 mod mail;
 mod meter;
 mod names;
 mod open;
 pub mod pool;
+mod trait_name;
 pub mod worker;
+mod zipped;
 
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};

@@ -5,11 +5,13 @@ mod quarantine;
 mod queue;
 mod sending;
 mod shelf;
+mod spam;
 
 pub use quarantine::QuarantineStore;
 pub use queue::QueueStore;
 pub use sending::SendingStore;
 pub use shelf::ShelfStore;
+pub use spam::SpamStore;
 
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,

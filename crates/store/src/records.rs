@@ -5,6 +5,7 @@ mod quarantine;
 mod queue;
 mod sending;
 mod shelf;
+mod spam;
 
 pub use directory::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, DkimChange, DkimKeyRecord, DkimState, DomainChange,
@@ -20,6 +21,7 @@ pub use sending::{
     Exceeded, Frozen, Insider, LimitChanges, Meter, Metered, Scope, SenderRecord, SentRecord, Submitted, Withheld,
 };
 pub use shelf::{Shelf, ShelfChange, Shelved};
+pub use spam::{Learned, Learning, Learnt, Lesson, Mark, PendingTokens, SpamOwner, TokenRow};
 
 use bytes::Bytes;
 use mailward_core::{

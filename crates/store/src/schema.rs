@@ -1,5 +1,7 @@
 //! The database: its tables, how it is opened, how it grows from one version to the next.
 
+mod spam;
+
 use crate::api::StoreError;
 use crate::quarantine;
 use rusqlite::config::DbConfig;
@@ -396,6 +398,7 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
                 connection.execute_batch(TABLES_5)?;
             }
             connection.execute_batch(quarantine::TABLES)?;
+            connection.execute_batch(spam::TABLES)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

@@ -268,8 +268,10 @@ async fn nothing_in_the_store_can_be_read_by_others() {
     store.close().await;
 }
 
-const BEFORE_VERSION_6: &str = "DROP TABLE quarantine; DROP TABLE quarantine_accounts;";
-/// Takes out what version 5 brought.
+/// Takes out what version 6 brought.
+const BEFORE_VERSION_6: &str = "DROP TABLE quarantine; DROP TABLE quarantine_accounts; DROP TABLE spam_owners;
+    DROP TABLE spam_learned; DROP TABLE spam_pending; DROP TABLE spam_tokens; DROP TABLE spam_marks;";
+/// And version 5.
 const BEFORE_VERSION_5: &str = "DROP INDEX known_recipients_hash;";
 
 const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";

@@ -10,6 +10,7 @@ use crate::records::{
     NewMessage, Places, Queued, Target, UidRange, Ways,
 };
 use crate::rows;
+use crate::spam;
 use crate::tx::{Placed, Tx, int, unsigned};
 use mailward_core::limits::{NOTICE_BYTES_BEYOND_QUOTA, NOTICE_MESSAGES_BEYOND_QUOTA};
 use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};
@@ -277,6 +278,7 @@ pub(crate) fn copy(
         let (uid, _) = insert(tx, to, &row)?;
         uids.push((uid, message.uid));
     }
+    spam::moved(tx, from, to, to_account, messages.iter().map(|message| message.blob))?;
     let mut mod_seq = mailboxes::mod_seq(tx, from)?;
     if remove {
         mod_seq = take_out(tx, from, &messages, (from_account != to_account).then_some(from_account))?;

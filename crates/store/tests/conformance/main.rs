@@ -21,4 +21,5 @@ mod searching;
 mod sending;
 mod sharing;
 mod shelf;
+mod spam;
 mod support;

@@ -5,15 +5,19 @@ use mailward_core::{AccountId, Domain, MailboxName, Timestamp};
 use mailward_store::records::*;
 use mailward_store::{
     DirectoryStore, KeyStore, LocalStore, MailStore, Options, QuarantineStore, QueueStore, SendingStore, ShelfStore,
+    SpamStore,
 };
 use std::sync::Arc;
 
 /// All of a store.
 pub(crate) trait Store:
-    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore
+    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore + SpamStore
 {
 }
-impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore> Store for T {}
+impl<T> Store for T where
+    T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore + SpamStore
+{
+}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {
