@@ -36,11 +36,7 @@ fn seen(message: &[u8]) -> Contents {
     Contents { items: vec![item], stopped: Vec::new() }
 }
 
-fn pool(
-    workers: usize,
-    times: Times,
-    mut plays: Vec<Play>,
-) -> (Pool, Events, Arc<AtomicUsize>) {
+fn pool(workers: usize, times: Times, mut plays: Vec<Play>) -> (Pool, Events, Arc<AtomicUsize>) {
     plays.reverse();
     let (events, launched) = (Events::memory(), Arc::new(AtomicUsize::new(0)));
     let launch = Box::new(Played(Mutex::new(plays), launched.clone()));
