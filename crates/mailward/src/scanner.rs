@@ -29,6 +29,7 @@ use rustix::param::page_size;
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// The verb, which no help names.
@@ -63,7 +64,13 @@ pub(crate) fn work() -> Result<(), Failure> {
             return Err(Failure::Refused(why));
         }
     }
-    serve(&mut socket, look, worn).map_err(failed)
+    let served = catch_unwind(AssertUnwindSafe(|| serve(&mut socket, look, worn)));
+    // Closing the socket is one of the calls that it mustn't make: the kernel does that.
+    std::process::exit(match served {
+        Ok(Ok(())) => 0,
+        Ok(Err(_)) => 1,
+        Err(_) => 101,
+    })
 }
 
 /// Whether it has worked so much, or had so much memory, that another one should take its place.

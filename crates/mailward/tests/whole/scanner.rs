@@ -198,6 +198,17 @@ async fn a_worker_ends_with_its_pool() {
     }
 }
 
+/// An end by a signal is told as something amiss.
+#[tokio::test]
+async fn a_worker_whose_server_is_gone_ends_well() {
+    let program = Program::new(env!("CARGO_BIN_EXE_mailward"), &["scanner"]);
+    let Launched { mut socket, child } = program.launch().unwrap();
+    let mut hello = [0; 6];
+    socket.read_exact(&mut hello).unwrap();
+    drop(socket);
+    assert_eq!(child.unwrap().wait().await.unwrap().code(), Some(0));
+}
+
 #[test]
 fn nobody_starts_a_worker_by_hand() {
     let output = Command::new(env!("CARGO_BIN_EXE_mailward")).arg("scanner").stdin(Stdio::null()).output().unwrap();
