@@ -3,8 +3,11 @@
 
 pub mod address;
 pub mod arc;
+pub mod authentication_results;
 pub mod config;
 pub mod dkim;
+pub mod dmarc_record;
+pub mod dmarc_report;
 pub mod dns_answer;
 pub mod event;
 pub mod fetch_imap;
@@ -39,11 +42,14 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 36] = [
     ("address", address::run),
     ("arc", arc::run),
+    ("authentication_results", authentication_results::run),
     ("config", config::run),
     ("dkim", dkim::run),
+    ("dmarc_record", dmarc_record::run),
+    ("dmarc_report", dmarc_report::run),
     ("dns_answer", dns_answer::run),
     ("event", event::run),
     ("fetch_imap", fetch_imap::run),

@@ -80,6 +80,12 @@ impl Reporter {
         Self { parts, records: Mutex::default(), tried: Mutex::new(new_tried(None)) }
     }
 
+    /// Where it is counted.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.parts.ledger)
+    }
+
     /// Runs until the word to stop; then what was counted is written once more.
     pub async fn run(self, shutdown: Shutdown) {
         tokio::join!(self.keep_writing(shutdown.clone()), self.keep_sending(shutdown));

@@ -17,7 +17,7 @@ use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
-use mailward_dns::Resolver;
+use mailward_dns::{Lookup, Resolver};
 use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
@@ -40,6 +40,8 @@ pub(crate) struct Desk {
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) rules: Arc<KeptRules>,
+    /// Who asks the DNS; `None` where that can't be.
+    pub(crate) lookup: Option<Arc<dyn Lookup>>,
     /// `None` while it isn't known how the DNS is asked.
     pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) bans: Arc<Bans>,
@@ -95,6 +97,7 @@ impl Desk {
         match Self::over(store.clone(), place.data(), place.config()).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.lookup = Resolver::new(&place.config().dns).ok().map(|it| Arc::new(it) as Arc<dyn Lookup>);
                 desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 crate::compose::bans::set(&desk.bans, place.config());
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
@@ -130,6 +133,7 @@ impl Desk {
             fetching,
             rules,
             bans,
+            lookup: None,
             reputation,
             server: None,
             care,
@@ -208,6 +212,7 @@ impl Desk {
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
+            Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -314,6 +319,7 @@ impl Desk {
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
             | Request::Lists { .. }
+            | Request::Dmarc { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
