@@ -75,7 +75,7 @@ impl Post<'_> {
             expires: Timestamp(now.0.saturating_add(lifetime)),
         };
         let queued = if recipients.is_empty() { Vec::new() } else { vec![Queued { envelope, recipients }] };
-        Ok(Ok(Delivery { content, targets, queued }))
+        Ok(Ok(Delivery { content, targets, queued, kept: None }))
     }
 
     /// By the keys of the contact's domain, or of one above it: our host's name is often below.

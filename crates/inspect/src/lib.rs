@@ -2,7 +2,10 @@
 //!
 //! **For**: verdicts on a message, each with its reason. [`authenticate`] verifies what others signed: DKIM and chains of
 //! ARC. [`spf`] judges whether a client may send in a domain's name, [`dmarc`] whether a message is from the domain that it
-//! shows. [`authenticate::check`] is all of that for one message. What is found of a [`Subject`] is a [`Verdict`].
+//! shows. [`authenticate::check`] is all of that for one message. [`antivirus`] asks virus scanners, [`policy`] are the rules on
+//! what a message holds, [`spam`] judges whether it is wanted. What is found of a [`Subject`] is a [`Verdict`].
+//! ARC. [`spf`] judges whether a client may send in a domain's name. [`structure`] says what follows if a message can
+//! be read in two ways. What is found of a [`Subject`] is a [`Verdict`].
 //!
 //! **In**: a message's bytes, in pieces, as it came; the DNS, as whoever answers ([`mailward_dns::Lookup`]). **Out**:
 //! [`authenticate::Results`], [`spf::SpfOutcome`], and the text of an `Authentication-Results` field.
@@ -21,12 +24,21 @@
 //! **Standards**: RFC 6376 (DKIM), 8301 (no SHA-1, no short keys), 8463 (Ed25519), 8616 (international domains), RFC 8617
 //! (ARC), RFC 7208 (SPF), RFC 9989 (DMARC), RFC 8601 (Authentication-Results), RFC 6008 (`header.b`).
 
+pub mod antivirus;
 pub mod authenticate;
 pub mod dmarc;
+mod field;
+mod inspector;
+pub mod policy;
+pub mod quarantine;
 pub mod report;
+pub mod spam;
 pub mod spf;
+pub mod structure;
 mod subject;
 mod verdict;
 
+pub use field::{hundredths, verdict_field};
+pub use inspector::{Inspected, Inspector, Parts, Settings};
 pub use subject::{Direction, Recipient, Subject};
 pub use verdict::{Action, Check, Finding, Verdict};

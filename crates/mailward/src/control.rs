@@ -13,9 +13,11 @@
 //! request is refused and logged.
 
 pub(crate) mod alerts;
+pub(crate) mod antivirus;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
+pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod dmarc;
 pub(crate) mod fetch;
@@ -27,6 +29,7 @@ pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod spam;
 pub(crate) mod trust;
 pub(crate) mod watch;
 mod whence;
@@ -197,6 +200,10 @@ pub(crate) enum Request {
     Routes {
         ask: routes::Ask,
     },
+    /// Virus scanners.
+    Antivirus {
+        ask: antivirus::Ask,
+    },
     /// Lists in the DNS.
     Lists {
         ask: lists::Ask,
@@ -225,6 +232,10 @@ pub(crate) enum Request {
     Rules {
         ask: rules::Ask,
     },
+    /// Rules for what messages hold.
+    Content {
+        ask: content::Ask,
+    },
     /// Alerts: what was told, and a trial.
     Alerts {
         ask: alerts::Ask,
@@ -232,6 +243,10 @@ pub(crate) enum Request {
     /// Hosts that get nothing.
     Bans {
         ask: bans::Ask,
+    },
+    /// The spam filter.
+    Spam {
+        ask: spam::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

@@ -229,7 +229,7 @@ fn failed(found: &Authentication, policy: &Policy) -> (&'static str, Option<(&'s
     let done = match found.dmarc_action() {
         Action::Reject => Request::Reject,
         Action::Quarantine | Action::Junk | Action::Hold => Request::Quarantine,
-        Action::Deliver | Action::Mark | Action::Defer => Request::None,
+        Action::Deliver | Action::Warn | Action::Mark | Action::Defer => Request::None,
     };
     let reason = if done == policy.request {
         None

@@ -3,7 +3,9 @@
 use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
+use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
+use crate::compose::scanning::Scanning;
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
@@ -22,6 +24,7 @@ use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
+use mailward_inspect::policy::{KeptContent, Rulebook};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -42,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) rules: Arc<KeptRules>,
     /// Who asks the DNS; `None` where that can't be.
     pub(crate) lookup: Option<Arc<dyn Lookup>>,
+    /// Rules for what messages hold.
+    pub(crate) content: Arc<KeptContent>,
     /// `None` while it isn't known how the DNS is asked.
     pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) bans: Arc<Bans>,
@@ -49,6 +54,8 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
+    pub(crate) scanning: Scanning,
+    pub(crate) spam: SpamDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -94,7 +101,8 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place.data(), place.config()).await {
+        let book = crate::compose::content::book(&place.loaded).unwrap_or_default();
+        match Self::over(store.clone(), place.data(), place.config(), book).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.lookup = Resolver::new(&place.config().dns).ok().map(|it| Arc::new(it) as Arc<dyn Lookup>);
@@ -112,7 +120,12 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path, config: &Config) -> Result<Self, Failure> {
+    pub(crate) async fn over(
+        store: Arc<LocalStore>,
+        data: &Path,
+        config: &Config,
+        content: Rulebook,
+    ) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
@@ -120,10 +133,12 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let rules = crate::compose::rules::open(config, &store).await?;
+        let content = crate::compose::content::without_server(content, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
         let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        let spam = SpamDesk::without_server(data, &config.spam);
         Ok(Self {
             store,
             directory,
@@ -132,6 +147,7 @@ impl Desk {
             ways,
             fetching,
             rules,
+            content,
             bans,
             lookup: None,
             reputation,
@@ -139,6 +155,8 @@ impl Desk {
             care,
             watch,
             greylist,
+            scanning: Scanning::of(config, None, &Events::nowhere()),
+            spam,
             alerts: None,
         })
     }
@@ -213,13 +231,16 @@ impl Desk {
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
             Request::Dmarc { ask } => self.dmarc(ask).await,
+            Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
             Request::Greylist { ask } => self.greylist(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
+            Request::Content { ask } => self.content(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
+            Request::Spam { ask } => self.spam(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -320,6 +341,7 @@ impl Desk {
             | Request::Fetch { .. }
             | Request::Lists { .. }
             | Request::Dmarc { .. }
+            | Request::Antivirus { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
@@ -329,8 +351,10 @@ impl Desk {
             | Request::Watch { .. }
             | Request::Greylist { .. }
             | Request::Rules { .. }
+            | Request::Content { .. }
             | Request::Alerts { .. }
             | Request::Bans { .. }
+            | Request::Spam { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }
