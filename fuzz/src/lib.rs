@@ -4,9 +4,12 @@
 pub mod address;
 pub mod ambiguity;
 pub mod arc;
+pub mod authentication_results;
 pub mod config;
 pub mod content_rule;
 pub mod dkim;
+pub mod dmarc_record;
+pub mod dmarc_report;
 pub mod dns_answer;
 pub mod engine_answer;
 pub mod event;
@@ -55,9 +58,12 @@ pub const TARGETS: [Target; 45] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
+    ("authentication_results", authentication_results::run),
     ("config", config::run),
     ("content_rule", content_rule::run),
     ("dkim", dkim::run),
+    ("dmarc_record", dmarc_record::run),
+    ("dmarc_report", dmarc_report::run),
     ("dns_answer", dns_answer::run),
     ("engine_answer", engine_answer::run),
     ("event", event::run),
