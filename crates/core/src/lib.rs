@@ -39,7 +39,7 @@ pub use address::{Address, AddressError, LocalPart};
 pub use cache::Cache;
 pub use domain::{Domain, DomainError, Host};
 pub use dsn::{GiveBack, NotifyOn};
-pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QueueId, Uid, UidValidity};
+pub use ids::{AccountId, BlobId, DomainId, MailboxId, ModSeq, QuarantineId, QueueId, Uid, UidValidity};
 pub use mailbox_name::{MailboxName, MailboxNameError};
 pub use network::{Network, NetworkError, is_public};
 pub use peer::{Listener, Peer, Protocol};

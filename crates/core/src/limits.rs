@@ -4,42 +4,58 @@
 //! PFX marks a default that Postfix ships and two decades of the Internet have tested.
 
 mod alerts;
+mod antivirus;
+mod authentication;
 mod boxes;
 mod care;
 mod content;
+mod doubt;
 mod fetching;
 mod forwarding;
 mod gate;
 mod guard;
+mod kinds;
 mod lists;
 mod local;
 mod logins;
+mod milters;
+mod quarantine;
 mod rates;
 mod routes;
 mod rules;
+mod scanner;
 mod scanning;
 mod sending;
 mod slow;
+mod spam;
 mod spf;
 mod trust;
 
 pub use alerts::*;
+pub use antivirus::*;
+pub use authentication::*;
 pub use boxes::*;
 pub use care::*;
 pub use content::*;
+pub use doubt::*;
 pub use fetching::*;
 pub use forwarding::*;
 pub use gate::*;
 pub use guard::*;
+pub use kinds::*;
 pub use lists::*;
 pub use local::*;
 pub use logins::*;
+pub use milters::*;
+pub use quarantine::*;
 pub use rates::*;
 pub use routes::*;
 pub use rules::*;
+pub use scanner::*;
 pub use scanning::*;
 pub use sending::*;
 pub use slow::*;
+pub use spam::*;
 pub use spf::*;
 pub use trust::*;
 

@@ -78,8 +78,8 @@ pub use inside::{
 pub use lists::{Fault, ListState, Listed, Silence, Unanswered};
 pub use relay::{Recipient, Refusal, RelayPermit, SenderPermit, Sending, decide_recipient, decide_sender};
 pub use reputation::{
-    Asked, Findings, HelloStanding, Inquiry, ListInfo, ListTrial, Reputation, ReputationParts, SenderStanding,
-    Standing, Trial,
+    Asked, Findings, HelloStanding, Inquiry, LinkStanding, ListInfo, ListTrial, Reputation, ReputationParts,
+    SenderStanding, Standing, Trial,
 };
 pub use reverse::{Reverse, is_generated};
 pub use sender_domain::SenderDomain;

@@ -97,6 +97,7 @@ impl fmt::Display for Silence {
 pub(crate) struct Table {
     pub(crate) hosts: Vec<Arc<List>>,
     pub(crate) domains: Vec<Arc<List>>,
+    pub(crate) links: Vec<Arc<List>>,
 }
 
 impl Table {
@@ -123,11 +124,15 @@ impl Table {
             }
             lists.into_iter().map(Arc::new).collect()
         };
-        Self { hosts: group(&lists.hosts, ListKind::Hosts), domains: group(&lists.domains, ListKind::Domains) }
+        Self {
+            hosts: group(&lists.hosts, ListKind::Hosts),
+            domains: group(&lists.domains, ListKind::Domains),
+            links: group(&lists.links, ListKind::Links),
+        }
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<List>> {
-        self.hosts.iter().chain(&self.domains)
+        self.hosts.iter().chain(&self.domains).chain(&self.links)
     }
 }
 
@@ -245,7 +250,7 @@ mod tests {
 
     fn table(hosts: &[&str]) -> Table {
         let hosts = hosts.iter().map(|line| ListLine::parse(line, ListKind::Hosts).unwrap()).collect();
-        Table::new(&Lists { hosts, domains: Vec::new() }, None)
+        Table::new(&Lists { hosts, ..Lists::default() }, None)
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub struct Reputation {
     clients: Arc<Inquiries<IpAddr, Standing>>,
     hellos: Arc<Inquiries<(IpAddr, Domain), HelloStanding>>,
     senders: Arc<Inquiries<Domain, SenderStanding>>,
+    links: Arc<Inquiries<Domain, LinkStanding>>,
     /// That a list is to be looked at before its time.
     look: Notify,
     /// When it was told last that something wasn't asked, and how often it happened since.
@@ -123,6 +124,17 @@ pub struct SenderStanding {
     whole: bool,
 }
 
+/// What lists have of a domain that a link leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkStanding {
+    /// What lists have of it.
+    pub listed: Vec<Listed>,
+    /// Lists that said nothing.
+    pub unanswered: Vec<Unanswered>,
+    #[serde(skip)]
+    whole: bool,
+}
+
 impl Asked<Standing> {
     /// The client's name when it is known, whatever else isn't; [`Reverse::Unknown`] when the time is over.
     pub async fn reverse(&self, at_most: Duration) -> Reverse {
@@ -145,6 +157,7 @@ impl Reputation {
             clients: Inquiries::new(),
             hellos: Inquiries::new(),
             senders: Inquiries::new(),
+            links: Inquiries::new(),
             look: Notify::new(),
             short: Mutex::default(),
         })
@@ -168,6 +181,7 @@ impl Reputation {
         self.clients.forget();
         self.hellos.forget();
         self.senders.forget();
+        self.links.forget();
     }
 
     /// Begins to find out everything about a client's address, unless that is known or under way. Has to be called within a
@@ -207,6 +221,25 @@ impl Reputation {
         let blank = SenderStanding { unanswered: nothing_yet(&self.table.load().domains), ..SenderStanding::default() };
         let key = domain.clone();
         let asked = self.senders.ask(key, Some(ip), blank, |notes| async move { all.domain(ip, domain, &notes).await });
+        self.begun(asked)
+    }
+
+    /// Whether there is any list of domains that links lead to.
+    #[must_use]
+    pub fn has_link_lists(&self) -> bool {
+        !self.table.load().links.is_empty()
+    }
+
+    /// Begins to find out whether a domain that a link leads to is listed: for the client that brings the link (`None`: nobody).
+    #[must_use]
+    pub fn link(self: &Arc<Self>, ip: Option<IpAddr>, domain: &Domain) -> Asked<LinkStanding> {
+        let (all, ip, domain) = (Arc::clone(self), ip.map(|ip| ip.to_canonical()), domain.clone());
+        let blank = LinkStanding { unanswered: nothing_yet(&self.table.load().links), ..LinkStanding::default() };
+        let asked = self.links.ask(domain.clone(), ip, blank, |notes| async move {
+            let (table, asker) = (all.table.load_full(), all.means.asker(ip.map(Network::host)));
+            let until = all.ask_all(&asker, &table.links, &Subject::Domain(domain), &notes).await;
+            all.kept_of(&asker, until)
+        });
         self.begun(asked)
     }
 
@@ -392,6 +425,7 @@ macro_rules! findings {
 
 findings!(Standing, |standing| standing.named = true, |_, _| {});
 findings!(HelloStanding, |_| {}, |_, _| {});
+findings!(LinkStanding, |_| {}, |_, _| {});
 findings!(SenderStanding, |_| {}, |standing, why| {
     if why == NoTurn::All {
         standing.domain = SenderDomain::NotAsked;

@@ -50,7 +50,11 @@ async fn house(records: Records, hosts: &[&str], domains: &[&str]) -> (Arc<Reput
         |lines: &[&str], kind| lines.iter().map(|line| ListLine::parse(line, kind).unwrap()).collect::<Vec<_>>();
     let reputation = Reputation::new(ReputationParts {
         lookup: records.clone(),
-        lists: &Lists { hosts: lines(hosts, ListKind::Hosts), domains: lines(domains, ListKind::Domains) },
+        lists: &Lists {
+            hosts: lines(hosts, ListKind::Hosts),
+            domains: lines(domains, ListKind::Domains),
+            ..Lists::default()
+        },
         shelf: None,
         trial: false,
         clock: Arc::new(Noon),

@@ -2,6 +2,7 @@
 
 mod alert;
 mod alias;
+mod antivirus;
 mod ban;
 mod bench;
 mod config;
@@ -19,11 +20,13 @@ mod rates;
 mod reload;
 mod route;
 pub(crate) mod rules;
+mod scanner;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
 mod sessions;
 mod setup;
+mod spam;
 mod status;
 mod stop;
 mod store;
@@ -78,6 +81,8 @@ enum Verb {
     Content(content::ContentVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
+    Antivirus(antivirus::AntivirusVerb),
+    Spam(spam::SpamVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -90,6 +95,7 @@ enum Verb {
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
+    Scanner(scanner::Scanner),
 }
 
 /// Does what the command line asks for.
@@ -115,6 +121,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Content(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
+        Verb::Antivirus(verb) => verb.run(place),
+        Verb::Spam(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -126,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
+        Verb::Scanner(verb) => verb.run(),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

@@ -25,7 +25,9 @@ pub(crate) mod privilege;
 pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
+pub(crate) mod scanning;
 pub(crate) mod sending;
+pub(crate) mod spam;
 mod upkeep;
 pub(crate) mod watch;
 
@@ -36,6 +38,7 @@ use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::sendmail::pickup;
@@ -49,7 +52,9 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
+use mailward_dns::NoDns;
 use mailward_gate::Gate;
+use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
 use mailward_store::maintenance::compact_in_background;
 use mailward_tls::Acceptor;
@@ -194,6 +199,8 @@ where
     let means = sending::means(place.config(), &hostname, store, &directory, &dkim, &secret)?;
     let (reach, forwarder) = (means.reach.clone(), means.forwarder.clone());
     let reputation = reputation::reputation(place.config(), reach.strangers.clone(), store, events).await;
+    let spam_settings = &place.config().spam;
+    let spam = spam::open(spam_settings, store, &secret, &directory, Some(reputation.clone()), events).await?;
     let settings = running::Settings::of(place.config());
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
@@ -213,6 +220,7 @@ where
         settings: settings.clone(),
         care: care.clone(),
         reputation: reputation.clone(),
+        spam: spam.clone(),
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
@@ -245,6 +253,8 @@ where
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
+    let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
+    scanning.keep(&shutdown);
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
@@ -261,13 +271,24 @@ where
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
+        scanning,
+        spam: SpamDesk::with_server(spam.clone()),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
     }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        scanner: desk.scanning.pool.clone(),
+        antivirus: desk.scanning.antivirus.clone(),
+        rules: desk.content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
     let rooms = Rooms::new(accept::Parts {
+        inspector,
         hostname,
         store: store.clone(),
         auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
@@ -293,6 +314,7 @@ where
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
+    tokio::spawn(spam.keep(store.clone(), shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));

@@ -13,6 +13,7 @@
 //! request is refused and logged.
 
 pub(crate) mod alerts;
+pub(crate) mod antivirus;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
@@ -27,6 +28,7 @@ pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod server;
 mod sessions;
+pub(crate) mod spam;
 pub(crate) mod trust;
 pub(crate) mod watch;
 mod whence;
@@ -197,6 +199,10 @@ pub(crate) enum Request {
     Routes {
         ask: routes::Ask,
     },
+    /// Virus scanners.
+    Antivirus {
+        ask: antivirus::Ask,
+    },
     /// Lists in the DNS.
     Lists {
         ask: lists::Ask,
@@ -232,6 +238,10 @@ pub(crate) enum Request {
     /// Hosts that get nothing.
     Bans {
         ask: bans::Ask,
+    },
+    /// The spam filter.
+    Spam {
+        ask: spam::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

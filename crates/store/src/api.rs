@@ -1,13 +1,17 @@
 //! The store in the domain's words: what every implementation, on one host or in a cluster, must do. The
 //! conformance suite in [`crate::conformance`] is the other half of this page.
 
+mod quarantine;
 mod queue;
 mod sending;
 mod shelf;
+mod spam;
 
+pub use quarantine::QuarantineStore;
 pub use queue::QueueStore;
 pub use sending::SendingStore;
 pub use shelf::ShelfStore;
+pub use spam::SpamStore;
 
 use crate::records::{
     Accepted, AccountChange, AccountRecord, AliasChange, AliasRecord, AppendOutcome, Blob, Changes, CopyOutcome,

@@ -7,7 +7,8 @@
 //! of changes. One committer thread owns all writes ([`committer`](self)); a few reader threads answer the rest.
 //!
 //! What is owed to other hosts is queued by the commit that accepts it ([`queue`](self)), which also counts what users
-//! send ([`sending`](self)).
+//! send ([`sending`](self)). What users say of spam by moving and flagging is noted by the commit that moves and flags
+//! ([`spam`](self)).
 //!
 //! What SEARCH looks for is found by an index of its own, made in the background ([`index`](self)).
 //!
@@ -18,7 +19,7 @@
 //!
 //! **Limits**: `limits::{PACK_*, BATCH_*, COMMIT_QUEUE_MAX, READERS, PAGE_ROWS_MAX, DISK_FREE_*, MAILBOXES_MAX,
 //! KEYWORDS_MAX, QUEUE_*, SENT_*,
-//! KNOWN_*, NOTICE_*, DKIM_KEYS_MAX, INDEX_*}`.
+//! KNOWN_*, NOTICE_*, DKIM_KEYS_MAX, INDEX_*, SPAM_LEARNED_MAX, SPAM_MARKS_MAX, SPAM_TOKENS_MAX}`.
 //!
 //! **Failure**: a job that fails is undone alone. A full disk fails the batch and nothing else. A failed sync closes
 //! the store: what is on the disk is then unknown, and only a restart finds out. On opening, what was written but
@@ -40,6 +41,7 @@ mod local;
 pub mod maintenance;
 mod news;
 pub mod pack;
+mod quarantine;
 mod queue;
 mod readers;
 mod reads;
@@ -49,8 +51,12 @@ mod rows;
 mod schema;
 mod sending;
 mod space;
+mod spam;
 mod syncer;
 mod tx;
 
-pub use api::{DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, StoreError};
+pub use api::{
+    DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, SpamStore,
+    StoreError,
+};
 pub use local::{LocalStore, Options};

@@ -1,6 +1,9 @@
 //! The database: its tables, how it is opened, how it grows from one version to the next.
 
+mod spam;
+
 use crate::api::StoreError;
+use crate::quarantine;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::FileExt;
@@ -8,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 5;
+pub(crate) const VERSION: i64 = 6;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -391,7 +394,11 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             if version < 4 {
                 connection.execute_batch(TABLES_4)?;
             }
-            connection.execute_batch(TABLES_5)?;
+            if version < 5 {
+                connection.execute_batch(TABLES_5)?;
+            }
+            connection.execute_batch(quarantine::TABLES)?;
+            connection.execute_batch(spam::TABLES)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())

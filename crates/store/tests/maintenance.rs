@@ -28,7 +28,7 @@ async fn filled(dir: &Path, messages: u32) -> (Arc<LocalStore>, AccountId) {
     for n in 0..messages {
         let content = Content::new(Bytes::from(format!("message {n} {}", "x".repeat(1_000))), Bytes::from_static(b"s"));
         let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-        store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
+        store.deliver(Delivery { content, targets, queued: Vec::new(), kept: None }).await.unwrap();
     }
     (store, alice)
 }
@@ -268,7 +268,10 @@ async fn nothing_in_the_store_can_be_read_by_others() {
     store.close().await;
 }
 
-/// Takes out what version 5 brought.
+/// Takes out what version 6 brought.
+const BEFORE_VERSION_6: &str = "DROP TABLE quarantine; DROP TABLE quarantine_accounts; DROP TABLE spam_owners;
+    DROP TABLE spam_learned; DROP TABLE spam_pending; DROP TABLE spam_tokens; DROP TABLE spam_marks;";
+/// And version 5.
 const BEFORE_VERSION_5: &str = "DROP INDEX known_recipients_hash;";
 
 const BEFORE_VERSION_2: &str = "DROP TABLE gone; DROP TABLE acl; DROP TABLE metadata;";
@@ -279,8 +282,8 @@ const BEFORE_VERSION_4: &str = "DROP TABLE shelves; DROP TABLE senders; DROP TAB
 
 #[tokio::test]
 async fn a_store_of_an_older_version_is_taken_over() {
-    let older = [BEFORE_VERSION_2, BEFORE_VERSION_3, BEFORE_VERSION_4, BEFORE_VERSION_5];
-    for version in [1, 2, 3, 4] {
+    let older = [BEFORE_VERSION_2, BEFORE_VERSION_3, BEFORE_VERSION_4, BEFORE_VERSION_5, BEFORE_VERSION_6];
+    for version in [1, 2, 3, 4, 5] {
         let older = older.iter().skip(version - 1).rev().copied().collect::<String>();
         let dir = tempfile::tempdir().unwrap();
         let (store, alice) = filled(dir.path(), 10).await;

@@ -1,18 +1,24 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
 mod alerts;
+mod antivirus;
 mod content;
+mod dmarc;
 mod guard;
 mod host;
 mod limits;
 mod lists;
 mod logins;
+mod milters;
+mod quarantine;
 mod queue;
 mod rates;
 mod rules;
 mod sent;
 mod services;
 mod slow;
+mod spam;
+mod structure;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -31,9 +37,15 @@ const GROUPS: &[&[Key]] = &[
     guard::KEYS,
     rules::KEYS,
     content::KEYS,
+    structure::KEYS,
     lists::KEYS,
+    dmarc::KEYS,
+    milters::KEYS,
+    antivirus::KEYS,
+    spam::KEYS,
     logins::KEYS,
     rates::KEYS,
+    quarantine::KEYS,
     services::KEYS,
     alerts::KEYS,
 ];

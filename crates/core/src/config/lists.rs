@@ -14,6 +14,8 @@ pub struct Lists {
     pub hosts: Vec<ListLine>,
     /// About domains of senders, of greetings and of clients' names.
     pub domains: Vec<ListLine>,
+    /// About domains that links in messages lead to.
+    pub links: Vec<ListLine>,
 }
 
 /// What a list is of.
@@ -24,6 +26,8 @@ pub enum ListKind {
     Hosts,
     /// Domains.
     Domains,
+    /// Domains of links.
+    Links,
 }
 
 /// One list, or some codes of one: several lines may name a zone, which is asked once.
@@ -95,7 +99,7 @@ impl ListLine {
                 line.test = match (test, kind) {
                     ("none", _) => ListTest::Nothing,
                     (_, ListKind::Hosts) => return Err(wrong("test= takes none here: what is tested is 127.0.0.2")),
-                    (name, ListKind::Domains) => ListTest::named(name).map_err(|why| wrong(&why))?,
+                    (name, ListKind::Domains | ListKind::Links) => ListTest::named(name).map_err(|why| wrong(&why))?,
                 };
             } else {
                 for code in word.split(',') {

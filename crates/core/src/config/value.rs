@@ -2,7 +2,8 @@
 
 use crate::address::Address;
 use crate::config::{
-    AlertMail, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook,
+    AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored,
+    Webhook,
 };
 use crate::domain::Domain;
 use crate::limits::{
@@ -47,6 +48,19 @@ impl<'a> Value<'a> {
             Value::Text(text) => Ok(text),
             other => Err(format!("must be a string in quotes, not {}", other.kind())),
         }
+    }
+
+    /// One string.
+    pub(super) fn word(&self) -> Result<&'a str, Refusal> {
+        self.text()
+    }
+
+    /// Addresses with domains: a list, one string, or `"none"`.
+    pub(super) fn users(&self, most: usize) -> Result<Vec<Address>, Refusal> {
+        self.each("strings such as [\"user@example.org\"]", most, |text| match Address::parse(text, false) {
+            Ok(address) if address.domain().is_some() => Ok(address),
+            _ => Err(format!("{text:?} is no address such as \"user@example.org\"")),
+        })
     }
 
     pub(super) fn hostname(&self) -> Result<Option<Domain>, Refusal> {
@@ -102,6 +116,13 @@ impl<'a> Value<'a> {
             .into_iter()
             .find(|level| level.name() == text)
             .ok_or_else(|| "must be \"debug\", \"info\", \"warn\" or \"alert\"".to_owned())
+    }
+
+    /// What becomes of messages that can be read in two ways.
+    pub(super) fn ambiguous_care(&self) -> Result<AmbiguousCare, Refusal> {
+        let text = self.text()?;
+        let care = AmbiguousCare::ALL.into_iter().find(|care| care.name() == text);
+        care.ok_or_else(|| "must be \"quarantine\", \"mark\" or \"reject\"".to_owned())
     }
 
     /// Addresses with ports: a list, one string, or `"off"`.
@@ -295,6 +316,15 @@ impl<'a> Value<'a> {
             all.push(one);
         }
         Ok(all)
+    }
+
+    /// How a domain's policy is obeyed, one of these.
+    pub(super) fn obeyed(&self, ways: &[Obeyed]) -> Result<Obeyed, Refusal> {
+        let text = self.text()?;
+        Obeyed::parse(text).filter(|way| ways.contains(way)).ok_or_else(|| {
+            let names: Vec<String> = ways.iter().map(|way| quoted(way.name())).collect();
+            format!("must be one of {}", names.join(", "))
+        })
     }
 
     /// Yes or no.

@@ -89,6 +89,7 @@ impl Desk {
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3_600),
             routes: &RouteTable::default(),
+            keeping: None,
         };
         let addresses: Vec<_> = to.iter().map(|to| address(to)).collect();
         let permits: Vec<_> = to.iter().map(|to| self.permit(to)).collect();
@@ -96,7 +97,11 @@ impl Desk {
         let given: Vec<Given<'_>> = addresses
             .iter()
             .zip(&permits)
-            .map(|(address, permit)| Given { address: Some(address), to: Addressed { permit, parameters: &wishes } })
+            .map(|(address, permit)| Given {
+                address: Some(address),
+                to: Addressed { permit, parameters: &wishes },
+                fate: Fate::Goes,
+            })
             .collect();
         self.house.care.accept(content, &transaction, &given, confirm).await
     }

@@ -48,7 +48,7 @@ pub(crate) async fn check(list: &List, asker: &Asker<'_>) -> Outcome {
             let (good, bad, v6) = tokio::join!(point(good), point(host(NOT_ON)), point(v6));
             conclude(good, bad, v6)
         }
-        ListKind::Domains => {
+        ListKind::Domains | ListKind::Links => {
             let domain = |name: &str| Domain::parse(name).ok().map(Subject::Domain);
             let good = match &list.test {
                 ListTest::Standard => domain("test"),

@@ -25,6 +25,7 @@ pub(crate) fn key(list: &List) -> String {
     let kind = match list.kind {
         ListKind::Hosts => "hosts",
         ListKind::Domains => "domains",
+        ListKind::Links => "links",
     };
     format!("{kind} {}", list.zone)
 }

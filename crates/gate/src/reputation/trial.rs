@@ -68,8 +68,11 @@ impl Reputation {
         let table = self.table.load_full();
         let subject = Subject::Domain(domain.clone());
         let asker = self.means.asker(None);
+        // A zone may be on both.
+        let of_links = table.links.iter().filter(|list| table.domains.iter().all(|known| known.zone != list.zone));
+        let domains: Vec<Arc<List>> = table.domains.iter().chain(of_links).cloned().collect();
         let (lists, (found, _)) = tokio::join!(
-            self.try_all(&asker, &table.domains, &subject),
+            self.try_all(&asker, &domains, &subject),
             sender_domain::find(&asker, domain, self.trial)
         );
         let about = subject.to_string();

@@ -135,7 +135,7 @@ impl World {
 pub(crate) fn lists(hosts: &[&str], domains: &[&str]) -> Lists {
     let lines =
         |lines: &[&str], kind| lines.iter().map(|line| ListLine::parse(line, kind).unwrap()).collect::<Vec<_>>();
-    Lists { hosts: lines(hosts, ListKind::Hosts), domains: lines(domains, ListKind::Domains) }
+    Lists { hosts: lines(hosts, ListKind::Hosts), domains: lines(domains, ListKind::Domains), ..Lists::default() }
 }
 
 pub(crate) struct Noon;

@@ -16,7 +16,8 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
-use mailward_inspect::policy::Rulebook;
+use mailward_inspect::policy::{Rulebook};
+use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +38,7 @@ struct Inner {
 pub(crate) struct Settings {
     pub(crate) receive: Arc<ArcSwap<mailward_receive::Settings>>,
     pub(crate) imap: Arc<ArcSwap<mailward_imap::Settings>>,
+    pub(crate) inspect: Arc<ArcSwap<mailward_inspect::Settings>>,
 }
 
 /// What it is made of.
@@ -56,6 +58,7 @@ pub(crate) struct Parts {
     pub(crate) care: Arc<Care>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
+    pub(crate) spam: Arc<Spam>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -66,11 +69,13 @@ impl Settings {
         Self {
             receive: Arc::new(ArcSwap::from_pointee(receive(config))),
             imap: Arc::new(ArcSwap::from_pointee(imap(config))),
+            inspect: Arc::new(ArcSwap::from_pointee(config.into())),
         }
     }
     fn take(&self, config: &Config) {
         self.receive.store(Arc::new(receive(config)));
         self.imap.store(Arc::new(imap(config)));
+        self.inspect.store(Arc::new(config.into()));
     }
 }
 
@@ -201,6 +206,8 @@ impl Running {
             parts.reputation.set_lists(&new.lists);
             current.lists = new.lists.clone();
         }
+        parts.spam.set(&new.spam);
+        current.spam = new.spam.clone();
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
@@ -218,6 +225,11 @@ impl Running {
         current.rules = new.rules.clone();
         current.attachments = new.attachments.clone();
         current.content = new.content.clone();
+        current.structure = new.structure.clone();
+        current.authentication = new.authentication.clone();
+        current.dmarc = new.dmarc.clone();
+        current.milters = new.milters.clone();
+        current.quarantine = new.quarantine.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -3,7 +3,9 @@
 use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
+use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
+use crate::compose::scanning::Scanning;
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
@@ -50,6 +52,8 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
+    pub(crate) scanning: Scanning,
+    pub(crate) spam: SpamDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -131,6 +135,7 @@ impl Desk {
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
         let (reputation, greylist) = (None, Memory::Data(data.to_owned()));
+        let spam = SpamDesk::without_server(data, &config.spam);
         Ok(Self {
             store,
             directory,
@@ -146,6 +151,8 @@ impl Desk {
             care,
             watch,
             greylist,
+            scanning: Scanning::of(config, None, &Events::nowhere()),
+            spam,
             alerts: None,
         })
     }
@@ -219,6 +226,7 @@ impl Desk {
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
+            Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -227,6 +235,7 @@ impl Desk {
             Request::Content { ask } => self.content(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
+            Request::Spam { ask } => self.spam(ask).await,
             request => self.on_directory(request).await,
         }
     }
@@ -326,6 +335,7 @@ impl Desk {
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
             | Request::Lists { .. }
+            | Request::Antivirus { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
@@ -338,6 +348,7 @@ impl Desk {
             | Request::Content { .. }
             | Request::Alerts { .. }
             | Request::Bans { .. }
+            | Request::Spam { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

@@ -4,6 +4,7 @@ use super::mailboxes;
 use crate::api::StoreError;
 use crate::records::{AccountChange, AccountRecord, AliasChange, AliasRecord, DomainChange, DomainRecord};
 use crate::sending::{forget_account, forget_domain};
+use crate::spam;
 use crate::tx::{Tx, int, unsigned};
 use mailward_core::{AccountId, Domain, DomainId, Timestamp};
 use rusqlite::{Row, params};
@@ -171,6 +172,8 @@ pub(crate) fn change_account(tx: &mut Tx<'_>, change: &AccountChange) -> Result<
             let found = one_account(tx, *id)?;
             mailboxes::delete_all(tx, *id)?;
             forget_account(tx, *id)?;
+            crate::quarantine::forget_account(tx, *id)?;
+            spam::forget(tx, *id)?;
             tx.execute("DELETE FROM usage WHERE account = ?1", params![id.0])?;
             tx.execute("DELETE FROM accounts WHERE id = ?1", params![id.0])?;
             Ok(found)

@@ -4,6 +4,7 @@ use super::mailboxes::{self, keyword_bits};
 use super::messages::select;
 use crate::api::StoreError;
 use crate::records::{FlagAction, FlagChange, FlagOutcome, Flags};
+use crate::spam;
 use crate::tx::{Tx, int};
 use mailward_core::{MailboxId, ModSeq};
 use rusqlite::params;
@@ -17,6 +18,10 @@ pub(crate) fn change(tx: &mut Tx<'_>, mailbox: MailboxId, change: &FlagChange) -
     let mut outcome = FlagOutcome { before: Some(before), ..FlagOutcome::default() };
     let mut after = before;
     let (mut unseen, mut deleted) = (0i64, 0i64);
+    let junk = match (change.keywords.as_slice(), change.action) {
+        ([], FlagAction::Add | FlagAction::Remove) => spam::Words::default(),
+        _ => spam::Words::of(&mailboxes::keywords(tx, mailbox)?),
+    };
     for mut message in select(tx, mailbox, &change.ranges)? {
         if change.unchanged_since.is_some_and(|since| message.mod_seq > since) {
             outcome.modified.push(message.uid);
@@ -29,6 +34,9 @@ pub(crate) fn change(tx: &mut Tx<'_>, mailbox: MailboxId, change: &FlagChange) -
         };
         if (flags, keywords) != (message.flags, message.keywords) {
             after = ModSeq(after.0.saturating_add(1));
+            if let Some(said) = junk.said(message.keywords, keywords) {
+                spam::flagged(tx, mailbox, message.blob, said)?;
+            }
             unseen = unseen.saturating_add(delta(message.flags, flags, Flags::SEEN).saturating_neg());
             deleted = deleted.saturating_add(delta(message.flags, flags, Flags::DELETED));
             (message.flags, message.keywords, message.mod_seq) = (flags, keywords, after);

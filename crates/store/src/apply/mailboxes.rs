@@ -222,7 +222,7 @@ pub(crate) fn subscribe(
 // ---- what other modules ask of a mailbox ----
 
 /// Whose it is.
-pub(super) fn owner(tx: &Tx<'_>, mailbox: MailboxId) -> Result<AccountId, StoreError> {
+pub(crate) fn owner(tx: &Tx<'_>, mailbox: MailboxId) -> Result<AccountId, StoreError> {
     tx.row("SELECT account FROM mailboxes WHERE id = ?1", params![mailbox.0], |row| Ok(AccountId(row.get(0)?)))?
         .ok_or(StoreError::NotFound("mailbox"))
 }
@@ -240,7 +240,7 @@ pub(super) fn deleted(tx: &Tx<'_>, mailbox: MailboxId) -> Result<u32, StoreError
 }
 
 /// Its keywords, by bit.
-pub(super) fn keywords(tx: &Tx<'_>, mailbox: MailboxId) -> Result<Vec<String>, StoreError> {
+pub(crate) fn keywords(tx: &Tx<'_>, mailbox: MailboxId) -> Result<Vec<String>, StoreError> {
     tx.rows(rows::KEYWORDS, params![mailbox.0], |row| row.get(1))
 }
 

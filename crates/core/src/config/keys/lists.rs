@@ -31,4 +31,16 @@ pub(super) const KEYS: &[Key] = &[
         },
         write: |c| quoted_texts(&c.lists.domains),
     },
+    Key {
+        path: "lists.links",
+        form: "list of \"zone weight [codes] [within=SECONDS] [test=DOMAIN|none]\", or \"none\"",
+        unit: "lists of domains in the DNS",
+        help: "The same for domains that links in messages lead to; the weight counts as points of the spam filter.\nSuch as [\"dbl.spamhaus.org 4\"].",
+        reloads: true,
+        read: |c, v| {
+            let what = "lists such as [\"dbl.spamhaus.org 4\"]";
+            v.each(what, LISTS_MAX, |text| ListLine::parse(text, ListKind::Links)).map(|all| c.lists.links = all)
+        },
+        write: |c| quoted_texts(&c.lists.links),
+    },
 ];

@@ -1,0 +1,215 @@
+//! How well the filter tells a corpus apart, and what thresholds mean: each message is judged by what was learned from others.
+
+use super::judge::judge;
+use super::model::points_of;
+use super::reading::Reading;
+use super::signs::{Sign, signs};
+use super::table::Table;
+use super::tokens::tokens;
+use super::{SpamPoints, TokenKey};
+use crate::subject::{Direction, Subject};
+use bytes::Bytes;
+use mailward_core::Timestamp;
+use mailward_core::limits::SPAM_READ_MAX;
+use mailward_message::{Structure, date};
+use mailward_store::records::Lesson;
+use std::sync::Arc;
+
+/// A message of a corpus, as the filter sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// What it is.
+    pub lesson: Lesson,
+    /// When it was written, by itself; 1970 if it doesn't say.
+    pub date: Timestamp,
+    /// Its tokens.
+    pub tokens: Vec<u64>,
+    /// Points of its signs, hundredths.
+    pub signs: i32,
+}
+
+impl Sample {
+    /// Of a message. Signs that ask who wrote to whom before are left out: a corpus doesn't tell.
+    #[must_use]
+    pub fn of(message: &[u8], lesson: Lesson, key: &TokenKey) -> Self {
+        let message = message.get(..SPAM_READ_MAX).unwrap_or(message);
+        let structure = Structure::parse(message);
+        let reading = Reading::of(message, &structure);
+        let tokens = tokens(message, &structure, &reading, key);
+        let written = structure.envelope().date.as_ref().and_then(|written| date::parse(written.as_bytes()));
+        let date = written.map_or(Timestamp(0), |written| written.timestamp);
+        let subject = Subject {
+            bytes: Bytes::copy_from_slice(message),
+            trace: 0,
+            structure: Arc::new(structure),
+            id: Arc::from(""),
+            direction: Direction::Incoming,
+            client: None,
+            hello: Arc::from(""),
+            reverse: None,
+            stranger: true,
+            sender: None,
+            recipients: Arc::from([]),
+            login: None,
+            spf: None,
+            signs: Arc::from([]),
+            correspondent: false,
+            now: date,
+        };
+        let signs = signs(&subject, &reading, None, false).into_iter().map(Sign::points);
+        Self { lesson, date, tokens, signs: signs.fold(0, i32::saturating_add) }
+    }
+}
+
+/// How a corpus is split into what is learned and what is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Into so many parts, each of which is judged by what was learned from the others; 2 at least.
+    Folds(usize),
+    /// Every other message is learned, in the order of the corpus, and the rest judged.
+    Odd,
+    /// The older half is learned and the newer judged.
+    Age,
+}
+
+/// A message that was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What it is.
+    pub lesson: Lesson,
+    /// Its points.
+    pub points: i32,
+}
+
+/// Judges the messages of a corpus. Nothing is said of a message by a table that knows too little.
+#[must_use]
+pub fn evaluate(samples: &[Sample], split: Split) -> Vec<Judgement> {
+    let of = |keep: &dyn Fn(usize) -> bool| -> Vec<&Sample> {
+        samples.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, sample)| sample).collect()
+    };
+    match split {
+        Split::Folds(folds) => {
+            let folds = folds.max(2);
+            let is_in = |at: usize, fold: usize| at.checked_rem(folds) == Some(fold);
+            (0..folds).flat_map(|fold| judged(of(&|at| !is_in(at, fold)), &of(&|at| is_in(at, fold)))).collect()
+        }
+        Split::Odd => judged(of(&|at| at.is_multiple_of(2)), &of(&|at| !at.is_multiple_of(2))),
+        Split::Age => {
+            let mut ordered: Vec<&Sample> = samples.iter().collect();
+            ordered.sort_by_key(|sample| sample.date);
+            let newer = ordered.split_off(ordered.len() / 2);
+            judged(ordered, &newer)
+        }
+    }
+}
+
+fn judged(mut learn: Vec<&Sample>, others: &[&Sample]) -> Vec<Judgement> {
+    shuffle(&mut learn);
+    let mut table = Table::default();
+    for sample in learn {
+        table.learn(&sample.tokens, sample.lesson, 0);
+    }
+    let judge = |sample: &&Sample| {
+        let words = judge(&sample.tokens, &table, None).map_or(0, |judged| points_of(&judged));
+        Judgement { lesson: sample.lesson, points: words.saturating_add(sample.signs) }
+    };
+    others.iter().map(judge).collect()
+}
+
+/// Mixes, always in the same way: who learns thousands of one kind first and then the other learns the order.
+pub fn shuffle<T>(all: &mut [T]) {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    for at in (1..all.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let below = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
+        all.swap(at, usize::try_from(state.checked_rem(below).unwrap_or(0)).unwrap_or(0));
+    }
+}
+
+/// What a threshold does to messages that were judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// From so many points on a message counts as spam, hundredths.
+    pub threshold: i32,
+    /// Ham that reaches it.
+    pub false_alarms: usize,
+    /// Spam that doesn't.
+    pub missed: usize,
+}
+
+/// What thresholds do: every quarter of a point between the ends.
+#[must_use]
+pub fn outcomes(judged: &[Judgement]) -> Vec<Outcome> {
+    (-8..=60).map(|quarter: i32| outcome(judged, quarter.saturating_mul(25))).collect()
+}
+
+/// What one threshold does.
+#[must_use]
+pub fn outcome(judged: &[Judgement], threshold: i32) -> Outcome {
+    let count = |lesson, reached: bool| {
+        judged.iter().filter(|one| one.lesson == lesson && (one.points >= threshold) == reached).count()
+    };
+    Outcome { threshold, false_alarms: count(Lesson::Ham, true), missed: count(Lesson::Spam, false) }
+}
+
+/// The lowest threshold above 0 at which no more than one honest message in so many reaches it; `None` if none does that, or if
+/// there are too few honest messages to know.
+#[must_use]
+pub fn propose(judged: &[Judgement], one_in: usize) -> Option<SpamPoints> {
+    let ham = judged.iter().filter(|one| one.lesson == Lesson::Ham).count();
+    let allowed = ham.checked_div(one_in)?;
+    if allowed == 0 {
+        return None;
+    }
+    let found = (1..=60).map(|quarter: i32| outcome(judged, quarter.saturating_mul(25)));
+    let fits = found.filter(|outcome| outcome.false_alarms <= allowed).map(|outcome| outcome.threshold).min();
+    fits.map(|threshold| SpamPoints(Some(threshold)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(points: &[i32], lesson: Lesson) -> Vec<Judgement> {
+        points.iter().map(|points| Judgement { lesson, points: *points }).collect()
+    }
+
+    #[test]
+    fn thresholds_trade_false_alarms_for_misses_and_the_lowest_that_keeps_the_rate_is_proposed() {
+        let mut all = judged(&[-300, -200, 0, 410], Lesson::Ham);
+        all.extend(judged(&[900, 800, 500, 300], Lesson::Spam));
+        let at = |threshold| outcome(&all, threshold);
+        assert_eq!((at(100).false_alarms, at(100).missed), (1, 0));
+        assert_eq!((at(500).false_alarms, at(500).missed), (0, 1));
+        assert_eq!(propose(&all, 4), Some(SpamPoints(Some(25))));
+        assert_eq!(propose(&all, 5), None, "four messages don't tell what happens to one in five");
+        let outcomes = outcomes(&all);
+        assert!(outcomes.is_sorted_by(|one, next| one.false_alarms >= next.false_alarms && one.missed <= next.missed));
+        all.extend(judged(&[2_000; 9], Lesson::Ham));
+        assert_eq!(propose(&all, 10), None);
+    }
+
+    #[test]
+    fn no_message_is_judged_by_what_was_learned_of_itself() {
+        let sample = |number: u64, lesson| Sample {
+            lesson,
+            date: Timestamp(i64::try_from(number).unwrap()),
+            // Each has words of its own, and one that tells nothing.
+            tokens: (number * 100 + 1..number * 100 + 90).chain([7]).collect(),
+            signs: 0,
+        };
+        let lessons = |number: u64| if number.is_multiple_of(3) { Lesson::Spam } else { Lesson::Ham };
+        let samples: Vec<Sample> = (1..=90).map(|number| sample(number, lessons(number))).collect();
+        for split in [Split::Folds(5), Split::Odd, Split::Age] {
+            let judged = evaluate(&samples, split);
+            assert_eq!(judged.len(), if split == Split::Folds(5) { 90 } else { 45 });
+            assert!(judged.iter().all(|one| one.points.abs() < 150), "{split:?}");
+        }
+        // A message that is there twice is known.
+        let twice: Vec<Sample> = samples.iter().flat_map(|sample| [sample.clone(), sample.clone()]).collect();
+        let judged = evaluate(&twice, Split::Odd);
+        assert!(judged.iter().all(|one| (one.points > 0) == (one.lesson == Lesson::Spam)));
+    }
+}

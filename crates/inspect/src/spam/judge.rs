@@ -1,0 +1,153 @@
+//! How likely a message is spam, by what was learned.
+//!
+//! Two readings of the same tokens are added. **Weights**: an online logistic regression, in which each message that is learned
+//! moves the weights of its tokens by one step, the same for all of them, as large as the judgement of it was wrong. The step is
+//! remembered with the message, so that taking it back is exact. **Counts**: in how many messages of each kind a token was, as
+//! naive Bayes reads it. The weights tell kinds apart where they are like each other; the counts hold where mail changes.
+//!
+//! A user's weights are learned on top of the server's: what the server gets right already moves them little.
+
+use super::table::Table;
+use mailward_core::limits::{SPAM_LEARNED_LEAST, SPAM_USER_LEAST};
+use mailward_store::records::Lesson;
+
+/// Parts of one unit of a weight.
+const UNIT: f64 = 65_536.0;
+/// How far one message moves the judgement of itself, if that was quite wrong.
+const RATE: f64 = 20.0;
+/// A judgement that is wrong by less than this moves nothing: tokens of what is well known don't grow without end.
+const KNOWN: f64 = 0.02;
+/// How much what the weights say counts.
+const WEIGHTS: f64 = 0.5;
+/// How much what the counts say counts.
+const COUNTS: f64 = 0.03;
+/// What a token that nobody saw counts for, in messages, before its own count.
+const PRIOR: f64 = 0.02;
+/// A token that is nearer to the middle than this says nothing.
+const INDIFFERENT: f64 = 0.1;
+/// Fewer tokens than this count as so many: a message of three words proves little.
+const TOKENS_LEAST: f64 = 64.0;
+/// From the sum to the odds.
+const ODDS: f64 = 6.0;
+
+/// What is known of a message by its tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Judged {
+    /// Below 0 for ham, above for spam; about 1 is reached by one honest message in thousands.
+    pub margin: f64,
+    /// Tokens that are known.
+    pub known: usize,
+    /// Tokens.
+    pub tokens: usize,
+}
+
+impl Judged {
+    /// How likely it is spam, 0 to 1.
+    #[must_use]
+    pub fn probability(&self) -> f64 {
+        1.0 / (1.0 + (-ODDS * self.margin).exp())
+    }
+}
+
+/// Judges by the tables there are: the server's, and perhaps a user's. `None`: not enough was learned to say anything.
+#[must_use]
+pub fn judge(tokens: &[u64], server: &Table, user: Option<&Table>) -> Option<Judged> {
+    let learned = |of: fn(&Table) -> u64| of(server).saturating_add(user.map_or(0, of));
+    if learned(|table| table.spam).min(learned(|table| table.ham)) < SPAM_LEARNED_LEAST {
+        return None;
+    }
+    let (weights, mut counts) = sums(tokens, server);
+    let mut known = counts.known;
+    let mut linear = weights;
+    if let Some(user) = user {
+        let (weights, own) = sums(tokens, user);
+        linear += weights * trust(user);
+        counts.sum += own.sum * trust(user);
+        known = known.max(own.known);
+    }
+    let margin = WEIGHTS * scaled(linear, tokens) + COUNTS * scaled(counts.sum, tokens);
+    Some(Judged { margin, known, tokens: tokens.len() })
+}
+
+/// How much a user's own table counts: little while they said only one thing of mail, as everything would look like that.
+fn trust(user: &Table) -> f64 {
+    let least = small(user.spam.min(user.ham).min(SPAM_USER_LEAST));
+    0.2 + 0.8 * least / small(SPAM_USER_LEAST)
+}
+
+/// By how much the weight of each token is to change for a message to be judged as somebody says, for [`Table`]s that don't know
+/// it yet.
+#[must_use]
+pub fn step(tokens: &[u64], server: &Table, user: Option<&Table>, lesson: Lesson) -> i32 {
+    step_without(tokens, server, user, lesson, 0)
+}
+
+/// The same for tables that know it with another lesson, by which each of its tokens has this weight.
+pub(super) fn step_without(tokens: &[u64], server: &Table, user: Option<&Table>, lesson: Lesson, before: i32) -> i32 {
+    let mut linear = sums(tokens, server).0;
+    if let Some(user) = user {
+        linear += sums(tokens, user).0;
+    }
+    linear -= f64::from(before) / UNIT * small(u64::try_from(tokens.len()).unwrap_or(u64::MAX));
+    let judged = 1.0 / (1.0 + (-scaled(linear, tokens)).exp());
+    let wrong = if lesson == Lesson::Spam { 1.0 - judged } else { -judged };
+    if wrong.abs() < KNOWN {
+        return 0;
+    }
+    let step = RATE * wrong * UNIT / length(tokens);
+    #[expect(clippy::cast_possible_truncation, reason = "at most RATE * UNIT / 8")]
+    {
+        step as i32
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    sum: f64,
+    known: usize,
+}
+
+/// Sums over the tokens that a table knows.
+fn sums(tokens: &[u64], table: &Table) -> (f64, Counted) {
+    let mut linear = 0i64;
+    let mut counted = Counted::default();
+    let both = table.spam > 0 && table.ham > 0;
+    let (per_spam, per_ham) = (1.0 / small(table.spam.max(1)), 1.0 / small(table.ham.max(1)));
+    // The odds are multiplied and their logarithm is taken now and then: it is what costs.
+    let mut product = 1.0f64;
+    for token in tokens {
+        let Some(counts) = table.get(*token) else { continue };
+        linear = linear.saturating_add(counts.weight.into());
+        counted.known = counted.known.saturating_add(1);
+        if both {
+            let (spam, ham) = (f64::from(counts.spam), f64::from(counts.ham));
+            let share = spam * per_spam / (spam * per_spam + ham * per_ham);
+            let seen = spam + ham;
+            let likely = (PRIOR * 0.5 + seen * share) / (PRIOR + seen);
+            if (likely - 0.5).abs() >= INDIFFERENT {
+                product *= likely / (1.0 - likely);
+                if !(1e-200..1e200).contains(&product) {
+                    counted.sum += product.ln();
+                    product = 1.0;
+                }
+            }
+        }
+    }
+    counted.sum += product.ln();
+    #[expect(clippy::cast_precision_loss, reason = "a sum of some thousand weights")]
+    let linear = linear as f64 / UNIT;
+    (linear, counted)
+}
+
+fn scaled(sum: f64, tokens: &[u64]) -> f64 {
+    sum / length(tokens)
+}
+
+fn length(tokens: &[u64]) -> f64 {
+    small(u64::try_from(tokens.len()).unwrap_or(u64::MAX)).max(TOKENS_LEAST).sqrt()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of messages and tokens are below 2^52")]
+const fn small(count: u64) -> f64 {
+    count as f64
+}

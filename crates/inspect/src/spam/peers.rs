@@ -1,0 +1,233 @@
+//! Other filters, asked as well: SpamAssassin's daemon (SPAMC 1.5, `SYMBOLS`) and rspamd (`POST /checkv2`).
+//!
+//! One that is silent says nothing, and rests for a while, so that no message waits for it twice in vain. To rspamd HTTP/1.0 is
+//! spoken, one message a connection: its answer is a head and JSON up to the end, and nothing more of HTTP is needed.
+
+use crate::subject::Subject;
+use crate::verdict::{Action, Check, Finding};
+use futures_util::future::join_all;
+use mailward_core::config::{SpamPeer, SpamPeerKind, SpamPeerPlace};
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::{
+    SPAM_PEER_ANSWER_MAX, SPAM_PEER_REST, SPAM_PEER_TIME, SPAM_PEERS_MAX, SPAM_READ_MAX, SPAM_WORDS_MAX,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{Error, ErrorKind, Result};
+use std::sync::{Mutex, PoisonError};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout};
+
+/// Which of them rest, until when.
+#[derive(Debug, Default)]
+pub(super) struct Peers(Mutex<Vec<(String, Instant)>>);
+
+/// What a filter said.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Said {
+    /// Its points, by its own scale.
+    pub(super) points: f64,
+    /// What it found.
+    pub(super) symbols: Vec<String>,
+}
+
+impl Peers {
+    /// What other filters say, all asked at once. Messages of more than `limits::SPAM_READ_MAX` bytes aren't shown to them.
+    pub(super) async fn ask(&self, peers: &[SpamPeer], subject: &Subject, events: &Events) -> Vec<Finding> {
+        if peers.is_empty() || subject.bytes.len() > SPAM_READ_MAX {
+            return Vec::new();
+        }
+        let asked = peers.iter().filter(|peer| !self.rests(peer)).map(|peer| async move {
+            let said = timeout(SPAM_PEER_TIME, ask(peer, subject)).await;
+            match said.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
+                Ok(said) => Some(finding(peer, &said)),
+                Err(error) => {
+                    self.rest(peer);
+                    let silent = Event::warn("spam.peer_silent").with("peer", peer).with("error", error);
+                    events.emit(silent.with("rests_seconds", SPAM_PEER_REST.as_secs()));
+                    None
+                }
+            }
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    fn rests(&self, peer: &SpamPeer) -> bool {
+        let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.retain(|(_, until)| *until > Instant::now());
+        let name = peer.to_string();
+        resting.iter().any(|(resting, _)| *resting == name)
+    }
+
+    fn rest(&self, peer: &SpamPeer) {
+        let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = Instant::now().checked_add(SPAM_PEER_REST)
+            && resting.len() < SPAM_PEERS_MAX.saturating_mul(2)
+        {
+            resting.push((peer.to_string(), until));
+        }
+    }
+}
+
+/// Points of a filter in ours, as many as words may have at most.
+fn finding(peer: &SpamPeer, said: &Said) -> Finding {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast of a float ends at the type's ends")]
+    let points = (said.points * f64::from(peer.weight)).round() as i32;
+    let points = points.clamp(SPAM_WORDS_MAX.saturating_neg(), SPAM_WORDS_MAX);
+    let name = match peer.kind {
+        SpamPeerKind::Spamd => "spamd",
+        SpamPeerKind::Rspamd => "rspamd",
+    };
+    let evidence = format!("{:.1} points there: {}", said.points, said.symbols.join(", "));
+    Finding::new(Check::Spam, name, Action::Deliver, evidence).worth(points)
+}
+
+async fn ask(peer: &SpamPeer, subject: &Subject) -> Result<Said> {
+    match &peer.place {
+        SpamPeerPlace::Tcp(address) => talk(peer.kind, TcpStream::connect(address).await?, subject).await,
+        SpamPeerPlace::Unix(path) => talk(peer.kind, UnixStream::connect(path).await?, subject).await,
+    }
+}
+
+async fn talk(kind: SpamPeerKind, mut stream: impl AsyncRead + AsyncWrite + Unpin, subject: &Subject) -> Result<Said> {
+    let message = &subject.bytes;
+    let head = match kind {
+        SpamPeerKind::Spamd => format!("SYMBOLS SPAMC/1.5\r\nContent-length: {}\r\n\r\n", message.len()),
+        SpamPeerKind::Rspamd => rspamd_head(subject),
+    };
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(message).await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    let most = u64::try_from(SPAM_PEER_ANSWER_MAX).unwrap_or(u64::MAX);
+    stream.take(most).read_to_end(&mut answer).await?;
+    let read = match kind {
+        SpamPeerKind::Spamd => spamd_answer(&answer),
+        SpamPeerKind::Rspamd => rspamd_answer(&answer),
+    };
+    read.ok_or_else(|| Error::new(ErrorKind::InvalidData, "it answered something that can't be understood"))
+}
+
+/// What rspamd wants to know beside the message. What a client said is cut down to what a header may hold.
+fn rspamd_head(subject: &Subject) -> String {
+    let mut head = format!("POST /checkv2 HTTP/1.0\r\nContent-Length: {}\r\n", subject.bytes.len());
+    let mut add = |name: &str, value: &str| {
+        let value: String = value.chars().filter(char::is_ascii_graphic).take(256).collect();
+        head.push_str(&format!("{name}: {value}\r\n"));
+    };
+    if let Some(client) = subject.client {
+        add("IP", &client.to_string());
+    }
+    add("Helo", &subject.hello);
+    if let Some(reverse) = &subject.reverse {
+        add("Hostname", reverse);
+    }
+    add("From", &subject.sender.as_ref().map(ToString::to_string).unwrap_or_default());
+    for recipient in subject.recipients.iter().filter_map(|one| one.address.as_ref()).take(100) {
+        add("Rcpt", &recipient.to_string());
+    }
+    add("Queue-Id", &subject.id);
+    head.push_str("\r\n");
+    head
+}
+
+/// A head and what is behind it.
+fn parted(answer: &[u8]) -> Option<(&str, &[u8])> {
+    let at = memchr::memmem::find(answer, b"\r\n\r\n")?;
+    Some((std::str::from_utf8(answer.get(..at)?).ok()?, answer.get(at.saturating_add(4)..)?))
+}
+
+/// `SPAMD/1.1 0 EX_OK`, `Spam: True ; 15.0 / 5.0`, and the names of what was found, with commas.
+pub(super) fn spamd_answer(answer: &[u8]) -> Option<Said> {
+    let (head, body) = parted(answer)?;
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split_ascii_whitespace();
+    if !first.next()?.starts_with("SPAMD/") || first.next()? != "0" {
+        return None;
+    }
+    let spam = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("Spam").then_some(value)
+    })?;
+    let points = spam.split(';').nth(1)?.split('/').next()?.trim();
+    let body = String::from_utf8_lossy(body);
+    let symbols = body.split([',', '\r', '\n']).map(str::trim).filter(|one| !one.is_empty()).take(40);
+    Some(Said { points: finite(points.parse().ok()?)?, symbols: symbols.map(tamed).collect() })
+}
+
+#[derive(Deserialize)]
+struct Checked {
+    score: f64,
+    #[serde(default)]
+    symbols: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// JSON with `score` and `symbols`.
+pub(super) fn rspamd_answer(answer: &[u8]) -> Option<Said> {
+    let (head, body) = parted(answer)?;
+    let mut first = head.split("\r\n").next()?.split_ascii_whitespace();
+    if !first.next()?.starts_with("HTTP/1.") || first.next()? != "200" {
+        return None;
+    }
+    let checked: Checked = serde_json::from_slice(body.trim_ascii()).ok()?;
+    let symbols = checked.symbols.keys().take(40).map(|one| tamed(one)).collect();
+    Some(Said { points: finite(checked.score)?, symbols })
+}
+
+fn finite(points: f64) -> Option<f64> {
+    points.is_finite().then_some(points)
+}
+
+fn tamed(symbol: &str) -> String {
+    symbol.chars().filter(char::is_ascii_graphic).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_other_filters_answer_is_read() {
+        let spamd =
+            b"SPAMD/1.1 0 EX_OK\r\nContent-length: 27\r\nSpam: True ; 15.3 / 5.0\r\n\r\nBAYES_99,HTML_MESSAGE\r\n";
+        let said = spamd_answer(spamd).unwrap();
+        assert_eq!((said.points, said.symbols.join(" ").as_str()), (15.3, "BAYES_99 HTML_MESSAGE"));
+        let rspamd = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"is_skipped\":false,\"score\":-1.5,\"symbols\":{\"R_SPF_ALLOW\":{\"score\":-0.2}},\"action\":\"no action\"}";
+        let said = rspamd_answer(rspamd).unwrap();
+        assert_eq!((said.points, said.symbols.join(" ").as_str()), (-1.5, "R_SPF_ALLOW"));
+        for wrong in [
+            &b""[..],
+            b"SPAMD/1.1 76 Bad header line\r\n\r\n",
+            b"SPAMD/1.1 0 EX_OK\r\n\r\n",
+            b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; inf / 5.0\r\n\r\n",
+        ] {
+            assert_eq!(spamd_answer(wrong), None);
+        }
+        for wrong in [
+            &b"HTTP/1.1 500 No\r\n\r\n{\"score\":1}"[..],
+            b"HTTP/1.1 200 OK\r\n\r\n{\"scores\":1}",
+            b"HTTP/1.1 200 OK\r\n\r\n",
+        ] {
+            assert_eq!(rspamd_answer(wrong), None);
+        }
+    }
+
+    #[test]
+    fn the_points_of_a_filter_count_by_its_weight_and_no_more_than_words() {
+        let peer = SpamPeer::parse("spamd tcp:127.0.0.1:783 0.5").unwrap();
+        let points = |points| finding(&peer, &Said { points, symbols: Vec::new() }).points;
+        assert_eq!(
+            (points(6.0), points(-2.0), points(1e300), points(-1e300)),
+            (300, -100, SPAM_WORDS_MAX, -SPAM_WORDS_MAX)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = (spamd_answer(&bytes), rspamd_answer(&bytes));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Other filters.
+
+use crate::world::*;
+use mailward_core::config::{self, SpamPeer};
+use mailward_core::limits::{SPAM_PEER_TIME, SPAM_READ_MAX};
+use mailward_inspect::Finding;
+use mailward_inspect::spam::Lesson;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+/// Answers each connection the same, once all of the message was read; counts them.
+async fn peer(answer: &'static str, asked: Arc<AtomicUsize>) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            asked.fetch_add(1, Ordering::SeqCst);
+            let mut read = Vec::new();
+            let mut some = [0u8; 4096];
+            while !read.ends_with(b"\r\n") || read.len() < 600 {
+                let count = stream.read(&mut some).await.unwrap();
+                read.extend_from_slice(&some[..count]);
+            }
+            if !answer.is_empty() {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            } else {
+                std::future::pending::<()>().await;
+            }
+        }
+    });
+    address
+}
+
+const SPAMD: &str = "SPAMD/1.1 0 EX_OK\r\nContent-length: 9\r\nSpam: True ; 8.0 / 5.0\r\n\r\nBAYES_99\r\n";
+const RSPAMD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"score\":-2.0,\"symbols\":{\"GOOD\":{}}}";
+
+#[tokio::test]
+async fn other_filters_are_asked_and_their_points_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (spamd, rspamd) = (peer(SPAMD, asked.clone()).await, peer(RSPAMD, asked.clone()).await);
+    let lines = [format!("spamd tcp:{spamd} 0.5"), format!("rspamd tcp:{rspamd} 1")];
+    let peers = lines.iter().map(|line| SpamPeer::parse(line).unwrap()).collect();
+    let w = world(dir.path(), config::Spam { peers, ..config::Spam::default() }).await;
+    let message = subject(&mail(Lesson::Spam, 1), &[w.alice]);
+    let found = w.spam.score(&message, None, &[]).await;
+    let of = |rule: &str| -> &Finding { found.iter().find(|one| one.rule == rule).unwrap() };
+    assert_eq!((of("spamd").points, of("rspamd").points), (400, -200));
+    assert_eq!(of("spamd").evidence, "8.0 points there: BAYES_99");
+    // What is too large isn't shown to them.
+    let large = subject(&[mail(Lesson::Spam, 1), vec![b'x'; SPAM_READ_MAX]].concat(), &[w.alice]);
+    let _found = w.spam.score(&large, None, &[]).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_is_silent_costs_one_message_its_time_and_the_next_ones_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let silent = peer("", asked.clone()).await;
+    let peers = vec![SpamPeer::parse(&format!("spamd tcp:{silent}")).unwrap()];
+    let w = world(dir.path(), config::Spam { peers, ..config::Spam::default() }).await;
+    let message = subject(&mail(Lesson::Spam, 1), &[w.alice]);
+    let began = tokio::time::Instant::now();
+    for _ in 0..3 {
+        assert!(w.spam.score(&message, None, &[]).await.iter().all(|one| one.rule != "spamd"));
+    }
+    assert_eq!(began.elapsed().as_secs(), SPAM_PEER_TIME.as_secs());
+    assert!(asked.load(Ordering::SeqCst) <= 1);
+}
