@@ -117,9 +117,7 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
         }
         Kind::Xz => add(Some(stream::open(bytes, &item.names, Codec::LzmaAlone, stream::LZMA))),
         Kind::Zstd => add(Some(stream::open(bytes, &item.names, Codec::Zstd, stream::ZSTD))),
-        Kind::OtherArchive if bytes.starts_with(b"SZDD\x88\xf0\x27\x33A") => {
-            add(Some(stream::szdd(bytes, &item.names)))
-        }
+        Kind::OtherArchive if bytes.starts_with(b"SZDD\x88\xf0\x27\x33A") => add(Some(stream::szdd(bytes, &item.names))),
         Kind::Compress => add(Some(stream::open(bytes, &item.names, Codec::Lzw, stream::COMPRESS))),
         Kind::Tar => add(tar::open(bytes, most)),
         Kind::Cpio => add(cpio::open(bytes, most)),

@@ -155,12 +155,10 @@ impl Walk<'_> {
                 self.remark(index, found);
             }
             self.keep_text(index, looked.text);
-            inner.extend(
-                looked.inner.into_iter().map(|inner| Found {
-                    wrapping: inner.wrapping,
-                    ..Found::open(inner.names, Bytes::from(inner.bytes))
-                }),
-            );
+            inner.extend(looked.inner.into_iter().map(|inner| Found {
+                wrapping: inner.wrapping,
+                ..Found::open(inner.names, Bytes::from(inner.bytes))
+            }));
         }
         self.meter.take_bytes(self.meter.bytes_left().saturating_sub(room.bytes));
         if room.short {
@@ -188,15 +186,7 @@ impl Walk<'_> {
         }
         let plain_parts = matches!(
             kind,
-            Kind::Docx
-                | Kind::Xlsx
-                | Kind::Pptx
-                | Kind::OpenDocument
-                | Kind::Epub
-                | Kind::Apk
-                | Kind::Jar
-                | Kind::Msix
-                | Kind::Opc
+            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix | Kind::Opc
         );
         for holder in holders.into_iter().rev() {
             self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, held, plain_parts });
@@ -215,8 +205,7 @@ impl Walk<'_> {
 
     /// Keeps text for rules, as much as there is room for.
     fn keep_text(&mut self, index: u32, mut text: String) {
-        let kept =
-            usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
+        let kept = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
         let mut room = SCAN_TEXT_MAX.saturating_sub(kept).min(self.text_left).min(text.len());
         while !text.is_char_boundary(room) {
             room = room.saturating_sub(1);

@@ -15,7 +15,11 @@ fn row(ip: &str) -> Row {
         reason: Some(("local_policy".to_owned(), "a <b> & \"c\"".to_owned())),
         header_from: "a.example".to_owned(),
         envelope_from: Some(String::new()),
-        dkim: vec![SignedBy { domain: "b.example".to_owned(), selector: "s".to_owned(), result: "pass".to_owned() }],
+        dkim: vec![SignedBy {
+            domain: "b.example".to_owned(),
+            selector: "s".to_owned(),
+            result: "pass".to_owned(),
+        }],
         spf: Some(("c.example".to_owned(), "softfail".to_owned())),
     }
 }

@@ -46,8 +46,10 @@ fn e1_16_messages_in_messages_are_opened_to_the_depth_and_then_told() {
     assert!(!found(&contents) && contents.stopped == [Stopped::Depth] && not_opened(&contents));
     // Encoded, as RFC 2046 forbids and programs do; as a file in an archive; without its type.
     let inner = message("it.exe", INNER);
-    let encoded =
-        format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{}", base64(&inner));
+    let encoded = format!(
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+        base64(&inner)
+    );
     assert!(found(&opened(encoded.as_bytes())));
     assert!(found(&attached("a.zip", &zip(&[Zipped::deflated("mail.eml", &inner)]))));
     assert!(found(&attached("mail.eml", &inner)));
@@ -92,8 +94,7 @@ fn e1_15_what_is_signed_opaquely_is_opened() {
     let whole = signed(der(4, entity.as_bytes()));
     let pieces = signed(der(0x24, &[der(4, one), der(4, other)].concat()));
     // As programs write it that don't know the length yet.
-    let mut streamed =
-        [b"\x30\x80", SIGNED, b"\xa0\x80\x30\x80\x02\x01\x01", &der(0x31, b""), b"\x30\x80", DATA].concat();
+    let mut streamed = [b"\x30\x80", SIGNED, b"\xa0\x80\x30\x80\x02\x01\x01", &der(0x31, b""), b"\x30\x80", DATA].concat();
     streamed.extend(b"\xa0\x80\x24\x80");
     streamed.extend(der(4, one));
     streamed.extend(der(4, other));

@@ -22,7 +22,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 fn lzma(bytes: &[u8]) -> Vec<u8> {
     let options = lzma_rust2::LzmaOptions::with_preset(1);
-    let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, Some(bytes.len() as u64)).unwrap();
+    let mut packed =
+        lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, Some(bytes.len() as u64)).unwrap();
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()
 }
@@ -172,8 +173,7 @@ fn cpio_is_opened_in_each_of_its_forms() {
     let old = |name: &str, content: &[u8], big: bool| {
         let mut bytes = Vec::new();
         let length = content.len() as u32;
-        let words =
-            [0o070_707, 1, 1, 0o100_644, 0, 0, 1, 0, 0, 0, name.len() as u16 + 1, (length >> 16) as u16, length as u16];
+        let words = [0o070_707, 1, 1, 0o100_644, 0, 0, 1, 0, 0, 0, name.len() as u16 + 1, (length >> 16) as u16, length as u16];
         for word in words {
             bytes.extend(if big { word.to_be_bytes() } else { word.to_le_bytes() });
         }
@@ -199,8 +199,7 @@ fn cpio_is_opened_in_each_of_its_forms() {
 #[test]
 fn a_debian_package_is_opened_to_its_files() {
     let member = |name: &str, content: &[u8]| {
-        let mut bytes =
-            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).into_bytes();
+        let mut bytes = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).into_bytes();
         bytes.extend(content);
         bytes.resize(bytes.len().next_multiple_of(2), b'\n');
         bytes
@@ -343,8 +342,7 @@ fn lha_is_opened_at_each_level() {
         let packed = ((INNER.len() + extension.len()) as u32).to_le_bytes();
         let unpacked = (INNER.len() as u32).to_le_bytes();
         let mut header =
-            [b"-lh0-".as_slice(), &packed, &unpacked, &[0; 4], &[0x20, 1, name.len() as u8], name, &[0, 0, b'U']]
-                .concat();
+            [b"-lh0-".as_slice(), &packed, &unpacked, &[0; 4], &[0x20, 1, name.len() as u8], name, &[0, 0, b'U']].concat();
         header.extend((extension.len() as u16).to_le_bytes());
         header.splice(0..0, [header.len() as u8, 0]);
         [header, extension, INNER.to_vec(), vec![0]].concat()
