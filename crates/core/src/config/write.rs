@@ -26,7 +26,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("logins", "Logins that fail"),
     ("bans", "Hosts that get nothing: see `mailward ban`"),
     ("search", "Searching in mail"),
-    ("lists", "Lists in the DNS that are asked about who sends"),
+    ("lists", "Lists in the DNS that are asked about who sends, and about links"),
     ("authentication", "Whose word on a message counts"),
     ("dmarc", "Mail that isn't from the domain that it names"),
     ("milters", "Milters: programs beside this one that are asked about messages"),
