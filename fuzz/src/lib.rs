@@ -2,10 +2,12 @@
 //! replay the corpus in `crates/mailward/tests/corpus.rs`, which includes this file.
 
 pub mod address;
+pub mod ambiguity;
 pub mod arc;
 pub mod config;
 pub mod dkim;
 pub mod dns_answer;
+pub mod engine_answer;
 pub mod event;
 pub mod fetch_imap;
 pub mod fetch_pop3;
@@ -14,7 +16,10 @@ pub mod guard;
 pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
+pub mod milter_line;
+pub mod milter_packet;
 pub mod mime;
+pub mod names;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
@@ -24,6 +29,7 @@ pub mod report;
 pub mod route;
 pub mod rule_line;
 pub mod sasl;
+pub mod scanner_answer;
 pub mod smtp_answer;
 pub mod smtp_body;
 pub mod smtp_command;
@@ -40,12 +46,14 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 35] = [
     ("address", address::run),
+    ("ambiguity", ambiguity::run),
     ("arc", arc::run),
     ("config", config::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
+    ("engine_answer", engine_answer::run),
     ("event", event::run),
     ("fetch_imap", fetch_imap::run),
     ("fetch_pop3", fetch_pop3::run),
@@ -54,7 +62,10 @@ pub const TARGETS: [Target; 33] = [
     ("imap_command", imap_command::run),
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),
+    ("milter_line", milter_line::run),
+    ("milter_packet", milter_packet::run),
     ("mime", mime::run),
+    ("names", names::run),
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
@@ -64,6 +75,7 @@ pub const TARGETS: [Target; 33] = [
     ("route", route::run),
     ("rule_line", rule_line::run),
     ("sasl", sasl::run),
+    ("scanner_answer", scanner_answer::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),
     ("smtp_command", smtp_command::run),

@@ -55,6 +55,17 @@ const KINDS: &[Kind] = &[
     alert("alert.lost", &[], "More alerts came than could be heard", "see the log, which has more of them"),
     end("alert.recovered", &["way"], "alert.failing", "A way that alerts go works again"),
     alert("alert.test", &[], "This is a test: nothing is wrong", "nothing"),
+    alert(
+        "antivirus.down",
+        &[],
+        "No virus scanner answers, and mail is dealt with as antivirus.when_down says",
+        "mailward antivirus",
+    ),
+    alert("antivirus.failing", &["engine"], "A virus scanner doesn't work", "mailward antivirus"),
+    alert("antivirus.old", &["engine"], "A virus scanner's signatures are old", "see to what renews them: freshclam"),
+    end("antivirus.recovered", &["engine"], "antivirus.failing", "A virus scanner works again"),
+    end("antivirus.renewed", &["engine"], "antivirus.old", "A virus scanner's signatures are new again"),
+    end("antivirus.up", &[], "antivirus.down", "A virus scanner answers again"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
@@ -116,6 +127,13 @@ const KINDS: &[Kind] = &[
     ),
     alert("message.deferred", &[], "Mail is refused for now", LOG),
     alert("message.held", &[], "A message is held", "mailward queue list --held"),
+    alert(
+        "milter.down",
+        &["milter", "at"],
+        "A milter can't be asked, and its default holds",
+        "see to the milter, or to its line in mailward.toml (docs/milters.md)",
+    ),
+    end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
@@ -127,6 +145,14 @@ const KINDS: &[Kind] = &[
     )),
     alert("routes.stale", &[], "Changes of routes can't be read", LOG),
     alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
+    strange(alert(
+        "scanner.lost",
+        &[],
+        "A message brought down what looks into attachments, and counts as unscannable",
+        "please report it, with the lines of the log",
+    )),
+    end("scanner.recovered", &[], "scanner.unavailable", "Attachments can be looked into again"),
+    alert("scanner.unavailable", &[], "Attachments can't be looked into, and mail is refused for now", LOG),
     alert(
         "sending.limit",
         &["of", "limit"],
@@ -188,7 +214,15 @@ pub fn wanted(level: Level, name: &str) -> bool {
     level == Level::Alert
         || matches!(
             name,
-            "alert.recovered" | "firewall.has_room" | "firewall.recovered" | "list.switched_on" | "stress.left"
+            "alert.recovered"
+                | "antivirus.recovered"
+                | "antivirus.renewed"
+                | "antivirus.up"
+                | "firewall.has_room"
+                | "firewall.recovered"
+                | "list.switched_on"
+                | "scanner.recovered"
+                | "stress.left"
         )
 }
 

@@ -13,15 +13,21 @@
 
 mod agree;
 mod alerts;
+mod antivirus;
+mod content;
+mod dmarc;
 mod guard;
 mod keys;
 mod lists;
 mod local;
 mod logins;
+mod milters;
 mod rates;
 mod read;
 mod rules;
+mod scanner;
 mod spam;
+mod structure;
 mod value;
 mod write;
 
@@ -29,15 +35,21 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
+pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
+pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;
 pub use keys::{KEYS, Key};
 pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
+pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
+pub use scanner::Scanner;
 pub use spam::{Spam, SpamPeer, SpamPeerKind, SpamPeerPlace, SpamPoints, TrainAddress};
+pub use structure::{AmbiguousCare, Structure};
 pub use value::parse_size;
 
 use crate::address::Address;
@@ -85,6 +97,12 @@ pub struct Config {
     pub relay: Relay,
     /// Who may do what, by address.
     pub rules: Rules,
+    /// What files a message may bring.
+    pub attachments: Attachments,
+    /// Rules for what messages hold.
+    pub content: Content,
+    /// Messages that can be read in two ways.
+    pub structure: Structure,
     /// Mail of programs of this host.
     pub sendmail: Sendmail,
     /// Logins that fail.
@@ -95,6 +113,16 @@ pub struct Config {
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
     pub lists: Lists,
+    /// Whose word on a message counts.
+    pub authentication: Authentication,
+    /// What is done with mail that isn't from whom it names.
+    pub dmarc: Dmarc,
+    /// Milters that are asked about messages.
+    pub milters: Milters,
+    /// Processes that look into messages.
+    pub scanner: Scanner,
+    /// Virus scanners of others.
+    pub antivirus: Antivirus,
     /// What is done about spam.
     pub spam: Spam,
     /// Asking the DNS.
@@ -333,11 +361,19 @@ impl Default for Config {
             rates: Rates::default(),
             relay: Relay::default(),
             rules: Rules::default(),
+            attachments: Attachments::default(),
+            content: Content::default(),
+            structure: Structure::default(),
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),
             search: Search { index: true },
             lists: Lists::default(),
+            authentication: Authentication::default(),
+            dmarc: Dmarc::default(),
+            milters: Milters::default(),
+            scanner: Scanner::default(),
+            antivirus: Antivirus::default(),
             spam: Spam::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),

@@ -37,6 +37,10 @@ id!(
     QueueId(i64)
 );
 id!(
+    /// A message in the quarantine; rising, never given again.
+    QuarantineId(i64)
+);
+id!(
     /// Unique identifier of a message in its mailbox, 1 upwards, never reused (RFC 9051 §2.3.1.1).
     Uid(u32)
 );

@@ -380,14 +380,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         if let Action::Refuse { words: Some(words) } = self {
-            f.write_str(" \"")?;
-            for c in words.chars() {
-                if matches!(c, '"' | '\\') {
-                    f.write_str("\\")?;
-                }
-                fmt::Write::write_char(f, c)?;
-            }
-            f.write_str("\"")?;
+            write!(f, " {}", crate::line::quoted(words))?;
         }
         Ok(())
     }

@@ -20,6 +20,24 @@ impl Timestamp {
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1_000)
     }
+    /// The beginning of a day in UTC, as `2027-01-31` has it; `None` if there is none such.
+    #[must_use]
+    pub fn of_day(text: &str) -> Option<Self> {
+        let fields = text.as_bytes();
+        let shaped = fields.len() == 10
+            && fields
+                .iter()
+                .enumerate()
+                .all(|(at, b)| if matches!(at, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
+        let mut numbers = text.split('-').map(str::parse::<i64>);
+        let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day)), true) =
+            (numbers.next(), numbers.next(), numbers.next(), shaped)
+        else {
+            return None;
+        };
+        let days = days_from_civil(year, month, day);
+        (civil_from_days(days) == (year, month, day)).then(|| Self::from_secs(days.saturating_mul(86_400)))
+    }
     /// RFC 3339 in UTC with milliseconds, without a time zone database: `2026-01-02T03:04:05.678Z`.
     #[must_use]
     pub fn text(self) -> String {
@@ -71,6 +89,15 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
+/// The day number since 1970-01-01 of a date; of what is no date, some other day's.
+#[expect(clippy::arithmetic_side_effects, reason = "years of four digits, months and days of two")]
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +106,25 @@ mod tests {
     fn times_are_written_in_utc() {
         assert_eq!(Timestamp(1_709_210_096_789).text(), "2024-02-29T12:34:56.789Z");
         assert_eq!(Timestamp(0).text(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn days_are_read_and_what_is_no_day_isn_t_one() {
+        for day in ["1970-01-01", "2024-02-29", "2000-02-29", "2026-12-31", "1900-03-01", "9999-12-31"] {
+            assert_eq!(Timestamp::of_day(day).unwrap().text(), format!("{day}T00:00:00.000Z"));
+        }
+        for none in [
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-1-01",
+            "26-01-01",
+            "2026-01-32",
+            "+026-01-01",
+            "2026/01/01",
+            "",
+        ] {
+            assert_eq!(Timestamp::of_day(none), None, "{none}");
+        }
     }
 }

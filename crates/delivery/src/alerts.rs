@@ -87,7 +87,7 @@ impl Postman {
         let eight_bit = !text.is_ascii();
         let content = prepare(text.into_bytes(), 0).map_err(|_| PostmanError::Letter)?;
         let queued = self.writer.to_send(&remote, Needs { eight_bit, ..Needs::default() }, self.clock.now());
-        let tell = vec![Delivery { content, targets, queued: queued.into_iter().collect() }];
+        let tell = vec![Delivery { content, targets, queued: queued.into_iter().collect(), kept: None }];
         self.queue.settle(Settlement { tell, ..Settlement::default() }).await?;
         Ok(())
     }

@@ -24,10 +24,11 @@ mod tests;
 pub use freeze::{frozen_words, hold_waiting};
 pub use schedules::{Schedule, ScheduleError, ScheduleFor, Schedules, Times};
 
-use crate::deliver::{accounts, inboxes};
+use crate::deliver::accounts;
+use crate::fate::{self, Fate, Fated, going};
 use crate::queue::chance::Chance;
 use crate::queue::notice::Writer;
-use crate::send_on::{Addressed, Inside, Transaction, queued_by};
+use crate::send_on::{Addressed, Inside, Transaction};
 use arc_swap::ArcSwap;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{DOMAIN_LIMITS, FREEZE_NEW_RECIPIENTS, USER_LIMITS};
@@ -36,6 +37,7 @@ use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
 use mailward_store::records::{Accepted, Content, Delivery, Meter, Metered, Shelf, Submitted, Withheld};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -85,6 +87,8 @@ pub struct Given<'a> {
     pub address: Option<&'a Address>,
     /// Where its mail goes, and what its sender wants to hear.
     pub to: Addressed<'a>,
+    /// What becomes of the message for it.
+    pub fate: Fate,
 }
 
 impl Care {
@@ -142,19 +146,18 @@ impl Care {
         recipients: &[Given<'_>],
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
-        let notices = if confirm { self.confirmations(&content, transaction, recipients) } else { Vec::new() };
+        let notices = if confirm { self.confirmations(&content, transaction, &going(recipients)) } else { Vec::new() };
         let passed_on = confirm::passed_on(recipients);
-        let addressed: Vec<Addressed<'_>> = recipients
+        let addressed: Vec<Fated<'_>> = recipients
             .iter()
             .enumerate()
             .map(|(place, given)| match passed_on.get(place).and_then(Option::as_ref) {
-                Some(parameters) => Addressed { parameters, ..given.to },
-                None => given.to,
+                Some(parameters) => (Addressed { parameters, ..given.to }, given.fate),
+                None => (given.to, given.fate),
             })
             .collect();
-        let targets = inboxes(accounts(addressed.iter().map(|recipient| recipient.permit)));
-        let queued = queued_by(&content, transaction, &addressed, &*self.schedules().await?);
-        let message = Delivery { content, targets, queued };
+        let schedules = self.schedules().await?;
+        let message = fate::delivery(content, transaction, &addressed, &schedules, &HashSet::new());
         let meter = self.meter(transaction).filter(|_| !message.queued.is_empty());
         if meter.is_none() && notices.is_empty() {
             return self.mail.deliver(message).await;
@@ -189,20 +192,23 @@ impl Care {
         confirm: bool,
     ) -> Vec<Result<(), StoreError>> {
         let asked = |given: &Given<'_>| given.to.parameters.notify.is_some_and(|notify| notify.success);
-        if !confirm || !recipients.iter().any(asked) {
+        let all_go = recipients.iter().all(|given| given.fate == Fate::Goes);
+        if all_go && (!confirm || !recipients.iter().any(asked)) {
             let permits: Vec<_> = recipients.iter().map(|given| given.to.permit).collect();
             return crate::deliver_each(&*self.mail, content, &permits).await;
         }
-        if self.accept(content.clone(), transaction, recipients, true).await.is_ok() {
+        if self.accept(content.clone(), transaction, recipients, confirm).await.is_ok() {
             return recipients.iter().map(|_| Ok(())).collect();
         }
-        let mut done = std::collections::HashSet::new();
+        let mut done = HashSet::new();
         let mut answers = Vec::with_capacity(recipients.len());
         for given in recipients {
             let mut left = accounts([given.to.permit]);
             left.retain(|account| !done.contains(account));
-            let notices = self.confirmations(&content, transaction, std::slice::from_ref(given));
-            let message = Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new() };
+            let notices =
+                if confirm { self.confirmations(&content, transaction, &going(&[*given])) } else { Vec::new() };
+            let one = [(given.to, given.fate)];
+            let message = fate::delivery(content.clone(), transaction, &one, &Schedules::default(), &done);
             let outcome = match (left.is_empty(), notices.is_empty()) {
                 (true, _) => Ok(()),
                 (false, true) => self.mail.deliver(message).await.map(|_| ()),

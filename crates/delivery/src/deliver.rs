@@ -19,7 +19,7 @@ pub async fn deliver(
 ) -> Result<Accepted, StoreError> {
     let targets = inboxes(accounts(recipients.iter().map(|recipient| recipient.permit)));
     let queued = queued(&content, transaction, recipients);
-    store.deliver(Delivery { content, targets, queued }).await
+    store.deliver(Delivery { content, targets, queued, kept: None }).await
 }
 
 /// The same for LMTP, where each recipient gets a reply of its own (RFC 2033 §4.2): one commit for all if that can
@@ -31,7 +31,10 @@ pub async fn deliver_each(
     permits: &[&RelayPermit],
 ) -> Vec<Result<(), StoreError>> {
     let all = accounts(permits.iter().copied());
-    match store.deliver(Delivery { content: content.clone(), targets: inboxes(all), queued: Vec::new() }).await {
+    match store
+        .deliver(Delivery { content: content.clone(), targets: inboxes(all), queued: Vec::new(), kept: None })
+        .await
+    {
         Ok(_) => return permits.iter().map(|_| Ok(())).collect(),
         Err(error) if permits.len() == 1 => return vec![Err(error)],
         Err(_) => {}
@@ -46,7 +49,12 @@ pub async fn deliver_each(
             continue;
         }
         let outcome = store
-            .deliver(Delivery { content: content.clone(), targets: inboxes(left.clone()), queued: Vec::new() })
+            .deliver(Delivery {
+                content: content.clone(),
+                targets: inboxes(left.clone()),
+                queued: Vec::new(),
+                kept: None,
+            })
             .await;
         if outcome.is_ok() {
             done.append(&mut left);

@@ -6,14 +6,15 @@
 //! behind us see mail that comes from here, and believe that for our own domains.
 
 mod meters;
+mod told;
 
 use bytes::Bytes;
-use mailward_core::limits::{BLOCKING_PREPARE_BYTES, HEADER_BYTES_MAX, SIGN_PIECE, SRS_TIME};
+use mailward_core::limits::{HEADER_BYTES_MAX, SIGN_PIECE, SRS_TIME};
 use mailward_core::{Address, Domain, Timestamp};
 use mailward_directory::{Directory, DirectoryError, Dkim};
 use mailward_dns::Lookup;
 use mailward_gate::{RelayPermit, Rewritten, Srs};
-use mailward_inspect::authenticate::{Reading, Verdict};
+use mailward_inspect::authenticate::{self, Reading, Results, Verdict};
 use mailward_message::Structure;
 use mailward_message::arc::ArcChain;
 use mailward_message::dkim::{SignedHeader, SignedHeaderFault};
@@ -119,11 +120,18 @@ impl Forwarder {
     }
 
     /// Whether a message may be forwarded from these addresses of ours: before it is accepted. `content` is as it will be
-    /// stored. Looks keys up only if it says that it is from us.
+    /// stored; `known` is what it proves, if that was found out already. Looks keys up only if it wasn't, and the message says
+    /// that it is from us.
     ///
     /// # Errors
     /// [`NotForwarded`].
-    pub async fn admit(&self, content: &Content, aliases: &[&Address], now: Timestamp) -> Result<(), NotForwarded> {
+    pub async fn admit(
+        &self,
+        content: &Content,
+        aliases: &[&Address],
+        known: Option<&Results>,
+        now: Timestamp,
+    ) -> Result<(), NotForwarded> {
         let header = content.bytes.get(..header_end(&content.bytes)).unwrap_or_default();
         for field in header::fields(header).filter(|field| field.is(DELIVERED_TO)) {
             let before = field.value.trim_ascii();
@@ -142,8 +150,14 @@ impl Forwarder {
         }
         let authors = authors(&content.structure).filter(|authors| !authors.is_empty()).ok_or(NotForwarded::Nobody)?;
         match authors.into_iter().find(|author| self.is_near(author, aliases)) {
-            Some(ours) => self.proves(content, ours, now).await,
             None => Ok(()),
+            Some(ours) => match known {
+                Some(results) => proves(results, ours),
+                None => {
+                    let reading = authenticate::read(content.bytes.clone()).await;
+                    proves(&reading.verify(&*self.0.lookup, now).await, ours)
+                }
+            },
         }
     }
 
@@ -184,37 +198,6 @@ impl Forwarder {
         aliases.iter().filter_map(|alias| alias.domain()).any(|ours| is_below(ours, author))
     }
 
-    /// Whether a message proves that it is from this domain.
-    async fn proves(&self, content: &Content, author: Domain, now: Timestamp) -> Result<(), NotForwarded> {
-        let bytes = content.bytes.clone();
-        let read = move || {
-            let mut reading = Reading::new();
-            reading.push(&bytes);
-            reading
-        };
-        let reading = if content.bytes.len() < BLOCKING_PREPARE_BYTES {
-            read()
-        } else {
-            match tokio::task::spawn_blocking(read).await {
-                Ok(reading) => reading,
-                Err(_) => return Err(NotForwarded::Later(author)),
-            }
-        };
-        let results = reading.verify(&*self.0.lookup, now).await;
-        let of_author = |signer: &Domain| is_below(signer, &author) || is_below(&author, signer);
-        let has = |verdict: Verdict| {
-            let mut found = results.dkim.iter().filter(|dkim| dkim.verdict == verdict);
-            found.any(|dkim| dkim.signer.as_ref().is_some_and(|(signer, _)| of_author(signer)))
-        };
-        if has(Verdict::Pass) {
-            Ok(())
-        } else if has(Verdict::TempError) {
-            Err(NotForwarded::Later(author))
-        } else {
-            Err(NotForwarded::Forged(author))
-        }
-    }
-
     /// How a queued message that is forwarded from `alias` goes out now; the inner error says why it can't. Reads it in
     /// pieces of `limits::SIGN_PIECE`, and waits for keys of others at most `limits::DKIM_KEYS_TIME`. Keeps its sender first
     /// if that is too long.
@@ -240,9 +223,13 @@ impl Forwarder {
         let (mut reading, mut signing) = (Reading::new(), signer.begin_seal(now));
         let unsealed = |fault: SignFault| Ok(Err(format!("it can't be sealed: {fault}")));
         let mut at = 0u64;
+        let mut start = Bytes::new();
         loop {
             let piece = mail.read(message.blob, at, at.saturating_add(SIGN_PIECE)).await?;
             reading.push(&piece);
+            if at == 0 {
+                start = piece.clone();
+            }
             if let Err(fault) = signing.push(&piece) {
                 return unsealed(fault);
             }
@@ -257,7 +244,9 @@ impl Forwarder {
         let mut fields = Vec::new();
         // Behind a seal that says "fail" nobody seals (RFC 8617 §5.1).
         if let Some(instance) = results.arc.next {
-            let text = results.text(&self.0.hostname);
+            // What was found out when it came says more: who brought it, and whether it is from whom it names.
+            let told = told::told(&start, &self.0.hostname, results.arc.status);
+            let text = told.unwrap_or_else(|| results.text(&self.0.hostname));
             let arc = ArcSeal { instance, chain: results.arc.status, before: &results.arc.relaxed, results: &text };
             match signing.seal(&arc) {
                 Ok(Some(set)) => fields = set,
@@ -295,6 +284,22 @@ impl Forwarder {
         let kept = Shelved { key: name, value, expires };
         self.0.shelf.change_shelf(vec![ShelfChange::Put(Shelf::Senders, kept)]).await?;
         Ok(Some(address))
+    }
+}
+
+/// Whether a message proves that it is from this domain.
+fn proves(results: &Results, author: Domain) -> Result<(), NotForwarded> {
+    let of_author = |signer: &Domain| is_below(signer, &author) || is_below(&author, signer);
+    let has = |verdict: Verdict| {
+        let mut found = results.dkim.iter().filter(|dkim| dkim.verdict == verdict);
+        found.any(|dkim| dkim.signer.as_ref().is_some_and(|(signer, _)| of_author(signer)))
+    };
+    if has(Verdict::Pass) {
+        Ok(())
+    } else if has(Verdict::TempError) {
+        Err(NotForwarded::Later(author))
+    } else {
+        Err(NotForwarded::Forged(author))
     }
 }
 

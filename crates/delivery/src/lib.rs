@@ -43,6 +43,7 @@ pub mod answers;
 mod callout;
 pub mod care;
 mod deliver;
+mod fate;
 mod forward;
 pub mod notice;
 mod prepare;
@@ -54,6 +55,7 @@ mod trace;
 
 pub use callout::Callout;
 pub use deliver::{accounts, deliver, deliver_each};
+pub use fate::{Fate, JUNK, Keeping};
 pub use forward::{Forwarder, NotForwarded, Parts as ForwarderParts};
 pub use mailward_message::accept::HeaderFault;
 pub use prepare::prepare;

@@ -1,6 +1,7 @@
 //! From a transaction's facts to entries of the queue.
 
 use crate::care::{Schedules, Times};
+use crate::fate::Keeping;
 use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
 use mailward_core::{AccountId, Address, NotifyOn, Timestamp};
 use mailward_directory::routes::{Decided, Leading, RouteTable};
@@ -32,6 +33,8 @@ pub struct Transaction<'a> {
     pub warn_after: Duration,
     /// Which mail goes another way than by DNS, and is tried for another time.
     pub routes: &'a RouteTable,
+    /// What is written about what is kept of it, if something is.
+    pub keeping: Option<&'a Keeping>,
 }
 
 impl Transaction<'_> {

@@ -384,7 +384,7 @@ impl Reporter {
         set(results, at, SentState::Sent, None);
         let _alone = self.records.lock().await;
         let note = self.note(day, domain, results).await?;
-        match self.parts.shelf.deliver_noted(Delivery { content, targets, queued }, vec![note]).await {
+        match self.parts.shelf.deliver_noted(Delivery { content, targets, queued, kept: None }, vec![note]).await {
             Ok(_) => Ok(Ok(())),
             Err(StoreError::OverQuota) => {
                 *results = before;

@@ -141,7 +141,7 @@ async fn queue(store: &LocalStore, to: &str) {
     let recipients = vec![NewRecipient { address, notify: None, original: None, lane, due: now, held: None }];
     let content = prepare(format!("Subject: {to}\r\n\r\n").into_bytes(), 0).unwrap();
     let queued = vec![Queued { envelope, recipients }];
-    store.deliver(Delivery { content, targets: Vec::new(), queued }).await.unwrap();
+    store.deliver(Delivery { content, targets: Vec::new(), queued, kept: None }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

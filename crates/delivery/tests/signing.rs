@@ -49,7 +49,8 @@ impl House {
     async fn stored(&self, message: &str) -> BlobId {
         let content = Content::new(Bytes::from(message.to_owned().into_bytes()), Bytes::from_static(b"s"));
         let targets = vec![Target { account: self.account, mailbox: None, flags: Flags::NONE }];
-        let delivered = self.store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
+        let delivered =
+            self.store.deliver(Delivery { content, targets, queued: Vec::new(), kept: None }).await.unwrap();
         let inbox = self.store.mailbox(self.account, MailboxName::inbox()).await.unwrap();
         let rows = self.store.messages(inbox.id, vec![UidRange::one(delivered.delivered[0].uid)], 1).await.unwrap();
         rows[0].blob

@@ -163,7 +163,7 @@ pub(crate) async fn deliver(
 
 fn delivery(content: &Content, accounts: &[AccountId]) -> Delivery {
     let targets = accounts.iter().map(|account| Target { account: *account, mailbox: None, flags: Flags::NONE });
-    Delivery { content: content.clone(), targets: targets.collect(), queued: Vec::new() }
+    Delivery { content: content.clone(), targets: targets.collect(), queued: Vec::new(), kept: None }
 }
 
 /// Which accounts a message fits, and what the first of the others waits for; none if it fits all after all.

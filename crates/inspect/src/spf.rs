@@ -85,6 +85,8 @@ pub struct SpfOutcome {
     pub mechanism: Option<String>,
     /// Why, in one line: ASCII without control characters, at most `limits::SPF_WORDS_MAX` bytes. May quote records.
     pub why: String,
+    /// Whether the sender's local part had a say in it: another sender of the same domain has to be asked about anew.
+    pub personal: bool,
 }
 
 /// How many questions of a check may still be asked.
@@ -153,6 +155,7 @@ pub async fn judge(lookup: &dyn Lookup, given: &Given<'_>, questions: &Questions
         explanation: None,
         mechanism: None,
         why: short(&why),
+        personal: false,
     };
     let Some(domain) = domain(given.domain) else {
         return outcome(SpfResult::None, None, "the name is no domain that could have an SPF record".to_owned());
@@ -178,7 +181,10 @@ pub async fn judge(lookup: &dyn Lookup, given: &Given<'_>, questions: &Questions
     };
     let verdict = match verdict {
         Ok(verdict) => verdict,
-        Err(stop) => return outcome(stop.result(), Some(domain), stop.into_words()),
+        Err(stop) => {
+            let personal = check.is_personal();
+            return SpfOutcome { personal, ..outcome(stop.result(), Some(domain), stop.into_words()) };
+        }
     };
     let explanation = match &verdict.explanation {
         Some(asked) if verdict.result == SpfResult::Fail => {
@@ -188,7 +194,8 @@ pub async fn judge(lookup: &dyn Lookup, given: &Given<'_>, questions: &Questions
         _ => None,
     };
     let mechanism = verdict.mechanism.as_deref().map(short);
-    SpfOutcome { explanation, mechanism, ..outcome(verdict.result, Some(domain), verdict.why) }
+    let personal = check.is_personal();
+    SpfOutcome { explanation, mechanism, personal, ..outcome(verdict.result, Some(domain), verdict.why) }
 }
 
 /// RFC 7208 §4.3: more than one label, and none of it what an address has.

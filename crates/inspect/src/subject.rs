@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Where a message comes from, and so where it may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// From elsewhere, to somebody here (or to where an address here leads).
     Incoming,
@@ -19,6 +19,9 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Incoming, Self::Outgoing, Self::Internal];
+
     /// As rules and logs have it.
     #[must_use]
     pub const fn name(self) -> &'static str {

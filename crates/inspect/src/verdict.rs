@@ -12,6 +12,8 @@ pub enum Action {
     Deliver,
     /// It goes its way with a mark.
     Mark,
+    /// It goes its way with a mark, and its sender, if that is somebody here, is told why.
+    Warn,
     /// It is filed as junk.
     Junk,
     /// It waits for somebody to approve it.
@@ -26,8 +28,8 @@ pub enum Action {
 
 impl Action {
     /// All of them, the weakest first.
-    pub const ALL: [Self; 7] =
-        [Self::Deliver, Self::Mark, Self::Junk, Self::Hold, Self::Quarantine, Self::Defer, Self::Reject];
+    pub const ALL: [Self; 8] =
+        [Self::Deliver, Self::Mark, Self::Warn, Self::Junk, Self::Hold, Self::Quarantine, Self::Defer, Self::Reject];
 
     /// As configuration, header and log have it.
     #[must_use]
@@ -35,6 +37,7 @@ impl Action {
         match self {
             Self::Deliver => "deliver",
             Self::Mark => "mark",
+            Self::Warn => "warn",
             Self::Junk => "junk",
             Self::Hold => "hold",
             Self::Quarantine => "quarantine",

@@ -2,6 +2,7 @@
 
 mod alert;
 mod alias;
+mod antivirus;
 mod ban;
 mod bench;
 mod config;
@@ -18,6 +19,7 @@ mod rates;
 mod reload;
 mod route;
 pub(crate) mod rules;
+mod scanner;
 mod sending;
 pub(crate) mod sendmail;
 mod serve;
@@ -78,6 +80,7 @@ enum Verb {
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Spam(spam::SpamVerb),
+    Antivirus(antivirus::AntivirusVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -90,6 +93,7 @@ enum Verb {
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
+    Scanner(scanner::Scanner),
 }
 
 /// Does what the command line asks for.
@@ -115,6 +119,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Spam(verb) => verb.run(place),
+        Verb::Antivirus(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
@@ -126,6 +131,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Store(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
+        Verb::Scanner(verb) => verb.run(),
         Verb::Bench(verb) => bench::run(verb, place),
     }
 }

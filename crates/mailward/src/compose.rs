@@ -24,6 +24,7 @@ pub(crate) mod privilege;
 pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
+pub(crate) mod scanning;
 pub(crate) mod sending;
 pub(crate) mod spam;
 mod upkeep;
@@ -247,6 +248,8 @@ where
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
+    let scanning = scanning::Scanning::of(place.config(), events);
+    scanning.keep(&shutdown);
     let desk = Desk {
         store: store.clone(),
         directory: directory.clone(),
@@ -263,6 +266,7 @@ where
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         spam: SpamDesk::with_server(spam.clone()),
+        scanning,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));

@@ -13,6 +13,7 @@
 //! request is refused and logged.
 
 pub(crate) mod alerts;
+pub(crate) mod antivirus;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
@@ -196,6 +197,10 @@ pub(crate) enum Request {
     /// Routes and gateways.
     Routes {
         ask: routes::Ask,
+    },
+    /// Virus scanners.
+    Antivirus {
+        ask: antivirus::Ask,
     },
     /// Lists in the DNS.
     Lists {

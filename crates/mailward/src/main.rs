@@ -23,6 +23,7 @@ mod failure;
 mod migrate;
 mod place;
 mod print;
+mod scanner;
 mod secrets;
 mod sendmail;
 mod setup;

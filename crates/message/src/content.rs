@@ -3,7 +3,7 @@
 //! parameters are read; each byte is looked at a bounded number of times.
 
 use crate::address_list::{comment_end, unescape};
-use crate::bytes::{from, string, sub};
+use crate::bytes::{from, string, sub, trim};
 use crate::header::unfold;
 use crate::structure::Disposition;
 use mailward_core::limits::{MIME_BOUNDARY_MAX, MIME_PARAMETERS_MAX};
@@ -73,11 +73,7 @@ pub fn parse_encoding(value: &[u8]) -> String {
     let value = unfold(value);
     let mut reader = Reader { value: &value, at: 0 };
     reader.blanks();
-    let encoding = if reader.peek() == Some(b'"') {
-        lower(crate::bytes::trim(&reader.quoted()))
-    } else {
-        lower(reader.token(b";"))
-    };
+    let encoding = if reader.peek() == Some(b'"') { lower(trim(&reader.quoted())) } else { lower(reader.token(b";")) };
     if encoding.is_empty() { "7bit".to_owned() } else { encoding }
 }
 
@@ -196,25 +192,7 @@ impl<'v> Reader<'v> {
 
     /// The parameters after here.
     fn parameters(&mut self) -> Parameters {
-        let mut params: Parameters = Vec::new();
-        let mut seen = 0_usize;
-        while seen < MIME_PARAMETERS_MAX {
-            // To the next semicolon; what stands before it belongs to nothing.
-            match memchr::memchr(b';', from(self.value, self.at)) {
-                Some(semicolon) => self.at = self.at.saturating_add(semicolon).saturating_add(1),
-                None => break,
-            }
-            seen = seen.saturating_add(1);
-            let name = lower(self.token(b"=;"));
-            self.blanks();
-            if name.is_empty() || self.peek() != Some(b'=') {
-                continue;
-            }
-            self.step();
-            self.blanks();
-            let value = if self.peek() == Some(b'"') { self.quoted() } else { self.token(b";").to_vec() };
-            params.push((name, value));
-        }
+        let mut params: Parameters = self.written().0.into_iter().map(|p| (p.name, p.value)).collect();
         if params.iter().any(|(name, _)| name.contains('*')) {
             params = joined(params);
         }
@@ -226,11 +204,55 @@ impl<'v> Reader<'v> {
         }
         once
     }
+
+    /// The parameters after here as they stand, and whether there are more than are read.
+    fn written(&mut self) -> (Vec<Written<'v>>, bool) {
+        let mut params = Vec::new();
+        let mut seen = 0_usize;
+        // To the next semicolon; what stands before it belongs to nothing.
+        while let Some(semicolon) = memchr::memchr(b';', from(self.value, self.at)) {
+            if seen >= MIME_PARAMETERS_MAX {
+                return (params, true);
+            }
+            self.at = self.at.saturating_add(semicolon).saturating_add(1);
+            seen = seen.saturating_add(1);
+            let name = lower(self.token(b"=;"));
+            self.blanks();
+            if name.is_empty() || self.peek() != Some(b'=') {
+                continue;
+            }
+            self.step();
+            let start = self.at;
+            self.blanks();
+            let value = if self.peek() == Some(b'"') { self.quoted() } else { self.token(b";").to_vec() };
+            let end =
+                memchr::memchr(b';', from(self.value, self.at)).map_or(self.value.len(), |n| self.at.saturating_add(n));
+            params.push(Written { name, value, whole: trim(sub(self.value, start..end)) });
+        }
+        (params, false)
+    }
+}
+
+/// A parameter as it stands in its field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written<'v> {
+    /// Lower case, with the marks of RFC 2231.
+    pub name: String,
+    /// As [`ContentType::params`] has it.
+    pub value: Vec<u8>,
+    /// From the `=` to the semicolon: what programs take that know neither quotes nor comments.
+    pub whole: &'v [u8],
+}
+
+/// Every parameter of an unfolded Content-Type or Content-Disposition as it stands, also those given twice, and whether
+/// there are more than `limits::MIME_PARAMETERS_MAX`.
+pub(crate) fn written(unfolded: &[u8]) -> (Vec<Written<'_>>, bool) {
+    Reader { value: unfolded, at: 0 }.written()
 }
 
 /// Joins continuations (RFC 2231 §3, §4.1), each at the place of its first piece. Pieces that don't follow on from
 /// number 0 are dropped.
-fn joined(params: Parameters) -> Parameters {
+pub(crate) fn joined(params: Parameters) -> Parameters {
     let mut whole: Parameters = Vec::with_capacity(params.len());
     let mut done: Vec<&str> = Vec::new();
     for (name, value) in &params {
@@ -268,7 +290,7 @@ fn joined(params: Parameters) -> Parameters {
 }
 
 /// Base, number and whether extended, of the name of a continuation's piece.
-fn piece(name: &str) -> Option<(&str, usize, bool)> {
+pub(crate) fn piece(name: &str) -> Option<(&str, usize, bool)> {
     let (base, rest) = name.split_once('*')?;
     let (digits, extended) = match rest.strip_suffix('*') {
         Some(digits) => (digits, true),

@@ -16,6 +16,7 @@ mod words;
 pub use charset::charset;
 pub use fold::fold;
 pub use html::html_text;
+pub(crate) use search::slice;
 pub use search::{SearchText, addresses_text, file_name, part_bytes, part_text, text_of, text_ranges};
 pub use searchable::{EnvelopeField, Folded, SEARCHABLE_VERSION, folded_subject, searchable};
 pub use transfer::{base64, quoted_printable};

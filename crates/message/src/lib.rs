@@ -7,6 +7,10 @@
 //! **In**: the bytes of a whole message, whoever wrote them. **Out**: [`Structure`] (offsets and undecoded
 //! strings), [`header`] (fields as bytes), [`decode`] (transfer encodings, charsets, encoded words, text to
 //! search), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), [`downgrade`]
+//! (a header for readers without UTF-8), [`dkim`] (what signatures are computed over), [`results`] (what
+//! other servers say that they found out), and what refuses: [`accept::check`], and
+//! search), [`names`] (every name a file may go by), [`ambiguity`] (what others could read differently, and what they would
+//! see), [`date`], what readers sort, thread and preview by ([`subject`], [`references`], [`preview`]), [`downgrade`]
 //! (a header for readers without UTF-8), [`dkim`] (what signatures are computed over), and what refuses: [`accept::check`], and
 //! [`submission::claims`], which won't guess who a submitted message is from. [`submission::mend`] completes what a user
 //! submits, [`report`] writes bounces and other delivery status notifications.
@@ -26,8 +30,10 @@
 //!
 //! **Limits**: `limits::HEADER_NAME_MAX`, `MIME_DEPTH_MAX`, `MIME_PARTS_MAX`, `MIME_PARAMETERS_MAX`, `MIME_BOUNDARY_MAX`,
 //! `ENVELOPE_ADDRESSES_MAX`, `ENVELOPE_ADDRESSES_SUM_MAX`, `ENVELOPE_STRING_MAX`, `SEARCH_TEXT_MAX`, `SEARCH_FOLDED_MAX`,
-//! `SUBMISSION_CLAIMS_MAX`, `REPORT_RECIPIENTS_MAX`, `REPORT_RETURNED_MAX`, `REPORT_TEXT_MAX`, `REPORT_FIELD_MAX`,
+//! `SUBMISSION_CLAIMS_MAX`, `RESULTS_*`, `REPORT_RECIPIENTS_MAX`, `REPORT_RETURNED_MAX`, `REPORT_TEXT_MAX`, `REPORT_FIELD_MAX`,
 //! `MESSAGE_ID_MAX`, `REFERENCES_MAX`, `PREVIEW_CHARACTERS_MAX`, `PREVIEW_BYTES_MAX`, `PREVIEW_PARTS_MAX`, and for
+//! `SUBMISSION_CLAIMS_MAX`, `REPORT_RECIPIENTS_MAX`, `REPORT_RETURNED_MAX`, `REPORT_TEXT_MAX`, `REPORT_FIELD_MAX`,
+//! `MESSAGE_ID_MAX`, `REFERENCES_MAX`, `PREVIEW_CHARACTERS_MAX`, `PREVIEW_BYTES_MAX`, `PREVIEW_PARTS_MAX`, those of [`ambiguity`] and [`names`], and for
 //! acceptance `HEADER_BYTES_MAX`, `HEADER_FIELDS_MAX`, `RECEIVED_HOPS_MAX`. No function calls itself; work grows
 //! with the message's bytes (times the depth, at most, for lines that look like delimiters).
 //!
@@ -42,6 +48,7 @@
 
 pub mod accept;
 pub mod address_list;
+pub mod ambiguity;
 pub mod arc;
 mod bytes;
 pub mod content;
@@ -51,9 +58,11 @@ pub mod dkim;
 pub mod downgrade;
 mod envelope;
 pub mod header;
+pub mod names;
 pub mod preview;
 pub mod references;
 pub mod report;
+pub mod results;
 mod structure;
 pub mod subject;
 pub mod submission;

@@ -20,7 +20,7 @@ mod claims;
 mod written;
 
 pub use author::with_author;
-pub use claims::{Claim, ClaimFault, ClaimField, ClaimPlace, claims};
+pub use claims::{Claim, ClaimFault, ClaimField, ClaimPlace, author, claims};
 pub use written::{WrittenFault, recipients, written};
 
 /// What a message is mended with.

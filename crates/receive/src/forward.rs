@@ -70,7 +70,7 @@ pub(crate) fn is_due(mail: &MailGiven<House>) -> bool {
 pub(crate) async fn admit(context: &Context, mail: &MailGiven<House>, content: &Content) -> Result<(), NotForwarded> {
     let Some(forwarder) = &context.forwarder else { return Ok(()) };
     let aliases: Vec<&Address> = aliases(mail).collect();
-    forwarder.admit(content, &aliases, context.clock.now()).await?;
+    forwarder.admit(content, &aliases, None, context.clock.now()).await?;
     forwarder.count(mail.recipients.iter().map(|taken| &taken.permit), context.clock.now())
 }
 

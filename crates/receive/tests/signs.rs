@@ -290,3 +290,22 @@ async fn spf_of_a_greeting_is_asked_once_a_session() {
     }
     assert_eq!(dns.texts_asked("three.example"), 2, "what wasn't known may be now");
 }
+
+#[tokio::test]
+async fn spf_of_a_domain_is_asked_once_a_session_unless_its_record_asks_who_sends() {
+    let (house, dns) = usual(settings(|_| ())).await;
+    dns.text("plain.example", "v=spf1 -all");
+    dns.text("asks.example", "v=spf1 exists:%{l}.who.asks.example -all");
+    let mut talk = house.greets("198.51.100.9", "one.example").await;
+    for sender in ["a@plain.example", "b@plain.example", "a@plain.example"] {
+        rcpt(&mut talk, sender, "bob@s.example").await;
+    }
+    assert_eq!(dns.texts_asked("plain.example"), 1);
+    for sender in ["a@asks.example", "b@asks.example"] {
+        rcpt(&mut talk, sender, "bob@s.example").await;
+    }
+    assert_eq!(dns.texts_asked("asks.example"), 2);
+    talk.expect("EHLO two.example\r\n", 250).await;
+    rcpt(&mut talk, "a@plain.example", "bob@s.example").await;
+    assert_eq!(dns.texts_asked("plain.example"), 2, "a record may ask what it greets with");
+}

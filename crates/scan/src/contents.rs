@@ -110,4 +110,6 @@ pub enum Stopped {
     Time,
     /// Whoever looked died or hung.
     Lost,
+    /// More was found than can be told.
+    Answer,
 }

@@ -1,6 +1,46 @@
-//! What a file can be.
+//! What a file can be, and what it is: by its bytes, and by its name.
+
+mod container;
+mod disagree;
+mod magic;
+mod markup;
+mod name;
+mod others;
+mod script;
+mod text;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use disagree::disagree;
+pub use name::{Named, by_name, hides, readings};
+pub use others::others;
+pub(crate) use view::{Wide, wide};
 
 use serde::{Deserialize, Serialize};
+
+/// Bytes at a file's beginning in which readers look for PDF's head.
+pub(crate) const PDF_LOOKED: usize = 1_024;
+
+/// What a file is, by its bytes alone: their beginning, then certain places, then whether and what text it is. Reads a
+/// bounded part of the file but for the directories of ZIPs and compound files; never fails.
+#[must_use]
+pub fn of(bytes: &[u8]) -> Kind {
+    if bytes.is_empty() {
+        return Kind::Empty;
+    }
+    if bytes.starts_with(b"%PDF-") {
+        return Kind::Pdf;
+    }
+    if let Some(kind) = magic::of(bytes).filter(|kind| *kind != Kind::Data) {
+        return kind;
+    }
+    if others::is_late_pdf(bytes) {
+        return Kind::Pdf;
+    }
+    text::of(bytes)
+}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $family:ident;)*) => {
@@ -131,7 +171,9 @@ kinds! {
     Deb = "deb", Executable;
     /// RPM package.
     Rpm = "rpm", Executable;
-    /// Compiled HTML help.
+    /// macOS installer package (xar).
+    Xar = "xar", Executable;
+    /// Compiled help.
     Chm = "chm", Executable;
     /// Flash.
     Swf = "swf", Executable;
@@ -145,7 +187,9 @@ kinds! {
     VbScript = "vbscript", Script;
     /// JavaScript, plain or encoded.
     JavaScript = "javascript", Script;
-    /// Windows Script File, HTML application.
+    /// Compiled AppleScript.
+    AppleScript = "applescript", Script;
+    /// Windows Script File, scriptlet, HTML application, management console, style sheet with a script.
     ScriptPage = "script-page", Script;
     /// Registry entries.
     Registry = "registry", Script;
@@ -153,7 +197,7 @@ kinds! {
     Inf = "inf", Script;
     /// Windows shortcut.
     Lnk = "lnk", Shortcut;
-    /// Internet shortcut, `.desktop`, `.webloc`, `.library-ms`, `.search-ms`.
+    /// Internet shortcut, `.desktop`, `.webloc`, `.library-ms`, `.search-ms`, `.rdp`, `.jnlp`, `.application`.
     UrlFile = "url-file", Shortcut;
     /// ISO 9660 or UDF.
     Iso = "iso", DiskImage;
@@ -163,6 +207,8 @@ kinds! {
     VmDisk = "vm-disk", DiskImage;
     /// Apple disk image.
     Dmg = "dmg", DiskImage;
+    /// Windows image (WIM).
+    Wim = "wim", DiskImage;
     /// A file system without more.
     RawDisk = "raw-disk", DiskImage;
     /// ZIP.
@@ -197,6 +243,8 @@ kinds! {
     Ar = "ar", Archive;
     /// winmail.dat.
     Tnef = "tnef", Archive;
+    /// An archive of another format: LZ4, lzip, StuffIt, ALZ, ZOO …
+    OtherArchive = "other-archive", Archive;
     /// Word, the old format.
     Word = "word", Document;
     /// Excel, the old format.
@@ -213,6 +261,12 @@ kinds! {
     Xlsx = "xlsx", Document;
     /// PowerPoint, Office Open XML.
     Pptx = "pptx", Document;
+    /// Another package of the Open Packaging Conventions: Visio, XPS …
+    Opc = "opc", Document;
+    /// An Office document in one XML file: Word and Excel 2003, flat OPC, flat OpenDocument.
+    OfficeXml = "office-xml", Document;
+    /// A package of macros in a page that Office wrote.
+    ActiveMime = "activemime", Document;
     /// OpenDocument.
     OpenDocument = "opendocument", Document;
     /// PDF.

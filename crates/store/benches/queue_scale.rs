@@ -46,7 +46,7 @@ fn queued(domain: &str, due: i64) -> Queued {
 async fn deliver(store: &LocalStore, n: usize, queued: Vec<Queued>) -> Vec<mailward_core::QueueId> {
     let bytes = Bytes::from(format!("message {n}\r\n\r\n{}", "x".repeat(4_000)));
     let content = Content::new(bytes, Bytes::from_static(b"structure"));
-    store.deliver(Delivery { content, targets: vec![], queued }).await.unwrap().queued
+    store.deliver(Delivery { content, targets: vec![], queued, kept: None }).await.unwrap().queued
 }
 
 /// Messages a second, accepted and settled as delivered, many at once.

@@ -1,11 +1,13 @@
 //! The store in the domain's words: what every implementation, on one host or in a cluster, must do. The
 //! conformance suite in [`crate::conformance`] is the other half of this page.
 
+mod quarantine;
 mod queue;
 mod sending;
 mod shelf;
 mod spam;
 
+pub use quarantine::QuarantineStore;
 pub use queue::QueueStore;
 pub use sending::SendingStore;
 pub use shelf::ShelfStore;

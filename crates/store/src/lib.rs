@@ -36,10 +36,12 @@ mod committer;
 mod departed;
 pub mod fault;
 mod index;
+pub mod kept;
 mod local;
 pub mod maintenance;
 mod news;
 pub mod pack;
+mod quarantine;
 mod queue;
 mod readers;
 mod reads;
@@ -54,6 +56,7 @@ mod syncer;
 mod tx;
 
 pub use api::{
-    DirectoryStore, KeyStore, MailStore, Pending, QueueStore, SendingStore, ShelfStore, SpamStore, StoreError,
+    DirectoryStore, KeyStore, MailStore, Pending, QuarantineStore, QueueStore, SendingStore, ShelfStore, SpamStore,
+    StoreError,
 };
 pub use local::{LocalStore, Options};

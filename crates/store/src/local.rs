@@ -286,10 +286,10 @@ fn restrict(database: &Path) -> Result<(), StoreError> {
 
 impl MailStore for LocalStore {
     fn deliver(&self, delivery: Delivery) -> Pending<'_, Accepted> {
-        let Delivery { content, targets, queued } = delivery;
+        let (content, places) = delivery.split();
         self.submit(vec![content], Placing::Once, move |tx, placed| {
             let placed = placed.first().ok_or(StoreError::Refused("there is no message"))?;
-            messages::deliver(tx, placed, &targets, &queued)
+            messages::deliver(tx, placed, &places)
         })
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct Touched {
     pub(crate) directory: bool,
     /// Something was queued, or became due by hand.
     pub(crate) queue: bool,
+    pub(crate) quarantine: bool,
     pub(crate) shelves: HashSet<Shelf>,
     pub(crate) contents: Contents,
 }
@@ -35,6 +36,7 @@ pub(crate) struct News {
     accounts: Watched<AccountId, u64>,
     directory: watch::Sender<u64>,
     queue: watch::Sender<u64>,
+    quarantine: watch::Sender<u64>,
     shelves: Watched<Shelf, u64>,
 }
 
@@ -45,6 +47,7 @@ impl News {
             accounts: Watched::default(),
             directory: watch::Sender::new(0),
             queue: watch::Sender::new(0),
+            quarantine: watch::Sender::new(0),
             shelves: Watched::default(),
         }
     }
@@ -60,12 +63,18 @@ impl News {
     pub(crate) fn watch_queue(&self) -> watch::Receiver<u64> {
         self.queue.subscribe()
     }
+    pub(crate) fn watch_quarantine(&self) -> watch::Receiver<u64> {
+        self.quarantine.subscribe()
+    }
     pub(crate) fn watch_shelf(&self, shelf: Shelf) -> watch::Receiver<u64> {
         self.shelves.watch(shelf, 0)
     }
     pub(crate) fn tell(&self, touched: Touched) {
         if touched.queue {
             self.queue.send_modify(|version| *version = version.wrapping_add(1));
+        }
+        if touched.quarantine {
+            self.quarantine.send_modify(|version| *version = version.wrapping_add(1));
         }
         if touched.directory {
             self.directory.send_modify(|version| *version = version.wrapping_add(1));

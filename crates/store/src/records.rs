@@ -1,6 +1,7 @@
 //! What the store keeps, as values.
 
 mod directory;
+mod quarantine;
 mod queue;
 mod sending;
 mod shelf;
@@ -10,6 +11,7 @@ pub use directory::{
     AccountChange, AccountRecord, AliasChange, AliasRecord, DkimChange, DkimKeyRecord, DkimState, DomainChange,
     DomainRecord, NewDkimKey,
 };
+pub use quarantine::{Kept, KeptFor, Quarantined, Ways};
 pub use queue::{
     Attempt, DueLane, DuePage, DuePlace, EnhancedStatus, Envelope, GiveBack, Lane, LaneError, LaneNews, LaneTotal,
     LatePage, Needs, NewRecipient, NextDue, NotifyOn, Outcome, QueueFilter, QueuePage, QueueTotals, Queued,
@@ -22,7 +24,9 @@ pub use shelf::{Shelf, ShelfChange, Shelved};
 pub use spam::{Learned, Learning, Learnt, Lesson, Mark, PendingTokens, SpamOwner, TokenRow};
 
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, MailboxId, MailboxName, ModSeq, QueueId, Timestamp, Uid, UidValidity};
+use mailward_core::{
+    AccountId, BlobId, MailboxId, MailboxName, ModSeq, QuarantineId, QueueId, Timestamp, Uid, UidValidity,
+};
 use serde::{Deserialize, Serialize};
 
 /// A message's bytes with what is computed from them once, at delivery.
@@ -110,6 +114,24 @@ pub struct Delivery {
     pub targets: Vec<Target>,
     /// What is owed to other hosts: one message in the queue for each envelope.
     pub queued: Vec<Queued>,
+    /// What goes into the quarantine instead.
+    pub kept: Option<Kept>,
+}
+
+impl Delivery {
+    /// Its bytes, and all else.
+    pub(crate) fn split(self) -> (Content, Places) {
+        let Self { content, targets, queued, kept } = self;
+        (content, Places { targets, queued, kept })
+    }
+}
+
+/// A delivery without its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) queued: Vec<Queued>,
+    pub(crate) kept: Option<Kept>,
 }
 
 /// Where a message went.
@@ -119,10 +141,12 @@ pub struct Accepted {
     pub delivered: Vec<Delivered>,
     /// One an envelope, in order.
     pub queued: Vec<QueueId>,
+    /// Where it is in the quarantine.
+    pub kept: Option<QuarantineId>,
 }
 
 /// One place a delivery goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Whose.
     pub account: AccountId,

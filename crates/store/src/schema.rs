@@ -3,6 +3,7 @@
 mod spam;
 
 use crate::api::StoreError;
+use crate::quarantine;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::FileExt;
@@ -396,6 +397,7 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             if version < 5 {
                 connection.execute_batch(TABLES_5)?;
             }
+            connection.execute_batch(quarantine::TABLES)?;
             connection.execute_batch(spam::TABLES)?;
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;

@@ -282,6 +282,10 @@ impl<'c> Tx<'c> {
     }
 
     /// Something was queued, or became due by hand.
+    pub(crate) const fn touch_quarantine(&mut self) {
+        self.job_touched.quarantine = true;
+    }
+
     pub(crate) const fn touch_queue(&mut self) {
         self.job_touched.queue = true;
     }
@@ -304,6 +308,7 @@ impl<'c> Tx<'c> {
         }
         self.touched.directory |= std::mem::take(&mut self.job_touched.directory);
         self.touched.queue |= std::mem::take(&mut self.job_touched.queue);
+        self.touched.quarantine |= std::mem::take(&mut self.job_touched.quarantine);
         self.touched.contents.owed.append(&mut self.job_touched.contents.owed);
         self.touched.contents.gone.append(&mut self.job_touched.contents.gone);
         for (mailbox, mod_seq) in self.job_touched.mailboxes.drain() {

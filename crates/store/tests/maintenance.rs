@@ -28,7 +28,7 @@ async fn filled(dir: &Path, messages: u32) -> (Arc<LocalStore>, AccountId) {
     for n in 0..messages {
         let content = Content::new(Bytes::from(format!("message {n} {}", "x".repeat(1_000))), Bytes::from_static(b"s"));
         let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-        store.deliver(Delivery { content, targets, queued: Vec::new() }).await.unwrap();
+        store.deliver(Delivery { content, targets, queued: Vec::new(), kept: None }).await.unwrap();
     }
     (store, alice)
 }
@@ -269,8 +269,8 @@ async fn nothing_in_the_store_can_be_read_by_others() {
 }
 
 /// Takes out what version 6 brought.
-const BEFORE_VERSION_6: &str = "DROP TABLE spam_owners; DROP TABLE spam_learned; DROP TABLE spam_pending;
-    DROP TABLE spam_tokens; DROP TABLE spam_marks;";
+const BEFORE_VERSION_6: &str = "DROP TABLE quarantine; DROP TABLE quarantine_accounts; DROP TABLE spam_owners;
+    DROP TABLE spam_learned; DROP TABLE spam_pending; DROP TABLE spam_tokens; DROP TABLE spam_marks;";
 /// And version 5.
 const BEFORE_VERSION_5: &str = "DROP INDEX known_recipients_hash;";
 

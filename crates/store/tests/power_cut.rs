@@ -181,6 +181,7 @@ fn local(account: AccountId, text: &str) -> Delivery {
         content: Content::new(Bytes::from(text.to_owned().into_bytes()), Bytes::from_static(b"structure")),
         targets: vec![Target { account, mailbox: None, flags: Flags::NONE }],
         queued: vec![],
+        kept: None,
     }
 }
 

@@ -41,7 +41,7 @@ fn queued(to: &[&str]) -> Queued {
 async fn queue(store: &LocalStore, n: u32, to: &[&str]) -> QueueId {
     let bytes = Bytes::from(format!("message {n} {}", "x".repeat(1_000)));
     let content = Content::new(bytes, Bytes::from_static(b"s"));
-    store.deliver(Delivery { content, targets: vec![], queued: vec![queued(to)] }).await.unwrap().queued[0]
+    store.deliver(Delivery { content, targets: vec![], queued: vec![queued(to)], kept: None }).await.unwrap().queued[0]
 }
 
 fn settled(message: QueueId, number: u32, outcome: Outcome) -> Settlement {

@@ -1,11 +1,15 @@
 //! The one table of keys. Add a key to its group here and a field in the types; the tests tell if one is missing.
 
 mod alerts;
+mod antivirus;
+mod content;
+mod dmarc;
 mod guard;
 mod host;
 mod limits;
 mod lists;
 mod logins;
+mod milters;
 mod queue;
 mod rates;
 mod rules;
@@ -13,6 +17,7 @@ mod sent;
 mod services;
 mod slow;
 mod spam;
+mod structure;
 
 use super::Config;
 use super::value::{Refusal, Value};
@@ -30,7 +35,12 @@ const GROUPS: &[&[Key]] = &[
     sent::KEYS,
     guard::KEYS,
     rules::KEYS,
+    content::KEYS,
+    structure::KEYS,
     lists::KEYS,
+    dmarc::KEYS,
+    milters::KEYS,
+    antivirus::KEYS,
     spam::KEYS,
     logins::KEYS,
     rates::KEYS,

@@ -1,11 +1,11 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, Grant, Lmtp, LogLevel, Never, RateIgnored, Webhook};
+use crate::config::{AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored, Webhook};
 use crate::domain::Domain;
 use crate::limits::{
-    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX,
-    LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX,
+    ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, CONTENT_DICTIONARIES_MAX, CONTENT_FILE_MAX,
+    DNS_SERVERS_MAX, INSIDE_NETWORKS_MAX, LISTEN_ADDRESSES_MAX, RATE_IGNORED_MAX, RULES_FILE_MAX, SENDMAIL_GRANTS_MAX,
 };
 use crate::network::Network;
 use crate::rate::{RateLimits, RateMeasure, RateRule};
@@ -115,6 +115,13 @@ impl<'a> Value<'a> {
             .ok_or_else(|| "must be \"debug\", \"info\", \"warn\" or \"alert\"".to_owned())
     }
 
+    /// What becomes of messages that can be read in two ways.
+    pub(super) fn ambiguous_care(&self) -> Result<AmbiguousCare, Refusal> {
+        let text = self.text()?;
+        let care = AmbiguousCare::ALL.into_iter().find(|care| care.name() == text);
+        care.ok_or_else(|| "must be \"quarantine\", \"mark\" or \"reject\"".to_owned())
+    }
+
     /// Addresses with ports: a list, one string, or `"off"`.
     pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, Refusal> {
         let texts = match self {
@@ -183,6 +190,30 @@ impl<'a> Value<'a> {
         self.each("rules such as [\"192.0.2.0/24 refuse\"]", RULES_FILE_MAX, |text| {
             Rule::parse(text).map_err(|e| format!("in {text:?}: {e}"))
         })
+    }
+
+    /// What becomes of files of a kind.
+    pub(super) fn file_care(&self) -> Result<FileCare, Refusal> {
+        let text = self.text()?;
+        let care = FileCare::ALL.into_iter().find(|care| care.name() == text);
+        care.ok_or_else(|| "must be \"quarantine\", \"reject\", \"mark\" or \"deliver\"".to_owned())
+    }
+
+    /// Rules for what messages hold: a list, one string, or `"none"`.
+    pub(super) fn content_lines(&self) -> Result<Vec<ContentLine>, Refusal> {
+        self.each("rules such as [\"ext=mp4 larger=20MiB hold\"]", CONTENT_FILE_MAX, ContentLine::parse)
+    }
+
+    /// Dictionaries: a list, one string, or `"none"`.
+    pub(super) fn dictionaries(&self) -> Result<Vec<DictionaryFile>, Refusal> {
+        let form = "strings such as [\"projects=/etc/mailward/projects\"]";
+        let files = self.each(form, CONTENT_DICTIONARIES_MAX, DictionaryFile::parse)?;
+        let twice =
+            files.iter().enumerate().find(|(at, file)| files.iter().take(*at).any(|other| other.name == file.name));
+        match twice {
+            Some((_, file)) => Err(format!("{:?} is the name of two", file.name)),
+            None => Ok(files),
+        }
     }
 
     /// What system users may send as: a list, one string, or `"none"`.
@@ -282,6 +313,15 @@ impl<'a> Value<'a> {
             all.push(one);
         }
         Ok(all)
+    }
+
+    /// How a domain's policy is obeyed, one of these.
+    pub(super) fn obeyed(&self, ways: &[Obeyed]) -> Result<Obeyed, Refusal> {
+        let text = self.text()?;
+        Obeyed::parse(text).filter(|way| ways.contains(way)).ok_or_else(|| {
+            let names: Vec<String> = ways.iter().map(|way| quoted(way.name())).collect();
+            format!("must be one of {}", names.join(", "))
+        })
     }
 
     /// Yes or no.

@@ -28,6 +28,8 @@ pub const STANDING_WAIT: Duration = Duration::from_secs(2);
 /// How long the same is waited for before a recipient is decided on: a little longer than whatever is asked may take
 /// ([`super::INQUIRY_TIME`], [`super::SPF_TIME`]), so that who makes it slow gains nothing by it.
 pub const JUDGEMENT_WAIT: Duration = Duration::from_secs(22);
+/// What was found of greeting and sender of a message counts so long for the next ones of its session.
+pub const JUDGEMENT_KEPT: Duration = Duration::from_secs(300);
 /// MAIL commands of a session that no recipient followed, before 421: each has the DNS asked about a domain.
 pub const SMTP_EMPTY_MAILS_MAX: usize = 10;
 /// Bytes that are read of whoever speaks before the greeting, to tell what it speaks.

@@ -3,6 +3,7 @@
 use super::{Action, Listeners, OwnLimits, Pattern, Rule, RuleError, Who};
 use crate::domain::Domain;
 use crate::limits::RULE_LINE_MAX;
+use crate::line::{Unclosed, unquoted, words};
 use crate::network::Network;
 use crate::peer::Listener;
 
@@ -48,31 +49,6 @@ impl Rule {
         }
         Self::new(who, at, from, to, action, limits)
     }
-}
-
-/// Words between spaces; within quotation marks a space is a character as others are, and so is what stands behind a
-/// backslash.
-fn words(text: &str) -> Result<Vec<&str>, RuleError> {
-    let mut words = Vec::new();
-    let (mut begin, mut quoted, mut escaped) = (None, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ' ' if !quoted => {
-                words.extend(begin.take().and_then(|begin| text.get(begin..at)));
-                continue;
-            }
-            _ => {}
-        }
-        begin.get_or_insert(at);
-    }
-    if quoted {
-        return Err(RuleError::Quote);
-    }
-    words.extend(begin.and_then(|begin| text.get(begin..)));
-    Ok(words)
 }
 
 fn who(text: &str) -> Result<Who, RuleError> {
@@ -130,18 +106,8 @@ fn option(word: &str, limits: &mut OwnLimits) -> Result<(), RuleError> {
     Ok(())
 }
 
-/// What stands between quotation marks, backslashes taken off.
-fn unquoted(word: &str) -> Result<String, RuleError> {
-    let inner = word.strip_prefix('"').and_then(|word| word.strip_suffix('"')).ok_or(RuleError::Quote)?;
-    let mut text = String::with_capacity(inner.len());
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            // Two quoted strings that touch.
-            '"' => return Err(RuleError::Quote),
-            '\\' => text.push(chars.next().ok_or(RuleError::Quote)?),
-            c => text.push(c),
-        }
+impl From<Unclosed> for RuleError {
+    fn from(_: Unclosed) -> Self {
+        Self::Quote
     }
-    Ok(text)
 }

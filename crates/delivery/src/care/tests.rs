@@ -96,7 +96,11 @@ impl Desk {
         let given: Vec<Given<'_>> = addresses
             .iter()
             .zip(&permits)
-            .map(|(address, permit)| Given { address: Some(address), to: Addressed { permit, parameters: &wishes } })
+            .map(|(address, permit)| Given {
+                address: Some(address),
+                to: Addressed { permit, parameters: &wishes },
+                fate: Fate::Goes,
+            })
             .collect();
         self.house.care.accept(content, &transaction, &given, confirm).await
     }

@@ -299,7 +299,7 @@ impl Writer {
             }
         };
         let queued = self.to_send(&remote, needs, now).into_iter().collect();
-        Some(Delivery { content, targets, queued })
+        Some(Delivery { content, targets, queued, kept: None })
     }
 
     /// Names a notice. Nobody outside can know it before: it stands in the boundary.

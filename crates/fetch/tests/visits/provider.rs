@@ -108,7 +108,7 @@ impl Provider {
         let structure = Structure::parse(&text).to_bytes();
         let content = Content::new(Bytes::from(text), Bytes::from(structure));
         let target = Target { account: self.account, mailbox: None, flags: Flags::NONE };
-        self.store.deliver(Delivery { content, targets: vec![target], queued: Vec::new() }).await.unwrap();
+        self.store.deliver(Delivery { content, targets: vec![target], queued: Vec::new(), kept: None }).await.unwrap();
     }
 
     /// Messages that are there.

@@ -125,8 +125,12 @@ impl House {
             mailbox: mailbox.map(|name| MailboxName::parse(name).unwrap()),
             flags: Flags::NONE,
         };
-        let delivery =
-            Delivery { content: Content::new(bytes, structure.into()), targets: vec![target], queued: Vec::new() };
+        let delivery = Delivery {
+            content: Content::new(bytes, structure.into()),
+            targets: vec![target],
+            queued: Vec::new(),
+            kept: None,
+        };
         self.store.deliver(delivery).await.unwrap().delivered[0].uid
     }
 

@@ -1,12 +1,12 @@
 //! A message on its way through: from its pieces to what is to be verified, from that and the DNS to what it proves.
 
 use super::key::{KeyFault, record};
-use super::results::{Arc, Dkim, Results, Verdict};
+use super::results::{Arc, Dkim, Results, Told, Verdict};
 use aws_lc_rs::digest::{Context, SHA256};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use mailward_core::Timestamp;
-use mailward_core::limits::{DKIM_KEYS_TIME, DKIM_SIGNATURES_MAX, HEADER_BYTES_MAX};
+use mailward_core::limits::{ARC_KEYS_MAX, DKIM_KEYS_TIME, DKIM_SIGNATURES_MAX, HEADER_BYTES_MAX};
 use mailward_dns::{Lookup, LookupError, Name};
 use mailward_message::arc::{ArcChain, ArcSet, relax_set};
 use mailward_message::dkim::{
@@ -14,7 +14,7 @@ use mailward_message::dkim::{
     unsigned_field,
 };
 use mailward_message::header::{self, Field};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
 /// A message being read. Holds its header, what is signed of it, and a few kilobytes.
@@ -57,7 +57,7 @@ enum Chain {
     /// That it holds or not is known already.
     Known(Arc),
     /// The newest signature of the message, and all seals.
-    Sets { message: Box<Due>, seals: Vec<Due>, next: Option<u32>, relaxed: Vec<u8> },
+    Sets { message: Box<Due>, seals: Vec<Due>, next: Option<u32>, relaxed: Vec<u8>, results: Vec<Vec<u8>> },
 }
 
 impl Default for Reading {
@@ -184,9 +184,16 @@ impl Chain {
     fn of(header: &[u8], fields: &Fields<'_>) -> Self {
         let chain = ArcChain::of(header);
         let next = chain.next();
-        let known = |status, why: String, highest| {
-            Self::Known(Arc { status, why, highest, next, relaxed: Vec::new(), sealer: None })
+        let arc = |status, why: String, highest| Arc {
+            status,
+            why,
+            highest,
+            next,
+            relaxed: Vec::new(),
+            sealer: None,
+            told: Vec::new(),
         };
+        let known = |status, why: String, highest| Self::Known(arc(status, why, highest));
         let sets = match chain {
             ArcChain::None => return known(ChainStatus::None, String::new(), 0),
             ArcChain::Ended { highest } => {
@@ -197,14 +204,26 @@ impl Chain {
         };
         let mut relaxed = Vec::new();
         let mut seals = Vec::new();
+        let mut results = Vec::new();
         for set in &sets {
+            results.push(set.results.value.to_vec());
             seals.push(Due { signature: set.seal_signature.clone(), input: of_seal(header, set, &relaxed) });
             relax_set(header, set, &mut relaxed);
         }
         let Some(last) = sets.last() else { return known(ChainStatus::None, String::new(), 0) };
         let message = Box::new(of_message(header, fields, &last.message, last.message_signature.clone()));
-        Self::Sets { message, seals, next, relaxed }
+        if keys_of(&seals, &message) > ARC_KEYS_MAX {
+            let why = format!("it needs more than {ARC_KEYS_MAX} keys");
+            return known(ChainStatus::Fail, why, last.seal_signature.instance);
+        }
+        Self::Sets { message, seals, next, relaxed, results }
     }
+}
+
+/// How many keys a chain needs.
+fn keys_of(seals: &[Due], message: &Due) -> usize {
+    let all = seals.iter().chain([message]).map(|due| (&due.signature.domain, &due.signature.selector));
+    all.collect::<HashSet<_>>().len()
 }
 
 /// What a seal is computed over (RFC 8617 §5.1.1).
@@ -271,12 +290,20 @@ impl Judge<'_> {
     }
 
     fn arc(&self, chain: Chain) -> Arc {
-        let (message, seals, next, relaxed) = match chain {
+        let (message, seals, next, relaxed, results) = match chain {
             Chain::Known(arc) => return arc,
-            Chain::Sets { message, seals, next, relaxed } => (message, seals, next, relaxed),
+            Chain::Sets { message, seals, next, relaxed, results } => (message, seals, next, relaxed, results),
         };
         let highest = u32::try_from(seals.len()).unwrap_or(u32::MAX);
-        let failed = |why| Arc { status: ChainStatus::Fail, why, highest, next, relaxed: Vec::new(), sealer: None };
+        let failed = |why| Arc {
+            status: ChainStatus::Fail,
+            why,
+            highest,
+            next,
+            relaxed: Vec::new(),
+            sealer: None,
+            told: Vec::new(),
+        };
         if message.signature.partial {
             return failed(format!("set {highest}: l= leaves a part of the body unsigned"));
         }
@@ -289,8 +316,14 @@ impl Judge<'_> {
                 return failed(format!("seal {}: {why}", due.signature.instance));
             }
         }
-        let sealer = seals.into_iter().next_back().map(|due| due.signature.domain);
-        Arc { status: ChainStatus::Pass, why: String::new(), highest, next, relaxed, sealer }
+        let told: Vec<Told> = seals
+            .into_iter()
+            .zip(results)
+            .rev()
+            .map(|(due, results)| Told { sealer: due.signature.domain, results })
+            .collect();
+        let sealer = told.first().map(|told| told.sealer.clone());
+        Arc { status: ChainStatus::Pass, why: String::new(), highest, next, relaxed, sealer, told }
     }
 
     /// A signature of header and body.

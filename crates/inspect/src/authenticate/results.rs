@@ -60,6 +60,17 @@ pub struct Arc {
     pub relaxed: Vec<u8>,
     /// Who sealed last; none unless the chain holds.
     pub sealer: Option<Domain>,
+    /// Who sealed and what each found out of the message as it came there, the newest first; empty unless the chain holds.
+    pub told: Vec<Told>,
+}
+
+/// What a server says under its seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whose key sealed.
+    pub sealer: Domain,
+    /// The value of its `ARC-Authentication-Results`, which an outsider wrote.
+    pub results: Vec<u8>,
 }
 
 /// What a message proves.
@@ -77,19 +88,27 @@ impl Results {
     #[must_use]
     pub fn text(&self, server: &Domain) -> String {
         let mut text = server.to_string();
+        self.write_dkim(&mut text);
+        self.write_arc(&mut text);
+        text
+    }
+
+    pub(super) fn write_dkim(&self, text: &mut String) {
         if self.dkim.is_empty() {
             text.push_str(";\r\n\tdkim=none");
         }
         for dkim in &self.dkim {
             text.push_str(&format!(";\r\n\tdkim={}", dkim.verdict.name()));
-            reason(&dkim.why, &mut text);
+            reason(&dkim.why, text);
             if let Some((domain, selector)) = &dkim.signer {
                 text.push_str(&format!("\r\n\theader.d={domain} header.s={selector} header.b=\"{}\"", dkim.mark));
             }
         }
+    }
+
+    pub(super) fn write_arc(&self, text: &mut String) {
         text.push_str(&format!(";\r\n\tarc={}", self.arc.status.name()));
-        reason(&self.arc.why, &mut text);
-        text
+        reason(&self.arc.why, text);
     }
 }
 

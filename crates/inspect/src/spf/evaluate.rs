@@ -21,6 +21,8 @@ pub(super) struct Check<'a> {
     /// Those that found nothing.
     voids: usize,
     names: Option<Names>,
+    /// Whether anything depended on the sender's local part.
+    personal: bool,
 }
 
 /// The client's names.
@@ -80,7 +82,7 @@ enum Target {
 
 impl<'a> Check<'a> {
     pub(super) const fn new(lookup: &'a dyn Lookup, given: &'a Given<'a>, questions: &'a Questions) -> Self {
-        Self { lookup, given, questions, terms: 0, voids: 0, names: None }
+        Self { lookup, given, questions, terms: 0, voids: 0, names: None, personal: false }
     }
 
     /// What a domain says of the client.
@@ -295,6 +297,7 @@ impl<'a> Check<'a> {
     /// What a term is about: what its macros make, or else the record's own domain.
     async fn target(&mut self, at: Option<&MacroString>, domain: &Name) -> Result<Target, Stop> {
         let Some(at) = at else { return Ok(Target::Name(domain.clone())) };
+        self.personal |= at.wants_local();
         if at.wants_local() && !self.given.local.is_ascii() {
             return Ok(Target::Never);
         }
@@ -316,8 +319,14 @@ impl<'a> Check<'a> {
         let [text] = texts.as_slice() else { return None };
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= SPF_RECORD_MAX)?;
         let text = MacroString::parse(text, Place::Explanation).ok()?;
+        self.personal |= text.wants_local();
         let name = if text.wants_name() { self.client_name(&asked.domain).await.ok()? } else { None };
         text.text(&self.values(&asked.domain, name.as_ref()))
+    }
+
+    /// Whether anything so far depended on the sender's local part.
+    pub(super) const fn is_personal(&self) -> bool {
+        self.personal
     }
 
     /// Counts a term that costs lookups (RFC 7208 §4.6.4).

@@ -74,6 +74,7 @@ impl Yard {
             content: self.content(size),
             targets: vec![Target { account, mailbox: None, flags: Flags::NONE }],
             queued: Vec::new(),
+            kept: None,
         }
     }
 

@@ -5,6 +5,7 @@ use super::greylist::Memory;
 use super::sessions::{self, Why};
 use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
+use crate::compose::scanning::Scanning;
 use crate::compose::sending::Ways;
 use crate::compose::watch::Watch;
 use crate::compose::{Running, checks};
@@ -49,6 +50,7 @@ pub(crate) struct Desk {
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
     pub(crate) spam: SpamDesk,
+    pub(crate) scanning: Scanning,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -139,6 +141,7 @@ impl Desk {
             watch,
             greylist,
             spam,
+            scanning: Scanning::of(config, &Events::nowhere()),
             alerts: None,
         })
     }
@@ -212,6 +215,7 @@ impl Desk {
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
+            Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -319,6 +323,7 @@ impl Desk {
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
             | Request::Lists { .. }
+            | Request::Antivirus { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }

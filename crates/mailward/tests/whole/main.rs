@@ -11,6 +11,7 @@ mod fetch;
 mod pages;
 mod queue;
 mod routes;
+mod scanner;
 mod sending;
 mod serve;
 mod sessions;

@@ -62,7 +62,10 @@ impl Filling {
         let message = b"Subject: hello\r\n\r\nhello\r\n";
         let structure = Bytes::from(Structure::parse(message).to_bytes());
         let content = Content::new(Bytes::from_static(message), structure);
-        self.runtime.block_on(self.store.deliver(Delivery { content, targets: vec![], queued })).unwrap().queued
+        self.runtime
+            .block_on(self.store.deliver(Delivery { content, targets: vec![], queued, kept: None }))
+            .unwrap()
+            .queued
     }
     fn joe(&self) -> AccountId {
         let accounts = self.runtime.block_on(self.store.accounts()).unwrap();

@@ -51,6 +51,7 @@ fn message(joe: AccountId, to: &str) -> Delivery {
         content: Content::new(Bytes::from_static(bytes), structure),
         targets: vec![],
         queued: vec![Queued { envelope, recipients }],
+        kept: None,
     }
 }
 

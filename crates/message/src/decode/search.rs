@@ -187,7 +187,7 @@ fn push(text: &mut String, more: &str) {
     }
 }
 
-fn slice<'m>(message: &'m [u8], range: &Range<u64>) -> &'m [u8] {
+pub(crate) fn slice<'m>(message: &'m [u8], range: &Range<u64>) -> &'m [u8] {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
     message.get(at(range.start)..at(range.end)).unwrap_or_default()
 }

@@ -1,8 +1,9 @@
 //! Who a message claims to be from.
 
-use crate::address_list::{Member, Stop, members};
+use crate::address_list::{Member, Seen, Stop, members};
 use crate::bytes::{is_blank, sub, without_end};
 use crate::decode::header_text;
+use crate::envelope::EnvelopeAddress;
 use crate::header::{Field, fields, header_end};
 use mailward_core::limits::{ENVELOPE_STRING_MAX, SUBMISSION_CLAIMS_MAX};
 use mailward_core::{Address, AddressError};
@@ -83,6 +84,9 @@ pub enum ClaimFault {
     /// RFC 5322 §3.6.2 demands `Sender` then.
     #[error("the From field has several addresses and there is no Sender field: add the one who sends")]
     NoSender,
+    /// More than one, of a message that doesn't come from one of ours.
+    #[error("the From field has several addresses: write the one who wrote it")]
+    Several,
     /// A NUL, a CR or LF that isn't a line end, in the header.
     #[error("the header has a NUL, or a CR or LF alone: lines end with CRLF")]
     LineEnd,
@@ -220,26 +224,11 @@ impl Claims {
     }
 
     fn member(&mut self, field: ClaimField, value: &[u8], member: Member) -> Result<(), ClaimFault> {
-        if member.grouped || member.end == Stop::GroupStart {
-            return Err(ClaimFault::Group(field));
-        }
+        alone(field, &member)?;
         if member.seen.doubt {
             return Err(ClaimFault::Ambiguous(field));
         }
-        let Some(read) = member.address else { return Err(ClaimFault::Empty(field)) };
-        let text = sub(value, member.seen.start..member.seen.end);
-        if text.is_empty() {
-            return Err(ClaimFault::Empty(field));
-        }
-        if memmem::find(text, b"=?").is_some() {
-            return Err(ClaimFault::Encoded(field));
-        }
-        let text = std::str::from_utf8(text).map_err(|_| ClaimFault::Characters(field))?;
-        let address = Address::parse(text, true).map_err(|e| ClaimFault::Address(field, e))?;
-        // What is shown by IMAP and searched is what is judged here (one parser).
-        if read.mailbox.as_deref() != Some(address.local().as_str()) {
-            return Err(ClaimFault::Ambiguous(field));
-        }
+        let (address, read) = written_there(field, value, member)?;
         self.push(Claim { field, place: ClaimPlace::Address, address })?;
         let name = read.name.unwrap_or_default();
         // One that was cut is as long, or shorter by less than a character.
@@ -264,6 +253,83 @@ impl Claims {
         self.list.push(claim);
         Ok(())
     }
+}
+
+/// Refuses members of groups.
+fn alone(field: ClaimField, member: &Member) -> Result<(), ClaimFault> {
+    if member.grouped || member.end == Stop::GroupStart { Err(ClaimFault::Group(field)) } else { Ok(()) }
+}
+
+/// The address of a member, and how it is shown.
+fn written_there(field: ClaimField, value: &[u8], member: Member) -> Result<(Address, EnvelopeAddress), ClaimFault> {
+    let Some(read) = member.address else { return Err(ClaimFault::Empty(field)) };
+    let text = sub(value, member.seen.start..member.seen.end);
+    if text.is_empty() {
+        return Err(ClaimFault::Empty(field));
+    }
+    if memmem::find(text, b"=?").is_some() {
+        return Err(ClaimFault::Encoded(field));
+    }
+    let text = std::str::from_utf8(text).map_err(|_| ClaimFault::Characters(field))?;
+    let address = Address::parse(text, true).map_err(|e| ClaimFault::Address(field, e))?;
+    // What is shown by IMAP and searched is what is judged here (one parser).
+    if read.mailbox.as_deref() != Some(address.local().as_str()) {
+        return Err(ClaimFault::Ambiguous(field));
+    }
+    Ok((address, read))
+}
+
+/// Who a message of a stranger is from: the one address of its one `From` (attacks D1). `header` is what stands before the
+/// body. Other fields aren't looked at, and names may be anything: that is for those who judge what people see. What other
+/// readers could take for another author is refused, in `claims`' words.
+///
+/// # Errors
+/// If there isn't one, or another reader could find another.
+pub fn author(header: &[u8]) -> Result<Address, ClaimFault> {
+    let from = ClaimField::From;
+    let mut found = None;
+    for field in fields(header).filter(|field| looks_like_from(field.name)) {
+        let whole = sub(header, field.whole.clone());
+        // `From :`, and names with what isn't seen in them, are a field to some.
+        if !field.is("from") || well_formed(&field, whole).is_err() {
+            return Err(ClaimFault::Ambiguous(from));
+        }
+        if found.replace(field).is_some() {
+            return Err(ClaimFault::Repeated(from));
+        }
+    }
+    let value = found.ok_or(ClaimFault::NoFrom)?.value;
+    line_ends(value)?;
+    if value.iter().any(|b| (*b < b' ' && !matches!(b, b'\t' | b'\r' | b'\n')) || *b == 0x7f) {
+        return Err(ClaimFault::Characters(from));
+    }
+    let mut members = members(value);
+    let member = members.next().ok_or(ClaimFault::Empty(from))?;
+    alone(from, &member)?;
+    // Names with brackets and the like are written by many a program, and hide nothing where there is only one address to find.
+    if member.seen.doubt && !is_plain(value, member.seen) {
+        return Err(ClaimFault::Ambiguous(from));
+    }
+    let (address, _) = written_there(from, value, member)?;
+    if members.next().is_some() { Err(ClaimFault::Several) } else { Ok(address) }
+}
+
+/// Whether a field's name is `From`, or is to whoever doesn't look at blanks, control characters and what isn't ASCII.
+fn looks_like_from(name: &[u8]) -> bool {
+    let mut letters = name.iter().filter(|b| b.is_ascii_graphic()).map(u8::to_ascii_lowercase);
+    name.len() <= LOOK_ALIKE_MAX
+        && b"from".iter().all(|wanted| letters.next() == Some(*wanted))
+        && letters.next().is_none()
+}
+
+/// Longest name that is looked at for being `From` in disguise, bytes.
+const LOOK_ALIKE_MAX: usize = 80;
+
+/// Whether nobody can find another address in a value: it has one `@`, and one pair of angle brackets right around that.
+fn is_plain(value: &[u8], seen: Seen) -> bool {
+    let once = |wanted: u8| memchr::memchr_iter(wanted, value).count() == 1;
+    let before = seen.start.checked_sub(1).and_then(|at| value.get(at));
+    once(b'@') && once(b'<') && once(b'>') && before == Some(&b'<') && value.get(seen.end) == Some(&b'>')
 }
 
 /// What a person would take for an address in a name, decoded: something on both sides of an `@`, or of what looks like

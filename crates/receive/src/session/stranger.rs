@@ -9,7 +9,7 @@
 
 use super::{Host, House};
 use crate::guard::{Guard, Judged};
-use mailward_core::limits::{JUDGEMENT_WAIT, LOOKUP_TURN_TIME, UNKNOWN_RECIPIENTS_SIGN};
+use mailward_core::limits::{JUDGEMENT_KEPT, JUDGEMENT_WAIT, LOOKUP_TURN_TIME, UNKNOWN_RECIPIENTS_SIGN};
 use mailward_core::{Address, Domain, Network, SpfResult, Timestamp, config, is_public};
 use mailward_dns::InTurn;
 use mailward_gate::score::{Judgement, Marks, Sign, Verdict};
@@ -24,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// What is known of it in one session.
 pub(super) struct Stranger {
@@ -38,8 +39,24 @@ pub(super) struct Stranger {
     pub(super) named: bool,
     /// Recipients it asked for that aren't here.
     pub(super) unknown: usize,
-    /// SPF for the last greeting that it was known for: it is the same for each message of the session.
-    greeted: Option<(String, SpfOutcome)>,
+    /// What was found of the last message: the next one of a session often is of the same domain.
+    before: Option<Before>,
+}
+
+/// What was found of greeting and sender of a message, for `limits::JUDGEMENT_KEPT`.
+struct Before {
+    until: Instant,
+    said: String,
+    greeting: Option<Asked<HelloStanding>>,
+    hello: Option<SpfOutcome>,
+    sender: Option<OfDomain>,
+}
+
+/// What is the same for every sender of a domain.
+struct OfDomain {
+    host: mailward_core::Host,
+    standing: Option<Asked<SenderStanding>>,
+    spf: Option<SpfOutcome>,
 }
 
 /// The sender of a transaction: the right, and what is being found out of a stranger's.
@@ -99,7 +116,7 @@ impl Stranger {
             seen: Judgement::default(),
             named: false,
             unknown: 0,
-            greeted: None,
+            before: None,
         }
     }
 
@@ -125,6 +142,37 @@ impl Stranger {
         }
     }
 
+    /// Keeps what was found for the next message of the session, unless it is kept already. What couldn't be known now is
+    /// asked again.
+    fn remember(&mut self, envelope: &Envelope, found: &Found) {
+        let settled = |spf: &Option<SpfOutcome>| spf.clone().filter(|spf| spf.result != SpfResult::TempError);
+        let host = envelope.sender.as_ref().map(|sender| sender.host().clone());
+        let hello = settled(&found.hello);
+        let is_kept = self.before.as_ref().is_some_and(|before| {
+            let of = before.sender.as_ref();
+            before.until > Instant::now()
+                && before.said == envelope.said
+                && of.map(|of| &of.host) == host.as_ref()
+                && before.hello.is_some() == hello.is_some()
+        });
+        if is_kept {
+            return;
+        }
+        let sender = host.map(|host| OfDomain {
+            host,
+            standing: envelope.domain.clone().filter(|asked| asked.now().is_whole()),
+            spf: settled(&found.spf).filter(|spf| !spf.personal),
+        });
+        let now = Instant::now();
+        self.before = Some(Before {
+            until: now.checked_add(JUDGEMENT_KEPT).unwrap_or(now),
+            said: envelope.said.clone(),
+            greeting: envelope.greeting.clone().filter(|asked| asked.now().is_whole()),
+            hello,
+            sender,
+        });
+    }
+
     /// Waits for all that is being found out, and weighs it.
     pub(super) async fn judge(&mut self, sender: Option<&Domain>, envelope: &Envelope, hasty: bool) -> Judged {
         if hasty {
@@ -140,11 +188,7 @@ impl Stranger {
             envelope.found(),
         );
         self.named = true;
-        if let Some(hello) = found.hello.as_ref().filter(|hello| hello.result != SpfResult::TempError)
-            && self.greeted.as_ref().is_none_or(|(said, _)| *said != envelope.said)
-        {
-            self.greeted = Some((envelope.said.clone(), hello.clone()));
-        }
+        self.remember(envelope, &found);
         let mut judged = Judged {
             judgement: self.at_first_sight(&standing),
             spf: found.spf,
@@ -213,6 +257,10 @@ impl Envelope {
     }
 
     async fn found(&self) -> Found {
+        let known = self.found.borrow().clone();
+        if known.is_enough() {
+            return known;
+        }
         let mut found = self.found.clone();
         // Late, or given up: what is known then counts.
         let _either =
@@ -230,30 +278,46 @@ impl Host<'_> {
         let is_local = |domain: &Domain| directory.is_local_domain(domain);
         let ours = Ours { hostname, is_local: &is_local, addresses: &stranger.guard.addresses };
         let hello = judge_hello(&said, stranger.ip, &ours);
-        let greeting = match &hello {
-            Hello::Name(name) => Some(reputation.hello(stranger.ip, name)),
+        let sender = ticket.path().address().cloned();
+        let before = stranger.before.as_ref().filter(|before| before.until > Instant::now());
+        let of_greeting = before.filter(|before| before.said == said);
+        let of_sender = of_greeting.and_then(|before| before.sender.as_ref());
+        let of_sender = of_sender.filter(|of| sender.as_ref().is_some_and(|sender| of.host == *sender.host()));
+        let greeting = match (of_greeting, &hello) {
+            (Some(Before { greeting: Some(known), .. }), _) => Some(known.clone()),
+            (_, Hello::Name(name)) => Some(reputation.hello(stranger.ip, name)),
             // This server's own name is nobody else's; a domain's may lead to other hosts as well.
-            Hello::OurName(name) if name != hostname => Some(reputation.hello(stranger.ip, name)),
+            (_, Hello::OurName(name)) if name != hostname => Some(reputation.hello(stranger.ip, name)),
             _ => None,
         };
-        let sender = ticket.path().address().cloned();
-        // Ours are there, whatever the DNS outside says of them.
-        let domain = sender.as_ref().and_then(Address::domain).filter(|domain| !directory.is_local_domain(domain));
-        let domain = domain.map(|domain| reputation.sender(stranger.ip, domain));
-        let before = stranger.greeted.as_ref().filter(|(greeting, _)| sender.is_some() && *greeting == said);
-        let hello_known = before.map(|(_, outcome)| outcome.clone());
-        let asks_hello = sender.is_some() && hello_known.is_none();
-        let (tell, found) = watch::channel(Found { spf: None, hello: hello_known });
-        let asking = Asking {
-            guard: Arc::clone(&stranger.guard),
-            ip: stranger.ip,
-            said: said.clone(),
-            asks_hello,
-            sender: sender.clone(),
-            hostname: hostname.clone(),
-            now: self.context.clock.now(),
+        let domain = match of_sender {
+            Some(OfDomain { standing: Some(known), .. }) => Some(known.clone()),
+            _ => {
+                // Ours are there, whatever the DNS outside says of them.
+                let domain = sender.as_ref().and_then(Address::domain);
+                let domain = domain.filter(|domain| !directory.is_local_domain(domain));
+                domain.map(|domain| reputation.sender(stranger.ip, domain))
+            }
         };
-        let task = begin(asking.find_out(tell));
+        let spf = of_sender.and_then(|of| of.spf.clone());
+        let hello_spf = of_greeting.filter(|_| sender.is_some()).and_then(|before| before.hello.clone());
+        let (asks_sender, asks_hello) = (spf.is_none(), sender.is_some() && hello_spf.is_none());
+        let (tell, found) = watch::channel(Found { spf, hello: hello_spf });
+        let task = if asks_sender || asks_hello {
+            let asking = Asking {
+                guard: Arc::clone(&stranger.guard),
+                ip: stranger.ip,
+                said: said.clone(),
+                asks_sender,
+                asks_hello,
+                sender: sender.clone(),
+                hostname: hostname.clone(),
+                now: self.context.clock.now(),
+            };
+            begin(asking.find_out(tell))
+        } else {
+            None
+        };
         Some(Envelope { hello, said, greeting, domain, found, task, sender, correspondent: OnceLock::new() })
     }
 }
@@ -273,7 +337,9 @@ struct Asking {
     guard: Arc<Guard>,
     ip: IpAddr,
     said: String,
-    /// Whether SPF is asked about the greeting too.
+    /// Whether SPF is asked about the sender (or about the greeting where that is nobody).
+    asks_sender: bool,
+    /// Whether it is asked about the greeting too.
     asks_hello: bool,
     sender: Option<Address>,
     hostname: Domain,
@@ -282,13 +348,15 @@ struct Asking {
 
 impl Asking {
     async fn find_out(self, tell: watch::Sender<Found>) {
-        let Self { guard, ip, said, asks_hello, sender, hostname, now } = self;
+        let Self { guard, ip, said, asks_sender, asks_hello, sender, hostname, now } = self;
         let asked = SpfAsked { ip, hello: &said, sender: sender.as_ref(), hostname: &hostname, now };
         let host = Network::host(ip);
         let spf = async {
-            let lookup = InTurn::new(&*guard.lookup, &guard.turns.sender, host, LOOKUP_TURN_TIME);
-            let outcome = check_host(&lookup, &asked).await;
-            tell.send_modify(|found| found.spf = Some(outcome));
+            if asks_sender {
+                let lookup = InTurn::new(&*guard.lookup, &guard.turns.sender, host, LOOKUP_TURN_TIME);
+                let outcome = check_host(&lookup, &asked).await;
+                tell.send_modify(|found| found.spf = Some(outcome));
+            }
         };
         // What it greets with must hold up nothing: turns, questions and time are its own.
         let hello = async {

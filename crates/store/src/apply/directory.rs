@@ -172,6 +172,7 @@ pub(crate) fn change_account(tx: &mut Tx<'_>, change: &AccountChange) -> Result<
             let found = one_account(tx, *id)?;
             mailboxes::delete_all(tx, *id)?;
             forget_account(tx, *id)?;
+            crate::quarantine::forget_account(tx, *id)?;
             spam::forget(tx, *id)?;
             tx.execute("DELETE FROM usage WHERE account = ?1", params![id.0])?;
             tx.execute("DELETE FROM accounts WHERE id = ?1", params![id.0])?;

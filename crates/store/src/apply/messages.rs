@@ -3,10 +3,11 @@
 use super::gone;
 use super::mailboxes::{self, keyword_bits};
 use crate::api::StoreError;
+use crate::quarantine;
 use crate::queue::changes;
 use crate::records::{
     Accepted, AppendOutcome, CopyOutcome, Delivered, Destination, Expunged, Flags, MailboxRecord, MessageRecord,
-    NewMessage, Queued, Target, UidRange,
+    NewMessage, Places, Queued, Target, UidRange, Ways,
 };
 use crate::rows;
 use crate::spam;
@@ -38,47 +39,87 @@ impl Beyond {
     pub(crate) const NOTICE: Self = Self { bytes: NOTICE_BYTES_BEYOND_QUOTA, messages: NOTICE_MESSAGES_BEYOND_QUOTA };
 }
 
-/// Delivers to every target and queues every envelope, or does nothing.
-pub(crate) fn deliver(
-    tx: &mut Tx<'_>,
-    placed: &Placed,
-    targets: &[Target],
-    queued: &[Queued],
-) -> Result<Accepted, StoreError> {
-    deliver_beyond(tx, placed, targets, queued, Beyond::NOTHING)
+/// Delivers to every target, queues every envelope and keeps what goes into the quarantine, or does nothing.
+pub(crate) fn deliver(tx: &mut Tx<'_>, placed: &Placed, places: &Places) -> Result<Accepted, StoreError> {
+    deliver_beyond(tx, placed, places, Beyond::NOTHING)
 }
 
 /// The same, maybe beyond a quota.
 pub(crate) fn deliver_beyond(
     tx: &mut Tx<'_>,
     placed: &Placed,
-    targets: &[Target],
-    queued: &[Queued],
+    places: &Places,
     beyond: Beyond,
 ) -> Result<Accepted, StoreError> {
+    let Places { targets, queued, kept } = places;
     changes::check(queued)?;
-    let refs = targets.len().saturating_add(queued.len());
+    let refs = targets.len().saturating_add(queued.len()).saturating_add(usize::from(kept.is_some()));
     if refs == 0 {
         // Accepted would mean safe, and there is nowhere that it would be.
         return Err(StoreError::Refused("a message that goes nowhere can't be accepted"));
     }
     let blob = if targets.is_empty() { tx.refer_owed(placed, refs)? } else { tx.refer(placed, refs)? };
+    let mut accepted = go(tx, blob, placed.size, targets, queued, beyond)?;
+    if let Some(kept) = kept {
+        accepted.kept = Some(quarantine::keep(tx, blob, placed.size, kept)?);
+    }
+    Ok(accepted)
+}
+
+/// A message of the quarantine goes where it would have gone.
+pub(crate) fn release(tx: &mut Tx<'_>, blob: BlobId, size: u64, ways: &Ways) -> Result<Accepted, StoreError> {
+    let Ways { targets, queued } = ways;
+    changes::check(queued)?;
+    for _ in 0..targets.len().saturating_add(queued.len()) {
+        tx.refer_again(blob)?;
+    }
+    go(tx, blob, size, targets, queued, Beyond::NOTHING)
+}
+
+/// What the quarantine has to know of a message in a mailbox: its content, its size, where it was.
+pub(crate) fn withdrawn(tx: &Tx<'_>, mailbox: MailboxId, uid: Uid) -> Result<(BlobId, u64, Target), StoreError> {
+    tx.row(
+        "SELECT m.blob, m.size, m.flags, x.account, x.name FROM messages m JOIN mailboxes x ON x.id = m.mailbox
+         WHERE m.mailbox = ?1 AND m.uid = ?2",
+        params![mailbox.0, uid.0],
+        |row| {
+            let name: String = row.get(4)?;
+            let target = Target {
+                account: AccountId(row.get(3)?),
+                mailbox: MailboxName::parse(&name).ok(),
+                flags: Flags(row.get(2)?),
+            };
+            Ok((BlobId(row.get(0)?), unsigned(row.get(1)?), target))
+        },
+    )?
+    .ok_or(StoreError::NotFound("message"))
+}
+
+/// A content, whose references are counted already, comes into mailboxes and into the queue.
+fn go(
+    tx: &mut Tx<'_>,
+    blob: BlobId,
+    size: u64,
+    targets: &[Target],
+    queued: &[Queued],
+    beyond: Beyond,
+) -> Result<Accepted, StoreError> {
     let mut delivered = Vec::with_capacity(targets.len());
     for target in targets {
-        let inbox = charge_beyond(tx, target.account, placed.size, 1, beyond)?;
+        let inbox = charge_beyond(tx, target.account, size, 1, beyond)?;
         let mailbox = match &target.mailbox {
             None => inbox,
             Some(name) => named(tx, target.account, name)?.unwrap_or(inbox),
         };
-        let row = NewRow { blob, size: placed.size, flags: target.flags, keywords: 0, internal_date: tx.now };
+        let row = NewRow { blob, size, flags: target.flags, keywords: 0, internal_date: tx.now };
         let (uid, _) = insert(tx, mailbox, &row)?;
         delivered.push(Delivered { account: target.account, mailbox, uid });
     }
     let mut ids = Vec::with_capacity(queued.len());
     for one in queued {
-        ids.push(changes::enqueue(tx, blob, placed.size, one)?);
+        ids.push(changes::enqueue(tx, blob, size, one)?);
     }
-    Ok(Accepted { delivered, queued: ids })
+    Ok(Accepted { delivered, queued: ids, kept: None })
 }
 
 /// Counts bytes and messages against the account's quota and answers its INBOX.
@@ -245,7 +286,7 @@ pub(crate) fn copy(
     Ok(CopyOutcome { uid_validity, uids, mod_seq })
 }
 
-/// Takes out every message that shows one of these blobs, of mailboxes and of the queue; answers how many.
+/// Takes out every message that shows one of these blobs, of mailboxes, of the queue and of the quarantine; answers how many.
 pub(crate) fn take_out_of_blobs(tx: &mut Tx<'_>, blobs: &[BlobId]) -> Result<u64, StoreError> {
     let mut taken = 0u64;
     // No index leads from a blob to its messages: this is asked once, after a power cut.
@@ -264,7 +305,7 @@ pub(crate) fn take_out_of_blobs(tx: &mut Tx<'_>, blobs: &[BlobId]) -> Result<u64
         changes::take_out(tx, message)?;
         taken = taken.saturating_add(1);
     }
-    Ok(taken)
+    Ok(taken.saturating_add(quarantine::take_out_of_blobs(tx, blobs)?))
 }
 
 /// Removes messages of the ranges that are `\Deleted`, or with `any` all of them.

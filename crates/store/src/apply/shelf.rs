@@ -48,11 +48,11 @@ impl ShelfStore for LocalStore {
     }
 
     fn deliver_noted(&self, delivery: Delivery, notes: Vec<ShelfChange>) -> Pending<'_, Accepted> {
-        let Delivery { content, targets, queued } = delivery;
+        let (content, places) = delivery.split();
         self.submit(vec![content], Placing::Once, move |tx, placed| {
             let placed = placed.first().ok_or(StoreError::Refused("there is no message"))?;
             change(tx, &notes)?;
-            messages::deliver(tx, placed, &targets, &queued)
+            messages::deliver(tx, placed, &places)
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::api::StoreError;
 use crate::pack::content::ContentRow;
 use crate::pack::files::PackFiles;
 use crate::pack::{Found, HEADER_LEN, PACK_HEAD_LEN, PackKey, Scan};
-use crate::{index, local, queue, recovery, schema};
+use crate::{index, local, quarantine, queue, recovery, schema};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub struct Salvaged {
     pub left: Vec<super::Problem>,
 }
 
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 26] = [
     "meta",
     "packs",
     "blobs",
@@ -54,6 +54,8 @@ const TABLES: [&str; 24] = [
     "queue_recipients",
     "queue_attempts",
     "queue_lanes",
+    "quarantine",
+    "quarantine_accounts",
 ];
 
 /// Rebuilds the store in a directory that no server has open: carries over what can be read of a damaged
@@ -200,6 +202,7 @@ fn drop_lost(connection: &Connection, files: &PackFiles) -> Result<Vec<String>, 
         })?
         .collect::<Result<_, _>>()?;
     lost.extend(queue::drop_lost(connection)?);
+    lost.extend(quarantine::drop_lost(connection)?);
     connection.execute_batch("DELETE FROM messages WHERE blob NOT IN (SELECT id FROM blobs); COMMIT")?;
     Ok(lost)
 }
@@ -221,10 +224,12 @@ fn count_anew(connection: &Connection, files: &PackFiles) -> Result<(), StoreErr
          INSERT OR REPLACE INTO meta (key, value)
              SELECT 'uid_validity', max(uid_validity) + 1 FROM mailboxes HAVING max(uid_validity) IS NOT NULL;
          DELETE FROM usage;
-         DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages);
+         DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages
+             UNION ALL SELECT blob FROM quarantine);
          CREATE TEMP TABLE shown (blob INTEGER PRIMARY KEY, n INTEGER NOT NULL);
          INSERT INTO shown SELECT blob, count(*) FROM
-             (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages) GROUP BY blob;
+             (SELECT blob FROM messages UNION ALL SELECT blob FROM queue_messages UNION ALL SELECT blob FROM quarantine)
+             GROUP BY blob;
          UPDATE blobs SET refs = (SELECT n FROM shown WHERE shown.blob = blobs.id);
          DROP TABLE shown;
          DELETE FROM blob_hashes;",

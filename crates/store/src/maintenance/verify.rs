@@ -144,7 +144,8 @@ const REFERENCES: &[(&str, &str)] = &[
         "SELECT 'content ' || b.id FROM blobs b
          LEFT JOIN (SELECT blob, count(*) n FROM messages GROUP BY blob) m ON m.blob = b.id
          LEFT JOIN (SELECT blob, count(*) n FROM queue_messages GROUP BY blob) q ON q.blob = b.id
-         WHERE b.refs <> coalesce(m.n, 0) + coalesce(q.n, 0)",
+         LEFT JOIN (SELECT blob, count(*) n FROM quarantine GROUP BY blob) k ON k.blob = b.id
+         WHERE b.refs <> coalesce(m.n, 0) + coalesce(q.n, 0) + coalesce(k.n, 0)",
     ),
     (
         "a content can't be found by its hash",
@@ -181,6 +182,19 @@ const REFERENCES: &[(&str, &str)] = &[
         "a content lies in a pack that isn't known, or behind its end",
         "SELECT 'content ' || b.id FROM blobs b LEFT JOIN packs p ON p.id = b.pack
          WHERE p.id IS NULL OR b.place + b.size + 64 > p.ends",
+    ),
+];
+
+/// What is kept must be found, by itself and by whom it is kept for.
+const QUARANTINE: &[(&str, &str)] = &[
+    (
+        "a message in the quarantine has no content, or one of another size",
+        "SELECT 'quarantine ' || q.id FROM quarantine q LEFT JOIN blobs b ON b.id = q.blob WHERE b.size IS NOT q.size",
+    ),
+    (
+        "an account has a message in the quarantine that isn't there",
+        "SELECT 'account ' || a.account || ' quarantine ' || a.message FROM quarantine_accounts a
+         LEFT JOIN quarantine q ON q.id = a.message WHERE q.id IS NULL",
     ),
 ];
 
@@ -258,7 +272,7 @@ const QUEUE: &[(&str, &str)] = &[
 ];
 
 fn references(reader: &Reader, found: &mut Verified) -> Result<(), StoreError> {
-    for (what, sql) in REFERENCES.iter().chain(GONE).chain(QUEUE) {
+    for (what, sql) in REFERENCES.iter().chain(GONE).chain(QUEUE).chain(QUARANTINE) {
         for place in reader.rows(sql, params![], |row| row.get::<_, String>(0))? {
             found.problem(*what, place);
         }

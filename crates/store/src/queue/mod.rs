@@ -56,9 +56,9 @@ impl QueueStore for LocalStore {
         let Settlement { recipients, lanes, pauses, tell } = settlement;
         let mut contents = Vec::with_capacity(tell.len());
         let mut parts = settle::Parts { recipients, lanes, pauses, tell: Vec::with_capacity(tell.len()) };
-        for Delivery { content, targets, queued } in tell {
+        for (content, places) in tell.into_iter().map(Delivery::split) {
             contents.push(content);
-            parts.tell.push((targets, queued));
+            parts.tell.push(places);
         }
         // A bounce whose bytes are lost to a power cut is lost with the recipient it tells of, which nobody sends again.
         let placing = if contents.is_empty() { Placing::Once } else { Placing::Before };

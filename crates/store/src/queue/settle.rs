@@ -4,7 +4,7 @@ use super::changes::{Counts, LaneId, keep_attempt, row};
 use super::rows::not_queued;
 use crate::api::StoreError;
 use crate::apply::messages::{self, Beyond};
-use crate::records::{Lane, LaneNews, Outcome, Queued, QueuedMessage, SettleOutcome, Settled, Steer, Target};
+use crate::records::{Lane, LaneNews, Outcome, Places, QueuedMessage, SettleOutcome, Settled, Steer};
 use crate::sending::count_refused;
 use crate::tx::{Placed, Tx};
 use mailward_core::limits::QUEUE_SETTLE_MAX;
@@ -17,7 +17,7 @@ pub(super) struct Parts {
     pub(super) recipients: Vec<Settled>,
     pub(super) lanes: Vec<LaneNews>,
     pub(super) pauses: Vec<(Lane, Timestamp)>,
-    pub(super) tell: Vec<(Vec<Target>, Vec<Queued>)>,
+    pub(super) tell: Vec<Places>,
 }
 
 /// See `QueueStore::settle`.
@@ -43,8 +43,8 @@ pub(super) fn settle(tx: &mut Tx<'_>, placed: &[Placed], parts: &Parts) -> Resul
     }
     outcome.untold = !outcome.missing.is_empty() && outcome.missing.len() == parts.recipients.len();
     if !outcome.untold {
-        for ((targets, queued), placed) in parts.tell.iter().zip(placed) {
-            outcome.told.push(messages::deliver_beyond(tx, placed, targets, queued, Beyond::NOTICE)?);
+        for (places, placed) in parts.tell.iter().zip(placed) {
+            outcome.told.push(messages::deliver_beyond(tx, placed, places, Beyond::NOTICE)?);
         }
     }
     // After the bounces: what they give back may be the very content that is released here.

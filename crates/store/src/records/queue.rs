@@ -113,7 +113,7 @@ impl Envelope {
 }
 
 /// A message to be queued, beside its bytes: one envelope and whom it goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
     /// The same for all.
     pub envelope: Envelope,
@@ -122,7 +122,7 @@ pub struct Queued {
 }
 
 /// One recipient of a message to be queued.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewRecipient {
     /// Forward path.
     pub address: Address,

@@ -21,28 +21,28 @@ use rusqlite::params;
 
 impl SendingStore for LocalStore {
     fn accept(&self, message: Delivery, notices: Vec<Delivery>, meter: Option<Meter>) -> Pending<'_, Submitted> {
-        let Delivery { content, targets, mut queued } = message;
+        let (content, mut places) = message.split();
         let mut contents = vec![content];
         let mut tell = Vec::with_capacity(notices.len());
-        for Delivery { content, targets, queued } in notices {
+        for (content, places) in notices.into_iter().map(Delivery::split) {
             contents.push(content);
-            tell.push((targets, queued));
+            tell.push(places);
         }
         self.submit(contents, Placing::Once, move |tx, placed| {
             let (first, rest) = placed.split_first().ok_or(StoreError::Refused("there is no message"))?;
             let mut submitted = Submitted::default();
-            if let Some(meter) = meter.filter(|_| !queued.is_empty()) {
-                count::meter(tx, &meter, &queued, &mut submitted)?;
+            if let Some(meter) = meter.filter(|_| !places.queued.is_empty()) {
+                count::meter(tx, &meter, &places.queued, &mut submitted)?;
                 if let Some(held) = &submitted.held {
                     let reason = held.to_string();
-                    for recipient in queued.iter_mut().flat_map(|one| &mut one.recipients) {
+                    for recipient in places.queued.iter_mut().flat_map(|one| &mut one.recipients) {
                         recipient.held.get_or_insert_with(|| reason.clone());
                     }
                 }
             }
-            submitted.accepted = messages::deliver(tx, first, &targets, &queued)?;
-            for ((targets, queued), placed) in tell.iter().zip(rest) {
-                submitted.told.push(messages::deliver_beyond(tx, placed, targets, queued, Beyond::NOTICE)?);
+            submitted.accepted = messages::deliver(tx, first, &places)?;
+            for (places, placed) in tell.iter().zip(rest) {
+                submitted.told.push(messages::deliver_beyond(tx, placed, places, Beyond::NOTICE)?);
             }
             Ok(submitted)
         })

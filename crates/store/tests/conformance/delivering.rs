@@ -41,7 +41,8 @@ async fn all_targets_get_it_or_none() {
     let w = world().await;
     let full = w.account("full", 3, 0).await;
     for bad in [full, AccountId(999)] {
-        let delivery = Delivery { content: content("four"), targets: targets(&[w.alice, bad]), queued: vec![] };
+        let delivery =
+            Delivery { content: content("four"), targets: targets(&[w.alice, bad]), queued: vec![], kept: None };
         let refused = w.store.deliver(delivery).await.unwrap_err();
         assert!(matches!(refused, StoreError::OverQuota | StoreError::NotFound(_)), "{refused}");
         assert_eq!(w.inbox(w.alice).await.messages, 0);
@@ -55,7 +56,8 @@ async fn quota_counts_bytes_and_messages_and_gives_them_back() {
     let two = w.account("two", 0, 2).await;
     w.deliver("1", &[two]).await;
     w.deliver("2", &[two]).await;
-    let third = w.store.deliver(Delivery { content: content("3"), targets: targets(&[two]), queued: vec![] }).await;
+    let third =
+        w.store.deliver(Delivery { content: content("3"), targets: targets(&[two]), queued: vec![], kept: None }).await;
     assert!(matches!(third, Err(StoreError::OverQuota)));
     let inbox = w.inbox(two).await;
     let copied = w.store.copy(inbox.id, vec![UidRange::ALL], inbox.id).await;
@@ -73,7 +75,7 @@ async fn a_message_goes_to_a_named_mailbox_or_to_inbox_if_that_is_gone() {
     let w = world().await;
     for (mailbox, expect) in [("Junk", "Junk"), ("Gone", "INBOX")] {
         let targets = vec![Target { account: w.alice, mailbox: Some(name(mailbox)), flags: Flags::SEEN }];
-        w.store.deliver(Delivery { content: content(mailbox), targets, queued: vec![] }).await.unwrap();
+        w.store.deliver(Delivery { content: content(mailbox), targets, queued: vec![], kept: None }).await.unwrap();
         let found = w.store.mailbox(w.alice, name(expect)).await.unwrap();
         assert_eq!((found.messages, found.unseen), (1, 0));
     }
@@ -84,8 +86,12 @@ async fn many_at_once_all_arrive() {
     let w = world().await;
     let mut waiting = Vec::new();
     for n in 0..300 {
-        let delivery =
-            Delivery { content: content(&format!("message {n}")), targets: targets(&[w.alice]), queued: vec![] };
+        let delivery = Delivery {
+            content: content(&format!("message {n}")),
+            targets: targets(&[w.alice]),
+            queued: vec![],
+            kept: None,
+        };
         waiting.push(tokio::spawn({
             let store = w.store.clone();
             async move { store.deliver(delivery).await.map(|d| d.delivered[0].uid) }

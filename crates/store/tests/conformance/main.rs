@@ -15,6 +15,7 @@ mod flags;
 mod keys;
 mod mailboxes;
 mod model;
+mod quarantine;
 mod queue;
 mod searching;
 mod sending;

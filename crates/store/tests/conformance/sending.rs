@@ -41,7 +41,7 @@ impl Sending {
     fn message(&self, account: AccountId, to: &[&str]) -> Delivery {
         let mut queued = queued(to);
         queued.envelope.submitter = Some(account);
-        Delivery { content: content("text"), targets: vec![], queued: vec![queued] }
+        Delivery { content: content("text"), targets: vec![], queued: vec![queued], kept: None }
     }
     async fn send(&self, account: AccountId, to: &[&str]) -> Submitted {
         let meter = Meter { who: Metered::Account(account), user: self.user, domain: self.domain };
@@ -67,7 +67,7 @@ async fn who_sends_without_a_login_has_limits_too_and_their_domain_counts() {
     let send = async |who: Insider, domain: Option<&str>| {
         let mut queued = queued(&["x@a.test"]);
         queued.envelope.submitter = None;
-        let message = Delivery { content: content("text"), targets: vec![], queued: vec![queued] };
+        let message = Delivery { content: content("text"), targets: vec![], queued: vec![queued], kept: None };
         let who = Metered::Insider(who, domain.map(|domain| domain.parse().unwrap()));
         let meter = Meter { who, user, domain: SendLimits { messages_per_hour: 5, ..NO_LIMIT } };
         s.w.store.accept(message, vec![], Some(meter)).await.unwrap()
@@ -130,7 +130,7 @@ async fn messages_recipients_and_new_recipients_are_counted_by_hour_and_day() {
 async fn what_stays_here_or_can_not_be_accepted_is_not_counted() {
     let s = sending().await;
     let meter = Meter { who: Metered::Account(s.w.alice), user: NO_LIMIT, domain: NO_LIMIT };
-    let local = Delivery { content: content("text"), targets: targets(&[s.w.bob]), queued: vec![] };
+    let local = Delivery { content: content("text"), targets: targets(&[s.w.bob]), queued: vec![], kept: None };
     s.w.store.accept(local, vec![], Some(meter.clone())).await.unwrap();
     let mut nowhere = s.message(s.w.alice, &["x@a.test"]);
     nowhere.targets = targets(&[AccountId(999)]);
@@ -304,8 +304,8 @@ async fn a_notice_comes_with_the_message_and_a_little_beyond_the_quota() {
     let s = sending().await;
     let full = s.w.account("full", 0, 1).await;
     s.w.deliver("x", &[full]).await;
-    let notice = |to| Delivery { content: content("notice"), targets: targets(&[to]), queued: vec![] };
-    let message = || Delivery { content: content("text"), targets: targets(&[s.w.bob]), queued: vec![] };
+    let notice = |to| Delivery { content: content("notice"), targets: targets(&[to]), queued: vec![], kept: None };
+    let message = || Delivery { content: content("text"), targets: targets(&[s.w.bob]), queued: vec![], kept: None };
     let done = s.w.store.accept(message(), vec![notice(full), notice(s.w.alice)], None).await.unwrap();
     assert_eq!((done.accepted.delivered.len(), done.told.len()), (1, 2));
     assert_eq!(s.w.inbox(full).await.messages, 2);
@@ -322,7 +322,7 @@ async fn a_notice_comes_with_the_message_and_a_little_beyond_the_quota() {
     let bounce = |text: &str| Settlement { tell: vec![crate::queue::bounce(text, small)], ..Settlement::default() };
     s.w.store.settle(bounce(&large)).await.unwrap();
     assert!(matches!(s.w.store.settle(bounce("yz")).await, Err(StoreError::OverQuota)));
-    let mail = Delivery { content: content("z"), targets: targets(&[small]), queued: vec![] };
+    let mail = Delivery { content: content("z"), targets: targets(&[small]), queued: vec![], kept: None };
     assert!(matches!(s.w.store.deliver(mail).await, Err(StoreError::OverQuota)));
     assert_eq!(s.w.problems(), Vec::<String>::new());
 }

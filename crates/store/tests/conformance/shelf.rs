@@ -62,7 +62,7 @@ async fn changes_are_made_together_or_not_at_all() {
 #[tokio::test]
 async fn a_delivery_and_its_notes_are_one() {
     let w = world().await;
-    let delivery = |text| Delivery { content: content(text), targets: targets(&[w.alice]), queued: vec![] };
+    let delivery = |text| Delivery { content: content(text), targets: targets(&[w.alice]), queued: vec![], kept: None };
     let note = || vec![ShelfChange::Add(Shelf::Fetch, record("seen", ""))];
     w.store.deliver_noted(delivery("first"), note()).await.unwrap();
     let again = w.store.deliver_noted(delivery("again"), note()).await;

@@ -4,16 +4,20 @@ use bytes::Bytes;
 use mailward_core::{AccountId, Domain, MailboxName, Timestamp};
 use mailward_store::records::*;
 use mailward_store::{
-    DirectoryStore, KeyStore, LocalStore, MailStore, Options, QueueStore, SendingStore, ShelfStore, SpamStore,
+    DirectoryStore, KeyStore, LocalStore, MailStore, Options, QuarantineStore, QueueStore, SendingStore, ShelfStore,
+    SpamStore,
 };
 use std::sync::Arc;
 
 /// All of a store.
 pub(crate) trait Store:
-    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore
+    MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore + SpamStore
 {
 }
-impl<T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + SpamStore> Store for T {}
+impl<T> Store for T where
+    T: MailStore + DirectoryStore + KeyStore + QueueStore + ShelfStore + SendingStore + QuarantineStore + SpamStore
+{
+}
 
 /// A store in a directory of its own, with two accounts.
 pub(crate) struct World {
@@ -65,7 +69,7 @@ impl World {
     }
     pub(crate) async fn deliver(&self, text: &str, to: &[AccountId]) -> Vec<Delivered> {
         self.store
-            .deliver(Delivery { content: content(text), targets: targets(to), queued: vec![] })
+            .deliver(Delivery { content: content(text), targets: targets(to), queued: vec![], kept: None })
             .await
             .unwrap()
             .delivered

@@ -28,7 +28,7 @@ impl World {
         let lane = Lane::from(address.domain().unwrap());
         let recipient = NewRecipient { address, notify: None, original: None, lane, due: Timestamp(0), held: None };
         let queued = vec![Queued { envelope, recipients: vec![recipient] }];
-        let delivery = Delivery { content: Content::new(message, structure), targets: vec![], queued };
+        let delivery = Delivery { content: Content::new(message, structure), targets: vec![], queued, kept: None };
         self.store().deliver(delivery).await.unwrap().queued[0]
     }
 

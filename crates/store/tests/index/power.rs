@@ -115,7 +115,10 @@ async fn deliver(store: &LocalStore, alice: AccountId, words: &str) {
     let message = Bytes::from(text(words));
     let structure = Structure::parse(&message).to_bytes().into();
     let targets = vec![Target { account: alice, mailbox: None, flags: Flags::NONE }];
-    store.deliver(Delivery { content: Content::new(message, structure), targets, queued: Vec::new() }).await.unwrap();
+    store
+        .deliver(Delivery { content: Content::new(message, structure), targets, queued: Vec::new(), kept: None })
+        .await
+        .unwrap();
 }
 
 async fn check(world: &Path, cut: &Image, alice: AccountId) -> bool {

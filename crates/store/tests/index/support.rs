@@ -118,7 +118,7 @@ impl World {
         let message = Bytes::from(message.into());
         let structure = Structure::parse(&message).to_bytes().into();
         let targets = vec![Target { account: self.alice, mailbox: None, flags: Flags::NONE }];
-        let delivery = Delivery { content: Content::new(message, structure), targets, queued: Vec::new() };
+        let delivery = Delivery { content: Content::new(message, structure), targets, queued: Vec::new(), kept: None };
         let uid = self.store().deliver(delivery).await.unwrap().delivered[0].uid;
         self.rows().await.into_iter().find(|row| row.uid == uid).unwrap().blob
     }

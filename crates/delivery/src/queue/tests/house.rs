@@ -291,7 +291,7 @@ impl House {
         let structure = mailward_message::Structure::parse(text.as_bytes()).to_bytes();
         let content = mailward_store::records::Content::new(text.to_owned().into_bytes().into(), structure.into());
         assert!(prepare(text.as_bytes().to_vec(), 0).is_ok());
-        self.store.deliver(Delivery { content, targets: Vec::new(), queued: vec![queued] }).await.unwrap();
+        self.store.deliver(Delivery { content, targets: Vec::new(), queued: vec![queued], kept: None }).await.unwrap();
     }
 
     /// Does what is due, until nothing is.

@@ -11,6 +11,7 @@ async fn a_mailbox_and_the_queue_get_it_in_one_commit_or_neither_does() {
         content: content("both"),
         targets: targets(&[account]),
         queued: vec![queued(&["x@far.example"])],
+        kept: None,
     };
     assert!(matches!(w.store.deliver(both(AccountId(999))).await, Err(StoreError::NotFound(_))));
     assert_eq!(w.everything().await, []);
@@ -67,7 +68,7 @@ async fn the_null_path_is_not_an_address() {
 async fn a_message_that_goes_nowhere_is_not_accepted() {
     let w = world().await;
     for queued in [vec![], vec![queued(&[])]] {
-        let nowhere = Delivery { content: content("lost"), targets: vec![], queued };
+        let nowhere = Delivery { content: content("lost"), targets: vec![], queued, kept: None };
         assert!(matches!(w.store.deliver(nowhere).await, Err(StoreError::Refused(_))));
     }
     assert_eq!(w.everything().await, []);
@@ -80,6 +81,7 @@ async fn one_content_is_there_as_long_as_any_envelope_or_mailbox_has_it() {
         content: content("shared"),
         targets: targets(&[w.alice]),
         queued: vec![queued(&["x@a.test"]), queued(&["y@b.test"])],
+        kept: None,
     };
     let ids = w.store.deliver(delivery).await.unwrap().queued;
     let blob = w.store.queued_message(ids[0]).await.unwrap().blob;

@@ -5,7 +5,7 @@ use mailward_core::limits::*;
 use mailward_store::StoreError;
 
 async fn refused(w: &World, queued: Vec<Queued>) {
-    let delivery = Delivery { content: content("too much"), targets: vec![], queued };
+    let delivery = Delivery { content: content("too much"), targets: vec![], queued, kept: None };
     let error = w.store.deliver(delivery).await.unwrap_err();
     assert!(matches!(error, StoreError::Limit(_)), "{error}");
     assert_eq!(w.everything().await, []);

@@ -68,12 +68,12 @@ pub(crate) fn only(recipients: Vec<Settled>) -> Settlement {
 
 /// A bounce into a mailbox.
 pub(crate) fn bounce(text: &str, to: mailward_core::AccountId) -> Delivery {
-    Delivery { content: content(text), targets: targets(&[to]), queued: vec![] }
+    Delivery { content: content(text), targets: targets(&[to]), queued: vec![], kept: None }
 }
 
 impl World {
     pub(crate) async fn enqueue(&self, text: &str, queued: Queued) -> QueueId {
-        let delivery = Delivery { content: content(text), targets: vec![], queued: vec![queued] };
+        let delivery = Delivery { content: content(text), targets: vec![], queued: vec![queued], kept: None };
         self.store.deliver(delivery).await.unwrap().queued[0]
     }
     pub(crate) async fn queue(&self, text: &str, to: &[&str]) -> QueueId {

@@ -34,6 +34,7 @@ async fn a_failure_and_the_bounce_that_tells_it_are_one() {
         content: content("bounce for others"),
         targets: vec![],
         queued: vec![Queued { envelope: back, recipients: vec![recipient("list-owner@c.test")] }],
+        kept: None,
     };
     let told = w.store.settle(fail(vec![bounce("bounce", w.alice), onward])).await.unwrap().told;
     assert_eq!((told.len(), told[0].delivered.len(), told[1].queued.len()), (2, 1, 1));

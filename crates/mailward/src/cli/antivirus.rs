@@ -1,0 +1,174 @@
+//! `mailward antivirus`: virus scanners, how they are and what they say.
+
+use crate::compose::{privilege, scanning};
+use crate::control::antivirus::Ask;
+use crate::control::{Request, client};
+use crate::failure::Failure;
+use crate::place::{Place, Where};
+use crate::print::{self, Field as _};
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use mailward_core::event::Events;
+use mailward_core::{Clock as _, SystemClock};
+use mailward_inspect::antivirus::Scanned;
+use serde_json::{Value, json};
+use std::io::Read as _;
+use std::path::PathBuf;
+
+/// Show the virus scanners that are asked of each message, and what they say
+#[derive(Debug, Args)]
+#[command(after_help = "Which there are, antivirus.engines in mailward.toml says. docs/antivirus.md tells more.
+
+Examples:
+  mailward antivirus
+  mailward antivirus --json
+  mailward antivirus test message.eml")]
+pub(crate) struct AntivirusVerb {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Ask every engine about a message in a file
+    #[command(
+        after_help = "The file is brought to each engine by this command itself, with the rights of the server's user, so that an
+engine that the server can't reach isn't reached here either. Exit code 65: something was found; 69: an
+engine failed.
+
+Examples:
+  mailward antivirus test message.eml
+  mailward antivirus test --json - < message.eml"
+    )]
+    Test {
+        /// The file; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl AntivirusVerb {
+    pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
+        let place = place.find()?;
+        if let Some(What::Test { file, json }) = self.what {
+            return test(&place, &file, json || self.json);
+        }
+        let all = client::run(&place, &Request::Antivirus { ask: Ask::List })?;
+        if self.json { print::json(&all) } else { table(&all) }
+    }
+}
+
+fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Failure> {
+    let message = message(place, file)?;
+    place.must_exist()?;
+    privilege::become_owner_of(place.data())?;
+    let antivirus = scanning::antivirus(place.config(), &Events::nowhere());
+    if antivirus.is_empty() {
+        let what = "no virus scanner is asked; antivirus.engines in mailward.toml names them: docs/antivirus.md";
+        return Err(Failure::Refused(what.to_owned()));
+    }
+    let failed = |e| Failure::io("threads can't be started", e);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let scanned = runtime.block_on(antivirus.look(&[message]));
+    if as_json {
+        print::json(&told(&scanned))?
+    } else {
+        trial(&scanned)?
+    }
+    if let Some(found) = scanned.found.first() {
+        return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
+    }
+    if !scanned.failed.is_empty() {
+        return Err(Failure::NoServer("not every engine could look at it".to_owned()));
+    }
+    Ok(())
+}
+
+/// A message as it would come, no larger than one may be.
+fn message(place: &Place, file: &std::path::Path) -> Result<Bytes, Failure> {
+    let failed = |e| Failure::io(file.display(), e);
+    let most = place.config().limits.message_size;
+    let from: Box<dyn std::io::Read> = if file.as_os_str() == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(file).map_err(failed)?)
+    };
+    let mut bytes = Vec::new();
+    from.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        return Err(Failure::Refused(format!("{}: a message has at most {most} bytes", file.display())));
+    }
+    Ok(bytes.into())
+}
+
+/// Each engine with what it says.
+fn told(scanned: &Scanned) -> Value {
+    let found = scanned.found.iter().map(|one| json!({ "engine": one.engine, "says": "found", "name": one.name }));
+    let clean = scanned.clean.iter().map(|engine| json!({ "engine": engine, "says": "clean" }));
+    let trouble =
+        |says: &'static str| move |(engine, why): &(_, String)| json!({ "engine": engine, "says": says, "why": why });
+    let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
+    let failed = scanned.failed.iter().map(trouble("failed"));
+    found.chain(clean).chain(unscannable).chain(failed).collect()
+}
+
+fn trial(scanned: &Scanned) -> Result<(), Failure> {
+    let all = told(scanned);
+    let rows: Vec<Vec<String>> =
+        all.as_array().into_iter().flatten().map(|one| row(one, &["engine", "says"])).collect();
+    print::table(&["ENGINE", "SAYS", "WHAT"], &rows)
+}
+
+fn row(one: &Value, fields: &[&str]) -> Vec<String> {
+    let mut row: Vec<String> = fields.iter().map(|name| text(one.field(name))).collect();
+    let what = one.field("name").as_str().or_else(|| one.field("why").as_str());
+    row.push(what.map_or_else(|| "-".to_owned(), print::tame));
+    row
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| "-".to_owned(), print::tame)
+}
+
+fn table(all: &Value) -> Result<(), Failure> {
+    let engines: Vec<&Value> = all.field("engines").as_array().into_iter().flatten().collect();
+    if engines.is_empty() {
+        return print::line(
+            "no virus scanner is asked; antivirus.engines in mailward.toml names them: docs/antivirus.md",
+        );
+    }
+    let now = SystemClock.now();
+    let rows: Vec<Vec<String>> = engines
+        .iter()
+        .map(|engine| {
+            let number = |name: &str| engine.field(name).as_u64().unwrap_or(0).to_string();
+            let age = engine.field("made").as_i64().map_or_else(
+                || "-".to_owned(),
+                |made| print::span(u64::try_from(now.0.saturating_sub(made).div_euclid(1_000)).unwrap_or(0)),
+            );
+            vec![
+                text(engine.field("engine")),
+                text(engine.field("health")),
+                text(engine.field("version")),
+                engine.field("signatures").as_u64().map_or_else(|| "-".to_owned(), |number| number.to_string()),
+                age,
+                number("asked"),
+                number("found"),
+                number("failed"),
+            ]
+        })
+        .collect();
+    print::table(&["ENGINE", "HEALTH", "VERSION", "SIGNATURES", "AGE", "ASKED", "FOUND", "FAILED"], &rows)?;
+    for engine in engines {
+        if let Some(why) = engine.field("why").as_str() {
+            print::line(format!("{}: {}", text(engine.field("engine")), print::tame(why)))?;
+        }
+    }
+    Ok(())
+}

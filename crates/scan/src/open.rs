@@ -1,0 +1,230 @@
+//! The walk: every file in a message, and what each holds, depth first, with a list of what is open instead of calls
+//! within calls.
+
+use crate::boxes;
+use crate::contents::{Contents, Item, Stopped, Trait, Wrapping};
+use crate::cursor::length;
+use crate::document::{self, Room};
+use crate::holder::{Found, Held, Holder, Step};
+use crate::kind::{Family, Kind};
+use crate::mail;
+use crate::meter::{Budget, Meter};
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use mailward_core::limits::{SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX};
+use mailward_message::Structure;
+use std::collections::HashSet;
+
+/// Opens a message: its parts, and whatever they hold. Total: any bytes give an answer, within the budget.
+#[must_use]
+pub fn open(message: &[u8], budget: Budget<'_>) -> Contents {
+    open_with(message, Vec::new(), budget)
+}
+
+/// Opens a message, and with it other readings of its parts: why each is one, and its bytes. They come after the message's
+/// own parts, as [`Wrapping::Reading`].
+#[must_use]
+pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
+    let mut walk = Walk {
+        contents: Contents::default(),
+        meter: Meter::new(budget),
+        stack: Vec::new(),
+        opened: HashSet::new(),
+        text_left: SCAN_TEXT_SUM_MAX,
+    };
+    let structure = Structure::parse(message);
+    for (number, part) in mail::leaves(&structure, "") {
+        let found = mail::found(message, number, &part);
+        walk.meter.take_bytes(found.size);
+        walk.take(found, None);
+        walk.run();
+        if walk.meter.is_over() {
+            break;
+        }
+    }
+    for (why, bytes) in readings {
+        let found = Found { wrapping: Wrapping::Reading(why), ..Found::open(Vec::new(), Bytes::from(bytes)) };
+        walk.take(found, None);
+        walk.run();
+    }
+    walk.contents.stopped = walk.meter.stopped;
+    walk.contents
+}
+
+struct Walk<'c> {
+    contents: Contents,
+    meter: Meter<'c>,
+    /// What is open, each within the one before.
+    stack: Vec<Open>,
+    /// Hashes of what was opened: the same bytes hold the same.
+    opened: HashSet<[u8; 32]>,
+    text_left: usize,
+}
+
+/// Something open.
+struct Open {
+    /// Which item it is.
+    item: u32,
+    depth: usize,
+    holder: Box<dyn Holder>,
+    /// Bytes that are held for it.
+    held: u64,
+    /// Whether what programs write into every document of its kind isn't listed.
+    plain_parts: bool,
+}
+
+impl Walk<'_> {
+    /// Goes on until nothing is open.
+    fn run(&mut self) {
+        while let Some(open) = self.stack.last_mut() {
+            if self.meter.is_over() {
+                break;
+            }
+            let item = open.item;
+            match open.holder.next(&mut self.meter) {
+                Step::Note(found) => self.remark(item, found),
+                Step::File(found) => {
+                    if found.traits.contains(&Trait::Encrypted) {
+                        self.remark(item, Trait::Encrypted);
+                    }
+                    self.take(found, Some(item));
+                }
+                Step::End => {
+                    let held = open.held;
+                    self.meter.release(held);
+                    self.stack.pop();
+                }
+            }
+        }
+        for open in std::mem::take(&mut self.stack) {
+            self.meter.release(open.held);
+            self.remark(open.item, Trait::NotOpened("looking ended before its end".to_owned()));
+        }
+    }
+
+    /// Makes an item of a file, and opens it.
+    fn take(&mut self, found: Found, parent: Option<u32>) -> Option<u32> {
+        let (depth, plain_parts) = self.stack.last().map_or((0, false), |open| (open.depth, open.plain_parts));
+        let Found { names, declared, wrapping, mut traits, size, bytes, whole } = found;
+        let content = bytes.as_deref().unwrap_or_default();
+        let kind = if bytes.is_some() { boxes::kind_of(content, &declared) } else { Kind::Data };
+        if plain_parts && whole && traits.is_empty() && is_ordinary(kind) {
+            self.meter.in_time();
+            return None;
+        }
+        if !self.meter.take_item() {
+            return None;
+        }
+        let hash = if whole { sha256(content) } else { [0; 32] };
+        let index = u32::try_from(self.contents.items.len()).ok()?;
+        dedup(&mut traits);
+        let item = Item { parent, wrapping, names, declared, kind, size, hash, traits, text: String::new() };
+        self.contents.items.push(item);
+        if let Some(bytes) = bytes
+            && !(whole && !bytes.is_empty() && self.opened.contains(&hash))
+        {
+            self.look_into(index, depth, bytes, whole.then_some(hash));
+        }
+        Some(index)
+    }
+
+    /// Opens what holds something, in every way that it may be.
+    fn look_into(&mut self, index: u32, depth: usize, bytes: Bytes, hash: Option<[u8; 32]>) {
+        let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)) else { return };
+        let kind = item.kind;
+        let found = boxes::holders(kind, item, &bytes, &mut self.meter);
+        for also in found.also {
+            self.remark(index, Trait::Also(also));
+        }
+        for note in found.notes {
+            self.remark(index, note);
+        }
+        let mut holders = found.holders;
+        let mut room = Room { bytes: self.meter.bytes_left(), items: self.meter.items_left(), short: false };
+        let looked = document::look(kind, &bytes, &mut room);
+        self.meter.take_bytes(self.meter.bytes_left().saturating_sub(room.bytes));
+        if room.short {
+            self.meter.note(Stopped::Bytes);
+            self.remark(index, Trait::NotOpened("more in it than is looked at".to_owned()));
+        }
+        for found in looked.traits {
+            self.remark(index, found);
+        }
+        self.keep_text(index, looked.text);
+        if !looked.inner.is_empty() {
+            let inner: Vec<Found> = looked
+                .inner
+                .into_iter()
+                .map(|inner| Found { wrapping: inner.wrapping, ..Found::open(inner.names, Bytes::from(inner.bytes)) })
+                .collect();
+            holders.push(Box::new(Held(inner.into_iter())));
+        }
+        if holders.is_empty() {
+            return;
+        }
+        if depth >= self.meter.depth() {
+            self.meter.note(Stopped::Depth);
+            self.remark(index, Trait::NotOpened("deeper than is looked at".to_owned()));
+            return;
+        }
+        let mut held = length(&bytes);
+        if !self.meter.hold(held) {
+            self.remark(index, Trait::NotOpened("more than is held at once".to_owned()));
+            return;
+        }
+        if let Some(hash) = hash {
+            self.opened.insert(hash);
+        }
+        let plain_parts = matches!(
+            kind,
+            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix
+        );
+        for holder in holders.into_iter().rev() {
+            self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, held, plain_parts });
+            held = 0;
+        }
+    }
+
+    /// Notes something remarkable about an item, once.
+    fn remark(&mut self, index: u32, found: Trait) {
+        if let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get_mut(at))
+            && !item.traits.contains(&found)
+        {
+            item.traits.push(found);
+        }
+    }
+
+    /// Keeps text for rules, as much as there is room for.
+    fn keep_text(&mut self, index: u32, mut text: String) {
+        let mut room = SCAN_TEXT_MAX.min(self.text_left).min(text.len());
+        while !text.is_char_boundary(room) {
+            room = room.saturating_sub(1);
+        }
+        text.truncate(room);
+        self.text_left = self.text_left.saturating_sub(room);
+        if let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get_mut(at)) {
+            item.text = text;
+        }
+    }
+}
+
+/// What is in every document and every program's package.
+fn is_ordinary(kind: Kind) -> bool {
+    matches!(kind, Kind::Xml | Kind::PlainText | Kind::Image | Kind::Font | Kind::Empty | Kind::JavaClass)
+        || kind.family() == Family::Media
+}
+
+fn dedup(traits: &mut Vec<Trait>) {
+    let mut seen = Vec::with_capacity(traits.len());
+    traits.retain(|found| {
+        let new = !seen.contains(found);
+        if new {
+            seen.push(found.clone());
+        }
+        new
+    });
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().unwrap_or_default()
+}

@@ -1,0 +1,241 @@
+//! The pool against workers of any kind, which are threads here. Processes: the binary's tests.
+
+use super::*;
+use crate::contents::Item;
+use crate::worker::{Hello, hello, serve};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream as Socket;
+use std::sync::mpsc;
+
+const SHORT: Times =
+    Times { place: Duration::from_millis(200), start: Duration::from_secs(20), look: Duration::from_secs(20) };
+
+/// Workers that do what they are told, the first one the first.
+struct Played(Mutex<Vec<Box<dyn FnOnce(Socket) + Send>>>, Arc<AtomicUsize>);
+
+impl Launch for Played {
+    fn launch(&self) -> std::io::Result<Launched> {
+        let (socket, theirs) = Socket::pair()?;
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let next = self.0.lock().unwrap().pop();
+        std::thread::spawn(move || next.unwrap_or_else(|| Box::new(honest))(theirs));
+        Ok(Launched { socket, child: None })
+    }
+}
+
+fn honest(mut socket: Socket) {
+    hello(&mut socket, &Hello::default()).unwrap();
+    let _gone = serve(&mut socket, |message, _| seen(message), || false);
+}
+
+fn seen(message: &[u8]) -> Contents {
+    let item = Item { size: message.len() as u64, ..Item::default() };
+    Contents { items: vec![item], stopped: Vec::new() }
+}
+
+fn pool(
+    workers: usize,
+    times: Times,
+    mut plays: Vec<Box<dyn FnOnce(Socket) + Send>>,
+) -> (Pool, Events, Arc<AtomicUsize>) {
+    plays.reverse();
+    let (events, launched) = (Events::memory(), Arc::new(AtomicUsize::new(0)));
+    let launch = Box::new(Played(Mutex::new(plays), launched.clone()));
+    (Pool::with_times(launch, workers, events.clone(), times), events, launched)
+}
+
+async fn good(pool: &Pool) {
+    assert_eq!(pool.look(Bytes::from_static(b"four")).await.unwrap(), seen(b"four"));
+}
+
+fn takes_a_message(socket: &mut Socket) {
+    hello(socket, &Hello::default()).unwrap();
+    let mut lengths = [[0; LENGTH]; 2];
+    for length in &mut lengths {
+        socket.read_exact(length).unwrap();
+    }
+    for length in lengths {
+        socket.read_exact(&mut vec![0; u32::from_le_bytes(length) as usize]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_worker_looks_at_message_after_message_and_is_replaced_in_time() {
+    let (pool, _, launched) = pool(2, SHORT, Vec::new());
+    pool.start().await.unwrap();
+    for _ in 0..SCANNER_MESSAGES_MAX {
+        good(&pool).await;
+    }
+    assert_eq!(launched.load(Ordering::Relaxed), 1);
+    good(&pool).await;
+    assert_eq!(launched.load(Ordering::Relaxed), 2);
+    assert_eq!(pool.counts(), Counts { looked: SCANNER_MESSAGES_MAX + 1, started: 2, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_large_message_comes_whole() {
+    let (pool, ..) = pool(1, SHORT, Vec::new());
+    let large = Bytes::from(vec![b'x'; 5_000_000]);
+    assert_eq!(pool.look(large.clone()).await.unwrap(), seen(&large));
+}
+
+/// Attacks E3: a crash, a lie or a hang of whoever opens attachments is told of this message, and the next one is seen.
+#[tokio::test]
+async fn a_worker_that_dies_lies_or_breaks_off_costs_its_own_message_alone() {
+    let plays: Vec<(&str, Box<dyn FnOnce(Socket) + Send>)> = vec![
+        ("it ended", Box::new(|mut socket| takes_a_message(&mut socket))),
+        (
+            "its answer is none",
+            Box::new(|mut socket| {
+                takes_a_message(&mut socket);
+                socket.write_all(&[3, 0, 0, 0, 0xff, 0xff, 0xff]).unwrap();
+            }),
+        ),
+        (
+            "its answer is too long",
+            Box::new(|mut socket| {
+                takes_a_message(&mut socket);
+                socket.write_all(&u32::MAX.to_le_bytes()).unwrap();
+                let _until_dropped = socket.read(&mut [0]);
+            }),
+        ),
+        (
+            "it ended in the middle of its answer",
+            Box::new(|mut socket| {
+                takes_a_message(&mut socket);
+                socket.write_all(&[9, 0, 0, 0, 1]).unwrap();
+            }),
+        ),
+    ];
+    for (how, play) in plays {
+        let (pool, events, launched) = pool(1, SHORT, vec![play]);
+        let contents = pool.look(Bytes::from_static(b"bad")).await.unwrap();
+        assert_eq!(contents, Contents { items: Vec::new(), stopped: vec![Stopped::Lost] }, "{how}");
+        good(&pool).await;
+        assert_eq!((launched.load(Ordering::Relaxed), pool.counts().lost), (2, 1));
+        let lines = events.lines();
+        assert!(lines.iter().any(|line| line.contains("scanner.lost") && line.contains(how)), "{how}: {lines:?}");
+    }
+}
+
+/// Attacks E3.
+#[tokio::test]
+async fn a_worker_that_hangs_is_given_up_and_its_socket_closed() {
+    let (closed, is_closed) = mpsc::channel();
+    let play = move |mut socket: Socket| {
+        takes_a_message(&mut socket);
+        assert_eq!(socket.read(&mut [0]).unwrap_or(0), 0);
+        closed.send(()).unwrap();
+    };
+    let (pool, events, _) = pool(1, Times { look: Duration::from_millis(100), ..SHORT }, vec![Box::new(play)]);
+    assert_eq!(pool.look(Bytes::from_static(b"bad")).await.unwrap().stopped, [Stopped::Lost]);
+    tokio::task::spawn_blocking(move || is_closed.recv().unwrap()).await.unwrap();
+    assert!(events.lines().iter().any(|line| line.contains("didn't answer in time")));
+}
+
+#[tokio::test]
+async fn a_worker_that_died_while_it_waited_is_nobody_s_loss() {
+    let (died, has_died) = mpsc::channel();
+    let play = move |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        drop(socket);
+        died.send(()).unwrap();
+    };
+    let (pool, _, launched) = pool(1, SHORT, vec![Box::new(play)]);
+    pool.start().await.unwrap();
+    has_died.recv().unwrap();
+    good(&pool).await;
+    assert_eq!((launched.load(Ordering::Relaxed), pool.counts().lost), (2, 0));
+}
+
+#[tokio::test]
+async fn whoever_finds_all_workers_busy_waits_and_is_told_after_a_while() {
+    let (go, gone) = mpsc::channel::<()>();
+    let play = move |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        let _end = serve(
+            &mut socket,
+            |message, _| {
+                if message == b"slow" {
+                    gone.recv().unwrap();
+                }
+                seen(message)
+            },
+            || false,
+        );
+    };
+    let (pool, ..) = pool(1, SHORT, vec![Box::new(play)]);
+    pool.start().await.unwrap();
+    let slow = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.look(Bytes::from_static(b"slow")).await }
+    });
+    while pool.0.places.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Busy));
+    let waits = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.look(Bytes::from_static(b"four")).await }
+    });
+    while pool.0.waiting.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    go.send(()).unwrap();
+    assert_eq!(slow.await.unwrap().unwrap(), seen(b"slow"));
+    let waited = waits.await.unwrap();
+    assert!(waited == Ok(seen(b"four")) || waited == Err(ScanError::Busy));
+    assert_eq!(pool.0.waiting.load(Ordering::Relaxed), 0);
+    // No more wait than may.
+    pool.0.waiting.store(SCANNER_WAITING_MAX, Ordering::Relaxed);
+    let _all = pool.0.places.acquire().await.unwrap();
+    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Busy));
+}
+
+#[tokio::test]
+async fn a_worker_whose_answer_nobody_waits_for_is_not_used_again() {
+    let (taken, is_taken) = mpsc::channel();
+    let play = move |mut socket: Socket| {
+        takes_a_message(&mut socket);
+        taken.send(()).unwrap();
+        let _until_dropped = socket.read(&mut [0]);
+    };
+    let (pool, _, launched) = pool(1, SHORT, vec![Box::new(play)]);
+    let looking = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.look(Bytes::from_static(b"left")).await }
+    });
+    tokio::task::spawn_blocking(move || is_taken.recv().unwrap()).await.unwrap();
+    looking.abort();
+    let _aborted = looking.await;
+    good(&pool).await;
+    assert_eq!((launched.load(Ordering::Relaxed), pool.counts().lost), (2, 0));
+}
+
+#[tokio::test]
+async fn workers_that_can_t_start_are_told_once_and_tried_less_and_less_often() {
+    let refuses: Box<dyn FnOnce(Socket) + Send> = Box::new(|mut socket| {
+        let refused = Some("no seccomp in this kernel".to_owned());
+        hello(&mut socket, &Hello { refused, without: Vec::new() }).unwrap();
+    });
+    let (pool, events, launched) = pool(1, SHORT, vec![refuses, Box::new(drop)]);
+    let Err(ScanError::Unavailable(why)) = pool.start().await else { panic!("it refused") };
+    assert!(why.contains("no seccomp"));
+    // As if the pause were over, or far from it.
+    let pauses_for = |time| {
+        let mut trouble = pool.trouble();
+        trouble.until = Instant::now().checked_add(time);
+        trouble.pause
+    };
+    assert_eq!(pauses_for(SCANNER_RETRY_TIME_MAX), SCANNER_RETRY_TIME);
+    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Unavailable(why)));
+    assert_eq!(launched.load(Ordering::Relaxed), 1);
+    pauses_for(Duration::ZERO);
+    assert!(pool.look(Bytes::from_static(b"four")).await.is_err());
+    assert_eq!(launched.load(Ordering::Relaxed), 2);
+    assert_eq!(pauses_for(Duration::ZERO), SCANNER_RETRY_TIME * 2);
+    good(&pool).await;
+    let told: Vec<String> = events.lines().into_iter().filter(|line| line.contains("scanner.")).collect();
+    assert!(told[0].contains("scanner.unavailable") && told[1].contains("scanner.recovered"), "{told:?}");
+    assert_eq!(told.len(), 2);
+}

@@ -1,0 +1,239 @@
+//! What a worker and the pool say to each other, and the worker's side of it.
+//!
+//! On a stream socket between the two: the worker says [`Hello`]; then for each message that comes an [`Answer`]. A message
+//! comes as two lengths, its own and that of [`Reading`]s of it, and both behind them; what a worker says comes behind one
+//! length. A length has four bytes, the lowest first; but for the message all is in postcard's form. The worker is believed no
+//! more than a message is: whoever wrote the message may speak in the worker's place.
+
+use crate::contents::{Contents, Stopped};
+use mailward_core::limits::{SCAN_ITEMS_MAX, SCAN_TEXT_SUM_MAX, SCANNER_ANSWER_MAX};
+use serde::{Deserialize, Serialize};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+
+/// What a worker says first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Why it doesn't work: it can't close itself up.
+    pub refused: Option<String>,
+    /// What this host's kernel hasn't got of what closes it up, and it does without.
+    pub without: Vec<String>,
+}
+
+/// What it says of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// What is in it.
+    pub contents: Contents,
+    /// It has worked enough, and wants to be replaced.
+    pub worn: bool,
+}
+
+/// Another reading of a message, or of a part of it: why it is one, and its bytes.
+pub type Reading = (String, Vec<u8>);
+
+/// Bytes of a length.
+pub(crate) const LENGTH: usize = 4;
+
+/// A length as it stands before what it is of. Nothing is sent that is longer than it can say.
+fn length_of(bytes: usize) -> Result<[u8; LENGTH]> {
+    let bytes = u32::try_from(bytes).map_err(|_| Error::new(ErrorKind::InvalidInput, "it is too long"))?;
+    Ok(bytes.to_le_bytes())
+}
+
+/// What is said beside a message.
+pub(crate) struct Asked {
+    /// They come before it.
+    pub(crate) lengths: [u8; 2 * LENGTH],
+    /// They come behind it.
+    pub(crate) readings: Vec<u8>,
+}
+
+/// What is to be said beside a message of so many bytes.
+pub(crate) fn asked(message: usize, readings: &[Reading]) -> Result<Asked> {
+    let readings =
+        if readings.is_empty() { Vec::new() } else { postcard::to_stdvec(readings).map_err(Error::other)? };
+    let mut lengths = [0; 2 * LENGTH];
+    for (place, length) in lengths.chunks_exact_mut(LENGTH).zip([message, readings.len()]) {
+        place.copy_from_slice(&length_of(length)?);
+    }
+    Ok(Asked { lengths, readings })
+}
+
+/// Says hello.
+///
+/// # Errors
+/// Those of the socket.
+pub fn hello(to: &mut impl Write, hello: &Hello) -> Result<()> {
+    say(to, hello)
+}
+
+/// Takes messages and answers what `open` finds in them, until the other side is gone. `worn` is asked after each.
+///
+/// # Errors
+/// Those of the socket; a message that breaks off.
+pub fn serve(
+    socket: &mut (impl Read + Write),
+    mut open: impl FnMut(&[u8], Vec<Reading>) -> Contents,
+    mut worn: impl FnMut() -> bool,
+) -> Result<()> {
+    loop {
+        let mut length = [0; LENGTH];
+        match socket.read_exact(&mut length) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let mut of_readings = [0; LENGTH];
+        socket.read_exact(&mut of_readings)?;
+        let message = read(socket, length)?;
+        let readings = read(socket, of_readings)?;
+        let readings = if readings.is_empty() {
+            Vec::new()
+        } else {
+            whole(&readings).ok_or_else(|| Error::new(ErrorKind::InvalidData, "readings that are none"))?
+        };
+        let contents = open(&message, readings);
+        drop(message);
+        say(socket, &Answer { contents, worn: worn() })?;
+    }
+}
+
+fn read(from: &mut impl Read, length: [u8; LENGTH]) -> Result<Vec<u8>> {
+    let length = usize::try_from(u32::from_le_bytes(length)).map_err(Error::other)?;
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn say<T: Serialize>(to: &mut impl Write, what: &T) -> Result<()> {
+    let whole = |what: &dyn Fn(Vec<u8>) -> postcard::Result<Vec<u8>>| what(vec![0; LENGTH]).map_err(Error::other);
+    let mut bytes = whole(&|room| postcard::to_extend(what, room))?;
+    if bytes.len().saturating_sub(LENGTH) > SCANNER_ANSWER_MAX {
+        // Who gets this knows that the message wasn't seen whole.
+        let contents = Contents { items: Vec::new(), stopped: vec![Stopped::Answer] };
+        bytes = whole(&|room| postcard::to_extend(&Answer { contents: contents.clone(), worn: true }, room))?;
+    }
+    let length = length_of(bytes.len().saturating_sub(LENGTH))?;
+    if let Some(place) = bytes.first_chunk_mut::<LENGTH>() {
+        *place = length;
+    }
+    to.write_all(&bytes)
+}
+
+/// Reads what a worker said first; `None` if it is no such thing.
+#[must_use]
+pub fn read_hello(bytes: &[u8]) -> Option<Hello> {
+    whole(bytes)
+}
+
+/// Reads what a worker said of a message; `None` if it is no such thing, or a tree that can't be.
+#[must_use]
+pub fn read_answer(bytes: &[u8]) -> Option<Answer> {
+    whole(bytes).filter(|answer: &Answer| is_sound(&answer.contents))
+}
+
+fn whole<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((read, [])) => Some(read),
+        _ => None,
+    }
+}
+
+/// Whether each item stands behind what it is in, and there are no more items and no more text than there may be.
+fn is_sound(contents: &Contents) -> bool {
+    let text = contents.items.iter().fold(0_usize, |sum, item| sum.saturating_add(item.text.len()));
+    let mut places = contents.items.iter().zip(0_u32..);
+    contents.items.len() <= SCAN_ITEMS_MAX
+        && text <= SCAN_TEXT_SUM_MAX
+        && places.all(|(item, at)| item.parent.is_none_or(|parent| parent < at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contents::{Item, Trait};
+    use proptest::prelude::*;
+    use std::os::unix::net::UnixStream;
+
+    fn heard(from: &mut impl Read) -> Vec<u8> {
+        let mut length = [0; LENGTH];
+        from.read_exact(&mut length).unwrap();
+        let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+        from.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn found(names: usize, bytes: usize) -> Contents {
+        let item = Item { names: vec!["n".repeat(bytes)], traits: vec![Trait::Macro], ..Item::default() };
+        Contents { items: vec![item; names], stopped: Vec::new() }
+    }
+
+    #[test]
+    fn a_worker_answers_each_message_and_ends_when_the_pool_is_gone() {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let worker = std::thread::spawn(move || {
+            hello(&mut theirs, &Hello { refused: None, without: vec!["landlock".to_owned()] }).unwrap();
+            let mut seen = 0;
+            let worn = || {
+                seen += 1;
+                seen == 2
+            };
+            serve(&mut theirs, |message, readings| found(1 + readings.len(), message.len()), worn)
+        });
+        assert_eq!(read_hello(&heard(&mut ours)).unwrap().without, ["landlock"]);
+        for (message, readings, worn) in
+            [("", Vec::new(), false), ("Subject: x\r\n\r\n", vec![("why".to_owned(), b"otherwise".to_vec())], true)]
+        {
+            let asked = asked(message.len(), &readings).unwrap();
+            ours.write_all(&asked.lengths).unwrap();
+            ours.write_all(message.as_bytes()).unwrap();
+            ours.write_all(&asked.readings).unwrap();
+            let answer = read_answer(&heard(&mut ours)).unwrap();
+            assert_eq!(answer, Answer { contents: found(1 + readings.len(), message.len()), worn });
+        }
+        drop(ours);
+        worker.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn an_answer_that_would_be_too_long_says_that_not_all_was_seen() {
+        let mut said = Vec::new();
+        say(&mut said, &Answer { contents: found(SCAN_ITEMS_MAX, 1_000), worn: false }).unwrap();
+        let answer = read_answer(&heard(&mut said.as_slice())).unwrap();
+        assert_eq!(answer.contents.stopped, [Stopped::Answer]);
+        assert!(answer.worn);
+    }
+
+    #[test]
+    fn a_tree_that_can_t_be_is_no_answer() {
+        let parents = |parents: &[Option<u32>]| {
+            let items = parents.iter().map(|parent| Item { parent: *parent, ..Item::default() }).collect();
+            let answer = Answer { contents: Contents { items, stopped: Vec::new() }, worn: false };
+            read_answer(&postcard::to_stdvec(&answer).unwrap()).is_some()
+        };
+        assert!(parents(&[None, Some(0), Some(1), None]));
+        assert!(!parents(&[Some(0)]));
+        assert!(!parents(&[None, Some(2), None]));
+        assert!(!parents(&vec![None; SCAN_ITEMS_MAX + 1]));
+        let text = Item { text: "x".repeat(SCAN_TEXT_SUM_MAX + 1), ..Item::default() };
+        let answer = Answer { contents: Contents { items: vec![text], stopped: Vec::new() }, worn: false };
+        assert_eq!(read_answer(&postcard::to_stdvec(&answer).unwrap()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_a_worker_says_is_read_or_refused(bytes: Vec<u8>) {
+            let _hello = read_hello(&bytes);
+            if let Some(answer) = read_answer(&bytes) {
+                prop_assert!(is_sound(&answer.contents));
+            }
+        }
+        #[test]
+        fn what_comes_behind_an_answer_makes_it_none(more in 1_usize..9) {
+            let mut bytes = postcard::to_stdvec(&Answer { contents: found(2, 3), worn: true }).unwrap();
+            prop_assert!(read_answer(&bytes).is_some());
+            bytes.extend(vec![0; more]);
+            prop_assert_eq!(read_answer(&bytes), None);
+        }
+    }
+}

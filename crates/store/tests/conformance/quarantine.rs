@@ -1,0 +1,188 @@
+//! Messages that nobody sees.
+
+use crate::queue::queued;
+use crate::support::*;
+use bytes::Bytes;
+use mailward_core::limits::{QUARANTINE_NOTE_MAX, QUARANTINE_SWEEP};
+use mailward_core::{AccountId, Clock, QuarantineId, Timestamp};
+use mailward_store::records::*;
+use mailward_store::{Options, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+#[derive(Debug, Default)]
+struct Hand(AtomicI64);
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn kept(to: &[AccountId], queued: Vec<Queued>) -> Kept {
+    let ways = Ways { targets: targets(to), queued };
+    Kept { ways, note: Bytes::from_static(b"a virus"), expires: Timestamp(i64::MAX) }
+}
+
+async fn keep(w: &World, text: &str, kept: Kept) -> QuarantineId {
+    let delivery = Delivery { content: content(text), targets: vec![], queued: vec![], kept: Some(kept) };
+    w.store.deliver(delivery).await.unwrap().kept.unwrap()
+}
+
+async fn ids(w: &World, account: Option<AccountId>) -> Vec<QuarantineId> {
+    w.store.quarantine(account, None, usize::MAX).await.unwrap().into_iter().map(|one| one.id).collect()
+}
+
+#[tokio::test]
+async fn what_is_kept_is_seen_by_nobody_and_counts_for_nobody() {
+    let w = world().await;
+    let mut news = w.store.watch_quarantine();
+    news.mark_unchanged();
+    let delivery = Delivery {
+        content: content("bad"),
+        targets: targets(&[w.bob]),
+        queued: vec![],
+        kept: Some(kept(&[w.alice], vec![])),
+    };
+    let accepted = w.store.deliver(delivery).await.unwrap();
+    assert!(news.has_changed().unwrap());
+    assert_eq!(w.texts(&w.inbox(w.bob).await).await, ["bad"], "another recipient's copy goes its way");
+    assert_eq!(w.inbox(w.alice).await.messages, 0);
+    assert_eq!(w.store.usage(w.alice).await.unwrap(), Usage::default());
+    let id = accepted.kept.unwrap();
+    let found = w.store.quarantined(id).await.unwrap().unwrap();
+    assert_eq!((found.size, &found.note[..], &found.ways.targets), (3, &b"a virus"[..], &targets(&[w.alice])));
+    assert_eq!(&w.store.read(found.blob, 0, 9).await.unwrap()[..], b"bad");
+    assert_eq!(w.store.quarantine_size().await.unwrap(), 1);
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_released_goes_where_it_would_have_gone() {
+    let w = world().await;
+    let id = keep(&w, "held", kept(&[w.alice, w.bob], vec![queued(&["a@far.example", "b@far.example"])])).await;
+    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    assert_eq!((accepted.delivered.len(), accepted.queued.len()), (2, 1));
+    for account in [w.alice, w.bob] {
+        assert_eq!(w.texts(&w.inbox(account).await).await, ["held"]);
+    }
+    let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
+    assert_eq!(sent.recipients.len(), 2);
+    assert_eq!(w.store.quarantined(id).await.unwrap(), None);
+    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::NotFound(_))), "once");
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_account_s_part_is_its_own() {
+    let w = world().await;
+    let id = keep(&w, "held", kept(&[w.alice, w.bob], vec![queued(&["a@far.example"])])).await;
+    let other = keep(&w, "other", kept(&[w.bob], vec![])).await;
+    assert_eq!((ids(&w, Some(w.alice)).await, ids(&w, Some(w.bob)).await), (vec![id], vec![other, id]));
+    let seen = w.store.quarantine(Some(w.alice), None, 9).await.unwrap();
+    assert_eq!(seen[0].ways, Ways { targets: targets(&[w.alice]), queued: vec![] }, "nobody else is told");
+    assert!(matches!(w.store.release(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(w.store.discard(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
+    assert_eq!(w.store.release(id, KeptFor::Account(w.alice)).await.unwrap().delivered.len(), 1);
+    assert_eq!((ids(&w, Some(w.alice)).await, w.inbox(w.bob).await.messages), (vec![], 0));
+    w.store.discard(id, KeptFor::Account(w.bob)).await.unwrap();
+    let left = w.store.quarantined(id).await.unwrap().unwrap();
+    assert_eq!((left.ways.targets.len(), left.ways.queued.len()), (0, 1), "what is owed elsewhere stays");
+    w.store.discard(id, KeptFor::Everybody).await.unwrap();
+    assert_eq!(ids(&w, None).await, [other]);
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_full_account_gets_nothing_released_and_it_stays() {
+    let w = world().await;
+    let full = w.account("full", 3, 0).await;
+    let id = keep(&w, "four", kept(&[w.alice, full], vec![])).await;
+    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::OverQuota)));
+    assert_eq!((w.inbox(w.alice).await.messages, ids(&w, None).await), (0, vec![id]));
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_owed_has_its_time_from_its_release_on() {
+    let hand = Arc::new(Hand::default());
+    hand.0.store(1_000, Ordering::SeqCst);
+    let w = world_with(Options { clock: Arc::clone(&hand) as _, ..Options::default() }).await;
+    let mut late = queued(&["a@far.example"]);
+    late.envelope.arrived = Timestamp(1_000);
+    late.envelope.warn = Some(Timestamp(2_000));
+    late.envelope.expires = Timestamp(3_000);
+    let id = keep(&w, "held", kept(&[], vec![late])).await;
+    hand.0.store(50_000, Ordering::SeqCst);
+    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
+    assert_eq!((sent.envelope.warn, sent.envelope.expires), (Some(Timestamp(51_000)), Timestamp(52_000)));
+    assert_eq!(sent.recipients[0].due, Timestamp(50_000));
+}
+
+#[tokio::test]
+async fn what_is_over_goes_some_at_a_time() {
+    let hand = Arc::new(Hand::default());
+    let w = world_with(Options { clock: Arc::clone(&hand) as _, ..Options::default() }).await;
+    for number in 0..QUARANTINE_SWEEP + 1 {
+        keep(&w, &number.to_string(), Kept { expires: Timestamp(10), ..kept(&[w.alice], vec![]) }).await;
+    }
+    let stays = keep(&w, "stays", kept(&[w.alice], vec![])).await;
+    assert_eq!(w.store.sweep_quarantine().await.unwrap(), 0);
+    hand.0.store(10, Ordering::SeqCst);
+    assert_eq!(w.store.sweep_quarantine().await.unwrap(), QUARANTINE_SWEEP);
+    assert_eq!(w.store.sweep_quarantine().await.unwrap(), 1);
+    assert_eq!(ids(&w, Some(w.alice)).await, [stays]);
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_message_is_withdrawn_from_a_mailbox_and_can_come_back() {
+    let w = world().await;
+    w.deliver("late finding", &[w.alice, w.bob]).await;
+    let inbox = w.inbox(w.alice).await;
+    let uid = w.store.messages(inbox.id, vec![UidRange::ALL], 9).await.unwrap()[0].uid;
+    let id = w.store.withdraw(inbox.id, uid, Bytes::from_static(b"why"), Timestamp(i64::MAX)).await.unwrap();
+    assert_eq!((w.inbox(w.alice).await.messages, w.inbox(w.bob).await.messages), (0, 1));
+    assert_eq!(w.store.usage(w.alice).await.unwrap(), Usage::default());
+    assert_eq!(w.problems(), [""; 0]);
+    let again = w.store.withdraw(inbox.id, uid, Bytes::new(), Timestamp(0)).await;
+    assert!(matches!(again, Err(StoreError::NotFound(_))));
+    w.store.release(id, KeptFor::Account(w.alice)).await.unwrap();
+    assert_eq!(w.texts(&w.inbox(w.alice).await).await, ["late finding"]);
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_kept_for_an_account_goes_with_it() {
+    let w = world().await;
+    let both = keep(&w, "both", kept(&[w.alice, w.bob], vec![])).await;
+    keep(&w, "one", kept(&[w.alice], vec![])).await;
+    w.store.change_account(AccountChange::Remove { id: w.alice }).await.unwrap();
+    assert_eq!(ids(&w, None).await, [both]);
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_note_has_a_limit_and_what_goes_nowhere_isn_t_kept() {
+    let w = world().await;
+    let of = |kept| Delivery { content: content("x"), targets: vec![], queued: vec![], kept: Some(kept) };
+    let long = Kept { note: Bytes::from(vec![b'x'; QUARANTINE_NOTE_MAX + 1]), ..kept(&[w.alice], vec![]) };
+    assert!(matches!(w.store.deliver(of(long)).await, Err(StoreError::Limit(_))));
+    assert!(matches!(w.store.deliver(of(kept(&[], vec![]))).await, Err(StoreError::Refused(_))));
+    let most = Kept { note: Bytes::from(vec![b'x'; QUARANTINE_NOTE_MAX]), ..kept(&[w.alice], vec![]) };
+    assert!(w.store.deliver(of(most)).await.is_ok());
+}
+
+#[tokio::test]
+async fn pages_go_back_in_time() {
+    let w = world().await;
+    let mut all = Vec::new();
+    for number in 0..5 {
+        all.push(keep(&w, &number.to_string(), kept(&[w.alice], vec![])).await);
+    }
+    all.reverse();
+    let first = w.store.quarantine(None, None, 2).await.unwrap();
+    assert_eq!([first[0].id, first[1].id], [all[0], all[1]]);
+    let next = w.store.quarantine(Some(w.alice), Some(first[1].id), 9).await.unwrap();
+    assert_eq!(next.iter().map(|one| one.id).collect::<Vec<_>>(), all[2..]);
+}
