@@ -5,6 +5,7 @@ pub mod address;
 pub mod ambiguity;
 pub mod arc;
 pub mod config;
+pub mod content_rule;
 pub mod dkim;
 pub mod dns_answer;
 pub mod engine_answer;
@@ -24,6 +25,7 @@ pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
 pub mod qmail;
+pub mod qmail_scanner;
 pub mod rates;
 pub mod report;
 pub mod route;
@@ -46,11 +48,12 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 35] = [
+pub const TARGETS: [Target; 42] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
     ("config", config::run),
+    ("content_rule", content_rule::run),
     ("dkim", dkim::run),
     ("dns_answer", dns_answer::run),
     ("engine_answer", engine_answer::run),
@@ -70,6 +73,7 @@ pub const TARGETS: [Target; 35] = [
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
     ("qmail", qmail::run),
+    ("qmail_scanner", qmail_scanner::run),
     ("rates", rates::run),
     ("report", report::run),
     ("route", route::run),

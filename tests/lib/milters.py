@@ -7,8 +7,6 @@ import subprocess
 
 import peers
 
-PACKAGES = ("opendkim", "rspamd", "clamav-milter", "clamav-daemon")
-
 # What ClamAV finds here: words that are nowhere else.
 VIRUS = b"mailward test infection, lantern and orchard"
 # The words that every spam filter knows, in two halves so that this file isn't spam itself.

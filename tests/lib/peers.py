@@ -16,7 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path(os.environ.get("MAILWARD_PEERS") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "peers")
-PACKAGES = ("postfix", "exim4-daemon-light", "opensmtpd", "libfaketime")
+PACKAGES = (
+    "postfix", "exim4-daemon-light", "opensmtpd", "libfaketime", "opendkim", "rspamd", "clamav-daemon", "clamav-milter",
+)  # fmt: skip
 
 
 class Missing(Exception):

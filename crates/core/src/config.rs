@@ -22,6 +22,7 @@ mod lists;
 mod local;
 mod logins;
 mod milters;
+mod quarantine;
 mod rates;
 mod read;
 mod rules;
@@ -44,6 +45,7 @@ pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
 pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters};
+pub use quarantine::Quarantine;
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
@@ -109,6 +111,8 @@ pub struct Config {
     pub logins: Logins,
     /// Hosts that get nothing.
     pub bans: Bans,
+    /// Messages that nobody sees.
+    pub quarantine: Quarantine,
     /// Searching in mail.
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
@@ -367,6 +371,7 @@ impl Default for Config {
             sendmail: Sendmail::default(),
             logins: Logins::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
             search: Search { index: true },
             lists: Lists::default(),
             authentication: Authentication::default(),

@@ -36,7 +36,7 @@ use mailward_core::{AccountId, Address, Domain, SendLimits};
 use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
-use mailward_store::records::{Accepted, Content, Delivery, Meter, Metered, Shelf, Submitted, Withheld};
+use mailward_store::records::{Accepted, Content, Meter, Metered, Shelf, Submitted, Withheld};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,40 +1,83 @@
 //! From the bytes of an accepted message to what the store keeps.
 
 use bytes::Bytes;
+use mailward_core::Domain;
 use mailward_message::Structure;
 use mailward_message::accept::{self, HeaderFault};
 use mailward_message::header;
+use mailward_message::results::foreign;
 use mailward_store::records::Content;
+use std::sync::Arc;
+
+/// A message that was checked, mended and described, and may still get fields of ours.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Our trace fields and the message behind them.
+    pub bytes: Bytes,
+    /// Bytes of the former.
+    pub trace: usize,
+    /// Of all of it.
+    pub structure: Arc<Structure>,
+}
 
 /// Checks, mends and describes a message: `bytes` are `trace` bytes of trace fields and the message behind them, in
 /// one piece, which they stay.
 ///
 /// A message without header gets an empty line before it, so that its first lines don't become fields. `Return-Path`
-/// fields that came with it are taken out: there is one, and it is ours (RFC 5321 §4.4).
+/// fields that came with it are taken out: there is one, and it is ours (RFC 5321 §4.4); and so is what only we may say, if it comes
+/// in the name of `hostname` ([`foreign`]); none: it is our own.
 ///
 /// Takes time: microseconds for common messages, some milliseconds a megabyte.
 ///
 /// # Errors
 /// If the header of the message is past a limit.
-pub fn prepare(mut bytes: Vec<u8>, trace: usize) -> Result<Content, HeaderFault> {
+pub fn look(mut bytes: Vec<u8>, trace: usize, hostname: Option<&Domain>) -> Result<Looked, HeaderFault> {
+    let trace = trace.min(bytes.len());
     let message = bytes.get(trace..).unwrap_or_default();
     let facts = accept::check(message)?;
     if facts.starts_with_header {
         let header = message.get(..facts.header_bytes).unwrap_or_default();
         // Almost always none; those from the back first, so that the ranges before them stay true.
-        let theirs: Vec<_> =
+        let mut theirs: Vec<_> =
             header::fields(header).filter(|field| field.is("return-path")).map(|field| field.whole).collect();
+        theirs.extend(hostname.map(|hostname| foreign(header, hostname)).unwrap_or_default());
+        theirs.sort_unstable_by_key(|range| range.start);
         for range in theirs.into_iter().rev() {
             let (start, end) = (range.start.saturating_add(trace), range.end.saturating_add(trace));
             if start <= end && end <= bytes.len() {
                 bytes.drain(start..end);
             }
         }
-    } else if trace <= bytes.len() {
+    } else {
         bytes.splice(trace..trace, *b"\r\n");
     }
-    let structure = Structure::parse(&bytes).to_bytes();
-    Ok(Content::new(Bytes::from(bytes), Bytes::from(structure)))
+    let structure = Arc::new(Structure::parse(&bytes));
+    Ok(Looked { bytes: Bytes::from(bytes), trace, structure })
+}
+
+impl Looked {
+    /// What the store keeps. `fields` are whole header fields of ours, with their line ends: they stand above our `Received`, as
+    /// what was found after it came does (RFC 8601 §4), and below `Return-Path`.
+    #[must_use]
+    pub fn content(self, fields: &[u8]) -> Content {
+        if fields.is_empty() {
+            return Content::new(self.bytes, Bytes::from(self.structure.to_bytes()));
+        }
+        let trace = self.bytes.get(..self.trace).unwrap_or_default();
+        let at = header::fields(trace).find(|field| field.is("return-path")).map_or(0, |field| field.whole.end);
+        let (before, behind) = self.bytes.split_at_checked(at).unwrap_or((&[], &self.bytes));
+        let whole = [before, fields, behind].concat();
+        let structure = Arc::unwrap_or_clone(self.structure).with_fields(u64::try_from(fields.len()).unwrap_or(0));
+        Content::new(Bytes::from(whole), Bytes::from(structure.to_bytes()))
+    }
+}
+
+/// A message of our own as the store keeps it: see [`look`].
+///
+/// # Errors
+/// If the header of the message is past a limit.
+pub fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, HeaderFault> {
+    look(bytes, trace, None).map(|looked| looked.content(&[]))
 }
 
 #[cfg(test)]
@@ -45,8 +88,12 @@ mod tests {
 
     const TRACE: &str = "Return-Path: <a@b.example>\r\nReceived: from x by y; now\r\n";
 
+    fn host() -> Domain {
+        Domain::parse("mx.b.example").unwrap()
+    }
+
     fn prepared(message: &str) -> Result<String, HeaderFault> {
-        let content = prepare(format!("{TRACE}{message}").into_bytes(), TRACE.len())?;
+        let content = look(format!("{TRACE}{message}").into_bytes(), TRACE.len(), Some(&host()))?.content(&[]);
         assert_eq!(content.hash, *blake3::hash(&content.bytes).as_bytes());
         Ok(String::from_utf8(content.bytes.to_vec()).unwrap())
     }
@@ -62,6 +109,27 @@ mod tests {
         let message =
             "RETURN-PATH: <evil@t.example>\r\nSubject: x\r\nReturn-Path:\r\n <again@t.example>\r\n\r\nbody\r\n";
         assert_eq!(prepared(message), Ok(format!("{TRACE}Subject: x\r\n\r\nbody\r\n")));
+    }
+
+    #[test]
+    fn what_only_we_may_say_is_said_by_nobody_else() {
+        let theirs = "Authentication-Results: MX.b.example; dmarc=pass\r\nMailward-Verdict: deliver\r\n";
+        let others = "Authentication-Results: mx.other.example; dmarc=pass\r\n";
+        assert_eq!(
+            prepared(&format!("{theirs}{others}Return-Path: <a@t.example>\r\nSubject: x\r\n\r\nbody\r\n")),
+            Ok(format!("{TRACE}{others}Subject: x\r\n\r\nbody\r\n"))
+        );
+    }
+
+    #[test]
+    fn fields_of_ours_stand_between_return_path_and_received_and_the_structure_knows() {
+        let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
+        let looked = look(format!("{TRACE}{message}").into_bytes(), TRACE.len(), None).unwrap();
+        let content = looked.content(b"Mailward-Verdict: deliver\r\n");
+        let whole = String::from_utf8(content.bytes.to_vec()).unwrap();
+        let expected = TRACE.replace("Received", "Mailward-Verdict: deliver\r\nReceived") + message;
+        assert_eq!(whole, expected);
+        assert_eq!(content.structure, Structure::parse(expected.as_bytes()).to_bytes());
     }
 
     #[test]
@@ -86,7 +154,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_message_makes_it_panic(message in proptest::collection::vec(any::<u8>(), 0..400), trace in 0usize..500) {
-            let _ = prepare(message, trace);
+            let _ = look(message, trace, Some(&host())).map(|looked| looked.content(b"X: y\r\n"));
         }
     }
 }

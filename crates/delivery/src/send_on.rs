@@ -232,6 +232,7 @@ mod tests {
             lifetime: Duration::from_secs(1),
             warn_after: Duration::ZERO,
             routes: &RouteTable::default(),
+            keeping: None,
         };
         let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
         envelope(&Content::new(bytes.into(), structure.into()), &transaction, None, times).needs

@@ -27,12 +27,18 @@
 pub mod antivirus;
 pub mod authenticate;
 pub mod dmarc;
+mod field;
+mod inspector;
 pub mod policy;
+pub mod quarantine;
 pub mod spam;
+pub mod report;
 pub mod spf;
 pub mod structure;
 mod subject;
 mod verdict;
 
+pub use field::{hundredths, verdict_field};
+pub use inspector::{Inspected, Inspector, Parts, Settings};
 pub use subject::{Direction, Recipient, Subject};
 pub use verdict::{Action, Check, Finding, Verdict};

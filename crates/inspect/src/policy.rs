@@ -31,6 +31,7 @@ mod fit;
 mod glob;
 mod judge;
 mod kept;
+pub mod qmail_scanner;
 mod read;
 mod rule;
 mod text;

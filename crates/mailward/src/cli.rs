@@ -6,6 +6,7 @@ mod antivirus;
 mod ban;
 mod bench;
 mod config;
+mod content;
 mod demo;
 mod dkim;
 mod domain;
@@ -77,10 +78,11 @@ enum Verb {
     Route(route::RouteVerb),
     Gateway(gateway::GatewayVerb),
     Rules(rules::RulesVerb),
+    Content(content::ContentVerb),
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
-    Spam(spam::SpamVerb),
     Antivirus(antivirus::AntivirusVerb),
+    Spam(spam::SpamVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
@@ -116,10 +118,11 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Route(verb) => verb.run(place),
         Verb::Gateway(verb) => verb.run(place),
         Verb::Rules(verb) => verb.run(place),
+        Verb::Content(verb) => verb.run(place),
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
-        Verb::Spam(verb) => verb.run(place),
         Verb::Antivirus(verb) => verb.run(place),
+        Verb::Spam(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),

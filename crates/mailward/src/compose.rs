@@ -14,6 +14,7 @@ pub(crate) mod accept;
 pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
+pub(crate) mod content;
 pub(crate) mod doors;
 pub(crate) mod fetching;
 mod firewall;
@@ -51,7 +52,9 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
+use mailward_dns::NoDns;
 use mailward_gate::Gate;
+use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
 use mailward_store::maintenance::compact_in_background;
 use mailward_tls::Acceptor;
@@ -184,6 +187,7 @@ where
     let directory = Directory::open(store.clone()).await?;
     let (trigger, shutdown) = shutdown::channel();
     let rules = rules::open(place.config(), store).await?;
+    let content = content::open(&place.loaded, store).await?;
     let bans = bans::open(store, events).await?;
     bans::set(&bans, place.config());
     let logins = bans::logins(store, &bans, rules.book(), place.config(), events).await?;
@@ -211,6 +215,7 @@ where
         gate: gate.clone(),
         bans: bans.clone(),
         rules: rules.book().clone(),
+        content: content.book().clone(),
         logins: logins.clone(),
         settings: settings.clone(),
         care: care.clone(),
@@ -248,7 +253,7 @@ where
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
-    let scanning = scanning::Scanning::of(place.config(), events);
+    let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
     let desk = Desk {
         store: store.clone(),
@@ -258,6 +263,7 @@ where
         ways,
         fetching,
         rules: rules.clone(),
+        content,
         reputation: Some(reputation.clone()),
         bans: bans.clone(),
         server: Some(running.clone()),
@@ -265,15 +271,24 @@ where
         care: CareDesk::with_server(care.clone(), bouncer),
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
-        spam: SpamDesk::with_server(spam.clone()),
         scanning,
+        spam: SpamDesk::with_server(spam.clone()),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
     }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        scanner: desk.scanning.pool.clone(),
+        antivirus: desk.scanning.antivirus.clone(),
+        rules: desk.content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
     let rooms = Rooms::new(accept::Parts {
+        inspector,
         hostname,
         store: store.clone(),
         auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),

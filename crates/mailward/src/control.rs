@@ -17,6 +17,7 @@ pub(crate) mod antivirus;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
+pub(crate) mod content;
 pub(crate) mod desk;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
@@ -225,6 +226,10 @@ pub(crate) enum Request {
     /// Address rules.
     Rules {
         ask: rules::Ask,
+    },
+    /// Rules for what messages hold.
+    Content {
+        ask: content::Ask,
     },
     /// Alerts: what was told, and a trial.
     Alerts {

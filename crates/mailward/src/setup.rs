@@ -24,6 +24,7 @@ use crate::sendmail::spool::Spool;
 use mailward_core::config::{Config, Listen, Loaded};
 use mailward_core::{Address, Domain, Listener, Secret};
 use mailward_directory::{DkimInfo, NewPassword, NewUser};
+use mailward_inspect::policy::Rulebook;
 use mailward_store::{LocalStore, Options};
 use mailward_tls::{Acceptor, authority};
 use nix::unistd::{User, geteuid};
@@ -242,7 +243,7 @@ fn accounts(at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> 
 }
 
 async fn inhabit(store: &Arc<LocalStore>, at: &Path, plan: &Plan) -> Result<(Secret, Vec<DkimInfo>), Failure> {
-    let desk = Desk::over(store.clone(), at, &Config::default()).await?;
+    let desk = Desk::over(store.clone(), at, &Config::default(), Rulebook::default()).await?;
     let (_, keys) = desk.dkim.add_domain(plan.domain.clone()).await?;
     let address: Address =
         format!("postmaster@{}", plan.domain).parse().map_err(|e| Failure::Usage(format!("{}: {e}", plan.domain)))?;

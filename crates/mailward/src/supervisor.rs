@@ -1,15 +1,15 @@
 //! # supervisor: a process beside the server that keeps the rights the server gives up
 //!
-//! **For**: the two things that a server without rights can't do: run the command that the administrator chose for alerts,
-//! and keep banned networks in the host's firewall. It is made before the server gives up its rights, from the same binary,
-//! and only if one of the two is wanted.
+//! **For**: what a server without rights can't do: run the command that the administrator chose for alerts, run virus scanners
+//! that are programs, and keep banned networks in the host's firewall. It is made before the server gives up its rights, from
+//! the same binary, and only if one of these is wanted.
 //!
 //! **In**: orders from the server, a line of JSON each ([`Order`]), over a socket that both have. **Out**: what came of them
 //! ([`Report`]).
 //!
 //! What it runs it has read itself from the configuration when it started: no order can name a program, a word, a user or a
 //! file. Of what outsiders wrote nothing reaches words or environment of a program; an alert goes to the command's standard
-//! input as JSON, and what goes to `nft` is written out of networks and seconds. A server that were taken over could have
+//! input as JSON, a message to a virus scanner's as it is, and what goes to `nft` is written out of networks and seconds. A server that were taken over could have
 //! alerts run and networks banned, and nothing else: a command that runs as the server's user can gain no more rights than
 //! the server can, and a supervisor of that user can't be looked into by it.
 //!
@@ -22,11 +22,13 @@ mod command;
 mod firewall;
 mod lines;
 mod link;
+mod scans;
 mod spawn;
 mod work;
 
 pub(crate) use command::notes;
 pub(crate) use link::{ByCommand, Supervisor};
+pub(crate) use scans::ByHand;
 pub(crate) use spawn::{Made, make};
 pub(crate) use work::work;
 
@@ -44,6 +46,25 @@ pub(crate) enum Order {
         id: u64,
         /// One message of alerts, as it will be read.
         alert: Value,
+    },
+    /// Some of a message, behind what has come of it.
+    Piece {
+        /// Of the message, until it is scanned.
+        id: u64,
+        /// Its bytes in base64, at most `limits::SUPERVISOR_PIECE` of them.
+        data: String,
+    },
+    /// All of the message is there: a program is to look at it.
+    Scan {
+        /// Comes back with what came of it.
+        id: u64,
+        /// Which engine, by its place in the configuration.
+        engine: usize,
+    },
+    /// What has come of a message isn't needed any more.
+    Forget {
+        /// Which.
+        id: u64,
     },
     /// No connection from this network begins at the server's ports for so long.
     Ban {
@@ -80,6 +101,17 @@ pub(crate) enum Report {
         /// That of the order.
         id: u64,
         /// Why it failed, if it did.
+        failed: Option<String>,
+        /// What it wrote, cut; anything may be in it.
+        output: String,
+    },
+    /// Of a virus scanner.
+    Scanned {
+        /// That of the order.
+        id: u64,
+        /// Its exit code, if it ended by itself.
+        code: Option<u8>,
+        /// Why there is none.
         failed: Option<String>,
         /// What it wrote, cut; anything may be in it.
         output: String,

@@ -245,6 +245,30 @@ fn shown(bytes: &[u8]) -> String {
 /// Where a line begins that looks like the header of a part, or like a file put into text; also a long run of base64.
 /// Offsets are of `bytes`, which begin with a line.
 fn part_like(bytes: &[u8]) -> Option<usize> {
+    place_of(bytes, is_part_field)
+}
+
+/// Where a line begins that says of what follows that it is more than a text, or that looks like a file. Old programs put
+/// a harmless field of MIME where no part is.
+fn payload_like(bytes: &[u8]) -> Option<usize> {
+    const WORDS: [&[u8]; 9] =
+        [b"base64", b"quoted", b"uu", b"attachment", b"name", b"application/", b"image/", b"message/", b"multipart/"];
+    place_of(bytes, |line| {
+        let value = memchr::memchr(b':', line)
+            .map(|colon| crate::bytes::trim(crate::bytes::from(line, colon.saturating_add(1))));
+        // A folded one says it on the next line.
+        is_part_field(line)
+            && value.is_none_or(|v| v.is_empty() || v.ends_with(b";") || WORDS.iter().any(|word| has_word(v, word)))
+    })
+}
+
+/// Whether a word stands somewhere in some bytes, in any case.
+fn has_word(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+/// See [`part_like`] and [`payload_like`].
+fn place_of(bytes: &[u8], is_field: impl Fn(&[u8]) -> bool) -> Option<usize> {
     /// Lines of base64 in a row that are no signature any more.
     const RUN: usize = 16;
     let mut run = 0_usize;
@@ -252,7 +276,7 @@ fn part_like(bytes: &[u8]) -> Option<usize> {
     while at < bytes.len() {
         let end = crate::bytes::line_end(bytes, at);
         let line = sub(bytes, at..end);
-        if is_part_field(line) || text::is_begin(line) {
+        if is_field(line) || text::is_begin(line) {
             return Some(at);
         }
         let line = crate::bytes::without_end(line);

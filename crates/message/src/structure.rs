@@ -144,6 +144,19 @@ impl Structure {
         beginning::<(u64, Option<&str>, Option<&str>)>(bytes).map(|(_size, _date, subject)| subject)
     }
 
+    /// The same message with so many bytes of whole header fields more in its own header.
+    #[must_use]
+    pub fn with_fields(mut self, bytes: u64) -> Self {
+        let later = |range: &Range<u64>| range.start.saturating_add(bytes)..range.end.saturating_add(bytes);
+        for (place, part) in self.parts.iter_mut().enumerate() {
+            part.header =
+                if place == 0 { part.header.start..part.header.end.saturating_add(bytes) } else { later(&part.header) };
+            part.body = later(&part.body);
+        }
+        self.size = self.size.saturating_add(bytes);
+        self
+    }
+
     /// Length of the message, bytes: RFC822.SIZE.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -155,6 +155,8 @@ doubts! {
     /// Attacks E1.5.
     e1_05_the_usual_preamble: "05-usual" [] None;
     /// Attacks E1.5.
+    e1_05_a_preamble_of_an_old_program: "05-old-program" [] None;
+    /// Attacks E1.5.
     e1_05_the_footer_of_a_list: "05-list-footer" [EpilogueText] None;
     /// Attacks E1.5.
     e1_05_no_close: "05-no-close" [CloseMissing] None;
@@ -162,6 +164,8 @@ doubts! {
     e1_06_a_line_of_blanks_before_fields_that_count: "06-blanks-in-header" [HeaderBroken, Base64Trailing] Reading;
     /// Attacks E1.6.
     e1_06_a_line_of_blanks_in_a_subject: "06-blanks-in-subject" [BlankLine] None;
+    /// Attacks E1.6.
+    e1_06_a_line_of_blanks_before_all_fields_that_count: "06-blanks-before-mime" [BlankLine] None;
     /// Attacks E1.7.
     e1_07_a_line_without_colon_before_fields_that_count: "07-no-colon" [HeaderBroken, Base64Trailing] Reading;
     /// Attacks E1.7.
@@ -268,6 +272,10 @@ doubts! {
     e1_13_a_name_with_and_without_its_end: "13-differ" [NamesDiffer] None;
     /// Attacks E1.13.
     e1_13_names_of_one_file_in_many_forms: "13-encoded-word" [] None;
+    /// Attacks E1.13.
+    e1_13_ends_that_mean_the_same: "13-jpeg" [] None;
+    /// Attacks E1.13.
+    e1_13_names_in_bare_bytes_of_japan: "13-shift-jis" [] None;
     /// Attacks E1.13.
     e1_13_a_name_that_turns_its_direction: "13-override" [NameOverride] None;
     /// Attacks E1.13.

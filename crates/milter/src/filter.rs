@@ -258,7 +258,12 @@ impl Filter {
 
     /// Whether it has anything to say of the message that is coming.
     pub(crate) fn is_asked(&self) -> bool {
-        matches!(self.done, Done::No) && self.link.is_some()
+        matches!(self.done, Done::No)
+    }
+
+    /// Whether it has heard who is there.
+    pub(crate) const fn is_connected(&self) -> bool {
+        self.link.is_some()
     }
 
     /// Its part in what comes of the message, if it isn't asked.
@@ -439,6 +444,7 @@ impl Filter {
             Reply::Accept => {
                 self.done = if step.of_session { Done::Session } else { Done::Message };
                 self.in_message = false;
+                self.entry.watch.is_well(self.line(), &self.entry.events);
                 return Ok(Some(Heard::Go));
             }
             Reply::Discard if step.discards => {
@@ -453,6 +459,7 @@ impl Filter {
             Reply::Failed => return Err(Fault::Broken("it says that it failed".to_owned())),
             other => return Err(Fault::OutOfPlace(other.name(), step.name)),
         };
+        self.entry.watch.is_well(self.line(), &self.entry.events);
         if step.of_session {
             self.done = Done::Refused(answer.clone());
         }

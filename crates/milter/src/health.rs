@@ -68,12 +68,16 @@ impl Watch {
 
     /// It gave its verdict on a message.
     pub(crate) fn judged(&self, line: &MilterLine, events: &Events) {
-        let was_down = {
+        {
             let mut seen = self.seen();
             seen.judged = seen.judged.saturating_add(1);
-            seen.fault.take().is_some()
-        };
-        if was_down {
+        }
+        self.is_well(line, events);
+    }
+
+    /// It decided something.
+    pub(crate) fn is_well(&self, line: &MilterLine, events: &Events) {
+        if self.seen().fault.take().is_some() {
             events.emit(Event::info("milter.recovered").with("milter", &line.name).with("at", &line.place));
         }
     }

@@ -1,6 +1,6 @@
 //! All milters of a door, and one session with them.
 
-use crate::changes::{Changes, Outcome, Verdict};
+use crate::changes::{Changes, Outcome, Refusal, Verdict};
 use crate::draft::Draft;
 use crate::facts::{Client, LoggedIn, Party, Secured};
 use crate::filter::{Entry, Filter, Heard, Opening, after};
@@ -80,6 +80,8 @@ struct Transaction {
     recipients: Vec<String>,
     /// Who wants it thrown away.
     discards: Option<String>,
+    /// It was refused at DATA: milters have forgotten it, whatever the client goes on with.
+    over: Option<Refusal>,
 }
 
 impl Session {
@@ -134,6 +136,9 @@ impl Session {
 
     /// A recipient that we would take.
     pub async fn recipient(&mut self, recipient: &Party<'_>) -> Outcome {
+        if let Some(refusal) = &self.transaction.over {
+            return Outcome::Refuse(refusal.clone());
+        }
         self.macros.recipient(recipient, None);
         let outcome = self.each(&step::RECIPIENT, &recipient.texts()).await;
         if outcome == Outcome::Go {
@@ -144,6 +149,9 @@ impl Session {
 
     /// A recipient that we refused, with the reply, for milters that want to hear of those; what they say doesn't matter.
     pub async fn refused_recipient(&mut self, recipient: &Party<'_>, reply: &str) {
+        if self.transaction.over.is_some() {
+            return;
+        }
         self.macros.recipient(recipient, Some(reply));
         let texts = recipient.texts();
         for filter in self.filters.iter_mut().filter(|filter| filter.hears_of_refused()) {
@@ -153,17 +161,24 @@ impl Session {
 
     /// The message may come. `id` is its name in our log.
     pub async fn data(&mut self, id: &str) -> Outcome {
+        if let Some(refusal) = &self.transaction.over {
+            return Outcome::Refuse(refusal.clone());
+        }
         self.macros.set("i", id);
         self.macros.set("{nrcpts}", self.transaction.recipients.len().to_string());
         let outcome = self.each(&step::DATA, &[]).await;
-        if matches!(outcome, Outcome::Refuse(_)) {
+        if let Outcome::Refuse(refusal) = &outcome {
+            self.transaction.over = Some(refusal.clone());
             self.abort().await;
         }
         outcome
     }
 
-    /// A command that nobody knows.
+    /// A command that nobody knows; told once they are connected.
     pub async fn unknown(&mut self, line: &str) -> Outcome {
+        if !self.filters.iter().all(Filter::is_connected) {
+            return Outcome::Go;
+        }
         let cut = line.bytes().take(MILTER_VALUE_MAX).collect();
         self.each(&step::UNKNOWN, &[cut]).await
     }

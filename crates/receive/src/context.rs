@@ -1,6 +1,7 @@
 //! What every session shares.
 
 use crate::budget::Budget;
+use crate::filters::Filters;
 use crate::full::FullAccounts;
 use crate::guard::Guard;
 use crate::ids::MessageIds;
@@ -19,6 +20,7 @@ use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
+use mailward_inspect::Inspector;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -44,6 +46,10 @@ pub struct Settings {
     pub inside: Arc<InsideRules>,
     /// How strangers are weighed.
     pub guard: config::Guard,
+    /// How long messages are kept in the quarantine, days.
+    pub quarantine_days: usize,
+    /// Milters that are asked.
+    pub milters: config::Milters,
 }
 
 impl Default for Settings {
@@ -57,6 +63,8 @@ impl Default for Settings {
             warn_after: QUEUE_WARN_AFTER,
             inside: Arc::default(),
             guard: config::Guard::default(),
+            quarantine_days: config::Quarantine::default().days,
+            milters: config::Milters::default(),
         }
     }
 }
@@ -72,6 +80,8 @@ impl From<&Config> for Settings {
             warn_after: config.queue.warn_after(),
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
+            quarantine_days: config.quarantine.days,
+            milters: config.milters.clone(),
         }
     }
 }
@@ -112,10 +122,14 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Who watches over what users send; none: nobody, and nothing is confirmed.
     pub care: Option<Arc<Care>>,
+    /// Who judges messages; none: nobody.
+    pub inspector: Option<Arc<Inspector>>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
     pub ids: MessageIds,
+    /// Milters of the doors.
+    pub filters: Filters,
     /// Accounts found over quota.
     pub(crate) full: FullAccounts,
     /// When it was last told that the disk is full, seconds since 1970.
@@ -158,6 +172,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// See [`Context::care`].
     pub care: Option<Arc<Care>>,
+    /// See [`Context::inspector`].
+    pub inspector: Option<Arc<Inspector>>,
 }
 
 impl Context {
@@ -166,7 +182,9 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let ids = MessageIds::from(parts.clock.now());
         let acceptor = parts.acceptor.map(|acceptor| acceptor.for_protocol(mailward_core::Protocol::Smtp));
+        let filters = Filters::new(&parts.events);
         Arc::new(Self {
+            filters,
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,
@@ -184,6 +202,7 @@ impl Context {
             settings: parts.settings,
             clock: parts.clock,
             care: parts.care,
+            inspector: parts.inspector,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

@@ -7,6 +7,7 @@ use mailward_core::Address;
 use mailward_core::limits::FORWARDED_RECIPIENTS_MAX;
 use mailward_delivery::NotForwarded;
 use mailward_gate::{Bounce, Recipient, Refusal, RelayPermit, SenderPermit, decide_bounce, decide_recipient};
+use mailward_inspect::Inspected;
 use mailward_smtp::server::MailGiven;
 use mailward_store::records::Content;
 
@@ -67,10 +68,15 @@ pub(crate) fn is_due(mail: &MailGiven<House>) -> bool {
 ///
 /// # Errors
 /// Why not.
-pub(crate) async fn admit(context: &Context, mail: &MailGiven<House>, content: &Content) -> Result<(), NotForwarded> {
+pub(crate) async fn admit(
+    context: &Context,
+    mail: &MailGiven<House>,
+    content: &Content,
+    inspected: &Inspected,
+) -> Result<(), NotForwarded> {
     let Some(forwarder) = &context.forwarder else { return Ok(()) };
     let aliases: Vec<&Address> = aliases(mail).collect();
-    forwarder.admit(content, &aliases, None, context.clock.now()).await?;
+    forwarder.admit(content, &aliases, inspected.authentication.as_ref().map(|found| &found.results), context.clock.now()).await?;
     forwarder.count(mail.recipients.iter().map(|taken| &taken.permit), context.clock.now())
 }
 

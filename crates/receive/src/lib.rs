@@ -26,6 +26,7 @@
 mod budget;
 mod context;
 mod deadlines;
+mod filters;
 mod forward;
 mod full;
 mod guard;
@@ -38,6 +39,7 @@ mod watch;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Parts, Settings};
+pub use filters::Filters;
 pub use guard::{Guard, SpfTurns};
 pub use ids::MessageIds;
 
@@ -65,8 +67,10 @@ pub async fn serve_program(wire: Wire, peer: Peer, permit: ConnectionPermit, con
 async fn hold(wire: Wire, peer: Peer, mut permit: ConnectionPermit, context: Arc<Context>, program: Option<Program>) {
     let entry = permit.enter(&peer, &context.shutdown);
     context.events.emit(Event::debug("connection.opened").with_peer(&peer));
-    let end = Box::pin(Host::new(&context, &peer, entry, program).run(wire)).await;
+    let mut host = Host::new(&context, &peer, entry, program);
+    let end = Box::pin(host.run(wire)).await;
     drop(permit);
+    Box::pin(host.leave_filters()).await;
     context.events.emit(match end {
         End::Closed(why) if why.is_hostile() => {
             Event::info("connection.dropped").with_peer(&peer).with("reason", why.name())

@@ -3,6 +3,7 @@
 use mailward_delivery::{HeaderFault, NotForwarded};
 use mailward_directory::LoginError;
 use mailward_gate::Refusal;
+use mailward_inspect::{Action, Check, Finding};
 use mailward_smtp::Reply;
 use mailward_store::StoreError;
 
@@ -49,6 +50,23 @@ pub(crate) const fn store(error: &StoreError) -> Reply {
         StoreError::Closed => Reply::SHUTTING_DOWN,
         _ => Reply::LOCAL_ERROR,
     }
+}
+
+/// What a message was found to hold, for whoever sent it: never where it was found, nor what else would have been.
+pub(crate) fn finding(finding: &Finding) -> Reply {
+    if finding.action == Action::Defer {
+        return Reply::NOT_JUDGED;
+    }
+    let reply = match finding.check {
+        Check::Authentication if finding.rule == "from" => return Reply::NOT_ONE_AUTHOR.with(&finding.evidence),
+        Check::Authentication => Reply::NOT_AUTHENTIC,
+        Check::Structure => Reply::AMBIGUOUS,
+        Check::Attachments => Reply::ATTACHMENT_REFUSED,
+        Check::Antivirus => Reply::VIRUS,
+        Check::Content => Reply::CONTENT_REFUSED,
+        Check::Spam | Check::Milter => Reply::SPAM,
+    };
+    reply.with(&finding.rule)
 }
 
 pub(crate) const fn login(error: LoginError) -> Reply {

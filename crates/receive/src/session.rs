@@ -3,8 +3,10 @@
 mod data;
 mod door;
 mod gateway;
+mod inspection;
 mod mail;
 mod message;
+mod milters;
 mod recipient;
 mod refused;
 mod rules;
@@ -31,6 +33,7 @@ use mailward_smtp::input::Input;
 use mailward_smtp::params::RecipientParameters;
 use mailward_smtp::server::{AuthTicket, Closing, Dialect, Rights, Session, Settings, Step};
 use mailward_tls::Wire;
+use milters::Filtering;
 use std::pin::pin;
 use std::sync::Arc;
 use stranger::{Sender, Stranger};
@@ -84,6 +87,10 @@ pub(crate) struct Host<'c> {
     /// What was found of the stranger and the sender of this transaction.
     judged: Option<Arc<Judged>>,
     mails: Mails,
+    /// The milters, once they were asked.
+    filtering: Option<Filtering>,
+    /// How whoever is logged in did that.
+    mechanism: Option<String>,
 }
 
 /// MAIL commands that no recipient followed.
@@ -129,6 +136,8 @@ impl<'c> Host<'c> {
             stranger: None,
             judged: None,
             mails: Mails::default(),
+            filtering: None,
+            mechanism: None,
         }
     }
 
@@ -186,9 +195,9 @@ impl<'c> Host<'c> {
                         () = &mut stop => session.farewell(self.last_word(), Closing::Shutdown),
                     }
                 }
-                Step::Mail(ticket) => self.mail(ticket),
+                Step::Mail(ticket) => self.mail(ticket, &wire).await,
                 Step::Recipient(ticket) => self.recipient(ticket, &mut wire).await,
-                Step::Data(ticket) => self.data(ticket, &wire),
+                Step::Data(ticket) => self.data(ticket, &wire).await,
                 Step::Message(ticket) => self.message(ticket).await,
                 Step::Refused(fault, mail) => {
                     // Its reply is given already, without a name: it is found by who sent it.
@@ -196,6 +205,7 @@ impl<'c> Host<'c> {
                     self.refused(&mail, fault.name());
                 }
                 Step::Auth(mechanism, initial, ticket) => {
+                    self.mechanism = Some(mechanism.to_string());
                     let bindings = wire.tls().map(|tls| &tls.bindings);
                     match self.context.auth.begin(&mechanism, bindings, self.peer) {
                         Ok(sasl) => self.auth(sasl, initial, ticket).await,

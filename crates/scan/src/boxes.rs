@@ -12,7 +12,6 @@ mod pkcs7;
 mod rar;
 mod rpm;
 mod seven;
-mod sniff;
 mod stream;
 mod stub;
 mod tar;
@@ -22,7 +21,7 @@ mod zip;
 use crate::codec::Codec;
 use crate::contents::{Item, Trait, Wrapping};
 use crate::holder::Holder;
-use crate::kind::{Family, Kind};
+use crate::kind::{self, Family, Kind};
 use crate::mail::Mail;
 use crate::meter::Meter;
 use bytes::Bytes;
@@ -34,30 +33,42 @@ pub(crate) struct Opened {
     pub(crate) holders: Vec<Box<dyn Holder>>,
     /// What it is as well.
     pub(crate) also: Vec<Kind>,
+    /// As what else a document it is looked at: what it is as well, and what its name or type makes of it.
+    pub(crate) looked_as: Vec<Kind>,
     /// What is remarkable about it, without opening it.
     pub(crate) notes: Vec<Trait>,
 }
 
 /// What something is. A part that is declared to be a message is one, whatever it begins with.
 pub(crate) fn kind_of(bytes: &[u8], declared: &str) -> Kind {
-    let kind = sniff::of(bytes);
+    let kind = kind::of(bytes);
     let is_declared = matches!(declared, "message/rfc822" | "message/global" | "message/news");
     if is_declared && matches!(kind.family(), Family::Text | Family::Other) { Kind::Mail } else { kind }
 }
 
 /// Everything that opens this: more than one thing where it can be read in more than one way.
 pub(crate) fn holders(kind: Kind, item: &Item, bytes: &Bytes, meter: &mut Meter<'_>) -> Opened {
-    let mut opened = Opened::default();
+    let mut opened = Opened { also: kind::others_of(kind, bytes), ..Opened::default() };
     let most = meter.items_left().saturating_add(1);
     by_kind(kind, item, bytes, most, meter, &mut opened);
+    for other in opened.also.clone() {
+        // What stands behind something is looked for below.
+        if matches!(other, Kind::Iso | Kind::Tar | Kind::Dmg | Kind::Vhd) {
+            by_kind(other, item, bytes, most, meter, &mut opened);
+        }
+    }
     // A ZIP is read from its end: it may stand behind anything.
     if !is_zip(kind)
         && let Some(zip) = zip::behind(bytes, most)
     {
-        opened.also.push(Kind::Zip);
+        if !opened.also.iter().any(|other| is_zip(*other)) {
+            opened.also.push(Kind::Zip);
+        }
         opened.holders.push(zip);
     }
+    let has_more = opened.also.iter().any(|other| matches!(other, Kind::Rar | Kind::SevenZip | Kind::Cab));
     match kind.family() {
+        _ if has_more => stub::archives(bytes, most, meter, &mut opened),
         Family::Executable if !is_zip(kind) => stub::archives(bytes, most, meter, &mut opened),
         Family::Text | Family::Other | Family::Page | Family::Script => {
             if let Some(files) = inline::files(bytes, meter) {
@@ -65,6 +76,12 @@ pub(crate) fn holders(kind: Kind, item: &Item, bytes: &Bytes, meter: &mut Meter<
             }
         }
         _ => {}
+    }
+    opened.looked_as = kind::readings(kind, &item.names, &item.declared);
+    for other in &opened.also {
+        if !opened.looked_as.contains(other) {
+            opened.looked_as.push(*other);
+        }
     }
     opened
 }
@@ -82,6 +99,7 @@ fn is_zip(kind: Kind) -> bool {
             | Kind::Pptx
             | Kind::OpenDocument
             | Kind::Epub
+            | Kind::Opc
     )
 }
 
@@ -99,7 +117,7 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
         }
         Kind::Xz => add(Some(stream::open(bytes, &item.names, Codec::LzmaAlone, stream::LZMA))),
         Kind::Zstd => add(Some(stream::open(bytes, &item.names, Codec::Zstd, stream::ZSTD))),
-        Kind::Compress if bytes.starts_with(b"SZDD") => add(Some(stream::szdd(bytes, &item.names))),
+        Kind::OtherArchive if bytes.starts_with(b"SZDD\x88\xf0\x27\x33A") => add(Some(stream::szdd(bytes, &item.names))),
         Kind::Compress => add(Some(stream::open(bytes, &item.names, Codec::Lzw, stream::COMPRESS))),
         Kind::Tar => add(tar::open(bytes, most)),
         Kind::Cpio => add(cpio::open(bytes, most)),
@@ -124,7 +142,15 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
             };
             add(Some(Box::new(Mail::new(bytes.clone(), number))));
         }
-        Kind::Ace | Kind::Chm | Kind::Vhd | Kind::VmDisk | Kind::Dmg | Kind::RawDisk => {
+        Kind::Ace
+        | Kind::Chm
+        | Kind::Dmg
+        | Kind::OtherArchive
+        | Kind::RawDisk
+        | Kind::Vhd
+        | Kind::VmDisk
+        | Kind::Wim
+        | Kind::Xar => {
             opened.notes.push(Trait::NotOpened(format!("{} isn't opened", kind.name())));
         }
         _ => {

@@ -1,7 +1,32 @@
 //! What documents hold: what they do when they are opened, the objects in them, their text.
 
+mod card;
+mod cells;
+mod macros;
+mod mail_item;
+mod office_xml;
+mod ole;
+mod onenote;
+mod open_document;
+mod package;
+mod page;
+mod pdf;
+mod rtf;
+mod shortcut;
+mod slides;
+mod text;
+mod web_archive;
+mod words;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
 use crate::contents::{Trait, Wrapping};
-use crate::kind::Kind;
+use crate::kind::{Family, Kind};
+use mailward_core::limits::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_INNER_MAX, DOCUMENT_STREAM_MAX, SCAN_NAME_MAX, SCAN_NAMES_MAX, SCAN_TEXT_MAX,
+};
 
 /// What was found in a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,8 +78,137 @@ impl Room {
     }
 }
 
-/// Looks into a document of this kind. Total: any bytes give an answer; work grows with their number and the room.
+/// Looks into a document of this kind. Total: any bytes give an answer; work grows with their number and the room. Packages
+/// (Office Open XML, OpenDocument) give no inner files: their entries are those of a ZIP, and found by opening it.
 #[must_use]
-pub fn look(_kind: Kind, _bytes: &[u8], _room: &mut Room) -> Looked {
-    Looked::default()
+pub fn look(kind: Kind, bytes: &[u8], room: &mut Room) -> Looked {
+    let left = room.bytes.min(DOCUMENT_BYTES_MAX);
+    let mut look = Look { looked: Looked::default(), room, left };
+    match kind {
+        Kind::Word | Kind::Excel | Kind::PowerPoint | Kind::Ole | Kind::OfficeEncrypted | Kind::Msg | Kind::Msi => {
+            ole::look(kind, bytes, &mut look);
+        }
+        Kind::ActiveMime => ole::active_mime(bytes, &mut look),
+        Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::Opc => package::look(bytes, &mut look),
+        Kind::OpenDocument | Kind::Epub => open_document::look(bytes, &mut look),
+        Kind::OfficeXml => office_xml::look(bytes, &mut look),
+        Kind::Rtf => rtf::look(bytes, &mut look),
+        Kind::Pdf => pdf::look(bytes, &mut look),
+        Kind::Html | Kind::Svg | Kind::ScriptPage => page::look(bytes, &mut look),
+        Kind::Mhtml => web_archive::look(bytes, &mut look),
+        Kind::OneNote => onenote::look(bytes, &mut look),
+        Kind::Lnk => shortcut::lnk(bytes, &mut look),
+        Kind::UrlFile => shortcut::url(bytes, &mut look),
+        Kind::SheetLink => text::sheet_link(bytes, &mut look),
+        Kind::Calendar | Kind::Contact => card::look(bytes, &mut look),
+        _ if matches!(kind.family(), Family::Text | Family::Script) => text::look(bytes, &mut look),
+        _ => {}
+    }
+    look.looked
+}
+
+/// A look that is under way: what was found, and what may still be.
+struct Look<'r> {
+    looked: Looked,
+    room: &'r mut Room,
+    /// Bytes that may still be unpacked of this document.
+    left: u64,
+}
+
+impl Look<'_> {
+    /// Notes a trait, once.
+    fn remark(&mut self, found: Trait) {
+        if !self.looked.traits.contains(&found) {
+            self.looked.traits.push(found);
+        }
+    }
+
+    /// Notes a trait if something holds.
+    fn remark_if(&mut self, holds: bool, found: Trait) {
+        if holds {
+            self.remark(found);
+        }
+    }
+
+    /// Keeps text on lines of its own, as long as there is room.
+    fn text(&mut self, text: &str) {
+        let text = text.trim();
+        let room = SCAN_TEXT_MAX.saturating_sub(self.looked.text.len());
+        if text.is_empty() || room == 0 {
+            return;
+        }
+        if !self.looked.text.is_empty() {
+            self.looked.text.push('\n');
+        }
+        let mut end = text.len().min(room);
+        while !text.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        self.looked.text.push_str(text.get(..end).unwrap_or_default());
+    }
+
+    /// How many characters of text are still wanted.
+    fn text_room(&self) -> usize {
+        SCAN_TEXT_MAX.saturating_sub(self.looked.text.len())
+    }
+
+    /// How many bytes of one stream may be unpacked.
+    fn max(&self) -> usize {
+        crate::bytes::longer(self.room.bytes.min(self.left)).min(DOCUMENT_STREAM_MAX)
+    }
+
+    /// Counts bytes that were unpacked with [`Look::max`]; as many as that may have been more.
+    fn count(&mut self, len: usize) {
+        self.room.short |= len >= self.max();
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_sub(len);
+        let _enough = self.room.take(len);
+    }
+
+    /// Unpacks DEFLATE.
+    fn inflate(&mut self, packed: &[u8], zlib: bool) -> Vec<u8> {
+        let out = crate::zipped::inflate(packed, zlib, self.max());
+        self.count(out.len());
+        out
+    }
+
+    /// Gives a file to be opened further; empty ones aren't, and none is beyond the room.
+    fn inner(&mut self, names: Vec<String>, bytes: Vec<u8>, wrapping: Wrapping) {
+        if bytes.is_empty() {
+            return;
+        }
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.looked.inner.len() >= DOCUMENT_INNER_MAX.min(self.room.items) || len > self.left {
+            self.room.short = true;
+            return;
+        }
+        if self.room.take(len) {
+            self.left = self.left.saturating_sub(len);
+            let mut kept: Vec<String> = Vec::new();
+            for name in names {
+                let name: String = name.chars().take(SCAN_NAME_MAX / 4).collect();
+                if !name.is_empty() && !kept.contains(&name) && kept.len() < SCAN_NAMES_MAX {
+                    kept.push(name);
+                }
+            }
+            self.looked.inner.push(Inner { names: kept, bytes, wrapping });
+        }
+    }
+}
+
+/// The last part of a path of any system.
+fn base_name(path: &str) -> String {
+    path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+}
+
+/// Whether opening this address asks another host: web, files of other hosts.
+fn is_elsewhere(target: &str) -> bool {
+    let target = target.trim().to_ascii_lowercase();
+    let bare = target.strip_prefix("mhtml:").unwrap_or(&target);
+    ["http:", "https:", "ftp:", "smb:", "webdav:", "\\\\", "//", "file://///", "file:////", "file:\\\\", "file:///\\\\"]
+        .iter()
+        .any(|start| bare.starts_with(start))
+        || bare
+            .strip_prefix("file://")
+            .is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric()) && !host.starts_with("localhost"))
 }

@@ -6,7 +6,7 @@ use crate::contents::{Contents, Item, Stopped, Trait, Wrapping};
 use crate::cursor::length;
 use crate::document::{self, Room};
 use crate::holder::{Found, Held, Holder, Step};
-use crate::kind::{Family, Kind};
+use crate::kind::{Family, Kind, disagree, hides};
 use crate::mail;
 use crate::meter::{Budget, Meter};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -108,7 +108,12 @@ impl Walk<'_> {
         let Found { names, declared, wrapping, mut traits, size, bytes, whole } = found;
         let content = bytes.as_deref().unwrap_or_default();
         let kind = if bytes.is_some() { boxes::kind_of(content, &declared) } else { Kind::Data };
-        if plain_parts && whole && traits.is_empty() && is_ordinary(kind) {
+        if bytes.is_some() {
+            traits.extend(disagree(&names, &declared, kind));
+        } else if names.iter().any(|name| hides(name)) {
+            traits.push(Trait::NameHides);
+        }
+        if plain_parts && whole && is_ordinary(kind) && traits.iter().all(|found| matches!(found, Trait::TypeSays)) {
             self.meter.in_time();
             return None;
         }
@@ -140,23 +145,27 @@ impl Walk<'_> {
             self.remark(index, note);
         }
         let mut holders = found.holders;
+        let mut looked_as = vec![kind];
+        looked_as.extend(found.looked_as);
         let mut room = Room { bytes: self.meter.bytes_left(), items: self.meter.items_left(), short: false };
-        let looked = document::look(kind, &bytes, &mut room);
+        let mut inner: Vec<Found> = Vec::new();
+        for kind in looked_as {
+            let looked = document::look(kind, &bytes, &mut room);
+            for found in looked.traits {
+                self.remark(index, found);
+            }
+            self.keep_text(index, looked.text);
+            inner.extend(looked.inner.into_iter().map(|inner| Found {
+                wrapping: inner.wrapping,
+                ..Found::open(inner.names, Bytes::from(inner.bytes))
+            }));
+        }
         self.meter.take_bytes(self.meter.bytes_left().saturating_sub(room.bytes));
         if room.short {
             self.meter.note(Stopped::Bytes);
             self.remark(index, Trait::NotOpened("more in it than is looked at".to_owned()));
         }
-        for found in looked.traits {
-            self.remark(index, found);
-        }
-        self.keep_text(index, looked.text);
-        if !looked.inner.is_empty() {
-            let inner: Vec<Found> = looked
-                .inner
-                .into_iter()
-                .map(|inner| Found { wrapping: inner.wrapping, ..Found::open(inner.names, Bytes::from(inner.bytes)) })
-                .collect();
+        if !inner.is_empty() {
             holders.push(Box::new(Held(inner.into_iter())));
         }
         if holders.is_empty() {
@@ -177,7 +186,7 @@ impl Walk<'_> {
         }
         let plain_parts = matches!(
             kind,
-            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix
+            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix | Kind::Opc
         );
         for holder in holders.into_iter().rev() {
             self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, held, plain_parts });
@@ -196,14 +205,15 @@ impl Walk<'_> {
 
     /// Keeps text for rules, as much as there is room for.
     fn keep_text(&mut self, index: u32, mut text: String) {
-        let mut room = SCAN_TEXT_MAX.min(self.text_left).min(text.len());
+        let kept = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
+        let mut room = SCAN_TEXT_MAX.saturating_sub(kept).min(self.text_left).min(text.len());
         while !text.is_char_boundary(room) {
             room = room.saturating_sub(1);
         }
         text.truncate(room);
         self.text_left = self.text_left.saturating_sub(room);
         if let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get_mut(at)) {
-            item.text = text;
+            item.text.push_str(&text);
         }
     }
 }

@@ -208,8 +208,26 @@ table! {
     CLAIM_DENIED = 550 "5.7.1" "The message says that it is from an address that isn't yours";
     /// Nobody can say who it is from.
     CLAIM_UNCLEAR = 550 "5.6.0" "It isn't clear who the message is from";
+    /// A milter wants it kept from its recipients, and nothing keeps it.
+    NOT_FILTERED = 550 "5.7.1" "Message not accepted here";
     /// What `message` refuses.
     BAD_HEADER = 550 "5.6.0" "Header section can't be read";
+    /// RFC 5322 §3.6.2, RFC 9989: not one author, or none.
+    NOT_ONE_AUTHOR = 550 "5.6.0" "The message has to be from exactly one author";
+    /// The author's domain wants it so (RFC 9989, RFC 7372 §3).
+    NOT_AUTHENTIC = 550 "5.7.1" "The author's domain doesn't stand for this message (DMARC)";
+    /// Attacks E1.
+    AMBIGUOUS = 554 "5.6.0" "The message can be read in more than one way";
+    /// A rule on attachments.
+    ATTACHMENT_REFUSED = 552 "5.7.0" "What is attached isn't taken here";
+    /// A virus scanner.
+    VIRUS = 554 "5.7.0" "The message holds what looks like a virus";
+    /// A rule on what is written.
+    CONTENT_REFUSED = 550 "5.7.1" "What the message holds isn't taken here";
+    /// The spam filter.
+    SPAM = 550 "5.7.1" "The message looks like spam";
+    /// Who has to judge it can't now.
+    NOT_JUDGED = 451 "4.7.0" "The message can't be examined now; try again later";
     /// The store couldn't; it may later.
     LOCAL_ERROR = 451 "4.3.0" "Local error; try again later";
 
@@ -296,6 +314,15 @@ impl Reply {
         let code = if matches!(code, 400..=420 | 422..=599) { code } else { 550 };
         let text: String = text.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
         Reply { code, enhanced: if code >= 500 { "5.7.1" } else { "4.7.1" }, text: Cow::Owned(text) }
+    }
+    /// A refusal in words of a filter: a code of 400 to 599 (what isn't becomes 550; 421 ends the session), its enhanced code,
+    /// which stands in the text here, and text that is cleaned and cut as by [`Reply::with`].
+    #[must_use]
+    pub fn chosen(code: u16, (class, subject, detail): (u8, u16, u16), text: &str) -> Reply {
+        let code = if matches!(code, 400..=599) { code } else { 550 };
+        let words = format!("{class}.{subject}.{detail} {text}");
+        let text = words.chars().take(TEXT_MAX).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+        Reply { code, enhanced: "", text: Cow::Owned(text) }
     }
     /// Writes the line with CRLF.
     pub fn write(&self, out: &mut Vec<u8>) {

@@ -10,6 +10,7 @@ mod limits;
 mod lists;
 mod logins;
 mod milters;
+mod quarantine;
 mod queue;
 mod rates;
 mod rules;
@@ -44,6 +45,7 @@ const GROUPS: &[&[Key]] = &[
     spam::KEYS,
     logins::KEYS,
     rates::KEYS,
+    quarantine::KEYS,
     services::KEYS,
     alerts::KEYS,
 ];

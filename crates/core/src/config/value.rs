@@ -1,7 +1,10 @@
 //! Values of keys: what text may stand after the `=`, and how a value is written back.
 
 use crate::address::Address;
-use crate::config::{AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored, Webhook};
+use crate::config::{
+    AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored,
+    Webhook,
+};
 use crate::domain::Domain;
 use crate::limits::{
     ALERT_ADDRESSES_MAX, ALERT_COMMAND_WORDS_MAX, BANS_NEVER_MAX, CONTENT_DICTIONARIES_MAX, CONTENT_FILE_MAX,

@@ -46,5 +46,11 @@ pub const ANTIVIRUS_WORDS_MAX: usize = 32;
 pub const ANTIVIRUS_HEALTH_TIME: Duration = Duration::from_secs(20);
 /// Characters of what is told of an engine's trouble.
 pub const ANTIVIRUS_WORDS_TOLD_MAX: usize = 200;
-/// Bytes that a scanner command may write and that are kept of it.
-pub const ANTIVIRUS_OUTPUT_MAX: usize = 4 * 1024;
+/// Time that a program has for one message; then it is killed with all that it started.
+pub const ANTIVIRUS_COMMAND_TIME: Duration = Duration::from_secs(60);
+/// Programs of one engine that run at once: each loads its signatures anew.
+pub const ANTIVIRUS_COMMANDS_AT_ONCE: usize = 2;
+/// Messages that the supervisor holds for programs at once: as many as all engines may have.
+pub const SUPERVISOR_SCANS_MAX: usize = ANTIVIRUS_ENGINES_MAX * ANTIVIRUS_COMMANDS_AT_ONCE;
+/// Bytes of a message in one order to the supervisor: in base64 it fits a line.
+pub const SUPERVISOR_PIECE: usize = 32 * 1024;

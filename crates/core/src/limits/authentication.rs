@@ -29,3 +29,42 @@ pub const RESULTS_METHODS_MAX: usize = 50;
 pub const RESULTS_PROPERTIES_MAX: usize = 20;
 /// Depth of comments in one that is read.
 pub const RESULTS_COMMENT_DEPTH_MAX: usize = 16;
+
+// ---- reports of DMARC --------------------------------------------------------------------------------------
+
+/// Domains (each day, two at midnight) of which it is counted in memory how their mail was authenticated; more aren't counted.
+pub const DMARC_DOMAINS_KEPT: usize = 10_000;
+/// Rows of one domain's day: source, names and results together. What is beyond is told as a number. With
+/// [`DMARC_TEXT_MAX`] they fit `SHELF_VALUE_MAX`, or fewer are kept.
+pub const DMARC_ROWS_MAX: usize = 200;
+/// Longest text of a report that is written or kept, characters.
+pub const DMARC_TEXT_MAX: usize = 255;
+/// How often what was counted is written.
+pub const DMARC_WRITE_TIME: Duration = Duration::from_secs(60);
+/// Domains whose rows are written in one commit: others wait for it.
+pub const DMARC_WRITE_BATCH: usize = 50;
+/// Days for which it is kept what was told to others.
+pub const DMARC_TOLD_DAYS: u16 = 14;
+/// Within this time after midnight (UTC) each domain's report is sent, at a moment of its own.
+pub const DMARC_REPORT_JITTER: Duration = Duration::from_secs(6 * 3_600);
+/// How often it is looked for reports that are to be sent.
+pub const DMARC_REPORT_LOOK_TIME: Duration = Duration::from_secs(15 * 60);
+/// A report that can't be sent is dropped so long after its day's end.
+pub const DMARC_REPORT_LATE: Duration = Duration::from_secs(86_400);
+/// Reports to one mail domain for each day: who asks for them need not be who gets them (attacks D10). Services that take
+/// those of many have more, and say so in the DNS.
+pub const DMARC_REPORTS_PER_DESTINATION_MAX: usize = 500;
+/// Mail domains to which it is counted what was sent; reports to more aren't sent.
+pub const DMARC_DESTINATIONS_MAX: usize = 10_000;
+/// Records that are looked at in one step.
+pub const DMARC_REPORT_PAGE: usize = 100;
+/// Largest packed report that is read, bytes (attacks D9).
+pub const DMARC_PACKED_MAX: usize = 2 * 1024 * 1024;
+/// Largest report that is read, bytes, unpacked: it ends there, whatever the packing says (attacks D9).
+pub const DMARC_XML_MAX: usize = 10 * 1024 * 1024;
+/// Depth of elements in a report that is read; RFC 9990 has five.
+pub const DMARC_XML_DEPTH_MAX: usize = 12;
+/// Reports of one domain's day by others that are kept: anybody may send some (attacks D9). There are some dozen who report.
+pub const DMARC_HEARD_MAX: usize = 200;
+/// Days for which they are kept.
+pub const DMARC_HEARD_DAYS: u16 = 90;

@@ -6,7 +6,7 @@ pub const NAME_FIELDS_MAX: usize = 4;
 pub const NAME_READINGS_MAX: usize = 64;
 /// Doubts of one kind that are told of one message. More say nothing new, but of those that may hide something more are a
 /// doubt by themselves.
-pub const AMBIGUITIES_OF_A_KIND_MAX: usize = 16;
+pub const AMBIGUITIES_OF_A_KIND_MAX: usize = 32;
 /// Evidence of one doubt, bytes.
 pub const AMBIGUITY_EVIDENCE_MAX: usize = 120;
 /// How often each byte of a message is looked at for doubts, on average; past it that is the doubt. Parts of honest mail

@@ -13,6 +13,8 @@ pub const KIND_OTHERS_LOOKED: usize = 1024 * 1024;
 pub const OLE_ENTRIES_MAX: usize = 10_000;
 /// Bytes of one stream of a document that are unpacked. What is longer is looked at so far.
 pub const DOCUMENT_STREAM_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one document that are unpacked, all its streams and objects together.
+pub const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Files that one document gives to be opened further.
 pub const DOCUMENT_INNER_MAX: usize = 1_000;
 /// Entries of an office package that are read.
@@ -26,6 +28,6 @@ pub const PAGE_BASE64_MIN: usize = 256;
 /// Shortest array of numbers in a page that is read as bytes.
 pub const PAGE_NUMBERS_MIN: usize = 64;
 /// Attributes of one tag of a page that are looked at.
-pub const PAGE_ATTRIBUTES_MAX: usize = 256;
+pub const PAGE_ATTRIBUTES_MAX: usize = 1_000;
 /// Depth of groups in rich text.
 pub const RTF_DEPTH_MAX: usize = 1_000;

@@ -30,3 +30,12 @@ pub const SCAN_TIME: Duration = Duration::from_millis(1_000);
 pub const FINDING_RULE_MAX: usize = 96;
 /// Evidence of a finding, bytes.
 pub const FINDING_EVIDENCE_MAX: usize = 512;
+/// Findings that the field of a message tells of.
+pub const VERDICT_FIELD_FINDINGS_MAX: usize = 40;
+
+// ---- asking about messages ---------------------------------------------------------------------------------
+
+/// Questions to the DNS about messages that are on their way at once.
+pub const INSPECT_LOOKUPS_AT_ONCE: usize = 64;
+/// Those of them that mail of one host causes.
+pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 16;

@@ -89,6 +89,7 @@ impl Desk {
             lifetime: Duration::from_secs(5 * 86_400),
             warn_after: Duration::from_secs(4 * 3_600),
             routes: &RouteTable::default(),
+            keeping: None,
         };
         let addresses: Vec<_> = to.iter().map(|to| address(to)).collect();
         let permits: Vec<_> = to.iter().map(|to| self.permit(to)).collect();

@@ -7,10 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use mailward_core::config::EngineLine;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{
-    ANTIVIRUS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME, ANTIVIRUS_NAME_MAX,
-    ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX,
-};
+use mailward_core::limits::{ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME, ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX};
 use mailward_core::{Clock, Timestamp};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,7 +34,7 @@ pub struct Ran {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineState {
     /// As the configuration has it.
-    pub engine: Arc<str>,
+    pub engine: String,
     /// See [`Health`].
     pub health: Health,
     /// What is wrong.
@@ -118,6 +115,10 @@ impl Engine {
         clock: Arc<dyn Clock>,
         events: Events,
     ) -> Self {
+        let at_once = match line {
+            EngineLine::Command { .. } => ANTIVIRUS_COMMANDS_AT_ONCE,
+            _ => ANTIVIRUS_AT_ONCE,
+        };
         let old_after = i64::try_from(signatures_hours).unwrap_or(i64::MAX).saturating_mul(3_600_000);
         Self {
             number,
@@ -125,7 +126,7 @@ impl Engine {
             line: line.clone(),
             old_after,
             commands,
-            turns: Semaphore::new(ANTIVIRUS_AT_ONCE),
+            turns: Semaphore::new(at_once),
             kept: Mutex::default(),
             known: Mutex::default(),
             clock,
@@ -293,7 +294,7 @@ impl Engine {
         let known = self.known();
         let vital = known.vital.as_ref();
         EngineState {
-            engine: self.name.clone(),
+            engine: self.name.to_string(),
             health: if known.health == Health::Good && known.old { Health::Old } else { known.health },
             why: known.why.clone(),
             version: vital.map(|vital| vital.version.clone()),

@@ -172,7 +172,8 @@ impl Rulebook {
         Ok(())
     }
 
-    pub(super) fn set_kept(&self, kept: Vec<Placed>) {
+    /// Takes others that were made at run time, in their order.
+    pub fn set_kept(&self, kept: Vec<Placed>) {
         self.change(|parts| parts.kept = kept);
     }
 

@@ -165,7 +165,7 @@ fn message_words(test: &Test, subject: &Subject, contents: &Contents) -> Option<
     let sender = || subject.sender.as_ref().map_or_else(|| "<>".to_owned(), ToString::to_string);
     Some(match test {
         Test::Direction(_) => format!("is {}", subject.direction.name()),
-        Test::From(_) => format!("is from {}", short(&sender())),
+        Test::From(_) | Test::Sender(_) => format!("is from {}", short(&sender())),
         Test::For(_) => "is theirs whom a rule names".to_owned(),
         Test::To(_) => "is to whom a rule names".to_owned(),
         Test::Client(_) => match subject.client {

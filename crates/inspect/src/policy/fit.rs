@@ -301,6 +301,10 @@ impl<'m> Facts<'m> {
     fn count(&mut self, test: &Test, seek: &Seek, file: Option<usize>, most: usize) -> usize {
         let mut found = Matches { strings: BTreeSet::new(), terms: BTreeSet::new() };
         match test {
+            Test::Sender(_) => {
+                let sender = self.subject.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.look_through(&sender, None, seek, most, &mut found);
+            }
             Test::Subject(_) => self.look(Of::Subject, seek, most, &mut found),
             Test::Header(name, _) => {
                 for value in self.header(name).iter() {

@@ -15,7 +15,7 @@ use mailward_core::rule::Pattern;
 use mailward_scan::{Family, Kind, Trait};
 
 /// All conditions, for those who wrote another.
-pub(super) const CONDITIONS: &str = "there are direction, for, from, to, client, name, ext, kind, family, has, type, within, \
+pub(super) const CONDITIONS: &str = "there are direction, for, from, sender, to, client, name, ext, kind, family, has, type, within, \
      size, larger, smaller, message-larger, subject, header, long, text, anywhere and stopped";
 
 impl Rule {
@@ -74,7 +74,7 @@ impl Rule {
         if !(1..=CONTENT_AT_LEAST_MAX).contains(&options.at_least) || (options.at_least > 1 && !seeks) {
             return Err(RuleError::AtLeast);
         }
-        let from = conditions.iter().any(|condition| !condition.not && matches!(condition.test, Test::From(_)));
+        let from = conditions.iter().any(|condition| !condition.not && condition.test.is_sender());
         if options.unproven && !(from && action == Action::Deliver) {
             return Err(RuleError::Unproven);
         }
@@ -144,6 +144,7 @@ fn test(name: &str, value: &str) -> Result<Test, RuleError> {
         })?),
         "for" => Test::For(addresses("for", value)?),
         "from" => Test::From(patterns("from", value)?),
+        "sender" => Test::Sender(Text::parse(value)?),
         "to" => Test::To(addresses("to", value)?),
         "client" => Test::Client(each(value, |one| match one {
             "local" => Ok(Peer::Local),

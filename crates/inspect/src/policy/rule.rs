@@ -48,6 +48,8 @@ pub enum Test {
     For(Vec<Pattern>),
     /// `from=`: the envelope's sender.
     From(Vec<Pattern>),
+    /// `sender=`: the envelope's sender, as a text.
+    Sender(Text),
     /// `to=`: a recipient of the envelope.
     To(Vec<Pattern>),
     /// `client=`: who brings it.
@@ -227,7 +229,7 @@ pub enum RuleError {
     #[error("a rule has at most {CONTENT_CONDITIONS_MAX} conditions, and a condition {CONTENT_VALUES_MAX} values")]
     TooMany,
     /// `at-least` without a text.
-    #[error("at-least=N, 1 to {CONTENT_AT_LEAST_MAX}, counts what subject=, header=, text= or anywhere= find")]
+    #[error("at-least=N, 1 to {CONTENT_AT_LEAST_MAX}, counts what sender=, subject=, header=, text= or anywhere= find")]
     AtLeast,
     /// `unproven` where nothing has to be proved.
     #[error("unproven is for an exception of a sender: from=... deliver")]
@@ -245,6 +247,7 @@ impl Test {
             Test::Direction(_) => "direction",
             Test::For(_) => "for",
             Test::From(_) => "from",
+            Test::Sender(_) => "sender",
             Test::To(_) => "to",
             Test::Client(_) => "client",
             Test::Name(_) => "name",
@@ -277,10 +280,19 @@ impl Test {
         matches!(self, Test::Name(_) | Test::Ext(_) | Test::Kind(_) | Test::Family(_) | Test::Has(_) | Test::Type(_))
     }
 
+    /// Whether it says who the sender is.
+    pub(super) const fn is_sender(&self) -> bool {
+        matches!(self, Test::From(_) | Test::Sender(_))
+    }
+
     /// The text it looks for.
     pub(super) const fn text(&self) -> Option<&Text> {
         match self {
-            Test::Subject(text) | Test::Header(_, text) | Test::Text(text) | Test::Anywhere(text) => Some(text),
+            Test::Sender(text)
+            | Test::Subject(text)
+            | Test::Header(_, text)
+            | Test::Text(text)
+            | Test::Anywhere(text) => Some(text),
             _ => None,
         }
     }
@@ -332,7 +344,7 @@ impl Rule {
     }
     /// Whether it is an exception for a sender, so that who it is has to be proved.
     pub(super) fn asks_proof(&self) -> bool {
-        let from = |condition: &Condition| !condition.not && matches!(condition.test, Test::From(_));
+        let from = |condition: &Condition| !condition.not && condition.test.is_sender();
         self.action() == Action::Deliver && !self.options.unproven && self.conditions.iter().any(from)
     }
     /// Names of the dictionaries that it looks into.
@@ -402,7 +414,7 @@ impl fmt::Display for Condition {
             Test::Size(bytes) | Test::Larger(bytes) | Test::Smaller(bytes) | Test::MessageLarger(bytes) => {
                 bytes.to_string()
             }
-            Test::Subject(text) | Test::Text(text) | Test::Anywhere(text) => text.to_string(),
+            Test::Sender(text) | Test::Subject(text) | Test::Text(text) | Test::Anywhere(text) => text.to_string(),
             Test::Header(name, text) => format!("{name}:{text}"),
             Test::Long(name, bytes) => format!("{name}:{bytes}"),
             Test::Stopped(all) => list(all, |one| one.name().to_owned()),

@@ -3,6 +3,7 @@
 mod defaults;
 mod grammar;
 mod kept;
+mod migrated;
 mod scopes;
 mod texts;
 mod work;
@@ -239,6 +240,7 @@ fn each_condition_holds_as_it_says() {
         "for=joe@example.org",
         "to=@example.org",
         "from=x@a.example",
+        "sender=/^x@.*[.]example$/",
         "client=192.0.2.0/24",
         "subject=hello",
         "header=subject:/^h.llo$/",
@@ -268,6 +270,7 @@ fn each_condition_holds_as_it_says() {
         "for=@c.example",
         "to=bob@example.org",
         "from=<>",
+        "sender=/^$/",
         "client=local",
         "client=192.0.3.0/24",
         "subject=hell",

@@ -6,6 +6,7 @@ use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::{Place, Where};
 use crate::print::{self, Field as _};
+use crate::supervisor::ByHand;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use mailward_core::event::Events;
@@ -14,6 +15,7 @@ use mailward_inspect::antivirus::Scanned;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Show the virus scanners that are asked of each message, and what they say
 #[derive(Debug, Args)]
@@ -68,7 +70,8 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     let message = message(place, file)?;
     place.must_exist()?;
     privilege::become_owner_of(place.data())?;
-    let antivirus = scanning::antivirus(place.config(), &Events::nowhere());
+    let commands = Arc::new(ByHand::of(place)?);
+    let antivirus = scanning::antivirus(place.config(), Some(commands), &Events::nowhere());
     if antivirus.is_empty() {
         let what = "no virus scanner is asked; antivirus.engines in mailward.toml names them: docs/antivirus.md";
         return Err(Failure::Refused(what.to_owned()));
@@ -109,10 +112,9 @@ fn message(place: &Place, file: &std::path::Path) -> Result<Bytes, Failure> {
 
 /// Each engine with what it says.
 fn told(scanned: &Scanned) -> Value {
-    let found = scanned.found.iter().map(|one| json!({ "engine": one.engine, "says": "found", "name": one.name }));
-    let clean = scanned.clean.iter().map(|engine| json!({ "engine": engine, "says": "clean" }));
-    let trouble =
-        |says: &'static str| move |(engine, why): &(_, String)| json!({ "engine": engine, "says": says, "why": why });
+    let found = scanned.found.iter().map(|one| json!({ "engine": &*one.engine, "says": "found", "name": one.name }));
+    let clean = scanned.clean.iter().map(|engine| json!({ "engine": &**engine, "says": "clean" }));
+    let trouble = |says: &'static str| move |(engine, why): &(Arc<str>, String)| json!({ "engine": &**engine, "says": says, "why": why });
     let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
     let failed = scanned.failed.iter().map(trouble("failed"));
     found.chain(clean).chain(unscannable).chain(failed).collect()

@@ -1,6 +1,7 @@
 //! `mailward migrate`: files of other servers, read into what they are here.
 
 use super::rules::{self, who_asks};
+use crate::control::content;
 use crate::control::rules::Ask;
 use crate::failure::Failure;
 use crate::migrate::{self, files};
@@ -11,17 +12,19 @@ use mailward_core::Listener;
 use mailward_core::rule::Listeners;
 use mailward_gate::rules::RulePlace;
 use mailward_gate::tcprules::{Translated, translate};
+use mailward_inspect::policy::qmail_scanner;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Read files of tcpserver and qmail into what they are here
+/// Read files of tcpserver, qmail and qmail-scanner into what they are here
 #[derive(Debug, Args)]
 #[command(after_help = "Nothing is changed without --apply: it shows what becomes what, and what has no equal and why.
 Of the other server nothing is ever changed. docs/migrate-qmail.md tells more.
 
 Examples:
   mailward migrate tcprules /etc/tcp.smtp
-  mailward migrate qmail /var/qmail --apply")]
+  mailward migrate qmail /var/qmail --apply
+  mailward migrate qmail-scanner /var/spool/qmailscan/quarantine-attachments.txt")]
 pub(crate) struct Migrate {
     #[command(subcommand)]
     what: What,
@@ -45,6 +48,22 @@ Examples:
         /// Listeners that the rules are for
         #[arg(long, value_name = "LISTENERS", value_delimiter = ',', default_value = "smtp", value_parser = rules::listener)]
         listener: Vec<Listener>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Read the rules of qmail-scanner: quarantine-attachments.txt
+    #[command(
+        name = "qmail-scanner",
+        after_help = "Each line becomes a rule for what messages hold, which wants quarantine. With --apply they go behind the
+rules that were made before, all of them or none, and before what holds by default.
+
+Examples:
+  mailward migrate qmail-scanner /var/spool/qmailscan/quarantine-attachments.txt
+  mailward migrate qmail-scanner quarantine-attachments.txt --apply"
+    )]
+    QmailScanner {
+        /// The text, not the .db
+        file: PathBuf,
         #[command(flatten)]
         how: How,
     },
@@ -94,10 +113,23 @@ impl Migrate {
                 let mut told = tcprules_told(&translated, &shown);
                 if how.apply && count > 0 {
                     let rules = translated.rules.into_iter().map(|became| became.rule).collect();
-                    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                    let comment: String = print::tame(&format!("from {name}")).chars().take(100).collect();
-                    let add = Ask::Add { rules, comment, place: RulePlace::Last, by: who_asks(), force: true };
+                    let add =
+                        Ask::Add { rules, comment: from(&file), place: RulePlace::Last, by: who_asks(), force: true };
                     rules::ask(&place.find()?, add)?;
+                }
+                told.applied = how.apply;
+                told.print(how.json)
+            }
+            What::QmailScanner { file, how } => {
+                let bytes = files::read(&file)?;
+                let shown = print::tame(&file.display().to_string());
+                let translated =
+                    qmail_scanner::translate(&bytes).map_err(|error| Failure::Refused(format!("{shown}: {error}")))?;
+                let mut told = qmail_scanner_told(&translated, &shown);
+                if how.apply && !translated.rules.is_empty() {
+                    let rules = translated.rules.into_iter().map(|became| became.rule).collect();
+                    let ask = content::Ask::Add { rules, comment: from(&file), place: RulePlace::Last, by: who_asks() };
+                    super::content::ask(&place.find()?, ask)?;
                 }
                 told.applied = how.apply;
                 told.print(how.json)
@@ -116,6 +148,28 @@ impl Migrate {
             }
         }
     }
+}
+
+/// A comment that says where rules come from.
+fn from(file: &Path) -> String {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    print::tame(&format!("from {name}")).chars().take(100).collect()
+}
+
+fn qmail_scanner_told(translated: &qmail_scanner::Translated, file: &str) -> Told {
+    let became = translated.rules.iter().map(|became| ToldStep {
+        file: file.to_owned(),
+        line: became.line,
+        what: "content rule",
+        command: format!("mailward content add --last {}", quoted(&became.rule.to_string())),
+    });
+    let left = translated.left.iter().map(|left| ToldLeft {
+        file: file.to_owned(),
+        line: left.line,
+        source: left.source.clone(),
+        why: left.why.clone(),
+    });
+    Told { became: became.collect(), left: left.collect(), ..Told::default() }
 }
 
 fn tcprules_told(translated: &Translated, file: &str) -> Told {

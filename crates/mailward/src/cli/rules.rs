@@ -1,6 +1,8 @@
 //! `mailward rules`: who may do what, by address, name, sender and recipient.
 
+use super::content;
 use super::route::text;
+use crate::compose::checks;
 use crate::control::queue::Sender;
 use crate::control::rules::{Ask, Named, Question};
 use crate::control::{Request, client};
@@ -11,8 +13,10 @@ use clap::{Args, Subcommand};
 use mailward_core::rule::Rule;
 use mailward_core::{Address, Domain, Listener};
 use mailward_gate::rules::RulePlace;
+use mailward_inspect::Direction;
 use serde_json::Value;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 /// Rules that were walked past and that are shown; more are counted.
 const PASSED_SHOWN: usize = 30;
@@ -84,20 +88,25 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Show which rule decides, and why none before it does
+    /// Tell what is wrong with rules by address and with those by content, of the configuration and made here
+    #[command(after_help = "Examples:\n  mailward rules check\n  mailward rules check --config /tmp/new.toml")]
+    Check,
+    /// Show which rule decides about a client, and why none before it does; or what rules say of a message
     #[command(
         after_help = "What you don't say isn't known yet, as when somebody has just connected. Nothing is looked up.
+Of a message it tells what `mailward content test` does, which takes more options.
 
 Examples:
   mailward rules test 192.0.2.7
   mailward rules test 192.0.2.7 --name mx.a.example --from a@a.example --to joe@example.org
   mailward rules test 2001:db8::1 --listener imaps --json
-  mailward rules test 192.0.2.7 --unnamed --from '<>'"
+  mailward rules test 192.0.2.7 --unnamed --from '<>'
+  mailward rules test message.eml --from a@a.example --to joe@example.org"
     )]
     Test {
-        /// Address of the client, or `local` for a Unix socket
-        #[arg(value_parser = client_address)]
-        address: Other,
+        /// Address of the client, or `local` for a Unix socket; or the file of a message
+        #[arg(value_name = "ADDRESS|FILE", value_parser = about)]
+        about: About,
         /// The door
         #[arg(long, value_name = "LISTENER", default_value = "smtp", value_parser = listener)]
         listener: Listener,
@@ -128,7 +137,7 @@ Examples:
 /// Where a rule goes.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-struct At {
+pub(super) struct At {
     /// Before all others
     #[arg(long)]
     first: bool,
@@ -144,7 +153,7 @@ struct At {
 }
 
 impl At {
-    fn place(&self) -> Option<RulePlace> {
+    pub(super) fn place(&self) -> Option<RulePlace> {
         match (self.before, self.after) {
             (Some(id), _) => Some(RulePlace::Before(id)),
             (None, Some(id)) => Some(RulePlace::After(id)),
@@ -154,14 +163,21 @@ impl At {
     }
 }
 
-/// The other end.
-#[derive(Clone, Copy, Debug)]
-struct Other(Option<IpAddr>);
+/// What rules are asked about.
+#[derive(Clone, Debug)]
+enum About {
+    /// The other end; none: a Unix socket.
+    Client(Option<IpAddr>),
+    /// What it brings.
+    Message(PathBuf),
+}
 
-fn client_address(text: &str) -> Result<Other, String> {
-    match text {
-        "local" => Ok(Other(None)),
-        text => text.parse().map(|ip| Other(Some(ip))).map_err(|_| "an IP address, or local".to_owned()),
+fn about(text: &str) -> Result<About, String> {
+    match (text, text.parse()) {
+        ("local", _) => Ok(About::Client(None)),
+        (_, Ok(ip)) => Ok(About::Client(Some(ip))),
+        (file, Err(_)) if Path::new(file).is_file() => Ok(About::Message(file.into())),
+        _ => Err("an IP address, local, or the file of a message".to_owned()),
     }
 }
 
@@ -170,7 +186,7 @@ pub(super) fn listener(text: &str) -> Result<Listener, String> {
     found.ok_or_else(|| "smtp, submission, submissions, imap, imaps, pop3, pop3s or lmtp".to_owned())
 }
 
-fn sender(text: &str) -> Result<Sender, String> {
+pub(super) fn sender(text: &str) -> Result<Sender, String> {
     match text {
         "<>" => Ok(Sender::Null),
         text => text.parse().map(Sender::Address).map_err(|e: mailward_core::AddressError| e.to_string()),
@@ -232,22 +248,41 @@ impl RulesVerb {
                 print::line(format!("rule {number} moved: {}", text(&done, "rule")))
             }
             What::List { json } => list(&ask(&place.find()?, Ask::List)?, json),
-            What::Test { address, listener, name, unnamed, name_fails, from, to, all, json } => {
+            What::Check => check(&place.find()?),
+            What::Test { about: About::Message(file), from, to, all, json, .. } => {
+                let (to, direction) = (to.into_iter().collect(), Direction::Incoming);
+                let question =
+                    content::Question { file, direction, from, to, client: None, proven: Vec::new(), all, json };
+                content::message(&place.find()?, &question)
+            }
+            What::Test { about: About::Client(address), listener, name, unnamed, name_fails, from, to, all, json } => {
                 let name = match name {
                     Some(name) => Named::As(name),
                     None if unnamed => Named::Not,
                     None if name_fails => Named::Failed,
                     None => Named::NotYet,
                 };
-                let question = Question { address: address.0, listener, name, from, to };
+                let question = Question { address, listener, name, from, to };
                 test(&ask(&place.find()?, Ask::Test(question))?, all, json)
             }
         }
     }
 }
 
+/// Whether the rules of the file can be followed, which they are read for, and those that were made here.
+fn check(place: &Place) -> Result<(), Failure> {
+    let all = ask(place, Ask::List)?;
+    let of = |wanted: &str| {
+        all.as_array().into_iter().flatten().filter(|rule| rule.field("source").as_str() == Some(wanted)).count()
+    };
+    checks::notes(&place.loaded).into_iter().for_each(print::note);
+    let file = place.config().rules.list.len();
+    print::line(format!("rules by address are right: {} made here, {file} in rules.list", of("kept")))?;
+    content::check(place)
+}
+
 /// What a rule is called: its number, or where it stands.
-fn label(rule: &Value) -> String {
+pub(super) fn label(rule: &Value) -> String {
     match (rule.field("source").as_str().unwrap_or_default(), rule.field("id").as_u64()) {
         ("kept", Some(id)) => format!("rule {id}"),
         (source, Some(place)) => format!("{} {place}", print::tame(source)),

@@ -10,6 +10,7 @@ use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, Syst
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
+use mailward_inspect::Inspector;
 use mailward_gate::journal::{Reference, Refused as JournalEntry, Stage, Verdict};
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
@@ -58,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) strangers: Strangers,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
+    pub(crate) inspector: Arc<Inspector>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -77,6 +79,7 @@ impl Rooms {
             strangers,
             settings,
             care,
+            inspector,
             events,
             shutdown,
         } = parts;
@@ -101,6 +104,7 @@ impl Rooms {
             settings: settings.receive,
             clock: Arc::new(SystemClock),
             care: Some(care),
+            inspector: Some(inspector),
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,

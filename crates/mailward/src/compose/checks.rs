@@ -22,6 +22,7 @@ pub(crate) fn before_serving(place: &Place) -> Result<(Domain, Acceptor), Failur
     }
     let hostname = hostname(loaded)?;
     let acceptor = certificates(loaded)?;
+    super::content::book(loaded)?;
     Ok((hostname, acceptor))
 }
 

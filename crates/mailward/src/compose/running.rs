@@ -16,6 +16,7 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
+use mailward_inspect::policy::{Rulebook};
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ struct Inner {
 pub(crate) struct Settings {
     pub(crate) receive: Arc<ArcSwap<mailward_receive::Settings>>,
     pub(crate) imap: Arc<ArcSwap<mailward_imap::Settings>>,
+    pub(crate) inspect: Arc<ArcSwap<mailward_inspect::Settings>>,
 }
 
 /// What it is made of.
@@ -50,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) bans: Arc<Bans>,
     pub(crate) rules: RuleBook,
+    pub(crate) content: Rulebook,
     pub(crate) logins: Arc<Logins>,
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
@@ -66,11 +69,13 @@ impl Settings {
         Self {
             receive: Arc::new(ArcSwap::from_pointee(receive(config))),
             imap: Arc::new(ArcSwap::from_pointee(imap(config))),
+            inspect: Arc::new(ArcSwap::from_pointee(config.into())),
         }
     }
     fn take(&self, config: &Config) {
         self.receive.store(Arc::new(receive(config)));
         self.imap.store(Arc::new(imap(config)));
+        self.inspect.store(Arc::new(config.into()));
     }
 }
 
@@ -180,6 +185,7 @@ impl Running {
         let loaded = parts.place.again()?;
         let acceptor = checks::certificates(&loaded)?;
         let new = &loaded.config;
+        super::content::reload(&loaded, &parts.content)?;
         // From here on nothing can fail.
         let mut current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut taken, mut waiting) = (Vec::new(), Vec::new());
@@ -217,6 +223,13 @@ impl Running {
         current.logins = new.logins.clone();
         current.bans = new.bans.clone();
         current.rules = new.rules.clone();
+        current.attachments = new.attachments.clone();
+        current.content = new.content.clone();
+        current.structure = new.structure.clone();
+        current.authentication = new.authentication.clone();
+        current.dmarc = new.dmarc.clone();
+        current.milters = new.milters.clone();
+        current.quarantine = new.quarantine.clone();
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -1,10 +1,11 @@
 //! What looks into messages: the scanner's workers, and virus scanners of others.
 
 use crate::scanner;
+use crate::supervisor::Supervisor;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::{Shutdown, SystemClock};
-use mailward_inspect::antivirus::Antivirus;
+use mailward_inspect::antivirus::{Antivirus, Commands};
 use mailward_scan::Pool;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -19,13 +20,15 @@ pub(crate) struct Scanning {
 }
 
 impl Scanning {
-    /// By configuration. No worker is started yet, and nobody asked.
-    pub(crate) fn of(config: &Config, events: &Events) -> Self {
+    /// By configuration. No worker is started yet, and nobody asked. Engines that are programs are run by the supervisor.
+    pub(crate) fn of(config: &Config, supervisor: Option<Supervisor>, events: &Events) -> Self {
         let workers = match config.scanner.workers {
             0 => available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
-        Self { pool: Pool::new(scanner::program(), workers, events.clone()), antivirus: antivirus(config, events) }
+        let commands = supervisor.map(|supervisor| Arc::new(supervisor) as Arc<dyn Commands>);
+        let pool = Pool::new(scanner::program(), workers, events.clone());
+        Self { pool, antivirus: antivirus(config, commands, events) }
     }
 
     /// Starts a first worker, so that what is wrong with it is told at once, and watches the engines until the word to stop.
@@ -40,6 +43,6 @@ impl Scanning {
 }
 
 /// The virus scanners of a configuration.
-pub(crate) fn antivirus(config: &Config, events: &Events) -> Antivirus {
-    Antivirus::new(&config.antivirus, None, Arc::new(SystemClock), events.clone())
+pub(crate) fn antivirus(config: &Config, commands: Option<Arc<dyn Commands>>, events: &Events) -> Antivirus {
+    Antivirus::new(&config.antivirus, commands, Arc::new(SystemClock), events.clone())
 }

@@ -24,6 +24,7 @@ use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
+use mailward_inspect::policy::{KeptContent, Rulebook};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) rules: Arc<KeptRules>,
+    /// Rules for what messages hold.
+    pub(crate) content: Arc<KeptContent>,
     /// `None` while it isn't known how the DNS is asked.
     pub(crate) reputation: Option<Arc<Reputation>>,
     pub(crate) bans: Arc<Bans>,
@@ -49,8 +52,8 @@ pub(crate) struct Desk {
     pub(crate) care: CareDesk,
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
-    pub(crate) spam: SpamDesk,
     pub(crate) scanning: Scanning,
+    pub(crate) spam: SpamDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -96,7 +99,8 @@ impl Desk {
     /// Opens store and directory of a place, in this process.
     pub(crate) async fn open(place: &Place, events: Events) -> Result<Self, Failure> {
         let store = crate::compose::open_store(place, events, 0)?;
-        match Self::over(store.clone(), place.data(), place.config()).await {
+        let book = crate::compose::content::book(&place.loaded).unwrap_or_default();
+        match Self::over(store.clone(), place.data(), place.config(), book).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
                 desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
@@ -113,7 +117,12 @@ impl Desk {
     }
 
     /// Over a store that is open, in the directory that also has the server's secret.
-    pub(crate) async fn over(store: Arc<LocalStore>, data: &Path, config: &Config) -> Result<Self, Failure> {
+    pub(crate) async fn over(
+        store: Arc<LocalStore>,
+        data: &Path,
+        config: &Config,
+        content: Rulebook,
+    ) -> Result<Self, Failure> {
         let directory = Directory::open(store.clone()).await?;
         let secret = crate::compose::server_secret(data)?;
         let dkim = crate::compose::dkim(&directory, &store, &secret)?;
@@ -121,6 +130,7 @@ impl Desk {
         directory.lead_by(routes.clone());
         let fetching = crate::compose::fetching::accounts(&directory, &store, &secret)?;
         let rules = crate::compose::rules::open(config, &store).await?;
+        let content = crate::compose::content::without_server(content, &store).await?;
         let watch = Watch::open(&store, &Rates::default(), &secret, &Events::nowhere()).await?;
         let bans = crate::compose::bans::open(&store, &Events::nowhere()).await?;
         let (ways, care) = (Ways::default(), CareDesk::default());
@@ -134,14 +144,15 @@ impl Desk {
             ways,
             fetching,
             rules,
+            content,
             bans,
             reputation,
             server: None,
             care,
             watch,
             greylist,
+            scanning: Scanning::of(config, None, &Events::nowhere()),
             spam,
-            scanning: Scanning::of(config, &Events::nowhere()),
             alerts: None,
         })
     }
@@ -221,6 +232,7 @@ impl Desk {
             Request::Watch { ask } => self.watch(ask).await,
             Request::Greylist { ask } => self.greylist(ask).await,
             Request::Rules { ask } => self.rules(ask).await,
+            Request::Content { ask } => self.content(ask).await,
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
             Request::Spam { ask } => self.spam(ask).await,
@@ -333,6 +345,7 @@ impl Desk {
             | Request::Watch { .. }
             | Request::Greylist { .. }
             | Request::Rules { .. }
+            | Request::Content { .. }
             | Request::Alerts { .. }
             | Request::Bans { .. }
             | Request::Spam { .. }

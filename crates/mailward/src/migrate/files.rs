@@ -14,8 +14,13 @@ fn shown(path: &Path) -> String {
     print::tame(&path.display().to_string())
 }
 
-/// Reads a file; one byte more than is taken, so that whoever parses it says that it is too large.
+/// Reads a file of another server; one byte more than is taken, so that whoever parses it says that it is too large.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_at_most(path, MIGRATE_FILE_MAX)
+}
+
+/// Reads a file; one byte more than `most` if it has more.
+pub(crate) fn read_at_most(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::io(shown(path), error);
     // A pipe in the place of a file would be waited for.
     let file = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
@@ -23,7 +28,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(Failure::Refused(format!("{} is no file", shown(path))));
     }
-    let most = u64::try_from(MIGRATE_FILE_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)

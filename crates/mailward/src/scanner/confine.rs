@@ -4,7 +4,7 @@ use super::filter;
 use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetStatus, Scope};
 use mailward_core::limits::{SCANNER_CPU_MAX, SCANNER_MEMORY_MAX};
 use nix::sys::resource::{Resource, setrlimit};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use std::fmt::Display;
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::net::UnixStream;
@@ -82,5 +82,10 @@ fn without_files() -> Result<Vec<String>, String> {
 
 fn without_capabilities() -> std::io::Result<()> {
     let none = CapabilitySet::empty();
+    let CapabilitySets { effective, permitted, inheritable } = capabilities(None)?;
+    // Where there are none, the call itself may be one that this service mustn't make.
+    if effective.union(permitted).union(inheritable) == none {
+        return Ok(());
+    }
     Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }

@@ -1,9 +1,10 @@
-//! Runs the administrator's command for one message of alerts.
+//! Runs the administrator's commands: for one message of alerts, and virus scanners that are programs.
 
 use crate::compose::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
-use mailward_core::limits::{ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME};
+use mailward_core::config::EngineLine;
+use mailward_core::limits::{ANTIVIRUS_COMMAND_TIME, ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Pid, Uid, User, geteuid};
 use std::os::unix::fs::MetadataExt as _;
@@ -34,6 +35,8 @@ pub(super) struct Plan {
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Ended {
+    /// Its exit code, if it ended by itself.
+    pub(super) code: Option<u8>,
     pub(super) failed: Option<String>,
     pub(super) output: String,
 }
@@ -53,6 +56,20 @@ impl Plan {
             _ => true,
         };
         Ok(Some(Self { words: config.alerts.command.clone(), user, confined, time: ALERT_COMMAND_TIME }))
+    }
+
+    /// Engines of `antivirus.engines` that are programs, by their places there. They run as the server's user and can gain no
+    /// rights: they read what strangers wrote.
+    pub(super) fn of_engines(place: &Place) -> Result<Vec<Option<Self>>, Failure> {
+        let config = place.config();
+        let user = if config.user.is_empty() { Ok(None) } else { become_whom(&config.user)? };
+        let plan = |line: &EngineLine| match line {
+            EngineLine::Command { words, .. } => {
+                Some(Self { words: words.clone(), user: user.clone(), confined: true, time: ANTIVIRUS_COMMAND_TIME })
+            }
+            _ => None,
+        };
+        Ok(config.antivirus.engines.iter().map(plan).collect())
     }
 }
 
@@ -101,10 +118,10 @@ fn become_whom(name: &str) -> Result<Result<Option<(u32, u32)>, String>, Failure
     })
 }
 
-/// Runs it, with the text on its standard input. In every case nothing of its process group runs any more when this
+/// Runs it, with these bytes on its standard input. In every case nothing of its process group runs any more when this
 /// ends.
-pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
-    let failed = |why: String| Ended { failed: Some(why), output: String::new() };
+pub(super) async fn run(plan: &Plan, input: impl AsRef<[u8]> + Send + 'static) -> Ended {
+    let failed = |why: String| Ended { code: None, failed: Some(why), output: String::new() };
     let user = match &plan.user {
         Ok(user) => *user,
         Err(why) => return failed(why.clone()),
@@ -124,8 +141,8 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
     let group = child.id().and_then(|id| i32::try_from(id).ok()).map(|id| Group(Pid::from_raw(id)));
     let output = Arc::new(Output::default());
     let mut tasks = tokio::task::JoinSet::new();
-    if let Some(input) = child.stdin.take() {
-        tasks.spawn(feed(input, text.to_owned()));
+    if let Some(to) = child.stdin.take() {
+        tasks.spawn(feed(to, input));
     }
     if let Some(from) = child.stdout.take() {
         tasks.spawn(keep(from, Arc::clone(&output)));
@@ -133,16 +150,20 @@ pub(super) async fn run(plan: &Plan, text: &str) -> Ended {
     if let Some(from) = child.stderr.take() {
         tasks.spawn(keep(from, Arc::clone(&output)));
     }
-    let ended = tokio::select! {
+    let (code, failed) = tokio::select! {
         ended = child.wait() => why(ended),
-        () = tokio::time::sleep(plan.time) => Some(format!("it was killed after {} seconds", plan.time.as_secs())),
-        () = output.over.notified() => Some(format!("it was killed after {ALERT_COMMAND_OUTPUT_READ} bytes of output")),
+        () = tokio::time::sleep(plan.time) => {
+            (None, Some(format!("it was killed after {} seconds", plan.time.as_secs())))
+        }
+        () = output.over.notified() => {
+            (None, Some(format!("it was killed after {ALERT_COMMAND_OUTPUT_READ} bytes of output")))
+        }
     };
     drop(group);
     // The last of its output is in the pipe; nobody can write more.
     let _late = timeout(Duration::from_secs(1), async { while tasks.join_next().await.is_some() {} }).await;
     let _reaped = timeout(Duration::from_secs(1), child.wait()).await;
-    Ended { failed: ended, output: output.text() }
+    Ended { code, failed, output: output.text() }
 }
 
 /// What was started and all that it left behind; killed when this goes, also when the server is gone in the middle of it.
@@ -172,18 +193,20 @@ fn start(mut command: Command, confined: bool) -> std::io::Result<Child> {
     started.join().unwrap_or_else(|_| Err(std::io::Error::other("a fault of the supervisor")))
 }
 
-fn why(ended: std::io::Result<ExitStatus>) -> Option<String> {
+/// Its exit code, and why that is a failure.
+fn why(ended: std::io::Result<ExitStatus>) -> (Option<u8>, Option<String>) {
     match ended {
-        Ok(status) if status.success() => None,
-        Ok(status) => Some(format!("it ended with {status}")),
-        Err(error) => Some(format!("its end can't be told: {error}")),
+        Ok(status) => {
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            (code, (!status.success()).then(|| format!("it ended with {status}")))
+        }
+        Err(error) => (None, Some(format!("its end can't be told: {error}"))),
     }
 }
 
-async fn feed(mut to: ChildStdin, text: String) {
+async fn feed(mut to: ChildStdin, input: impl AsRef<[u8]>) {
     // It needn't read.
-    let _unread = to.write_all(text.as_bytes()).await;
-    let _unread = to.write_all(b"\n").await;
+    let _unread = to.write_all(input.as_ref()).await;
 }
 
 /// What it wrote first.
@@ -221,6 +244,15 @@ async fn keep(mut from: impl AsyncRead + Unpin, output: Arc<Output>) {
 }
 
 #[cfg(test)]
+impl Plan {
+    /// A shell's.
+    pub(super) fn script(script: &str) -> Self {
+        let words = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        Self { words, user: Ok(None), confined: true, time: Duration::from_secs(30) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -232,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_command_gets_the_alert_on_its_input_and_nothing_else_from_us() {
-        let ended = run(&plan("cat; env | sort; pwd; echo $#", LONG), "{\"a\":\"$(id)\"}").await;
+        let ended = run(&plan("cat; env | sort; pwd; echo $#", LONG), "{\"a\":\"$(id)\"}\n").await;
         assert_eq!(ended.failed, None);
         let lines: Vec<&str> = ended
             .output
@@ -286,8 +318,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_fails_can_t_be_started_or_does_not_read_is_told() {
-        let ended = run(&plan("echo no >&2; exit 3", LONG), &"x".repeat(1 << 20)).await;
-        assert_eq!(ended.output, "no\n");
+        let ended = run(&plan("echo no >&2; exit 3", LONG), "x".repeat(1 << 20)).await;
+        assert_eq!((ended.output.as_str(), ended.code), ("no\n", Some(3)));
         assert!(ended.failed.unwrap().contains("exit status: 3"));
         let missing =
             Plan { words: vec!["/nonexistent/page-me".to_owned()], user: Ok(None), confined: true, time: LONG };

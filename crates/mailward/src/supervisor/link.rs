@@ -22,16 +22,23 @@ use tokio::task::JoinHandle;
 
 /// Orders things. A clone orders of the same one.
 #[derive(Clone)]
-pub(crate) struct Supervisor(Arc<Inner>);
+pub(crate) struct Supervisor(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     /// Changes of bans, which may be very many at once.
     changes: Sender<Order>,
     /// Alerts, which never wait behind those.
     runs: Sender<Order>,
+    /// Messages for virus scanners, in pieces.
+    pub(super) pieces: Sender<Order>,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Ran>>>,
-    next: AtomicU64,
+    /// Who waits for a virus scanner.
+    pub(super) scans: Mutex<HashMap<u64, oneshot::Sender<Scanned>>>,
+    pub(super) next: AtomicU64,
 }
+
+/// What came of a virus scanner: its exit code or why there is none, and what it wrote.
+pub(super) type Scanned = (Result<u8, String>, String);
 
 /// What came of the command.
 struct Ran {
@@ -43,6 +50,9 @@ impl Inner {
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Ran>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+    pub(super) fn scans(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Scanned>>> {
+        self.scans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Supervisor {
@@ -53,8 +63,11 @@ impl Supervisor {
         let (from, to) = UnixStream::from_std(socket)?.into_split();
         let (changes, changed) = channel(SUPERVISOR_QUEUE_MAX);
         let (runs, to_run) = channel(SUPERVISOR_ORDERS_MAX);
-        let ordered = Ordered { changed, to_run };
-        let inner = Arc::new(Inner { changes, runs, waiting: Mutex::default(), next: AtomicU64::new(1) });
+        // Few: each is large.
+        let (pieces, to_scan) = channel(SUPERVISOR_ORDERS_MAX);
+        let ordered = Ordered { changed, to_run, to_scan };
+        let (waiting, scans) = (Mutex::default(), Mutex::default());
+        let inner = Arc::new(Inner { changes, runs, pieces, waiting, scans, next: AtomicU64::new(1) });
         let supervisor = Self(inner);
         let task = tokio::spawn(supervisor.clone().look_after(from, to, ordered, child, events, shutdown));
         Ok((supervisor, task))
@@ -76,6 +89,7 @@ impl Supervisor {
         };
         // Both halves are closed: that is its word to end.
         self.0.waiting().clear();
+        self.0.scans().clear();
         let ended = tokio::task::spawn_blocking(move || ended(child));
         let how = match tokio::time::timeout(END_TIME, ended).await {
             Ok(Ok(how)) => how,
@@ -95,6 +109,12 @@ impl Supervisor {
                 Ok(Report::Ran { id, failed, output }) => {
                     if let Some(waiting) = self.0.waiting().remove(&id) {
                         let _given_up = waiting.send(Ran { failed, output });
+                    }
+                }
+                Ok(Report::Scanned { id, code, failed, output }) => {
+                    if let Some(waiting) = self.0.scans().remove(&id) {
+                        let code = code.ok_or_else(|| failed.unwrap_or_else(|| "it ended without an exit code".to_owned()));
+                        let _given_up = waiting.send((code, output));
                     }
                 }
                 Ok(Report::Firewall { failed: Some(why) }) => {
@@ -166,6 +186,7 @@ fn ended(mut child: Child) -> String {
 struct Ordered {
     changed: Receiver<Order>,
     to_run: Receiver<Order>,
+    to_scan: Receiver<Order>,
 }
 
 impl Ordered {
@@ -174,6 +195,7 @@ impl Ordered {
             biased;
             order = self.to_run.recv() => order,
             order = self.changed.recv() => order,
+            order = self.to_scan.recv() => order,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::place::Place;
+use mailward_core::config::EngineLine;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -21,7 +22,8 @@ pub(crate) struct Made {
 /// Makes one, if there is something for it to do.
 pub(crate) fn make(place: &Place) -> Result<Option<Made>, Failure> {
     let config = place.config();
-    if config.alerts.command.is_empty() && !config.bans.firewall {
+    let programs = config.antivirus.engines.iter().any(|engine| matches!(engine, EngineLine::Command { .. }));
+    if config.alerts.command.is_empty() && !config.bans.firewall && !programs {
         return Ok(None);
     }
     let failed = |e| Failure::io("the supervisor can't be started", e);

@@ -2,6 +2,7 @@
 
 use super::command::{self, Plan};
 use super::firewall::{self, Wall};
+use super::scans::Scans;
 use super::{Order, Report, TOO_MANY, lines, order};
 use crate::compose::{checks, privilege};
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(crate) fn work(place: &Place) -> Result<(), Failure> {
     privilege::closed_to_others().map_err(|e| Failure::io("the supervisor can't be closed to others", e))?;
     checks::configuration_is_ours(place)?;
     let plan = Plan::of(place)?;
+    let scans = Scans::new(Plan::of_engines(place)?, place.config().limits.message_size);
     let wall = Wall::of(place.config());
     let failed = |e| Failure::io("the supervisor's socket", e);
     let socket = Socket::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
@@ -39,7 +41,7 @@ pub(crate) fn work(place: &Place) -> Result<(), Failure> {
             signals.push(signal(kind).map_err(failed)?);
         }
         let (from, to) = UnixStream::from_std(socket).map_err(failed)?.into_split();
-        serve(from, to, plan, wall).await;
+        serve(from, to, plan, &scans, wall).await;
         drop(signals);
         Ok(())
     })
@@ -61,13 +63,14 @@ impl Kept {
     }
 }
 
-async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, wall: Option<Wall>) {
+async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, scans: &Scans, wall: Option<Wall>) {
     let (tell, told) = channel(SUPERVISOR_QUEUE_MAX);
     let (run, runs) = channel(SUPERVISOR_ORDERS_MAX);
     let kept = wall.map(|wall| Kept { wall: Mutex::new(wall), changed: Notify::new() });
     tokio::select! {
         // Each of them ends when the server is gone, and what is under way with it: a command that is dropped is killed.
-        () = hear(from, &run, kept.as_ref(), &tell) => {}
+        () = hear(from, &run, scans, kept.as_ref(), &tell) => {}
+        () = scans.run(&tell) => {}
         () = say(to, told) => {}
         () = run_all(plan, runs, &tell) => {}
         () = keep(kept.as_ref(), &tell) => {}
@@ -79,7 +82,13 @@ async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, wall
 }
 
 /// Reads orders until there are no more, or one is none.
-async fn hear(from: OwnedReadHalf, run: &Sender<(u64, String)>, kept: Option<&Kept>, tell: &Sender<Report>) {
+async fn hear(
+    from: OwnedReadHalf,
+    run: &Sender<(u64, String)>,
+    scans: &Scans,
+    kept: Option<&Kept>,
+    tell: &Sender<Report>,
+) {
     let mut from = BufReader::new(from);
     while let Ok(Some(line)) = lines::next(&mut from).await {
         match order(&line) {
@@ -89,6 +98,15 @@ async fn hear(from: OwnedReadHalf, run: &Sender<(u64, String)>, kept: Option<&Ke
                     if tell.send(Report::Ran { id, failed, output: String::new() }).await.is_err() {
                         return;
                     }
+                }
+            }
+            Ok(Order::Piece { id, data }) => scans.piece(id, &data),
+            Ok(Order::Forget { id }) => scans.forget(id),
+            Ok(Order::Scan { id, engine }) => {
+                if let Some(refused) = scans.scan(id, engine)
+                    && tell.send(refused).await.is_err()
+                {
+                    return;
                 }
             }
             // What is ordered for a wall that isn't wanted changes nothing.
@@ -121,7 +139,7 @@ async fn run_all(plan: Option<Plan>, mut runs: Receiver<(u64, String)>, tell: &S
     while let Some((id, text)) = runs.recv().await {
         let report = match &plan {
             Some(plan) => {
-                let ended = command::run(plan, &text).await;
+                let ended = command::run(plan, text + "\n").await;
                 Report::Ran { id, failed: ended.failed, output: ended.output }
             }
             None => Report::Ran { id, failed: Some("no command is configured".to_owned()), output: String::new() },
@@ -192,8 +210,9 @@ mod tests {
             ours
         };
         // Nobody keeps the wall: `nft` hangs.
+        let scans = Scans::new(Vec::new(), 0);
         let (_ours, (id, _)) = tokio::select! {
-            () = hear(from, &run, Some(&kept), &tell) => panic!("an order isn't understood"),
+            () = hear(from, &run, &scans, Some(&kept), &tell) => panic!("an order isn't understood"),
             both = async { tokio::join!(write, async { runs.recv().await.unwrap() }) } => both,
         };
         assert_eq!(id, 7);

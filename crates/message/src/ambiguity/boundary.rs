@@ -1,7 +1,7 @@
 //! Doubts of multiparts: boundaries that can be read in two ways, and what stands where no part should be.
 
 use super::head::Head;
-use super::{Finder, Kind, is_part_field, part_like, shown};
+use super::{Finder, Kind, has_word, is_part_field, part_like, payload_like, shown};
 use crate::bytes::{from, line_end, sub, trim, trim_end};
 use crate::content::{joined, percent_decoded, piece, written};
 use crate::decode::{base64, header_text, quoted_printable};
@@ -19,7 +19,8 @@ impl<'m> Finder<'m> {
         let boundary = head.parsed.as_ref().filter(|_| head.is_multipart()).and_then(|t| t.boundary());
         let body = self.body(part);
         let start = part.body.start;
-        if let Some(value) = head.content_type {
+        // Of what is no multipart for anybody, nobody looks for a boundary.
+        if let Some(value) = head.content_type.filter(|value| has_word(value, b"multipart")) {
             self.other_boundaries(index, value, head.type_at, boundary.as_deref(), body);
         }
         if !head.is_multipart() {
@@ -156,7 +157,7 @@ impl<'m> Finder<'m> {
         if !self.spend(index, preamble.len().saturating_add(rest.len())) {
             return;
         }
-        if let Some(at) = part_like(preamble) {
+        if let Some(at) = payload_like(preamble) {
             let at_message = part.body.start.saturating_add(at as u64);
             self.note(Kind::PreamblePayload, index, at_message, || shown(from(preamble, at)));
         }
@@ -174,7 +175,7 @@ impl<'m> Finder<'m> {
             .find(|at| matches!(delimiter_line(from(epilogue, *at), boundary), Some((_, false))));
         if let Some(at) = more {
             self.note(Kind::PartsAfterClose, index, offset(at), || shown(from(epilogue, at)));
-        } else if let Some(at) = part_like(epilogue) {
+        } else if let Some(at) = payload_like(epilogue) {
             self.note(Kind::EpiloguePayload, index, offset(at), || shown(from(epilogue, at)));
         } else if !trim(epilogue).is_empty() {
             self.note(Kind::EpilogueText, index, offset(0), || shown(epilogue));

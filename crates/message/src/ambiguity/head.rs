@@ -59,6 +59,8 @@ pub(super) fn is_identity(encoding: &str) -> bool {
 struct Stray {
     kind: Kind,
     at: usize,
+    /// Whether fields of MIME stand before it: without them, whose header ends there sees nothing but a text.
+    matters: bool,
 }
 
 /// The fields that count, as they were first met.
@@ -69,6 +71,12 @@ struct First<'m> {
     encoding: Option<&'m [u8]>,
     disposition: Option<&'m [u8]>,
     version: Option<&'m [u8]>,
+}
+
+impl First<'_> {
+    fn is_given(&self) -> bool {
+        self.content_type.is_some() || self.encoding.is_some()
+    }
 }
 
 impl<'m> Finder<'m> {
@@ -86,13 +94,13 @@ impl<'m> Finder<'m> {
                 continue;
             }
             if field.name.is_empty() {
-                stray.get_or_insert(Stray { kind: Kind::LineWithoutColon, at });
+                stray.get_or_insert(Stray { kind: Kind::LineWithoutColon, at, matters: first.is_given() });
                 continue;
             }
             let counts = is_of_mime(field.name);
             if counts
                 && !broken
-                && let Some(stray) = stray
+                && let Some(stray) = stray.filter(|stray| stray.matters)
             {
                 broken = true;
                 self.note(Kind::HeaderBroken, index, offset(start, stray.at), || {
@@ -107,7 +115,7 @@ impl<'m> Finder<'m> {
             self.given(index, &field, offset(start, at), &mut first);
             if let Some(line) = blank_line(field.value) {
                 let value = field.whole.end.saturating_sub(without_end_len(header, &field)).saturating_add(line);
-                stray.get_or_insert(Stray { kind: Kind::BlankLine, at: value });
+                stray.get_or_insert(Stray { kind: Kind::BlankLine, at: value, matters: first.is_given() });
             }
         }
         if let Some(stray) = stray.filter(|_| !broken) {

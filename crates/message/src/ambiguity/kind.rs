@@ -113,7 +113,7 @@ kinds! {
     TypeUnreadable, "type-unreadable", Harmless, "Content-Type names no type: it is text for most.";
     ParameterTwice, "parameter-twice", Doubtful, "A parameter is given twice and differs.";
     ParametersMany, "parameters-many", Hostile, "A field has more parameters than are read.";
-    HeaderBroken, "header-broken", Hostile, "A line of blanks, or one that is no field, stands before a field of MIME: for some the header ends there.";
+    HeaderBroken, "header-broken", Hostile, "A line of blanks, or one that is no field, stands between fields of MIME: for some the header ends there.";
     BlankLine, "blank-line-in-header", Doubtful, "A line of blanks stands in a header: for some it ends there.";
     LineWithoutColon, "line-without-colon", Doubtful, "A line of a header is no field: for some the header ends there.";
     NulInHeader, "nul-in-header", Hostile, "A header has a NUL: for some the line ends there.";
@@ -132,7 +132,7 @@ kinds! {
     BoundaryOdd, "boundary-odd", Doubtful, "A boundary has control characters, quotes, backslashes, bytes over 127, or blanks at its end.";
     BoundaryExtended, "boundary-extended", Doubtful, "A boundary is cut into pieces or percent-encoded (RFC 2231), or an encoded word.";
     BoundaryComment, "boundary-comment", Doubtful, "A boundary isn't quoted and is followed by a comment or more words.";
-    BoundaryReused, "boundary-reused", Hostile, "A multipart inside another has the same boundary.";
+    BoundaryReused, "boundary-reused", Doubtful, "A multipart inside another has the same boundary: it has the same parts for all, in another tree.";
     BoundaryPrefix, "boundary-prefix", Doubtful, "The boundary of a multipart begins like that of the multipart around it, or the other way round.";
     DelimiterNearly, "delimiter-nearly", Hostile, "A line begins like a delimiter, isn't one, and a part's header follows it.";
     DelimiterAfterCr, "delimiter-after-cr", Hostile, "A delimiter stands behind a bare CR: for some that is a line's beginning.";
@@ -165,8 +165,8 @@ kinds! {
     CharsetUnknown, "charset-unknown", Harmless, "A text is in a charset that isn't known.";
     NulInText, "nul-in-text", Doubtful, "A text has a NUL: for some it ends there.";
     FileInText, "file-in-text", Harmless, "A text holds a file (uuencode, yEnc, BinHex): it is opened.";
-    NamesDisagree, "names-disagree", Hostile, "The names of a file end in different ways.";
-    NamesDiffer, "names-differ", Doubtful, "Of a file's names some end with what tells a kind, and some don't.";
+    NamesDisagree, "names-disagree", Doubtful, "The names of a file end in different ways: all of them are judged.";
+    NamesDiffer, "names-differ", Harmless, "Of a file's names some end with what tells a kind, and some don't.";
     NameOverride, "name-override", Hostile, "A file's name turns the direction of writing, so that another end is seen.";
     NameControl, "name-control", Hostile, "A file's name has a NUL or another control character.";
     NameTail, "name-tail", Doubtful, "A file's name ends with a dot or blanks, which some systems drop.";

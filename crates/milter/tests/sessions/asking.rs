@@ -310,3 +310,14 @@ async fn a_program_of_this_host_has_no_address() {
         milter.heard().iter().any(|line| line.starts_with("C [2001:db8::1]\x006") && line.ends_with("2001:db8::1\0"))
     );
 }
+
+#[tokio::test]
+async fn a_transaction_that_was_refused_at_data_stays_so() {
+    let milter = Milter::new("m", |letter, _| if letter == b'T' { Some(packet(b'r', b"")) } else { go_on() });
+    let (mut session, ..) = session(&[&milter.line]);
+    assert_ne!(envelope(&mut session).await, Outcome::Go);
+    assert_ne!(session.recipient(&to("b@b.example")).await, Outcome::Go);
+    assert_ne!(session.data("id").await, Outcome::Go);
+    milter.hears('A', 1).await;
+    assert_eq!(milter.letters(), "CHMRRTA");
+}

@@ -61,6 +61,27 @@ async fn the_administrator_hears_once_that_it_is_gone_and_once_that_it_is_back()
 }
 
 #[tokio::test]
+async fn a_milter_that_decides_before_the_message_is_back_as_well() {
+    for reply in *b"ar" {
+        let fails = Arc::new(AtomicBool::new(true));
+        let milter = Milter::new("m", move |letter, _| match letter {
+            b'M' if fails.swap(false, Ordering::SeqCst) => None,
+            b'M' => Some(packet(reply, b"")),
+            _ => go_on(),
+        });
+        let (mut session, _, events) = session(&[&milter.line]);
+        for _ in 0..2 {
+            envelope(&mut session).await;
+        }
+        let lines = events.lines();
+        assert!(
+            lines[0].starts_with("alert milter.down") && lines[1].starts_with("info milter.recovered"),
+            "{lines:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_milter_that_hangs_up_is_connected_to_anew_with_the_next_message() {
     for letter in *b"CHMRTLNBE" {
         let hangs_up = Arc::new(AtomicBool::new(true));

@@ -1,6 +1,6 @@
 //! DATA and the first BDAT: whether a message may come now.
 
-use super::{Host, House, OnItsWay, recipient};
+use super::{Host, House, OnItsWay, recipient, refused};
 use crate::program::Program;
 use crate::replies;
 use mailward_core::event::Event;
@@ -13,7 +13,7 @@ use mailward_tls::Wire;
 use tokio::time::Instant;
 
 impl Host<'_> {
-    pub(super) fn data(&mut self, ticket: DataTicket<'_, House>, wire: &Wire) {
+    pub(super) async fn data(&mut self, ticket: DataTicket<'_, House>, wire: &Wire) {
         let announced = ticket.announced();
         if let Err(error) = self.context.store.admit(announced) {
             self.disk_alert(&error);
@@ -42,6 +42,13 @@ impl Host<'_> {
             return ticket.refuse(&reply);
         }
         let id = self.context.ids.next();
+        if let Some((reply, reason)) = self.filter_data(&id).await {
+            let _given_back = self.share.resize(0);
+            let event = Event::info("message.refused").with_peer(self.peer).with("sender", &ticket.mail().path);
+            self.context.events.emit(event.with("reason", &reason));
+            let reply = self.refer(Stage::Data, refused::of(&reply), Some(ticket.mail()), None, &reason, &reply);
+            return ticket.refuse(&reply);
+        }
         let mail = ticket.mail();
         let program = self.program.as_ref().map(Program::trace);
         let trace = Trace {

@@ -12,9 +12,10 @@ use mailward_gate::journal::Stage;
 use mailward_gate::{Refusal, SenderPermit, decide_inside, decide_sender};
 use mailward_smtp::Reply;
 use mailward_smtp::server::MailTicket;
+use mailward_tls::Wire;
 
 impl Host<'_> {
-    pub(super) fn mail(&mut self, ticket: MailTicket<'_, House>) {
+    pub(super) async fn mail(&mut self, ticket: MailTicket<'_, House>, wire: &Wire) {
         if self.shutdown.is_fired() {
             // A session that always has something to say never waits, and must hear it too.
             return ticket.refuse(self.last_word());
@@ -40,6 +41,12 @@ impl Host<'_> {
         match self.decide_sender(ticket.login(), from) {
             Ok(permit) => {
                 let asked = self.ask_about(&ticket);
+                if let Some((reply, reason)) = self.filter_sender(&ticket, wire).await {
+                    let event = Event::info("sender.refused").with_peer(self.peer).with("sender", ticket.path());
+                    self.context.events.emit(event.with("reason", &reason));
+                    let reply = self.refer_sender(&ticket, &reason, &reply);
+                    return ticket.refuse(&reply);
+                }
                 ticket.accept(Sender { permit, asked });
             }
             Err(refusal) => {

@@ -1,13 +1,15 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
+use super::inspection::Judgement;
+use super::milters::{Filtered, Stopped};
 use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
-use mailward_core::{AccountId, Protocol};
+use mailward_core::{AccountId, Domain, Protocol};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, HeaderFault, Inside, Transaction};
+use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
 use mailward_gate::rates::RateHold;
@@ -36,27 +38,43 @@ impl Host<'_> {
                 return self.turned_away(ticket, reply.text(), &reply);
             }
         };
+        let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
+            Ok(filtered) => filtered,
+            Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
+            Err(Stopped::Discarded) => {
+                let _given_back = self.share.resize(0);
+                counted.into_iter().for_each(RateHold::taken);
+                return ticket.answer(Reply::OK.with(&id));
+            }
+        };
         let size = bytes.len().saturating_sub(trace);
-        let prepared = prepare(bytes, trace).await;
-        let recipients = &ticket.mail().recipients;
-        if let Some(reply) = prepared.as_ref().ok().and_then(|content| gateway::misfit(recipients, content, size)) {
+        let looked = match look(bytes, trace, &self.context.hostname).await {
+            Ok(looked) => looked,
+            Err(Unlooked::Header(fault)) => {
+                return self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
+            }
+            Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
+        };
+        let login = ticket.login().map(Login::account);
+        let per_recipient = ticket.is_per_recipient();
+        let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient).await {
+            Ok(judgement) => judgement,
+            Err((reason, reply)) => return self.turned_away(ticket, &reason, &reply),
+        };
+        let content = looked.content(&std::mem::take(&mut judgement.fields));
+        if let Some(reply) = gateway::misfit(&ticket.mail().recipients, &content, size) {
             return self.turned_away(ticket, reply.text(), &reply);
         }
-        match prepared {
-            Ok(content) if forward::is_due(ticket.mail()) => {
-                match forward::admit(self.context, ticket.mail(), &content).await {
-                    Ok(()) => self.deliver(ticket, content, &id, size, began, counted).await,
-                    Err(why) => {
-                        self.turned_away(ticket, &why.to_string(), &replies::not_forwarded(&why));
-                    }
-                }
-            }
-            Ok(content) if ticket.is_per_recipient() => self.deliver_each(ticket, content, &id, size, began).await,
-            Ok(content) => self.deliver(ticket, content, &id, size, began, counted).await,
-            Err(Unprepared::Header(fault)) => {
-                self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
-            }
-            Err(Unprepared::Lost) => ticket.answer(Reply::LOCAL_ERROR),
+        if forward::is_due(ticket.mail())
+            && let Err(why) = forward::admit(self.context, ticket.mail(), &content, &judgement.inspected).await
+        {
+            return self.turned_away(ticket, &why.to_string(), &replies::not_forwarded(&why));
+        }
+        let arrival = Arrival { id, size, began };
+        if ticket.is_per_recipient() {
+            self.deliver_each(ticket, content, judgement, &arrival).await;
+        } else {
+            self.deliver(ticket, content, judgement, &arrival, counted).await;
         }
         let _given_back = self.share.resize(0);
     }
@@ -99,22 +117,23 @@ impl Host<'_> {
         &self,
         ticket: MessageTicket<'_, House>,
         content: Content,
-        id: &str,
-        size: usize,
-        began: Instant,
+        judgement: Judgement,
+        arrival: &Arrival,
         counted: Option<RateHold>,
     ) {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
         let insider = self.insider(ticket.mail());
-        let transaction = self.transaction(&ticket, &routes, insider.as_ref());
-        let recipients = given(ticket.mail());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), judgement.keeping.as_ref());
+        let recipients = given(ticket.mail(), &judgement.fates);
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
             Some(care) => {
                 let confirm = transaction.submitter.is_some() || self.program.is_some();
                 care.accept(content, &transaction, &recipients, confirm).await
             }
+            // Nobody keeps it.
+            None if judgement.keeping.is_some() => Err(StoreError::Refused("there is no quarantine")),
             None => {
                 let recipients: Vec<_> = recipients.iter().map(|given| given.to).collect();
                 mailward_delivery::deliver(&*self.context.store, content, &transaction, &recipients).await
@@ -124,11 +143,11 @@ impl Host<'_> {
             Ok(_) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
-                self.accepted(ticket.mail(), id, size, began);
-                ticket.answer(Reply::OK.with(id));
+                self.accepted(ticket.mail(), arrival);
+                ticket.answer(Reply::OK.with(&arrival.id));
             }
             Err(error) => {
-                self.store_failed(ticket.mail(), id, &error);
+                self.store_failed(ticket.mail(), &arrival.id, &error);
                 counted.into_iter().for_each(RateHold::not_taken);
                 if matches!(error, StoreError::OverQuota) {
                     let permits = ticket.mail().recipients.iter().map(|taken| &taken.permit);
@@ -162,6 +181,7 @@ impl Host<'_> {
         ticket: &'t MessageTicket<'_, House>,
         routes: &'t RouteTable,
         insider: Option<&'t Inside>,
+        keeping: Option<&'t Keeping>,
     ) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
@@ -175,6 +195,7 @@ impl Host<'_> {
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
             routes,
+            keeping,
         }
     }
 
@@ -182,17 +203,16 @@ impl Host<'_> {
         &self,
         ticket: MessageTicket<'_, House>,
         content: Content,
-        id: &str,
-        size: usize,
-        began: Instant,
+        judgement: Judgement,
+        arrival: &Arrival,
     ) {
         let outcomes = match &self.context.care {
             Some(care) => {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
                 let routes = self.context.directory.routes().table();
-                care.accept_each(content, &self.transaction(&ticket, &routes, None), &given(ticket.mail()), confirm)
-                    .await
+                let transaction = self.transaction(&ticket, &routes, None, judgement.keeping.as_ref());
+                care.accept_each(content, &transaction, &given(ticket.mail(), &judgement.fates), confirm).await
             }
             None => {
                 let permits: Vec<&RelayPermit> = ticket.mail().recipients.iter().map(|taken| &taken.permit).collect();
@@ -200,14 +220,18 @@ impl Host<'_> {
             }
         };
         if outcomes.iter().any(Result::is_ok) {
-            self.accepted(ticket.mail(), id, size, began);
+            self.accepted(ticket.mail(), arrival);
         }
         let mut answers = Vec::with_capacity(outcomes.len());
-        for outcome in &outcomes {
+        for (place, outcome) in outcomes.iter().enumerate() {
             answers.push(match outcome {
-                Ok(()) => Reply::OK.with(id),
+                // Its server hears no, and an administrator can see why.
+                Ok(()) => match judgement.refused.get(place).and_then(Option::as_ref) {
+                    Some(refused) => refused.clone(),
+                    None => Reply::OK.with(&arrival.id),
+                },
                 Err(error) => {
-                    self.store_failed(ticket.mail(), id, error);
+                    self.store_failed(ticket.mail(), &arrival.id, error);
                     replies::store(error)
                 }
             });
@@ -225,18 +249,26 @@ impl Host<'_> {
     }
 }
 /// The recipients of a message, as delivery takes them.
-fn given(mail: &MailGiven<House>) -> Vec<Given<'_>> {
-    let recipients = mail.recipients.iter();
+fn given<'m>(mail: &'m MailGiven<House>, fates: &[Fate]) -> Vec<Given<'m>> {
+    let recipients = mail.recipients.iter().enumerate();
     recipients
-        .map(|taken| Given {
+        .map(|(place, taken)| Given {
             address: taken.address.as_ref(),
             to: Addressed { permit: &taken.permit, parameters: &taken.parameters },
+            fate: fates.get(place).copied().unwrap_or_default(),
         })
         .collect()
 }
 
-/// Why a message can't be given to the store.
-enum Unprepared {
+/// What is told of a message that came.
+pub(super) struct Arrival {
+    pub(super) id: String,
+    pub(super) size: usize,
+    pub(super) began: Instant,
+}
+
+/// Why a message can't be judged.
+enum Unlooked {
     Header(HeaderFault),
     /// The thread that should have done it is gone: the server stops.
     Lost,
@@ -244,12 +276,13 @@ enum Unprepared {
 
 /// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
 /// would feel it.
-async fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, Unprepared> {
+async fn look(bytes: Vec<u8>, trace: usize, hostname: &Domain) -> Result<Looked, Unlooked> {
     if bytes.len() < BLOCKING_PREPARE_BYTES {
-        return mailward_delivery::prepare(bytes, trace).map_err(Unprepared::Header);
+        return mailward_delivery::look(bytes, trace, Some(hostname)).map_err(Unlooked::Header);
     }
-    match tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await {
-        Ok(outcome) => outcome.map_err(Unprepared::Header),
-        Err(_) => Err(Unprepared::Lost),
+    let hostname = hostname.clone();
+    match tokio::task::spawn_blocking(move || mailward_delivery::look(bytes, trace, Some(&hostname))).await {
+        Ok(outcome) => outcome.map_err(Unlooked::Header),
+        Err(_) => Err(Unlooked::Lost),
     }
 }

@@ -33,16 +33,22 @@ pub(super) struct No {
     late: bool,
     /// There is no such recipient, or none any more.
     unknown: bool,
+    /// A milter refused it, and needn't be told.
+    filtered: bool,
 }
 
 impl No {
     /// Nobody's fault: it isn't noted.
     pub(super) const fn plain(reply: Reply) -> Self {
-        Self { reply, reason: None, late: false, unknown: false }
+        Self { reply, reason: None, late: false, unknown: false, filtered: false }
     }
     pub(super) fn noted(reply: Reply, reason: impl Into<String>) -> Self {
         let noted = refused::of(&reply);
-        Self { reply, reason: Some((noted, reason.into())), late: false, unknown: false }
+        Self { reply, reason: Some((noted, reason.into())), late: false, unknown: false, filtered: false }
+    }
+    /// Refused by a milter.
+    pub(super) fn filtered(reply: Reply, reason: String) -> Self {
+        Self { filtered: true, ..Self::noted(reply, reason) }
     }
 }
 
@@ -57,6 +63,9 @@ impl Host<'_> {
             Ok(taken) => return ticket.accept(taken),
             Err(no) => no,
         };
+        if !no.filtered {
+            self.filter_refused(&ticket, &no.reply).await;
+        }
         if no.unknown
             && let Some(stranger) = &mut self.stranger
         {
@@ -135,6 +144,7 @@ impl Host<'_> {
         if let Some(judged) = &judged {
             self.put_off(ticket, judged, address.as_ref())?;
         }
+        self.filter_recipient(ticket, permit.remote().is_empty()).await?;
         Ok(Taken { permit, address, parameters: ticket.parameters().clone(), offers })
     }
 

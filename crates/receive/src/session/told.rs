@@ -1,12 +1,12 @@
 //! What the log hears of a session's messages and recipients.
 
+use super::message::Arrival;
 use super::{Host, House};
 use mailward_core::event::Event;
 use mailward_gate::Refusal;
 use mailward_smtp::server::{MailGiven, RecipientTicket};
 use mailward_store::StoreError;
 use std::sync::atomic::Ordering;
-use tokio::time::Instant;
 
 impl Host<'_> {
     pub(super) fn recipient_refused(&self, ticket: &RecipientTicket<'_, House>, refusal: Refusal) {
@@ -29,7 +29,8 @@ impl Host<'_> {
         }
     }
 
-    pub(super) fn accepted(&self, mail: &MailGiven<House>, id: &str, size: usize, began: Instant) {
+    pub(super) fn accepted(&self, mail: &MailGiven<House>, arrival: &Arrival) {
+        let Arrival { id, size, began } = arrival;
         let event = Event::info("message.accepted")
             .with("id", id)
             .with_peer(self.peer)

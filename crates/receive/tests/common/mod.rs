@@ -265,6 +265,7 @@ impl House {
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
             clock: Arc::new(SystemClock),
             care: Some(care.clone()),
+            inspector: None,
         });
         Self {
             context,

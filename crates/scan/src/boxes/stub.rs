@@ -26,7 +26,9 @@ pub(super) fn archives(bytes: &Bytes, most: usize, meter: &mut Meter<'_>, opened
                 _ => cab::open(&archive, most),
             };
             if let Some(holder) = holder {
-                opened.also.push(kind);
+                if !opened.also.contains(&kind) {
+                    opened.also.push(kind);
+                }
                 opened.holders.push(holder);
                 break;
             }

@@ -46,6 +46,13 @@ fn listing(bytes: &Bytes, directories: Vec<directory::Directory>, most: usize) -
     let mut listed: Vec<(Listed, Option<Local>)> = Vec::new();
     let mut known = HashSet::new();
     for (number, directory) in directories.into_iter().enumerate() {
+        // The directory of a ZIP that is an entry, unpacked, isn't this one's.
+        let is_within = |(one, header): &(Listed, Option<Local>)| {
+            header.as_ref().is_some_and(|header| span(header.content, one.packed).contains(&directory.end))
+        };
+        if listed.iter().any(is_within) {
+            continue;
+        }
         for one in directory.entries {
             // Twice in one directory is an overlap; in two of them it is one entry.
             if !known.insert(one.what()) && number > 0 {

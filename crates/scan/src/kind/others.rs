@@ -3,7 +3,7 @@
 use super::{Family, Kind, PDF_LOOKED, container, magic};
 use crate::bytes::{find, from, head, holds, tail};
 use crate::zipped;
-use mailward_core::limits::KIND_OTHERS_LOOKED;
+use mailward_core::limits::{KIND_ENTRIES_MAX, KIND_OTHERS_LOOKED};
 
 /// What else a file is: an archive at the end of a picture or a program, a PDF behind another beginning, a page in a picture, a
 /// disk image around anything. What lies in it as its own contents (an archive's entries) isn't meant.
@@ -43,7 +43,9 @@ pub(crate) fn others_of(kind: Kind, bytes: &[u8]) -> Vec<Kind> {
     let is_zip = magic::is_zip(bytes);
     if is_zip {
         if kind != Kind::Jar
-            && zipped::entries(bytes, 2_000).iter().any(|e| e.name.eq_ignore_ascii_case(b"META-INF/MANIFEST.MF"))
+            && zipped::entries(bytes, KIND_ENTRIES_MAX)
+                .iter()
+                .any(|e| e.name.eq_ignore_ascii_case(b"META-INF/MANIFEST.MF"))
         {
             add(Kind::Jar);
         }

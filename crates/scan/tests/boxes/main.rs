@@ -2,8 +2,18 @@
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
     reason = "tests may stop at what isn't as it should be"
 )]
 
 mod build;
+mod budget;
+mod disks;
+mod inline;
+mod mail;
+mod packed;
+mod properties;
+mod seven;
 mod zip;

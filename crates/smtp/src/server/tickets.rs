@@ -224,6 +224,10 @@ impl<R: Rights> MessageTicket<'_, R> {
     pub const fn login(&self) -> Option<&R::Login> {
         self.session.login.as_ref()
     }
+    /// The transaction, for policy that changes sender or recipients. Not in LMTP, where replies are counted by them.
+    pub const fn envelope(&mut self) -> &mut MailGiven<R> {
+        &mut self.mail
+    }
     /// Prefix and message, in one piece; leaves nothing behind.
     #[must_use]
     pub fn take_bytes(&mut self) -> Vec<u8> {

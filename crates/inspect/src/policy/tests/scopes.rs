@@ -85,6 +85,8 @@ fn an_exception_for_a_sender_is_not_for_whoever_writes_its_name() {
     assert_eq!(proven(&Subject { stranger: false, ..plain() }, &[]), Action::Deliver, "a host of ours");
     let trusting = with_defaults(&["from=x@a.example ext=exe deliver unproven"]);
     assert_eq!(action(&trusting, &plain(), program()), Action::Deliver);
+    let by_text = with_defaults(&["sender=/@a/ ext=exe deliver"]);
+    assert_eq!(action(&by_text, &plain(), program()), Action::Quarantine);
     // What forbids needs no proof.
     assert_eq!(action(&only(&["from=x@a.example ext=exe reject"]), &plain(), program()), Action::Reject);
 }

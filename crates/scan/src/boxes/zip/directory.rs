@@ -9,6 +9,8 @@ pub(super) struct Directory {
     pub(super) entries: Vec<Listed>,
     /// Whether it says that it is one of several.
     pub(super) is_volume: bool,
+    /// Where the record that ends it is.
+    pub(super) end: usize,
 }
 
 /// An entry as a directory lists it.
@@ -113,10 +115,7 @@ fn wide_end(bytes: &[u8], at: usize) -> Option<End> {
     let said = size(record.u64()?);
     // With something before the archive it stands right before its locator.
     let near = locator.checked_sub(56);
-    let at = [Some(said), near]
-        .into_iter()
-        .flatten()
-        .find(|at| bytes.get(*at..).is_some_and(|there| there.starts_with(b"PK\x06\x06")))?;
+    let at = [Some(said), near].into_iter().flatten().find(|at| bytes.get(*at..).is_some_and(|there| there.starts_with(b"PK\x06\x06")))?;
     let mut record = Cursor::at(bytes, at.checked_add(16)?);
     let disk = record.u32()?;
     let start_disk = record.u32()?;
@@ -141,8 +140,11 @@ fn read(bytes: &[u8], start: usize, base: i64, end: &End, most: usize) -> Option
         entries.push(listed);
     }
     // An empty archive is one only where it says so.
-    (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22))
-        .then_some(Directory { entries, is_volume })
+    (!entries.is_empty() || (end.entries == 0 && end.size == 0 && bytes.len() <= 22)).then_some(Directory {
+        entries,
+        is_volume,
+        end: end.at,
+    })
 }
 
 /// One entry (4.3.12), and whether it begins in another volume.

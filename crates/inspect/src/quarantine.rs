@@ -1,0 +1,135 @@
+//! What is written about a message that is kept, so that whoever looks at it knows why.
+
+use crate::subject::Subject;
+use crate::verdict::{Action, Check, Finding, Verdict};
+use mailward_core::Address;
+use mailward_message::EnvelopeAddress;
+use mailward_message::decode::header_text;
+use serde::{Deserialize, Serialize};
+
+/// What is known of a message in the quarantine beside its bytes. Outsiders wrote much of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Its name in the log and in the reply that took it.
+    pub id: String,
+    /// `incoming`, `outgoing`, `internal`, or `stored` for one that was found in a mailbox.
+    pub direction: String,
+    /// Who brought it.
+    pub client: Option<String>,
+    /// What that called itself.
+    pub hello: String,
+    /// The envelope's sender; empty: nobody.
+    pub sender: String,
+    /// The envelope's recipients.
+    pub recipients: Vec<String>,
+    /// Who it says that it is from.
+    pub from: String,
+    /// Its subject.
+    pub subject: String,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Somebody said that it shouldn't be here: who.
+    #[serde(default)]
+    pub disputed: Option<String>,
+}
+
+impl Note {
+    /// Of a message that was judged.
+    #[must_use]
+    pub fn of(subject: &Subject, verdict: &Verdict) -> Self {
+        let envelope = subject.structure.envelope();
+        let named =
+            |address: &Option<Address>| address.as_ref().map_or_else(|| "postmaster".to_owned(), Address::to_string);
+        Self {
+            id: subject.id.to_string(),
+            direction: subject.direction.name().to_owned(),
+            client: subject.client.map(|ip| ip.to_string()),
+            hello: subject.hello.to_string(),
+            sender: subject.sender.as_ref().map_or_else(String::new, Address::to_string),
+            recipients: subject.recipients.iter().map(|recipient| named(&recipient.address)).collect(),
+            from: envelope.from.first().map(named_address).unwrap_or_default(),
+            subject: envelope.subject.as_deref().map(|text| header_text(text.as_bytes())).unwrap_or_default(),
+            findings: verdict.findings.clone(),
+            disputed: None,
+        }
+    }
+
+    /// Reads one back.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// As bytes, at most so many: what is least telling goes first.
+    #[must_use]
+    pub fn to_bytes(&self, most: usize) -> Vec<u8> {
+        let mut note = self.clone();
+        loop {
+            let bytes = serde_json::to_vec(&note).unwrap_or_default();
+            if bytes.len() <= most {
+                return bytes;
+            }
+            if note.recipients.len() > 20 {
+                note.recipients.truncate(20);
+            } else if note.findings.len() > 8 {
+                note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
+                note.findings.truncate(8);
+            } else if note.subject.len() > 64 || note.from.len() > 64 {
+                note.subject = note.subject.chars().take(16).collect();
+                note.from = note.from.chars().take(16).collect();
+            } else {
+                return serde_json::to_vec(&Self { id: note.id, direction: note.direction, ..Self::default() })
+                    .unwrap_or_default();
+            }
+        }
+    }
+
+    /// Whether only an administrator may release it: somebody else's users never should see a virus.
+    #[must_use]
+    pub fn is_for_administrators(&self) -> bool {
+        self.findings.iter().any(|finding| {
+            matches!(finding.check, Check::Antivirus | Check::Structure | Check::Attachments | Check::Content)
+                && finding.action >= Action::Hold
+        })
+    }
+}
+
+/// A name and an address, decoded.
+fn named_address(address: &EnvelopeAddress) -> String {
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    let name = address.name.as_deref().map(|name| header_text(name.as_bytes())).unwrap_or_default();
+    let address = format!("{}@{}", part(&address.mailbox), part(&address.host));
+    if name.is_empty() { address } else { format!("{name} <{address}>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_fits_its_limit_whatever_is_in_it() {
+        let finding = Finding::new(Check::Spam, "x", Action::Junk, "e".repeat(400));
+        let note = Note {
+            id: "1A".to_owned(),
+            recipients: vec!["somebody@far.example".to_owned(); 1_000],
+            subject: "s".repeat(20_000),
+            findings: vec![finding; 500],
+            ..Note::default()
+        };
+        let bytes = note.to_bytes(8_192);
+        assert!(bytes.len() <= 8_192);
+        let read = Note::read(&bytes).unwrap();
+        assert_eq!((read.id.as_str(), read.recipients.len(), read.findings.len()), ("1A", 20, 8));
+        assert_eq!(Note::read(&note.to_bytes(200)).unwrap().id, "1A");
+        assert_eq!(Note::read(&note.to_bytes(usize::MAX)).unwrap(), note);
+    }
+
+    #[test]
+    fn users_release_what_may_be_spam_and_nothing_worse() {
+        let of = |check, action| Note { findings: vec![Finding::new(check, "x", action, "")], ..Note::default() };
+        assert!(of(Check::Antivirus, Action::Quarantine).is_for_administrators());
+        assert!(of(Check::Attachments, Action::Quarantine).is_for_administrators());
+        assert!(!of(Check::Spam, Action::Quarantine).is_for_administrators());
+        assert!(!of(Check::Attachments, Action::Mark).is_for_administrators());
+    }
+}

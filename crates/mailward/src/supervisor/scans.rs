@@ -1,0 +1,243 @@
+//! Virus scanners that are programs: messages that come in pieces, and what runs for them.
+
+use super::command::{self, Plan};
+use super::link::Supervisor;
+use super::{Order, Report};
+use crate::failure::Failure;
+use crate::place::Place;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use mailward_core::limits::{ANTIVIRUS_COMMANDS_AT_ONCE, SUPERVISOR_PIECE, SUPERVISOR_SCANS_MAX};
+use mailward_inspect::antivirus::{Commands, Ran};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+
+/// Messages that are held, and what is to be run: the supervisor's side.
+pub(super) struct Scans {
+    plans: Vec<Option<Plan>>,
+    /// Bytes that a message may have.
+    most: u64,
+    held: Mutex<Held>,
+    more: Notify,
+}
+
+#[derive(Default)]
+struct Held {
+    /// What has come of a message; none: it can't be held.
+    pieces: HashMap<u64, Option<Vec<u8>>>,
+    /// Those that are to be looked at, the first one first.
+    whole: VecDeque<(u64, usize, Vec<u8>)>,
+}
+
+impl Scans {
+    pub(super) fn new(plans: Vec<Option<Plan>>, most: u64) -> Self {
+        Self { plans, most, held: Mutex::default(), more: Notify::new() }
+    }
+
+    /// Takes some of a message.
+    pub(super) fn piece(&self, id: u64, data: &str) {
+        let mut held = self.held();
+        let room = held.pieces.len().saturating_add(held.whole.len()) < SUPERVISOR_SCANS_MAX;
+        let message = held.pieces.entry(id).or_insert_with(|| room.then(Vec::new));
+        let Some(bytes) = message else { return };
+        let fits = STANDARD.decode(data).ok().filter(|piece| {
+            let length = u64::try_from(bytes.len().saturating_add(piece.len())).unwrap_or(u64::MAX);
+            piece.len() <= SUPERVISOR_PIECE && length <= self.most
+        });
+        match fits {
+            Some(piece) => bytes.extend(piece),
+            None => *message = None,
+        }
+        // Those that can't be held are few, or forgotten.
+        if held.pieces.len() > SUPERVISOR_SCANS_MAX.saturating_mul(2) {
+            held.pieces.retain(|_, message| message.is_some());
+        }
+    }
+
+    pub(super) fn forget(&self, id: u64) {
+        let mut held = self.held();
+        held.pieces.remove(&id);
+        held.whole.retain(|(of, ..)| *of != id);
+    }
+
+    /// Has a program look at what has come of a message; what is told if it can't.
+    pub(super) fn scan(&self, id: u64, engine: usize) -> Option<Report> {
+        let mut held = self.held();
+        let message = held.pieces.remove(&id).unwrap_or_else(|| Some(Vec::new()));
+        match (message, self.plans.get(engine)) {
+            (Some(message), Some(Some(_))) => {
+                held.whole.push_back((id, engine, message));
+                self.more.notify_one();
+                None
+            }
+            (None, _) => Some(failed(id, "there is no room for the message")),
+            (Some(_), _) => Some(failed(id, "no such program is configured")),
+        }
+    }
+
+    /// Runs what is to be run, so many at once.
+    pub(super) async fn run(&self, tell: &Sender<Report>) {
+        let most = ANTIVIRUS_COMMANDS_AT_ONCE.saturating_mul(self.plans.len()).max(1);
+        let mut running = JoinSet::new();
+        loop {
+            let next = if running.len() < most { self.held().whole.pop_front() } else { None };
+            if let Some((id, engine, message)) = next {
+                if let Some(Some(plan)) = self.plans.get(engine).cloned() {
+                    running.spawn(async move {
+                        let ended = command::run(&plan, message).await;
+                        Report::Scanned { id, code: ended.code, failed: ended.failed, output: ended.output }
+                    });
+                }
+                continue;
+            }
+            tokio::select! {
+                Some(ended) = running.join_next() => {
+                    if let Ok(report) = ended
+                        && tell.send(report).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                () = self.more.notified() => {}
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(id: u64, why: &str) -> Report {
+    Report::Scanned { id, code: None, failed: Some(why.to_owned()), output: String::new() }
+}
+
+/// The server's side.
+impl Commands for Supervisor {
+    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, String>> {
+        Box::pin(async move {
+            let gone = || "the supervisor, who runs it, is gone: restart the server".to_owned();
+            let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+            let (answer, answered) = oneshot::channel();
+            self.0.scans().insert(id, answer);
+            let forget = Forget(self, id);
+            for piece in message.chunks(SUPERVISOR_PIECE) {
+                let order = Order::Piece { id, data: STANDARD.encode(piece) };
+                self.0.pieces.send(order).await.map_err(|_| gone())?;
+            }
+            self.0.pieces.send(Order::Scan { id, engine }).await.map_err(|_| gone())?;
+            let (code, output) = answered.await.map_err(|_| gone())?;
+            drop(forget);
+            code.map(|code| Ran { code, output })
+        })
+    }
+}
+
+/// Who doesn't wait any more leaves nothing behind.
+struct Forget<'a>(&'a Supervisor, u64);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        if self.0.0.scans().remove(&self.1).is_some() {
+            // Where that can't be said now, the room is given back when the message has come whole.
+            let _full = self.0.0.pieces.try_send(Order::Forget { id: self.1 });
+        }
+    }
+}
+
+/// Runs them in this process, for a command of the administrator's.
+pub(crate) struct ByHand(Vec<Option<Plan>>);
+
+impl ByHand {
+    pub(crate) fn of(place: &Place) -> Result<Self, Failure> {
+        Plan::of_engines(place).map(Self)
+    }
+}
+
+impl Commands for ByHand {
+    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, String>> {
+        Box::pin(async move {
+            let Some(Some(plan)) = self.0.get(engine) else { return Err("no such program is configured".to_owned()) };
+            let ended = command::run(plan, message).await;
+            match ended.code {
+                Some(code) => Ok(Ran { code, output: ended.output }),
+                None => Err(ended.failed.unwrap_or_default()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::config::Config;
+
+    fn scans(script: &str, most: u64) -> Scans {
+        Scans::new(vec![None, Some(Plan::script(script))], most)
+    }
+
+    fn bring(scans: &Scans, id: u64, message: &[u8]) -> Option<Report> {
+        for piece in message.chunks(SUPERVISOR_PIECE) {
+            scans.piece(id, &STANDARD.encode(piece));
+        }
+        scans.scan(id, 1)
+    }
+
+    async fn told(scans: &Scans) -> Report {
+        let (tell, mut told) = tokio::sync::mpsc::channel(1);
+        tokio::select! {
+            () = scans.run(&tell) => panic!("it doesn't end"),
+            report = told.recv() => report.unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_gets_the_whole_message_and_its_exit_code_comes_back() {
+        let scans = scans("wc -c; exit 7", 1_000_000);
+        let message = vec![b'x'; SUPERVISOR_PIECE * 3 + 5];
+        assert_eq!(bring(&scans, 4, &message), None);
+        let Report::Scanned { id, code, output, .. } = told(&scans).await else { panic!("another report") };
+        assert_eq!((id, code, output.trim()), (4, Some(7), message.len().to_string().as_str()));
+        assert_eq!(bring(&scans, 5, b""), None);
+        let Report::Scanned { output, .. } = told(&scans).await else { panic!("another report") };
+        assert_eq!(output.trim(), "0");
+    }
+
+    #[test]
+    fn what_can_t_be_held_is_told_and_what_is_forgotten_makes_room() {
+        let refused = |report: Option<Report>, why: &str| {
+            let Some(Report::Scanned { failed: Some(failed), code: None, .. }) = report else { panic!("not refused") };
+            assert!(failed.contains(why), "{failed}");
+        };
+        let scans = scans("true", 100);
+        refused(bring(&scans, 1, &[b'x'; 101]), "no room");
+        scans.piece(2, "no base64!");
+        refused(scans.scan(2, 1), "no room");
+        scans.piece(3, "eA==");
+        refused(scans.scan(3, 0), "no such program");
+        refused(scans.scan(4, 9), "no such program");
+        for id in 10..10 + SUPERVISOR_SCANS_MAX as u64 {
+            scans.piece(id, "eA==");
+        }
+        refused(bring(&scans, 5, b"x"), "no room");
+        scans.forget(10);
+        assert_eq!(bring(&scans, 6, b"x"), None);
+        for id in 100..10_000 {
+            scans.piece(id, "eA==");
+        }
+        assert!(scans.held().pieces.len() <= 2 * SUPERVISOR_SCANS_MAX + 1);
+    }
+
+    #[test]
+    fn the_words_of_a_program_are_the_configuration_s() {
+        let line = "[antivirus]\nengines = [\"clamd tcp:127.0.0.1:3310\", \"command /usr/bin/scanner --all -\"]\n";
+        let config = Config::parse(line, "m.toml").unwrap().config;
+        assert_eq!(config.antivirus.engines[1].to_string(), "command clean=0 infected=1 /usr/bin/scanner --all -");
+    }
+}
