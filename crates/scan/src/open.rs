@@ -13,7 +13,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use mailward_core::limits::{SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX};
 use mailward_message::Structure;
-use std::collections::HashSet;
 
 /// Opens a message: its parts, whatever they hold, and what other programs would read in it
 /// ([`mailward_message::ambiguity`]). Total: any bytes give an answer, within the budget.
@@ -30,7 +29,6 @@ pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<
         contents: Contents::default(),
         meter: Meter::new(budget),
         stack: Vec::new(),
-        opened: HashSet::new(),
         text_left: SCAN_TEXT_SUM_MAX,
     };
     let structure = Structure::parse(message);
@@ -47,10 +45,9 @@ pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<
     if !are_all {
         walk.meter.note(Stopped::Items);
     }
-    let others = others.into_iter().map(|(why, bytes)| Found {
-        wrapping: Wrapping::Reading(why),
-        ..Found::open(Vec::new(), Bytes::from(bytes))
-    });
+    let others = others
+        .into_iter()
+        .map(|(why, bytes)| Found { wrapping: Wrapping::Reading(why), ..Found::open(Vec::new(), Bytes::from(bytes)) });
     for found in readings.into_iter().chain(others) {
         walk.meter.take_bytes(found.size);
         walk.take(found, None);
@@ -65,8 +62,6 @@ struct Walk<'c> {
     meter: Meter<'c>,
     /// What is open, each within the one before.
     stack: Vec<Open>,
-    /// Hashes of what was opened: the same bytes hold the same.
-    opened: HashSet<[u8; 32]>,
     text_left: usize,
 }
 
@@ -76,6 +71,8 @@ struct Open {
     item: u32,
     depth: usize,
     holder: Box<dyn Holder>,
+    /// Hash and kind, if it is there whole.
+    content: Option<([u8; 32], Kind)>,
     /// Bytes that are held for it.
     held: u64,
     /// Whether what programs write into every document of its kind isn't listed.
@@ -135,15 +132,16 @@ impl Walk<'_> {
         let item = Item { parent, wrapping, names, declared, kind, size, hash, traits, text: String::new() };
         self.contents.items.push(item);
         if let Some(bytes) = bytes
-            && !(whole && !bytes.is_empty() && self.opened.contains(&hash))
+            // What holds itself is looked at already.
+            && !(whole && self.stack.iter().any(|open| open.content == Some((hash, kind))))
         {
-            self.look_into(index, depth, bytes, whole.then_some(hash));
+            self.look_into(index, depth, bytes, whole.then_some((hash, kind)));
         }
         Some(index)
     }
 
     /// Opens what holds something, in every way that it may be.
-    fn look_into(&mut self, index: u32, depth: usize, bytes: Bytes, hash: Option<[u8; 32]>) {
+    fn look_into(&mut self, index: u32, depth: usize, bytes: Bytes, content: Option<([u8; 32], Kind)>) {
         let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)) else { return };
         let kind = item.kind;
         let found = boxes::holders(kind, item, &bytes, &mut self.meter);
@@ -165,10 +163,12 @@ impl Walk<'_> {
                 self.remark(index, found);
             }
             self.keep_text(index, looked.text);
-            inner.extend(looked.inner.into_iter().map(|inner| Found {
-                wrapping: inner.wrapping,
-                ..Found::open(inner.names, Bytes::from(inner.bytes))
-            }));
+            inner.extend(
+                looked.inner.into_iter().map(|inner| Found {
+                    wrapping: inner.wrapping,
+                    ..Found::open(inner.names, Bytes::from(inner.bytes))
+                }),
+            );
         }
         self.meter.take_bytes(offered.saturating_sub(room.bytes));
         if room.short {
@@ -192,15 +192,20 @@ impl Walk<'_> {
             self.remark(index, Trait::NotOpened("more than is held at once".to_owned()));
             return;
         }
-        if let Some(hash) = hash {
-            self.opened.insert(hash);
-        }
         let plain_parts = matches!(
             kind,
-            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix | Kind::Opc
+            Kind::Docx
+                | Kind::Xlsx
+                | Kind::Pptx
+                | Kind::OpenDocument
+                | Kind::Epub
+                | Kind::Apk
+                | Kind::Jar
+                | Kind::Msix
+                | Kind::Opc
         );
         for holder in holders.into_iter().rev() {
-            self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, held, plain_parts });
+            self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, content, held, plain_parts });
             held = 0;
         }
     }
@@ -216,7 +221,8 @@ impl Walk<'_> {
 
     /// Keeps text for rules, as much as there is room for.
     fn keep_text(&mut self, index: u32, mut text: String) {
-        let kept = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
+        let kept =
+            usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
         let mut room = SCAN_TEXT_MAX.saturating_sub(kept).min(self.text_left).min(text.len());
         while !text.is_char_boundary(room) {
             room = room.saturating_sub(1);

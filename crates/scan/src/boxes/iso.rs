@@ -58,9 +58,11 @@ fn trees(bytes: &[u8], notes: &mut Vec<Trait>) -> Vec<Tree> {
             Some(2) => matches!(escapes, b"%/@" | b"%/C" | b"%/E"),
             _ => continue,
         };
-        if let Some(root) = descriptor.get(156..190).and_then(|root| record::read(root, false))
-            && trees.len() < SCAN_READINGS_MAX
-        {
+        if let Some(root) = descriptor.get(156..190).and_then(|root| record::read(root, false)) {
+            if trees.len() >= SCAN_READINGS_MAX {
+                notes.push(Trait::NotOpened("more trees than are looked at".to_owned()));
+                break;
+            }
             trees.push(Tree { root, is_joliet });
         }
     }

@@ -43,7 +43,13 @@ impl Counted {
 impl Xz {
     pub(super) fn new(packed: Stream) -> Self {
         let packed: Stream = Box::new(io::BufReader::new(packed));
-        Self { packed: Counted(Rc::new(RefCell::new((packed, 0)))), block: None, check: None, begun: false, given: false }
+        Self {
+            packed: Counted(Rc::new(RefCell::new((packed, 0)))),
+            block: None,
+            check: None,
+            begun: false,
+            given: false,
+        }
     }
 
     /// A stream's header; `false` at the end of all.
@@ -108,10 +114,7 @@ impl Xz {
         for filter in filters.into_iter().rev() {
             // A decoder that reads ahead would take what follows the block: LZMA2 knows its own end.
             stream = match filter {
-                Codec::Lzma2(window) => {
-                    super::within(window)?;
-                    Box::new(lzma_rust2::Lzma2Reader::new(stream, window.max(4_096), None))
-                }
+                Codec::Lzma2(window) => super::lzma2(stream, None, window),
                 other => over(other, stream, None)?,
             };
         }
