@@ -54,7 +54,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 45] = [
+pub const TARGETS: [Target; 48] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
