@@ -143,6 +143,7 @@ impl Host<'_> {
             Ok(_) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
+                self.heard(&judgement).await;
                 self.accepted(ticket.mail(), arrival);
                 ticket.answer(Reply::OK.with(&arrival.id));
             }
