@@ -16,7 +16,7 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
-use mailward_inspect::policy::{Rulebook};
+use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
