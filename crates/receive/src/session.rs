@@ -4,6 +4,7 @@ mod data;
 mod door;
 mod gateway;
 mod inspection;
+mod lesson;
 mod mail;
 mod message;
 mod milters;

@@ -28,6 +28,8 @@ pub(super) struct Judgement {
     pub(super) fields: Vec<u8>,
     /// What was found.
     pub(super) inspected: Inspected,
+    /// Of what; none: nothing was looked at.
+    subject: Option<Subject>,
 }
 
 impl Host<'_> {
@@ -52,6 +54,7 @@ impl Host<'_> {
                 keeping: None,
                 fields: Vec::new(),
                 inspected: Inspected::default(),
+                subject: None,
             });
         }
         let subject = self.subject(mail, looked, login, id);
@@ -60,6 +63,9 @@ impl Host<'_> {
             None => Inspected::default(),
         };
         inspected.verdict.findings.extend(found);
+        if let (Some(dmarc), Some(found)) = (&self.context.dmarc, &inspected.authentication) {
+            dmarc.ledger.note(&subject, found);
+        }
         let verdict = &inspected.verdict;
         let actions: Vec<Action> = (0..count).map(|place| verdict.action_for(place)).collect();
         let strongest = actions.iter().copied().max().unwrap_or_default();
@@ -101,7 +107,7 @@ impl Host<'_> {
             .any(|(fate, taken)| *fate == Fate::Kept || (*fate == Fate::Junk && !taken.permit.remote().is_empty()))
             .then(|| self.keeping(&subject, &inspected));
         let fields = verdict_field(&inspected, &self.context.hostname);
-        Ok(Judgement { fates, refused, keeping, fields: fields.into_bytes(), inspected })
+        Ok(Judgement { fates, refused, keeping, fields: fields.into_bytes(), inspected, subject: Some(subject) })
     }
 
     fn subject(&self, mail: &MailGiven<House>, looked: &Looked, login: Option<AccountId>, id: &str) -> Subject {
@@ -134,6 +140,16 @@ impl Host<'_> {
             signs,
             correspondent: judged.is_some_and(|judged| judged.correspondent),
             now: self.context.clock.now(),
+        }
+    }
+
+    /// Reads a message that was taken, if it is a report of how others authenticated mail of ours.
+    pub(super) async fn heard(&self, judgement: &Judgement) {
+        let (Some(dmarc), Some(subject)) = (&self.context.dmarc, &judgement.subject) else { return };
+        let Some(found) = &judgement.inspected.authentication else { return };
+        if let Err(error) = dmarc.listener.hear(subject, found).await {
+            let event = Event::warn("dmarc.report_not_kept").with("id", &subject.id);
+            self.context.events.emit(event.with("reason", error));
         }
     }
 

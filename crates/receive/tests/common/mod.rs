@@ -266,6 +266,7 @@ impl House {
             clock: Arc::new(SystemClock),
             care: Some(care.clone()),
             inspector: None,
+            dmarc: None,
         });
         Self {
             context,
