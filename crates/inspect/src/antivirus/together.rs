@@ -77,8 +77,9 @@ mod tests {
         let contents = mailward_scan::open(&message, Budget::within_limits(&elapsed));
         let (tar, inside) = contents.items.split_first().unwrap();
         assert_eq!((tar.kind, &*contents.stopped), (Kind::Tar, [].as_slice()));
-        let sizes: Vec<usize> = inside.iter().map(|item| item.size as usize).collect();
-        let wanted: Vec<usize> = given[ANTIVIRUS_SHOWN_ALONE_MAX..].iter().map(Bytes::len).collect();
+        let sizes: Vec<u64> = inside.iter().map(|item| item.size).collect();
+        let wanted: Vec<u64> =
+            given[ANTIVIRUS_SHOWN_ALONE_MAX..].iter().map(|file| file.len().try_into().unwrap()).collect();
         assert_eq!(sizes, wanted);
         assert!(tar.traits.is_empty(), "{:?}", tar.traits);
     }
