@@ -15,6 +15,7 @@ mod gateway;
 mod greylist;
 mod lists;
 pub(crate) mod migrate;
+mod quarantine;
 mod queue;
 mod rates;
 mod reload;
@@ -72,6 +73,7 @@ enum Verb {
     Ban(ban::BanVerb),
     Queue(queue::Queue),
     Trace(trace::Trace),
+    Quarantine(quarantine::QuarantineVerb),
     Rates(rates::Rates),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
@@ -112,6 +114,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Trace(verb) => verb.run(place),
+        Verb::Quarantine(verb) => verb.run(place),
         Verb::Rates(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),

@@ -4,12 +4,14 @@ mod data;
 mod door;
 mod gateway;
 mod inspection;
+mod kept;
 mod mail;
 mod message;
 mod milters;
 mod recipient;
 mod refused;
 mod rules;
+mod sender;
 mod stranger;
 mod told;
 

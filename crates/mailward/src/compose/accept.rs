@@ -10,10 +10,10 @@ use mailward_core::{Clock as _, Domain, Listener, Peer, Protocol, Shutdown, Syst
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
 use mailward_directory::{Authenticator, Directory};
-use mailward_inspect::Inspector;
 use mailward_gate::journal::{Reference, Refused as JournalEntry, Stage, Verdict};
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
+use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
 use mailward_tls::{Acceptor, TlsError, Wire};
 use std::io;
@@ -99,6 +99,7 @@ impl Rooms {
             guard: Some(strangers.guard),
             rates: Some(strangers.rates),
             journal: Some(strangers.journal),
+            verdicts: Some(strangers.verdicts),
             events: events.clone(),
             shutdown: shutdown.clone(),
             settings: settings.receive,

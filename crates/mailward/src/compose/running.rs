@@ -16,7 +16,7 @@ use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Reputation};
-use mailward_inspect::policy::{Rulebook};
+use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
@@ -149,6 +149,11 @@ impl Running {
                 "days_left": parts.acceptor.expires().secs().saturating_sub(now.secs()).div_euclid(86_400),
             },
         })
+    }
+
+    /// How long messages are kept in the quarantine, days.
+    pub(crate) fn quarantine_days(&self) -> usize {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
     }
 
     /// Stops the server, cleanly.
