@@ -4,9 +4,12 @@
 pub mod address;
 pub mod ambiguity;
 pub mod arc;
+pub mod authentication_results;
 pub mod config;
 pub mod content_rule;
 pub mod dkim;
+pub mod dmarc_record;
+pub mod dmarc_report;
 pub mod dns_answer;
 pub mod engine_answer;
 pub mod event;
@@ -31,6 +34,9 @@ pub mod report;
 pub mod route;
 pub mod rule_line;
 pub mod sasl;
+pub mod scan_document;
+pub mod scan_kind;
+pub mod scan_open;
 pub mod scanner_answer;
 pub mod smtp_answer;
 pub mod smtp_body;
@@ -48,13 +54,16 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 42] = [
+pub const TARGETS: [Target; 48] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
+    ("authentication_results", authentication_results::run),
     ("config", config::run),
     ("content_rule", content_rule::run),
     ("dkim", dkim::run),
+    ("dmarc_record", dmarc_record::run),
+    ("dmarc_report", dmarc_report::run),
     ("dns_answer", dns_answer::run),
     ("engine_answer", engine_answer::run),
     ("event", event::run),
@@ -79,6 +88,9 @@ pub const TARGETS: [Target; 42] = [
     ("route", route::run),
     ("rule_line", rule_line::run),
     ("sasl", sasl::run),
+    ("scan_document", scan_document::run),
+    ("scan_kind", scan_kind::run),
+    ("scan_open", scan_open::run),
     ("scanner_answer", scanner_answer::run),
     ("smtp_answer", smtp_answer::run),
     ("smtp_body", smtp_body::run),

@@ -153,7 +153,6 @@ const KINDS: &[Kind] = &[
         "mailward rates list",
     )),
     alert("routes.stale", &[], "Changes of routes can't be read", LOG),
-    alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
     strange(alert(
         "scanner.lost",
         &[],
@@ -162,6 +161,7 @@ const KINDS: &[Kind] = &[
     )),
     end("scanner.recovered", &[], "scanner.unavailable", "Attachments can be looked into again"),
     alert("scanner.unavailable", &[], "Attachments can't be looked into, and mail is refused for now", LOG),
+    alert("schedule.unreadable", &["key"], "A schedule of sending can't be read", "mailward queue schedule list"),
     alert(
         "sending.limit",
         &["of", "limit"],

@@ -8,9 +8,8 @@
 //! Who asks for a report says where it goes, and need not be who gets it: so only so many are brought to one destination a
 //! day. And one that lets us wait doesn't hold up the others, nor what is counted meanwhile.
 
-use crate::prepare;
-use crate::sign::{SignError, sign_pieces};
-use bytes::Bytes;
+use crate::reporting::{Post, Tried};
+use crate::sign::SignError;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use mailward_core::event::{Event, Events};
@@ -19,14 +18,11 @@ use mailward_core::limits::{
     TLS_REPORT_PER_DESTINATION_MAX, TLS_REPORTS_AT_ONCE, TLS_RESULTS_WRITE_TIME,
 };
 use mailward_core::{Address, Clock, Domain, Shutdown, Timestamp};
-use mailward_directory::{Directory, Dkim, Resolution};
+use mailward_directory::{Directory, Dkim};
 use mailward_dns::{Lookup, Name};
 use mailward_store::api::{ShelfStore, StoreError};
-use mailward_store::records::{
-    Delivery, Envelope, Flags, Needs, NewRecipient, NotifyOn, Queued, Shelf, ShelfChange, Target,
-};
+use mailward_store::records::{Needs, Shelf, ShelfChange};
 use mailward_sts::{Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, key, report_places};
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +83,7 @@ impl Reporter {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, pause: TLS_RESULTS_WRITE_TIME, records: Mutex::default(), tried: Mutex::default() }
+        Self { parts, pause: TLS_RESULTS_WRITE_TIME, records: Mutex::default(), tried: Mutex::new(new_tried(None)) }
     }
 
     /// Runs until the word to stop; then what was counted is written once more.
@@ -175,7 +171,7 @@ impl Reporter {
         if tried.today == Some(today) {
             return Ok(());
         }
-        let mut found = Tried { today: Some(today), ..Tried::default() };
+        let mut found = new_tried(Some(today));
         let mut after = first(today);
         while let Some(from) = after {
             let page = self.parts.shelf.shelf(Shelf::TlsReports, Some(from), TLS_REPORT_PAGE).await?;
@@ -183,7 +179,7 @@ impl Reporter {
             for (day, _, results) in page.iter().filter_map(Results::read) {
                 let gone = results.sent.iter().filter(|sent| matches!(sent.state, SentState::Begun | SentState::Sent));
                 for place in gone.filter_map(|sent| place_of(&sent.place)) {
-                    let _enough = found.count(day, &place);
+                    let _enough = found.count(day, host_of(&place));
                 }
             }
         }
@@ -230,7 +226,7 @@ impl Reporter {
             }
             let to = place_of(&place);
             if let Some(to) = &to
-                && !self.tried.lock().await.count(day, to)
+                && !self.tried.lock().await.count(day, host_of(to))
             {
                 let enough = format!(
                     "no more of that day are brought to its host or domain: {TLS_REPORT_PER_DESTINATION_MAX} were, or others to too many"
@@ -246,7 +242,7 @@ impl Reporter {
                 Some(by_mail @ Place::Mail(to)) => {
                     let queued = self.mail(day, domain, &mut results, at, to, now).await?;
                     if queued.is_err() {
-                        self.tried.lock().await.count_back(day, by_mail);
+                        self.tried.lock().await.count_back(day, host_of(by_mail));
                     }
                     queued
                 }
@@ -335,56 +331,25 @@ impl Reporter {
             Ok(message) => message,
             Err(error) => return later(error.to_string()),
         };
-        let signatures = match self.signatures(&message, now).await {
-            Ok(Some(signatures)) => signatures,
-            Ok(None) => {
-                return later(format!("{} has no DKIM key: mailward dkim rotate", self.parts.contact));
-            }
+        let post = Post {
+            directory: &self.parts.directory,
+            dkim: self.parts.dkim.as_deref(),
+            contact: &self.parts.contact,
+            // It tells of TLS that doesn't work: it mustn't wait for TLS (RFC 8460 §5.3, RFC 8689 §5).
+            needs: Needs { tls_optional: true, ..Needs::default() },
+            lifetime: TLS_REPORT_LATE,
+        };
+        let delivery = match post.delivery(&message, to, now).await {
+            Ok(Ok(delivery)) => delivery,
+            Ok(Err(why)) => return later(why),
             Err(SignError::Store(error)) => return Err(error),
             Err(error) => return later(error.to_string()),
         };
-        let content = match prepare([&signatures, message.as_slice()].concat(), 0) {
-            Ok(content) => content,
-            Err(fault) => return later(fault.to_string()),
-        };
-        let (local, remote) = match self.parts.directory.resolve(to) {
-            Resolution::Deliver { local, remote } => (local, remote),
-            Resolution::NotLocal => (Vec::new(), vec![to.clone()]),
-            Resolution::UnknownUser | Resolution::Disabled | Resolution::Loop => {
-                return later(format!("{to} isn't here"));
-            }
-        };
-        let targets =
-            local.into_iter().map(|to| Target { account: to.account, mailbox: None, flags: Flags::NONE }).collect();
-        let table = self.parts.directory.routes().table();
-        let recipients: Vec<NewRecipient> = remote
-            .into_iter()
-            .filter_map(|address| {
-                let lane = table.lane(Some(&self.parts.contact), &address)?;
-                // Nobody waits for it, so nobody is told (RFC 8460 §5.3).
-                let notify = Some(NotifyOn::default());
-                Some(NewRecipient { address, notify, original: None, lane, due: now, held: None })
-            })
-            .collect();
-        let lifetime = i64::try_from(TLS_REPORT_LATE.as_millis()).unwrap_or(i64::MAX);
-        let envelope = Envelope {
-            sender: Some(self.parts.contact.clone()),
-            give_back: None,
-            envid: None,
-            // It tells of TLS that doesn't work: it mustn't wait for TLS (RFC 8460 §5.3, RFC 8689 §5).
-            needs: Needs { tls_optional: true, ..Needs::default() },
-            submitter: None,
-            forwarded: None,
-            arrived: now,
-            warn: None,
-            expires: Timestamp(now.0.saturating_add(lifetime)),
-        };
-        let queued = if recipients.is_empty() { Vec::new() } else { vec![Queued { envelope, recipients }] };
         let before = results.clone();
         set(results, at, SentState::Sent, None);
         let _alone = self.records.lock().await;
         let note = self.note(day, domain, results).await?;
-        match self.parts.shelf.deliver_noted(Delivery { content, targets, queued, kept: None }, vec![note]).await {
+        match self.parts.shelf.deliver_noted(delivery, vec![note]).await {
             Ok(_) => Ok(Ok(())),
             Err(StoreError::OverQuota) => {
                 *results = before;
@@ -392,23 +357,6 @@ impl Reporter {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// By the keys of the contact's domain, or of one above it: our host's name is often below.
-    async fn signatures(&self, message: &[u8], now: Timestamp) -> Result<Option<Bytes>, SignError> {
-        let (Some(dkim), Some(domain)) = (self.parts.dkim.as_deref(), self.parts.contact.domain()) else {
-            return Ok(None);
-        };
-        let mut next = Some(domain.as_str());
-        while let Some(name) = next {
-            if let Ok(domain) = Domain::parse(name)
-                && let Some(signatures) = sign_pieces(dkim, [message], &domain, now).await?
-            {
-                return Ok(Some(signatures));
-            }
-            next = name.split_once('.').map(|(_, above)| above);
-        }
-        Ok(None)
     }
 
     async fn post(
@@ -438,31 +386,9 @@ impl Reporter {
     }
 }
 
-/// What was brought, by the day that it is of and by destination.
-#[derive(Default)]
-struct Tried {
-    /// When it was counted what is in the store.
-    today: Option<Day>,
-    counts: HashMap<(Day, Domain), usize>,
-}
-
-impl Tried {
-    /// Counts one more; `false`: there were enough.
-    fn count(&mut self, day: Day, place: &Place) -> bool {
-        let Some(host) = host_of(place) else { return true };
-        if self.counts.len() >= TLS_REPORT_DESTINATIONS_MAX && !self.counts.contains_key(&(day, host.clone())) {
-            return false;
-        }
-        let count = self.counts.entry((day, host.clone())).or_default();
-        let some = *count < TLS_REPORT_PER_DESTINATION_MAX;
-        *count = count.saturating_add(usize::from(some));
-        some
-    }
-    /// It didn't leave this house.
-    fn count_back(&mut self, day: Day, place: &Place) {
-        let count = host_of(place).and_then(|host| self.counts.get_mut(&(day, host.clone())));
-        count.into_iter().for_each(|count| *count = count.saturating_sub(1));
-    }
+/// Nothing was brought yet.
+fn new_tried(today: Option<Day>) -> Tried {
+    Tried::new(today, TLS_REPORT_PER_DESTINATION_MAX, TLS_REPORT_DESTINATIONS_MAX)
 }
 
 /// Who has to bear it.

@@ -8,9 +8,11 @@
 //!
 //! **Not done**: failure reports (`ruf`): they bring what users write to strangers.
 
+mod consent;
 mod record;
 mod walk;
 
+pub use consent::takes_reports;
 pub use record::{Psd, Record, Request};
 
 use crate::authenticate::{Dkim, Verdict};

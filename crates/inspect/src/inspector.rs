@@ -17,7 +17,7 @@ use mailward_core::config::{AmbiguousCare, Config};
 use mailward_core::limits::{INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, LOOKUP_TURN_TIME};
 use mailward_core::{Domain, Network};
 use mailward_dns::{InTurn, Lookup, Turns};
-use mailward_message::ambiguity::{self, Ambiguity, Grade};
+use mailward_message::ambiguity::{self, Ambiguity};
 use mailward_scan::{Contents, Pool, ScanError};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -94,10 +94,11 @@ impl Inspector {
     pub async fn inspect(&self, subject: &Subject) -> Inspected {
         let settings = self.settings.load_full();
         let doubts = ambiguity::find(&subject.bytes, &subject.structure);
-        let others = Readings::of(subject, &doubts);
+        // The scanner finds other readings by itself; virus scanners know only what they are given.
+        let others = if self.antivirus.is_empty() { Readings::default() } else { Readings::of(subject, &doubts) };
         let (authentication, contents, scanned) = tokio::join!(
             self.authenticate(subject, &settings),
-            self.contents(subject, &others),
+            self.contents(subject),
             self.scan(subject, &others),
         );
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
@@ -128,9 +129,9 @@ impl Inspector {
         authenticate::check(subject, &lookup, &settings.authentication).await
     }
 
-    async fn contents(&self, subject: &Subject, others: &Readings) -> Result<Contents, ScanError> {
+    async fn contents(&self, subject: &Subject) -> Result<Contents, ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
-        self.scanner.look_with(message, &others.files).await
+        self.scanner.look(message).await
     }
 
     async fn scan(&self, subject: &Subject, others: &Readings) -> Vec<Finding> {
@@ -139,7 +140,7 @@ impl Inspector {
         }
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
-        readings.extend(others.files.iter().map(|reading| Bytes::from(reading.1.clone())));
+        readings.extend(others.files.iter().cloned());
         self.antivirus.findings(&self.antivirus.look(&readings).await)
     }
 }
@@ -154,19 +155,18 @@ fn proven(authentication: &Authentication) -> Vec<Domain> {
 /// What other programs would see in a message.
 #[derive(Default)]
 struct Readings {
-    /// Why, and what.
-    files: Vec<(String, Vec<u8>)>,
+    files: Vec<Bytes>,
     /// There is more than was looked at.
     cut: bool,
 }
 
 impl Readings {
     fn of(subject: &Subject, doubts: &[Ambiguity]) -> Self {
-        if doubts.iter().all(|doubt| doubt.kind.grade() == Grade::Harmless) {
+        if doubts.is_empty() {
             return Self::default();
         }
         let read = ambiguity::readings(&subject.bytes, &subject.structure, doubts);
-        let files = read.files.into_iter().map(|file| (file.why.name().to_owned(), file.bytes)).collect();
+        let files = read.files.into_iter().map(|file| Bytes::from(file.bytes)).collect();
         Self { files, cut: read.cut }
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod content;
 mod demo;
 mod dkim;
+mod dmarc;
 mod domain;
 mod fetch;
 mod gateway;
@@ -88,6 +89,7 @@ enum Verb {
     Config(config::ConfigVerb),
     Domain(domain::Domain),
     Dkim(dkim::Dkim),
+    Dmarc(dmarc::Dmarc),
     User(user::User),
     Alias(alias::Alias),
     TlsPolicy(tls_policy::TlsPolicy),
@@ -129,6 +131,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),
         Verb::Dkim(verb) => verb.run(place),
+        Verb::Dmarc(verb) => verb.run(place),
         Verb::User(verb) => verb.run(place),
         Verb::Alias(verb) => verb.run(place),
         Verb::TlsPolicy(verb) => verb.run(place),

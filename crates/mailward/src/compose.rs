@@ -15,6 +15,7 @@ pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
+mod dmarc;
 pub(crate) mod doors;
 pub(crate) mod fetching;
 mod firewall;
@@ -256,8 +257,10 @@ where
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
     let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
+    let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
+        lookup: reach.lookup.clone(),
         directory: directory.clone(),
         dkim,
         routes,
@@ -319,6 +322,7 @@ where
     let keeping = tokio::spawn(reputation.keep(shutdown.clone()));
     tokio::spawn(spam.keep(store.clone(), shutdown.clone()));
     tokio::spawn(async move { care.resume().await });
+    let reporting = dmarc.map(|reporter| tokio::spawn(reporter.run(shutdown.clone())));
     let sending = runner.map(|(runner, reporter)| {
         let (sent, reported) = (runner.run(shutdown.clone()), reporter.run(shutdown.clone()));
         tokio::spawn(async move { tokio::join!(sent, reported) })
@@ -343,6 +347,9 @@ where
     remembering.ended().await;
     // It breaks off where it is: what it delivered is noted in the same commits.
     let _ended = tokio::time::timeout(STOP_TIME, async { tokio::join!(fetching, keeping) }).await;
+    if let Some(reporting) = reporting {
+        let _written = tokio::time::timeout(STOP_TIME, reporting).await;
+    }
     if let Some(sending) = sending {
         // It has heard the word as well, and gives what is under way its own moment.
         let _ended = tokio::time::timeout(STOP_TIME, sending).await;

@@ -19,6 +19,7 @@ pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod desk;
+pub(crate) mod dmarc;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
 pub(crate) mod lists;
@@ -207,6 +208,10 @@ pub(crate) enum Request {
     /// Lists in the DNS.
     Lists {
         ask: lists::Ask,
+    },
+    /// Reports of DMARC, and records.
+    Dmarc {
+        ask: dmarc::Ask,
     },
     /// Accounts elsewhere that mail is fetched from.
     Fetch {

@@ -25,9 +25,11 @@ use mailward_scan::worker::{Hello, Reading, hello, serve};
 use mailward_scan::{Budget, Contents, open_with};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
+use rustix::param::page_size;
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// The verb, which no help names.
@@ -62,7 +64,13 @@ pub(crate) fn work() -> Result<(), Failure> {
             return Err(Failure::Refused(why));
         }
     }
-    serve(&mut socket, look, worn).map_err(failed)
+    let served = catch_unwind(AssertUnwindSafe(|| serve(&mut socket, look, worn)));
+    // Closing the socket is one of the calls that it mustn't make: the kernel does that.
+    std::process::exit(match served {
+        Ok(Ok(())) => 0,
+        Ok(Err(_)) => 1,
+        Err(_) => 101,
+    })
 }
 
 /// Whether it has worked so much, or had so much memory, that another one should take its place.
@@ -70,8 +78,9 @@ fn worn() -> bool {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return true };
     let seconds = usage.user_time().tv_sec().saturating_add(usage.system_time().tv_sec());
     let time = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
-    // Kilobytes (getrusage(2)).
-    let memory = u64::try_from(usage.max_rss()).unwrap_or(u64::MAX).saturating_mul(1024);
+    // By the pages that it touched first: what it has at most counts what the server had when it made it.
+    let pages = u64::try_from(usage.minor_page_faults()).unwrap_or(u64::MAX);
+    let memory = pages.saturating_mul(u64::try_from(page_size()).unwrap_or(u64::MAX));
     time >= SCANNER_CPU_WORN || memory >= SCANNER_MEMORY_WORN
 }
 
@@ -84,4 +93,49 @@ fn look(message: &[u8], readings: Vec<Reading>) -> Contents {
 /// What this process has had of processors: a message that is looked at slowly on a busy host is no bomb.
 fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::MAX, Duration::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    /// What the process that this test starts of itself tries once it is closed up.
+    const TRIES: &str = "MAILWARD_CONFINED_TRIES";
+
+    /// Attacks E3: whoever takes a worker over reaches no file, no network, no program and no other process.
+    #[test]
+    fn a_process_that_is_closed_up_ends_by_whatever_it_may_not_do() {
+        if let Ok(what) = std::env::var(TRIES) {
+            let (socket, _theirs) = UnixStream::pair().unwrap();
+            confine::confine(&socket).unwrap();
+            match what.as_str() {
+                "memory" => drop(std::hint::black_box(vec![1_u8; 1 << 20])),
+                "open" => drop(std::fs::File::open("/etc/passwd")),
+                "list" => drop(std::fs::read_dir("/")),
+                "udp" => drop(std::net::UdpSocket::bind("127.0.0.1:0")),
+                "tcp" => drop(std::net::TcpStream::connect("127.0.0.1:25")),
+                "pair" => drop(UnixStream::pair()),
+                "run" => drop(Command::new("/bin/true").spawn()),
+                "thread" => drop(std::thread::Builder::new().spawn(|| {})),
+                "kill" => drop(nix::sys::signal::kill(nix::unistd::getppid(), None)),
+                "other" => drop(nix::unistd::write(std::io::stdout(), b"x")),
+                _ => {}
+            }
+            std::process::exit(0);
+        }
+        let ended = |what: &str| {
+            let name = "scanner::tests::a_process_that_is_closed_up_ends_by_whatever_it_may_not_do";
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            again.args(["--exact", name, "--nocapture"]).env(TRIES, what);
+            again.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
+        };
+        for allowed in ["nothing", "memory"] {
+            assert_eq!(ended(allowed).code(), Some(0), "{allowed}");
+        }
+        for what in ["open", "list", "udp", "tcp", "pair", "run", "thread", "kill", "other"] {
+            assert_eq!(ended(what).signal(), Some(nix::libc::SIGSYS), "{what}");
+        }
+    }
 }

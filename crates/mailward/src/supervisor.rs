@@ -60,6 +60,8 @@ pub(crate) enum Order {
         id: u64,
         /// Which engine, by its place in the configuration.
         engine: usize,
+        /// How long it is.
+        bytes: usize,
     },
     /// What has come of a message isn't needed any more.
     Forget {

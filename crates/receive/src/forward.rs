@@ -76,7 +76,9 @@ pub(crate) async fn admit(
 ) -> Result<(), NotForwarded> {
     let Some(forwarder) = &context.forwarder else { return Ok(()) };
     let aliases: Vec<&Address> = aliases(mail).collect();
-    forwarder.admit(content, &aliases, inspected.authentication.as_ref().map(|found| &found.results), context.clock.now()).await?;
+    forwarder
+        .admit(content, &aliases, inspected.authentication.as_ref().map(|found| &found.results), context.clock.now())
+        .await?;
     forwarder.count(mail.recipients.iter().map(|taken| &taken.permit), context.clock.now())
 }
 

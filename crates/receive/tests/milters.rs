@@ -9,7 +9,6 @@
 )]
 
 mod common;
-#[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../../milter/tests/sessions/milter.rs"]
 mod milter;
 

@@ -117,7 +117,9 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
         }
         Kind::Xz => add(Some(stream::open(bytes, &item.names, Codec::LzmaAlone, stream::LZMA))),
         Kind::Zstd => add(Some(stream::open(bytes, &item.names, Codec::Zstd, stream::ZSTD))),
-        Kind::OtherArchive if bytes.starts_with(b"SZDD\x88\xf0\x27\x33A") => add(Some(stream::szdd(bytes, &item.names))),
+        Kind::OtherArchive if bytes.starts_with(b"SZDD\x88\xf0\x27\x33A") => {
+            add(Some(stream::szdd(bytes, &item.names)))
+        }
         Kind::Compress => add(Some(stream::open(bytes, &item.names, Codec::Lzw, stream::COMPRESS))),
         Kind::Tar => add(tar::open(bytes, most)),
         Kind::Cpio => add(cpio::open(bytes, most)),
@@ -133,6 +135,7 @@ fn by_kind(kind: Kind, item: &Item, bytes: &Bytes, most: usize, meter: &mut Mete
         Kind::Pkcs7 => match pkcs7::open(bytes) {
             pkcs7::Signed::Content(holder) => add(Some(holder)),
             pkcs7::Signed::Encrypted => opened.notes.push(Trait::Encrypted),
+            pkcs7::Signed::Deep => opened.notes.push(Trait::NotOpened("deeper than is looked at".to_owned())),
             pkcs7::Signed::Nothing => {}
         },
         Kind::Mail | Kind::Mhtml => {

@@ -2,6 +2,7 @@
 
 mod lh;
 mod lzw;
+mod members;
 mod szdd;
 mod xz;
 mod zst;
@@ -129,8 +130,8 @@ fn make(codec: Codec, mut packed: Stream, said: Option<u64>) -> io::Result<Strea
         Codec::Deflate => Box::new(flate2::read::DeflateDecoder::new(packed)),
         Codec::Deflate64 => Box::new(deflate64::Deflate64Decoder::new(packed)),
         Codec::Zlib => Box::new(flate2::read::ZlibDecoder::new(packed)),
-        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
-        Codec::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
+        Codec::Gzip => Box::new(members::Members::<flate2::bufread::GzDecoder<_>>::new(packed)),
+        Codec::Bzip2 => Box::new(members::Members::<bzip2::bufread::BzDecoder<_>>::new(packed)),
         Codec::Xz => Box::new(xz::Xz::new(packed)),
         Codec::LzmaAlone => {
             let mut header = [0; 13];
@@ -152,10 +153,7 @@ fn make(codec: Codec, mut packed: Stream, said: Option<u64>) -> io::Result<Strea
             lzma(packed, said.unwrap_or(u64::MAX), props, window)?
         }
         Codec::Lzma { props, window } => lzma(packed, said.unwrap_or(u64::MAX), props, window)?,
-        Codec::Lzma2(window) => {
-            within(window)?;
-            Box::new(Lzma2Reader::new(BufReader::new(packed), window.max(4_096), None))
-        }
+        Codec::Lzma2(window) => lzma2(Box::new(BufReader::new(packed)), said, window),
         Codec::Zstd => Box::new(zst::Zstd::new(packed)),
         Codec::Ppmd8 => {
             let mut header = [0; 2];
@@ -191,20 +189,42 @@ fn make(codec: Codec, mut packed: Stream, said: Option<u64>) -> io::Result<Strea
     })
 }
 
-/// LZMA with a window that is no larger than the file: packers tell the window that they would have had.
 fn lzma(packed: Stream, size: u64, props: u8, window: u32) -> io::Result<Stream> {
-    let needed = u32::try_from(size).unwrap_or(u32::MAX).max(4_096).min(window);
-    within(needed)?;
-    Ok(Box::new(LzmaReader::new_with_props(BufReader::new(packed), size, props, needed.max(4_096), None)?))
+    let (window, is_narrow) = narrowed(window, Some(size));
+    let stream = LzmaReader::new_with_props(BufReader::new(packed), size, props, window, None)?;
+    Ok(if is_narrow { Box::new(Narrow(stream)) } else { Box::new(stream) })
+}
+
+/// LZMA2 over what isn't read further than its own end.
+fn lzma2(packed: Stream, size: Option<u64>, window: u32) -> Stream {
+    let (window, is_narrow) = narrowed(window, size);
+    let stream = Lzma2Reader::new(packed, window, None);
+    if is_narrow { Box::new(Narrow(stream)) } else { Box::new(stream) }
+}
+
+/// The window that is held, and whether it is too small for what it is told to be. Packers tell the window that they would
+/// have had; no more than the file's own size is needed, and a smaller one does as long as nothing lies further back.
+fn narrowed(window: u32, size: Option<u64>) -> (u32, bool) {
+    let needed = size.and_then(|size| u32::try_from(size).ok()).unwrap_or(u32::MAX).min(window);
+    (needed.clamp(4_096, SCAN_WINDOW_MAX), needed > SCAN_WINDOW_MAX)
+}
+
+/// A stream with a smaller window than it asks for: where it fails, that may be why.
+struct Narrow<R>(R);
+
+impl<R: Read> Read for Narrow<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.read(to).map_err(|_| unsupported())
+    }
 }
 
 /// Refuses a window that is larger than any honest one.
 fn within(window: u32) -> io::Result<()> {
-    if window <= SCAN_WINDOW_MAX {
-        Ok(())
-    } else {
-        Err(io::Error::new(ErrorKind::Unsupported, "unpacking it takes more memory than there is for it"))
-    }
+    if window <= SCAN_WINDOW_MAX { Ok(()) } else { Err(unsupported()) }
+}
+
+fn unsupported() -> io::Error {
+    io::Error::new(ErrorKind::Unsupported, "unpacking it takes more memory than there is for it")
 }
 
 fn broken(error: ppmd_rust::Error) -> io::Error {

@@ -100,7 +100,7 @@ pub enum Trait {
 pub enum Stopped {
     /// Deeper than `limits::SCAN_DEPTH_MAX`.
     Depth,
-    /// More than `limits::SCAN_ITEMS_MAX` files.
+    /// More than `limits::SCAN_ITEMS_MAX` files, or `limits::READINGS_MAX` ways to read a message.
     Items,
     /// More than `limits::SCAN_BYTES_MAX` bytes unwrapped.
     Bytes,

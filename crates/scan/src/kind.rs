@@ -11,6 +11,8 @@ mod text;
 mod view;
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod tests;
 
 pub use disagree::disagree;
@@ -44,11 +46,11 @@ pub fn of(bytes: &[u8]) -> Kind {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal, $family:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $kind:ident = $name:literal, $family:ident;)*) => {
         /// What a file is, by its bytes.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Kind {
-            $($(#[$doc])* $kind,)*
+            $($(#[doc = $doc])* $kind,)*
             /// Anything else.
             #[default]
             Data,
@@ -64,6 +66,15 @@ macro_rules! kinds {
                 match self {
                     $(Kind::$kind => $name,)*
                     Kind::Data => "data",
+                }
+            }
+
+            /// What it is, in words for people.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => concat!($($doc),*).trim_ascii(),)*
+                    Kind::Data => "Anything else.",
                 }
             }
 

@@ -43,7 +43,12 @@ pub(crate) fn zip(entries: &[(&str, &[u8])], packed: bool) -> Vec<u8> {
 
 /// A compound file with these streams, by their paths.
 pub(crate) fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut file = cfb::CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
+    compound_of(cfb::Version::V3, streams)
+}
+
+/// The same in a version: 3 has sectors of 512 bytes, 4 of 4,096.
+pub(crate) fn compound_of(version: cfb::Version, streams: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = cfb::CompoundFile::create_with_version(version, std::io::Cursor::new(Vec::new())).unwrap();
     for (path, bytes) in streams {
         let path = std::path::Path::new(path);
         if let Some(folder) = path.parent() {

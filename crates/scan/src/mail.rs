@@ -1,11 +1,11 @@
 //! Messages as containers: their parts that hold something.
 
-use crate::contents::Wrapping;
+use crate::contents::{Stopped, Trait, Wrapping};
 use crate::holder::{Found, Holder, Step};
 use crate::meter::Meter;
-use crate::names;
 use bytes::Bytes;
-use mailward_message::decode::{file_name, part_bytes};
+use mailward_message::ambiguity;
+use mailward_message::decode::part_bytes;
 use mailward_message::{Part, Structure};
 use std::borrow::Cow;
 
@@ -35,10 +35,7 @@ fn below(number: &str, child: u32) -> String {
 
 /// A part as a file.
 pub(crate) fn found(message: &[u8], number: String, part: &Part) -> Found {
-    let mut all = Vec::new();
-    if let Some(name) = file_name(part) {
-        names::add(&mut all, &name);
-    }
+    let all = mailward_message::names::in_message(message, part);
     let bytes = match part_bytes(message, part) {
         Cow::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
@@ -46,29 +43,54 @@ pub(crate) fn found(message: &[u8], number: String, part: &Part) -> Found {
     Found {
         declared: format!("{}/{}", part.media_type, part.subtype),
         wrapping: Wrapping::Part(number),
-        traits: Vec::new(),
         ..Found::open(all, bytes)
     }
+}
+
+/// What other programs would read in a message, as files; and whether that is all.
+pub(crate) fn readings(message: &[u8], structure: &Structure) -> (Vec<Found>, bool) {
+    let doubts = ambiguity::find(message, structure);
+    let readings = ambiguity::readings(message, structure, &doubts);
+    let files = readings.files.into_iter().map(|reading| Found {
+        declared: reading.declared,
+        wrapping: Wrapping::Reading(reading.why.name().to_owned()),
+        ..Found::open(reading.names, Bytes::from(reading.bytes))
+    });
+    (files.collect(), !readings.cut)
 }
 
 /// A message that was found in something.
 pub(crate) struct Mail {
     bytes: Bytes,
     parts: std::vec::IntoIter<(String, Part)>,
+    /// None: not made yet.
+    readings: Option<std::vec::IntoIter<Found>>,
 }
 
 impl Mail {
     /// `number` of the part that it is, or nothing.
     pub(crate) fn new(bytes: Bytes, number: &str) -> Self {
         let structure = Structure::parse(&bytes);
-        Self { parts: leaves(&structure, number).into_iter(), bytes }
+        Self { parts: leaves(&structure, number).into_iter(), bytes, readings: None }
     }
 }
 
 impl Holder for Mail {
     fn next(&mut self, meter: &mut Meter<'_>) -> Step {
-        let Some((number, part)) = self.parts.next() else { return Step::End };
-        let found = found(&self.bytes, number, &part);
+        let found = if let Some((number, part)) = self.parts.next() {
+            found(&self.bytes, number, &part)
+        } else if let Some(readings) = &mut self.readings {
+            let Some(found) = readings.next() else { return Step::End };
+            found
+        } else {
+            let (readings, are_all) = readings(&self.bytes, &Structure::parse(&self.bytes));
+            self.readings = Some(readings.into_iter());
+            if are_all {
+                return self.next(meter);
+            }
+            meter.note(Stopped::Items);
+            return Step::Note(Trait::NotOpened("more ways to read it than are looked at".to_owned()));
+        };
         if meter.take_bytes(found.size) { Step::File(found) } else { Step::End }
     }
 }

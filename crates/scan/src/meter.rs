@@ -128,6 +128,11 @@ impl<'c> Meter<'c> {
         self.bytes
     }
 
+    /// Bytes that may be unwrapped and held at once.
+    pub(crate) fn room(&self) -> u64 {
+        self.bytes.min(self.budget.held.saturating_sub(self.held))
+    }
+
     /// Whether the look is over before its end.
     pub(crate) fn is_over(&self) -> bool {
         self.over

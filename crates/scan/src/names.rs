@@ -2,6 +2,10 @@
 
 use crate::contents::Trait;
 use mailward_core::limits::{SCAN_NAME_MAX, SCAN_NAMES_MAX};
+use std::borrow::Cow;
+
+/// Bytes of a name that are read whole.
+const READ_MAX: usize = 4 * SCAN_NAME_MAX;
 
 /// The upper half of code page 437, which ZIP, ARJ and LHA mean where they say nothing (APPNOTE.TXT, appendix D).
 const CP437: [char; 128] = [
@@ -16,6 +20,8 @@ const CP437: [char; 128] = [
 /// Every reading of a name's bytes: UTF-8 where they are that, and code page 437 unless they are said to be UTF-8.
 pub(crate) fn readings(bytes: &[u8], is_utf8: bool) -> Vec<String> {
     let mut names = Vec::new();
+    let shorter = shortened(bytes);
+    let bytes = shorter.as_ref();
     match std::str::from_utf8(bytes) {
         Ok(text) => add(&mut names, text),
         Err(_) if is_utf8 => add(&mut names, &String::from_utf8_lossy(bytes)),
@@ -26,6 +32,25 @@ pub(crate) fn readings(bytes: &[u8], is_utf8: bool) -> Vec<String> {
         add(&mut names, &text);
     }
     names
+}
+
+/// Of a name that is far too long no more than is kept of it: its beginning and its end.
+fn shortened(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.len() <= READ_MAX {
+        return Cow::Borrowed(bytes);
+    }
+    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let (mut head, mut tail) = (SCAN_NAME_MAX, bytes.len().saturating_sub(SCAN_NAME_MAX));
+    // Not through a character of UTF-8, if it is that.
+    for _ in 0..3 {
+        if is_inside(head) {
+            head = head.saturating_sub(1);
+        }
+        if is_inside(tail) {
+            tail = tail.saturating_add(1);
+        }
+    }
+    Cow::Owned([bytes.get(..head).unwrap_or_default(), bytes.get(tail..).unwrap_or_default()].concat())
 }
 
 fn cp437(byte: u8) -> char {

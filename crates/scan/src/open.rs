@@ -13,23 +13,22 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use mailward_core::limits::{SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX};
 use mailward_message::Structure;
-use std::collections::HashSet;
 
-/// Opens a message: its parts, and whatever they hold. Total: any bytes give an answer, within the budget.
+/// Opens a message: its parts, whatever they hold, and what other programs would read in it
+/// ([`mailward_message::ambiguity`]). Total: any bytes give an answer, within the budget.
 #[must_use]
 pub fn open(message: &[u8], budget: Budget<'_>) -> Contents {
     open_with(message, Vec::new(), budget)
 }
 
-/// Opens a message, and with it other readings of its parts: why each is one, and its bytes. They come after the message's
-/// own parts, as [`Wrapping::Reading`].
+/// [`open`], and with it files that somebody else read in the message: why each is one, and its bytes. They come last, as
+/// [`Wrapping::Reading`].
 #[must_use]
-pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
+pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
     let mut walk = Walk {
         contents: Contents::default(),
         meter: Meter::new(budget),
         stack: Vec::new(),
-        opened: HashSet::new(),
         text_left: SCAN_TEXT_SUM_MAX,
     };
     let structure = Structure::parse(message);
@@ -42,8 +41,15 @@ pub fn open_with(message: &[u8], readings: Vec<(String, Vec<u8>)>, budget: Budge
             break;
         }
     }
-    for (why, bytes) in readings {
-        let found = Found { wrapping: Wrapping::Reading(why), ..Found::open(Vec::new(), Bytes::from(bytes)) };
+    let (readings, are_all) = mail::readings(message, &structure);
+    if !are_all {
+        walk.meter.note(Stopped::Items);
+    }
+    let others = others
+        .into_iter()
+        .map(|(why, bytes)| Found { wrapping: Wrapping::Reading(why), ..Found::open(Vec::new(), Bytes::from(bytes)) });
+    for found in readings.into_iter().chain(others) {
+        walk.meter.take_bytes(found.size);
         walk.take(found, None);
         walk.run();
     }
@@ -56,8 +62,6 @@ struct Walk<'c> {
     meter: Meter<'c>,
     /// What is open, each within the one before.
     stack: Vec<Open>,
-    /// Hashes of what was opened: the same bytes hold the same.
-    opened: HashSet<[u8; 32]>,
     text_left: usize,
 }
 
@@ -67,6 +71,8 @@ struct Open {
     item: u32,
     depth: usize,
     holder: Box<dyn Holder>,
+    /// Hash and kind, if it is there whole.
+    content: Option<([u8; 32], Kind)>,
     /// Bytes that are held for it.
     held: u64,
     /// Whether what programs write into every document of its kind isn't listed.
@@ -126,15 +132,16 @@ impl Walk<'_> {
         let item = Item { parent, wrapping, names, declared, kind, size, hash, traits, text: String::new() };
         self.contents.items.push(item);
         if let Some(bytes) = bytes
-            && !(whole && !bytes.is_empty() && self.opened.contains(&hash))
+            // What holds itself is looked at already.
+            && !(whole && self.stack.iter().any(|open| open.content == Some((hash, kind))))
         {
-            self.look_into(index, depth, bytes, whole.then_some(hash));
+            self.look_into(index, depth, bytes, whole.then_some((hash, kind)));
         }
         Some(index)
     }
 
     /// Opens what holds something, in every way that it may be.
-    fn look_into(&mut self, index: u32, depth: usize, bytes: Bytes, hash: Option<[u8; 32]>) {
+    fn look_into(&mut self, index: u32, depth: usize, bytes: Bytes, content: Option<([u8; 32], Kind)>) {
         let Some(item) = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)) else { return };
         let kind = item.kind;
         let found = boxes::holders(kind, item, &bytes, &mut self.meter);
@@ -147,7 +154,8 @@ impl Walk<'_> {
         let mut holders = found.holders;
         let mut looked_as = vec![kind];
         looked_as.extend(found.looked_as);
-        let mut room = Room { bytes: self.meter.bytes_left(), items: self.meter.items_left(), short: false };
+        let offered = self.meter.room();
+        let mut room = Room { bytes: offered, items: self.meter.items_left(), short: false };
         let mut inner: Vec<Found> = Vec::new();
         for kind in looked_as {
             let looked = document::look(kind, &bytes, &mut room);
@@ -155,17 +163,21 @@ impl Walk<'_> {
                 self.remark(index, found);
             }
             self.keep_text(index, looked.text);
-            inner.extend(looked.inner.into_iter().map(|inner| Found {
-                wrapping: inner.wrapping,
-                ..Found::open(inner.names, Bytes::from(inner.bytes))
-            }));
+            inner.extend(
+                looked.inner.into_iter().map(|inner| Found {
+                    wrapping: inner.wrapping,
+                    ..Found::open(inner.names, Bytes::from(inner.bytes))
+                }),
+            );
         }
-        self.meter.take_bytes(self.meter.bytes_left().saturating_sub(room.bytes));
+        self.meter.take_bytes(offered.saturating_sub(room.bytes));
         if room.short {
             self.meter.note(Stopped::Bytes);
             self.remark(index, Trait::NotOpened("more in it than is looked at".to_owned()));
         }
+        let mut held = length(&bytes);
         if !inner.is_empty() {
+            held = inner.iter().fold(held, |sum, inner| sum.saturating_add(inner.size));
             holders.push(Box::new(Held(inner.into_iter())));
         }
         if holders.is_empty() {
@@ -176,20 +188,24 @@ impl Walk<'_> {
             self.remark(index, Trait::NotOpened("deeper than is looked at".to_owned()));
             return;
         }
-        let mut held = length(&bytes);
         if !self.meter.hold(held) {
             self.remark(index, Trait::NotOpened("more than is held at once".to_owned()));
             return;
         }
-        if let Some(hash) = hash {
-            self.opened.insert(hash);
-        }
         let plain_parts = matches!(
             kind,
-            Kind::Docx | Kind::Xlsx | Kind::Pptx | Kind::OpenDocument | Kind::Epub | Kind::Apk | Kind::Jar | Kind::Msix | Kind::Opc
+            Kind::Docx
+                | Kind::Xlsx
+                | Kind::Pptx
+                | Kind::OpenDocument
+                | Kind::Epub
+                | Kind::Apk
+                | Kind::Jar
+                | Kind::Msix
+                | Kind::Opc
         );
         for holder in holders.into_iter().rev() {
-            self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, held, plain_parts });
+            self.stack.push(Open { item: index, depth: depth.saturating_add(1), holder, content, held, plain_parts });
             held = 0;
         }
     }
@@ -205,7 +221,8 @@ impl Walk<'_> {
 
     /// Keeps text for rules, as much as there is room for.
     fn keep_text(&mut self, index: u32, mut text: String) {
-        let kept = usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
+        let kept =
+            usize::try_from(index).ok().and_then(|at| self.contents.items.get(at)).map_or(0, |item| item.text.len());
         let mut room = SCAN_TEXT_MAX.saturating_sub(kept).min(self.text_left).min(text.len());
         while !text.is_char_boundary(room) {
             room = room.saturating_sub(1);

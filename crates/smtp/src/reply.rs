@@ -208,8 +208,6 @@ table! {
     CLAIM_DENIED = 550 "5.7.1" "The message says that it is from an address that isn't yours";
     /// Nobody can say who it is from.
     CLAIM_UNCLEAR = 550 "5.6.0" "It isn't clear who the message is from";
-    /// A milter wants it kept from its recipients, and nothing keeps it.
-    NOT_FILTERED = 550 "5.7.1" "Message not accepted here";
     /// What `message` refuses.
     BAD_HEADER = 550 "5.6.0" "Header section can't be read";
     /// RFC 5322 §3.6.2, RFC 9989: not one author, or none.

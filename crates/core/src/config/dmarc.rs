@@ -17,11 +17,13 @@ pub struct Dmarc {
     pub reject: Obeyed,
     /// What is done where a domain asks for suspicion.
     pub quarantine: Obeyed,
+    /// Whether domains that want it are told each day how mail in their name was authenticated (RFC 9990).
+    pub reports: bool,
 }
 
 impl Default for Dmarc {
     fn default() -> Self {
-        Self { reject: Obeyed::Reject, quarantine: Obeyed::Junk }
+        Self { reject: Obeyed::Reject, quarantine: Obeyed::Junk, reports: true }
     }
 }
 

@@ -20,8 +20,9 @@ pub const SCANNER_START_TIME: Duration = Duration::from_secs(20);
 pub const SCANNER_MESSAGES_MAX: u64 = 1_000;
 /// Memory that a worker may have beside what its program takes when it starts, bytes of address space (attacks E3).
 pub const SCANNER_MEMORY_MAX: u64 = 256 * 1024 * 1024;
-/// Memory that a worker has had from which on, bytes, it asks to be replaced: what was freed in pieces isn't given back.
-pub const SCANNER_MEMORY_WORN: u64 = 96 * 1024 * 1024;
+/// Memory that a worker has been given over its life, bytes, after which it asks to be replaced: what was freed in pieces isn't
+/// given back.
+pub const SCANNER_MEMORY_WORN: u64 = 1024 * 1024 * 1024;
 /// Processor time of a worker's whole life, seconds; the kernel ends it then.
 pub const SCANNER_CPU_MAX: u64 = 120;
 /// Processor time after which it asks to be replaced, so that no message meets the end.

@@ -71,10 +71,8 @@ impl Reputation {
         // A zone may be on both.
         let of_links = table.links.iter().filter(|list| table.domains.iter().all(|known| known.zone != list.zone));
         let domains: Vec<Arc<List>> = table.domains.iter().chain(of_links).cloned().collect();
-        let (lists, (found, _)) = tokio::join!(
-            self.try_all(&asker, &domains, &subject),
-            sender_domain::find(&asker, domain, self.trial)
-        );
+        let (lists, (found, _)) =
+            tokio::join!(self.try_all(&asker, &domains, &subject), sender_domain::find(&asker, domain, self.trial));
         let about = subject.to_string();
         Trial { about, reverse: None, generated: false, domain: Some(found), weight: sum(&lists), lists }
     }

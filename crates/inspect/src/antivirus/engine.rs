@@ -7,7 +7,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use mailward_core::config::EngineLine;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME, ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX};
+use mailward_core::limits::{
+    ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME,
+    ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX,
+};
 use mailward_core::{Clock, Timestamp};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -48,6 +48,12 @@ impl Authentication {
         found
     }
 
+    /// What is done for DMARC's sake alone.
+    #[must_use]
+    pub fn dmarc_action(&self) -> Action {
+        self.dmarc.as_ref().map_or(Action::Deliver, |dmarc| self.of_dmarc(dmarc).action)
+    }
+
     fn signatures(&self) -> Finding {
         let signers: Vec<String> = self
             .results

@@ -64,7 +64,7 @@ pub(super) fn readings(name: &str) -> Vec<String> {
     let seen: String = plain.chars().filter(|c| !c.is_control() && !is_unseen(*c)).collect();
     // NTFS: `x.exe::$DATA` is `x.exe`.
     let file = seen.find("::$").map_or(seen.as_str(), |at| seen.get(..at).unwrap_or_default());
-    let opened = file.trim_end_matches(['.', ' ', '\u{a0}']).to_owned();
+    let opened = file.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).to_owned();
     let whole = name.to_lowercase();
     let mut all = Vec::with_capacity(3);
     all.extend((whole != plain).then_some(whole));

@@ -1,9 +1,7 @@
 //! A report of others, read: of RFC 9990, or of RFC 7489 which many still send.
 
 use super::{Published, Report, Row, SignedBy, plain};
-use mailward_core::limits::{
-    DKIM_SIGNATURES_MAX, DMARC_ROWS_MAX, DMARC_TEXT_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX,
-};
+use mailward_core::limits::{DKIM_SIGNATURES_MAX, DMARC_ROWS_MAX, DMARC_TEXT_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 

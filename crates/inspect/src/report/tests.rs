@@ -15,11 +15,7 @@ fn row(ip: &str) -> Row {
         reason: Some(("local_policy".to_owned(), "a <b> & \"c\"".to_owned())),
         header_from: "a.example".to_owned(),
         envelope_from: Some(String::new()),
-        dkim: vec![SignedBy {
-            domain: "b.example".to_owned(),
-            selector: "s".to_owned(),
-            result: "pass".to_owned(),
-        }],
+        dkim: vec![SignedBy { domain: "b.example".to_owned(), selector: "s".to_owned(), result: "pass".to_owned() }],
         spf: Some(("c.example".to_owned(), "softfail".to_owned())),
     }
 }
@@ -122,10 +118,10 @@ fn no_report_grows_beyond_its_limits() {
     assert_eq!(long.organization.len(), DMARC_TEXT_MAX);
     let deep = |depth: usize| with("<version>", &format!("{}{}<version>", "<x>".repeat(depth), "</x>".repeat(depth)));
     assert!(deep(DMARC_XML_DEPTH_MAX - 1).is_some() && deep(DMARC_XML_DEPTH_MAX).is_none());
-    let start = xml.find("  <record>").unwrap();
-    let end = xml.find("</feedback>").unwrap();
+    let (start, rest) = xml.split_once("  <record>").unwrap();
+    let (records, _) = rest.rsplit_once("</feedback>").unwrap();
     let many = |times: usize| {
-        let xml = [&xml[..start], &xml[start..end].repeat(times), &xml[end..]].concat();
+        let xml = format!("{start}{}</feedback>", format!("  <record>{records}").repeat(times));
         let read = read(xml.as_bytes()).unwrap();
         (read.rows.len(), read.more)
     };
@@ -137,7 +133,7 @@ fn no_report_grows_beyond_its_limits() {
     assert_eq!(unpack(&zip(&bytes(DMARC_XML_MAX * 20), 8, 0)), None, "a bomb");
     assert!(unpack(&bytes(DMARC_PACKED_MAX)).is_some() && unpack(&bytes(DMARC_PACKED_MAX + 1)).is_none());
     assert_eq!(read(&bytes(DMARC_XML_MAX + 1)), None);
-    for cut in [&xml[..end], "<a>", "<feedback></feedback>", "", "<feedback/>", "</feedback>"] {
+    for cut in [start, "<a>", "<feedback></feedback>", "", "<feedback/>", "</feedback>"] {
         assert_eq!(read(cut.as_bytes()), None, "{cut}");
     }
     let packed = gzip(xml.as_bytes());

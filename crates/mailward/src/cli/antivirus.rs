@@ -37,9 +37,9 @@ pub(crate) struct AntivirusVerb {
 enum What {
     /// Ask every engine about a message in a file
     #[command(
-        after_help = "The file is brought to each engine by this command itself, with the rights of the server's user, so that an
-engine that the server can't reach isn't reached here either. Exit code 65: something was found; 69: an
-engine failed.
+        after_help = "The file is brought to each engine by this command itself, with the rights of the server's user, so
+that an engine that the server can't reach isn't reached here either. Exit code 65: something was
+found; 69: an engine failed.
 
 Examples:
   mailward antivirus test message.eml

@@ -106,13 +106,16 @@ fn rule_of(words: &[String]) -> Result<Rule, Failure> {
     let line = match words {
         [line] => line.clone(),
         words => {
+            let mut behind = false;
             let mended = words.iter().map(|word| match word.split_once('=') {
-                _ if word.starts_with('"') => word.clone(),
                 Some((name, value)) if value.contains([' ', '"']) && !name.contains(' ') && !value.starts_with('"') => {
                     format!("{name}={}", quoted(value))
                 }
-                None if mailward_inspect::Action::of(word).is_none() && word != "unproven" => quoted(word),
-                _ => word.clone(),
+                None if behind && word != "unproven" && !word.starts_with('"') => quoted(word),
+                _ => {
+                    behind |= mailward_inspect::Action::of(word).is_some();
+                    word.clone()
+                }
             });
             mended.collect::<Vec<_>>().join(" ")
         }
@@ -208,6 +211,6 @@ mod tests {
         assert_eq!(many(&["subject=\"two words\"", "hold", "\"ask us\"", "until=2027-01-31"]).unwrap(), one);
         assert_eq!(many(&["ext=exe", "deliver"]).unwrap().to_string(), "ext=exe deliver");
         assert!(many(&["from=a@b.example", "deliver", "unproven"]).is_ok());
-        assert!(many(&["ext=exe", "fly"]).unwrap_err().to_string().contains("ext=exe \"fly\""));
+        assert!(many(&["ext=exe", "fly"]).unwrap_err().to_string().contains("\"fly\" is neither"));
     }
 }

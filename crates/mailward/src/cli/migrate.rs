@@ -166,7 +166,7 @@ fn qmail_scanner_told(translated: &qmail_scanner::Translated, file: &str) -> Tol
     let left = translated.left.iter().map(|left| ToldLeft {
         file: file.to_owned(),
         line: left.line,
-        source: left.source.clone(),
+        source: left.source.replace('\t', " "),
         why: left.why.clone(),
     });
     Told { became: became.collect(), left: left.collect(), ..Told::default() }

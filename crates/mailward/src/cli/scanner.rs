@@ -8,8 +8,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(
     hide = true,
-    after_help = "It works on a socket that it gets as standard input, closes itself up before the first message, and ends when
-that closes.
+    after_help = "It works on a socket that it gets as standard input, closes itself up before the first message,
+and ends when that closes.
 
 Example:
   mailward serve"

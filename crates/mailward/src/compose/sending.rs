@@ -197,11 +197,7 @@ pub(crate) fn sending(
         lookup: Arc::clone(&lookup),
         https,
         hostname: hostname.clone(),
-        contact: match &config.tls_reports.contact {
-            Some(contact) => contact.clone(),
-            None => Address::parse(&format!("postmaster@{hostname}"), false)
-                .map_err(|error| Failure::Bug(format!("postmaster@{hostname}: {error}")))?,
-        },
+        contact: report_contact(config, hostname)?,
         send: config.tls_reports.send && config.queue.send,
         clock: Arc::clone(&clock),
         events: events.clone(),
@@ -228,6 +224,15 @@ pub(crate) fn sending(
         suspects: store.was_cut_off().then_some(QUEUE_SUSPECT_PAUSE),
     });
     Ok(Sent { ways, runner: Some((runner, reporter)) })
+}
+
+/// Whom reports are from.
+pub(super) fn report_contact(config: &Config, hostname: &Domain) -> Result<Address, Failure> {
+    match &config.tls_reports.contact {
+        Some(contact) => Ok(contact.clone()),
+        None => Address::parse(&format!("postmaster@{hostname}"), false)
+            .map_err(|error| Failure::Bug(format!("postmaster@{hostname}: {error}"))),
+    }
 }
 
 /// What watches over what users send.

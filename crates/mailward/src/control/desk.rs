@@ -19,7 +19,7 @@ use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
 use mailward_directory::routes::Routes;
 use mailward_directory::{Directory, DirectoryError, Dkim, DomainSettings, NewPassword, NewUser, UserSettings};
-use mailward_dns::Resolver;
+use mailward_dns::{Lookup, Resolver};
 use mailward_fetch::Accounts;
 use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
@@ -44,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) ways: Ways,
     pub(crate) fetching: Arc<Accounts>,
     pub(crate) rules: Arc<KeptRules>,
+    /// Who asks the DNS; `None` where that can't be.
+    pub(crate) lookup: Option<Arc<dyn Lookup>>,
     /// Rules for what messages hold.
     pub(crate) content: Arc<KeptContent>,
     /// `None` while it isn't known how the DNS is asked.
@@ -106,6 +108,7 @@ impl Desk {
         match Self::over(store.clone(), place.data(), place.config(), book).await {
             Ok(mut desk) => {
                 desk.ways = desk.ways_of(place);
+                desk.lookup = Resolver::new(&place.config().dns).ok().map(|it| Arc::new(it) as Arc<dyn Lookup>);
                 desk.reputation = Some(crate::compose::reputation::without_server(place, &desk.store).await);
                 crate::compose::bans::set(&desk.bans, place.config());
                 desk.care = CareDesk::without_server(place, &desk.store, &desk.directory);
@@ -149,6 +152,7 @@ impl Desk {
             rules,
             content,
             bans,
+            lookup: None,
             reputation,
             server: None,
             care,
@@ -230,6 +234,7 @@ impl Desk {
             Request::Routes { ask } => self.routes(ask).await,
             Request::Fetch { what } => self.fetch(what).await,
             Request::Lists { ask } => self.lists(ask).await,
+            Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
@@ -340,6 +345,7 @@ impl Desk {
             | Request::DkimRemove { .. }
             | Request::Fetch { .. }
             | Request::Lists { .. }
+            | Request::Dmarc { .. }
             | Request::Antivirus { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }

@@ -4,7 +4,9 @@ use crate::compose::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use mailward_core::config::EngineLine;
-use mailward_core::limits::{ANTIVIRUS_COMMAND_TIME, ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME};
+use mailward_core::limits::{
+    ALERT_COMMAND_OUTPUT_MAX, ALERT_COMMAND_OUTPUT_READ, ALERT_COMMAND_TIME, ANTIVIRUS_COMMAND_TIME,
+};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Pid, Uid, User, geteuid};
 use std::os::unix::fs::MetadataExt as _;

@@ -113,7 +113,8 @@ impl Supervisor {
                 }
                 Ok(Report::Scanned { id, code, failed, output }) => {
                     if let Some(waiting) = self.0.scans().remove(&id) {
-                        let code = code.ok_or_else(|| failed.unwrap_or_else(|| "it ended without an exit code".to_owned()));
+                        let code =
+                            code.ok_or_else(|| failed.unwrap_or_else(|| "it ended without an exit code".to_owned()));
                         let _given_up = waiting.send((code, output));
                     }
                 }

@@ -43,6 +43,10 @@ impl Scans {
     /// Takes some of a message.
     pub(super) fn piece(&self, id: u64, data: &str) {
         let mut held = self.held();
+        // Those that can't be held are few, or forgotten: how long each should be tells what is missing.
+        if held.pieces.len() >= SUPERVISOR_SCANS_MAX.saturating_mul(2) {
+            held.pieces.retain(|_, message| message.is_some());
+        }
         let room = held.pieces.len().saturating_add(held.whole.len()) < SUPERVISOR_SCANS_MAX;
         let message = held.pieces.entry(id).or_insert_with(|| room.then(Vec::new));
         let Some(bytes) = message else { return };
@@ -54,10 +58,6 @@ impl Scans {
             Some(piece) => bytes.extend(piece),
             None => *message = None,
         }
-        // Those that can't be held are few, or forgotten.
-        if held.pieces.len() > SUPERVISOR_SCANS_MAX.saturating_mul(2) {
-            held.pieces.retain(|_, message| message.is_some());
-        }
     }
 
     pub(super) fn forget(&self, id: u64) {
@@ -66,10 +66,12 @@ impl Scans {
         held.whole.retain(|(of, ..)| *of != id);
     }
 
-    /// Has a program look at what has come of a message; what is told if it can't.
-    pub(super) fn scan(&self, id: u64, engine: usize) -> Option<Report> {
+    /// Has a program look at what has come of a message, which has so many bytes; what is told if it can't.
+    pub(super) fn scan(&self, id: u64, engine: usize, bytes: usize) -> Option<Report> {
         let mut held = self.held();
         let message = held.pieces.remove(&id).unwrap_or_else(|| Some(Vec::new()));
+        // What isn't whole isn't looked at.
+        let message = message.filter(|message| message.len() == bytes);
         match (message, self.plans.get(engine)) {
             (Some(message), Some(Some(_))) => {
                 held.whole.push_back((id, engine, message));
@@ -131,7 +133,7 @@ impl Commands for Supervisor {
                 let order = Order::Piece { id, data: STANDARD.encode(piece) };
                 self.0.pieces.send(order).await.map_err(|_| gone())?;
             }
-            self.0.pieces.send(Order::Scan { id, engine }).await.map_err(|_| gone())?;
+            self.0.pieces.send(Order::Scan { id, engine, bytes: message.len() }).await.map_err(|_| gone())?;
             let (code, output) = answered.await.map_err(|_| gone())?;
             drop(forget);
             code.map(|code| Ran { code, output })
@@ -176,7 +178,9 @@ impl Commands for ByHand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::work;
     use mailward_core::config::Config;
+    use mailward_core::event::Events;
 
     fn scans(script: &str, most: u64) -> Scans {
         Scans::new(vec![None, Some(Plan::script(script))], most)
@@ -186,7 +190,7 @@ mod tests {
         for piece in message.chunks(SUPERVISOR_PIECE) {
             scans.piece(id, &STANDARD.encode(piece));
         }
-        scans.scan(id, 1)
+        scans.scan(id, 1, message.len())
     }
 
     async fn told(scans: &Scans) -> Report {
@@ -218,10 +222,13 @@ mod tests {
         let scans = scans("true", 100);
         refused(bring(&scans, 1, &[b'x'; 101]), "no room");
         scans.piece(2, "no base64!");
-        refused(scans.scan(2, 1), "no room");
+        refused(scans.scan(2, 1, 3), "no room");
         scans.piece(3, "eA==");
-        refused(scans.scan(3, 0), "no such program");
-        refused(scans.scan(4, 9), "no such program");
+        refused(scans.scan(3, 0, 1), "no such program");
+        scans.piece(3, "eA==");
+        refused(scans.scan(3, 1, 2), "no room");
+        refused(scans.scan(4, 9, 0), "no such program");
+        refused(scans.scan(4, 1, 1), "no room");
         for id in 10..10 + SUPERVISOR_SCANS_MAX as u64 {
             scans.piece(id, "eA==");
         }
@@ -232,6 +239,30 @@ mod tests {
             scans.piece(id, "eA==");
         }
         assert!(scans.held().pieces.len() <= 2 * SUPERVISOR_SCANS_MAX + 1);
+    }
+
+    /// Both sides at once, as they run.
+    #[tokio::test]
+    async fn the_server_has_programs_look_at_messages_and_hears_why_they_can_t() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let (_stop, stopped) = mailward_core::shutdown::channel();
+        let made = crate::supervisor::Made { socket: ours, child };
+        let (supervisor, _task) = Supervisor::over(made, Events::nowhere(), stopped).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let (from, to) = tokio::net::UnixStream::from_std(theirs).unwrap().into_split();
+        let scans = scans("if grep -q bad; then echo x: Bad FOUND; exit 1; fi", 1_000_000);
+        let working = tokio::spawn(async move { work::serve(from, to, None, &scans, None).await });
+        let run = |engine, message: &'static [u8]| Commands::run(&supervisor, engine, Bytes::from_static(message));
+        let (bad, good, none) = tokio::join!(run(1, b"a bad one\n"), run(1, b"a good one\n"), run(0, b"any"));
+        assert_eq!(bad.unwrap(), Ran { code: 1, output: "x: Bad FOUND\n".to_owned() });
+        assert_eq!(good.unwrap(), Ran { code: 0, output: String::new() });
+        assert!(none.unwrap_err().contains("no such program"));
+        let large = Commands::run(&supervisor, 1, vec![b'x'; 1_000_001].into()).await;
+        assert!(large.unwrap_err().contains("no room"));
+        working.abort();
+        let _ended = working.await;
+        assert!(Commands::run(&supervisor, 1, Bytes::from_static(b"x")).await.unwrap_err().contains("is gone"));
     }
 
     #[test]

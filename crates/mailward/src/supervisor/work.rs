@@ -63,7 +63,13 @@ impl Kept {
     }
 }
 
-async fn serve(from: OwnedReadHalf, to: OwnedWriteHalf, plan: Option<Plan>, scans: &Scans, wall: Option<Wall>) {
+pub(super) async fn serve(
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    plan: Option<Plan>,
+    scans: &Scans,
+    wall: Option<Wall>,
+) {
     let (tell, told) = channel(SUPERVISOR_QUEUE_MAX);
     let (run, runs) = channel(SUPERVISOR_ORDERS_MAX);
     let kept = wall.map(|wall| Kept { wall: Mutex::new(wall), changed: Notify::new() });
@@ -102,8 +108,8 @@ async fn hear(
             }
             Ok(Order::Piece { id, data }) => scans.piece(id, &data),
             Ok(Order::Forget { id }) => scans.forget(id),
-            Ok(Order::Scan { id, engine }) => {
-                if let Some(refused) = scans.scan(id, engine)
+            Ok(Order::Scan { id, engine, bytes }) => {
+                if let Some(refused) = scans.scan(id, engine, bytes)
                     && tell.send(refused).await.is_err()
                 {
                     return;

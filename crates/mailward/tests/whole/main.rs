@@ -6,6 +6,7 @@
 mod admin;
 mod battery;
 mod bench;
+mod content;
 mod demo;
 mod fetch;
 mod pages;

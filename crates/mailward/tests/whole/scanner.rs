@@ -6,19 +6,44 @@ use mailward_scan::pool::{Launch, Launched, Program};
 use mailward_scan::{Contents, Pool, Stopped};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The binary's workers, whose ids are noted.
+/// The binary's workers, whose ids are noted, and how much they were sent.
 #[derive(Clone)]
-struct Noted(Program, Arc<Mutex<Vec<u32>>>);
+struct Noted(Program, Arc<Mutex<Vec<u32>>>, Arc<AtomicUsize>);
 
 impl Launch for Noted {
     fn launch(&self) -> std::io::Result<Launched> {
         let launched = self.0.launch()?;
         self.1.lock().unwrap().extend(launched.child.as_ref().and_then(tokio::process::Child::id));
-        Ok(launched)
+        let (socket, between) = UnixStream::pair()?;
+        let worker = launched.socket;
+        let (mut said, mut heard) = (worker.try_clone()?, between.try_clone()?);
+        std::thread::spawn(move || {
+            let _end = std::io::copy(&mut said, &mut heard);
+            let _gone = heard.shutdown(Shutdown::Both);
+        });
+        let sent = self.2.clone();
+        std::thread::spawn(move || pass(between, worker, &sent));
+        Ok(Launched { socket, child: launched.child })
     }
+}
+
+/// Passes on what the pool says, and counts it.
+fn pass(mut from: UnixStream, mut to: UnixStream, sent: &AtomicUsize) {
+    let mut piece = vec![0; 64 * 1024];
+    while let Ok(read) = from.read(&mut piece) {
+        sent.fetch_add(read, Ordering::Relaxed);
+        if read == 0 || to.write_all(&piece[..read]).is_err() {
+            break;
+        }
+    }
+    let _gone = (to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both));
 }
 
 impl Noted {
@@ -31,7 +56,7 @@ impl Noted {
 }
 
 fn pool(workers: usize) -> (Pool, Noted, Events) {
-    let noted = Noted(Program::new(env!("CARGO_BIN_EXE_mailward"), &["scanner"]), Arc::default());
+    let noted = Noted(Program::new(env!("CARGO_BIN_EXE_mailward"), &["scanner"]), Arc::default(), Arc::default());
     let events = Events::memory();
     (Pool::new(noted.clone(), workers, events.clone()), noted, events)
 }
@@ -49,7 +74,7 @@ async fn good(pool: &Pool) {
     assert_eq!((contents.stopped, contents.items.len()), (Vec::new(), 1));
 }
 
-/// Starts to look at a message while its worker stands still, and answers once the worker has some of it to read.
+/// Starts to look at a message while its worker stands still, and answers once some of it is on its way.
 async fn begun(pool: &Pool, noted: &Noted) -> tokio::task::JoinHandle<Contents> {
     pool.start().await.unwrap();
     kill(noted.last(), Signal::SIGSTOP).unwrap();
@@ -57,8 +82,7 @@ async fn begun(pool: &Pool, noted: &Noted) -> tokio::task::JoinHandle<Contents> 
         let pool = pool.clone();
         async move { pool.look(Bytes::from(vec![b'x'; 8 << 20])).await.unwrap() }
     });
-    // The socket holds less than the message: whoever writes it waits for the worker.
-    for _ in 0..100 {
+    while noted.2.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;
     }
     looking
@@ -172,6 +196,17 @@ async fn a_worker_ends_with_its_pool() {
     while !(state().is_empty() || state().contains(") Z ")) {
         tokio::task::yield_now().await;
     }
+}
+
+/// An end by a signal is told as something amiss.
+#[tokio::test]
+async fn a_worker_whose_server_is_gone_ends_well() {
+    let program = Program::new(env!("CARGO_BIN_EXE_mailward"), &["scanner"]);
+    let Launched { mut socket, child } = program.launch().unwrap();
+    let mut hello = [0; 6];
+    socket.read_exact(&mut hello).unwrap();
+    drop(socket);
+    assert_eq!(child.unwrap().wait().await.unwrap().code(), Some(0));
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::names;
 use crate::structure::{Part, Structure};
 use mailward_core::limits::{READINGS_MAX, READINGS_WORK};
 use memchr::memmem;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// A file as another program would see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ struct Reader<'m> {
     message: &'m [u8],
     structure: &'m Structure,
     /// The files that everybody sees, made when the first reading is compared with them.
-    known: Option<Vec<Vec<u8>>>,
+    known: Option<HashSet<Cow<'m, [u8]>>>,
     found: Vec<Reading>,
     cut: bool,
     /// Bytes that may yet be made and read.
@@ -152,7 +154,7 @@ impl<'m> Reader<'m> {
     /// Takes from the room; false: there is none left.
     fn take(&mut self, bytes: usize) -> bool {
         let bytes = bytes as u64;
-        if bytes > self.room {
+        if self.cut || bytes > self.room {
             self.cut = true;
             return false;
         }
@@ -273,9 +275,9 @@ impl<'m> Reader<'m> {
         let (message, structure) = (self.message, self.structure);
         let known = self.known.get_or_insert_with(|| {
             let leaves = structure.parts().filter(|p| !p.is_multipart() && !p.is_message());
-            leaves.map(|p| part_bytes(message, p).into_owned()).collect()
+            leaves.map(|p| part_bytes(message, p)).collect()
         });
-        if bytes.is_empty() || known.contains(&bytes) || self.found.iter().any(|f| f.bytes == bytes) {
+        if bytes.is_empty() || known.contains(bytes.as_slice()) || self.found.iter().any(|f| f.bytes == bytes) {
             return;
         }
         if self.found.len() >= READINGS_MAX {

@@ -12,11 +12,14 @@ use tokio::net::{UnixListener, UnixStream};
 /// What it says to a command: bytes as they go out; `None`: it hangs up.
 type Say = dyn Fn(u8, &[u8]) -> Option<Vec<u8>> + Send + Sync;
 
+/// Letters and what came with them.
+type All = Mutex<Vec<(u8, Vec<u8>)>>;
+
 /// A milter at a socket of its own.
 pub(crate) struct Milter {
     /// Its line, to be changed before it is used.
     pub(crate) line: MilterLine,
-    heard: Arc<Mutex<Vec<(u8, Vec<u8>)>>>,
+    heard: Arc<All>,
     connections: Arc<Mutex<usize>>,
     socket: PathBuf,
     _directory: TempDir,
@@ -109,7 +112,7 @@ impl Milter {
     }
 }
 
-async fn serve(mut stream: UnixStream, terms: Vec<u8>, say: Arc<Say>, heard: Arc<Mutex<Vec<(u8, Vec<u8>)>>>) {
+async fn serve(mut stream: UnixStream, terms: Vec<u8>, say: Arc<Say>, heard: Arc<All>) {
     let mut input = Vec::new();
     loop {
         while let Some((packet, length)) = take(&input, usize::MAX).unwrap() {

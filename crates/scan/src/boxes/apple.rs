@@ -1,5 +1,6 @@
 //! AppleSingle and AppleDouble (RFC 1740, appendix A and B): a file's forks, each by its number.
 
+use crate::contents::Trait;
 use crate::cursor::{Cursor, size32};
 use crate::holder::{Body, Entry, Holder, Listing};
 use crate::names;
@@ -19,10 +20,14 @@ pub(super) fn open(bytes: &Bytes) -> Option<Box<dyn Holder>> {
         return None;
     }
     at.skip(16)?;
-    let count = usize::from(at.u16_be()?).min(ENTRIES_MAX);
+    let count = usize::from(at.u16_be()?);
+    let mut notes = Vec::new();
+    if count > ENTRIES_MAX {
+        notes.push(Trait::NotOpened("more forks than are looked at".to_owned()));
+    }
     let mut all = Vec::new();
     let mut forks = Vec::new();
-    for _ in 0..count {
+    for _ in 0..count.min(ENTRIES_MAX) {
         let (Some(kind), Some(offset), Some(length)) = (at.u32_be(), at.u32_be(), at.u32_be()) else { break };
         let start = size32(offset);
         let range = start..start.saturating_add(size32(length));
@@ -40,5 +45,5 @@ pub(super) fn open(bytes: &Bytes) -> Option<Box<dyn Holder>> {
         ..Entry::default()
     });
     let entries = entries.collect();
-    Some(Listing::boxed(bytes, Vec::new(), entries))
+    Some(Listing::boxed(bytes, notes, entries))
 }

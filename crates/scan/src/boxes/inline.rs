@@ -2,7 +2,7 @@
 
 mod binhex;
 
-use crate::contents::Wrapping;
+use crate::contents::{Trait, Wrapping};
 use crate::cursor::length;
 use crate::holder::{Body, Entry, Holder, Listing};
 use crate::meter::Meter;
@@ -31,7 +31,11 @@ pub(super) fn files(bytes: &Bytes, meter: &mut Meter<'_>) -> Option<Box<dyn Hold
             return None;
         }
     }
-    Some(Listing::boxed(bytes, Vec::new(), entries))
+    let mut notes = Vec::new();
+    if entries.len() >= SCAN_INLINE_MAX {
+        notes.push(Trait::NotOpened("more files in it than are looked at".to_owned()));
+    }
+    Some(Listing::boxed(bytes, notes, entries))
 }
 
 fn entry(name: &[u8], made: Vec<u8>) -> Entry {

@@ -31,7 +31,7 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
     if trees.is_empty() && notes.is_empty() {
         return None;
     }
-    let mut files = Files { most, ..Files::default() };
+    let mut files = Files { most, room: bytes.len().saturating_mul(2), ..Files::default() };
     for tree in trees {
         files.walk(bytes, tree, &mut notes);
     }
@@ -58,9 +58,11 @@ fn trees(bytes: &[u8], notes: &mut Vec<Trait>) -> Vec<Tree> {
             Some(2) => matches!(escapes, b"%/@" | b"%/C" | b"%/E"),
             _ => continue,
         };
-        if let Some(root) = descriptor.get(156..190).and_then(|root| record::read(root, false))
-            && trees.len() < SCAN_READINGS_MAX
-        {
+        if let Some(root) = descriptor.get(156..190).and_then(|root| record::read(root, false)) {
+            if trees.len() >= SCAN_READINGS_MAX {
+                notes.push(Trait::NotOpened("more trees than are looked at".to_owned()));
+                break;
+            }
             trees.push(Tree { root, is_joliet });
         }
     }
@@ -73,6 +75,8 @@ struct Files {
     /// Which entry a place and a length are.
     places: HashMap<(u32, u32), usize>,
     most: usize,
+    /// Bytes of directories that may still be read: none lies over another.
+    room: usize,
 }
 
 impl Files {
@@ -86,6 +90,12 @@ impl Files {
                 notes.push(Trait::Damaged("a directory that isn't there".to_owned()));
                 continue;
             };
+            let Some(room) = self.room.checked_sub(records.len()) else {
+                notes.push(Trait::Overlaps);
+                notes.push(Trait::NotOpened("directories that lie over each other".to_owned()));
+                return;
+            };
+            self.room = room;
             for record in record::all(records, tree.is_joliet) {
                 let names: Vec<String> = record.names.iter().map(|name| format!("{path}{name}")).collect();
                 if record.is_directory {

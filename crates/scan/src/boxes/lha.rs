@@ -100,7 +100,7 @@ fn read(at: &mut Cursor<'_>) -> Option<Header> {
                 let taken = extensions(&mut end, next, 2, &mut header)?;
                 header.packed = header.packed.checked_sub(u64::try_from(taken).ok()?)?;
             }
-            *at = end;
+            behind(at, end)?;
         }
         2 => {
             at.skip(3)?;
@@ -108,7 +108,7 @@ fn read(at: &mut Cursor<'_>) -> Option<Header> {
             extensions(at, next, 2, &mut header)?;
             let mut end = begin;
             end.skip(usize::from(u16::from_le_bytes([first, second])))?;
-            *at = end;
+            behind(at, end)?;
         }
         3 => {
             at.skip(3)?;
@@ -117,11 +117,18 @@ fn read(at: &mut Cursor<'_>) -> Option<Header> {
             extensions(at, next, 4, &mut header)?;
             let mut end = begin;
             end.skip(length)?;
-            *at = end;
+            behind(at, end)?;
         }
         _ => return None,
     }
     Some(header)
+}
+
+/// Goes on at a header's end, unless that isn't behind what was read of it.
+fn behind<'b>(at: &mut Cursor<'b>, end: Cursor<'b>) -> Option<()> {
+    let is_behind = end.position() >= at.position();
+    *at = end;
+    is_behind.then_some(())
 }
 
 /// Extensions in a row: a type, what it says, the length of the next. How many bytes they took.

@@ -10,6 +10,8 @@ pub(super) enum Signed {
     Content(Box<dyn Holder>),
     /// For somebody's key.
     Encrypted,
+    /// In more levels than are looked at.
+    Deep,
     /// A signature of something else, or nothing that can be read.
     Nothing,
 }
@@ -41,10 +43,11 @@ pub(super) fn open(bytes: &Bytes) -> Signed {
         _ => return Signed::Nothing,
     }
     let is_packed = kind.content == COMPRESSED;
-    let octets = encapsulated(&mut content_info).unwrap_or_default();
-    if octets.is_empty() {
-        return Signed::Nothing;
-    }
+    let octets = match encapsulated(&mut content_info).map(octets) {
+        Some(Some(octets)) if !octets.is_empty() => octets,
+        Some(None) => return Signed::Deep,
+        _ => return Signed::Nothing,
+    };
     if is_packed {
         // RFC 3274: zlib, put together and then unpacked as a file alone.
         let bytes = Bytes::from(octets);
@@ -60,7 +63,7 @@ pub(super) fn open(bytes: &Bytes) -> Signed {
 }
 
 /// ContentInfo → `[0]` → SEQUENCE → (version, algorithms, EncapsulatedContentInfo) → `[0]` → OCTET STRING.
-fn encapsulated(content_info: &mut Value<'_>) -> Option<Vec<u8>> {
+fn encapsulated<'b>(content_info: &mut Value<'b>) -> Option<&'b [u8]> {
     let mut explicit = child(content_info, EXPLICIT_0)?;
     let mut data = child(&mut explicit, SEQUENCE)?;
     // Its own content information is the sequence that begins with a type and then has [0].
@@ -71,21 +74,22 @@ fn encapsulated(content_info: &mut Value<'_>) -> Option<Vec<u8>> {
             continue;
         }
         if let Some(explicit) = child(&mut value, EXPLICIT_0) {
-            return octets(explicit.content);
+            return Some(explicit.content);
         }
     }
 }
 
-/// An OCTET STRING, put together where it comes in pieces (BER).
+/// An OCTET STRING, put together where it comes in pieces (BER). None: in pieces of pieces, more than are looked at.
 fn octets(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut whole = Vec::new();
     // What is left of each level, the innermost last.
     let mut levels = vec![bytes];
     while let Some(level) = levels.pop() {
         let Some((value, rest)) = tlv(level) else { continue };
-        if levels.len() < SCAN_DER_DEPTH_MAX {
-            levels.push(rest);
+        if levels.len() >= SCAN_DER_DEPTH_MAX {
+            return None;
         }
+        levels.push(rest);
         match value.tag {
             OCTETS => whole.extend_from_slice(value.content),
             CONSTRUCTED_OCTETS => levels.push(value.content),

@@ -42,7 +42,8 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
     let mut notes = Vec::new();
     let mut entries = Vec::new();
     let mut open = Attachment::default();
-    while !at.is_at_end() && entries.len() < most {
+    // A line end behind it is its wrapping's.
+    while !at.rest().trim_ascii().is_empty() && entries.len() < most {
         let Some((id, range)) = attribute(&mut at) else {
             notes.push(Trait::Damaged("it ends before its end".to_owned()));
             break;
@@ -62,7 +63,11 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
                 open.data = Some(range);
             }
             ATTACHMENT => {
-                for property in properties::read(content, range.start) {
+                let all = properties::read(content, range.start);
+                if all.len() >= properties::PROPERTIES_MAX {
+                    notes.push(Trait::NotOpened("more properties than are looked at".to_owned()));
+                }
+                for property in all {
                     attached(property, &mut open, &mut entries);
                 }
             }

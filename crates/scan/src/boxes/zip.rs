@@ -12,6 +12,7 @@ use crate::names;
 use bytes::Bytes;
 use directory::Listed;
 use local::Local;
+use mailward_core::limits::SCAN_READINGS_MAX;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -36,6 +37,9 @@ pub(super) fn open(bytes: &Bytes, most: usize) -> Option<Box<dyn Holder>> {
 fn listing(bytes: &Bytes, directories: Vec<directory::Directory>, most: usize) -> Box<dyn Holder> {
     let mut notes = Vec::new();
     let mut entries = Vec::new();
+    if directories.len() >= SCAN_READINGS_MAX {
+        notes.push(Trait::NotOpened("more directories than are looked at".to_owned()));
+    }
     if directories.is_empty() {
         notes.push(Trait::Damaged("it has no directory".to_owned()));
     }

@@ -17,6 +17,8 @@ pub(super) struct Xz {
     /// Bytes of the check after each block; none: before a stream's header.
     check: Option<usize>,
     begun: bool,
+    /// Whether the block that is read has given something.
+    given: bool,
 }
 
 /// The bytes below all decoders, with their number: blocks are padded to multiples of four.
@@ -41,7 +43,13 @@ impl Counted {
 impl Xz {
     pub(super) fn new(packed: Stream) -> Self {
         let packed: Stream = Box::new(io::BufReader::new(packed));
-        Self { packed: Counted(Rc::new(RefCell::new((packed, 0)))), block: None, check: None, begun: false }
+        Self {
+            packed: Counted(Rc::new(RefCell::new((packed, 0)))),
+            block: None,
+            check: None,
+            begun: false,
+            given: false,
+        }
     }
 
     /// A stream's header; `false` at the end of all.
@@ -106,14 +114,12 @@ impl Xz {
         for filter in filters.into_iter().rev() {
             // A decoder that reads ahead would take what follows the block: LZMA2 knows its own end.
             stream = match filter {
-                Codec::Lzma2(window) => {
-                    super::within(window)?;
-                    Box::new(lzma_rust2::Lzma2Reader::new(stream, window.max(4_096), None))
-                }
+                Codec::Lzma2(window) => super::lzma2(stream, None, window),
                 other => over(other, stream, None)?,
             };
         }
         self.block = Some(stream);
+        self.given = false;
         Ok(())
     }
 
@@ -153,7 +159,12 @@ impl Read for Xz {
             if let Some(block) = &mut self.block {
                 let read = block.read(to)?;
                 if read > 0 {
+                    self.given = true;
                     return Ok(read);
+                }
+                // No program writes one, and each costs a window.
+                if !self.given {
+                    return Err(damaged("a block without contents"));
                 }
                 self.end_block()?;
             } else if self.check.is_some() {

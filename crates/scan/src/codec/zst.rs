@@ -1,5 +1,6 @@
 //! Zstandard (RFC 8878): frames in a row, skippable ones among them.
 
+use super::members::EMPTY_MAX;
 use super::{Stream, damaged};
 use mailward_core::limits::SCAN_WINDOW_MAX;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -10,6 +11,8 @@ type Packed = BufReader<Stream>;
 
 pub(super) struct Zstd {
     state: State,
+    /// Frames since the last that held something.
+    empty: usize,
 }
 
 enum State {
@@ -20,7 +23,7 @@ enum State {
 
 impl Zstd {
     pub(super) fn new(packed: Stream) -> Self {
-        Self { state: State::Between(BufReader::new(packed)) }
+        Self { state: State::Between(BufReader::new(packed)), empty: 0 }
     }
 }
 
@@ -33,6 +36,10 @@ impl Read for Zstd {
                     if packed.fill_buf()?.is_empty() {
                         return Ok(0);
                     }
+                    self.empty = self.empty.saturating_add(1);
+                    if self.empty > EMPTY_MAX {
+                        return Err(damaged("more frames without contents than anybody writes"));
+                    }
                     self.state = next_frame(packed)?;
                 }
                 State::Within(mut frame, mut packed) => {
@@ -43,6 +50,7 @@ impl Read for Zstd {
                     }
                     let read = frame.read(to)?;
                     if read > 0 || to.is_empty() {
+                        self.empty = 0;
                         self.state = State::Within(frame, packed);
                         return Ok(read);
                     }

@@ -109,6 +109,10 @@ fn elsewhere(bytes: &[u8]) -> Option<Kind> {
         // ZOO.
         return Some(Kind::OtherArchive);
     }
+    if has(bytes, 8, b"\x19\x04\0\x10") || bytes.starts_with(b"\x7a\x1a\x20\x10") {
+        // SIS, programs of Symbian telephones.
+        return Some(Kind::OtherArchive);
+    }
     if has(bytes, 0x40, b"\x7f\x10\xda\xbe") {
         return Some(Kind::VmDisk);
     }

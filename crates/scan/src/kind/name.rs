@@ -120,6 +120,12 @@ pub fn readings(kind: Kind, names: &[String], declared: &str) -> Vec<Kind> {
     found
 }
 
+/// All extensions that mean something.
+#[cfg(test)]
+pub(super) fn extensions() -> impl Iterator<Item = &'static str> {
+    EXTENSIONS.iter().map(|(extension, ..)| *extension)
+}
+
 /// Without characters that nobody sees, and with dots for what looks like one; the path is cut off.
 fn plain(name: &str) -> String {
     let cut = name.rsplit(['/', '\\']).find(|part| !part.trim_matches(is_ignored_at_end).is_empty()).unwrap_or(name);

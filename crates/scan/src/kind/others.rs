@@ -24,12 +24,9 @@ pub(crate) fn others_of(kind: Kind, bytes: &[u8]) -> Vec<Kind> {
     };
     let family = kind.family();
     let is_text = matches!(family, Family::Text | Family::Page | Family::Message | Family::Script | Family::Shortcut);
-    // The usual message is short text, in which nothing of this can be.
-    if bytes.len() < 64
-        || is_text
-            && kind != Kind::Lnk
-            && std::str::from_utf8(bytes).is_ok_and(|t| !t.contains(['\0', '\u{4}', '\u{1a}']))
-    {
+    // The usual message is text, in which nothing of this can be: a directory of a ZIP and the marks of archives have bytes
+    // that text hasn't.
+    if bytes.len() < 64 || is_text && kind != Kind::Lnk && memchr::memchr3(0, 4, 0x1a, bytes).is_none() {
         if is_text && is_late_pdf(bytes) {
             add(Kind::Pdf);
         }

@@ -6,6 +6,8 @@ use super::view::{View, is_prose};
 
 /// Lines that are weighed.
 const LINES_MAX: usize = 400;
+/// So many characters written as escapes aren't written for readers.
+const ESCAPES: usize = 40;
 
 /// What only scripts of Windows' script host and of office macros say.
 const HOST: [&[u8]; 9] = [
@@ -44,7 +46,7 @@ fn starts_with_words(view: &View) -> bool {
         b"const",
         b"echo",
         b"cls",
-        b"setlocal",
+        b"setlocal enable",
         b"rem",
         b"start",
     ];
@@ -65,7 +67,7 @@ fn is_mostly_prose(view: &View) -> bool {
 }
 
 fn batch(view: &View) -> Option<Kind> {
-    const MARKS: [&[u8]; 22] = [
+    const MARKS: [&[u8]; 21] = [
         b"@echo off",
         b"%~dp0",
         b"%comspec%",
@@ -83,8 +85,7 @@ fn batch(view: &View) -> Option<Kind> {
         b"bitsadmin /",
         b"timeout /t ",
         b"taskkill /",
-        b"powershell -",
-        b"powershell.exe",
+        b"powershell",
         b"rundll32",
         b"regsvr32 ",
         b"mshta ",
@@ -125,7 +126,10 @@ fn hosted(view: &View) -> Option<Kind> {
     if hosts {
         return Some(Kind::JavaScript);
     }
-    let hides = || view.count(&[b"string.fromcharcode", b"unescape(", b"\\x", b"atob("]) > 0;
+    let hides = || {
+        view.count(&[b"string.fromcharcode", b"unescape(", b"atob("]) > 0
+            || memchr::memmem::find_iter(view.all(), b"\\x").take(ESCAPES).count() == ESCAPES
+    };
     let runs = view.holds(b"eval(") || view.holds(b"new function(");
     (runs && hides() && view.all().contains(&b';')).then_some(Kind::JavaScript)
 }

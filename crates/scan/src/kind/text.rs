@@ -38,7 +38,8 @@ pub(super) fn of(bytes: &[u8]) -> Kind {
 }
 
 fn by_first_words(text: &[u8]) -> Option<Kind> {
-    if text.starts_with(b"#!") {
+    // A program's path follows; in Rust an attribute does.
+    if text.strip_prefix(b"#!").is_some_and(|program| program.trim_ascii_start().starts_with(b"/")) {
         return Some(Kind::Shell);
     }
     if text.starts_with(b"#@~^") {

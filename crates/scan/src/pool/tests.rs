@@ -10,8 +10,11 @@ use std::sync::mpsc;
 const SHORT: Times =
     Times { place: Duration::from_millis(200), start: Duration::from_secs(20), look: Duration::from_secs(20) };
 
+/// What a worker does.
+type Play = Box<dyn FnOnce(Socket) + Send>;
+
 /// Workers that do what they are told, the first one the first.
-struct Played(Mutex<Vec<Box<dyn FnOnce(Socket) + Send>>>, Arc<AtomicUsize>);
+struct Played(Mutex<Vec<Play>>, Arc<AtomicUsize>);
 
 impl Launch for Played {
     fn launch(&self) -> std::io::Result<Launched> {
@@ -33,11 +36,7 @@ fn seen(message: &[u8]) -> Contents {
     Contents { items: vec![item], stopped: Vec::new() }
 }
 
-fn pool(
-    workers: usize,
-    times: Times,
-    mut plays: Vec<Box<dyn FnOnce(Socket) + Send>>,
-) -> (Pool, Events, Arc<AtomicUsize>) {
+fn pool(workers: usize, times: Times, mut plays: Vec<Play>) -> (Pool, Events, Arc<AtomicUsize>) {
     plays.reverse();
     let (events, launched) = (Events::memory(), Arc::new(AtomicUsize::new(0)));
     let launch = Box::new(Played(Mutex::new(plays), launched.clone()));
@@ -82,7 +81,7 @@ async fn a_large_message_comes_whole() {
 /// Attacks E3: a crash, a lie or a hang of whoever opens attachments is told of this message, and the next one is seen.
 #[tokio::test]
 async fn a_worker_that_dies_lies_or_breaks_off_costs_its_own_message_alone() {
-    let plays: Vec<(&str, Box<dyn FnOnce(Socket) + Send>)> = vec![
+    let plays: Vec<(&str, Play)> = vec![
         ("it ended", Box::new(|mut socket| takes_a_message(&mut socket))),
         (
             "its answer is none",
@@ -214,7 +213,7 @@ async fn a_worker_whose_answer_nobody_waits_for_is_not_used_again() {
 
 #[tokio::test]
 async fn workers_that_can_t_start_are_told_once_and_tried_less_and_less_often() {
-    let refuses: Box<dyn FnOnce(Socket) + Send> = Box::new(|mut socket| {
+    let refuses: Play = Box::new(|mut socket| {
         let refused = Some("no seccomp in this kernel".to_owned());
         hello(&mut socket, &Hello { refused, without: Vec::new() }).unwrap();
     });

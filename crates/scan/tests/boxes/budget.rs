@@ -85,9 +85,8 @@ fn what_is_held_at_once_has_a_limit() {
 #[test]
 fn e3_no_bomb_unwraps_more_than_there_is_room_for() {
     let layer = gzip(&vec![0; 30 << 20]);
-    let many: Vec<Zipped> = (0..200)
-        .map(|n| Zipped::stored(&format!("{n}.gz"), &[layer.clone(), gzip(&[n])].concat()))
-        .collect();
+    let many: Vec<Zipped> =
+        (0..200).map(|n| Zipped::stored(&format!("{n}.gz"), &[layer.clone(), gzip(&[n])].concat())).collect();
     let contents = with(&message("a.zip", &zip(&many)), |budget| budget.bytes = 64 << 20);
     assert!(contents.stopped.contains(&Stopped::Bytes) && contents.stopped.contains(&Stopped::Ratio));
     assert!(unwrapped(&contents) <= 64 << 20);

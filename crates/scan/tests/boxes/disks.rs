@@ -1,6 +1,7 @@
 //! Disk images.
 
 use crate::build::{INNER, attached, found, has, named, not_opened, sha256};
+use mailward_core::limits::SCAN_DIRECTORIES_MAX;
 use mailward_scan::{Kind, Trait};
 
 const SECTOR: usize = 2_048;
@@ -16,7 +17,7 @@ fn record(name: &[u8], extent: u32, size: u32, flags: u8, system: &[u8]) -> Vec<
     bytes.extend([flags, 0, 0, 1, 0, 0, 1]);
     bytes.push(name.len() as u8);
     bytes.extend(name);
-    if name.len() % 2 == 0 {
+    if name.len().is_multiple_of(2) {
         bytes.push(0);
     }
     bytes.extend(system);
@@ -97,6 +98,42 @@ fn e3_images_that_are_not_opened_are_told() {
     vhd.resize(4_096 + 512, 0);
     assert!(not_opened(&attached("a.vhd", &vhd)));
     assert!(not_opened(&attached("a.vhdx", &[b"vhdxfile".as_slice(), &[0; 1_000]].concat())));
+}
+
+#[test]
+fn archives_that_are_known_and_not_opened_are_told() {
+    for beginning in
+        [&b"\x6d\x04\0\x10\x12\x3a\0\x10\x19\x04\0\x10"[..], b"\x7a\x1a\x20\x10", b"xar!\0\x1c", b"7bytes-**ACE**"]
+    {
+        let contents = attached("a", &[beginning, &[0; 600]].concat());
+        assert!(not_opened(&contents), "{contents:?}");
+    }
+}
+
+#[test]
+fn more_directories_than_are_looked_at_are_told() {
+    let mut bytes = vec![0; 16 * SECTOR];
+    let many = SCAN_DIRECTORIES_MAX as u32 + 10;
+    let per_sector = 40;
+    let sectors = many.div_ceil(per_sector);
+    bytes.extend(descriptor(1, b"CD001", b"", &record(&[0], 18, sectors * SECTOR as u32, 2, b"")));
+    bytes.extend(descriptor(255, b"CD001", b"", &[]));
+    for first in 0..sectors {
+        let records: Vec<_> = (first * per_sector..((first + 1) * per_sector).min(many))
+            .map(|n| record(format!("D{n}").as_bytes(), 100 + n, 40, 2, b""))
+            .collect();
+        bytes.extend(sector(&records));
+    }
+    bytes.resize((110 + many as usize) * SECTOR, 0);
+    let contents = attached("a.iso", &bytes);
+    assert!(not_opened(&contents), "{contents:?}");
+
+    // Directories that lie over each other, each as long as the whole image.
+    let mut over = image(None);
+    let length = over.len() as u32;
+    let records: Vec<u8> = (0..20).flat_map(|n| record(format!("D{n}").as_bytes(), n, length, 2, b"")).collect();
+    over[20 * SECTOR..20 * SECTOR + records.len()].copy_from_slice(&records);
+    assert!(has(&attached("a.iso", &over), &Trait::Overlaps));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Files within text.
 
-use crate::build::{INNER, attached, base64, found, named, opened, sha256};
+use crate::build::{INNER, attached, base64, found, named, not_opened, opened, sha256};
+use mailward_core::limits::SCAN_INLINE_MAX;
 use mailward_scan::Wrapping;
 
 fn uuencode(bytes: &[u8]) -> String {
@@ -49,7 +50,7 @@ fn binhex(bytes: &[u8]) -> String {
             bits -= 6;
             text.push(char::from(SIGNS[(buffer >> bits & 63) as usize]));
         }
-        if text.len() % 66 == 0 {
+        if text.len().is_multiple_of(66) {
             text.push_str("\r\n");
         }
     }
@@ -75,6 +76,14 @@ fn e1_11_files_in_text_are_found_however_they_are_encoded() {
             assert_eq!((item.hash, &item.wrapping), (sha256(INNER), &Wrapping::Inline), "{item:?}");
         }
     }
+}
+
+#[test]
+fn more_files_in_one_text_than_are_looked_at_are_told() {
+    let many: String = (0..SCAN_INLINE_MAX + 5).map(|n| uuencode(format!("file {n}").as_bytes())).collect();
+    let contents = opened(format!("Subject: x\r\n\r\n{many}").as_bytes());
+    assert_eq!(contents.items.len(), SCAN_INLINE_MAX + 1);
+    assert!(not_opened(&contents));
 }
 
 #[test]

@@ -8,8 +8,8 @@
     reason = "tests may stop at what isn't as it should be"
 )]
 
-mod build;
 mod budget;
+mod build;
 mod disks;
 mod inline;
 mod mail;

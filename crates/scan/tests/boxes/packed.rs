@@ -22,8 +22,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 fn lzma(bytes: &[u8]) -> Vec<u8> {
     let options = lzma_rust2::LzmaOptions::with_preset(1);
-    let mut packed =
-        lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, Some(bytes.len() as u64)).unwrap();
+    let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, Some(bytes.len() as u64)).unwrap();
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()
 }
@@ -106,15 +105,20 @@ fn gzip_tells_a_name_of_its_own() {
 }
 
 #[test]
-fn a_window_that_is_too_large_is_not_opened() {
+fn a_window_that_is_larger_than_there_is_memory_is_not_opened() {
     let mut options = lzma_rust2::LzmaOptions::with_preset(0);
     options.dict_size = 4096;
     let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
     packed.write_all(INNER).unwrap();
     let mut packed = packed.finish().unwrap();
     packed[1..5].copy_from_slice(&(1_u32 << 31).to_le_bytes());
-    let contents = attached("a.lzma", &packed);
-    assert!(!found(&contents) && not_opened(&contents), "{contents:?}");
+    // A small file needs no more than its own length, whatever its packer says.
+    assert!(found(&attached("a.lzma", &packed)));
+    // A frame of Zstandard with a window of 1 GiB, and a ZIP's PPMd with a model of 256 MiB.
+    let contents = attached("a.zst", b"\x28\xb5\x2f\xfd\0\xa0\x01\0\0");
+    assert!(not_opened(&contents), "{contents:?}");
+    let wide = Zipped::packed("a", 98, INNER, 0x0ff7_u16.to_le_bytes().to_vec());
+    assert!(not_opened(&attached("a.zip", &zip(&[wide]))));
 }
 
 #[test]
@@ -173,7 +177,8 @@ fn cpio_is_opened_in_each_of_its_forms() {
     let old = |name: &str, content: &[u8], big: bool| {
         let mut bytes = Vec::new();
         let length = content.len() as u32;
-        let words = [0o070_707, 1, 1, 0o100_644, 0, 0, 1, 0, 0, 0, name.len() as u16 + 1, (length >> 16) as u16, length as u16];
+        let words =
+            [0o070_707, 1, 1, 0o100_644, 0, 0, 1, 0, 0, 0, name.len() as u16 + 1, (length >> 16) as u16, length as u16];
         for word in words {
             bytes.extend(if big { word.to_be_bytes() } else { word.to_le_bytes() });
         }
@@ -199,7 +204,8 @@ fn cpio_is_opened_in_each_of_its_forms() {
 #[test]
 fn a_debian_package_is_opened_to_its_files() {
     let member = |name: &str, content: &[u8]| {
-        let mut bytes = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).into_bytes();
+        let mut bytes =
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).into_bytes();
         bytes.extend(content);
         bytes.resize(bytes.len().next_multiple_of(2), b'\n');
         bytes
@@ -342,7 +348,8 @@ fn lha_is_opened_at_each_level() {
         let packed = ((INNER.len() + extension.len()) as u32).to_le_bytes();
         let unpacked = (INNER.len() as u32).to_le_bytes();
         let mut header =
-            [b"-lh0-".as_slice(), &packed, &unpacked, &[0; 4], &[0x20, 1, name.len() as u8], name, &[0, 0, b'U']].concat();
+            [b"-lh0-".as_slice(), &packed, &unpacked, &[0; 4], &[0x20, 1, name.len() as u8], name, &[0, 0, b'U']]
+                .concat();
         header.extend((extension.len() as u16).to_le_bytes());
         header.splice(0..0, [header.len() as u8, 0]);
         [header, extension, INNER.to_vec(), vec![0]].concat()
@@ -359,6 +366,53 @@ fn lha_is_opened_at_each_level() {
         let contents = attached("a.lzh", &archive);
         assert_eq!(named(&contents, name).first().map(|item| item.hash), Some(sha256(INNER)), "{contents:?}");
     }
+}
+
+/// Blocks of literals alone: each byte a code of eight bits, in order.
+#[test]
+fn lha_s_methods_are_unpacked() {
+    for (method, distances) in [(b"-lh5-", 4), (b"-lh6-", 5), (b"-lh7-", 5)] {
+        let mut bits: Vec<bool> = Vec::new();
+        let mut put = |value: usize, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+        put(INNER.len(), 16);
+        // One length for all codes, 8, which stands as 10; 256 of them; one distance.
+        for (value, count) in [(0, 5), (10, 5), (256, 9), (0, distances), (0, distances)] {
+            put(value, count);
+        }
+        for byte in INNER {
+            put(usize::from(*byte), 8);
+        }
+        let packed: Vec<u8> = bits
+            .chunks(8)
+            .map(|eight| eight.iter().enumerate().fold(0, |sum, (at, bit)| sum | u8::from(*bit) << (7 - at)))
+            .collect();
+        let mut header = [
+            method.as_slice(),
+            &(packed.len() as u32).to_le_bytes(),
+            &(INNER.len() as u32).to_le_bytes(),
+            &[0; 4],
+            &[0x20, 0, 6],
+            b"it.exe",
+            &[0, 0],
+        ]
+        .concat();
+        header.splice(0..0, [header.len() as u8, 0]);
+        let contents = attached("a.lzh", &[header, packed, vec![0]].concat());
+        assert_eq!(named(&contents, "it.exe").first().map(|item| item.hash), Some(sha256(INNER)), "{contents:?}");
+    }
+}
+
+#[test]
+fn streams_without_contents_end_it() {
+    for empty in [gzip(b""), bzip2(b""), zstd(b"")] {
+        let few = [empty.repeat(10), gzip(b"")].concat();
+        assert!(!found(&attached("a", &few)));
+        let contents = attached("a", &empty.repeat(100_000));
+        assert!(contents.items.iter().any(|i| i.traits.iter().any(|t| matches!(t, Trait::Damaged(_)))), "{contents:?}");
+    }
+    let padded = [gzip(INNER), vec![0; 512]].concat();
+    let contents = attached("a.gz", &padded);
+    assert!(found(&contents) && contents.items.iter().all(|item| item.traits.is_empty()), "{contents:?}");
 }
 
 #[test]
@@ -391,7 +445,7 @@ fn arj_is_opened_and_what_is_garbled_is_told() {
 }
 
 #[test]
-fn cabinets_are_opened_stored_and_by_mszip() {
+fn cabinets_are_opened_stored_by_mszip_and_by_lzx() {
     let cabinet = |method: u16, blocks: &[(Vec<u8>, usize)], files: &[(&str, usize, usize)]| {
         let mut listed = Vec::new();
         for (name, offset, length) in files {
@@ -427,7 +481,12 @@ fn cabinets_are_opened_stored_and_by_mszip() {
     let mut packed = Vec::with_capacity(1_000);
     second.compress_vec(INNER, &mut packed, flate2::FlushCompress::Finish).unwrap();
     let blocks = [([b"CK".to_vec(), deflate(b"before")].concat(), 6), ([b"CK".to_vec(), packed].concat(), INNER.len())];
-    for archive in [stored, cabinet(1, &blocks, &files)] {
+    // LZX, a block that isn't packed: no translation, its sort, its length, three distances.
+    let bits = 3_u32 << 28 | (both.len() as u32) << 4;
+    let mut lzx = [((bits >> 16) as u16).to_le_bytes(), (bits as u16).to_le_bytes()].concat();
+    lzx.extend([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    lzx.extend(&both);
+    for archive in [stored, cabinet(1, &blocks, &files), cabinet(0x0f03, &[(lzx, both.len())], &files)] {
         let contents = attached("a.cab", &archive);
         assert_eq!(named(&contents, "it.exe")[0].hash, sha256(INNER), "{contents:?}");
         assert_eq!(named(&contents, "before")[0].hash, sha256(b"before"));

@@ -66,6 +66,42 @@ fn a_zip_that_is_stored_in_another_is_one_entry_of_it() {
 }
 
 #[test]
+fn the_longest_comment_and_too_many_directories() {
+    let mut commented = zip(&[Zipped::deflated("a", INNER)]);
+    let at = commented.len() - 2;
+    commented[at..].fill(0xff);
+    commented.extend(vec![b' '; 65_535]);
+    assert!(found(&attached("a.zip", &commented)));
+    let mut many = Vec::new();
+    for n in 0..10 {
+        let mut one = zip(&[Zipped::deflated(&format!("{n}"), INNER)]);
+        let start = one.len() - 22;
+        one.drain(start..);
+        let offset = many.len() as u32;
+        let local = Zipped::deflated(&format!("{n}"), INNER).local().len() as u32;
+        many.extend(one);
+        many.extend(zip_end(1, many.len() as u32 - offset - local, offset + local));
+    }
+    assert!(not_opened(&attached("a.zip", &many)));
+}
+
+#[test]
+fn signs_that_stand_close_together_are_looked_at_once() {
+    // Each sign a header with a name of 64 KiB, and the directory leads to one of them again and again.
+    let mut bytes = b"PK\x03\x04".repeat(300_000);
+    let long = Zipped { local_name: vec![b'n'; 65_535], ..Zipped::stored("n", b"x") };
+    let header = bytes.len() as u32;
+    bytes.extend(long.local());
+    let start = bytes.len() as u32;
+    let directory = long.central(header).repeat(20_000);
+    bytes.extend(&directory);
+    bytes.extend(zip_end(20_000, directory.len() as u32, start));
+    let contents = attached("a.zip", &bytes);
+    assert_eq!(contents.stopped, [Stopped::Items]);
+    assert!(has(&contents, &Trait::Overlaps));
+}
+
+#[test]
 fn sizes_beyond_32_bits_are_read() {
     let mut entry = Zipped::deflated("a", INNER);
     entry.extra = [

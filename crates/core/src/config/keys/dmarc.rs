@@ -39,4 +39,13 @@ pub(super) const KEYS: &[Key] = &[
         read: |c, v| v.obeyed(&[Obeyed::Quarantine, Obeyed::Junk, Obeyed::Mark]).map(|way| c.dmarc.quarantine = way),
         write: |c| quoted(c.dmarc.quarantine.name()),
     },
+    Key {
+        path: "dmarc.reports",
+        form: "true or false",
+        unit: "yes or no",
+        help: "Tell domains that ask for it once a day how mail in their names was authenticated here (RFC 9990). They\nare from `tls_reports.contact`. Nothing is sent where `queue.send` is off.",
+        reloads: false,
+        read: |c, v| v.boolean().map(|on| c.dmarc.reports = on),
+        write: |c| c.dmarc.reports.to_string(),
+    },
 ];

@@ -9,7 +9,7 @@ pub(super) const STRING8: u16 = 0x001e;
 pub(super) const UNICODE: u16 = 0x001f;
 pub(super) const BINARY: u16 = 0x0102;
 /// Properties, and values of one, that are read: more than any program writes.
-const PROPERTIES_MAX: usize = 2_048;
+pub(super) const PROPERTIES_MAX: usize = 2_048;
 
 /// One value of a property.
 pub(super) struct Property {

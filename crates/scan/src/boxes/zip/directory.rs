@@ -115,7 +115,10 @@ fn wide_end(bytes: &[u8], at: usize) -> Option<End> {
     let said = size(record.u64()?);
     // With something before the archive it stands right before its locator.
     let near = locator.checked_sub(56);
-    let at = [Some(said), near].into_iter().flatten().find(|at| bytes.get(*at..).is_some_and(|there| there.starts_with(b"PK\x06\x06")))?;
+    let at = [Some(said), near]
+        .into_iter()
+        .flatten()
+        .find(|at| bytes.get(*at..).is_some_and(|there| there.starts_with(b"PK\x06\x06")))?;
     let mut record = Cursor::at(bytes, at.checked_add(16)?);
     let disk = record.u32()?;
     let start_disk = record.u32()?;

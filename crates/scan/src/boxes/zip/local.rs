@@ -5,6 +5,9 @@ use super::{all_names, extra};
 use crate::cursor::Cursor;
 use std::ops::Range;
 
+/// Methods there are: none has a higher number.
+const METHODS: u16 = 100;
+
 /// What an entry's own header says (4.3.7).
 pub(super) struct Local {
     pub(super) names: Vec<String>,
@@ -64,8 +67,11 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Local> {
 pub(super) fn find(bytes: &[u8], range: Range<usize>) -> Option<Local> {
     let within = bytes.get(range.clone())?;
     memchr::memmem::find_iter(within, b"PK\x03\x04")
-        .filter_map(|found| at(bytes, range.start.saturating_add(found)))
-        .find(|header| header.method < 100 && !header.names.is_empty())
+        .map(|found| range.start.saturating_add(found))
+        // Before its name is read: signs may stand close together.
+        .filter(|found| Cursor::at(bytes, found.saturating_add(8)).u16().is_some_and(|method| method < METHODS))
+        .filter_map(|found| at(bytes, found))
+        .find(|header| !header.names.is_empty())
 }
 
 /// Where the next entry, or the directory, begins in a range, or the range's end.

@@ -85,6 +85,12 @@ fn data_urls(bytes: &[u8], lower: &[u8], look: &mut Look<'_>) {
         }) {
             continue;
         }
+        // A type has a slash; without base64 one must be there: people write `data:` before other things.
+        let essence = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+        let is_type = essence.contains(&b'/') && !essence.contains(&b' ');
+        if !is_type && !holds(kind, b"base64") {
+            continue;
+        }
         let data = from(bytes, at.saturating_add(6).saturating_add(comma));
         if holds(kind, b"base64") {
             let (letters, _) = base64_run(data);
@@ -93,7 +99,7 @@ fn data_urls(bytes: &[u8], lower: &[u8], look: &mut Look<'_>) {
                 look.count(decoded.len());
                 give(decoded, look);
             }
-        } else if !kind.is_empty() && at >= done {
+        } else if at >= done {
             let end = data.iter().position(|b| matches!(b, b'"' | b'\'' | b'`' | b'>' | b' ')).unwrap_or(data.len());
             done = bytes.len().saturating_sub(data.len()).saturating_add(end);
             let decoded = percent_decoded(head(data, end), b"%");

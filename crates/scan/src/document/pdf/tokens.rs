@@ -60,9 +60,8 @@ pub(super) fn tokens(bytes: &[u8]) -> impl Iterator<Item = Token> + '_ {
                     }
                 }
                 b'%' => {
-                    at = at.saturating_add(
-                        from(bytes, at).iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or_default(),
-                    )
+                    let rest = from(bytes, at);
+                    at = at.saturating_add(rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len()));
                 }
                 b'0'..=b'9' => {
                     let rest = from(bytes, start);
