@@ -230,6 +230,7 @@ pub fn wanted(level: Level, name: &str) -> bool {
                 | "firewall.has_room"
                 | "firewall.recovered"
                 | "list.switched_on"
+                | "milter.recovered"
                 | "scanner.recovered"
                 | "stress.left"
         )
