@@ -90,6 +90,12 @@ impl Inspector {
         })
     }
 
+    /// The spam filter.
+    #[must_use]
+    pub const fn spam(&self) -> &Arc<Spam> {
+        &self.spam
+    }
+
     /// Judges a message.
     pub async fn inspect(&self, subject: &Subject) -> Inspected {
         let settings = self.settings.load_full();

@@ -294,6 +294,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
         auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),

@@ -15,6 +15,7 @@ use mailward_core::limits::{
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
+use mailward_delivery::dmarc_reports::{Ledger, Listener};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
@@ -131,6 +132,8 @@ pub struct Context {
     pub care: Option<Arc<Care>>,
     /// Who judges messages; none: nobody.
     pub inspector: Option<Arc<Inspector>>,
+    /// Who counts what was authenticated, and reads what others count; none: nobody.
+    pub dmarc: Option<Dmarc>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -183,6 +186,17 @@ pub struct Parts {
     pub care: Option<Arc<Care>>,
     /// See [`Context::inspector`].
     pub inspector: Option<Arc<Inspector>>,
+    /// See [`Context::dmarc`].
+    pub dmarc: Option<Dmarc>,
+}
+
+/// Reports of DMARC (RFC 9990).
+#[derive(Clone)]
+pub struct Dmarc {
+    /// Counts for others.
+    pub ledger: Arc<Ledger>,
+    /// Reads what others counted of ours.
+    pub listener: Arc<Listener>,
 }
 
 impl Context {
@@ -213,6 +227,7 @@ impl Context {
             clock: parts.clock,
             care: parts.care,
             inspector: parts.inspector,
+            dmarc: parts.dmarc,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

@@ -5,6 +5,7 @@ mod door;
 mod gateway;
 mod inspection;
 mod kept;
+mod lesson;
 mod mail;
 mod message;
 mod milters;

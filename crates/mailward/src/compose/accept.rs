@@ -60,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) inspector: Arc<Inspector>,
+    pub(crate) dmarc: Option<mailward_receive::Dmarc>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -80,6 +81,7 @@ impl Rooms {
             settings,
             care,
             inspector,
+            dmarc,
             events,
             shutdown,
         } = parts;
@@ -106,6 +108,7 @@ impl Rooms {
             clock: Arc::new(SystemClock),
             care: Some(care),
             inspector: Some(inspector),
+            dmarc,
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,

@@ -37,6 +37,8 @@ pub(super) struct Judgement {
     pub(super) alert: Option<Alert>,
     /// What its sender, who is here, is told.
     pub(super) telling: Option<Telling>,
+    /// Of what; none: nothing was looked at.
+    subject: Option<Subject>,
 }
 
 impl Host<'_> {
@@ -64,6 +66,7 @@ impl Host<'_> {
                 note: None,
                 alert: None,
                 telling: None,
+                subject: None,
             });
         }
         let subject = self.subject(mail, looked, login, id);
@@ -72,6 +75,9 @@ impl Host<'_> {
             None => Inspected::default(),
         };
         inspected.verdict.findings.extend(found);
+        if let (Some(dmarc), Some(found)) = (&self.context.dmarc, &inspected.authentication) {
+            dmarc.ledger.note(&subject, found);
+        }
         let verdict = &inspected.verdict;
         let actions: Vec<Action> = (0..count).map(|place| verdict.action_for(place)).collect();
         let strongest = actions.iter().copied().max().unwrap_or_default();
@@ -117,7 +123,17 @@ impl Host<'_> {
         let alert = alert.and_then(|note| Alert::of(note, &subject));
         let telling = if outgoing { telling(&subject, verdict) } else { None };
         let fields = verdict_field(&inspected, &self.context.hostname);
-        Ok(Judgement { fates, refused, keeping, fields: fields.into_bytes(), inspected, note, alert, telling })
+        Ok(Judgement {
+            fates,
+            refused,
+            keeping,
+            fields: fields.into_bytes(),
+            inspected,
+            note,
+            alert,
+            telling,
+            subject: Some(subject),
+        })
     }
 
     fn subject(&self, mail: &MailGiven<House>, looked: &Looked, login: Option<AccountId>, id: &str) -> Subject {
@@ -150,6 +166,16 @@ impl Host<'_> {
             signs,
             correspondent: judged.is_some_and(|judged| judged.correspondent),
             now: self.context.clock.now(),
+        }
+    }
+
+    /// Reads a message that was taken, if it is a report of how others authenticated mail of ours.
+    pub(super) async fn heard(&self, judgement: &Judgement) {
+        let (Some(dmarc), Some(subject)) = (&self.context.dmarc, &judgement.subject) else { return };
+        let Some(found) = &judgement.inspected.authentication else { return };
+        if let Err(error) = dmarc.listener.hear(subject, found).await {
+            let event = Event::warn("dmarc.report_not_kept").with("id", &subject.id);
+            self.context.events.emit(event.with("reason", error));
         }
     }
 

@@ -56,6 +56,16 @@ impl Host<'_> {
             Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
         };
         let login = ticket.login().map(Login::account);
+        let message = looked.bytes.slice(looked.trace.min(looked.bytes.len())..);
+        match self.learned(&mut ticket, login, &message, &id).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let _given_back = self.share.resize(0);
+                counted.into_iter().for_each(RateHold::taken);
+                return ticket.answer(Reply::OK.with(&id));
+            }
+            Err(reply) => return self.turned_away(ticket, reply.text(), &reply),
+        }
         let per_recipient = ticket.is_per_recipient();
         let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient).await {
             Ok(judgement) => judgement,
@@ -143,6 +153,7 @@ impl Host<'_> {
             Ok(accepted) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
+                self.heard(&judgement).await;
                 self.accepted(ticket.mail(), arrival);
                 self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));

@@ -267,6 +267,7 @@ impl House {
             clock: Arc::new(SystemClock),
             care: Some(care.clone()),
             inspector: None,
+            dmarc: None,
         });
         Self {
             context,
