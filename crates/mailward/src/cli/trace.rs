@@ -266,7 +266,7 @@ mod tests {
             "1970-01-01 00:00:00Z  3kc1v5y0r0000  kept in the quarantine (quarantine), incoming, by 192.0.2.7 (a.example\u{fffd})\n    \
              from <ann@a.example> to joe@example.org\n    \
              subject: x\u{fffd}y\n    \
-             found: spam/bayes:  (mark, 2.5 points)\n    \
+             found: spam/bayes:  (mark, 2.50 points)\n    \
              found: attachments/program: in a\u{fffd}[2J.exe (quarantine)\n    \
              message 17 of the quarantine: `mailward quarantine show 17`\n"
         );
