@@ -230,7 +230,7 @@ impl Running {
         current.rules = new.rules.clone();
         current.attachments = new.attachments.clone();
         current.content = new.content.clone();
-        current.structure = new.structure.clone();
+        current.structure = new.structure;
         current.authentication = new.authentication.clone();
         current.dmarc = new.dmarc.clone();
         current.milters = new.milters.clone();

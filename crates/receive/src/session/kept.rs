@@ -109,3 +109,38 @@ impl Host<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sender::tests::subject;
+    use super::*;
+    use mailward_inspect::Verdict;
+
+    fn alert(findings: Vec<Finding>) -> Option<Event> {
+        let subject = subject("Subject: a\r\n b\r\nX: y", None);
+        let note = Note::of(&subject, &Verdict { findings });
+        Alert::of(&note, &subject).map(|alert| alert.event(&note, Some(QuarantineId(7))))
+    }
+
+    #[test]
+    fn a_virus_is_worth_an_alert_and_spam_and_what_is_only_marked_is_none() {
+        let of = |check, action| alert(vec![Finding::new(check, "x", action, "")]);
+        for check in [Check::Antivirus, Check::Attachments, Check::Structure] {
+            assert!(of(check, Action::Quarantine).is_some() && of(check, Action::Reject).is_some());
+            assert!(of(check, Action::Mark).is_none());
+        }
+        for check in [Check::Spam, Check::Content, Check::Authentication, Check::Milter] {
+            assert!(of(check, Action::Quarantine).is_none());
+        }
+    }
+
+    #[test]
+    fn an_alert_tells_what_was_found_and_where_it_is_kept() {
+        let spam = Finding::new(Check::Spam, "bayes", Action::Reject, "");
+        let event = alert(vec![spam, Finding::new(Check::Antivirus, "Eicar", Action::Quarantine, "in a.zip")]).unwrap();
+        let line = event.text();
+        for part in ["message.quarantined finding=antivirus/Eicar direction=outgoing", "sender=<>", "quarantine=7"] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+}

@@ -82,7 +82,7 @@ pub(super) fn telling(subject: &Subject, verdict: &Verdict) -> Option<Telling> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use bytes::Bytes;
     use mailward_core::{Address, Timestamp};
@@ -90,7 +90,7 @@ mod tests {
     use mailward_message::Structure;
     use std::sync::Arc;
 
-    fn subject(header: &str, sender: Option<&str>) -> Subject {
+    pub(in crate::session) fn subject(header: &str, sender: Option<&str>) -> Subject {
         let bytes = Bytes::from(format!("{header}\r\n\r\nbody\r\n"));
         let address = |text: &str| text.parse::<Address>().unwrap();
         let to = |text: &str| Recipient { address: Some(address(text)), accounts: Vec::new() };
