@@ -124,7 +124,8 @@ impl Inspector {
     }
 
     async fn authenticate(&self, subject: &Subject, settings: &Settings) -> Option<Authentication> {
-        if subject.direction != Direction::Incoming {
+        // What programs and servers of ours bring is believed, and mustn't wait for the DNS.
+        if subject.direction != Direction::Incoming || !subject.stranger {
             return None;
         }
         let host = Network::host(subject.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));

@@ -28,6 +28,9 @@ pub struct Note {
     pub subject: String,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// Whether only an administrator may release it: what no user should be able to let in. Without it nobody else may.
+    #[serde(default = "yes")]
+    pub administrators: bool,
     /// Somebody said that it shouldn't be here: who.
     #[serde(default)]
     pub disputed: Option<String>,
@@ -47,6 +50,7 @@ impl Note {
             sender: subject.sender.as_ref().map_or_else(String::new, Address::to_string),
             recipients: subject.recipients.iter().map(|recipient| named(&recipient.address)).collect(),
             findings: verdict.findings.clone(),
+            administrators: is_dangerous(&verdict.findings),
             ..Self::written(subject.structure.envelope())
         }
     }
@@ -54,8 +58,14 @@ impl Note {
     /// Of a message that was in a mailbox of somebody here.
     #[must_use]
     pub fn of_stored(envelope: &Envelope, whose: &Address, finding: Finding) -> Self {
-        let direction = "stored".to_owned();
-        Self { direction, recipients: vec![whose.to_string()], findings: vec![finding], ..Self::written(envelope) }
+        let findings = vec![finding];
+        Self {
+            direction: "stored".to_owned(),
+            recipients: vec![whose.to_string()],
+            administrators: is_dangerous(&findings),
+            findings,
+            ..Self::written(envelope)
+        }
     }
 
     /// What the message says of itself.
@@ -93,11 +103,15 @@ impl Note {
             if serde_json::to_vec(&note).is_ok_and(|bytes| bytes.len() <= most) {
                 return note;
             }
-            if note.recipients.len() > 20 {
+            if note.subject.len() > 64 || note.from.len() > 64 {
+                note.subject = note.subject.chars().take(16).collect();
+                note.from = note.from.chars().take(16).collect();
+            } else if note.recipients.len() > 20 {
                 note.recipients.truncate(20);
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
+<<<<<<< HEAD
             } else if note.subject.len() > 64 || note.from.len() > 64 {
                 note.subject = note.subject.chars().take(16).collect();
                 note.from = note.from.chars().take(16).collect();
@@ -106,18 +120,30 @@ impl Note {
                 note.findings.truncate(note.findings.len().div_euclid(2));
             } else {
                 return Self { id: note.id, direction: note.direction, ..Self::default() };
+=======
+            } else {
+                let administrators = note.administrators;
+                let least = Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
+                return serde_json::to_vec(&least).unwrap_or_default();
+>>>>>>> main
             }
         }
     }
 
-    /// Whether only an administrator may release it: somebody else's users never should see a virus.
+    /// Whether only an administrator may release it.
     #[must_use]
-    pub fn is_for_administrators(&self) -> bool {
-        self.findings.iter().any(|finding| {
-            matches!(finding.check, Check::Antivirus | Check::Structure | Check::Attachments | Check::Content)
-                && finding.action >= Action::Hold
-        })
+    pub const fn is_for_administrators(&self) -> bool {
+        self.administrators
     }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Whether anything that was found is worse than spam.
+fn is_dangerous(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| !matches!(finding.check, Check::Spam) && finding.action >= Action::Hold)
 }
 
 /// A name and an address, decoded.
@@ -152,10 +178,13 @@ mod tests {
 
     #[test]
     fn users_release_what_may_be_spam_and_nothing_worse() {
-        let of = |check, action| Note { findings: vec![Finding::new(check, "x", action, "")], ..Note::default() };
-        assert!(of(Check::Antivirus, Action::Quarantine).is_for_administrators());
-        assert!(of(Check::Attachments, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Spam, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Attachments, Action::Mark).is_for_administrators());
+        let of = |check, action| is_dangerous(&[Finding::new(check, "x", action, "")]);
+        assert!(of(Check::Antivirus, Action::Quarantine));
+        assert!(of(Check::Attachments, Action::Quarantine));
+        assert!(of(Check::Authentication, Action::Quarantine));
+        assert!(!of(Check::Spam, Action::Quarantine));
+        assert!(!of(Check::Attachments, Action::Mark));
+        let note = Note::read(b"{\"id\":\"\",\"direction\":\"\",\"client\":null,\"hello\":\"\",\"sender\":\"\",\"recipients\":[],\"from\":\"\",\"subject\":\"\",\"findings\":[]}");
+        assert!(note.unwrap().is_for_administrators(), "what nothing is known of");
     }
 }
