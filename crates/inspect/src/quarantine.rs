@@ -111,21 +111,12 @@ impl Note {
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
-<<<<<<< HEAD
-            } else if note.subject.len() > 64 || note.from.len() > 64 {
-                note.subject = note.subject.chars().take(16).collect();
-                note.from = note.from.chars().take(16).collect();
             } else if note.findings.len() > 1 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(note.findings.len().div_euclid(2));
             } else {
-                return Self { id: note.id, direction: note.direction, ..Self::default() };
-=======
-            } else {
                 let administrators = note.administrators;
-                let least = Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
-                return serde_json::to_vec(&least).unwrap_or_default();
->>>>>>> main
+                return Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
             }
         }
     }

@@ -132,7 +132,11 @@ fn cut(text: &mut String, most: usize) -> bool {
 
 /// What is known of a message; `names`: at most so many recipients.
 fn note_of(kept: &Quarantined, names: usize) -> Note {
-    let mut note = Note::read(&kept.note).unwrap_or_default();
+    let mut note = Note::read(&kept.note).unwrap_or_else(|| Note {
+        // Nobody knows what it is.
+        administrators: true,
+        ..Note::default()
+    });
     note.recipients.truncate(names);
     note
 }
