@@ -3,8 +3,8 @@
 use crate::subject::Subject;
 use crate::verdict::{Action, Check, Finding, Verdict};
 use mailward_core::Address;
-use mailward_message::EnvelopeAddress;
 use mailward_message::decode::header_text;
+use mailward_message::{Envelope, EnvelopeAddress};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a message in the quarantine beside its bytes. Outsiders wrote much of it.
@@ -40,7 +40,6 @@ impl Note {
     /// Of a message that was judged.
     #[must_use]
     pub fn of(subject: &Subject, verdict: &Verdict) -> Self {
-        let envelope = subject.structure.envelope();
         let named =
             |address: &Option<Address>| address.as_ref().map_or_else(|| "postmaster".to_owned(), Address::to_string);
         Self {
@@ -50,12 +49,38 @@ impl Note {
             hello: subject.hello.to_string(),
             sender: subject.sender.as_ref().map_or_else(String::new, Address::to_string),
             recipients: subject.recipients.iter().map(|recipient| named(&recipient.address)).collect(),
-            from: envelope.from.first().map(named_address).unwrap_or_default(),
-            subject: envelope.subject.as_deref().map(|text| header_text(text.as_bytes())).unwrap_or_default(),
             findings: verdict.findings.clone(),
             administrators: is_dangerous(&verdict.findings),
-            disputed: None,
+            ..Self::written(subject.structure.envelope())
         }
+    }
+
+    /// Of a message that was in a mailbox of somebody here.
+    #[must_use]
+    pub fn of_stored(envelope: &Envelope, whose: &Address, finding: Finding) -> Self {
+        let findings = vec![finding];
+        Self {
+            direction: "stored".to_owned(),
+            recipients: vec![whose.to_string()],
+            administrators: is_dangerous(&findings),
+            findings,
+            ..Self::written(envelope)
+        }
+    }
+
+    /// What the message says of itself.
+    fn written(envelope: &Envelope) -> Self {
+        Self {
+            from: envelope.from.first().map(named_address).unwrap_or_default(),
+            subject: envelope.subject.as_deref().map(|text| header_text(text.as_bytes())).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the spam filter had to do with it being kept.
+    #[must_use]
+    pub fn is_of_spam(&self) -> bool {
+        self.findings.iter().any(|finding| finding.check == Check::Spam && finding.action >= Action::Junk)
     }
 
     /// Reads one back.
@@ -67,11 +92,16 @@ impl Note {
     /// As bytes, at most so many: what is least telling goes first.
     #[must_use]
     pub fn to_bytes(&self, most: usize) -> Vec<u8> {
+        // Texts and numbers can always be written.
+        serde_json::to_vec(&self.within(most)).unwrap_or_default()
+    }
+
+    /// As much of it as takes at most so many bytes.
+    pub(crate) fn within(&self, most: usize) -> Self {
         let mut note = self.clone();
         loop {
-            let bytes = serde_json::to_vec(&note).unwrap_or_default();
-            if bytes.len() <= most {
-                return bytes;
+            if serde_json::to_vec(&note).is_ok_and(|bytes| bytes.len() <= most) {
+                return note;
             }
             if note.subject.len() > 64 || note.from.len() > 64 {
                 note.subject = note.subject.chars().take(16).collect();
@@ -81,10 +111,12 @@ impl Note {
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
+            } else if note.findings.len() > 1 {
+                note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
+                note.findings.truncate(note.findings.len().div_euclid(2));
             } else {
                 let administrators = note.administrators;
-                let least = Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
-                return serde_json::to_vec(&least).unwrap_or_default();
+                return Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
             }
         }
     }

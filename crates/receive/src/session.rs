@@ -4,6 +4,7 @@ mod data;
 mod door;
 mod gateway;
 mod inspection;
+mod kept;
 mod lesson;
 mod mail;
 mod message;
@@ -11,6 +12,7 @@ mod milters;
 mod recipient;
 mod refused;
 mod rules;
+mod sender;
 mod stranger;
 mod told;
 

@@ -9,7 +9,7 @@ use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
 use mailward_core::{AccountId, Domain, Protocol};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
+use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Looked, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
 use mailward_gate::rates::RateHold;
@@ -134,7 +134,7 @@ impl Host<'_> {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
         let insider = self.insider(ticket.mail());
-        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), judgement.keeping.as_ref());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), &judgement);
         let recipients = given(ticket.mail(), &judgement.fates);
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
@@ -150,11 +150,12 @@ impl Host<'_> {
             }
         };
         match delivered {
-            Ok(_) => {
+            Ok(accepted) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
                 self.heard(&judgement).await;
                 self.accepted(ticket.mail(), arrival);
+                self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));
             }
             Err(error) => {
@@ -192,7 +193,7 @@ impl Host<'_> {
         ticket: &'t MessageTicket<'_, House>,
         routes: &'t RouteTable,
         insider: Option<&'t Inside>,
-        keeping: Option<&'t Keeping>,
+        judgement: &'t Judgement,
     ) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
@@ -206,7 +207,8 @@ impl Host<'_> {
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
             routes,
-            keeping,
+            keeping: judgement.keeping.as_ref(),
+            telling: judgement.telling.as_ref(),
         }
     }
 
@@ -222,7 +224,7 @@ impl Host<'_> {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
                 let routes = self.context.directory.routes().table();
-                let transaction = self.transaction(&ticket, &routes, None, judgement.keeping.as_ref());
+                let transaction = self.transaction(&ticket, &routes, None, &judgement);
                 care.accept_each(content, &transaction, &given(ticket.mail(), &judgement.fates), confirm).await
             }
             None => {
@@ -232,6 +234,7 @@ impl Host<'_> {
         };
         if outcomes.iter().any(Result::is_ok) {
             self.accepted(ticket.mail(), arrival);
+            self.kept(&judgement, None);
         }
         let mut answers = Vec::with_capacity(outcomes.len());
         for (place, outcome) in outcomes.iter().enumerate() {
