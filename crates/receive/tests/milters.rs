@@ -17,6 +17,7 @@ use mailward_core::Listener;
 use mailward_core::config::{MilterDefault, MilterLine, Milters};
 use mailward_gate::rules::RuleBook;
 use mailward_receive::Settings;
+use mailward_store::QuarantineStore as _;
 use milter::{Milter, go_on, packet};
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
@@ -193,9 +194,13 @@ async fn what_is_to_be_kept_in_quarantine_isn_t_delivered() {
     let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
     let house = house(&[&milter], &[]).await;
     let mut talk = house.greeted(Listener::Smtp).await;
-    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("550 5.7.1"));
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
     assert!(house.nothing_stored().await);
-    assert!(house.logged("message.refused")[0].contains("wants it in quarantine: looks bad"));
+    let kept = house.store.local().quarantine(None, None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let note = String::from_utf8(kept[0].note.to_vec()).unwrap();
+    assert!(note.contains("wants it in quarantine: looks bad"), "{note}");
+    assert!(house.logged("message.judged")[0].contains("milter/m: wants it in quarantine: looks bad"));
 }
 
 #[tokio::test]
