@@ -196,6 +196,22 @@ async fn nobody_gets_mail_by_a_milter_into_a_mailbox_that_is_full() {
 }
 
 #[tokio::test]
+async fn what_a_milter_says_in_our_name_stays_and_what_others_said_isn_t_shown_to_it() {
+    let milter = at_end(&[(b'i', b"\0\0\0\0Authentication-Results\0mx.s.example; dkim=pass\0")], b'c');
+    let house = house(&[&milter], &[]).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    let message = format!(
+        "Authentication-Results: MX.s.example; dmarc=pass\r\nAuthentication-Results: mx.c.example; spf=pass\r\n{MESSAGE}"
+    );
+    talk.deliver("a@c.example", &["alice@s.example"], &message).await;
+    let heard = milter.heard().join("\n");
+    assert!(!heard.contains("dmarc=pass") && heard.contains("spf=pass"), "{heard}");
+    let inbox = house.inbox("alice").await;
+    let ours = "Authentication-Results: mx.s.example; dkim=pass\r\nAuthentication-Results: mx.c.example; spf=pass\r\n";
+    assert!(inbox[0].contains(ours) && !inbox[0].contains("dmarc=pass"), "{}", inbox[0]);
+}
+
+#[tokio::test]
 async fn a_message_without_recipients_is_taken_and_told() {
     for milter in [at_end(&[(b'-', b"<alice@s.example>\0")], b'c'), at(b'R', b'd', b""), at(b'E', b'd', b"")] {
         let house = house(&[&milter], &[]).await;
