@@ -28,6 +28,9 @@ pub struct Note {
     pub subject: String,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// Whether only an administrator may release it: what no user should be able to let in. Without it nobody else may.
+    #[serde(default = "yes")]
+    pub administrators: bool,
     /// Somebody said that it shouldn't be here: who.
     #[serde(default)]
     pub disputed: Option<String>,
@@ -50,6 +53,7 @@ impl Note {
             from: envelope.from.first().map(named_address).unwrap_or_default(),
             subject: envelope.subject.as_deref().map(|text| header_text(text.as_bytes())).unwrap_or_default(),
             findings: verdict.findings.clone(),
+            administrators: is_dangerous(&verdict.findings),
             disputed: None,
         }
     }
@@ -69,29 +73,36 @@ impl Note {
             if bytes.len() <= most {
                 return bytes;
             }
-            if note.recipients.len() > 20 {
+            if note.subject.len() > 64 || note.from.len() > 64 {
+                note.subject = note.subject.chars().take(16).collect();
+                note.from = note.from.chars().take(16).collect();
+            } else if note.recipients.len() > 20 {
                 note.recipients.truncate(20);
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
-            } else if note.subject.len() > 64 || note.from.len() > 64 {
-                note.subject = note.subject.chars().take(16).collect();
-                note.from = note.from.chars().take(16).collect();
             } else {
-                return serde_json::to_vec(&Self { id: note.id, direction: note.direction, ..Self::default() })
-                    .unwrap_or_default();
+                let administrators = note.administrators;
+                let least = Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
+                return serde_json::to_vec(&least).unwrap_or_default();
             }
         }
     }
 
-    /// Whether only an administrator may release it: somebody else's users never should see a virus.
+    /// Whether only an administrator may release it.
     #[must_use]
-    pub fn is_for_administrators(&self) -> bool {
-        self.findings.iter().any(|finding| {
-            matches!(finding.check, Check::Antivirus | Check::Structure | Check::Attachments | Check::Content)
-                && finding.action >= Action::Hold
-        })
+    pub const fn is_for_administrators(&self) -> bool {
+        self.administrators
     }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Whether anything that was found is worse than spam.
+fn is_dangerous(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| !matches!(finding.check, Check::Spam) && finding.action >= Action::Hold)
 }
 
 /// A name and an address, decoded.
@@ -126,10 +137,13 @@ mod tests {
 
     #[test]
     fn users_release_what_may_be_spam_and_nothing_worse() {
-        let of = |check, action| Note { findings: vec![Finding::new(check, "x", action, "")], ..Note::default() };
-        assert!(of(Check::Antivirus, Action::Quarantine).is_for_administrators());
-        assert!(of(Check::Attachments, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Spam, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Attachments, Action::Mark).is_for_administrators());
+        let of = |check, action| is_dangerous(&[Finding::new(check, "x", action, "")]);
+        assert!(of(Check::Antivirus, Action::Quarantine));
+        assert!(of(Check::Attachments, Action::Quarantine));
+        assert!(of(Check::Authentication, Action::Quarantine));
+        assert!(!of(Check::Spam, Action::Quarantine));
+        assert!(!of(Check::Attachments, Action::Mark));
+        let note = Note::read(b"{\"id\":\"\",\"direction\":\"\",\"client\":null,\"hello\":\"\",\"sender\":\"\",\"recipients\":[],\"from\":\"\",\"subject\":\"\",\"findings\":[]}");
+        assert!(note.unwrap().is_for_administrators(), "what nothing is known of");
     }
 }
