@@ -7,9 +7,9 @@ use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
-use mailward_core::{AccountId, Domain, Protocol};
+use mailward_core::{AccountId, Protocol};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Looked, Transaction};
+use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
 use mailward_gate::rates::RateHold;
@@ -38,6 +38,13 @@ impl Host<'_> {
                 return self.turned_away(ticket, reply.text(), &reply);
             }
         };
+        // What milters say in our name, because they are asked by us, isn't foreign.
+        let hostname = self.context.hostname.clone();
+        let stripped = aside(bytes, move |bytes| mailward_delivery::strip(bytes, trace, &hostname)).await;
+        let bytes = match stripped {
+            Ok(bytes) => bytes,
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
+        };
         let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
             Ok(filtered) => filtered,
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
@@ -48,12 +55,9 @@ impl Host<'_> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
-        let looked = match look(bytes, trace, &self.context.hostname).await {
+        let looked = match aside(bytes, move |bytes| mailward_delivery::look(bytes, trace, None)).await {
             Ok(looked) => looked,
-            Err(Unlooked::Header(fault)) => {
-                return self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
-            }
-            Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
         };
         let login = ticket.login().map(Login::account);
         let message = looked.bytes.slice(looked.trace.min(looked.bytes.len())..);
@@ -87,6 +91,14 @@ impl Host<'_> {
             self.deliver(ticket, content, judgement, &arrival, counted).await;
         }
         let _given_back = self.share.resize(0);
+    }
+
+    /// A message that can't be judged.
+    fn not_looked(&mut self, ticket: MessageTicket<'_, House>, why: &Unlooked) {
+        match why {
+            Unlooked::Header(fault) => self.turned_away(ticket, &fault.to_string(), &replies::header(*fault)),
+            Unlooked::Lost => ticket.answer(Reply::LOCAL_ERROR),
+        }
     }
 
     /// A message that isn't taken for what it holds.
@@ -288,14 +300,16 @@ enum Unlooked {
     Lost,
 }
 
-/// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
-/// would feel it.
-async fn look(bytes: Vec<u8>, trace: usize, hostname: &Domain) -> Result<Looked, Unlooked> {
+/// Does something with a message: here if that takes no time to speak of, on a thread of its own if other sessions would
+/// feel it.
+async fn aside<T: Send + 'static>(
+    bytes: Vec<u8>,
+    work: impl FnOnce(Vec<u8>) -> Result<T, HeaderFault> + Send + 'static,
+) -> Result<T, Unlooked> {
     if bytes.len() < BLOCKING_PREPARE_BYTES {
-        return mailward_delivery::look(bytes, trace, Some(hostname)).map_err(Unlooked::Header);
+        return work(bytes).map_err(Unlooked::Header);
     }
-    let hostname = hostname.clone();
-    match tokio::task::spawn_blocking(move || mailward_delivery::look(bytes, trace, Some(&hostname))).await {
+    match tokio::task::spawn_blocking(move || work(bytes)).await {
         Ok(outcome) => outcome.map_err(Unlooked::Header),
         Err(_) => Err(Unlooked::Lost),
     }
