@@ -6,7 +6,6 @@ use crate::prepare;
 use crate::queue::tests::house::{House, LANE, address};
 use crate::queue::tests::sink::{Plan, Sink};
 use crate::send_on::{Addressed, Inside, Transaction};
-use crate::{Fate, prepare};
 use mailward_core::limits::{
     FREEZE_HELD_MESSAGES, FREEZE_HISTORY_HOURS, FREEZE_NEW_RECIPIENTS, FREEZE_REFUSED_RECIPIENTS, FREEZE_SESSIONS_TOLD,
     SCHEDULES_MAX, SCHEDULES_PER_MESSAGE,
