@@ -102,11 +102,8 @@ impl Inspector {
         let doubts = ambiguity::find(&subject.bytes, &subject.structure);
         // The scanner finds other readings by itself; virus scanners know only what they are given.
         let others = if self.antivirus.is_empty() { Readings::default() } else { Readings::of(subject, &doubts) };
-        let (authentication, contents, scanned) = tokio::join!(
-            self.authenticate(subject, &settings),
-            self.contents(subject),
-            self.scan(subject, &others),
-        );
+        let (authentication, contents, scanned) =
+            tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, &others),);
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
         findings.extend(structure::findings(&subject.structure, &doubts, others.cut, settings.structure));
         findings.extend(scanned);
@@ -138,7 +135,7 @@ impl Inspector {
 
     async fn contents(&self, subject: &Subject) -> Result<Contents, ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
-        self.scanner.look(message).await
+        self.scanner.look(message, subject.client).await
     }
 
     async fn scan(&self, subject: &Subject, others: &Readings) -> Vec<Finding> {
@@ -148,7 +145,7 @@ impl Inspector {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
         readings.extend(others.files.iter().cloned());
-        self.antivirus.findings(&self.antivirus.look(&readings).await)
+        self.antivirus.findings(&self.antivirus.look(&readings, subject.client).await)
     }
 }
 

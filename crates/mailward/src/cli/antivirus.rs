@@ -78,7 +78,7 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     }
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let scanned = runtime.block_on(antivirus.look(&[message]));
+    let scanned = runtime.block_on(antivirus.look(&[message], None));
     if as_json {
         print::json(&told(&scanned))?
     } else {
@@ -87,7 +87,7 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     if let Some(found) = scanned.found.first() {
         return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
     }
-    if !scanned.failed.is_empty() {
+    if !scanned.failed.is_empty() || !scanned.busy.is_empty() {
         return Err(Failure::NoServer("not every engine could look at it".to_owned()));
     }
     Ok(())
@@ -116,7 +116,7 @@ fn told(scanned: &Scanned) -> Value {
     let clean = scanned.clean.iter().map(|engine| json!({ "engine": &**engine, "says": "clean" }));
     let trouble = |says: &'static str| move |(engine, why): &(Arc<str>, String)| json!({ "engine": &**engine, "says": says, "why": why });
     let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
-    let failed = scanned.failed.iter().map(trouble("failed"));
+    let failed = scanned.failed.iter().chain(&scanned.busy).map(trouble("failed"));
     found.chain(clean).chain(unscannable).chain(failed).collect()
 }
 
