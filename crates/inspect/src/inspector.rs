@@ -141,6 +141,7 @@ impl Inspector {
             return self.scanner.look(message).await.map(|contents| (contents, Shown::default()));
         }
         self.scanner.look_and_show(message).await
+        self.scanner.look(message, subject.client).await
     }
 
     async fn scan(&self, subject: &Subject, others: &Readings) -> Scanned {
@@ -160,6 +161,7 @@ impl Inspector {
             return self.antivirus.findings(&scanned);
         }
         self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown).await))
+        self.antivirus.findings(&self.antivirus.look(&readings, subject.client).await)
     }
 }
 

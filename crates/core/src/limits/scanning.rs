@@ -21,6 +21,12 @@ pub const SCAN_TEXT_SUM_MAX: usize = 1024 * 1024;
 pub const SCAN_NAMES_MAX: usize = 8;
 /// Bytes of one name that are kept.
 pub const SCAN_NAME_MAX: usize = 512;
+/// Remarkable traits of one file that a worker may tell, each once: twice those that there are, with those that have words.
+pub const SCAN_TRAITS_MAX: usize = 128;
+/// Bytes of one word that a worker says of a file beside its names: a declared type, a part's number, why it is damaged.
+pub const SCAN_WORD_MAX: usize = 1_024;
+/// Reasons why looking ended that a worker may tell, each once.
+pub const SCAN_STOPPED_MAX: usize = 16;
 /// Processor time of one message's scan before it counts as a bomb.
 pub const SCAN_TIME: Duration = Duration::from_millis(1_000);
 
