@@ -4,7 +4,7 @@
 //! scanners. Rules and the spam filter look at what came of it. Nothing here keeps a message, and nothing waits for longer than
 //! what it asks has limits for.
 
-use crate::antivirus::Antivirus;
+use crate::antivirus::{Antivirus, Scanned};
 use crate::authenticate::{self, Authentication};
 use crate::policy::Rulebook;
 use crate::spam::Spam;
@@ -20,7 +20,7 @@ use mailward_core::limits::{
 use mailward_core::{Domain, Network};
 use mailward_dns::{InTurn, Lookup, Turns};
 use mailward_message::ambiguity::{self, Ambiguity};
-use mailward_scan::{Contents, Pool, ScanError};
+use mailward_scan::{Contents, Pool, ScanError, Shown};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -119,7 +119,10 @@ impl Inspector {
             tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, files),);
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
         findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
-        findings.extend(scanned);
+        let (contents, shown) =
+            contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
+        findings.extend(self.scan_shown(scanned, &shown).await);
+        drop(shown);
         let contents = match contents {
             Ok(contents) => Some(contents),
             Err(error) => {
@@ -153,20 +156,32 @@ impl Inspector {
         authenticate::check(subject, &lookup, &settings.authentication).await
     }
 
-    async fn contents(&self, subject: &Subject) -> Result<Contents, ScanError> {
+    async fn contents(&self, subject: &Subject) -> Result<(Contents, Shown), ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
-        self.scanner.look(message).await
+        if self.antivirus.is_empty() {
+            return self.scanner.look(message).await.map(|contents| (contents, Shown::default()));
+        }
+        self.scanner.look_and_show(message).await
     }
 
     /// Other readings are let go when they were brought.
-    async fn scan(&self, subject: &Subject, others: Vec<Bytes>) -> Vec<Finding> {
+    async fn scan(&self, subject: &Subject, others: Vec<Bytes>) -> Scanned {
         if self.antivirus.is_empty() {
-            return Vec::new();
+            return Scanned::default();
         }
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
         readings.extend(others);
-        self.antivirus.findings(&self.antivirus.look(&readings).await)
+        self.antivirus.look(&readings).await
+    }
+
+    /// What follows of what virus scanners say, once they have also seen what they wouldn't find by themselves. Who found
+    /// something already is asked no more.
+    async fn scan_shown(&self, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
+        if *shown == Shown::default() || !scanned.found.is_empty() {
+            return self.antivirus.findings(&scanned);
+        }
+        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown).await))
     }
 }
 
