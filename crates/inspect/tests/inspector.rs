@@ -15,7 +15,7 @@ use mailward_inspect::{Action, Direction, Inspector, Parts, Recipient, Subject};
 use mailward_message::Structure;
 use mailward_scan::pool::{Launch, Launched};
 use mailward_scan::worker::{Hello, hello, serve};
-use mailward_scan::{Contents, Pool};
+use mailward_scan::{Contents, Pool, Shown};
 use mailward_store::{LocalStore, Options};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -33,11 +33,11 @@ impl Launch for Blind {
         let answers = self.answers;
         std::thread::spawn(move || {
             hello(&mut theirs, &Hello::default()).unwrap();
-            let open = |_: &[u8], _| {
+            let open = |_: &[u8], _, _| {
                 while !answers {
                     std::thread::park();
                 }
-                Contents::default()
+                (Contents::default(), Shown::default())
             };
             let _gone = serve(&mut theirs, open, || false);
         });

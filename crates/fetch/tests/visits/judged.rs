@@ -15,7 +15,7 @@ use mailward_inspect::spam::{Spam, SpamParts, token_key};
 use mailward_inspect::{Inspector, Parts};
 use mailward_scan::pool::{Launch, Launched};
 use mailward_scan::worker::{Hello, hello, serve};
-use mailward_scan::{Contents, Pool};
+use mailward_scan::{Contents, Pool, Shown};
 use mailward_store::QuarantineStore as _;
 use std::io::{Error, Result};
 use std::os::unix::net::UnixStream;
@@ -33,7 +33,7 @@ impl Launch for Blind {
         let (socket, mut theirs) = UnixStream::pair()?;
         std::thread::spawn(move || {
             hello(&mut theirs, &Hello::default()).unwrap();
-            let _gone = serve(&mut theirs, |_, _| Contents::default(), || false);
+            let _gone = serve(&mut theirs, |_, _, _| (Contents::default(), Shown::default()), || false);
         });
         Ok(Launched { socket, child: None })
     }
