@@ -39,7 +39,7 @@ use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
 use mailward_store::records::{Accepted, Content, Meter, Metered, Shelf, Submitted, Withheld};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -204,25 +204,36 @@ impl Care {
         if self.accept(content.clone(), transaction, recipients, confirm).await.is_ok() {
             return recipients.iter().map(|_| Ok(())).collect();
         }
-        let mut done = HashSet::new();
+        // The strictest of an account's counts (see `Fate`), so it comes first; what it couldn't do nobody else does instead.
+        let mut order: Vec<(usize, &Given<'_>)> = recipients.iter().enumerate().collect();
+        order.sort_by_key(|(_, given)| std::cmp::Reverse(given.fate));
+        let (mut done, mut failed) = (HashSet::new(), HashMap::new());
         let mut answers = Vec::with_capacity(recipients.len());
-        for given in recipients {
+        for (place, given) in order {
             let mut left = accounts([given.to.permit]);
             left.retain(|account| !done.contains(account));
+            let is_stricter = |account| failed.get(account).is_some_and(|fate| *fate > given.fate);
             let notices =
                 if confirm { self.confirmations(&content, transaction, &going(&[*given])) } else { Vec::new() };
             let one = [(given.to, given.fate)];
             let message = fate::delivery(content.clone(), transaction, &one, &Schedules::default(), &done);
             let outcome = match (left.is_empty(), notices.is_empty()) {
                 (true, _) => Ok(()),
+                _ if left.iter().any(is_stricter) => Err(StoreError::Refused("what is stricter couldn't be done")),
                 (false, true) => self.mail.deliver(message).await.map(|_| ()),
                 (false, false) => self.sending.accept(message, notices, None).await.map(|_| ()),
             };
             if outcome.is_ok() {
                 done.extend(left);
+            } else {
+                for account in left {
+                    failed.entry(account).or_insert(given.fate);
+                }
             }
-            answers.push(outcome);
+            answers.push((place, outcome));
         }
+        answers.sort_by_key(|(place, _)| *place);
+        let answers = answers.into_iter().map(|(_, outcome)| outcome).collect();
         answers
     }
 

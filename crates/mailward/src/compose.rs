@@ -254,9 +254,17 @@ where
         events,
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
-    let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
     let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        scanner: scanning.pool.clone(),
+        antivirus: scanning.antivirus.clone(),
+        rules: content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
+    let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events, &inspector);
     let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
@@ -284,14 +292,6 @@ where
     }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
-    let inspector = Inspector::new(mailward_inspect::Parts {
-        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
-        scanner: desk.scanning.pool.clone(),
-        antivirus: desk.scanning.antivirus.clone(),
-        rules: desk.content.book().clone(),
-        spam: spam.clone(),
-        settings: settings.inspect.clone(),
-    });
     let rooms = Rooms::new(accept::Parts {
         inspector,
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),

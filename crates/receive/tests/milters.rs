@@ -12,6 +12,7 @@ mod common;
 #[path = "../../milter/tests/sessions/milter.rs"]
 mod milter;
 
+use common::strangers::{NAMELESS, rcpt, settings};
 use common::{House, Talk, Weighing};
 use mailward_core::Listener;
 use mailward_core::config::{MilterDefault, MilterLine, Milters};
@@ -19,6 +20,7 @@ use mailward_gate::rules::RuleBook;
 use mailward_receive::Settings;
 use mailward_store::QuarantineStore as _;
 use milter::{Milter, go_on, packet};
+use std::time::Duration;
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
 
@@ -340,4 +342,24 @@ async fn a_stranger_is_told_by_its_name() {
     talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
     let heard = milter.heard().join("\n");
     assert!(heard.contains("C client.example\x004") && heard.contains("_\0client.example [192.0.2.7]\0"), "{heard}");
+}
+
+#[tokio::test]
+async fn mail_that_is_kept_speaks_for_nobody_s_next_mail() {
+    let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
+    let weighing = Weighing::default();
+    let (dns, clock) = (weighing.dns.clone(), weighing.clock.clone());
+    dns.text("shop.example", "v=spf1 ip4:198.51.100.0/24 -all");
+    dns.mx("shop.example", "client.example");
+    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let settings = Settings { milters, ..settings(|_| {}) };
+    let house = House::weighing(settings, RuleBook::default(), weighing).await;
+    let mut talk = house.greets(NAMELESS, "localhost").await;
+    assert!(rcpt(&mut talk, "a@shop.example", "bob@s.example").await.starts_with("450"));
+    clock.forward(Duration::from_secs(61));
+    let reply = talk.deliver("a@shop.example", &["bob@s.example"], MESSAGE).await;
+    assert!(reply.starts_with("250"), "it is kept: {reply}");
+    assert!(house.inbox("bob").await.is_empty());
+    let mut neighbour = house.greets("198.51.100.99", "localhost").await;
+    assert!(rcpt(&mut neighbour, "b@shop.example", "alice@s.example").await.starts_with("450"));
 }

@@ -45,3 +45,9 @@ pub const VERDICT_FIELD_FINDINGS_MAX: usize = 40;
 pub const INSPECT_LOOKUPS_AT_ONCE: usize = 64;
 /// Those of them that mail of one host causes.
 pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 16;
+/// Longest that a message is judged, all that is asked about it together; then it comes again later. A client waits for ten
+/// minutes after its last dot (RFC 5321 §4.5.3.2.6), of which the commit needs some.
+pub const INSPECT_TIME: Duration = Duration::from_secs(400);
+/// When a message that came by SMTP or LMTP has to be judged, counted from its last dot: what milters took is lost to
+/// [`INSPECT_TIME`].
+pub const INSPECT_END_TIME: Duration = Duration::from_secs(540);

@@ -1,21 +1,20 @@
 //! Care over a store, a directory and a runner.
 
 use super::{Given, Schedule, Schedules};
-use crate::fate::Fate;
-use crate::prepare;
 use crate::queue::tests::house::{House, LANE, address};
 use crate::queue::tests::sink::{Plan, Sink};
 use crate::send_on::{Addressed, Inside, Transaction};
+use crate::{Fate, Keeping, prepare};
 use mailward_core::limits::{
     FREEZE_HELD_MESSAGES, FREEZE_HISTORY_HOURS, FREEZE_NEW_RECIPIENTS, FREEZE_REFUSED_RECIPIENTS, FREEZE_SESSIONS_TOLD,
     SCHEDULES_MAX, SCHEDULES_PER_MESSAGE,
 };
-use mailward_core::{AccountId, GiveBack, Listener, NotifyOn, Peer, SendLimits};
+use mailward_core::{AccountId, GiveBack, Listener, NotifyOn, Peer, SendLimits, Timestamp};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Authenticator, NewPassword, SaslStep};
 use mailward_gate::{Recipient, RelayPermit, Sending, decide_recipient, decide_sender};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
-use mailward_store::api::{QueueStore as _, SendingStore as _, ShelfStore as _, StoreError};
+use mailward_store::api::{QuarantineStore as _, QueueStore as _, SendingStore as _, ShelfStore as _, StoreError};
 use mailward_store::records::{
     Accepted, Insider, QueueFilter, RecipientState, Scope, Shelf, ShelfChange, Shelved, Steer,
 };
@@ -419,6 +418,52 @@ async fn there_are_no_more_schedules_than_the_limit_and_no_more_parts_of_a_messa
     assert!(desk.house.queued().await.len() <= SCHEDULES_PER_MESSAGE + 1);
     let all: usize = desk.house.queued().await.iter().map(|message| message.recipients.len()).sum();
     assert_eq!(all, to.len());
+}
+
+#[tokio::test]
+async fn what_is_kept_for_one_alias_of_a_user_comes_by_no_other_also_where_each_has_an_answer_of_its_own() {
+    let desk = desk().await;
+    let directory = &desk.house.directory;
+    for alias in ["one@s.example", "two@s.example"] {
+        directory.put_alias(&address(alias), vec![address(ALICE)]).await.unwrap();
+    }
+    let content = prepare(b"From: x@t.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
+    // The first has no room, so that each is tried by itself.
+    let addresses = ["small@s.example", "one@s.example", "two@s.example"].map(address);
+    let permits = addresses.each_ref().map(|address| desk.permit(&address.to_string()));
+    let (parameters, wishes, routes) =
+        (MailParameters::default(), RecipientParameters::default(), RouteTable::default());
+    let given: Vec<Given<'_>> = addresses
+        .iter()
+        .zip(&permits)
+        .zip([Fate::Goes, Fate::Goes, Fate::Kept])
+        .map(|((address, permit), fate)| Given {
+            address: Some(address),
+            to: Addressed { permit, parameters: &wishes },
+            fate,
+        })
+        .collect();
+    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires: Timestamp(desk.house.now().0 + HOUR) };
+    let transaction = |keeping| Transaction {
+        sender: None,
+        parameters: &parameters,
+        submitter: None,
+        insider: None,
+        signed: false,
+        now: desk.house.now(),
+        lifetime: Duration::from_secs(86_400),
+        warn_after: Duration::from_secs(3_600),
+        routes: &routes,
+        keeping,
+        telling: None,
+    };
+    // It can't be kept: then nobody gets it in its stead.
+    let answers = desk.house.care.accept_each(content.clone(), &transaction(None), &given, false).await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    let answers = desk.house.care.accept_each(content, &transaction(Some(&keeping)), &given, false).await;
+    assert!(matches!(answers.as_slice(), [Err(StoreError::OverQuota), Ok(()), Ok(())]), "{answers:?}");
+    assert!(desk.house.inbox(ALICE).await.is_empty());
+    assert_eq!(desk.house.store.quarantine_size().await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use mailward_smtp::Reply;
 use mailward_smtp::server::MailGiven;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What is done with a message that was judged.
 pub(super) struct Judgement {
@@ -54,6 +55,7 @@ impl Host<'_> {
         id: &str,
         found: Option<Finding>,
         per_recipient: bool,
+        deadline: Instant,
     ) -> Result<Judgement, (String, Reply)> {
         let count = mail.recipients.len();
         if self.context.inspector.is_none() && found.is_none() {
@@ -71,7 +73,7 @@ impl Host<'_> {
         }
         let subject = self.subject(mail, looked, login, id);
         let mut inspected = match &self.context.inspector {
-            Some(inspector) => inspector.inspect(&subject).await,
+            Some(inspector) => inspector.inspect(&subject, deadline).await,
             None => Inspected::default(),
         };
         inspected.verdict.findings.extend(found);
@@ -88,10 +90,7 @@ impl Host<'_> {
         if strongest == Action::Defer || actions.contains(&Action::Defer) || all_refused {
             let at = if all_refused { Action::Reject } else { Action::Defer };
             let place = actions.iter().position(|action| *action == at).unwrap_or(0);
-            let reasons: Vec<String> = verdict
-                .reasons(place)
-                .map(|found| format!("{}/{}: {}", found.check.name(), found.rule, found.evidence))
-                .collect();
+            let reasons: Vec<String> = verdict.reasons(place).map(Finding::to_string).collect();
             let reply = verdict.reasons(place).next().map_or(Reply::LOCAL_ERROR, replies::finding);
             return Err((reasons.join("; "), reply));
         }
@@ -185,8 +184,7 @@ impl Host<'_> {
             return;
         }
         let found = inspected.verdict.findings.iter().filter(|finding| finding.action != Action::Deliver);
-        let found: Vec<String> =
-            found.map(|finding| format!("{}/{}: {}", finding.check.name(), finding.rule, finding.evidence)).collect();
+        let found: Vec<String> = found.map(Finding::to_string).collect();
         let event = Event::info("message.judged").with_peer(self.peer).with("id", &subject.id);
         let event = event.with("sender", subject.sender.as_ref().map_or_else(|| "<>".to_owned(), Address::to_string));
         let event = event.with("direction", subject.direction.name()).with("action", strongest.name());

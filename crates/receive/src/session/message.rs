@@ -6,10 +6,10 @@ use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
-use mailward_core::limits::BLOCKING_PREPARE_BYTES;
+use mailward_core::limits::{BLOCKING_PREPARE_BYTES, INSPECT_END_TIME, MESSAGE_BYTES_IN_FLIGHT_MAX};
 use mailward_core::{AccountId, Protocol};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
+use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Looked, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
 use mailward_gate::rates::RateHold;
@@ -23,6 +23,8 @@ use tokio::time::Instant;
 
 impl Host<'_> {
     pub(super) async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
+        let now = Instant::now();
+        let deadline = now.checked_add(INSPECT_END_TIME).unwrap_or(now);
         let bytes = ticket.take_bytes();
         if ticket.login().is_some()
             && let Some(message) = self.message.as_ref().and_then(|message| bytes.get(message.trace..))
@@ -70,12 +72,18 @@ impl Host<'_> {
             }
             Err(reply) => return self.turned_away(ticket, reply.text(), &reply),
         }
+        // What is found stands before it in a copy; the largest have room for that alone.
+        if !self.share.resize(looked.bytes.len().saturating_mul(2).min(MESSAGE_BYTES_IN_FLIGHT_MAX)) {
+            return self.turned_away(ticket, "no memory to judge it", &Reply::NO_SPACE);
+        }
         let per_recipient = ticket.is_per_recipient();
-        let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient).await {
+        let judged = self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient, deadline).await;
+        let mut judgement = match judged {
             Ok(judgement) => judgement,
             Err((reason, reply)) => return self.turned_away(ticket, &reason, &reply),
         };
-        let content = looked.content(&std::mem::take(&mut judgement.fields));
+        let fields = std::mem::take(&mut judgement.fields);
+        let Some(content) = content(looked, fields).await else { return ticket.answer(Reply::LOCAL_ERROR) };
         if let Some(reply) = gateway::misfit(&ticket.mail().recipients, &content, size) {
             return self.turned_away(ticket, reply.text(), &reply);
         }
@@ -164,7 +172,9 @@ impl Host<'_> {
         match delivered {
             Ok(accepted) => {
                 counted.into_iter().for_each(RateHold::taken);
-                self.came_well(ticket.mail());
+                if judgement.fates.iter().all(|fate| *fate == Fate::Goes) {
+                    self.came_well(ticket.mail());
+                }
                 self.heard(&judgement).await;
                 self.accepted(ticket.mail(), arrival);
                 self.kept(&judgement, accepted.kept);
@@ -182,7 +192,7 @@ impl Host<'_> {
         }
     }
 
-    /// A stranger's mail was taken, and proven to be its domain's: it isn't put off the next time.
+    /// A stranger's mail was taken and went its way, and is proven to be its domain's: it isn't put off the next time.
     fn came_well(&self, mail: &MailGiven<House>) {
         if let (Some(stranger), Some(judged), Some(domain)) = (&self.stranger, &self.judged, sender_domain(mail))
             && judged.is_proven()
@@ -313,4 +323,12 @@ async fn aside<T: Send + 'static>(
         Ok(outcome) => outcome.map_err(Unlooked::Header),
         Err(_) => Err(Unlooked::Lost),
     }
+}
+
+/// What the store keeps of a message, with fields of ours; none: see [`Unlooked::Lost`].
+async fn content(looked: Looked, fields: Vec<u8>) -> Option<Content> {
+    if looked.bytes.len() < BLOCKING_PREPARE_BYTES {
+        return Some(looked.content(&fields));
+    }
+    tokio::task::spawn_blocking(move || looked.content(&fields)).await.ok()
 }
