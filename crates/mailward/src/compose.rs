@@ -53,7 +53,6 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
-use mailward_dns::NoDns;
 use mailward_gate::Gate;
 use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
@@ -283,7 +282,7 @@ where
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
     let inspector = Inspector::new(mailward_inspect::Parts {
-        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        lookup: reach.strangers.clone(),
         scanner: desk.scanning.pool.clone(),
         antivirus: desk.scanning.antivirus.clone(),
         rules: desk.content.book().clone(),

@@ -37,5 +37,14 @@ pub const VERDICT_FIELD_FINDINGS_MAX: usize = 40;
 
 /// Questions to the DNS about messages that are on their way at once.
 pub const INSPECT_LOOKUPS_AT_ONCE: usize = 64;
-/// Those of them that mail of one host causes.
-pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 16;
+/// Those of them that mail of one host causes: a few sources don't have all of them.
+pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 6;
+/// The same for neighbours (an IPv4 /24, an IPv6 /48), who may be one.
+pub const INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX: usize = 12;
+/// Questions for what domains ask for (DMARC) that are on their way at once: apart from keys, which whoever writes a message names
+/// and may answer slowly (attacks D8).
+pub const INSPECT_POLICIES_AT_ONCE: usize = 64;
+/// Those of them that mail of one host causes: one walk up the DNS.
+pub const INSPECT_POLICIES_PER_HOST_MAX: usize = 8;
+/// The same for neighbours.
+pub const INSPECT_POLICIES_PER_NEIGHBOURS_MAX: usize = 16;
