@@ -1,6 +1,7 @@
 //! Care over a store, a directory and a runner.
 
 use super::{Given, Schedule, Schedules};
+use crate::fate::Fate;
 use crate::prepare;
 use crate::queue::tests::house::{House, LANE, address};
 use crate::queue::tests::sink::{Plan, Sink};

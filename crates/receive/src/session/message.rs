@@ -153,9 +153,9 @@ impl Host<'_> {
             Ok(_) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
-                self.heard(&judgement).await;
                 self.accepted(ticket.mail(), arrival);
                 ticket.answer(Reply::OK.with(&arrival.id));
+                self.heard(&judgement);
             }
             Err(error) => {
                 self.store_failed(ticket.mail(), &arrival.id, &error);
