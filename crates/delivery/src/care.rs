@@ -16,6 +16,7 @@ mod alert;
 mod confirm;
 mod freeze;
 mod schedules;
+mod telling;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
@@ -23,6 +24,7 @@ mod tests;
 
 pub use freeze::{frozen_words, hold_waiting};
 pub use schedules::{Schedule, ScheduleError, ScheduleFor, Schedules, Times};
+pub use telling::Telling;
 
 use crate::deliver::accounts;
 use crate::fate::{self, Fate, Fated, going};
@@ -135,7 +137,7 @@ impl Care {
 
     /// Puts a message where it goes in one commit, as [`crate::deliver`] does: counted if a user, a program or an inside host sent it, with the
     /// schedules that are set, and with the confirmations that its sender asked for if `confirm` says that the sender is known
-    /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6).
+    /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6), and with what its sender here is told.
     ///
     /// # Errors
     /// What the store says; then nobody has it.
@@ -146,7 +148,9 @@ impl Care {
         recipients: &[Given<'_>],
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
-        let notices = if confirm { self.confirmations(&content, transaction, &going(recipients)) } else { Vec::new() };
+        let mut notices =
+            if confirm { self.confirmations(&content, transaction, &going(recipients)) } else { Vec::new() };
+        notices.extend(self.told(transaction));
         let passed_on = confirm::passed_on(recipients);
         let addressed: Vec<Fated<'_>> = recipients
             .iter()
@@ -166,7 +170,7 @@ impl Care {
             self.sending.accept(message, notices, meter.clone()).await?
         } else {
             match self.sending.accept(message.clone(), notices, meter.clone()).await {
-                // Maybe it's the confirmation that has no room: the message is worth more.
+                // Maybe it's the notice that has no room: the message is worth more.
                 Err(StoreError::OverQuota | StoreError::NotFound(_)) => {
                     let submitted = self.sending.accept(message, Vec::new(), meter.clone()).await?;
                     self.events.emit(Event::warn("notice.dropped").with("reason", "its reader's mailbox is full"));

@@ -1,6 +1,6 @@
 //! Virus scanners of others: all of them are asked of each message, at the same time.
 //!
-//! **In**: a message's bytes, and other readings of it. **Out**: [`Scanned`], and the [`Finding`]s it comes to.
+//! **In**: a message's bytes, other readings of it, and files in it that engines wouldn't find. **Out**: [`Scanned`], and the [`Finding`]s it comes to.
 //!
 //! **Limits**: `limits::ANTIVIRUS_*`, `limits::CLAMD_ANSWER_MAX`, `limits::ICAP_*`.
 //!
@@ -13,6 +13,7 @@
 pub mod clamd;
 mod engine;
 pub mod icap;
+mod together;
 mod wire;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use mailward_core::config::{Antivirus as Settings, OnVirus, WhenDown};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{ANTIVIRUS_HEALTH_EVERY, ANTIVIRUS_READINGS_MAX};
 use mailward_core::{Clock, Shutdown, Timestamp};
+use mailward_scan::Shown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,6 +55,23 @@ pub struct Found {
     pub engine: Arc<str>,
     /// What it calls it.
     pub name: String,
+}
+
+impl Scanned {
+    /// With what the same engines say of more of the message: one that saw all of it has seen both.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.asked = self.asked.max(more.asked);
+        self.clean.retain(|engine| more.clean.contains(engine));
+        for (engine, why) in more.failed {
+            if self.failed.iter().all(|(failed, _)| *failed != engine) {
+                self.failed.push((engine, why));
+            }
+        }
+        self.found.extend(more.found);
+        self.unscannable.extend(more.unscannable);
+        self
+    }
 }
 
 /// What one engine says of a message.
@@ -142,6 +161,17 @@ impl Antivirus {
             }
         }
         self.note(&scanned);
+        scanned
+    }
+
+    /// What they say of files in a message that they wouldn't find in it. Where not all are shown nobody has seen all.
+    pub async fn look_shown(&self, shown: &Shown) -> Scanned {
+        let mut scanned = self.look(&together::brought(&shown.files)).await;
+        if shown.cut {
+            let why = "more was unwrapped than virus scanners are shown";
+            let clean = std::mem::take(&mut scanned.clean);
+            scanned.unscannable.extend(clean.into_iter().map(|engine| (engine, why.to_owned())));
+        }
         scanned
     }
 

@@ -4,7 +4,7 @@
 //! scanners. Rules and the spam filter look at what came of it. Nothing here keeps a message, and nothing waits for longer than
 //! what it asks has limits for.
 
-use crate::antivirus::Antivirus;
+use crate::antivirus::{Antivirus, Scanned};
 use crate::authenticate::{self, Authentication, Lookups};
 use crate::policy::Rulebook;
 use crate::spam::Spam;
@@ -21,7 +21,7 @@ use mailward_core::limits::{
 use mailward_core::{Domain, Network};
 use mailward_dns::{InTurn, Lookup, NoDns, Turns};
 use mailward_message::ambiguity::{self, Ambiguity};
-use mailward_scan::{Contents, Pool, ScanError};
+use mailward_scan::{Contents, Pool, ScanError, Shown};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -114,7 +114,9 @@ impl Inspector {
             tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, &others),);
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
         findings.extend(structure::findings(&subject.structure, &doubts, others.cut, settings.structure));
-        findings.extend(scanned);
+        let (contents, shown) =
+            contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
+        findings.extend(self.scan_shown(scanned, &shown).await);
         let contents = match contents {
             Ok(contents) => Some(contents),
             Err(error) => {
@@ -146,19 +148,31 @@ impl Inspector {
         authenticate::check_by(subject, lookups, &settings.authentication).await
     }
 
-    async fn contents(&self, subject: &Subject) -> Result<Contents, ScanError> {
+    async fn contents(&self, subject: &Subject) -> Result<(Contents, Shown), ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
-        self.scanner.look(message).await
+        if self.antivirus.is_empty() {
+            return self.scanner.look(message).await.map(|contents| (contents, Shown::default()));
+        }
+        self.scanner.look_and_show(message).await
     }
 
-    async fn scan(&self, subject: &Subject, others: &Readings) -> Vec<Finding> {
+    async fn scan(&self, subject: &Subject, others: &Readings) -> Scanned {
         if self.antivirus.is_empty() {
-            return Vec::new();
+            return Scanned::default();
         }
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
         readings.extend(others.files.iter().cloned());
-        self.antivirus.findings(&self.antivirus.look(&readings).await)
+        self.antivirus.look(&readings).await
+    }
+
+    /// What follows of what virus scanners say, once they have also seen what they wouldn't find by themselves. Who found
+    /// something already is asked no more.
+    async fn scan_shown(&self, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
+        if *shown == Shown::default() || !scanned.found.is_empty() {
+            return self.antivirus.findings(&scanned);
+        }
+        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown).await))
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+mod quarantine;
 pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
@@ -275,6 +276,7 @@ where
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
         spam: SpamDesk::with_server(spam.clone()),
+        quarantine_days: place.config().quarantine.days,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -313,6 +315,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));

@@ -10,11 +10,12 @@ mod launch;
 pub use launch::{Launch, Launched, Program};
 
 use crate::contents::{Contents, Stopped};
+use crate::shown::Shown;
 use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
+    SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
     SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
@@ -99,7 +100,7 @@ struct Worker {
 
 /// What came of giving a message to a worker.
 enum Given {
-    Answered(Answer),
+    Answered(Answer, Shown),
     /// It was gone before; the message is as it was.
     Gone,
     /// Why there is no answer.
@@ -155,18 +156,35 @@ impl Pool {
     /// # Errors
     /// Nobody could look at it.
     pub async fn look_with(&self, message: Bytes, readings: &[Reading]) -> Result<Contents, ScanError> {
+        self.look_for(message, readings, 0).await.map(|(contents, _)| contents)
+    }
+
+    /// What is in a message, and the files in it that virus scanners wouldn't find: see [`crate::open_and_show`].
+    ///
+    /// # Errors
+    /// Nobody could look at it.
+    pub async fn look_and_show(&self, message: Bytes) -> Result<(Contents, Shown), ScanError> {
+        self.look_for(message, &[], SCAN_SHOWN_MAX).await
+    }
+
+    async fn look_for(
+        &self,
+        message: Bytes,
+        readings: &[Reading],
+        room: usize,
+    ) -> Result<(Contents, Shown), ScanError> {
         let _place = self.place().await?;
         loop {
             let mut worker = self.worker().await?;
-            let given = timeout(self.0.times.look, worker.ask(&message, readings)).await;
+            let given = timeout(self.0.times.look, worker.ask(&message, readings, room)).await;
             let lost = match given.unwrap_or_else(|_| Given::Lost("it didn't answer in time".to_owned())) {
-                Given::Answered(answer) => {
+                Given::Answered(answer, shown) => {
                     worker.messages = worker.messages.saturating_add(1);
                     if !answer.worn && worker.messages < SCANNER_MESSAGES_MAX {
                         self.idle().push(worker);
                     }
                     self.0.counts.looked.fetch_add(1, Ordering::Relaxed);
-                    return Ok(answer.contents);
+                    return Ok((answer.contents, shown));
                 }
                 Given::Gone => continue,
                 Given::Lost(why) => why,
@@ -175,7 +193,7 @@ impl Pool {
             let times = self.0.counts.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1);
             let event = Event::alert("scanner.lost").with("how", how).with("bytes", message.len());
             self.0.events.emit(event.with("times", times));
-            return Ok(Contents { items: Vec::new(), stopped: vec![Stopped::Lost] });
+            return Ok((Contents { items: Vec::new(), stopped: vec![Stopped::Lost] }, Shown::default()));
         }
     }
 
@@ -307,8 +325,8 @@ impl Worker {
         end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    async fn ask(&mut self, message: &[u8], readings: &[Reading]) -> Given {
-        let Ok(asked) = asked(message.len(), readings) else {
+    async fn ask(&mut self, message: &[u8], readings: &[Reading], room: usize) -> Given {
+        let Ok(asked) = asked(message.len(), readings, room) else {
             return Given::Lost("it is larger than any message may be".to_owned());
         };
         let begun = loop {
@@ -331,12 +349,28 @@ impl Worker {
                 return Given::Lost(ENDED.to_owned());
             }
         }
-        match self.hear().await {
-            Ok(bytes) => {
-                read_answer(&bytes).map_or_else(|| Given::Lost("its answer is none".to_owned()), Given::Answered)
-            }
+        let mut answer = match self.hear().await {
+            Ok(bytes) => match read_answer(&bytes) {
+                Some(answer) => answer,
+                None => return Given::Lost("its answer is none".to_owned()),
+            },
+            Err(why) => return Given::Lost(why),
+        };
+        match self.hear_shown(&mut answer, room).await {
+            Ok(shown) => Given::Answered(answer, shown),
             Err(why) => Given::Lost(why),
         }
+    }
+
+    /// The files that follow an answer.
+    async fn hear_shown(&mut self, answer: &mut Answer, mut room: usize) -> Result<Shown, String> {
+        let mut shown = Shown { files: Vec::new(), cut: answer.cut };
+        for length in std::mem::take(&mut answer.shown) {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            room = room.checked_sub(length).ok_or("it shows more than was asked for")?;
+            shown.files.push(Bytes::from(self.read(length).await?));
+        }
+        Ok(shown)
     }
 
     /// What it says next.
@@ -347,6 +381,11 @@ impl Worker {
         if length > SCANNER_ANSWER_MAX {
             return Err("its answer is too long".to_owned());
         }
+        self.read(length).await
+    }
+
+    /// So many bytes.
+    async fn read(&mut self, length: usize) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         let most = u64::try_from(length).unwrap_or_default();
         // Memory is taken as it comes: what it says of the length may be a lie.

@@ -76,6 +76,18 @@ impl Desk {
         insider: Option<&Inside>,
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
+        self.hand_in_told(to, notify, insider, confirm, None).await
+    }
+
+    /// The same, and its sender is told something.
+    async fn hand_in_told(
+        &self,
+        to: &[&str],
+        notify: Option<NotifyOn>,
+        insider: Option<&Inside>,
+        confirm: bool,
+        telling: Option<&super::Telling>,
+    ) -> Result<Accepted, StoreError> {
         let content = prepare(b"From: alice@s.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
         let sender = address(ALICE);
         let parameters =
@@ -91,6 +103,7 @@ impl Desk {
             warn_after: Duration::from_secs(4 * 3_600),
             routes: &RouteTable::default(),
             keeping: None,
+            telling,
         };
         let addresses: Vec<_> = to.iter().map(|to| address(to)).collect();
         let permits: Vec<_> = to.iter().map(|to| self.permit(to)).collect();
@@ -406,4 +419,21 @@ async fn there_are_no_more_schedules_than_the_limit_and_no_more_parts_of_a_messa
     assert!(desk.house.queued().await.len() <= SCHEDULES_PER_MESSAGE + 1);
     let all: usize = desk.house.queued().await.iter().map(|message| message.recipients.len()).sum();
     assert_eq!(all, to.len());
+}
+
+#[tokio::test]
+async fn a_sender_here_hears_of_their_message_with_the_commit_that_takes_it() {
+    let desk = desk().await;
+    let lines = vec!["waits until \u{1b}[2Jsomebody".to_owned(), "content/hold: why".to_owned()];
+    let telling = super::Telling { subject: "Your message waits".to_owned(), lines };
+    desk.hand_in_told(&["ann@far.example"], None, None, false, Some(&telling)).await.unwrap();
+    let inbox = desk.house.inbox("alice@s.example").await;
+    let [told] = inbox.as_slice() else { panic!("one message: {inbox:?}") };
+    assert!(told.contains("Subject: Your message waits\r\n") && told.contains("To: <alice@s.example>\r\n"), "{told}");
+    assert!(told.contains("Auto-Submitted: auto-generated\r\n") && told.contains("Message-ID: <told."), "{told}");
+    assert!(told.ends_with("\r\n\r\nwaits until \u{fffd}[2Jsomebody\r\ncontent/hold: why\r\n"), "{told}");
+    // The same for what a program of this host sent as alice.
+    let inside = Inside { who: Insider::program(33), name: "uid 33 www-data".to_owned() };
+    desk.hand_in_told(&["ann@far.example"], None, Some(&inside), false, Some(&telling)).await.unwrap();
+    assert_eq!(desk.house.inbox("alice@s.example").await.len(), 2);
 }

@@ -50,7 +50,7 @@ pub struct EngineState {
     pub made: Option<Timestamp>,
     /// When it was last heard of, milliseconds since 1970.
     pub heard: Option<Timestamp>,
-    /// Messages that it was asked of since the start.
+    /// Times that it was asked since the start: once for a message, and once more for files in it that are shown by themselves.
     pub asked: u64,
     /// Those it found something in.
     pub found: u64,

@@ -1,11 +1,14 @@
 //! A message is judged, and what follows from it: a reply, a place, fields of its header.
 
+use super::kept::Alert;
+use super::sender::telling;
 use super::{Host, House, Taken};
 use crate::replies;
 use bytes::Bytes;
 use mailward_core::event::Event;
 use mailward_core::limits::QUARANTINE_NOTE_MAX;
 use mailward_core::{AccountId, Address, Protocol, Timestamp};
+use mailward_delivery::care::Telling;
 use mailward_delivery::{Fate, Keeping, Looked};
 use mailward_gate::score::Evidence;
 use mailward_inspect::quarantine::Note;
@@ -28,6 +31,12 @@ pub(super) struct Judgement {
     pub(super) fields: Vec<u8>,
     /// What was found.
     pub(super) inspected: Inspected,
+    /// The same as it is remembered; none if it goes its way like any other.
+    pub(super) note: Option<Note>,
+    /// What the administrator is to hear of it.
+    pub(super) alert: Option<Alert>,
+    /// What its sender, who is here, is told.
+    pub(super) telling: Option<Telling>,
     /// Of what; none: nothing was looked at.
     subject: Option<Subject>,
 }
@@ -54,6 +63,9 @@ impl Host<'_> {
                 keeping: None,
                 fields: Vec::new(),
                 inspected: Inspected::default(),
+                note: None,
+                alert: None,
+                telling: None,
                 subject: None,
             });
         }
@@ -101,13 +113,27 @@ impl Host<'_> {
                 Action::Hold | Action::Quarantine | Action::Defer | Action::Reject => Fate::Kept,
             });
         }
-        let keeping = fates
+        let is_kept = fates
             .iter()
             .zip(&mail.recipients)
-            .any(|(fate, taken)| *fate == Fate::Kept || (*fate == Fate::Junk && !taken.permit.remote().is_empty()))
-            .then(|| self.keeping(&subject, &inspected));
+            .any(|(fate, taken)| *fate == Fate::Kept || (*fate == Fate::Junk && !taken.permit.remote().is_empty()));
+        let note = (strongest > Action::Deliver).then(|| Note::of(&subject, verdict));
+        let keeping = note.as_ref().filter(|_| is_kept).map(|note| self.keeping(&subject, note));
+        let alert = note.as_ref().filter(|_| is_kept && self.context.settings.load().quarantine_alert);
+        let alert = alert.and_then(|note| Alert::of(note, &subject));
+        let telling = if outgoing { telling(&subject, verdict) } else { None };
         let fields = verdict_field(&inspected, &self.context.hostname);
-        Ok(Judgement { fates, refused, keeping, fields: fields.into_bytes(), inspected, subject: Some(subject) })
+        Ok(Judgement {
+            fates,
+            refused,
+            keeping,
+            fields: fields.into_bytes(),
+            inspected,
+            note,
+            alert,
+            telling,
+            subject: Some(subject),
+        })
     }
 
     fn subject(&self, mail: &MailGiven<House>, looked: &Looked, login: Option<AccountId>, id: &str) -> Subject {
@@ -181,12 +207,14 @@ impl Host<'_> {
         self.context.events.emit(event.with("found", found.join("; ")));
     }
 
-    fn keeping(&self, subject: &Subject, inspected: &Inspected) -> Keeping {
+    fn keeping(&self, subject: &Subject, note: &Note) -> Keeping {
         let days = self.context.settings.load().quarantine_days;
         let time = Duration::from_secs(u64::try_from(days).unwrap_or(u64::MAX).saturating_mul(86_400));
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let note = Note::of(subject, &inspected.verdict).to_bytes(QUARANTINE_NOTE_MAX);
-        Keeping { note: Bytes::from(note), expires: Timestamp(subject.now.0.saturating_add(time)) }
+        Keeping {
+            note: Bytes::from(note.to_bytes(QUARANTINE_NOTE_MAX)),
+            expires: Timestamp(subject.now.0.saturating_add(time)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
 use mailward_core::limits::BLOCKING_PREPARE_BYTES;
-use mailward_core::{AccountId, Domain, Protocol};
+use mailward_core::{AccountId, Protocol};
 use mailward_delivery::care::Given;
 use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
 use mailward_directory::Login;
@@ -38,6 +38,13 @@ impl Host<'_> {
                 return self.turned_away(ticket, reply.text(), &reply);
             }
         };
+        // What milters say in our name, because they are asked by us, isn't foreign.
+        let hostname = self.context.hostname.clone();
+        let stripped = aside(bytes, move |bytes| mailward_delivery::strip(bytes, trace, &hostname)).await;
+        let bytes = match stripped {
+            Ok(bytes) => bytes,
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
+        };
         let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
             Ok(filtered) => filtered,
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
@@ -48,12 +55,9 @@ impl Host<'_> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
-        let looked = match look(bytes, trace, &self.context.hostname).await {
+        let looked = match aside(bytes, move |bytes| mailward_delivery::look(bytes, trace, None)).await {
             Ok(looked) => looked,
-            Err(Unlooked::Header(fault)) => {
-                return self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
-            }
-            Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
         };
         let login = ticket.login().map(Login::account);
         let message = looked.bytes.slice(looked.trace.min(looked.bytes.len())..);
@@ -87,6 +91,14 @@ impl Host<'_> {
             self.deliver(ticket, content, judgement, &arrival, counted).await;
         }
         let _given_back = self.share.resize(0);
+    }
+
+    /// A message that can't be judged.
+    fn not_looked(&mut self, ticket: MessageTicket<'_, House>, why: &Unlooked) {
+        match why {
+            Unlooked::Header(fault) => self.turned_away(ticket, &fault.to_string(), &replies::header(*fault)),
+            Unlooked::Lost => ticket.answer(Reply::LOCAL_ERROR),
+        }
     }
 
     /// A message that isn't taken for what it holds.
@@ -134,7 +146,7 @@ impl Host<'_> {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
         let insider = self.insider(ticket.mail());
-        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), judgement.keeping.as_ref());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), &judgement);
         let recipients = given(ticket.mail(), &judgement.fates);
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
@@ -150,10 +162,11 @@ impl Host<'_> {
             }
         };
         match delivered {
-            Ok(_) => {
+            Ok(accepted) => {
                 counted.into_iter().for_each(RateHold::taken);
                 self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), arrival);
+                self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));
                 self.heard(&judgement);
             }
@@ -192,7 +205,7 @@ impl Host<'_> {
         ticket: &'t MessageTicket<'_, House>,
         routes: &'t RouteTable,
         insider: Option<&'t Inside>,
-        keeping: Option<&'t Keeping>,
+        judgement: &'t Judgement,
     ) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
@@ -206,7 +219,8 @@ impl Host<'_> {
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
             routes,
-            keeping,
+            keeping: judgement.keeping.as_ref(),
+            telling: judgement.telling.as_ref(),
         }
     }
 
@@ -222,7 +236,7 @@ impl Host<'_> {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
                 let routes = self.context.directory.routes().table();
-                let transaction = self.transaction(&ticket, &routes, None, judgement.keeping.as_ref());
+                let transaction = self.transaction(&ticket, &routes, None, &judgement);
                 care.accept_each(content, &transaction, &given(ticket.mail(), &judgement.fates), confirm).await
             }
             None => {
@@ -232,6 +246,7 @@ impl Host<'_> {
         };
         if outcomes.iter().any(Result::is_ok) {
             self.accepted(ticket.mail(), arrival);
+            self.kept(&judgement, None);
         }
         let mut answers = Vec::with_capacity(outcomes.len());
         for (place, outcome) in outcomes.iter().enumerate() {
@@ -285,14 +300,16 @@ enum Unlooked {
     Lost,
 }
 
-/// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
-/// would feel it.
-async fn look(bytes: Vec<u8>, trace: usize, hostname: &Domain) -> Result<Looked, Unlooked> {
+/// Does something with a message: here if that takes no time to speak of, on a thread of its own if other sessions would
+/// feel it.
+async fn aside<T: Send + 'static>(
+    bytes: Vec<u8>,
+    work: impl FnOnce(Vec<u8>) -> Result<T, HeaderFault> + Send + 'static,
+) -> Result<T, Unlooked> {
     if bytes.len() < BLOCKING_PREPARE_BYTES {
-        return mailward_delivery::look(bytes, trace, Some(hostname)).map_err(Unlooked::Header);
+        return work(bytes).map_err(Unlooked::Header);
     }
-    let hostname = hostname.clone();
-    match tokio::task::spawn_blocking(move || mailward_delivery::look(bytes, trace, Some(&hostname))).await {
+    match tokio::task::spawn_blocking(move || work(bytes)).await {
         Ok(outcome) => outcome.map_err(Unlooked::Header),
         Err(_) => Err(Unlooked::Lost),
     }

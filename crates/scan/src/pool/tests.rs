@@ -28,12 +28,22 @@ impl Launch for Played {
 
 fn honest(mut socket: Socket) {
     hello(&mut socket, &Hello::default()).unwrap();
-    let _gone = serve(&mut socket, |message, _| seen(message), || false);
+    let _gone = serve(&mut socket, |message, _, room| (seen(message), shows(message, room)), || false);
 }
 
 fn seen(message: &[u8]) -> Contents {
     let item = Item { size: message.len() as u64, ..Item::default() };
     Contents { items: vec![item], stopped: Vec::new() }
+}
+
+/// As many bytes as are wanted, in two files.
+fn shows(message: &[u8], room: usize) -> Shown {
+    let files = if room == 0 {
+        Vec::new()
+    } else {
+        vec![Bytes::copy_from_slice(message), Bytes::from(vec![b'y'; room - message.len()])]
+    };
+    Shown { files, cut: room > 0 }
 }
 
 fn pool(workers: usize, times: Times, mut plays: Vec<Play>) -> (Pool, Events, Arc<AtomicUsize>) {
@@ -49,12 +59,12 @@ async fn good(pool: &Pool) {
 
 fn takes_a_message(socket: &mut Socket) {
     hello(socket, &Hello::default()).unwrap();
-    let mut lengths = [[0; LENGTH]; 2];
+    let mut lengths = [[0; LENGTH]; 3];
     for length in &mut lengths {
         socket.read_exact(length).unwrap();
     }
-    for length in lengths {
-        socket.read_exact(&mut vec![0; u32::from_le_bytes(length) as usize]).unwrap();
+    for length in &lengths[..2] {
+        socket.read_exact(&mut vec![0; u32::from_le_bytes(*length) as usize]).unwrap();
     }
 }
 
@@ -69,6 +79,24 @@ async fn a_worker_looks_at_message_after_message_and_is_replaced_in_time() {
     good(&pool).await;
     assert_eq!(launched.load(Ordering::Relaxed), 2);
     assert_eq!(pool.counts(), Counts { looked: SCANNER_MESSAGES_MAX + 1, started: 2, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn what_virus_scanners_would_not_find_comes_with_the_answer_and_no_more_than_was_asked_for() {
+    let greedy = |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        let _gone = serve(&mut socket, |message, _, room| (seen(message), shows(message, room + 1)), || false);
+    };
+    let (pool, events, launched) = pool(1, SHORT, vec![Box::new(honest), Box::new(greedy)]);
+    let message = Bytes::from_static(b"four");
+    let looked = pool.look_and_show(message.clone()).await.unwrap();
+    assert_eq!(looked, (seen(b"four"), shows(b"four", SCAN_SHOWN_MAX)));
+    good(&pool).await;
+    pool.idle().clear();
+    let looked = pool.look_and_show(message).await.unwrap();
+    assert_eq!(looked.0.stopped, [Stopped::Lost]);
+    assert!(events.lines().iter().any(|line| line.contains("more than was asked for")));
+    assert_eq!(launched.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
