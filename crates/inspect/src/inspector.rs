@@ -5,7 +5,7 @@
 //! what it asks has limits for.
 
 use crate::antivirus::{Antivirus, Scanned};
-use crate::authenticate::{self, Authentication};
+use crate::authenticate::{self, Authentication, Lookups};
 use crate::policy::Rulebook;
 use crate::spam::Spam;
 use crate::structure;
@@ -16,9 +16,11 @@ use bytes::Bytes;
 use mailward_core::config::{AmbiguousCare, Config};
 use mailward_core::limits::{
     BLOCKING_PREPARE_BYTES, INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_TIME, LOOKUP_TURN_TIME,
+    INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX,
+    INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX, INSPECT_POLICIES_PER_NEIGHBOURS_MAX, LOOKUP_TURN_TIME,
 };
 use mailward_core::{Domain, Network};
-use mailward_dns::{InTurn, Lookup, Turns};
+use mailward_dns::{InTurn, Lookup, NoDns, Turns};
 use mailward_message::ambiguity::{self, Ambiguity};
 use mailward_scan::{Contents, Pool, ScanError, Shown};
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,8 +44,8 @@ impl From<&Config> for Settings {
 
 /// What an [`Inspector`] is made of.
 pub struct Parts {
-    /// Who answers for the DNS.
-    pub lookup: Arc<dyn Lookup>,
+    /// Who answers for the DNS; none: nobody can be asked, and nothing follows from what isn't known.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// Who opens attachments.
     pub scanner: Pool,
     /// Who knows viruses.
@@ -58,9 +60,11 @@ pub struct Parts {
 
 /// Judges messages.
 pub struct Inspector {
-    lookup: Arc<dyn Lookup>,
+    lookup: Option<Arc<dyn Lookup>>,
     /// Places for questions: mail of one host takes none from others'.
-    turns: Turns,
+    keys: Turns,
+    /// Those for policies: keys that answer slowly take none of them.
+    policies: Turns,
     scanner: Pool,
     antivirus: Antivirus,
     rules: Rulebook,
@@ -84,7 +88,10 @@ impl Inspector {
         let Parts { lookup, scanner, antivirus, rules, spam, settings } = parts;
         Arc::new(Self {
             lookup,
-            turns: Turns::new(INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX),
+            keys: Turns::new(INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX)
+                .among_neighbours(INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX),
+            policies: Turns::new(INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX)
+                .among_neighbours(INSPECT_POLICIES_PER_NEIGHBOURS_MAX),
             scanner,
             antivirus,
             rules,
@@ -152,8 +159,13 @@ impl Inspector {
             return None;
         }
         let host = Network::host(subject.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        let lookup = InTurn::new(&*self.lookup, &self.turns, host, LOOKUP_TURN_TIME);
-        authenticate::check(subject, &lookup, &settings.authentication).await
+        let Some(lookup) = &self.lookup else {
+            let policy = settings.authentication.without_dns();
+            return authenticate::check(subject, &NoDns, &policy).await;
+        };
+        let in_turn = |turns| InTurn::new(&**lookup, turns, host, LOOKUP_TURN_TIME);
+        let lookups = Lookups { keys: &in_turn(&self.keys), policies: &in_turn(&self.policies) };
+        authenticate::check_by(subject, lookups, &settings.authentication).await
     }
 
     async fn contents(&self, subject: &Subject) -> Result<(Contents, Shown), ScanError> {

@@ -54,7 +54,6 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
-use mailward_dns::NoDns;
 use mailward_gate::Gate;
 use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
@@ -292,6 +291,14 @@ where
     }
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone(),
+        scanner: desk.scanning.pool.clone(),
+        antivirus: desk.scanning.antivirus.clone(),
+        rules: desk.content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
     let rooms = Rooms::new(accept::Parts {
         inspector,
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),

@@ -51,3 +51,14 @@ pub const INSPECT_TIME: Duration = Duration::from_secs(400);
 /// When a message that came by SMTP or LMTP has to be judged, counted from its last dot: what milters took is lost to
 /// [`INSPECT_TIME`].
 pub const INSPECT_END_TIME: Duration = Duration::from_secs(540);
+/// Those of them that mail of one host causes: a few sources don't have all of them.
+pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 6;
+/// The same for neighbours (an IPv4 /24, an IPv6 /48), who may be one.
+pub const INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX: usize = 12;
+/// Questions for what domains ask for (DMARC) that are on their way at once: apart from keys, which whoever writes a message names
+/// and may answer slowly (attacks D8).
+pub const INSPECT_POLICIES_AT_ONCE: usize = 64;
+/// Those of them that mail of one host causes: one walk up the DNS.
+pub const INSPECT_POLICIES_PER_HOST_MAX: usize = 8;
+/// The same for neighbours.
+pub const INSPECT_POLICIES_PER_NEIGHBOURS_MAX: usize = 16;

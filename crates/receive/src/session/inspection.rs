@@ -168,13 +168,27 @@ impl Host<'_> {
         }
     }
 
-    /// Reads a message that was taken, if it is a report of how others authenticated mail of ours.
-    pub(super) async fn heard(&self, judgement: &Judgement) {
+    /// Has a message that was taken read beside the session, if it is a report of how others authenticated mail of ours. What
+    /// was found bad enough to be kept from anybody isn't opened here.
+    pub(super) fn heard(&self, judgement: &Judgement) {
         let (Some(dmarc), Some(subject)) = (&self.context.dmarc, &judgement.subject) else { return };
-        let Some(found) = &judgement.inspected.authentication else { return };
-        if let Err(error) = dmarc.listener.hear(subject, found).await {
-            let event = Event::warn("dmarc.report_not_kept").with("id", &subject.id);
-            self.context.events.emit(event.with("reason", error));
+        let Some(found) =
+            judgement.inspected.authentication.as_ref().filter(|_| !judgement.fates.contains(&Fate::Kept))
+        else {
+            return;
+        };
+        let not_kept = Event::warn("dmarc.report_not_kept").with("id", &subject.id);
+        match dmarc.listener.due(subject, found) {
+            Ok(None) => {}
+            Ok(Some(due)) => {
+                let events = self.context.events.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = due.read().await {
+                        events.emit(not_kept.with("reason", error));
+                    }
+                });
+            }
+            Err(busy) => self.context.events.emit(not_kept.with("reason", busy)),
         }
     }
 

@@ -176,9 +176,11 @@ impl Host<'_> {
                     self.came_well(ticket.mail());
                 }
                 self.heard(&judgement).await;
+                self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), arrival);
                 self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));
+                self.heard(&judgement);
             }
             Err(error) => {
                 self.store_failed(ticket.mail(), &arrival.id, &error);
