@@ -7,8 +7,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
-import quopri
 import subprocess
 import tarfile
 import zipfile
@@ -16,9 +14,6 @@ import zlib
 from pathlib import Path
 
 import peers
-
-# What packs here; by peers.fetch.
-PACKERS = ("7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio")
 
 
 def part(bytes, name="", kind="application/octet-stream", encoding="base64"):
@@ -77,7 +72,7 @@ def binhex(name, bytes):
     """BinHex 4 (RFC 1741)."""
     signs = "!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
     crc = lambda data: binascii.crc_hqx(data, 0).to_bytes(2, "big")
-    head = b"%c%s\0TEXTttxt\0\0" % (len(name), name.encode()) + len(bytes).to_bytes(4, "big") + bytes[:0] + b"\0\0\0\0"
+    head = b"%c%s\0TEXTttxt\0\0" % (len(name), name.encode()) + len(bytes).to_bytes(4, "big") + b"\0\0\0\0"
     whole = head + crc(head) + bytes + crc(bytes) + crc(b"")
     whole = whole.replace(b"\x90", b"\x90\0")
     bits = "".join(f"{byte:08b}" for byte in whole)
@@ -197,11 +192,8 @@ class Packers:
         return (place / gives).read_bytes() if gives else done.stdout
 
     def seven(self, name, bytes, *how):
-        return self.run("7zip", "7zz", "a", *how, "out", name, name=name, bytes=bytes, gives=self.ending(how))
-
-    @staticmethod
-    def ending(how):
-        return "out." + how[0].removeprefix("-t")
+        kind = how[0].removeprefix("-t")
+        return self.run("7zip", "7zz", "a", *how, f"out.{kind}", name, name=name, bytes=bytes, gives=f"out.{kind}")
 
     def cabinet(self, name, bytes, *how):
         return self.run("gcab", "gcab", "-c", *how, "out.cab", name, name=name, bytes=bytes, gives="out.cab")

@@ -140,6 +140,27 @@ async fn other_readings_of_a_message_are_brought_as_well_and_no_more_than_may_be
     assert_eq!((scanned.cut, strongest(&antivirus, &scanned)), (false, Action::Deliver));
 }
 
+/// Attacks E3: what engines don't open themselves is seen by them, and what isn't shown isn't clean.
+#[tokio::test]
+async fn files_that_an_engine_would_not_find_are_brought_to_it_and_what_is_not_shown_is_not_clean() {
+    let (at, _) = played(clamd::honest).await;
+    let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
+    let clean = look(&antivirus, b"hello").await;
+    let shown = |file: &'static [u8], cut| Shown { files: vec![Bytes::from_static(file)], cut };
+    let both = clean.clone().and(antivirus.look_shown(&shown(BAD, false)).await);
+    assert_eq!((both.asked, both.clean.len(), both.found.len()), (1, 0, 1));
+    assert_eq!(strongest(&antivirus, &both), Action::Reject);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", false)).await);
+    assert_eq!(strongest(&antivirus, &both), Action::Deliver);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", true)).await);
+    assert_eq!((both.clean.len(), both.unscannable.len()), (0, 1));
+    assert_eq!(strongest(&antivirus, &both), Action::Quarantine);
+    // One that is gone in between has seen half of it.
+    let (gone, _) = of(&nobody(), |_| {});
+    let failed = gone.look_shown(&shown(b"good", false)).await;
+    assert_eq!(strongest(&antivirus, &clean.and(failed)), Action::Defer);
+}
+
 #[tokio::test]
 async fn what_only_looks_like_a_virus_goes_into_quarantine() {
     let (antivirus, _) = of(&[], |_| {});

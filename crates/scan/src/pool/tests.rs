@@ -183,11 +183,11 @@ async fn whoever_finds_all_workers_busy_waits_and_is_told_after_a_while() {
         hello(&mut socket, &Hello::default()).unwrap();
         let _end = serve(
             &mut socket,
-            |message, _| {
+            |message, _, _| {
                 if message == b"slow" {
                     gone.recv().unwrap();
                 }
-                seen(message)
+                (seen(message), Shown::default())
             },
             || false,
         );
