@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "lib"))
 from signed import A, MX, TXT, Signed, name_bytes  # noqa: E402
 
 PTR = 12
-HOST = "mx.sender.example"
+HOST = "out.sender.example"
 
 
 class Answers:
@@ -19,9 +19,9 @@ class Answers:
         self.zone = Signed(dnssec=False)
         for name, kind, value in (
             (HOST, A, "127.0.0.1"), (HOST, TXT, "v=spf1 ip4:127.0.0.1 -all"), ("1.0.0.127.in-addr.arpa", PTR, name_bytes(HOST)),
-            ("sender.example", MX, (10, HOST)), ("sender.example", A, "127.0.0.1"), ("sender.example", TXT, "v=spf1 ip4:127.0.0.1 -all"),
+            ("sender.example", MX, (10, "mx.sender.example")), ("mx.sender.example", A, "203.0.113.7"), ("sender.example", A, "203.0.113.7"), ("sender.example", TXT, "v=spf1 ip4:127.0.0.1 -all"),
             ("_dmarc.sender.example", TXT, "v=DMARC1; p=reject"), (f"{selector}._domainkey.sender.example", TXT, record),
-            ("www.sender.example", A, "127.0.0.1"), ("images.sender.example", A, "127.0.0.1"),
+            ("www.sender.example", A, "203.0.113.7"), ("images.sender.example", A, "203.0.113.7"),
         ):  # fmt: skip
             self.zone.add(name, kind, value)
         self.known, self.asked = {}, 0
