@@ -44,8 +44,9 @@ UMask 000
     )  # fmt: skip
 
 
-def rspamd(directory, name="rspamd"):
-    """rspamd's proxy worker, which looks at the message itself; asks no DNS that answers, and keeps nothing."""
+def rspamd(directory, name="rspamd", more=None):
+    """rspamd's proxy worker, which looks at the message itself; asks no DNS that answers, and keeps nothing. `more`: other
+    files of its configuration, by path below /etc/rspamd."""
     kept = peers.fetch("rspamd") / "etc" / "rspamd"
     etc = {f"rspamd/{file.relative_to(kept)}": file.read_text() for file in kept.rglob("*") if file.is_file()}
     etc |= {
@@ -62,6 +63,7 @@ def rspamd(directory, name="rspamd"):
         # What every map is read from has to be here: nothing is fetched.
         "rspamd/local.d/phishing.conf": "openphish_enabled = false;\nphishtank_enabled = false;\n",
     }  # fmt: skip
+    etc |= {f"rspamd/{path}": text for path, text in (more or {}).items()}
     return peers.Peer(
         name, "rspamd", directory, etc, ["/usr/bin/rspamd", "-f", "-i", "-c", "/etc/rspamd/rspamd.conf"],
         [("lib/rspamd", "", 0o755), ("log/rspamd", "", 0o755), ("run/rspamd", "", 0o755)],

@@ -22,6 +22,7 @@ use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_inspect::Inspector;
+use mailward_inspect::remembered::Verdicts;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub guard: config::Guard,
     /// How long messages are kept in the quarantine, days.
     pub quarantine_days: usize,
+    /// Whether the administrator hears of what comes there.
+    pub quarantine_alert: bool,
     /// Milters that are asked.
     pub milters: config::Milters,
 }
@@ -65,6 +68,7 @@ impl Default for Settings {
             inside: Arc::default(),
             guard: config::Guard::default(),
             quarantine_days: config::Quarantine::default().days,
+            quarantine_alert: config::Quarantine::default().alert,
             milters: config::Milters::default(),
         }
     }
@@ -82,6 +86,7 @@ impl From<&Config> for Settings {
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
             quarantine_days: config.quarantine.days,
+            quarantine_alert: config.quarantine.alert,
             milters: config.milters.clone(),
         }
     }
@@ -113,6 +118,8 @@ pub struct Context {
     pub rates: Option<Arc<Rates>>,
     /// Where refusals are noted; none: nowhere.
     pub journal: Option<Arc<Journal>>,
+    /// Where it is remembered what was found in messages; none: nowhere.
+    pub verdicts: Option<Arc<Verdicts>>,
     /// Where events go.
     pub events: Events,
     /// The word that the server stops.
@@ -165,6 +172,8 @@ pub struct Parts {
     pub rates: Option<Arc<Rates>>,
     /// See [`Context::journal`].
     pub journal: Option<Arc<Journal>>,
+    /// See [`Context::verdicts`].
+    pub verdicts: Option<Arc<Verdicts>>,
     /// See [`Context::events`].
     pub events: Events,
     /// See [`Context::shutdown`].
@@ -211,6 +220,7 @@ impl Context {
             guard: parts.guard,
             rates: parts.rates,
             journal: parts.journal,
+            verdicts: parts.verdicts,
             events: parts.events,
             shutdown: parts.shutdown,
             settings: parts.settings,

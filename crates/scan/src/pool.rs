@@ -10,22 +10,25 @@ mod launch;
 pub use launch::{Launch, Launched, Program};
 
 use crate::contents::{Contents, Stopped};
-use crate::shown::Shown;
+use crate::shown::{Shown};
+use crate::places::{Place, Places};
 use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
     SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
+    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_GONE_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
+    SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::Child;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Why a message wasn't looked at. It says nothing against the message, which should come again later.
@@ -59,8 +62,7 @@ pub struct Pool(Arc<Inner>);
 struct Inner {
     launch: Box<dyn Launch>,
     times: Times,
-    places: Semaphore,
-    waiting: AtomicUsize,
+    places: Places,
     idle: Mutex<Vec<Worker>>,
     trouble: Mutex<Trouble>,
     events: Events,
@@ -118,8 +120,7 @@ impl Pool {
         Self(Arc::new(Inner {
             launch,
             times,
-            places: Semaphore::new(workers.clamp(1, SCANNER_WORKERS_MAX)),
-            waiting: AtomicUsize::new(0),
+            places: Places::new(workers.clamp(1, SCANNER_WORKERS_MAX), SCANNER_WAITING_MAX, SCANNER_WAITING_HOST_MAX),
             idle: Mutex::default(),
             trouble: Mutex::default(),
             events,
@@ -134,7 +135,7 @@ impl Pool {
     /// [`ScanError::Unavailable`]; each message tries again.
     pub async fn start(&self) -> Result<(), ScanError> {
         let (worker, without) = self.make().await?;
-        let event = Event::info("scanner.started").with("workers", self.0.places.available_permits());
+        let event = Event::info("scanner.started").with("workers", self.0.places.free());
         self.0.events.emit(event);
         if !without.is_empty() {
             self.0.events.emit(Event::warn("scanner.confined_less").with("without", without.join(", ")));
@@ -143,12 +144,14 @@ impl Pool {
         Ok(())
     }
 
-    /// What is in a message. Where its worker is lost, [`Stopped::Lost`] says so. Dropped, the worker goes with it.
+    /// What is in a message. Where its worker is lost, [`Stopped::Lost`] says so. Dropped, the worker goes with it. Of who
+    /// brought it, one host and its neighbours have half of the workers and of the places to wait at most; none: nobody from
+    /// elsewhere.
     ///
     /// # Errors
     /// Nobody could look at it.
-    pub async fn look(&self, message: Bytes) -> Result<Contents, ScanError> {
-        self.look_with(message, &[]).await
+    pub async fn look(&self, message: Bytes, client: Option<IpAddr>) -> Result<Contents, ScanError> {
+        self.look_with(message, &[], client).await
     }
 
     /// What is in a message and in other readings of it: see [`crate::open_with`].
@@ -175,6 +178,11 @@ impl Pool {
     ) -> Result<(Contents, Shown), ScanError> {
         let _place = self.place().await?;
         loop {
+    pub async fn look_with(
+        client: Option<IpAddr>,
+    ) -> Result<Contents, ScanError> {
+        let _place = self.place(client).await?;
+        for _ in 0..SCANNER_GONE_MAX {
             let mut worker = self.worker().await?;
             let given = timeout(self.0.times.look, worker.ask(&message, readings, room)).await;
             let lost = match given.unwrap_or_else(|_| Given::Lost("it didn't answer in time".to_owned())) {
@@ -195,6 +203,7 @@ impl Pool {
             self.0.events.emit(event.with("times", times));
             return Ok((Contents { items: Vec::new(), stopped: vec![Stopped::Lost] }, Shown::default()));
         }
+        Err(ScanError::Unavailable("one after the other ends before it takes a message".to_owned()))
     }
 
     /// See [`Counts`].
@@ -206,18 +215,12 @@ impl Pool {
     }
 
     /// Waits for a place, of which there are as many as workers.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, ScanError> {
-        if let Ok(place) = self.0.places.try_acquire() {
-            return Ok(place);
-        }
-        let busy = || {
+    async fn place(&self, client: Option<IpAddr>) -> Result<Place<'_>, ScanError> {
+        let place = self.0.places.take(client, self.0.times.place).await;
+        place.ok_or_else(|| {
             self.0.counts.busy.fetch_add(1, Ordering::Relaxed);
             ScanError::Busy
-        };
-        let waiting = Waiting::among(&self.0.waiting).ok_or_else(busy)?;
-        let place = timeout(self.0.times.place, self.0.places.acquire()).await;
-        drop(waiting);
-        place.ok().and_then(Result::ok).ok_or_else(busy)
+        })
     }
 
     async fn worker(&self) -> Result<Worker, ScanError> {
@@ -293,22 +296,6 @@ impl Pool {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pool({:?})", self.counts())
-    }
-}
-
-/// One who waits, counted.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn among(all: &'a AtomicUsize) -> Option<Self> {
-        let room = |waiting: usize| (waiting < SCANNER_WAITING_MAX).then(|| waiting.saturating_add(1));
-        all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok().map(|_| Self(all))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

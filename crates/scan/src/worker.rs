@@ -5,9 +5,10 @@
 //! are behind them. What a worker says comes behind one length, and shown files behind that. A length has four bytes, the lowest first; but for the message all is in postcard's form. The worker is believed no
 //! more than a message is: whoever wrote the message may speak in the worker's place.
 
-use crate::contents::{Contents, Stopped};
-use crate::shown::Shown;
-use mailward_core::limits::{SCAN_ITEMS_MAX, SCAN_SHOWN_FILES_MAX, SCAN_TEXT_SUM_MAX, SCANNER_ANSWER_MAX};
+use crate::contents::{Contents, Item, Stopped, Trait, Wrapping};
+use crate::shown::{Shown};
+use mailward_core::limits::{SCANNER_ANSWER_MAX, SCAN_ITEMS_MAX, SCAN_NAMES_MAX, SCAN_NAME_MAX, SCAN_SHOWN_FILES_MAX, SCAN_STOPPED_MAX, SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX, SCAN_TRAITS_MAX, SCAN_WORD_MAX};
+use crate::{names};
 use serde::{Deserialize, Serialize};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
@@ -108,6 +109,9 @@ pub fn serve(
                 socket.write_all(&file)?;
             }
         }
+        let mut contents = open(&message, readings);
+        fit(&mut contents);
+        say(socket, &Answer { contents, worn: worn() })?;
     }
 }
 
@@ -157,13 +161,64 @@ fn whole<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
     }
 }
 
-/// Whether each item stands behind what it is in, and there are no more items and no more text than there may be.
+/// Cuts what is found to what may be told of it.
+fn fit(contents: &mut Contents) {
+    let mut short = false;
+    for item in &mut contents.items {
+        short |= item.names.len() > SCAN_NAMES_MAX || item.traits.len() > SCAN_TRAITS_MAX;
+        item.names.truncate(SCAN_NAMES_MAX);
+        item.traits.truncate(SCAN_TRAITS_MAX);
+        for name in item.names.iter_mut().filter(|name| name.len() > SCAN_NAME_MAX) {
+            *name = names::cut(name);
+        }
+        let of_traits = item.traits.iter_mut().filter_map(|found| match found {
+            Trait::NameSays(word) | Trait::Damaged(word) | Trait::NotOpened(word) => Some(word),
+            _ => None,
+        });
+        let wrapping = match &mut item.wrapping {
+            Wrapping::Part(word) | Wrapping::Reading(word) => Some(word),
+            Wrapping::Entry | Wrapping::Inline => None,
+        };
+        for word in of_traits.chain(wrapping).chain([&mut item.declared]) {
+            let mut room = SCAN_WORD_MAX.min(word.len());
+            while !word.is_char_boundary(room) {
+                room = room.saturating_sub(1);
+            }
+            word.truncate(room);
+        }
+    }
+    if short && !contents.stopped.contains(&Stopped::Answer) {
+        contents.stopped.push(Stopped::Answer);
+    }
+}
+
+/// Whether each item stands behind what it is in, and there are no more items, names, words and no more text than there may
+/// be.
 fn is_sound(contents: &Contents) -> bool {
     let text = contents.items.iter().fold(0_usize, |sum, item| sum.saturating_add(item.text.len()));
     let mut places = contents.items.iter().zip(0_u32..);
     contents.items.len() <= SCAN_ITEMS_MAX
+        && contents.stopped.len() <= SCAN_STOPPED_MAX
         && text <= SCAN_TEXT_SUM_MAX
-        && places.all(|(item, at)| item.parent.is_none_or(|parent| parent < at))
+        && places.all(|(item, at)| item.parent.is_none_or(|parent| parent < at) && is_item(item))
+}
+
+fn is_item(item: &Item) -> bool {
+    let is_word = |word: &str| word.len() <= SCAN_WORD_MAX;
+    let wrapping = match &item.wrapping {
+        Wrapping::Part(word) | Wrapping::Reading(word) => is_word(word),
+        Wrapping::Entry | Wrapping::Inline => true,
+    };
+    wrapping
+        && is_word(&item.declared)
+        && item.text.len() <= SCAN_TEXT_MAX
+        && item.names.len() <= SCAN_NAMES_MAX
+        && item.names.iter().all(|name| name.len() <= SCAN_NAME_MAX)
+        && item.traits.len() <= SCAN_TRAITS_MAX
+        && item.traits.iter().all(|found| match found {
+            Trait::NameSays(word) | Trait::Damaged(word) | Trait::NotOpened(word) => is_word(word),
+            _ => true,
+        })
 }
 
 #[cfg(test)]
@@ -248,6 +303,36 @@ mod tests {
         assert_eq!(read_answer(&postcard::to_stdvec(&answer).unwrap()), None);
         let answer = Answer { shown: vec![1; SCAN_SHOWN_FILES_MAX + 1], ..Answer::default() };
         assert_eq!(read_answer(&postcard::to_stdvec(&answer).unwrap()), None);
+    }
+
+    /// Attacks E3: whoever speaks in the worker's place tells no more than it may, and takes no more memory than that has.
+    #[test]
+    fn an_answer_with_more_of_anything_than_there_may_be_is_none() {
+        let reads = |item: Item, stopped: usize| {
+            let contents = Contents { items: vec![item], stopped: vec![Stopped::Time; stopped] };
+            read_answer(&postcard::to_stdvec(&Answer { contents, worn: false }).unwrap()).is_some()
+        };
+        let names = |count: usize, bytes: usize| Item { names: vec!["n".repeat(bytes); count], ..Item::default() };
+        let traits = |found: Trait, count: usize| Item { traits: vec![found; count], ..Item::default() };
+        let word = |bytes: usize| "w".repeat(bytes);
+        assert!(reads(names(SCAN_NAMES_MAX, SCAN_NAME_MAX), SCAN_STOPPED_MAX));
+        assert!(reads(traits(Trait::Damaged(word(SCAN_WORD_MAX)), SCAN_TRAITS_MAX), 0));
+        assert!(!reads(Item::default(), SCAN_STOPPED_MAX + 1));
+        for odd in [
+            names(SCAN_NAMES_MAX + 1, 1),
+            names(1, SCAN_NAME_MAX + 1),
+            traits(Trait::Macro, SCAN_TRAITS_MAX + 1),
+            traits(Trait::NameSays(word(SCAN_WORD_MAX + 1)), 1),
+            Item { declared: word(SCAN_WORD_MAX + 1), ..Item::default() },
+            Item { wrapping: Wrapping::Part(word(SCAN_WORD_MAX + 1)), ..Item::default() },
+            Item { text: word(SCAN_TEXT_MAX + 1), ..Item::default() },
+        ] {
+            let mut contents = Contents { items: vec![odd.clone()], stopped: Vec::new() };
+            assert!(!reads(odd, 0), "{contents:?}");
+            // A worker of ours says as much of it as it may.
+            fit(&mut contents);
+            assert!(is_sound(&contents) || contents.items.iter().any(|item| item.text.len() > SCAN_TEXT_MAX));
+        }
     }
 
     proptest! {

@@ -33,6 +33,10 @@ pub(crate) struct Options {
     pub(crate) sessions: usize,
     /// Bytes of a message as sent, header and CRLFs included.
     pub(crate) size: usize,
+    /// What is sent instead of made-up messages, each time the same.
+    pub(crate) message: Option<Vec<u8>>,
+    /// How it greets; none: by a name that nobody has.
+    pub(crate) hello: Option<String>,
     pub(crate) messages: u64,
     /// Many messages a connection; else one.
     pub(crate) keep: bool,

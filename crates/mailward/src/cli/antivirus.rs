@@ -88,6 +88,7 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
         let is_enough = shown == Shown::default() || !scanned.found.is_empty();
         Ok::<_, Failure>(if is_enough { scanned } else { scanned.and(antivirus.look_shown(&shown).await) })
     })?;
+    let scanned = runtime.block_on(antivirus.look(&[message], None));
     if as_json {
         print::json(&told(&scanned))?
     } else {
@@ -96,7 +97,7 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     if let Some(found) = scanned.found.first() {
         return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
     }
-    if !scanned.failed.is_empty() {
+    if !scanned.failed.is_empty() || !scanned.busy.is_empty() {
         return Err(Failure::NoServer("not every engine could look at it".to_owned()));
     }
     Ok(())
@@ -125,7 +126,7 @@ fn told(scanned: &Scanned) -> Value {
     let clean = scanned.clean.iter().map(|engine| json!({ "engine": &**engine, "says": "clean" }));
     let trouble = |says: &'static str| move |(engine, why): &(Arc<str>, String)| json!({ "engine": &**engine, "says": says, "why": why });
     let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
-    let failed = scanned.failed.iter().map(trouble("failed"));
+    let failed = scanned.failed.iter().chain(&scanned.busy).map(trouble("failed"));
     found.chain(clean).chain(unscannable).chain(failed).collect()
 }
 

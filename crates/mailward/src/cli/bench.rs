@@ -60,6 +60,12 @@ struct SmtpIn {
     /// Bytes of a message, header included.
     #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
     size: usize,
+    /// Send this message each time, instead of made-up ones.
+    #[arg(long, value_name = "FILE", conflicts_with = "size")]
+    message: Option<PathBuf>,
+    /// Name to greet with.
+    #[arg(long, value_name = "NAME")]
+    hello: Option<String>,
     /// Messages to send, all sessions together.
     #[arg(long, default_value_t = 1_000)]
     messages: u64,
@@ -203,12 +209,16 @@ pub(crate) fn run(args: BenchArgs, place: &Where) -> Result<(), Failure> {
 
 fn smtp_in(args: SmtpIn) -> Result<(), Failure> {
     let password = args.password_file.as_deref().map(secrets::from_file).transpose()?;
+    let read = |path: &PathBuf| std::fs::read(path).map_err(|e| Failure::io(path.display(), e));
+    let message = args.message.as_ref().map(read).transpose()?;
     let report = smtp_in::run(&smtp_in::Options {
         host: args.host,
         port: args.port,
         socket: args.socket,
         sessions: args.sessions,
         size: args.size,
+        message,
+        hello: args.hello,
         messages: args.messages,
         keep: args.keep,
         pipeline: args.pipeline,

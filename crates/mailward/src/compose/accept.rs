@@ -101,6 +101,7 @@ impl Rooms {
             guard: Some(strangers.guard),
             rates: Some(strangers.rates),
             journal: Some(strangers.journal),
+            verdicts: Some(strangers.verdicts),
             events: events.clone(),
             shutdown: shutdown.clone(),
             settings: settings.receive,

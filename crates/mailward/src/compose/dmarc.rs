@@ -45,6 +45,6 @@ pub(crate) fn watch(
     reach: &Reach,
 ) -> mailward_receive::Dmarc {
     let lookup = reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns));
-    let listener = Listener { directory: Arc::clone(directory), lookup, shelf: store.clone() };
+    let listener = Listener::new(Arc::clone(directory), lookup, store.clone());
     mailward_receive::Dmarc { ledger: reporter.ledger(), listener: Arc::new(listener) }
 }

@@ -260,6 +260,7 @@ impl House {
             guard,
             rates,
             journal,
+            verdicts: None,
             events: events.clone(),
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),

@@ -19,6 +19,8 @@ pub(super) struct Maker {
     /// Tells the messages of one run from those of every other.
     run: u64,
     body: Vec<u8>,
+    /// A message that is there, as it goes over the wire, with the end of data.
+    given: Option<Vec<u8>>,
 }
 
 impl Maker {
@@ -42,6 +44,7 @@ impl Maker {
             date,
             run: nanos ^ u64::from(std::process::id()).rotate_left(40),
             body: body(options.size, nanos | 1),
+            given: options.message.as_deref().map(on_the_wire),
         }
     }
 
@@ -62,6 +65,9 @@ impl Maker {
 
     /// Appends message `number`, of the size asked for (never shorter than its header), and the end of data.
     pub(super) fn message(&self, number: u64, out: &mut Vec<u8>) {
+        if let Some(given) = &self.given {
+            return out.extend_from_slice(given);
+        }
         let start = out.len();
         // The constant fields first, so that what differs is near the end of the header.
         let _infallible = write!(out, "Date: {}\r\nFrom: <{}>\r\nTo: <", self.date, self.from);
@@ -90,6 +96,21 @@ impl Maker {
         }
         out.extend_from_slice(b".\r\n");
     }
+}
+
+/// Lines ended by CRLF, dots at their beginning doubled, and the end of data (RFC 5321 §4.5.2).
+fn on_the_wire(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len().saturating_add(64));
+    for line in message.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        if line.first() == Some(&b'.') {
+            out.push(b'.');
+        }
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+    out
 }
 
 /// At least `size` bytes of letters in lines, ending with CRLF. There is no dot to be stuffed. Letters vary, as a

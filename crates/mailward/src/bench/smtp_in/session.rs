@@ -27,7 +27,7 @@ pub(super) struct Plan {
     target: Target,
     pub(super) keep: bool,
     pipeline: bool,
-    hello: &'static [u8],
+    hello: Vec<u8>,
     tls: Option<(tokio_rustls::TlsConnector, ServerName<'static>)>,
     /// `AUTH PLAIN` with its response (RFC 4616), the whole line.
     auth: Option<Secret>,
@@ -40,7 +40,12 @@ impl Plan {
             target,
             keep: options.keep,
             pipeline: options.pipeline,
-            hello: if options.lmtp { b"LHLO bench.invalid\r\n" } else { b"EHLO bench.invalid\r\n" },
+            hello: format!(
+                "{} {}\r\n",
+                if options.lmtp { "LHLO" } else { "EHLO" },
+                options.hello.as_deref().unwrap_or("bench.invalid")
+            )
+            .into_bytes(),
             tls: name.filter(|_| options.starttls).map(|name| (any_certificate().into(), name)),
             auth: options.login.as_ref().map(|(user, password)| auth_plain(user, password)),
         }
@@ -114,7 +119,7 @@ impl Session {
     }
 
     async fn hello(&mut self, plan: &Plan) -> Result<(), Failure> {
-        self.stream.write_all(plan.hello).await?;
+        self.stream.write_all(&plan.hello).await?;
         let reply = self.reply("EHLO").await?;
         if reply.first() != Some(&b'2') {
             return Err(Failure::Refused("EHLO", shown(reply)));

@@ -13,6 +13,8 @@ fn options(port: u16) -> Options {
         socket: None,
         sessions: 3,
         size: 1_000,
+        message: None,
+        hello: None,
         messages: 20,
         keep: true,
         pipeline: false,
@@ -94,6 +96,20 @@ fn every_message_arrives_once_at_its_recipient_and_at_its_size() {
         }
         assert_eq!(first_user, 3, "messages 0, 7 and 14");
         assert_eq!(ids.len(), 20, "each its own Message-ID");
+    }
+}
+
+#[test]
+fn a_message_that_is_given_arrives_as_it_is() {
+    let (port, rx) = server("");
+    let message = Some(b"Subject: x\n\n.\r\n..b\nend".to_vec());
+    let report = run(&Options { message, hello: Some("mx.example".to_owned()), ..options(port) }).unwrap();
+    assert_eq!((report.accepted, report.failed), (20, 0), "{:?}", report.failures);
+    let taken: Vec<_> = rx.try_iter().collect();
+    assert_eq!(taken.len(), 20);
+    for (_, message) in taken {
+        // The server here leaves dots doubled.
+        assert_eq!(message.escape_ascii().to_string(), r"Subject: x\r\n\r\n..\r\n...b\r\nend\r\n");
     }
 }
 
