@@ -31,8 +31,8 @@ use mailward_core::config::{Antivirus as Settings, OnVirus, WhenDown};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{ANTIVIRUS_HEALTH_EVERY, ANTIVIRUS_READINGS_MAX};
 use mailward_core::{Clock, Shutdown, Timestamp};
-use mailward_scan::{Shown};
-use std::net::{IpAddr};
+use mailward_scan::Shown;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,6 +77,8 @@ impl Scanned {
         }
         self.found.extend(more.found);
         self.unscannable.extend(more.unscannable);
+        self.busy.extend(more.busy);
+        self.cut |= more.cut;
         self
     }
 }
@@ -179,8 +181,8 @@ impl Antivirus {
     }
 
     /// What they say of files in a message that they wouldn't find in it. Where not all are shown nobody has seen all.
-    pub async fn look_shown(&self, shown: &Shown) -> Scanned {
-        let mut scanned = self.look(&together::brought(&shown.files)).await;
+    pub async fn look_shown(&self, shown: &Shown, client: Option<IpAddr>) -> Scanned {
+        let mut scanned = self.look(&together::brought(&shown.files), client).await;
         if shown.cut {
             let why = "more was unwrapped than virus scanners are shown";
             let clean = std::mem::take(&mut scanned.clean);

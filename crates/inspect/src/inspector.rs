@@ -15,9 +15,9 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use mailward_core::config::{AmbiguousCare, Config};
 use mailward_core::limits::{
-    BLOCKING_PREPARE_BYTES, INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_TIME, LOOKUP_TURN_TIME,
-    INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX,
-    INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX, INSPECT_POLICIES_PER_NEIGHBOURS_MAX, LOOKUP_TURN_TIME,
+    BLOCKING_PREPARE_BYTES, INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX,
+    INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX, INSPECT_POLICIES_PER_NEIGHBOURS_MAX, INSPECT_TIME,
+    LOOKUP_TURN_TIME,
 };
 use mailward_core::{Domain, Network};
 use mailward_dns::{InTurn, Lookup, NoDns, Turns};
@@ -128,7 +128,7 @@ impl Inspector {
         findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
         let (contents, shown) =
             contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
-        findings.extend(self.scan_shown(scanned, &shown).await);
+        findings.extend(self.scan_shown(subject, scanned, &shown).await);
         drop(shown);
         let contents = match contents {
             Ok(contents) => Some(contents),
@@ -171,10 +171,9 @@ impl Inspector {
     async fn contents(&self, subject: &Subject) -> Result<(Contents, Shown), ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         if self.antivirus.is_empty() {
-            return self.scanner.look(message).await.map(|contents| (contents, Shown::default()));
+            return self.scanner.look(message, subject.client).await.map(|contents| (contents, Shown::default()));
         }
-        self.scanner.look_and_show(message).await
-        self.scanner.look(message, subject.client).await
+        self.scanner.look_and_show(message, subject.client).await
     }
 
     /// Other readings are let go when they were brought.
@@ -185,17 +184,16 @@ impl Inspector {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
         readings.extend(others);
-        self.antivirus.look(&readings).await
+        self.antivirus.look(&readings, subject.client).await
     }
 
     /// What follows of what virus scanners say, once they have also seen what they wouldn't find by themselves. Who found
     /// something already is asked no more.
-    async fn scan_shown(&self, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
+    async fn scan_shown(&self, subject: &Subject, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
         if *shown == Shown::default() || !scanned.found.is_empty() {
             return self.antivirus.findings(&scanned);
         }
-        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown).await))
-        self.antivirus.findings(&self.antivirus.look(&readings, subject.client).await)
+        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown, subject.client).await))
     }
 }
 

@@ -256,7 +256,7 @@ where
     let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
     let inspector = Inspector::new(mailward_inspect::Parts {
-        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        lookup: reach.strangers.clone(),
         scanner: scanning.pool.clone(),
         antivirus: scanning.antivirus.clone(),
         rules: content.book().clone(),

@@ -46,7 +46,6 @@ pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
 pub use meter::Budget;
 pub use open::{open, open_and_show, open_with};
-pub use open::{open, open_with};
 pub use places::{Place, Places};
 pub use pool::{Pool, ScanError};
 pub use shown::Shown;

@@ -10,16 +10,15 @@ mod launch;
 pub use launch::{Launch, Launched, Program};
 
 use crate::contents::{Contents, Stopped};
-use crate::shown::{Shown};
 use crate::places::{Place, Places};
+use crate::shown::Shown;
 use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
-    SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
-    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_GONE_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
-    SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
+    SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_GONE_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME,
+    SCANNER_RETRY_TIME, SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX, SCANNER_WAITING_MAX,
+    SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
 use std::net::IpAddr;
@@ -158,16 +157,21 @@ impl Pool {
     ///
     /// # Errors
     /// Nobody could look at it.
-    pub async fn look_with(&self, message: Bytes, readings: &[Reading]) -> Result<Contents, ScanError> {
-        self.look_for(message, readings, 0).await.map(|(contents, _)| contents)
+    pub async fn look_with(
+        &self,
+        message: Bytes,
+        readings: &[Reading],
+        client: Option<IpAddr>,
+    ) -> Result<Contents, ScanError> {
+        self.look_for(message, readings, 0, client).await.map(|(contents, _)| contents)
     }
 
     /// What is in a message, and the files in it that virus scanners wouldn't find: see [`crate::open_and_show`].
     ///
     /// # Errors
     /// Nobody could look at it.
-    pub async fn look_and_show(&self, message: Bytes) -> Result<(Contents, Shown), ScanError> {
-        self.look_for(message, &[], SCAN_SHOWN_MAX).await
+    pub async fn look_and_show(&self, message: Bytes, client: Option<IpAddr>) -> Result<(Contents, Shown), ScanError> {
+        self.look_for(message, &[], SCAN_SHOWN_MAX, client).await
     }
 
     async fn look_for(
@@ -175,12 +179,8 @@ impl Pool {
         message: Bytes,
         readings: &[Reading],
         room: usize,
-    ) -> Result<(Contents, Shown), ScanError> {
-        let _place = self.place().await?;
-        loop {
-    pub async fn look_with(
         client: Option<IpAddr>,
-    ) -> Result<Contents, ScanError> {
+    ) -> Result<(Contents, Shown), ScanError> {
         let _place = self.place(client).await?;
         for _ in 0..SCANNER_GONE_MAX {
             let mut worker = self.worker().await?;

@@ -6,9 +6,12 @@
 //! more than a message is: whoever wrote the message may speak in the worker's place.
 
 use crate::contents::{Contents, Item, Stopped, Trait, Wrapping};
-use crate::shown::{Shown};
-use mailward_core::limits::{SCANNER_ANSWER_MAX, SCAN_ITEMS_MAX, SCAN_NAMES_MAX, SCAN_NAME_MAX, SCAN_SHOWN_FILES_MAX, SCAN_STOPPED_MAX, SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX, SCAN_TRAITS_MAX, SCAN_WORD_MAX};
-use crate::{names};
+use crate::names;
+use crate::shown::Shown;
+use mailward_core::limits::{
+    SCAN_ITEMS_MAX, SCAN_NAME_MAX, SCAN_NAMES_MAX, SCAN_SHOWN_FILES_MAX, SCAN_STOPPED_MAX, SCAN_TEXT_MAX,
+    SCAN_TEXT_SUM_MAX, SCAN_TRAITS_MAX, SCAN_WORD_MAX, SCANNER_ANSWER_MAX,
+};
 use serde::{Deserialize, Serialize};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
@@ -101,7 +104,8 @@ pub fn serve(
         } else {
             whole(&readings).ok_or_else(|| Error::new(ErrorKind::InvalidData, "readings that are none"))?
         };
-        let (contents, Shown { files, cut }) = open(&message, readings, room);
+        let (mut contents, Shown { files, cut }) = open(&message, readings, room);
+        fit(&mut contents);
         drop(message);
         let shown = files.iter().map(|file| u32::try_from(file.len()).map_err(Error::other)).collect::<Result<_>>()?;
         if say(socket, &Answer { contents, worn: worn(), shown, cut })? {
@@ -109,9 +113,6 @@ pub fn serve(
                 socket.write_all(&file)?;
             }
         }
-        let mut contents = open(&message, readings);
-        fit(&mut contents);
-        say(socket, &Answer { contents, worn: worn() })?;
     }
 }
 
@@ -310,7 +311,7 @@ mod tests {
     fn an_answer_with_more_of_anything_than_there_may_be_is_none() {
         let reads = |item: Item, stopped: usize| {
             let contents = Contents { items: vec![item], stopped: vec![Stopped::Time; stopped] };
-            read_answer(&postcard::to_stdvec(&Answer { contents, worn: false }).unwrap()).is_some()
+            read_answer(&postcard::to_stdvec(&Answer { contents, ..Answer::default() }).unwrap()).is_some()
         };
         let names = |count: usize, bytes: usize| Item { names: vec!["n".repeat(bytes); count], ..Item::default() };
         let traits = |found: Trait, count: usize| Item { traits: vec![found; count], ..Item::default() };

@@ -43,17 +43,15 @@ pub const VERDICT_FIELD_FINDINGS_MAX: usize = 40;
 
 /// Questions to the DNS about messages that are on their way at once.
 pub const INSPECT_LOOKUPS_AT_ONCE: usize = 64;
-/// Those of them that mail of one host causes.
-pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 16;
+/// Those of them that mail of one host causes: a few sources don't have all of them.
+pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 6;
 /// Longest that a message is judged, all that is asked about it together; then it comes again later. A client waits for ten
 /// minutes after its last dot (RFC 5321 §4.5.3.2.6), of which the commit needs some.
 pub const INSPECT_TIME: Duration = Duration::from_secs(400);
 /// When a message that came by SMTP or LMTP has to be judged, counted from its last dot: what milters took is lost to
 /// [`INSPECT_TIME`].
 pub const INSPECT_END_TIME: Duration = Duration::from_secs(540);
-/// Those of them that mail of one host causes: a few sources don't have all of them.
-pub const INSPECT_LOOKUPS_PER_HOST_MAX: usize = 6;
-/// The same for neighbours (an IPv4 /24, an IPv6 /48), who may be one.
+/// Questions about messages that neighbours cause (an IPv4 /24, an IPv6 /48), who may be one.
 pub const INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX: usize = 12;
 /// Questions for what domains ask for (DMARC) that are on their way at once: apart from keys, which whoever writes a message names
 /// and may answer slowly (attacks D8).

@@ -56,7 +56,7 @@ async fn house(rules: &[&str]) -> (House, Arc<AtomicBool>) {
         events: Events::nowhere(),
     };
     let inspector = Inspector::new(Parts {
-        lookup: Arc::new(NoDns),
+        lookup: Some(Arc::new(NoDns)),
         scanner: Pool::new(Blind(on.clone()), 1, events.clone()),
         antivirus: Antivirus::new(&config::Antivirus::default(), None, Arc::new(SystemClock), events),
         rules: Rulebook::new(&config, Dictionaries::new()).unwrap(),

@@ -147,17 +147,17 @@ async fn files_that_an_engine_would_not_find_are_brought_to_it_and_what_is_not_s
     let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
     let clean = look(&antivirus, b"hello").await;
     let shown = |file: &'static [u8], cut| Shown { files: vec![Bytes::from_static(file)], cut };
-    let both = clean.clone().and(antivirus.look_shown(&shown(BAD, false)).await);
+    let both = clean.clone().and(antivirus.look_shown(&shown(BAD, false), None).await);
     assert_eq!((both.asked, both.clean.len(), both.found.len()), (1, 0, 1));
     assert_eq!(strongest(&antivirus, &both), Action::Reject);
-    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", false)).await);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", false), None).await);
     assert_eq!(strongest(&antivirus, &both), Action::Deliver);
-    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", true)).await);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", true), None).await);
     assert_eq!((both.clean.len(), both.unscannable.len()), (0, 1));
     assert_eq!(strongest(&antivirus, &both), Action::Quarantine);
     // One that is gone in between has seen half of it.
     let (gone, _) = of(&nobody(), |_| {});
-    let failed = gone.look_shown(&shown(b"good", false)).await;
+    let failed = gone.look_shown(&shown(b"good", false), None).await;
     assert_eq!(strongest(&antivirus, &clean.and(failed)), Action::Defer);
 }
 

@@ -83,12 +83,11 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     let scanned = runtime.block_on(async {
         let pool = Pool::new(scanner::program(), 1, Events::nowhere());
         let readings = [message.clone()];
-        let (scanned, looked) = tokio::join!(antivirus.look(&readings), pool.look_and_show(message));
+        let (scanned, looked) = tokio::join!(antivirus.look(&readings, None), pool.look_and_show(message, None));
         let (_, shown) = looked.map_err(|e| Failure::NoServer(e.to_string()))?;
         let is_enough = shown == Shown::default() || !scanned.found.is_empty();
-        Ok::<_, Failure>(if is_enough { scanned } else { scanned.and(antivirus.look_shown(&shown).await) })
+        Ok::<_, Failure>(if is_enough { scanned } else { scanned.and(antivirus.look_shown(&shown, None).await) })
     })?;
-    let scanned = runtime.block_on(antivirus.look(&[message], None));
     if as_json {
         print::json(&told(&scanned))?
     } else {

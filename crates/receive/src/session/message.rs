@@ -175,8 +175,6 @@ impl Host<'_> {
                 if judgement.fates.iter().all(|fate| *fate == Fate::Goes) {
                     self.came_well(ticket.mail());
                 }
-                self.heard(&judgement).await;
-                self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), arrival);
                 self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));

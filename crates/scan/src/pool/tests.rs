@@ -90,11 +90,11 @@ async fn what_virus_scanners_would_not_find_comes_with_the_answer_and_no_more_th
     };
     let (pool, events, launched) = pool(1, SHORT, vec![Box::new(honest), Box::new(greedy)]);
     let message = Bytes::from_static(b"four");
-    let looked = pool.look_and_show(message.clone()).await.unwrap();
+    let looked = pool.look_and_show(message.clone(), None).await.unwrap();
     assert_eq!(looked, (seen(b"four"), shows(b"four", SCAN_SHOWN_MAX)));
     good(&pool).await;
     pool.idle().clear();
-    let looked = pool.look_and_show(message).await.unwrap();
+    let looked = pool.look_and_show(message, None).await.unwrap();
     assert_eq!(looked.0.stopped, [Stopped::Lost]);
     assert!(events.lines().iter().any(|line| line.contains("more than was asked for")));
     assert_eq!(launched.load(Ordering::Relaxed), 2);
@@ -285,9 +285,9 @@ async fn mail_of_one_host_leaves_workers_for_others() {
     let (go, gone) = mpsc::channel::<()>();
     let slow: Play = Box::new(move |mut socket: Socket| {
         hello(&mut socket, &Hello::default()).unwrap();
-        let wait = |message: &[u8], _| {
+        let wait = |message: &[u8], _, _| {
             let _go = gone.recv();
-            seen(message)
+            (seen(message), Shown::default())
         };
         let _end = serve(&mut socket, wait, || false);
     });
