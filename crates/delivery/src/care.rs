@@ -233,8 +233,7 @@ impl Care {
             answers.push((place, outcome));
         }
         answers.sort_by_key(|(place, _)| *place);
-        let answers = answers.into_iter().map(|(_, outcome)| outcome).collect();
-        answers
+        answers.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
     /// Against whom a message counts; what strangers bring counts against nobody here.

@@ -61,7 +61,7 @@ async fn inspector(answers: bool) -> (Arc<Inspector>, tempfile::TempDir) {
         events: Events::nowhere(),
     };
     let inspector = Inspector::new(Parts {
-        lookup: Arc::new(NoDns),
+        lookup: Some(Arc::new(NoDns)),
         scanner: Pool::new(Blind { answers }, 1, Events::nowhere()),
         antivirus: Antivirus::new(&config::Antivirus::default(), None, Arc::new(SystemClock), Events::nowhere()),
         rules: Rulebook::new(&config, Dictionaries::new()).unwrap(),

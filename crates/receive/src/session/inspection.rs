@@ -42,6 +42,20 @@ pub(super) struct Judgement {
     subject: Option<Subject>,
 }
 
+/// What is known of a message beside its envelope and its bytes.
+pub(super) struct Brought<'m> {
+    /// Who is logged in.
+    pub(super) login: Option<AccountId>,
+    /// Its name.
+    pub(super) id: &'m str,
+    /// What a milter found.
+    pub(super) found: Option<Finding>,
+    /// Whether each recipient gets a reply.
+    pub(super) per_recipient: bool,
+    /// When it has to be judged.
+    pub(super) deadline: Instant,
+}
+
 impl Host<'_> {
     /// Judges a message of which a milter may have found something. Without an inspector everything goes its way but that.
     ///
@@ -51,12 +65,9 @@ impl Host<'_> {
         &self,
         mail: &MailGiven<House>,
         looked: &Looked,
-        login: Option<AccountId>,
-        id: &str,
-        found: Option<Finding>,
-        per_recipient: bool,
-        deadline: Instant,
+        brought: Brought<'_>,
     ) -> Result<Judgement, (String, Reply)> {
+        let Brought { login, id, found, per_recipient, deadline } = brought;
         let count = mail.recipients.len();
         if self.context.inspector.is_none() && found.is_none() {
             return Ok(Judgement {

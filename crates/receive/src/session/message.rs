@@ -1,6 +1,6 @@
 //! The end of a message: looked at, mended if a user submits it, and committed before it is answered.
 
-use super::inspection::Judgement;
+use super::inspection::{Brought, Judgement};
 use super::milters::{Filtered, Stopped};
 use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
@@ -77,7 +77,8 @@ impl Host<'_> {
             return self.turned_away(ticket, "no memory to judge it", &Reply::NO_SPACE);
         }
         let per_recipient = ticket.is_per_recipient();
-        let judged = self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient, deadline).await;
+        let brought = Brought { login, id: &id, found, per_recipient, deadline };
+        let judged = self.inspected(ticket.mail(), &looked, brought).await;
         let mut judgement = match judged {
             Ok(judgement) => judgement,
             Err((reason, reply)) => return self.turned_away(ticket, &reason, &reply),

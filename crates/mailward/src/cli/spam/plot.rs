@@ -38,8 +38,8 @@ pub(super) fn svg(judged: &[Judgement], proposed: Option<SpamPoints>) -> String 
             at + 4.0
         );
     }
-    for points in [-2, 0, 2, 4, 6, 8, 10, 12, 14] {
-        let at = x(points * 100);
+    for points in [-2i32, 0, 2, 4, 6, 8, 10, 12, 14] {
+        let at = x(points.saturating_mul(100));
         let low = HEIGHT - BOTTOM;
         let _ = write!(
             out,
