@@ -17,9 +17,9 @@ MARKER = b"a marker that only this test has"
 
 
 class Clamd:
-    """A daemon with its socket at `self.socket`."""
+    """A daemon with its socket at `self.socket`; `more` are lines of its configuration."""
 
-    def __init__(self, directory, stream_max="8M"):
+    def __init__(self, directory, stream_max="8M", more=""):
         self.root = peers.fetch("clamav-daemon")
         self.home = Path(directory)
         self.home.mkdir(parents=True)
@@ -34,7 +34,7 @@ class Clamd:
         self.settings.write_text(
             f"LocalSocket {self.socket}\nLocalSocketMode 666\nDatabaseDirectory {database}\nForeground yes\n"
             f"LogFile {self.home}/clamd.log\nStreamMaxLength {stream_max}\nTemporaryDirectory {self.home}\n"
-            "MaxThreads 4\nAlertEncryptedArchive yes\nUser root\n"
+            f"MaxThreads 4\nAlertEncryptedArchive yes\nUser root\n{more}"
         )
         self.process = None
         self.start()

@@ -96,11 +96,8 @@ impl Inspector {
         let doubts = ambiguity::find(&subject.bytes, &subject.structure);
         // The scanner finds other readings by itself; virus scanners know only what they are given.
         let others = if self.antivirus.is_empty() { Readings::default() } else { Readings::of(subject, &doubts) };
-        let (authentication, contents, scanned) = tokio::join!(
-            self.authenticate(subject, &settings),
-            self.contents(subject),
-            self.scan(subject, &others),
-        );
+        let (authentication, contents, scanned) =
+            tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, &others),);
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
         findings.extend(structure::findings(&subject.structure, &doubts, others.cut, settings.structure));
         findings.extend(scanned);
