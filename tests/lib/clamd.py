@@ -19,7 +19,8 @@ MARKER = b"a marker that only this test has"
 class Clamd:
     """A daemon with its socket at `self.socket`; `more` are lines of its configuration."""
 
-    def __init__(self, directory, stream_max="8M", more=""):
+    def __init__(self, directory, stream_max="8M", digests=(), patterns=(), more=""):
+        """`digests` are files that are found as they are, `patterns` bytes that are found anywhere; each with its name."""
         self.root = peers.fetch("clamav-daemon")
         self.home = Path(directory)
         self.home.mkdir(parents=True)
@@ -28,8 +29,10 @@ class Clamd:
         database = self.home / "database"
         database.mkdir()
         digest = hashlib.md5(EICAR).hexdigest()
-        (database / "test.hdb").write_text(f"{digest}:{len(EICAR)}:Test.Eicar\n")
-        (database / "test.ndb").write_text(f"Test.Marker:0:*:{MARKER.hex()}\n")
+        digests = [f"{digest}:{len(EICAR)}:Test.Eicar", *(f"{hashlib.md5(data).hexdigest()}:{len(data)}:{name}" for name, data in digests)]
+        patterns = [("Test.Marker", MARKER), *patterns]
+        (database / "test.hdb").write_text("".join(f"{line}\n" for line in digests))
+        (database / "test.ndb").write_text("".join(f"{name}:0:*:{data.hex()}\n" for name, data in patterns))
         self.settings = self.home / "clamd.conf"
         self.settings.write_text(
             f"LocalSocket {self.socket}\nLocalSocketMode 666\nDatabaseDirectory {database}\nForeground yes\n"

@@ -127,6 +127,15 @@ const KINDS: &[Kind] = &[
     ),
     alert("message.deferred", &[], "Mail is refused for now", LOG),
     alert("message.held", &[], "A message is held", "mailward queue list --held"),
+    Kind {
+        gathers: Some("finding"),
+        ..strange(alert(
+            "message.quarantined",
+            &["direction"],
+            "Mail with a virus or an attachment that isn't let through was kept",
+            "mailward quarantine list",
+        ))
+    },
     alert(
         "milter.down",
         &["milter", "at"],
@@ -221,6 +230,7 @@ pub fn wanted(level: Level, name: &str) -> bool {
                 | "firewall.has_room"
                 | "firewall.recovered"
                 | "list.switched_on"
+                | "milter.recovered"
                 | "scanner.recovered"
                 | "stress.left"
         )

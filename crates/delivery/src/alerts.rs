@@ -83,7 +83,7 @@ impl Postman {
     /// [`PostmanError`]; then nobody has it.
     pub async fn bring(&self, to: Option<&[Address]>, letter: &Letter<'_>) -> Result<(), PostmanError> {
         let (targets, remote) = self.places(to)?;
-        let text = message(self.writer.hostname.as_str(), to, letter);
+        let text = message(self.writer.hostname.as_str(), "alert", to, letter);
         let eight_bit = !text.is_ascii();
         let content = prepare(text.into_bytes(), 0).map_err(|_| PostmanError::Letter)?;
         let queued = self.writer.to_send(&remote, Needs { eight_bit, ..Needs::default() }, self.clock.now());
@@ -117,8 +117,8 @@ impl Postman {
     }
 }
 
-/// An alert as a message.
-fn message(hostname: &str, to: Option<&[Address]>, letter: &Letter<'_>) -> String {
+/// A letter as a message; `kind` begins its name.
+pub(crate) fn message(hostname: &str, kind: &str, to: Option<&[Address]>, letter: &Letter<'_>) -> String {
     let readers = match to {
         None => format!("<postmaster@{hostname}>"),
         Some(to) => to.iter().map(|address| format!("<{address}>")).collect::<Vec<_>>().join(",\r\n "),
@@ -127,7 +127,7 @@ fn message(hostname: &str, to: Option<&[Address]>, letter: &Letter<'_>) -> Strin
     let (id, date) = (letter.id, date::format_header(letter.made));
     let mut text = format!(
         "From: Mailward <postmaster@{hostname}>\r\nTo: {readers}\r\nSubject: {subject}\r\nDate: {date}\r\n\
-         Message-ID: <alert.{id}@{hostname}>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
+         Message-ID: <{kind}.{id}@{hostname}>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
     );
     for line in letter.lines {
@@ -154,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(subject: &str, lines: &[String]) -> String {
-        message("mx.s.example", None, &Letter { id: "1", made: Timestamp(0), subject, lines })
+        message("mx.s.example", "alert", None, &Letter { id: "1", made: Timestamp(0), subject, lines })
     }
 
     proptest! {

@@ -16,6 +16,7 @@ mod alert;
 mod confirm;
 mod freeze;
 mod schedules;
+mod telling;
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
@@ -23,6 +24,7 @@ mod tests;
 
 pub use freeze::{frozen_words, hold_waiting};
 pub use schedules::{Schedule, ScheduleError, ScheduleFor, Schedules, Times};
+pub use telling::Telling;
 
 use crate::deliver::accounts;
 use crate::fate::{self, Fate, Fated, going};
@@ -37,7 +39,7 @@ use mailward_directory::Directory;
 use mailward_gate::Gate;
 use mailward_store::api::{MailStore, QueueStore, SendingStore, ShelfStore, StoreError};
 use mailward_store::records::{Accepted, Content, Meter, Metered, Shelf, Submitted, Withheld};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -135,7 +137,7 @@ impl Care {
 
     /// Puts a message where it goes in one commit, as [`crate::deliver`] does: counted if a user, a program or an inside host sent it, with the
     /// schedules that are set, and with the confirmations that its sender asked for if `confirm` says that the sender is known
-    /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6).
+    /// to be who they say (a DSN to a forged sender is what nobody wants: attacks A6), and with what its sender here is told.
     ///
     /// # Errors
     /// What the store says; then nobody has it.
@@ -146,7 +148,9 @@ impl Care {
         recipients: &[Given<'_>],
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
-        let notices = if confirm { self.confirmations(&content, transaction, &going(recipients)) } else { Vec::new() };
+        let mut notices =
+            if confirm { self.confirmations(&content, transaction, &going(recipients)) } else { Vec::new() };
+        notices.extend(self.told(transaction));
         let passed_on = confirm::passed_on(recipients);
         let addressed: Vec<Fated<'_>> = recipients
             .iter()
@@ -166,7 +170,7 @@ impl Care {
             self.sending.accept(message, notices, meter.clone()).await?
         } else {
             match self.sending.accept(message.clone(), notices, meter.clone()).await {
-                // Maybe it's the confirmation that has no room: the message is worth more.
+                // Maybe it's the notice that has no room: the message is worth more.
                 Err(StoreError::OverQuota | StoreError::NotFound(_)) => {
                     let submitted = self.sending.accept(message, Vec::new(), meter.clone()).await?;
                     self.events.emit(Event::warn("notice.dropped").with("reason", "its reader's mailbox is full"));
@@ -200,25 +204,36 @@ impl Care {
         if self.accept(content.clone(), transaction, recipients, confirm).await.is_ok() {
             return recipients.iter().map(|_| Ok(())).collect();
         }
-        let mut done = HashSet::new();
+        // The strictest of an account's counts (see `Fate`), so it comes first; what it couldn't do nobody else does instead.
+        let mut order: Vec<(usize, &Given<'_>)> = recipients.iter().enumerate().collect();
+        order.sort_by_key(|(_, given)| std::cmp::Reverse(given.fate));
+        let (mut done, mut failed) = (HashSet::new(), HashMap::new());
         let mut answers = Vec::with_capacity(recipients.len());
-        for given in recipients {
+        for (place, given) in order {
             let mut left = accounts([given.to.permit]);
             left.retain(|account| !done.contains(account));
+            let is_stricter = |account| failed.get(account).is_some_and(|fate| *fate > given.fate);
             let notices =
                 if confirm { self.confirmations(&content, transaction, &going(&[*given])) } else { Vec::new() };
             let one = [(given.to, given.fate)];
             let message = fate::delivery(content.clone(), transaction, &one, &Schedules::default(), &done);
             let outcome = match (left.is_empty(), notices.is_empty()) {
                 (true, _) => Ok(()),
+                _ if left.iter().any(is_stricter) => Err(StoreError::Refused("what is stricter couldn't be done")),
                 (false, true) => self.mail.deliver(message).await.map(|_| ()),
                 (false, false) => self.sending.accept(message, notices, None).await.map(|_| ()),
             };
             if outcome.is_ok() {
                 done.extend(left);
+            } else {
+                for account in left {
+                    failed.entry(account).or_insert(given.fate);
+                }
             }
-            answers.push(outcome);
+            answers.push((place, outcome));
         }
+        answers.sort_by_key(|(place, _)| *place);
+        let answers = answers.into_iter().map(|(_, outcome)| outcome).collect();
         answers
     }
 

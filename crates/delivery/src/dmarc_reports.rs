@@ -5,13 +5,13 @@
 //! tried again until a day after the day it is of, then dropped.
 //!
 //! Who asks for a report says where it goes, and need not be who gets it: a place of another organisation has to say in the
-//! DNS that it takes them (RFC 9990 §4), and only so many are brought to one destination a day (attacks D10).
+//! DNS that it takes them (RFC 9990 §4), and only so many are brought to one organisation a day (attacks D10).
 
 mod heard;
 mod ledger;
 mod mail;
 
-pub use heard::{Heard, Listener, heard_key};
+pub use heard::{Busy, Due, Heard, Listener, heard_key};
 pub use ledger::{Ledger, Told, key};
 
 use crate::reporting::{Post, Tried};
@@ -20,7 +20,7 @@ use mail::Letter;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     DMARC_DESTINATIONS_MAX, DMARC_REPORT_JITTER, DMARC_REPORT_LATE, DMARC_REPORT_LOOK_TIME, DMARC_REPORT_PAGE,
-    DMARC_REPORTS_PER_DESTINATION_MAX, DMARC_WRITE_TIME,
+    DMARC_REPORTS_PER_DESTINATION_MAX, DMARC_TIME, DMARC_WRITE_TIME,
 };
 use mailward_core::{Address, Clock, Domain, Shutdown, Timestamp};
 use mailward_directory::{Directory, Dkim};
@@ -33,6 +33,7 @@ use mailward_sts::{Day, Sent, SentState};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// What a reporter is made of.
 pub struct Parts {
@@ -170,7 +171,10 @@ impl Reporter {
             after = page.last().filter(|_| page.len() >= DMARC_REPORT_PAGE).map(|last| last.key.clone());
             for (day, _, told) in page.iter().filter_map(Told::read) {
                 for sent in told.sent.iter().filter(|sent| sent.state == SentState::Sent) {
-                    let _enough = found.count(day, address(&sent.place).as_ref().and_then(Address::domain));
+                    let Some(to) = address(&sent.place) else { continue };
+                    // One that can't be looked up now counts for itself.
+                    let whose = self.destination(&to).await.unwrap_or_else(|_| to.domain().cloned());
+                    let _enough = found.count(day, whose.as_ref());
                 }
             }
         }
@@ -213,16 +217,18 @@ impl Reporter {
                 continue;
             }
             let Some(to) = address(&place) else { continue };
-            let queued = if self.tried.lock().await.count(day, to.domain()) {
-                let queued = self.mail(day, domain, &mut told, at, &to, now).await?;
-                if queued.is_err() {
-                    self.tried.lock().await.count_back(day, to.domain());
+            let queued = match self.destination(&to).await {
+                Err(why) => Err(why),
+                Ok(whose) if self.tried.lock().await.count(day, whose.as_ref()) => {
+                    let queued = self.mail(day, domain, &mut told, at, &to, now).await?;
+                    if queued.is_err() {
+                        self.tried.lock().await.count_back(day, whose.as_ref());
+                    }
+                    queued
                 }
-                queued
-            } else {
-                Err(format!(
-                    "{DMARC_REPORTS_PER_DESTINATION_MAX} reports of that day went to its domain, or others to too many"
-                ))
+                Ok(_) => Err(format!(
+                    "{DMARC_REPORTS_PER_DESTINATION_MAX} reports of that day went to its organisation, or others to too many"
+                )),
             };
             match queued {
                 Ok(()) => self.tell("dmarc_report.sent", day, domain, &place, None),
@@ -236,6 +242,16 @@ impl Reporter {
             }
         }
         Ok(())
+    }
+
+    /// For whom a report counts that goes to an address: the organisation, which has as many names as it likes.
+    async fn destination(&self, to: &Address) -> Result<Option<Domain>, String> {
+        let Some(host) = to.domain() else { return Ok(None) };
+        match timeout(DMARC_TIME, dmarc::organization(&*self.parts.lookup, host)).await {
+            Ok(Ok(organization)) => Ok(organization.domain().or_else(|| Some(host.clone()))),
+            Ok(Err(name)) => Err(format!("{name} can't be looked up now")),
+            Err(_) => Err(format!("the organisation of {host} can't be looked up now")),
+        }
     }
 
     /// Where the report goes; none if that isn't known now.

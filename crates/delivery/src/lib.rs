@@ -60,7 +60,7 @@ pub use deliver::{accounts, deliver, deliver_each};
 pub use fate::{Fate, JUNK, Keeping};
 pub use forward::{Forwarder, NotForwarded, Parts as ForwarderParts};
 pub use mailward_message::accept::HeaderFault;
-pub use prepare::{Looked, look, prepare};
+pub use prepare::{Looked, look, prepare, strip};
 pub use send_on::{Addressed, Inside, Transaction, needs, queued, queued_by};
 pub use sign::{SignError, sign, sign_pieces};
 pub use trace::{Trace, With};

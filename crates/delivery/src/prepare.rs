@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use mailward_core::Domain;
+use mailward_core::limits::HEADER_BYTES_MAX;
 use mailward_message::Structure;
 use mailward_message::accept::{self, HeaderFault};
 use mailward_message::header;
 use mailward_message::results::foreign;
 use mailward_store::records::Content;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A message that was checked, mended and described, and may still get fields of ours.
@@ -25,7 +27,7 @@ pub struct Looked {
 ///
 /// A message without header gets an empty line before it, so that its first lines don't become fields. `Return-Path`
 /// fields that came with it are taken out: there is one, and it is ours (RFC 5321 §4.4); and so is what only we may say, if it comes
-/// in the name of `hostname` ([`foreign`]); none: it is our own.
+/// in the name of `hostname` ([`foreign`]); none: it is our own, or [`strip`] was there before.
 ///
 /// Takes time: microseconds for common messages, some milliseconds a megabyte.
 ///
@@ -37,22 +39,48 @@ pub fn look(mut bytes: Vec<u8>, trace: usize, hostname: Option<&Domain>) -> Resu
     let facts = accept::check(message)?;
     if facts.starts_with_header {
         let header = message.get(..facts.header_bytes).unwrap_or_default();
-        // Almost always none; those from the back first, so that the ranges before them stay true.
         let mut theirs: Vec<_> =
             header::fields(header).filter(|field| field.is("return-path")).map(|field| field.whole).collect();
         theirs.extend(hostname.map(|hostname| foreign(header, hostname)).unwrap_or_default());
         theirs.sort_unstable_by_key(|range| range.start);
-        for range in theirs.into_iter().rev() {
-            let (start, end) = (range.start.saturating_add(trace), range.end.saturating_add(trace));
-            if start <= end && end <= bytes.len() {
-                bytes.drain(start..end);
-            }
-        }
+        take_out(&mut bytes, trace, &theirs);
     } else {
         bytes.splice(trace..trace, *b"\r\n");
     }
     let structure = Arc::new(Structure::parse(&bytes));
     Ok(Looked { bytes: Bytes::from(bytes), trace, structure })
+}
+
+/// Takes out what only we may say, as [`look`] does: for whoever shows a message to others that may say it as well, as they
+/// are asked by us, before it is looked at. `bytes` as there.
+///
+/// # Errors
+/// As there: what comes after it needn't be shown to anybody.
+pub fn strip(mut bytes: Vec<u8>, trace: usize, hostname: &Domain) -> Result<Vec<u8>, HeaderFault> {
+    let trace = trace.min(bytes.len());
+    let message = bytes.get(trace..).unwrap_or_default();
+    // Of its body nothing matters here.
+    let room = message.get(..HEADER_BYTES_MAX.saturating_add(1)).unwrap_or(message);
+    let facts = accept::check(room)?;
+    if facts.starts_with_header {
+        let theirs = foreign(room.get(..facts.header_bytes).unwrap_or_default(), hostname);
+        take_out(&mut bytes, trace, &theirs);
+    }
+    Ok(bytes)
+}
+
+/// Takes out fields of the header that begins at `trace`, by their ranges in it: in order, none touching another. What is
+/// behind them is moved once, however many there are.
+fn take_out(bytes: &mut Vec<u8>, trace: usize, fields: &[Range<usize>]) {
+    let Some(end) = fields.last().map(|field| field.end) else { return };
+    let header = bytes.get(trace..).and_then(|header| header.get(..end)).unwrap_or_default();
+    let (mut kept, mut at) = (Vec::with_capacity(header.len()), 0);
+    for field in fields {
+        kept.extend_from_slice(header.get(at..field.start).unwrap_or_default());
+        at = field.end;
+    }
+    let end = trace.saturating_add(header.len());
+    bytes.splice(trace..end, kept);
 }
 
 impl Looked {
@@ -83,7 +111,7 @@ pub fn prepare(bytes: Vec<u8>, trace: usize) -> Result<Content, HeaderFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mailward_core::limits::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX, RECEIVED_HOPS_MAX};
+    use mailward_core::limits::{HEADER_FIELDS_MAX, RECEIVED_HOPS_MAX};
     use proptest::prelude::*;
 
     const TRACE: &str = "Return-Path: <a@b.example>\r\nReceived: from x by y; now\r\n";
@@ -122,6 +150,24 @@ mod tests {
     }
 
     #[test]
+    fn what_only_we_may_say_can_be_taken_out_before() {
+        let strip = |message: &str| strip(format!("{TRACE}{message}").into_bytes(), TRACE.len(), &host());
+        let (ours, more) = ("Authentication-Results: mx.b.example; dkim=pass\r\n", "Mailward-Verdict: deliver\r\n");
+        let rest = "Return-Path: <a@t.example>\r\nSubject: x\r\n";
+        let body = "\r\nAuthentication-Results: mx.b.example; dkim=pass\r\n";
+        assert_eq!(
+            strip(&format!("{ours}{rest}{more}X: y\r\n{ours}{body}")),
+            Ok(format!("{TRACE}{rest}X: y\r\n{body}").into_bytes())
+        );
+        for whole in ["no field\r\nAuthentication-Results: mx.b.example; dkim=pass\r\n", "", body] {
+            assert_eq!(strip(whole), Ok(format!("{TRACE}{whole}").into_bytes()), "what has no header stays");
+        }
+        assert_eq!(strip(&format!("X: {}\r\n{ours}\r\n", "y".repeat(HEADER_BYTES_MAX))), Err(HeaderFault::TooLarge));
+        let looked = look(format!("{TRACE}{ours}\r\nbody\r\n").into_bytes(), TRACE.len(), None).unwrap();
+        assert_eq!(looked.bytes, format!("{TRACE}{ours}\r\nbody\r\n"), "what was added since stays");
+    }
+
+    #[test]
     fn fields_of_ours_stand_between_return_path_and_received_and_the_structure_knows() {
         let message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
         let looked = look(format!("{TRACE}{message}").into_bytes(), TRACE.len(), None).unwrap();
@@ -154,7 +200,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_message_makes_it_panic(message in proptest::collection::vec(any::<u8>(), 0..400), trace in 0usize..500) {
-            let _ = look(message, trace, Some(&host())).map(|looked| looked.content(b"X: y\r\n"));
+            let _ = look(message.clone(), trace, Some(&host())).map(|looked| looked.content(b"X: y\r\n"));
+            let _ = strip(message, trace, &host());
         }
     }
 }

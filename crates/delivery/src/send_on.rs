@@ -1,6 +1,6 @@
 //! From a transaction's facts to entries of the queue.
 
-use crate::care::{Schedules, Times};
+use crate::care::{Schedules, Telling, Times};
 use crate::fate::Keeping;
 use mailward_core::limits::{QUEUE_RECIPIENTS_MAX, SCHEDULES_PER_MESSAGE};
 use mailward_core::{AccountId, Address, NotifyOn, Timestamp};
@@ -35,6 +35,8 @@ pub struct Transaction<'a> {
     pub routes: &'a RouteTable,
     /// What is written about what is kept of it, if something is.
     pub keeping: Option<&'a Keeping>,
+    /// What its sender, who is here, is told of it.
+    pub telling: Option<&'a Telling>,
 }
 
 impl Transaction<'_> {
@@ -233,6 +235,7 @@ mod tests {
             warn_after: Duration::ZERO,
             routes: &RouteTable::default(),
             keeping: None,
+            telling: None,
         };
         let times = Times { lifetime: transaction.lifetime, warn_after: transaction.warn_after };
         envelope(&Content::new(bytes.into(), structure.into()), &transaction, None, times).needs

@@ -18,10 +18,12 @@ use tokio::time::{Instant, timeout_at};
 pub struct Turns {
     all: Semaphore,
     share: usize,
+    /// What neighbours may have together, if that is less than all.
+    among: Option<usize>,
     hosts: Mutex<HashMap<Network, Queue>>,
 }
 
-/// Those of one host.
+/// Those of one host, or of neighbours.
 struct Queue {
     own: Arc<Semaphore>,
     /// Who has one of its places, or waits for one.
@@ -32,6 +34,7 @@ struct Queue {
 pub struct Turn<'a> {
     _all: SemaphorePermit<'a>,
     _own: Option<Own<'a>>,
+    _near: Option<Own<'a>>,
 }
 
 struct Own<'a> {
@@ -51,6 +54,9 @@ pub enum NoTurn {
     /// As many as the host may cause are under way.
     #[error("as many questions as one host may cause are under way")]
     Host,
+    /// As many as neighbours may cause are under way.
+    #[error("as many questions as neighbours may cause are under way")]
+    Neighbours,
     /// As many as strangers may cause together are under way.
     #[error("as many questions as all strangers may cause are under way")]
     All,
@@ -72,7 +78,13 @@ impl Turns {
     /// `all` places, of which one host may have `share`.
     #[must_use]
     pub fn new(all: usize, share: usize) -> Self {
-        Self { all: Semaphore::new(all), share, hosts: Mutex::default() }
+        Self { all: Semaphore::new(all), share, among: None, hosts: Mutex::default() }
+    }
+
+    /// The same, of which neighbours ([`Network::neighbours`]) may have so many together.
+    #[must_use]
+    pub fn among_neighbours(self, share: usize) -> Self {
+        Self { among: Some(share), ..self }
     }
 
     fn hosts(&self) -> MutexGuard<'_, HashMap<Network, Queue>> {
@@ -88,24 +100,30 @@ impl Turns {
         let end = now.checked_add(at_most).unwrap_or(now);
         // First among its own: whoever waits for the places of all holds one of its host's.
         let own = match host {
-            Some(host) => {
-                let (user, own) = self.user(host);
-                match timeout_at(end, own.acquire_owned()).await {
-                    Ok(Ok(place)) => Some(Own { _place: place, _user: user }),
-                    Ok(Err(_)) | Err(_) => return Err(NoTurn::Host),
-                }
+            Some(host) => Some(self.own(host, self.share, end).await.ok_or(NoTurn::Host)?),
+            None => None,
+        };
+        let near = match host.zip(self.among) {
+            Some((host, share)) => {
+                Some(self.own(Network::neighbours(host.first()), share, end).await.ok_or(NoTurn::Neighbours)?)
             }
             None => None,
         };
         match timeout_at(end, self.all.acquire()).await {
-            Ok(Ok(all)) => Ok(Turn { _all: all, _own: own }),
+            Ok(Ok(all)) => Ok(Turn { _all: all, _own: own, _near: near }),
             Ok(Err(_)) | Err(_) => Err(NoTurn::All),
         }
     }
 
-    fn user(&self, host: Network) -> (User<'_>, Arc<Semaphore>) {
+    async fn own(&self, host: Network, share: usize, end: Instant) -> Option<Own<'_>> {
+        let (user, own) = self.user(host, share);
+        let place = timeout_at(end, own.acquire_owned()).await.ok()?.ok()?;
+        Some(Own { _place: place, _user: user })
+    }
+
+    fn user(&self, host: Network, share: usize) -> (User<'_>, Arc<Semaphore>) {
         let mut hosts = self.hosts();
-        let queue = hosts.entry(host).or_insert_with(|| Queue { own: Arc::new(Semaphore::new(self.share)), users: 0 });
+        let queue = hosts.entry(host).or_insert_with(|| Queue { own: Arc::new(Semaphore::new(share)), users: 0 });
         queue.users = queue.users.saturating_add(1);
         (User { turns: self, host }, Arc::clone(&queue.own))
     }
@@ -198,6 +216,7 @@ mod tests {
         use mailward_core::limits::*;
         let names = 2 * NAME_LOOKUPS_AT_ONCE;
         let all = LIST_LOOKUPS_AT_ONCE + names + SPF_LOOKUPS_AT_ONCE + SPF_HELLO_LOOKUPS_AT_ONCE;
+        let all = all + INSPECT_LOOKUPS_AT_ONCE + INSPECT_POLICIES_AT_ONCE;
         assert!(all <= DNS_STRANGERS_AT_ONCE);
         assert!(SPF_TIME < JUDGEMENT_WAIT && INQUIRY_TIME < JUDGEMENT_WAIT && LOOKUP_TURN_TIME < SPF_TIME);
     }
@@ -219,6 +238,25 @@ mod tests {
         assert_eq!(turns.take(None, SOON).await.unwrap_err(), NoTurn::All);
         held.clear();
         assert!(turns.take(greedy, Duration::ZERO).await.is_ok());
+        assert!(turns.hosts().is_empty(), "nothing is kept of who has no turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neighbours_have_a_share_together_and_others_have_theirs_beside_it() {
+        let turns = Turns::new(8, 2).among_neighbours(3);
+        let mut held = Vec::new();
+        for near in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+            held.push(turns.take(host(near), Duration::ZERO).await.unwrap());
+        }
+        assert_eq!(turns.take(host("192.0.2.1"), SOON).await.unwrap_err(), NoTurn::Host);
+        assert_eq!(turns.take(host("192.0.2.3"), SOON).await.unwrap_err(), NoTurn::Neighbours);
+        held.push(turns.take(host("198.51.100.1"), Duration::ZERO).await.unwrap());
+        for site in ["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1"] {
+            held.push(turns.take(host(site), Duration::ZERO).await.unwrap());
+        }
+        assert_eq!(turns.take(host("2001:db8:0:4::1"), SOON).await.unwrap_err(), NoTurn::Neighbours);
+        held.clear();
+        assert!(turns.take(host("192.0.2.3"), Duration::ZERO).await.is_ok());
         assert!(turns.hosts().is_empty(), "nothing is kept of who has no turn");
     }
 

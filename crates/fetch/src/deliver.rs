@@ -5,16 +5,18 @@ use crate::accounts::stays_here;
 use crate::clean::clean;
 use crate::envelope;
 use crate::error::Trouble;
+use crate::judgement::{self, Judge, Judgement};
 use crate::maildrop::Secure;
 use crate::noted::{Digest, Key, Noted};
 use crate::waiting::Wait;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{BLOCKING_PREPARE_BYTES, SHELF_CHANGES_MAX};
 use mailward_core::{AccountId, Address, Clock, Domain};
+use mailward_delivery::{Fate, Looked};
 use mailward_directory::Directory;
 use mailward_gate::RelayPermit;
 use mailward_message::date;
-use mailward_store::records::{Content, Delivery, Flags, ShelfChange, Target};
+use mailward_store::records::{Content, ShelfChange};
 use mailward_store::{MailStore, ShelfStore, StoreError};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -29,6 +31,7 @@ pub(crate) struct Desk {
     pub(crate) hostname: Domain,
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) judge: Option<Judge>,
 }
 
 /// Where a message comes from.
@@ -113,7 +116,7 @@ pub(crate) async fn deliver(
         return Err(Left::Refused("it was fetched from this account before, and came back: mail loop".to_owned()));
     }
     let sender = envelope::sender(raw);
-    let permits = recipients(desk, source.settings, raw)?;
+    let recipients = recipients(desk, source.settings, raw)?;
     let id = format!("{:x}.{}", desk.clock.now().0, blake3::hash(raw).to_hex().get(..12).unwrap_or_default());
     let mut bytes = source.trace(desk, sender.as_ref(), &id);
     let trace = bytes.len();
@@ -121,30 +124,26 @@ pub(crate) async fn deliver(
     clean(raw, &mut bytes).map_err(|unclean| Left::Refused(unclean.to_string()))?;
     let size = bytes.len().saturating_sub(trace);
     desk.mail.admit(u64::try_from(size).unwrap_or(u64::MAX)).map_err(|error| Left::Trouble(error.into()))?;
-    let prepared = if size < BLOCKING_PREPARE_BYTES {
-        mailward_delivery::prepare(bytes, trace)
-    } else {
-        let prepared = tokio::task::spawn_blocking(move || mailward_delivery::prepare(bytes, trace)).await;
-        prepared.map_err(|_| Left::Trouble(StoreError::Closed.into()))?
-    };
-    let content = prepared.map_err(|fault| Left::Refused(fault.to_string()))?;
+    let looked = look(desk, bytes, trace).await?;
     let Noting { all, noted, key, digest, size: listed } = noting;
-    let mut accounts = mailward_delivery::accounts(&permits);
+    let mut accounts = mailward_delivery::accounts(recipients.iter().map(|(_, permit)| permit));
     accounts.retain(|account| !noted.has(&key, *account, &digest));
     if accounts.is_empty() {
         // Those who hadn't it are no longer among them.
         desk.shelf.change_shelf(vec![all]).await.map_err(|error| Left::Trouble(error.into()))?;
         return Ok(None);
     }
+    let judgement = judgement::of(desk, source, &looked, &id, sender.as_ref(), &recipients).await?;
+    let content = judgement.content(looked).await.map_err(|error| Left::Trouble(error.into()))?;
     let mut count = accounts.len();
-    let partly = match desk.shelf.deliver_noted(delivery(&content, &accounts), vec![all]).await {
+    let partly = match desk.shelf.deliver_noted(judgement.delivery(&content, &accounts), vec![all]).await {
         Ok(_) => None,
         Err(error @ StoreError::OverQuota) => {
-            let (got, wait) = who_has_room(desk, accounts, &content).await?;
+            let (got, wait) = who_has_room(desk, accounts, &content, &judgement).await?;
             let later = || Left::Later(error.to_string(), wait);
             let wait = wait.filter(|_| !got.is_empty() && got.len() <= SHELF_CHANGES_MAX).ok_or_else(later)?;
             let notes = got.iter().map(|account| noted.having(&key, *account, digest, listed)).collect();
-            match desk.shelf.deliver_noted(delivery(&content, &got), notes).await {
+            match desk.shelf.deliver_noted(judgement.delivery(&content, &got), notes).await {
                 Ok(_) => {}
                 // One more was filled meanwhile.
                 Err(StoreError::OverQuota) => return Err(later()),
@@ -161,9 +160,16 @@ pub(crate) async fn deliver(
     Ok(partly)
 }
 
-fn delivery(content: &Content, accounts: &[AccountId]) -> Delivery {
-    let targets = accounts.iter().map(|account| Target { account: *account, mailbox: None, flags: Flags::NONE });
-    Delivery { content: content.clone(), targets: targets.collect(), queued: Vec::new(), kept: None }
+/// Checks and describes a message: on a thread of its own if other tasks would feel it.
+async fn look(desk: &Desk, bytes: Vec<u8>, trace: usize) -> Result<Looked, Left> {
+    let (hostname, is_small) = (desk.hostname.clone(), bytes.len() < BLOCKING_PREPARE_BYTES);
+    let look = move || mailward_delivery::look(bytes, trace, Some(&hostname));
+    let looked = if is_small {
+        look()
+    } else {
+        tokio::task::spawn_blocking(look).await.map_err(|_| Left::Trouble(StoreError::Closed.into()))?
+    };
+    looked.map_err(|fault| Left::Refused(fault.to_string()))
 }
 
 /// Which accounts a message fits, and what the first of the others waits for; none if it fits all after all.
@@ -171,12 +177,14 @@ async fn who_has_room(
     desk: &Desk,
     accounts: Vec<AccountId>,
     content: &Content,
+    judgement: &Judgement,
 ) -> Result<(Vec<AccountId>, Option<Wait>), Left> {
     let size = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
     let (mut room, mut wait) = (Vec::new(), None);
     for account in accounts {
         let usage = desk.mail.usage(account).await.map_err(|error| Left::Trouble(error.into()))?;
-        if usage.admits(size) {
+        // What is kept fills no mailbox.
+        if usage.admits(size) || judgement.fate(account) == Fate::Kept {
             room.push(account);
         } else {
             wait = wait.or(Some(Wait { account, size }));
@@ -185,21 +193,23 @@ async fn who_has_room(
     Ok((room, wait))
 }
 
-/// Who gets it: users here, whatever the message says.
-fn recipients(desk: &Desk, settings: &Settings, raw: &[u8]) -> Result<Vec<RelayPermit>, Left> {
+/// Who gets it, and by which address: users here, whatever the message says.
+fn recipients(desk: &Desk, settings: &Settings, raw: &[u8]) -> Result<Vec<(Address, RelayPermit)>, Left> {
     if let To::Envelope { header, .. } = &settings.to {
         for field in envelope::recipients(raw, header.as_deref()) {
             let ours = field
-                .iter()
+                .into_iter()
                 .filter(|address| address.domain().is_some_and(|domain| desk.directory.is_local_domain(domain)));
-            let permits: Vec<RelayPermit> =
-                ours.filter_map(|address| stays_here(&desk.directory, address).ok()).collect();
+            let permits: Vec<(Address, RelayPermit)> = ours
+                .filter_map(|address| stays_here(&desk.directory, &address).ok().map(|permit| (address, permit)))
+                .collect();
             if !permits.is_empty() {
                 return Ok(permits);
             }
         }
     }
-    stays_here(&desk.directory, settings.to.last_resort())
-        .map(|permit| vec![permit])
+    let last = settings.to.last_resort();
+    stays_here(&desk.directory, last)
+        .map(|permit| vec![(last.clone(), permit)])
         .map_err(|error| Left::Trouble(Trouble::Settings(error.to_string())))
 }

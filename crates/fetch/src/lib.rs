@@ -7,6 +7,9 @@
 //! **Out**: one commit a message, by the same way as received mail (trace, structure, INBOX of each recipient), with the
 //! note that it was taken in the same commit. **[`Runner`]** visits each account when it is due.
 //!
+//! **Judged** as mail from elsewhere by [`Judge`], before it is delivered: junk is filed as junk, and what SMTP would refuse is kept
+//! in the quarantine, as nobody could hear a refusal. What can't be judged now stays there until the next visit.
+//!
 //! **To whom**: one user, or whom the envelope fields name that the provider writes ([`envelope`]), never `To` or `Cc`. Only
 //! ever to users here: there is no relaying, and nobody is bounced to.
 //!
@@ -35,6 +38,7 @@ mod deliver;
 pub mod envelope;
 mod error;
 pub mod imap;
+mod judgement;
 mod maildrop;
 mod noted;
 pub mod pop3;
@@ -46,4 +50,5 @@ mod wire;
 pub use account::{After, Name, Protocol, Server, Settings, SettingsChange, SettingsError, Tls, To};
 pub use accounts::{Accounts, Info, State};
 pub use error::FetchError;
+pub use judgement::Judge;
 pub use runner::{Parts, Runner};

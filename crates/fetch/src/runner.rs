@@ -5,6 +5,7 @@ use crate::accounts::{Accounts, Kept, State};
 use crate::connect::Net;
 use crate::deliver::Desk;
 use crate::error::Trouble;
+use crate::judgement::Judge;
 use crate::visit::{Came, Errand, House, memory, visit};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
@@ -43,6 +44,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Largest message that is taken, bytes, as it is at the moment.
     pub message_size: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Who judges messages; `None`: they come as they are.
+    pub judge: Option<Judge>,
 }
 
 /// Visits the accounts when they are due, until it is told to stop.
@@ -72,9 +75,9 @@ impl Runner {
     /// Does nothing yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { accounts, mail, directory, lookup, outbound, hostname, events, clock, message_size } = parts;
+        let Parts { accounts, mail, directory, lookup, outbound, hostname, events, clock, message_size, judge } = parts;
         let shelf = Arc::clone(accounts.store());
-        let desk = Desk { mail, shelf, directory, hostname, events, clock };
+        let desk = Desk { mail, shelf, directory, hostname, events, clock, judge };
         let house =
             House { desk, net: Net { lookup, outbound }, message_size, memory: memory(), waiting: Arc::default() };
         Self { accounts, house, chance: RandomState::new(), visits: JoinSet::new(), under_way: HashMap::new() }

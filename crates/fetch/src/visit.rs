@@ -331,10 +331,10 @@ impl Visit<'_> {
     }
 }
 
-/// Room for a message, its frame, and what is made of it. One that is larger than all there is goes alone.
+/// Room for a message, its frame, and both that are made of it: without and with what was found. One that is larger than all there is goes alone.
 async fn reserve(house: &House, size: u64) -> Option<SemaphorePermit<'_>> {
     let all = FETCH_BYTES_IN_FLIGHT_MAX.div_euclid(1024);
-    let kib = usize::try_from(size.div_euclid(1024)).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(64);
+    let kib = usize::try_from(size.div_euclid(1024)).unwrap_or(usize::MAX).saturating_mul(3).saturating_add(64);
     let wanted = u32::try_from(kib.min(all)).unwrap_or(u32::MAX);
     // Nobody closes it.
     house.memory.acquire_many(wanted).await.ok()

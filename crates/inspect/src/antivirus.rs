@@ -1,24 +1,27 @@
 //! Virus scanners of others: all of them are asked of each message, at the same time.
 //!
-//! **In**: a message's bytes, and other readings of it. **Out**: [`Scanned`], and the [`Finding`]s it comes to.
+//! **In**: a message's bytes, other readings of it, and files in it that engines wouldn't find. **Out**: [`Scanned`], and the [`Finding`]s it comes to.
 //!
 //! **Limits**: `limits::ANTIVIRUS_*`, `limits::CLAMD_ANSWER_MAX`, `limits::ICAP_*`.
 //!
-//! **Failure**: what isn't known to mean clean doesn't. An engine that can't be reached, is late, breaks off or speaks nonsense
-//! has failed, the others go on, and an alert tells once. A message that no engine could look at is refused for now, or marked,
-//! as `antivirus.when_down` says; one that is larger than all of them take goes into quarantine.
+//! **Failure**: what isn't known to mean clean doesn't. An engine that can't be reached has failed, the others go on, and an
+//! alert tells once. A message that no engine took is refused for now, or marked, as `antivirus.when_down` says; where there
+//! was no turn for it, it is always refused for now. One that is larger than all of them take, or that all who took it were
+//! late with, broke off at or spoke nonsense of, goes into quarantine: that may be its own doing, and nobody's mail but its own
+//! suffers. So does one with more readings than are shown to them.
 //!
 //! **Standards**: clamd(8) of ClamAV, RFC 3507 (ICAP).
 
 pub mod clamd;
 mod engine;
 pub mod icap;
+mod together;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Commands, EngineState, Health, Ran};
+pub use engine::{Commands, EngineState, Health, NotRan, Ran};
 
 use crate::verdict::{Action, Check, Finding};
 use bytes::Bytes;
@@ -28,6 +31,8 @@ use mailward_core::config::{Antivirus as Settings, OnVirus, WhenDown};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{ANTIVIRUS_HEALTH_EVERY, ANTIVIRUS_READINGS_MAX};
 use mailward_core::{Clock, Shutdown, Timestamp};
+use mailward_scan::{Shown};
+use std::net::{IpAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,6 +49,10 @@ pub struct Scanned {
     pub unscannable: Vec<(Arc<str>, String)>,
     /// Engines that failed, and why.
     pub failed: Vec<(Arc<str>, String)>,
+    /// Engines that had no turn for it, and why.
+    pub busy: Vec<(Arc<str>, String)>,
+    /// It has more readings than were shown to them.
+    pub cut: bool,
 }
 
 /// Something that an engine found.
@@ -53,6 +62,23 @@ pub struct Found {
     pub engine: Arc<str>,
     /// What it calls it.
     pub name: String,
+}
+
+impl Scanned {
+    /// With what the same engines say of more of the message: one that saw all of it has seen both.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.asked = self.asked.max(more.asked);
+        self.clean.retain(|engine| more.clean.contains(engine));
+        for (engine, why) in more.failed {
+            if self.failed.iter().all(|(failed, _)| *failed != engine) {
+                self.failed.push((engine, why));
+            }
+        }
+        self.found.extend(more.found);
+        self.unscannable.extend(more.unscannable);
+        self
+    }
 }
 
 /// What one engine says of a message.
@@ -73,8 +99,12 @@ pub(crate) enum Why {
     Broken(String),
     #[error("it failed: {0}")]
     Failed(String),
+    #[error("it failed: {0}")]
+    Untaken(String),
     #[error("it didn't answer in time")]
     Late,
+    #[error("too many messages wait for it")]
+    NoTurn,
 }
 
 /// How an engine says it is.
@@ -124,11 +154,13 @@ impl Antivirus {
     }
 
     /// What the engines say of a message: its bytes first, then other readings of it, of which at most
-    /// `limits::ANTIVIRUS_READINGS_MAX` are brought.
-    pub async fn look(&self, readings: &[Bytes]) -> Scanned {
-        let readings = readings.get(..ANTIVIRUS_READINGS_MAX.saturating_add(1)).unwrap_or(readings);
-        let heard = join_all(self.0.engines.iter().map(|engine| engine.look(readings))).await;
-        let mut scanned = Scanned { asked: heard.len(), ..Scanned::default() };
+    /// `limits::ANTIVIRUS_READINGS_MAX` are brought; more are told. Of who brought it, one host and its neighbours have half
+    /// of each engine's turns at most; none: nobody from elsewhere.
+    pub async fn look(&self, readings: &[Bytes], client: Option<IpAddr>) -> Scanned {
+        let shown = readings.get(..ANTIVIRUS_READINGS_MAX.saturating_add(1)).unwrap_or(readings);
+        let heard = join_all(self.0.engines.iter().map(|engine| engine.look(shown, client))).await;
+        let cut = !heard.is_empty() && shown.len() < readings.len();
+        let mut scanned = Scanned { asked: heard.len(), cut, ..Scanned::default() };
         for (engine, heard) in self.0.engines.iter().zip(heard) {
             let name = engine.name().clone();
             match heard {
@@ -138,6 +170,7 @@ impl Antivirus {
                     scanned.found.extend(names.into_iter().map(found));
                 }
                 Ok(Heard::Unscannable(why)) => scanned.unscannable.push((name, why)),
+                Err(why @ Why::NoTurn) => scanned.busy.push((name, why.to_string())),
                 Err(why) => scanned.failed.push((name, why.to_string())),
             }
         }
@@ -145,8 +178,22 @@ impl Antivirus {
         scanned
     }
 
+    /// What they say of files in a message that they wouldn't find in it. Where not all are shown nobody has seen all.
+    pub async fn look_shown(&self, shown: &Shown) -> Scanned {
+        let mut scanned = self.look(&together::brought(&shown.files)).await;
+        if shown.cut {
+            let why = "more was unwrapped than virus scanners are shown";
+            let clean = std::mem::take(&mut scanned.clean);
+            scanned.unscannable.extend(clean.into_iter().map(|engine| (engine, why.to_owned())));
+        }
+        scanned
+    }
+
     /// Tells when none is left, and when one is back.
     fn note(&self, scanned: &Scanned) {
+        if !scanned.busy.is_empty() {
+            return;
+        }
         let down = scanned.asked > 0 && scanned.failed.len() == scanned.asked;
         if self.0.down.swap(down, Ordering::Relaxed) == down {
             return;
@@ -180,10 +227,20 @@ impl Antivirus {
             let action = if nobody { Action::Quarantine } else { Action::Mark };
             all.push(finding("unscannable", action, format!("{engine}: {why}")));
         }
+        if scanned.cut {
+            let why =
+                format!("of more than {ANTIVIRUS_READINGS_MAX} other ways to read it not all were shown to engines");
+            all.push(finding("unscannable", Action::Quarantine, why));
+        }
+        let seen = !nobody || !scanned.unscannable.is_empty();
+        for (engine, why) in &scanned.busy {
+            let action = if seen { Action::Deliver } else { Action::Defer };
+            all.push(finding("unscanned", action, format!("{engine}: {why}")));
+        }
         for (engine, why) in &scanned.failed {
             // Another one has seen it.
             let action = match self.0.when_down {
-                _ if !nobody || !scanned.unscannable.is_empty() => Action::Deliver,
+                _ if seen => Action::Deliver,
                 WhenDown::Defer => Action::Defer,
                 WhenDown::DeliverWithMark => Action::Mark,
             };

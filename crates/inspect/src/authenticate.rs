@@ -15,7 +15,7 @@ mod results;
 mod vouched;
 
 pub use author::{Author, AuthorFault, author};
-pub use check::{Authentication, check, check_with, read};
+pub use check::{Authentication, Lookups, check, check_by, check_with, read};
 pub use findings::status;
 pub use key::{KeyFault, record};
 pub use policy::Policy;

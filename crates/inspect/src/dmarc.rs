@@ -131,6 +131,15 @@ pub async fn discover(lookup: &dyn Lookup, author: &Domain) -> Result<Option<Pol
     policy(&mut walks, lookup, author).await.map_err(|Unknown(name)| name)
 }
 
+/// The organisation of a domain (RFC 9989 §4.10.2).
+///
+/// # Errors
+/// The name that can't be looked up now.
+pub async fn organization(lookup: &dyn Lookup, domain: &Domain) -> Result<Name, Name> {
+    let walk = Walks::new(lookup).up(&Name::from(domain)).await;
+    walk.map(|walk| walk.organization).map_err(|Unknown(name)| name)
+}
+
 async fn judge(
     lookup: &dyn Lookup,
     spf: Option<&SpfOutcome>,

@@ -4,8 +4,8 @@
 //! scanners. Rules and the spam filter look at what came of it. Nothing here keeps a message, and nothing waits for longer than
 //! what it asks has limits for.
 
-use crate::antivirus::Antivirus;
-use crate::authenticate::{self, Authentication};
+use crate::antivirus::{Antivirus, Scanned};
+use crate::authenticate::{self, Authentication, Lookups};
 use crate::policy::Rulebook;
 use crate::spam::Spam;
 use crate::structure;
@@ -14,13 +14,18 @@ use crate::verdict::{Action, Check, Finding, Verdict};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use mailward_core::config::{AmbiguousCare, Config};
-use mailward_core::limits::{INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, LOOKUP_TURN_TIME};
+use mailward_core::limits::{
+    BLOCKING_PREPARE_BYTES, INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_TIME, LOOKUP_TURN_TIME,
+    INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX,
+    INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX, INSPECT_POLICIES_PER_NEIGHBOURS_MAX, LOOKUP_TURN_TIME,
+};
 use mailward_core::{Domain, Network};
-use mailward_dns::{InTurn, Lookup, Turns};
+use mailward_dns::{InTurn, Lookup, NoDns, Turns};
 use mailward_message::ambiguity::{self, Ambiguity};
-use mailward_scan::{Contents, Pool, ScanError};
+use mailward_scan::{Contents, Pool, ScanError, Shown};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// What a message is judged by.
 #[derive(Clone, Debug, Default)]
@@ -39,8 +44,8 @@ impl From<&Config> for Settings {
 
 /// What an [`Inspector`] is made of.
 pub struct Parts {
-    /// Who answers for the DNS.
-    pub lookup: Arc<dyn Lookup>,
+    /// Who answers for the DNS; none: nobody can be asked, and nothing follows from what isn't known.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// Who opens attachments.
     pub scanner: Pool,
     /// Who knows viruses.
@@ -55,9 +60,11 @@ pub struct Parts {
 
 /// Judges messages.
 pub struct Inspector {
-    lookup: Arc<dyn Lookup>,
+    lookup: Option<Arc<dyn Lookup>>,
     /// Places for questions: mail of one host takes none from others'.
-    turns: Turns,
+    keys: Turns,
+    /// Those for policies: keys that answer slowly take none of them.
+    policies: Turns,
     scanner: Pool,
     antivirus: Antivirus,
     rules: Rulebook,
@@ -81,7 +88,10 @@ impl Inspector {
         let Parts { lookup, scanner, antivirus, rules, spam, settings } = parts;
         Arc::new(Self {
             lookup,
-            turns: Turns::new(INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX),
+            keys: Turns::new(INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX)
+                .among_neighbours(INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX),
+            policies: Turns::new(INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX)
+                .among_neighbours(INSPECT_POLICIES_PER_NEIGHBOURS_MAX),
             scanner,
             antivirus,
             rules,
@@ -90,17 +100,36 @@ impl Inspector {
         })
     }
 
-    /// Judges a message.
-    pub async fn inspect(&self, subject: &Subject) -> Inspected {
+    /// The spam filter.
+    #[must_use]
+    pub const fn spam(&self) -> &Arc<Spam> {
+        &self.spam
+    }
+
+    /// Judges a message. What isn't judged at `deadline`, or `limits::INSPECT_TIME` from now, has to come again.
+    pub async fn inspect(&self, subject: &Subject, deadline: Instant) -> Inspected {
+        let judged = timeout(INSPECT_TIME, timeout_at(deadline, self.judge(subject))).await;
+        judged.ok().and_then(Result::ok).unwrap_or_else(|| unjudged("it took too long to judge it"))
+    }
+
+    async fn judge(&self, subject: &Subject) -> Inspected {
         let settings = self.settings.load_full();
-        let doubts = ambiguity::find(&subject.bytes, &subject.structure);
         // The scanner finds other readings by itself; virus scanners know only what they are given.
-        let others = if self.antivirus.is_empty() { Readings::default() } else { Readings::of(subject, &doubts) };
+        let (whose, no_engines) = (subject.clone(), self.antivirus.is_empty());
+        let doubted = beside(subject, move || {
+            let doubts = ambiguity::find(&whose.bytes, &whose.structure);
+            let others = if no_engines { Readings::default() } else { Readings::of(&whose, &doubts) };
+            (doubts, others)
+        });
+        let Some((doubts, Readings { files, cut })) = doubted.await else { return unjudged("it can't be looked at") };
         let (authentication, contents, scanned) =
-            tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, &others),);
+            tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, files),);
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
-        findings.extend(structure::findings(&subject.structure, &doubts, others.cut, settings.structure));
-        findings.extend(scanned);
+        findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
+        let (contents, shown) =
+            contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
+        findings.extend(self.scan_shown(scanned, &shown).await);
+        drop(shown);
         let contents = match contents {
             Ok(contents) => Some(contents),
             Err(error) => {
@@ -109,37 +138,83 @@ impl Inspector {
                 None
             }
         };
-        if let Some(contents) = &contents {
-            let proven = authentication.as_ref().map(proven).unwrap_or_default();
-            findings.extend(self.rules.judge(subject, contents, &proven));
-        }
+        let contents = match contents {
+            Some(contents) => {
+                let proven = authentication.as_ref().map(proven).unwrap_or_default();
+                let (rules, whose) = (self.rules.clone(), subject.clone());
+                let judged = beside(subject, move || (rules.judge(&whose, &contents, &proven), contents)).await;
+                let Some((found, contents)) = judged else { return unjudged("rules can't be asked") };
+                findings.extend(found);
+                Some(contents)
+            }
+            None => None,
+        };
         findings.extend(self.spam.score(subject, contents.as_ref(), &findings).await);
         Inspected { verdict: Verdict { findings }, authentication }
     }
 
     async fn authenticate(&self, subject: &Subject, settings: &Settings) -> Option<Authentication> {
-        if subject.direction != Direction::Incoming {
+        // What programs and servers of ours bring is believed, and mustn't wait for the DNS.
+        if subject.direction != Direction::Incoming || !subject.stranger {
             return None;
         }
         let host = Network::host(subject.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        let lookup = InTurn::new(&*self.lookup, &self.turns, host, LOOKUP_TURN_TIME);
-        authenticate::check(subject, &lookup, &settings.authentication).await
+        let Some(lookup) = &self.lookup else {
+            let policy = settings.authentication.without_dns();
+            return authenticate::check(subject, &NoDns, &policy).await;
+        };
+        let in_turn = |turns| InTurn::new(&**lookup, turns, host, LOOKUP_TURN_TIME);
+        let lookups = Lookups { keys: &in_turn(&self.keys), policies: &in_turn(&self.policies) };
+        authenticate::check_by(subject, lookups, &settings.authentication).await
     }
 
-    async fn contents(&self, subject: &Subject) -> Result<Contents, ScanError> {
+    async fn contents(&self, subject: &Subject) -> Result<(Contents, Shown), ScanError> {
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
-        self.scanner.look(message).await
+        if self.antivirus.is_empty() {
+            return self.scanner.look(message).await.map(|contents| (contents, Shown::default()));
+        }
+        self.scanner.look_and_show(message).await
+        self.scanner.look(message, subject.client).await
     }
 
-    async fn scan(&self, subject: &Subject, others: &Readings) -> Vec<Finding> {
+    /// Other readings are let go when they were brought.
+    async fn scan(&self, subject: &Subject, others: Vec<Bytes>) -> Scanned {
         if self.antivirus.is_empty() {
-            return Vec::new();
+            return Scanned::default();
         }
         let message = subject.bytes.slice(subject.trace.min(subject.bytes.len())..);
         let mut readings = vec![message];
-        readings.extend(others.files.iter().cloned());
-        self.antivirus.findings(&self.antivirus.look(&readings).await)
+        readings.extend(others);
+        self.antivirus.look(&readings).await
     }
+
+    /// What follows of what virus scanners say, once they have also seen what they wouldn't find by themselves. Who found
+    /// something already is asked no more.
+    async fn scan_shown(&self, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
+        if *shown == Shown::default() || !scanned.found.is_empty() {
+            return self.antivirus.findings(&scanned);
+        }
+        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown).await))
+        self.antivirus.findings(&self.antivirus.look(&readings, subject.client).await)
+    }
+}
+
+/// It says nothing against the message, which comes again.
+fn unjudged(why: &str) -> Inspected {
+    let finding = Finding::new(Check::Attachments, "not-judged", Action::Defer, why);
+    Inspected { verdict: Verdict { findings: vec![finding] }, authentication: None }
+}
+
+/// Works on a message: here if that takes no time to speak of, on a thread of its own if others would feel it. None: the
+/// work broke off.
+pub(crate) async fn beside<T: Send + 'static>(
+    subject: &Subject,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    if subject.bytes.len() < BLOCKING_PREPARE_BYTES {
+        return Some(work());
+    }
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// Domains that a message proves to be from.

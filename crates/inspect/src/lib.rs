@@ -31,6 +31,7 @@ mod field;
 mod inspector;
 pub mod policy;
 pub mod quarantine;
+pub mod remembered;
 pub mod report;
 pub mod spam;
 pub mod spf;

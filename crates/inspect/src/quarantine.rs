@@ -3,8 +3,8 @@
 use crate::subject::Subject;
 use crate::verdict::{Action, Check, Finding, Verdict};
 use mailward_core::Address;
-use mailward_message::EnvelopeAddress;
 use mailward_message::decode::header_text;
+use mailward_message::{Envelope, EnvelopeAddress};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a message in the quarantine beside its bytes. Outsiders wrote much of it.
@@ -28,6 +28,9 @@ pub struct Note {
     pub subject: String,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// Whether only an administrator may release it: what no user should be able to let in. Without it nobody else may.
+    #[serde(default = "yes")]
+    pub administrators: bool,
     /// Somebody said that it shouldn't be here: who.
     #[serde(default)]
     pub disputed: Option<String>,
@@ -37,7 +40,6 @@ impl Note {
     /// Of a message that was judged.
     #[must_use]
     pub fn of(subject: &Subject, verdict: &Verdict) -> Self {
-        let envelope = subject.structure.envelope();
         let named =
             |address: &Option<Address>| address.as_ref().map_or_else(|| "postmaster".to_owned(), Address::to_string);
         Self {
@@ -47,11 +49,38 @@ impl Note {
             hello: subject.hello.to_string(),
             sender: subject.sender.as_ref().map_or_else(String::new, Address::to_string),
             recipients: subject.recipients.iter().map(|recipient| named(&recipient.address)).collect(),
+            findings: verdict.findings.clone(),
+            administrators: is_dangerous(&verdict.findings),
+            ..Self::written(subject.structure.envelope())
+        }
+    }
+
+    /// Of a message that was in a mailbox of somebody here.
+    #[must_use]
+    pub fn of_stored(envelope: &Envelope, whose: &Address, finding: Finding) -> Self {
+        let findings = vec![finding];
+        Self {
+            direction: "stored".to_owned(),
+            recipients: vec![whose.to_string()],
+            administrators: is_dangerous(&findings),
+            findings,
+            ..Self::written(envelope)
+        }
+    }
+
+    /// What the message says of itself.
+    fn written(envelope: &Envelope) -> Self {
+        Self {
             from: envelope.from.first().map(named_address).unwrap_or_default(),
             subject: envelope.subject.as_deref().map(|text| header_text(text.as_bytes())).unwrap_or_default(),
-            findings: verdict.findings.clone(),
-            disputed: None,
+            ..Self::default()
         }
+    }
+
+    /// Whether the spam filter had to do with it being kept.
+    #[must_use]
+    pub fn is_of_spam(&self) -> bool {
+        self.findings.iter().any(|finding| finding.check == Check::Spam && finding.action >= Action::Junk)
     }
 
     /// Reads one back.
@@ -63,35 +92,49 @@ impl Note {
     /// As bytes, at most so many: what is least telling goes first.
     #[must_use]
     pub fn to_bytes(&self, most: usize) -> Vec<u8> {
+        // Texts and numbers can always be written.
+        serde_json::to_vec(&self.within(most)).unwrap_or_default()
+    }
+
+    /// As much of it as takes at most so many bytes.
+    pub(crate) fn within(&self, most: usize) -> Self {
         let mut note = self.clone();
         loop {
-            let bytes = serde_json::to_vec(&note).unwrap_or_default();
-            if bytes.len() <= most {
-                return bytes;
+            if serde_json::to_vec(&note).is_ok_and(|bytes| bytes.len() <= most) {
+                return note;
             }
-            if note.recipients.len() > 20 {
+            if note.subject.len() > 64 || note.from.len() > 64 {
+                note.subject = note.subject.chars().take(16).collect();
+                note.from = note.from.chars().take(16).collect();
+            } else if note.recipients.len() > 20 {
                 note.recipients.truncate(20);
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
-            } else if note.subject.len() > 64 || note.from.len() > 64 {
-                note.subject = note.subject.chars().take(16).collect();
-                note.from = note.from.chars().take(16).collect();
+            } else if note.findings.len() > 1 {
+                note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
+                note.findings.truncate(note.findings.len().div_euclid(2));
             } else {
-                return serde_json::to_vec(&Self { id: note.id, direction: note.direction, ..Self::default() })
-                    .unwrap_or_default();
+                let administrators = note.administrators;
+                return Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
             }
         }
     }
 
-    /// Whether only an administrator may release it: somebody else's users never should see a virus.
+    /// Whether only an administrator may release it.
     #[must_use]
-    pub fn is_for_administrators(&self) -> bool {
-        self.findings.iter().any(|finding| {
-            matches!(finding.check, Check::Antivirus | Check::Structure | Check::Attachments | Check::Content)
-                && finding.action >= Action::Hold
-        })
+    pub const fn is_for_administrators(&self) -> bool {
+        self.administrators
     }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Whether anything that was found is worse than spam.
+fn is_dangerous(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| !matches!(finding.check, Check::Spam) && finding.action >= Action::Hold)
 }
 
 /// A name and an address, decoded.
@@ -126,10 +169,13 @@ mod tests {
 
     #[test]
     fn users_release_what_may_be_spam_and_nothing_worse() {
-        let of = |check, action| Note { findings: vec![Finding::new(check, "x", action, "")], ..Note::default() };
-        assert!(of(Check::Antivirus, Action::Quarantine).is_for_administrators());
-        assert!(of(Check::Attachments, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Spam, Action::Quarantine).is_for_administrators());
-        assert!(!of(Check::Attachments, Action::Mark).is_for_administrators());
+        let of = |check, action| is_dangerous(&[Finding::new(check, "x", action, "")]);
+        assert!(of(Check::Antivirus, Action::Quarantine));
+        assert!(of(Check::Attachments, Action::Quarantine));
+        assert!(of(Check::Authentication, Action::Quarantine));
+        assert!(!of(Check::Spam, Action::Quarantine));
+        assert!(!of(Check::Attachments, Action::Mark));
+        let note = Note::read(b"{\"id\":\"\",\"direction\":\"\",\"client\":null,\"hello\":\"\",\"sender\":\"\",\"recipients\":[],\"from\":\"\",\"subject\":\"\",\"findings\":[]}");
+        assert!(note.unwrap().is_for_administrators(), "what nothing is known of");
     }
 }

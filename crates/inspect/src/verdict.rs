@@ -151,6 +151,13 @@ impl Finding {
     }
 }
 
+/// As the log has it.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}: {}", self.check.name(), self.rule, self.evidence)
+    }
+}
+
 /// All that was found in a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {

@@ -16,6 +16,7 @@ mod gateway;
 mod greylist;
 mod lists;
 pub(crate) mod migrate;
+mod quarantine;
 mod queue;
 mod rates;
 mod reload;
@@ -51,7 +52,6 @@ use clap::{Parser, Subcommand};
   mailward demo                     try it: a whole server on loopback, nothing to configure
   mailward setup example.org        make a real one; `mailward serve` runs it
   mailward user add joe@example.org --generate
-
 Every command takes --config FILE or --data DIR. `mailward help VERB` tells more."
 )]
 pub(crate) struct Cli {
@@ -73,6 +73,7 @@ enum Verb {
     Ban(ban::BanVerb),
     Queue(queue::Queue),
     Trace(trace::Trace),
+    Quarantine(quarantine::QuarantineVerb),
     Rates(rates::Rates),
     Fetch(Box<fetch::Fetch>),
     Sendmail(sendmail::Sendmail),
@@ -114,6 +115,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Ban(verb) => verb.run(place),
         Verb::Queue(verb) => verb.run(place),
         Verb::Trace(verb) => verb.run(place),
+        Verb::Quarantine(verb) => verb.run(place),
         Verb::Rates(verb) => verb.run(place),
         Verb::Fetch(verb) => verb.run(place),
         Verb::Sendmail(verb) => verb.run(place),

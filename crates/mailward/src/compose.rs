@@ -23,6 +23,7 @@ pub(crate) mod gate;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod privilege;
+mod quarantine;
 pub(crate) mod reputation;
 pub(crate) mod rules;
 mod running;
@@ -53,7 +54,6 @@ use mailward_core::event::{Event, Events, Heard};
 use mailward_core::limits::{LOG_AHEAD, STOP_TIME};
 use mailward_core::{Clock as _, Domain, Listener, Shutdown, ShutdownTrigger, SystemClock, shutdown};
 use mailward_directory::{Authenticator, Directory};
-use mailward_dns::NoDns;
 use mailward_gate::Gate;
 use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
@@ -253,9 +253,17 @@ where
         events,
     );
     let fetching = fetching::accounts(&directory, store, &secret)?;
-    let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events);
     let scanning = scanning::Scanning::of(place.config(), telling.supervisor.clone(), events);
     scanning.keep(&shutdown);
+    let inspector = Inspector::new(mailward_inspect::Parts {
+        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        scanner: scanning.pool.clone(),
+        antivirus: scanning.antivirus.clone(),
+        rules: content.book().clone(),
+        spam: spam.clone(),
+        settings: settings.inspect.clone(),
+    });
+    let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events, &inspector);
     let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
@@ -276,6 +284,7 @@ where
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
         spam: SpamDesk::with_server(spam.clone()),
+        quarantine_days: place.config().quarantine.days,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -283,7 +292,7 @@ where
     let banning = bans::watch(bans, logins.clone(), gate.clone(), events.clone(), shutdown.clone());
     let banning = tokio::spawn(banning);
     let inspector = Inspector::new(mailward_inspect::Parts {
-        lookup: reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns)),
+        lookup: reach.strangers.clone(),
         scanner: desk.scanning.pool.clone(),
         antivirus: desk.scanning.antivirus.clone(),
         rules: desk.content.book().clone(),
@@ -292,6 +301,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
         auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
@@ -313,6 +323,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));

@@ -24,6 +24,7 @@ pub(crate) mod fetch;
 pub(crate) mod greylist;
 pub(crate) mod lists;
 pub(crate) mod path;
+pub(crate) mod quarantine;
 pub(crate) mod queue;
 pub(crate) mod routes;
 pub(crate) mod rules;
@@ -247,6 +248,10 @@ pub(crate) enum Request {
     /// The spam filter.
     Spam {
         ask: spam::Ask,
+    },
+    /// Messages that were accepted and that nobody sees.
+    Quarantine {
+        ask: quarantine::Ask,
     },
     /// The queue in numbers, with its largest lanes: see [`queue::Totals`].
     QueueTotals {

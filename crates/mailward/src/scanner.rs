@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use mailward_core::limits::{SCANNER_CPU_WORN, SCANNER_MEMORY_WORN};
 use mailward_scan::pool::Program;
 use mailward_scan::worker::{Hello, Reading, hello, serve};
-use mailward_scan::{Budget, Contents, open_with};
+use mailward_scan::{Budget, Contents, Shown, open_and_show};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 use rustix::param::page_size;
@@ -56,7 +56,7 @@ pub(crate) fn work() -> Result<(), Failure> {
     // What it panics about it has read in a message, and nobody reads what it writes.
     std::panic::set_hook(Box::new(|_| {}));
     // Whatever is made ready by the first use, and may need what is given up now.
-    let _ready = look(b"Subject: none\r\n\r\nnone\r\n", Vec::new());
+    let _ready = look(b"Subject: none\r\n\r\nnone\r\n", Vec::new(), 1);
     match confine::confine(&socket) {
         Ok(without) => hello(&mut socket, &Hello { refused: None, without }).map_err(failed)?,
         Err(why) => {
@@ -84,10 +84,10 @@ fn worn() -> bool {
     time >= SCANNER_CPU_WORN || memory >= SCANNER_MEMORY_WORN
 }
 
-fn look(message: &[u8], readings: Vec<Reading>) -> Contents {
+fn look(message: &[u8], readings: Vec<Reading>, room: usize) -> (Contents, Shown) {
     let began = processor_time();
     let elapsed = move || processor_time().saturating_sub(began);
-    open_with(message, readings, Budget::within_limits(&elapsed))
+    open_and_show(message, readings, Budget::within_limits(&elapsed), room)
 }
 
 /// What this process has had of processors: a message that is looked at slowly on a busy host is no bomb.

@@ -117,6 +117,8 @@ pub(crate) enum Report {
         failed: Option<String>,
         /// What it wrote, cut; anything may be in it.
         output: String,
+        /// It was started, and may have read of the message.
+        started: bool,
     },
     /// The firewall has begun to fail, or works (again).
     Firewall {

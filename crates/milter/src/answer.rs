@@ -32,6 +32,11 @@ impl Answer {
     pub fn unavailable() -> Self {
         Self { code: 451, enhanced: (4, 3, 0), text: "A check isn't available; try again later".to_owned() }
     }
+    /// What is told where a message can't be shown to a milter, now or ever.
+    #[must_use]
+    pub fn unshowable() -> Self {
+        Self { code: 554, enhanced: (5, 6, 0), text: "A header field is too long to be examined".to_owned() }
+    }
 
     /// 400 to 599.
     #[must_use]

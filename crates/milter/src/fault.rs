@@ -61,7 +61,12 @@ impl Fault {
 
     /// Whether the milter is to blame.
     pub(crate) const fn is_its_own(&self) -> bool {
-        !matches!(self, Self::Unshowable(_) | Self::Resting)
+        !self.is_of_message() && !matches!(self, Self::Resting)
+    }
+
+    /// Whether whoever wrote the message is to blame: no milter is passed over for that.
+    pub(crate) const fn is_of_message(&self) -> bool {
+        matches!(self, Self::Unshowable(_))
     }
 
     /// Whether it was never reached.

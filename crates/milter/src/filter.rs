@@ -319,6 +319,9 @@ impl Filter {
             Some(link) => (link.terms.has(steps::LEADING_BLANK), link.terms.chunk()),
             None => return Err(Fault::Ended),
         };
+        if self.link.as_ref().is_some_and(|link| link.terms.has(step::HEADER.not)) {
+            return Ok(None);
+        }
         let command_time = self.line().command;
         for (name, value) in draft.fields() {
             let value = if blank { &value } else { value.strip_prefix(b" ").unwrap_or(&value) };
@@ -473,6 +476,8 @@ impl Filter {
     /// What holds where it can't be asked.
     fn by_default(&self, fault: &Fault) -> Heard {
         let answer = match self.line().default {
+            // Whoever writes a message mustn't choose whether it is looked at; and it won't get better.
+            _ if fault.is_of_message() => Answer::unshowable(),
             MilterDefault::Accept => return Heard::Go,
             MilterDefault::Tempfail => Answer::unavailable(),
             MilterDefault::Reject => Answer::rejected(),

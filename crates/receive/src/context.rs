@@ -15,12 +15,14 @@ use mailward_core::limits::{
 use mailward_core::{Clock, Domain, Shutdown};
 use mailward_delivery::Forwarder;
 use mailward_delivery::care::Care;
+use mailward_delivery::dmarc_reports::{Ledger, Listener};
 use mailward_directory::{Authenticator, Directory};
 use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Gate, Inside, InsideRules, Sending};
 use mailward_inspect::Inspector;
+use mailward_inspect::remembered::Verdicts;
 use mailward_store::MailStore;
 use mailward_tls::Acceptor;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub guard: config::Guard,
     /// How long messages are kept in the quarantine, days.
     pub quarantine_days: usize,
+    /// Whether the administrator hears of what comes there.
+    pub quarantine_alert: bool,
     /// Milters that are asked.
     pub milters: config::Milters,
 }
@@ -64,6 +68,7 @@ impl Default for Settings {
             inside: Arc::default(),
             guard: config::Guard::default(),
             quarantine_days: config::Quarantine::default().days,
+            quarantine_alert: config::Quarantine::default().alert,
             milters: config::Milters::default(),
         }
     }
@@ -81,6 +86,7 @@ impl From<&Config> for Settings {
             inside: Arc::new(InsideRules::from(config)),
             guard: config.gate.clone(),
             quarantine_days: config.quarantine.days,
+            quarantine_alert: config.quarantine.alert,
             milters: config.milters.clone(),
         }
     }
@@ -112,6 +118,8 @@ pub struct Context {
     pub rates: Option<Arc<Rates>>,
     /// Where refusals are noted; none: nowhere.
     pub journal: Option<Arc<Journal>>,
+    /// Where it is remembered what was found in messages; none: nowhere.
+    pub verdicts: Option<Arc<Verdicts>>,
     /// Where events go.
     pub events: Events,
     /// The word that the server stops.
@@ -124,6 +132,8 @@ pub struct Context {
     pub care: Option<Arc<Care>>,
     /// Who judges messages; none: nobody.
     pub inspector: Option<Arc<Inspector>>,
+    /// Who counts what was authenticated, and reads what others count; none: nobody.
+    pub dmarc: Option<Dmarc>,
     /// Message bytes of all sessions together.
     pub budget: Budget,
     /// Names of messages in traces, replies and log.
@@ -162,6 +172,8 @@ pub struct Parts {
     pub rates: Option<Arc<Rates>>,
     /// See [`Context::journal`].
     pub journal: Option<Arc<Journal>>,
+    /// See [`Context::verdicts`].
+    pub verdicts: Option<Arc<Verdicts>>,
     /// See [`Context::events`].
     pub events: Events,
     /// See [`Context::shutdown`].
@@ -174,6 +186,17 @@ pub struct Parts {
     pub care: Option<Arc<Care>>,
     /// See [`Context::inspector`].
     pub inspector: Option<Arc<Inspector>>,
+    /// See [`Context::dmarc`].
+    pub dmarc: Option<Dmarc>,
+}
+
+/// Reports of DMARC (RFC 9990).
+#[derive(Clone)]
+pub struct Dmarc {
+    /// Counts for others.
+    pub ledger: Arc<Ledger>,
+    /// Reads what others counted of ours.
+    pub listener: Arc<Listener>,
 }
 
 impl Context {
@@ -197,12 +220,14 @@ impl Context {
             guard: parts.guard,
             rates: parts.rates,
             journal: parts.journal,
+            verdicts: parts.verdicts,
             events: parts.events,
             shutdown: parts.shutdown,
             settings: parts.settings,
             clock: parts.clock,
             care: parts.care,
             inspector: parts.inspector,
+            dmarc: parts.dmarc,
             budget: Budget::new(MESSAGE_BYTES_IN_FLIGHT_MAX),
             ids,
             full: FullAccounts::default(),

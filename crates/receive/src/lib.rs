@@ -38,7 +38,7 @@ mod submission;
 mod watch;
 
 pub use budget::{Budget, Share};
-pub use context::{Context, Parts, Settings};
+pub use context::{Context, Dmarc, Parts, Settings};
 pub use filters::Filters;
 pub use guard::{Guard, SpfTurns};
 pub use ids::MessageIds;

@@ -4,12 +4,15 @@ mod data;
 mod door;
 mod gateway;
 mod inspection;
+mod kept;
+mod lesson;
 mod mail;
 mod message;
 mod milters;
 mod recipient;
 mod refused;
 mod rules;
+mod sender;
 mod stranger;
 mod told;
 
@@ -299,14 +302,17 @@ impl<'c> Host<'c> {
                 Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
             },
             message_size: moved.message_size,
-            recipients: match &self.stranger {
-                Some(stranger) => moved.recipients.min(stranger.settings.recipients),
-                None => moved.recipients,
-            },
+            recipients: self.recipients_max(),
             messages: moved.messages_per_session,
             tls_available: self.context.acceptor.is_some() && self.program.is_none(),
             tls: wire.is_tls().then(|| self.mechanisms(wire)),
         }
+    }
+
+    /// How many recipients a message may have.
+    fn recipients_max(&self) -> usize {
+        let most = self.context.settings.load().recipients;
+        self.stranger.as_ref().map_or(most, |stranger| most.min(stranger.settings.recipients))
     }
 
     fn mechanisms(&self, wire: &Wire) -> Vec<&'static str> {

@@ -332,3 +332,18 @@ async fn a_stop_is_told_to_who_waits_and_answers_who_is_being_served() {
     assert!(served.is_over().await);
     assert_eq!(house.inbox("alice").await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_message_that_could_be_held_only_once_is_put_off_rather_than_judged() {
+    let house = House::new().await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    let message = format!("From: a@c.example\r\nSubject: x\r\n\r\n{}", "line\r\n".repeat(2_000));
+    let mut others = house.context.budget.share();
+    assert!(others.resize(house.context.budget.left() - message.len() * 3 / 2));
+    let reply = talk.deliver("a@c.example", &["alice@s.example"], &message).await;
+    assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    assert!(house.nothing_stored().await);
+    drop(others);
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], &message).await.starts_with("250"));
+    assert_eq!(house.context.budget.left(), mailward_core::limits::MESSAGE_BYTES_IN_FLIGHT_MAX);
+}

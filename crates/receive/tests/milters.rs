@@ -12,12 +12,15 @@ mod common;
 #[path = "../../milter/tests/sessions/milter.rs"]
 mod milter;
 
+use common::strangers::{NAMELESS, rcpt, settings};
 use common::{House, Talk, Weighing};
 use mailward_core::Listener;
 use mailward_core::config::{MilterDefault, MilterLine, Milters};
 use mailward_gate::rules::RuleBook;
 use mailward_receive::Settings;
+use mailward_store::QuarantineStore as _;
 use milter::{Milter, go_on, packet};
+use std::time::Duration;
 
 const MESSAGE: &str = "From: a@c.example\r\nSubject: hello\r\n\r\nbody\r\n";
 
@@ -154,6 +157,63 @@ async fn recipients_come_and_go_and_nobody_gets_a_right_by_it() {
 }
 
 #[tokio::test]
+async fn what_a_milter_redirects_to_somebody_who_is_refused_isn_t_lost() {
+    for to in [b"<x@t.example>\0".as_slice(), b"<no@s.example>\0"] {
+        let milter = at_end(&[(b'-', b"<alice@s.example>\0"), (b'+', to)], b'c');
+        let house = house(&[&milter], &[]).await;
+        let mut talk = house.greeted(Listener::Smtp).await;
+        let reply = talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await;
+        assert!(reply.starts_with("451 4.7.0"), "{reply}");
+        assert!(house.nothing_stored().await && house.logged("message.discarded").is_empty());
+        assert!(house.logged("message.refused")[0].contains("alone, who is refused"));
+    }
+}
+
+#[tokio::test]
+async fn limits_hold_for_whom_milters_add() {
+    let milter = at_end(&[(b'+', b"<bob@s.example>\0"), (b'+', b"<both@s.example>\0")], b'c');
+    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let house = House::with(Settings { milters, recipients: 2, ..Settings::default() }).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
+    assert_eq!((house.inbox("alice").await.len(), house.inbox("bob").await.len()), (1, 1));
+    let refused = house.logged("milter.recipient_refused");
+    assert!(refused.len() == 1 && refused[0].contains("recipient=both@s.example"), "{refused:?}");
+    assert!(refused[0].contains("Too many recipients"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nobody_gets_mail_by_a_milter_into_a_mailbox_that_is_full() {
+    let milter = at_end(&[(b'+', b"<small@s.example>\0")], b'c');
+    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let house = House::new().await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    assert!(talk.deliver("a@c.example", &["small@s.example"], MESSAGE).await.starts_with("250"));
+    assert!(talk.deliver("a@c.example", &["small@s.example"], MESSAGE).await.starts_with("452"));
+    house.context.settings.store(std::sync::Arc::new(Settings { milters, ..Settings::default() }));
+    let mut talk = house.greeted(Listener::Smtp).await;
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
+    assert_eq!((house.inbox("alice").await.len(), house.inbox("small").await.len()), (1, 1));
+    assert!(house.logged("milter.recipient_refused")[0].contains("mailbox full"));
+}
+
+#[tokio::test]
+async fn what_a_milter_says_in_our_name_stays_and_what_others_said_isn_t_shown_to_it() {
+    let milter = at_end(&[(b'i', b"\0\0\0\0Authentication-Results\0mx.s.example; dkim=pass\0")], b'c');
+    let house = house(&[&milter], &[]).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    let message = format!(
+        "Authentication-Results: MX.s.example; dmarc=pass\r\nAuthentication-Results: mx.c.example; spf=pass\r\n{MESSAGE}"
+    );
+    talk.deliver("a@c.example", &["alice@s.example"], &message).await;
+    let heard = milter.heard().join("\n");
+    assert!(!heard.contains("dmarc=pass") && heard.contains("spf=pass"), "{heard}");
+    let inbox = house.inbox("alice").await;
+    let ours = "Authentication-Results: mx.s.example; dkim=pass\r\nAuthentication-Results: mx.c.example; spf=pass\r\n";
+    assert!(inbox[0].contains(ours) && !inbox[0].contains("dmarc=pass"), "{}", inbox[0]);
+}
+
+#[tokio::test]
 async fn a_message_without_recipients_is_taken_and_told() {
     for milter in [at_end(&[(b'-', b"<alice@s.example>\0")], b'c'), at(b'R', b'd', b""), at(b'E', b'd', b"")] {
         let house = house(&[&milter], &[]).await;
@@ -193,9 +253,13 @@ async fn what_is_to_be_kept_in_quarantine_isn_t_delivered() {
     let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
     let house = house(&[&milter], &[]).await;
     let mut talk = house.greeted(Listener::Smtp).await;
-    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("550 5.7.1"));
+    assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
     assert!(house.nothing_stored().await);
-    assert!(house.logged("message.refused")[0].contains("wants it in quarantine: looks bad"));
+    let kept = house.store.local().quarantine(None, None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let note = String::from_utf8(kept[0].note.to_vec()).unwrap();
+    assert!(note.contains("wants it in quarantine: looks bad"), "{note}");
+    assert!(house.logged("message.judged")[0].contains("milter/m: wants it in quarantine: looks bad"));
 }
 
 #[tokio::test]
@@ -278,4 +342,24 @@ async fn a_stranger_is_told_by_its_name() {
     talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
     let heard = milter.heard().join("\n");
     assert!(heard.contains("C client.example\x004") && heard.contains("_\0client.example [192.0.2.7]\0"), "{heard}");
+}
+
+#[tokio::test]
+async fn mail_that_is_kept_speaks_for_nobody_s_next_mail() {
+    let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
+    let weighing = Weighing::default();
+    let (dns, clock) = (weighing.dns.clone(), weighing.clock.clone());
+    dns.text("shop.example", "v=spf1 ip4:198.51.100.0/24 -all");
+    dns.mx("shop.example", "client.example");
+    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let settings = Settings { milters, ..settings(|_| {}) };
+    let house = House::weighing(settings, RuleBook::default(), weighing).await;
+    let mut talk = house.greets(NAMELESS, "localhost").await;
+    assert!(rcpt(&mut talk, "a@shop.example", "bob@s.example").await.starts_with("450"));
+    clock.forward(Duration::from_secs(61));
+    let reply = talk.deliver("a@shop.example", &["bob@s.example"], MESSAGE).await;
+    assert!(reply.starts_with("250"), "it is kept: {reply}");
+    assert!(house.inbox("bob").await.is_empty());
+    let mut neighbour = house.greets("198.51.100.99", "localhost").await;
+    assert!(rcpt(&mut neighbour, "b@shop.example", "alice@s.example").await.starts_with("450"));
 }

@@ -1,14 +1,20 @@
 //! Everything that was found in a message, as values.
 
 use crate::kind::Kind;
+use mailward_core::limits::{SCAN_ITEMS_MAX, SCAN_NAMES_MAX, SCAN_STOPPED_MAX, SCAN_TRAITS_MAX};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// Everything in a message, as a flat tree: what holds comes before what it holds. It can't hold a cycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
     /// The leaves of the message and what is in them, in order.
+    #[serde(deserialize_with = "few::<_, _, SCAN_ITEMS_MAX>")]
     pub items: Vec<Item>,
     /// What wasn't looked at to its end, and why. Empty: all of it was.
+    #[serde(deserialize_with = "few::<_, _, SCAN_STOPPED_MAX>")]
     pub stopped: Vec<Stopped>,
 }
 
@@ -21,6 +27,7 @@ pub struct Item {
     pub wrapping: Wrapping,
     /// Every name it may go by, decoded, each once; those that programs most likely use first. Empty: none. Whoever sent it
     /// wrote them.
+    #[serde(deserialize_with = "few::<_, _, SCAN_NAMES_MAX>")]
     pub names: Vec<String>,
     /// What it was declared to be (`type/subtype`, lower case), or empty.
     pub declared: String,
@@ -31,6 +38,7 @@ pub struct Item {
     /// SHA-256 of its bytes; zeros if it couldn't be unwrapped.
     pub hash: [u8; 32],
     /// What is remarkable about it, each once.
+    #[serde(deserialize_with = "few::<_, _, SCAN_TRAITS_MAX>")]
     pub traits: Vec<Trait>,
     /// Text in it for rules to look at, at most `limits::SCAN_TEXT_MAX` bytes.
     pub text: String,
@@ -112,4 +120,29 @@ pub enum Stopped {
     Lost,
     /// More was found than can be told.
     Answer,
+}
+
+/// Reads a list of at most so many, and no further: one of a byte each would take far more memory than it has bytes.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T, const MOST: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Few<T, MOST> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MOST}")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Vec<T>, A::Error> {
+            let mut read = Vec::new();
+            while read.len() < MOST {
+                match all.next_element()? {
+                    Some(one) => read.push(one),
+                    None => return Ok(read),
+                }
+            }
+            match all.next_element::<T>()? {
+                None => Ok(read),
+                Some(_) => Err(A::Error::custom("more than there may be")),
+            }
+        }
+    }
+    from.deserialize_seq(Few::<T, MOST>(PhantomData))
 }

@@ -5,6 +5,7 @@ use crate::contents::{Trait, Wrapping};
 use crate::cursor::{length, size};
 use crate::meter::{End, Growth, Meter, Unpacked};
 use crate::names;
+use crate::shown;
 use bytes::Bytes;
 use std::ops::Range;
 
@@ -36,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) bytes: Option<Bytes>,
     /// Whether these are all of its bytes.
     pub(crate) whole: bool,
+    /// Virus scanners may not get at it, for how it is packed.
+    pub(crate) seldom: bool,
 }
 
 impl Found {
@@ -126,6 +129,7 @@ impl Listing {
     fn found(&mut self, entry: Entry, meter: &mut Meter<'_>) -> Found {
         let Entry { names, wrapping, declared, traits, size: said, body } = entry;
         let was_packed = matches!(body, Body::Packed(..));
+        let seldom = matches!(body, Body::Packed(_, codec) if !shown::unpacks(codec));
         let mut found = match body {
             Body::None => {
                 let name_traits = names::traits(&names);
@@ -155,6 +159,7 @@ impl Listing {
         if !was_packed {
             meter.take_bytes(length(found.bytes.as_deref().unwrap_or_default()));
         }
+        found.seldom = seldom;
         found.wrapping = wrapping;
         found.declared = declared;
         for new in traits {

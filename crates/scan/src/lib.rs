@@ -4,7 +4,8 @@
 //! with what makes it dangerous. What is done about it is policy, and not decided here.
 //!
 //! **In**: the bytes of a message. **Out**: [`Contents`]. [`open`] walks the message's parts and every container in them,
-//! depth first, in a loop; [`document::look`] says what documents do and what objects they hold.
+//! depth first, in a loop; [`open_and_show`] gives [`Shown`] besides, the files that virus scanners wouldn't find;
+//! [`document::look`] says what documents do and what objects they hold.
 //!
 //! The server doesn't do that itself: messages are looked at by workers, processes of their own that can reach nothing.
 //! [`Pool`] has them, [`worker`] is what runs in one. What closes such a process up is the binary's.
@@ -34,7 +35,9 @@ mod mail;
 mod meter;
 mod names;
 mod open;
+mod places;
 pub mod pool;
+mod shown;
 mod trait_name;
 pub mod worker;
 mod zipped;
@@ -42,5 +45,8 @@ mod zipped;
 pub use contents::{Contents, Item, Stopped, Trait, Wrapping};
 pub use kind::{Family, Kind};
 pub use meter::Budget;
+pub use open::{open, open_and_show, open_with};
 pub use open::{open, open_with};
+pub use places::{Place, Places};
 pub use pool::{Pool, ScanError};
+pub use shown::Shown;

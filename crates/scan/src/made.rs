@@ -1,4 +1,5 @@
 //! Files that tests make.
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, ZlibEncoder};

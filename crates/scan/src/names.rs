@@ -94,7 +94,7 @@ fn add_one(names: &mut Vec<String>, name: &str) {
 }
 
 /// At most `SCAN_NAME_MAX` bytes of a name. Its end says what it is, so that of a longer one the middle goes.
-fn cut(name: &str) -> String {
+pub(crate) fn cut(name: &str) -> String {
     if name.len() <= SCAN_NAME_MAX {
         return name.to_owned();
     }

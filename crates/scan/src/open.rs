@@ -9,6 +9,7 @@ use crate::holder::{Found, Held, Holder, Step};
 use crate::kind::{Family, Kind, disagree, hides};
 use crate::mail;
 use crate::meter::{Budget, Meter};
+use crate::shown::{Showing, Shown};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use mailward_core::limits::{SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX};
@@ -25,11 +26,23 @@ pub fn open(message: &[u8], budget: Budget<'_>) -> Contents {
 /// [`Wrapping::Reading`].
 #[must_use]
 pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<'_>) -> Contents {
+    open_and_show(message, others, budget, 0).0
+}
+
+/// [`open_with`], and the files that virus scanners wouldn't find, at most `room` bytes of them.
+#[must_use]
+pub fn open_and_show(
+    message: &[u8],
+    others: Vec<(String, Vec<u8>)>,
+    budget: Budget<'_>,
+    room: usize,
+) -> (Contents, Shown) {
     let mut walk = Walk {
         contents: Contents::default(),
         meter: Meter::new(budget),
         stack: Vec::new(),
         text_left: SCAN_TEXT_SUM_MAX,
+        showing: Showing::new(room),
     };
     let structure = Structure::parse(message);
     for (number, part) in mail::leaves(&structure, "") {
@@ -54,7 +67,7 @@ pub fn open_with(message: &[u8], others: Vec<(String, Vec<u8>)>, budget: Budget<
         walk.run();
     }
     walk.contents.stopped = walk.meter.stopped;
-    walk.contents
+    (walk.contents, walk.showing.end())
 }
 
 struct Walk<'c> {
@@ -63,6 +76,7 @@ struct Walk<'c> {
     /// What is open, each within the one before.
     stack: Vec<Open>,
     text_left: usize,
+    showing: Showing,
 }
 
 /// Something open.
@@ -111,7 +125,7 @@ impl Walk<'_> {
     /// Makes an item of a file, and opens it.
     fn take(&mut self, found: Found, parent: Option<u32>) -> Option<u32> {
         let (depth, plain_parts) = self.stack.last().map_or((0, false), |open| (open.depth, open.plain_parts));
-        let Found { names, declared, wrapping, mut traits, size, bytes, whole } = found;
+        let Found { names, declared, wrapping, mut traits, size, bytes, whole, seldom } = found;
         let content = bytes.as_deref().unwrap_or_default();
         let kind = if bytes.is_some() { boxes::kind_of(content, &declared) } else { Kind::Data };
         if bytes.is_some() {
@@ -130,6 +144,10 @@ impl Walk<'_> {
         let index = u32::try_from(self.contents.items.len()).ok()?;
         dedup(&mut traits);
         let item = Item { parent, wrapping, names, declared, kind, size, hash, traits, text: String::new() };
+        if let Some(bytes) = &bytes {
+            let within = parent.and_then(|at| self.contents.items.get(usize::try_from(at).ok()?));
+            self.showing.take(&item, within, seldom, bytes);
+        }
         self.contents.items.push(item);
         if let Some(bytes) = bytes
             // What holds itself is looked at already.

@@ -10,21 +10,25 @@ mod launch;
 pub use launch::{Launch, Launched, Program};
 
 use crate::contents::{Contents, Stopped};
+use crate::shown::{Shown};
+use crate::places::{Place, Places};
 use crate::worker::{Answer, LENGTH, Reading, asked, read_answer, read_hello};
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
+    SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
     SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
+    SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_GONE_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME, SCANNER_RETRY_TIME,
+    SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX, SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::Child;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Why a message wasn't looked at. It says nothing against the message, which should come again later.
@@ -58,8 +62,7 @@ pub struct Pool(Arc<Inner>);
 struct Inner {
     launch: Box<dyn Launch>,
     times: Times,
-    places: Semaphore,
-    waiting: AtomicUsize,
+    places: Places,
     idle: Mutex<Vec<Worker>>,
     trouble: Mutex<Trouble>,
     events: Events,
@@ -99,7 +102,7 @@ struct Worker {
 
 /// What came of giving a message to a worker.
 enum Given {
-    Answered(Answer),
+    Answered(Answer, Shown),
     /// It was gone before; the message is as it was.
     Gone,
     /// Why there is no answer.
@@ -117,8 +120,7 @@ impl Pool {
         Self(Arc::new(Inner {
             launch,
             times,
-            places: Semaphore::new(workers.clamp(1, SCANNER_WORKERS_MAX)),
-            waiting: AtomicUsize::new(0),
+            places: Places::new(workers.clamp(1, SCANNER_WORKERS_MAX), SCANNER_WAITING_MAX, SCANNER_WAITING_HOST_MAX),
             idle: Mutex::default(),
             trouble: Mutex::default(),
             events,
@@ -133,7 +135,7 @@ impl Pool {
     /// [`ScanError::Unavailable`]; each message tries again.
     pub async fn start(&self) -> Result<(), ScanError> {
         let (worker, without) = self.make().await?;
-        let event = Event::info("scanner.started").with("workers", self.0.places.available_permits());
+        let event = Event::info("scanner.started").with("workers", self.0.places.free());
         self.0.events.emit(event);
         if !without.is_empty() {
             self.0.events.emit(Event::warn("scanner.confined_less").with("without", without.join(", ")));
@@ -142,12 +144,14 @@ impl Pool {
         Ok(())
     }
 
-    /// What is in a message. Where its worker is lost, [`Stopped::Lost`] says so. Dropped, the worker goes with it.
+    /// What is in a message. Where its worker is lost, [`Stopped::Lost`] says so. Dropped, the worker goes with it. Of who
+    /// brought it, one host and its neighbours have half of the workers and of the places to wait at most; none: nobody from
+    /// elsewhere.
     ///
     /// # Errors
     /// Nobody could look at it.
-    pub async fn look(&self, message: Bytes) -> Result<Contents, ScanError> {
-        self.look_with(message, &[]).await
+    pub async fn look(&self, message: Bytes, client: Option<IpAddr>) -> Result<Contents, ScanError> {
+        self.look_with(message, &[], client).await
     }
 
     /// What is in a message and in other readings of it: see [`crate::open_with`].
@@ -155,18 +159,40 @@ impl Pool {
     /// # Errors
     /// Nobody could look at it.
     pub async fn look_with(&self, message: Bytes, readings: &[Reading]) -> Result<Contents, ScanError> {
+        self.look_for(message, readings, 0).await.map(|(contents, _)| contents)
+    }
+
+    /// What is in a message, and the files in it that virus scanners wouldn't find: see [`crate::open_and_show`].
+    ///
+    /// # Errors
+    /// Nobody could look at it.
+    pub async fn look_and_show(&self, message: Bytes) -> Result<(Contents, Shown), ScanError> {
+        self.look_for(message, &[], SCAN_SHOWN_MAX).await
+    }
+
+    async fn look_for(
+        &self,
+        message: Bytes,
+        readings: &[Reading],
+        room: usize,
+    ) -> Result<(Contents, Shown), ScanError> {
         let _place = self.place().await?;
         loop {
+    pub async fn look_with(
+        client: Option<IpAddr>,
+    ) -> Result<Contents, ScanError> {
+        let _place = self.place(client).await?;
+        for _ in 0..SCANNER_GONE_MAX {
             let mut worker = self.worker().await?;
-            let given = timeout(self.0.times.look, worker.ask(&message, readings)).await;
+            let given = timeout(self.0.times.look, worker.ask(&message, readings, room)).await;
             let lost = match given.unwrap_or_else(|_| Given::Lost("it didn't answer in time".to_owned())) {
-                Given::Answered(answer) => {
+                Given::Answered(answer, shown) => {
                     worker.messages = worker.messages.saturating_add(1);
                     if !answer.worn && worker.messages < SCANNER_MESSAGES_MAX {
                         self.idle().push(worker);
                     }
                     self.0.counts.looked.fetch_add(1, Ordering::Relaxed);
-                    return Ok(answer.contents);
+                    return Ok((answer.contents, shown));
                 }
                 Given::Gone => continue,
                 Given::Lost(why) => why,
@@ -175,8 +201,9 @@ impl Pool {
             let times = self.0.counts.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1);
             let event = Event::alert("scanner.lost").with("how", how).with("bytes", message.len());
             self.0.events.emit(event.with("times", times));
-            return Ok(Contents { items: Vec::new(), stopped: vec![Stopped::Lost] });
+            return Ok((Contents { items: Vec::new(), stopped: vec![Stopped::Lost] }, Shown::default()));
         }
+        Err(ScanError::Unavailable("one after the other ends before it takes a message".to_owned()))
     }
 
     /// See [`Counts`].
@@ -188,18 +215,12 @@ impl Pool {
     }
 
     /// Waits for a place, of which there are as many as workers.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, ScanError> {
-        if let Ok(place) = self.0.places.try_acquire() {
-            return Ok(place);
-        }
-        let busy = || {
+    async fn place(&self, client: Option<IpAddr>) -> Result<Place<'_>, ScanError> {
+        let place = self.0.places.take(client, self.0.times.place).await;
+        place.ok_or_else(|| {
             self.0.counts.busy.fetch_add(1, Ordering::Relaxed);
             ScanError::Busy
-        };
-        let waiting = Waiting::among(&self.0.waiting).ok_or_else(busy)?;
-        let place = timeout(self.0.times.place, self.0.places.acquire()).await;
-        drop(waiting);
-        place.ok().and_then(Result::ok).ok_or_else(busy)
+        })
     }
 
     async fn worker(&self) -> Result<Worker, ScanError> {
@@ -278,22 +299,6 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// One who waits, counted.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn among(all: &'a AtomicUsize) -> Option<Self> {
-        let room = |waiting: usize| (waiting < SCANNER_WAITING_MAX).then(|| waiting.saturating_add(1));
-        all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok().map(|_| Self(all))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// How long the end of a worker whose socket is closed is waited for, to say how it ended.
 const END_TIME: Duration = Duration::from_secs(1);
 
@@ -307,8 +312,8 @@ impl Worker {
         end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    async fn ask(&mut self, message: &[u8], readings: &[Reading]) -> Given {
-        let Ok(asked) = asked(message.len(), readings) else {
+    async fn ask(&mut self, message: &[u8], readings: &[Reading], room: usize) -> Given {
+        let Ok(asked) = asked(message.len(), readings, room) else {
             return Given::Lost("it is larger than any message may be".to_owned());
         };
         let begun = loop {
@@ -331,12 +336,28 @@ impl Worker {
                 return Given::Lost(ENDED.to_owned());
             }
         }
-        match self.hear().await {
-            Ok(bytes) => {
-                read_answer(&bytes).map_or_else(|| Given::Lost("its answer is none".to_owned()), Given::Answered)
-            }
+        let mut answer = match self.hear().await {
+            Ok(bytes) => match read_answer(&bytes) {
+                Some(answer) => answer,
+                None => return Given::Lost("its answer is none".to_owned()),
+            },
+            Err(why) => return Given::Lost(why),
+        };
+        match self.hear_shown(&mut answer, room).await {
+            Ok(shown) => Given::Answered(answer, shown),
             Err(why) => Given::Lost(why),
         }
+    }
+
+    /// The files that follow an answer.
+    async fn hear_shown(&mut self, answer: &mut Answer, mut room: usize) -> Result<Shown, String> {
+        let mut shown = Shown { files: Vec::new(), cut: answer.cut };
+        for length in std::mem::take(&mut answer.shown) {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            room = room.checked_sub(length).ok_or("it shows more than was asked for")?;
+            shown.files.push(Bytes::from(self.read(length).await?));
+        }
+        Ok(shown)
     }
 
     /// What it says next.
@@ -347,6 +368,11 @@ impl Worker {
         if length > SCANNER_ANSWER_MAX {
             return Err("its answer is too long".to_owned());
         }
+        self.read(length).await
+    }
+
+    /// So many bytes.
+    async fn read(&mut self, length: usize) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         let most = u64::try_from(length).unwrap_or_default();
         // Memory is taken as it comes: what it says of the length may be a lie.

@@ -1,12 +1,14 @@
 //! What a worker and the pool say to each other, and the worker's side of it.
 //!
 //! On a stream socket between the two: the worker says [`Hello`]; then for each message that comes an [`Answer`]. A message
-//! comes as two lengths, its own and that of [`Reading`]s of it, and both behind them; what a worker says comes behind one
-//! length. A length has four bytes, the lowest first; but for the message all is in postcard's form. The worker is believed no
+//! comes as three lengths, its own, that of [`Reading`]s of it, and how many bytes of [`Shown`] files are wanted; it and the readings
+//! are behind them. What a worker says comes behind one length, and shown files behind that. A length has four bytes, the lowest first; but for the message all is in postcard's form. The worker is believed no
 //! more than a message is: whoever wrote the message may speak in the worker's place.
 
-use crate::contents::{Contents, Stopped};
-use mailward_core::limits::{SCAN_ITEMS_MAX, SCAN_TEXT_SUM_MAX, SCANNER_ANSWER_MAX};
+use crate::contents::{Contents, Item, Stopped, Trait, Wrapping};
+use crate::shown::{Shown};
+use mailward_core::limits::{SCANNER_ANSWER_MAX, SCAN_ITEMS_MAX, SCAN_NAMES_MAX, SCAN_NAME_MAX, SCAN_SHOWN_FILES_MAX, SCAN_STOPPED_MAX, SCAN_TEXT_MAX, SCAN_TEXT_SUM_MAX, SCAN_TRAITS_MAX, SCAN_WORD_MAX};
+use crate::{names};
 use serde::{Deserialize, Serialize};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
@@ -26,6 +28,10 @@ pub struct Answer {
     pub contents: Contents,
     /// It has worked enough, and wants to be replaced.
     pub worn: bool,
+    /// Lengths of the shown files that follow, and whether there would be more.
+    pub shown: Vec<u32>,
+    /// See [`Shown::cut`].
+    pub cut: bool,
 }
 
 /// Another reading of a message, or of a part of it: why it is one, and its bytes.
@@ -43,17 +49,17 @@ fn length_of(bytes: usize) -> Result<[u8; LENGTH]> {
 /// What is said beside a message.
 pub(crate) struct Asked {
     /// They come before it.
-    pub(crate) lengths: [u8; 2 * LENGTH],
+    pub(crate) lengths: [u8; 3 * LENGTH],
     /// They come behind it.
     pub(crate) readings: Vec<u8>,
 }
 
-/// What is to be said beside a message of so many bytes.
-pub(crate) fn asked(message: usize, readings: &[Reading]) -> Result<Asked> {
+/// What is to be said beside a message of so many bytes, of which so many bytes of files are to be shown.
+pub(crate) fn asked(message: usize, readings: &[Reading], room: usize) -> Result<Asked> {
     let readings =
         if readings.is_empty() { Vec::new() } else { postcard::to_stdvec(readings).map_err(Error::other)? };
-    let mut lengths = [0; 2 * LENGTH];
-    for (place, length) in lengths.chunks_exact_mut(LENGTH).zip([message, readings.len()]) {
+    let mut lengths = [0; 3 * LENGTH];
+    for (place, length) in lengths.chunks_exact_mut(LENGTH).zip([message, readings.len(), room]) {
         place.copy_from_slice(&length_of(length)?);
     }
     Ok(Asked { lengths, readings })
@@ -64,16 +70,16 @@ pub(crate) fn asked(message: usize, readings: &[Reading]) -> Result<Asked> {
 /// # Errors
 /// Those of the socket.
 pub fn hello(to: &mut impl Write, hello: &Hello) -> Result<()> {
-    say(to, hello)
+    say(to, hello).map(drop)
 }
 
-/// Takes messages and answers what `open` finds in them, until the other side is gone. `worn` is asked after each.
+/// Takes messages and answers what `open` finds in them and shows, at most so many bytes, until the other side is gone. `worn` is asked after each.
 ///
 /// # Errors
 /// Those of the socket; a message that breaks off.
 pub fn serve(
     socket: &mut (impl Read + Write),
-    mut open: impl FnMut(&[u8], Vec<Reading>) -> Contents,
+    mut open: impl FnMut(&[u8], Vec<Reading>, usize) -> (Contents, Shown),
     mut worn: impl FnMut() -> bool,
 ) -> Result<()> {
     loop {
@@ -85,6 +91,9 @@ pub fn serve(
         }
         let mut of_readings = [0; LENGTH];
         socket.read_exact(&mut of_readings)?;
+        let mut room = [0; LENGTH];
+        socket.read_exact(&mut room)?;
+        let room = usize::try_from(u32::from_le_bytes(room)).map_err(Error::other)?;
         let message = read(socket, length)?;
         let readings = read(socket, of_readings)?;
         let readings = if readings.is_empty() {
@@ -92,8 +101,16 @@ pub fn serve(
         } else {
             whole(&readings).ok_or_else(|| Error::new(ErrorKind::InvalidData, "readings that are none"))?
         };
-        let contents = open(&message, readings);
+        let (contents, Shown { files, cut }) = open(&message, readings, room);
         drop(message);
+        let shown = files.iter().map(|file| u32::try_from(file.len()).map_err(Error::other)).collect::<Result<_>>()?;
+        if say(socket, &Answer { contents, worn: worn(), shown, cut })? {
+            for file in files {
+                socket.write_all(&file)?;
+            }
+        }
+        let mut contents = open(&message, readings);
+        fit(&mut contents);
         say(socket, &Answer { contents, worn: worn() })?;
     }
 }
@@ -105,19 +122,24 @@ fn read(from: &mut impl Read, length: [u8; LENGTH]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn say<T: Serialize>(to: &mut impl Write, what: &T) -> Result<()> {
+/// Says it; `false`: it was too long, and something else was said.
+fn say<T: Serialize>(to: &mut impl Write, what: &T) -> Result<bool> {
     let whole = |what: &dyn Fn(Vec<u8>) -> postcard::Result<Vec<u8>>| what(vec![0; LENGTH]).map_err(Error::other);
     let mut bytes = whole(&|room| postcard::to_extend(what, room))?;
-    if bytes.len().saturating_sub(LENGTH) > SCANNER_ANSWER_MAX {
+    let fits = bytes.len().saturating_sub(LENGTH) <= SCANNER_ANSWER_MAX;
+    if !fits {
         // Who gets this knows that the message wasn't seen whole.
         let contents = Contents { items: Vec::new(), stopped: vec![Stopped::Answer] };
-        bytes = whole(&|room| postcard::to_extend(&Answer { contents: contents.clone(), worn: true }, room))?;
+        bytes = whole(&|room| {
+            postcard::to_extend(&Answer { contents: contents.clone(), worn: true, ..Answer::default() }, room)
+        })?;
     }
     let length = length_of(bytes.len().saturating_sub(LENGTH))?;
     if let Some(place) = bytes.first_chunk_mut::<LENGTH>() {
         *place = length;
     }
-    to.write_all(&bytes)
+    to.write_all(&bytes)?;
+    Ok(fits)
 }
 
 /// Reads what a worker said first; `None` if it is no such thing.
@@ -129,7 +151,7 @@ pub fn read_hello(bytes: &[u8]) -> Option<Hello> {
 /// Reads what a worker said of a message; `None` if it is no such thing, or a tree that can't be.
 #[must_use]
 pub fn read_answer(bytes: &[u8]) -> Option<Answer> {
-    whole(bytes).filter(|answer: &Answer| is_sound(&answer.contents))
+    whole(bytes).filter(|answer: &Answer| is_sound(&answer.contents) && answer.shown.len() <= SCAN_SHOWN_FILES_MAX)
 }
 
 fn whole<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
@@ -139,19 +161,71 @@ fn whole<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
     }
 }
 
-/// Whether each item stands behind what it is in, and there are no more items and no more text than there may be.
+/// Cuts what is found to what may be told of it.
+fn fit(contents: &mut Contents) {
+    let mut short = false;
+    for item in &mut contents.items {
+        short |= item.names.len() > SCAN_NAMES_MAX || item.traits.len() > SCAN_TRAITS_MAX;
+        item.names.truncate(SCAN_NAMES_MAX);
+        item.traits.truncate(SCAN_TRAITS_MAX);
+        for name in item.names.iter_mut().filter(|name| name.len() > SCAN_NAME_MAX) {
+            *name = names::cut(name);
+        }
+        let of_traits = item.traits.iter_mut().filter_map(|found| match found {
+            Trait::NameSays(word) | Trait::Damaged(word) | Trait::NotOpened(word) => Some(word),
+            _ => None,
+        });
+        let wrapping = match &mut item.wrapping {
+            Wrapping::Part(word) | Wrapping::Reading(word) => Some(word),
+            Wrapping::Entry | Wrapping::Inline => None,
+        };
+        for word in of_traits.chain(wrapping).chain([&mut item.declared]) {
+            let mut room = SCAN_WORD_MAX.min(word.len());
+            while !word.is_char_boundary(room) {
+                room = room.saturating_sub(1);
+            }
+            word.truncate(room);
+        }
+    }
+    if short && !contents.stopped.contains(&Stopped::Answer) {
+        contents.stopped.push(Stopped::Answer);
+    }
+}
+
+/// Whether each item stands behind what it is in, and there are no more items, names, words and no more text than there may
+/// be.
 fn is_sound(contents: &Contents) -> bool {
     let text = contents.items.iter().fold(0_usize, |sum, item| sum.saturating_add(item.text.len()));
     let mut places = contents.items.iter().zip(0_u32..);
     contents.items.len() <= SCAN_ITEMS_MAX
+        && contents.stopped.len() <= SCAN_STOPPED_MAX
         && text <= SCAN_TEXT_SUM_MAX
-        && places.all(|(item, at)| item.parent.is_none_or(|parent| parent < at))
+        && places.all(|(item, at)| item.parent.is_none_or(|parent| parent < at) && is_item(item))
+}
+
+fn is_item(item: &Item) -> bool {
+    let is_word = |word: &str| word.len() <= SCAN_WORD_MAX;
+    let wrapping = match &item.wrapping {
+        Wrapping::Part(word) | Wrapping::Reading(word) => is_word(word),
+        Wrapping::Entry | Wrapping::Inline => true,
+    };
+    wrapping
+        && is_word(&item.declared)
+        && item.text.len() <= SCAN_TEXT_MAX
+        && item.names.len() <= SCAN_NAMES_MAX
+        && item.names.iter().all(|name| name.len() <= SCAN_NAME_MAX)
+        && item.traits.len() <= SCAN_TRAITS_MAX
+        && item.traits.iter().all(|found| match found {
+            Trait::NameSays(word) | Trait::Damaged(word) | Trait::NotOpened(word) => is_word(word),
+            _ => true,
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contents::{Item, Trait};
+    use bytes::Bytes;
     use proptest::prelude::*;
     use std::os::unix::net::UnixStream;
 
@@ -178,18 +252,26 @@ mod tests {
                 seen += 1;
                 seen == 2
             };
-            serve(&mut theirs, |message, readings| found(1 + readings.len(), message.len()), worn)
+            let open = |message: &[u8], readings: Vec<Reading>, room| {
+                let files = vec![Bytes::from(vec![b'x'; room])];
+                (found(1 + readings.len(), message.len()), Shown { files, cut: true })
+            };
+            serve(&mut theirs, open, worn)
         });
         assert_eq!(read_hello(&heard(&mut ours)).unwrap().without, ["landlock"]);
         for (message, readings, worn) in
             [("", Vec::new(), false), ("Subject: x\r\n\r\n", vec![("why".to_owned(), b"otherwise".to_vec())], true)]
         {
-            let asked = asked(message.len(), &readings).unwrap();
+            let asked = asked(message.len(), &readings, 3).unwrap();
             ours.write_all(&asked.lengths).unwrap();
             ours.write_all(message.as_bytes()).unwrap();
             ours.write_all(&asked.readings).unwrap();
             let answer = read_answer(&heard(&mut ours)).unwrap();
-            assert_eq!(answer, Answer { contents: found(1 + readings.len(), message.len()), worn });
+            let contents = found(1 + readings.len(), message.len());
+            assert_eq!(answer, Answer { contents, worn, shown: vec![3], cut: true });
+            let mut shown = [0; 3];
+            ours.read_exact(&mut shown).unwrap();
+            assert_eq!(&shown, b"xxx");
         }
         drop(ours);
         worker.join().unwrap().unwrap();
@@ -198,17 +280,18 @@ mod tests {
     #[test]
     fn an_answer_that_would_be_too_long_says_that_not_all_was_seen() {
         let mut said = Vec::new();
-        say(&mut said, &Answer { contents: found(SCAN_ITEMS_MAX, 1_000), worn: false }).unwrap();
+        let answer = Answer { contents: found(SCAN_ITEMS_MAX, 1_000), shown: vec![1], ..Answer::default() };
+        assert!(!say(&mut said, &answer).unwrap());
         let answer = read_answer(&heard(&mut said.as_slice())).unwrap();
         assert_eq!(answer.contents.stopped, [Stopped::Answer]);
-        assert!(answer.worn);
+        assert!(answer.worn && answer.shown.is_empty());
     }
 
     #[test]
     fn a_tree_that_can_t_be_is_no_answer() {
         let parents = |parents: &[Option<u32>]| {
             let items = parents.iter().map(|parent| Item { parent: *parent, ..Item::default() }).collect();
-            let answer = Answer { contents: Contents { items, stopped: Vec::new() }, worn: false };
+            let answer = Answer { contents: Contents { items, stopped: Vec::new() }, ..Answer::default() };
             read_answer(&postcard::to_stdvec(&answer).unwrap()).is_some()
         };
         assert!(parents(&[None, Some(0), Some(1), None]));
@@ -216,8 +299,40 @@ mod tests {
         assert!(!parents(&[None, Some(2), None]));
         assert!(!parents(&vec![None; SCAN_ITEMS_MAX + 1]));
         let text = Item { text: "x".repeat(SCAN_TEXT_SUM_MAX + 1), ..Item::default() };
-        let answer = Answer { contents: Contents { items: vec![text], stopped: Vec::new() }, worn: false };
+        let answer = Answer { contents: Contents { items: vec![text], stopped: Vec::new() }, ..Answer::default() };
         assert_eq!(read_answer(&postcard::to_stdvec(&answer).unwrap()), None);
+        let answer = Answer { shown: vec![1; SCAN_SHOWN_FILES_MAX + 1], ..Answer::default() };
+        assert_eq!(read_answer(&postcard::to_stdvec(&answer).unwrap()), None);
+    }
+
+    /// Attacks E3: whoever speaks in the worker's place tells no more than it may, and takes no more memory than that has.
+    #[test]
+    fn an_answer_with_more_of_anything_than_there_may_be_is_none() {
+        let reads = |item: Item, stopped: usize| {
+            let contents = Contents { items: vec![item], stopped: vec![Stopped::Time; stopped] };
+            read_answer(&postcard::to_stdvec(&Answer { contents, worn: false }).unwrap()).is_some()
+        };
+        let names = |count: usize, bytes: usize| Item { names: vec!["n".repeat(bytes); count], ..Item::default() };
+        let traits = |found: Trait, count: usize| Item { traits: vec![found; count], ..Item::default() };
+        let word = |bytes: usize| "w".repeat(bytes);
+        assert!(reads(names(SCAN_NAMES_MAX, SCAN_NAME_MAX), SCAN_STOPPED_MAX));
+        assert!(reads(traits(Trait::Damaged(word(SCAN_WORD_MAX)), SCAN_TRAITS_MAX), 0));
+        assert!(!reads(Item::default(), SCAN_STOPPED_MAX + 1));
+        for odd in [
+            names(SCAN_NAMES_MAX + 1, 1),
+            names(1, SCAN_NAME_MAX + 1),
+            traits(Trait::Macro, SCAN_TRAITS_MAX + 1),
+            traits(Trait::NameSays(word(SCAN_WORD_MAX + 1)), 1),
+            Item { declared: word(SCAN_WORD_MAX + 1), ..Item::default() },
+            Item { wrapping: Wrapping::Part(word(SCAN_WORD_MAX + 1)), ..Item::default() },
+            Item { text: word(SCAN_TEXT_MAX + 1), ..Item::default() },
+        ] {
+            let mut contents = Contents { items: vec![odd.clone()], stopped: Vec::new() };
+            assert!(!reads(odd, 0), "{contents:?}");
+            // A worker of ours says as much of it as it may.
+            fit(&mut contents);
+            assert!(is_sound(&contents) || contents.items.iter().any(|item| item.text.len() > SCAN_TEXT_MAX));
+        }
     }
 
     proptest! {
@@ -230,7 +345,7 @@ mod tests {
         }
         #[test]
         fn what_comes_behind_an_answer_makes_it_none(more in 1_usize..9) {
-            let mut bytes = postcard::to_stdvec(&Answer { contents: found(2, 3), worn: true }).unwrap();
+            let mut bytes = postcard::to_stdvec(&Answer { contents: found(2, 3), worn: true, ..Answer::default() }).unwrap();
             prop_assert!(read_answer(&bytes).is_some());
             bytes.extend(vec![0; more]);
             prop_assert_eq!(read_answer(&bytes), None);

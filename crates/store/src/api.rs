@@ -47,6 +47,9 @@ pub enum StoreError {
     /// It can't be done, and why: INBOX can't be deleted, a parent of itself, …
     #[error("{0}")]
     Refused(&'static str),
+    /// The quarantine holds as much as it may; nothing was written.
+    #[error("the quarantine is full")]
+    QuarantineFull,
     /// The file system is nearly full; nothing was written.
     #[error("the disk is nearly full")]
     DiskFull,

@@ -10,7 +10,10 @@ use crate::readers::Reader;
 use crate::records::{Accepted, Kept, KeptFor, Quarantined, Target, Ways};
 use crate::tx::{Tx, int, unsigned};
 use bytes::Bytes;
-use mailward_core::limits::{QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SWEEP, QUARANTINE_WAYS_MAX};
+use mailward_core::limits::{
+    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SWEEP,
+    QUARANTINE_WAYS_MAX,
+};
 use mailward_core::{AccountId, BlobId, MailboxId, QuarantineId, Timestamp, Uid};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
@@ -30,6 +33,8 @@ CREATE TABLE quarantine (
     note    BLOB    NOT NULL
 );
 CREATE INDEX quarantine_expires ON quarantine (expires);
+-- What it holds is summed up whenever something comes there.
+CREATE INDEX quarantine_sizes ON quarantine (size);
 CREATE TABLE quarantine_accounts (
     account INTEGER NOT NULL,
     message INTEGER NOT NULL,
@@ -148,6 +153,13 @@ pub(crate) fn keep(tx: &mut Tx<'_>, blob: BlobId, size: u64, kept: &Kept) -> Res
     }
     if kept.ways.is_empty() {
         return Err(StoreError::Refused("a message that would go nowhere can't be kept"));
+    }
+    let held = tx.row("SELECT count(*), coalesce(sum(size), 0) FROM quarantine", params![], |row| {
+        Ok((unsigned(row.get(0)?), unsigned(row.get(1)?)))
+    })?;
+    let (messages, bytes) = held.unwrap_or_default();
+    if messages >= QUARANTINE_MESSAGES_MAX || bytes.saturating_add(size) > QUARANTINE_BYTES_MAX {
+        return Err(StoreError::QuarantineFull);
     }
     let now = tx.now;
     tx.execute(

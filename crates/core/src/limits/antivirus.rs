@@ -15,6 +15,10 @@ pub const ANTIVIRUS_CONNECT_TIME: Duration = Duration::from_secs(5);
 pub const ANTIVIRUS_TIME: Duration = Duration::from_secs(90);
 /// Messages that one engine looks at at once; others wait, within their time. `clamd` has ten threads by default.
 pub const ANTIVIRUS_AT_ONCE: usize = 10;
+/// Messages that wait for a turn at one engine; who comes beyond is refused for now.
+pub const ANTIVIRUS_WAITING_MAX: usize = 1_000;
+/// Longest wait for a turn: it isn't of the engine's own time.
+pub const ANTIVIRUS_TURN_TIME: Duration = Duration::from_secs(30);
 /// Connections to one engine that are kept open for the next message.
 pub const ANTIVIRUS_KEPT_MAX: usize = 4;
 /// How long a connection is kept that nobody uses. `clamd` closes after thirty seconds (`IdleTimeout`), and others later.

@@ -51,10 +51,10 @@ pub const DMARC_REPORT_JITTER: Duration = Duration::from_secs(6 * 3_600);
 pub const DMARC_REPORT_LOOK_TIME: Duration = Duration::from_secs(15 * 60);
 /// A report that can't be sent is dropped so long after its day's end.
 pub const DMARC_REPORT_LATE: Duration = Duration::from_secs(86_400);
-/// Reports to one mail domain for each day: who asks for them need not be who gets them (attacks D10). Services that take
-/// those of many have more, and say so in the DNS.
+/// Reports to the mail domains of one organisation for each day: who asks for them need not be who gets them (attacks D10).
+/// Services that take those of many have more, and say so in the DNS.
 pub const DMARC_REPORTS_PER_DESTINATION_MAX: usize = 500;
-/// Mail domains to which it is counted what was sent; reports to more aren't sent.
+/// Organisations to which it is counted what was sent; reports to more aren't sent.
 pub const DMARC_DESTINATIONS_MAX: usize = 10_000;
 /// Records that are looked at in one step.
 pub const DMARC_REPORT_PAGE: usize = 100;
@@ -64,7 +64,14 @@ pub const DMARC_PACKED_MAX: usize = 2 * 1024 * 1024;
 pub const DMARC_XML_MAX: usize = 10 * 1024 * 1024;
 /// Depth of elements in a report that is read; RFC 9990 has five.
 pub const DMARC_XML_DEPTH_MAX: usize = 12;
+/// Pieces of a report (beginnings and ends of elements, texts between them, references, comments) that are read; of a report
+/// that has more nothing is. Ten megabytes can hold millions, and each costs time (attacks D9). A row has some 100.
+pub const DMARC_XML_PIECES_MAX: usize = 250_000;
+/// Parts of a message in which a report is looked for, the first ones that may be one. RFC 9990 §3.5.2 has one.
+pub const DMARC_REPORT_PARTS_MAX: usize = 2;
 /// Reports of one domain's day by others that are kept: anybody may send some (attacks D9). There are some dozen who report.
 pub const DMARC_HEARD_MAX: usize = 200;
+/// Those of them that one organisation reports: it fills no day alone. Most send one, some one for each of two systems.
+pub const DMARC_HEARD_PER_ORGANIZATION_MAX: usize = 2;
 /// Days for which they are kept.
 pub const DMARC_HEARD_DAYS: u16 = 90;

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub const SCANNER_WORKERS_MAX: usize = 64;
 /// Messages that wait for a free worker; who comes beyond is told that it is busy, and refuses the mail for now.
 pub const SCANNER_WAITING_MAX: usize = 1_000;
+/// Those of them whose mail one host and its neighbours bring: others find room beside them.
+pub const SCANNER_WAITING_HOST_MAX: usize = SCANNER_WAITING_MAX / 2;
+/// Workers that are tried for one message while each is gone before it has taken anything of it.
+pub const SCANNER_GONE_MAX: usize = 3;
 /// Longest wait for a free worker.
 pub const SCANNER_QUEUE_TIME: Duration = Duration::from_secs(20);
 /// Longest that one message is looked at by the clock on the wall. Beside [`SCAN_TIME`](super::SCAN_TIME) of the processor

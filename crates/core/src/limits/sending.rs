@@ -48,9 +48,10 @@ pub const DNS_LOOKUP_TIME: Duration = Duration::from_secs(25);
 /// Lookups that are on their way at once; more wait, within their own time.
 pub const DNS_LOOKUPS_AT_ONCE: usize = 256;
 /// The same for what strangers cause: their names, lists, SPF. As many as [`super::LIST_LOOKUPS_AT_ONCE`], twice
-/// [`super::NAME_LOOKUPS_AT_ONCE`], [`super::SPF_LOOKUPS_AT_ONCE`], [`super::SPF_HELLO_LOOKUPS_AT_ONCE`] and [`super::INSPECT_LOOKUPS_AT_ONCE`] together:
+/// [`super::NAME_LOOKUPS_AT_ONCE`], [`super::SPF_LOOKUPS_AT_ONCE`], [`super::SPF_HELLO_LOOKUPS_AT_ONCE`], [`super::INSPECT_LOOKUPS_AT_ONCE`] and
+/// [`super::INSPECT_POLICIES_AT_ONCE`] together:
 /// nobody whose turn it is waits here again.
-pub const DNS_STRANGERS_AT_ONCE: usize = 320;
+pub const DNS_STRANGERS_AT_ONCE: usize = 384;
 /// Questions that one lookup may cost, keys and delegations of every zone on the way included (attacks D13). A name of
 /// four signed zones takes some 15.
 pub const DNS_QUESTIONS_MAX: usize = 100;

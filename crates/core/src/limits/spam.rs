@@ -84,3 +84,5 @@ pub const SPAM_CORPUS_MAX: usize = 50_000;
 pub const SPAM_CORPUS_DEPTH_MAX: usize = 8;
 /// How long another filter that was silent isn't asked.
 pub const SPAM_PEER_REST: std::time::Duration = std::time::Duration::from_secs(60);
+/// Messages in a row that a filter which takes connections doesn't answer before it rests: one alone may be the message's fault.
+pub const SPAM_PEER_LATE_MAX: u32 = 3;

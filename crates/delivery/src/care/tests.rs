@@ -1,20 +1,20 @@
 //! Care over a store, a directory and a runner.
 
 use super::{Given, Schedule, Schedules};
-use crate::prepare;
 use crate::queue::tests::house::{House, LANE, address};
 use crate::queue::tests::sink::{Plan, Sink};
 use crate::send_on::{Addressed, Inside, Transaction};
+use crate::{Fate, Keeping, prepare};
 use mailward_core::limits::{
     FREEZE_HELD_MESSAGES, FREEZE_HISTORY_HOURS, FREEZE_NEW_RECIPIENTS, FREEZE_REFUSED_RECIPIENTS, FREEZE_SESSIONS_TOLD,
     SCHEDULES_MAX, SCHEDULES_PER_MESSAGE,
 };
-use mailward_core::{AccountId, GiveBack, Listener, NotifyOn, Peer, SendLimits};
+use mailward_core::{AccountId, GiveBack, Listener, NotifyOn, Peer, SendLimits, Timestamp};
 use mailward_directory::routes::RouteTable;
 use mailward_directory::{Authenticator, NewPassword, SaslStep};
 use mailward_gate::{Recipient, RelayPermit, Sending, decide_recipient, decide_sender};
 use mailward_smtp::params::{MailParameters, RecipientParameters};
-use mailward_store::api::{QueueStore as _, SendingStore as _, ShelfStore as _, StoreError};
+use mailward_store::api::{QuarantineStore as _, QueueStore as _, SendingStore as _, ShelfStore as _, StoreError};
 use mailward_store::records::{
     Accepted, Insider, QueueFilter, RecipientState, Scope, Shelf, ShelfChange, Shelved, Steer,
 };
@@ -75,6 +75,18 @@ impl Desk {
         insider: Option<&Inside>,
         confirm: bool,
     ) -> Result<Accepted, StoreError> {
+        self.hand_in_told(to, notify, insider, confirm, None).await
+    }
+
+    /// The same, and its sender is told something.
+    async fn hand_in_told(
+        &self,
+        to: &[&str],
+        notify: Option<NotifyOn>,
+        insider: Option<&Inside>,
+        confirm: bool,
+        telling: Option<&super::Telling>,
+    ) -> Result<Accepted, StoreError> {
         let content = prepare(b"From: alice@s.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
         let sender = address(ALICE);
         let parameters =
@@ -90,6 +102,7 @@ impl Desk {
             warn_after: Duration::from_secs(4 * 3_600),
             routes: &RouteTable::default(),
             keeping: None,
+            telling,
         };
         let addresses: Vec<_> = to.iter().map(|to| address(to)).collect();
         let permits: Vec<_> = to.iter().map(|to| self.permit(to)).collect();
@@ -405,4 +418,67 @@ async fn there_are_no_more_schedules_than_the_limit_and_no_more_parts_of_a_messa
     assert!(desk.house.queued().await.len() <= SCHEDULES_PER_MESSAGE + 1);
     let all: usize = desk.house.queued().await.iter().map(|message| message.recipients.len()).sum();
     assert_eq!(all, to.len());
+}
+
+#[tokio::test]
+async fn what_is_kept_for_one_alias_of_a_user_comes_by_no_other_also_where_each_has_an_answer_of_its_own() {
+    let desk = desk().await;
+    let directory = &desk.house.directory;
+    for alias in ["one@s.example", "two@s.example"] {
+        directory.put_alias(&address(alias), vec![address(ALICE)]).await.unwrap();
+    }
+    let content = prepare(b"From: x@t.example\r\nSubject: x\r\n\r\nbody\r\n".to_vec(), 0).unwrap();
+    // The first has no room, so that each is tried by itself.
+    let addresses = ["small@s.example", "one@s.example", "two@s.example"].map(address);
+    let permits = addresses.each_ref().map(|address| desk.permit(&address.to_string()));
+    let (parameters, wishes, routes) =
+        (MailParameters::default(), RecipientParameters::default(), RouteTable::default());
+    let given: Vec<Given<'_>> = addresses
+        .iter()
+        .zip(&permits)
+        .zip([Fate::Goes, Fate::Goes, Fate::Kept])
+        .map(|((address, permit), fate)| Given {
+            address: Some(address),
+            to: Addressed { permit, parameters: &wishes },
+            fate,
+        })
+        .collect();
+    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires: Timestamp(desk.house.now().0 + HOUR) };
+    let transaction = |keeping| Transaction {
+        sender: None,
+        parameters: &parameters,
+        submitter: None,
+        insider: None,
+        signed: false,
+        now: desk.house.now(),
+        lifetime: Duration::from_secs(86_400),
+        warn_after: Duration::from_secs(3_600),
+        routes: &routes,
+        keeping,
+        telling: None,
+    };
+    // It can't be kept: then nobody gets it in its stead.
+    let answers = desk.house.care.accept_each(content.clone(), &transaction(None), &given, false).await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    let answers = desk.house.care.accept_each(content, &transaction(Some(&keeping)), &given, false).await;
+    assert!(matches!(answers.as_slice(), [Err(StoreError::OverQuota), Ok(()), Ok(())]), "{answers:?}");
+    assert!(desk.house.inbox(ALICE).await.is_empty());
+    assert_eq!(desk.house.store.quarantine_size().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_sender_here_hears_of_their_message_with_the_commit_that_takes_it() {
+    let desk = desk().await;
+    let lines = vec!["waits until \u{1b}[2Jsomebody".to_owned(), "content/hold: why".to_owned()];
+    let telling = super::Telling { subject: "Your message waits".to_owned(), lines };
+    desk.hand_in_told(&["ann@far.example"], None, None, false, Some(&telling)).await.unwrap();
+    let inbox = desk.house.inbox("alice@s.example").await;
+    let [told] = inbox.as_slice() else { panic!("one message: {inbox:?}") };
+    assert!(told.contains("Subject: Your message waits\r\n") && told.contains("To: <alice@s.example>\r\n"), "{told}");
+    assert!(told.contains("Auto-Submitted: auto-generated\r\n") && told.contains("Message-ID: <told."), "{told}");
+    assert!(told.ends_with("\r\n\r\nwaits until \u{fffd}[2Jsomebody\r\ncontent/hold: why\r\n"), "{told}");
+    // The same for what a program of this host sent as alice.
+    let inside = Inside { who: Insider::program(33), name: "uid 33 www-data".to_owned() };
+    desk.hand_in_told(&["ann@far.example"], None, Some(&inside), false, Some(&telling)).await.unwrap();
+    assert_eq!(desk.house.inbox("alice@s.example").await.len(), 2);
 }

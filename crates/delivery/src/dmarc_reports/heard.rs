@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use mailward_core::Domain;
-use mailward_core::limits::{DMARC_HEARD_DAYS, DMARC_HEARD_MAX, DMARC_PACKED_MAX, SHELF_VALUE_MAX};
+use mailward_core::limits::{
+    DMARC_HEARD_DAYS, DMARC_HEARD_MAX, DMARC_HEARD_PER_ORGANIZATION_MAX, DMARC_PACKED_MAX, DMARC_REPORT_PARTS_MAX,
+    DMARC_TIME, SHELF_VALUE_MAX,
+};
 use mailward_directory::Directory;
-use mailward_dns::Lookup;
+use mailward_dns::{Lookup, Name};
 use mailward_inspect::authenticate::Authentication;
 use mailward_inspect::dmarc;
 use mailward_inspect::report::{self, Report};
@@ -15,6 +18,8 @@ use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use mailward_sts::Day;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// A report that came, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +31,37 @@ pub struct Heard {
     pub report: Report,
 }
 
-/// Reads reports of others.
+/// Reads reports of others, one at a time.
 pub struct Listener {
     /// Which domains are ours.
-    pub directory: Arc<Directory>,
+    directory: Arc<Directory>,
     /// Where they say who gets reports.
-    pub lookup: Arc<dyn Lookup>,
+    lookup: Arc<dyn Lookup>,
     /// Where reports are kept.
-    pub shelf: Arc<dyn ShelfStore>,
+    shelf: Arc<dyn ShelfStore>,
+    /// Whose turn it is to be read: what outsiders pack costs time and memory (attacks D9).
+    turn: Arc<Semaphore>,
+}
+
+/// Another report is read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another report is being read")]
+pub struct Busy;
+
+/// A message that says that it reports of a domain of ours, and whose turn it is to be read.
+pub struct Due {
+    listener: Arc<Listener>,
+    subject: Subject,
+    /// Of which domain it says that it reports.
+    domain: Domain,
+    proven: Domain,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Due {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Due").field("domain", &self.domain).field("proven", &self.proven).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Listener {
@@ -42,47 +70,56 @@ impl std::fmt::Debug for Listener {
     }
 }
 
-/// Where a report is kept: by domain and day. The same report has the same place.
+/// Where a report is kept: by domain, day and organisation that reports. The same report has the same place.
 #[must_use]
-pub fn heard_key(domain: &Domain, day: Day, proven: &Domain, id: &str) -> String {
-    let name = blake3::hash(format!("{proven}\0{id}").as_bytes()).to_hex();
-    format!("{domain}/{day}/{}", name.get(..32).unwrap_or_default())
+pub fn heard_key(domain: &Domain, day: Day, organization: &Name, id: &str) -> String {
+    format!("{}{}", heard_from(domain, day, organization), hashed(id))
+}
+
+/// What the places of all that an organisation reports of a domain's day begin with.
+fn heard_from(domain: &Domain, day: Day, organization: &Name) -> String {
+    format!("{domain}/{day}/{}", hashed(organization.as_str()))
+}
+
+fn hashed(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    hash.get(..32).unwrap_or_default().to_owned()
 }
 
 impl Listener {
-    /// Keeps what a message that comes in reports, if it does: to an address that a domain of ours names for it, from somebody
-    /// who proves who they are (RFC 9990 §3.5.2), of a domain of ours, at most `limits::DMARC_HEARD_MAX` a day. Whatever comes of
-    /// it, the message goes its way. Looks at the subject first, so that other mail costs nothing.
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(directory: Arc<Directory>, lookup: Arc<dyn Lookup>, shelf: Arc<dyn ShelfStore>) -> Self {
+        Self { directory, lookup, shelf, turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// A message that comes in, if it says that it reports of a domain of ours and proves who it is from (RFC 9990 §3.5.2).
+    /// Looks at the header alone: other mail costs nothing, and no part of any is opened here.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn hear(&self, subject: &Subject, found: &Authentication) -> Result<Option<Heard>, StoreError> {
-        if subject.direction != Direction::Incoming || !says_so(subject.message()) {
+    /// [`Busy`]: it isn't read.
+    pub fn due(self: &Arc<Self>, subject: &Subject, found: &Authentication) -> Result<Option<Due>, Busy> {
+        if subject.direction != Direction::Incoming {
             return Ok(None);
         }
-        let Some(proven) = found.proven() else { return Ok(None) };
-        let Some(report) = attached(subject) else { return Ok(None) };
-        let Ok(domain) = Domain::parse(&report.published.domain) else { return Ok(None) };
-        if !self.directory.is_local_domain(&domain) || !self.is_asked_for(&domain, subject).await {
-            return Ok(None);
+        let domain = reported(subject.message()).filter(|domain| self.directory.is_local_domain(domain));
+        let (Some(domain), Some(proven)) = (domain, found.proven().cloned()) else { return Ok(None) };
+        let turn = Arc::clone(&self.turn).try_acquire_owned().map_err(|_| Busy)?;
+        Ok(Some(Due { listener: Arc::clone(self), subject: subject.clone(), domain, proven, _turn: turn }))
+    }
+
+    /// Whether there is no room for a report that isn't kept already, by what keys begin with.
+    async fn has_enough(&self, key: &str, same_organization: &str, same_day: &str) -> Result<bool, StoreError> {
+        if self.shelf.shelved(Shelf::DmarcHeard, key.to_owned()).await?.is_some() {
+            return Ok(false);
         }
-        let day = Day(report.begin.div_euclid(86_400));
-        if day.0 > Day::of(subject.now).0 || day.0.saturating_add(i64::from(DMARC_HEARD_DAYS)) < Day::of(subject.now).0
-        {
-            return Ok(None);
+        for (prefix, most) in [(same_organization, DMARC_HEARD_PER_ORGANIZATION_MAX), (same_day, DMARC_HEARD_MAX)] {
+            let kept = self.shelf.shelf(Shelf::DmarcHeard, Some(prefix.to_owned()), most).await?;
+            if kept.iter().filter(|one| one.key.starts_with(prefix)).count() >= most {
+                return Ok(true);
+            }
         }
-        let key = heard_key(&domain, day, proven, &report.id);
-        let before = self.shelf.shelf(Shelf::DmarcHeard, Some(format!("{domain}/{day}/")), DMARC_HEARD_MAX).await?;
-        let same_day = format!("{domain}/{day}/");
-        let of_day = before.iter().filter(|one| one.key.starts_with(&same_day));
-        if of_day.clone().count() >= DMARC_HEARD_MAX && !of_day.into_iter().any(|one| one.key == key) {
-            return Ok(None);
-        }
-        let mut heard = Heard { proven: proven.clone(), report };
-        let Some(value) = kept(&mut heard) else { return Ok(None) };
-        let expires = Some(Day(day.0.saturating_add(i64::from(DMARC_HEARD_DAYS))).end());
-        self.shelf.change_shelf(vec![ShelfChange::Put(Shelf::DmarcHeard, Shelved { key, value, expires })]).await?;
-        Ok(Some(heard))
+        Ok(false)
     }
 
     /// Whether the domain's own record names one of the recipients.
@@ -90,6 +127,43 @@ impl Listener {
         let Ok(Some(policy)) = dmarc::discover(&*self.lookup, domain).await else { return false };
         let mut recipients = subject.recipients.iter().filter_map(|recipient| recipient.address.as_ref());
         recipients.any(|to| policy.record.reports.contains(to))
+    }
+}
+
+impl Due {
+    /// Reads the report where that hinders nobody, and keeps it: if it came to an address that the domain names for it, at most
+    /// `limits::DMARC_HEARD_MAX` of its day, and `limits::DMARC_HEARD_PER_ORGANIZATION_MAX` of those of one organisation.
+    /// Whatever comes of it, the message went its way.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn read(self) -> Result<Option<Heard>, StoreError> {
+        let Self { listener, subject, domain, proven, _turn } = self;
+        if !listener.is_asked_for(&domain, &subject).await {
+            return Ok(None);
+        }
+        let today = Day::of(subject.now);
+        let read = tokio::task::spawn_blocking(move || attached(&subject)).await;
+        let Ok(Some(report)) = read else { return Ok(None) };
+        if !Domain::parse(&report.published.domain).is_ok_and(|of| of == domain) {
+            return Ok(None);
+        }
+        let day = Day(report.begin.div_euclid(86_400));
+        if day.0 > today.0 || day.0.saturating_add(i64::from(DMARC_HEARD_DAYS)) < today.0 {
+            return Ok(None);
+        }
+        // Whoever has a domain has as many names below it as it likes.
+        let organization = timeout(DMARC_TIME, dmarc::organization(&*listener.lookup, &proven)).await;
+        let Ok(Ok(organization)) = organization else { return Ok(None) };
+        let key = heard_key(&domain, day, &organization, &report.id);
+        if listener.has_enough(&key, &heard_from(&domain, day, &organization), &format!("{domain}/{day}/")).await? {
+            return Ok(None);
+        }
+        let mut heard = Heard { proven, report };
+        let Some(value) = kept(&mut heard) else { return Ok(None) };
+        let expires = Some(Day(day.0.saturating_add(i64::from(DMARC_HEARD_DAYS))).end());
+        listener.shelf.change_shelf(vec![ShelfChange::Put(Shelf::DmarcHeard, Shelved { key, value, expires })]).await?;
+        Ok(Some(heard))
     }
 }
 
@@ -109,18 +183,23 @@ fn kept(heard: &mut Heard) -> Option<Bytes> {
     }
 }
 
-/// RFC 9990 §3.5.2: `Subject: Report Domain: …`.
-fn says_so(message: &[u8]) -> bool {
-    let subject = header::first(message.get(..header::header_end(message)).unwrap_or_default(), "subject");
-    let words = subject.map(|subject| decode::header_text(&header::unfold(subject)).to_ascii_lowercase());
-    words.is_some_and(|words| words.split_whitespace().take(2).eq(["report", "domain:"]))
+/// Of which domain a message says that it reports. RFC 9990 §3.5.2: `Subject: Report Domain: …`.
+fn reported(message: &[u8]) -> Option<Domain> {
+    let subject = header::first(message.get(..header::header_end(message)).unwrap_or_default(), "subject")?;
+    let words = decode::header_text(&header::unfold(subject)).to_ascii_lowercase();
+    let mut words = words.split_whitespace();
+    if words.next() != Some("report") || words.next() != Some("domain:") {
+        return None;
+    }
+    Domain::parse(words.next()?.trim_end_matches([',', ';'])).ok()
 }
 
-/// The first report among a message's parts.
+/// The first report among the first parts that may be one.
 fn attached(subject: &Subject) -> Option<Report> {
     let leaves = subject.structure.parts().filter(|part| !part.is_multipart() && part.size() <= packed_max());
     leaves
         .filter(|part| may_be(part))
+        .take(DMARC_REPORT_PARTS_MAX)
         .find_map(|part| report::read(&report::unpack(&decode::part_bytes(&subject.bytes, part))?))
 }
 

@@ -3,7 +3,9 @@
 use super::*;
 use bytes::Bytes;
 use mailward_core::Secret;
-use mailward_core::limits::{DMARC_DOMAINS_KEPT, DMARC_HEARD_MAX, DMARC_ROWS_MAX};
+use mailward_core::limits::{
+    DMARC_DOMAINS_KEPT, DMARC_HEARD_MAX, DMARC_HEARD_PER_ORGANIZATION_MAX, DMARC_REPORT_PARTS_MAX, DMARC_ROWS_MAX,
+};
 use mailward_dns_zone::Records;
 use mailward_inspect::authenticate::{self, Authentication, Policy, Results};
 use mailward_inspect::report;
@@ -106,9 +108,14 @@ impl Office {
         self.told(domain).await.sent.into_iter().map(|sent| (sent.place, sent.state)).collect()
     }
 
-    fn listener(&self) -> Listener {
-        Listener { directory: self.directory.clone(), lookup: self.lookup.clone(), shelf: self.store.clone() }
+    fn listener(&self) -> Arc<Listener> {
+        Arc::new(Listener::new(self.directory.clone(), self.lookup.clone(), self.store.clone()))
     }
+}
+
+/// Reads a message, if it is one to be read.
+async fn hear(listener: &Arc<Listener>, subject: &Subject, found: &Authentication) -> Option<Heard> {
+    listener.due(subject, found).unwrap()?.read().await.unwrap()
 }
 
 fn subject(message: &str, ip: &str) -> Subject {
@@ -224,7 +231,9 @@ async fn nobody_gets_reports_of_others_who_does_not_say_so() {
 async fn no_domain_gets_more_reports_of_a_day_than_so_many() {
     let mut zone = Records::default().txt("_dmarc.t.example", "v=DMARC1; p=none; psd=n");
     for n in 0..=DMARC_REPORTS_PER_DESTINATION_MAX {
-        zone = zone.txt(&format!("_dmarc.h{n}.t.example"), "v=DMARC1; p=none; rua=mailto:v@t.example");
+        // An organisation has as many names as it likes.
+        let to = if n % 2 == 0 { "t.example".to_owned() } else { format!("h{n}.t.example") };
+        zone = zone.txt(&format!("_dmarc.h{n}.t.example"), &format!("v=DMARC1; p=none; rua=mailto:v@{to}"));
     }
     let office = Office::new(zone).await;
     for n in 0..=DMARC_REPORTS_PER_DESTINATION_MAX {
@@ -346,7 +355,7 @@ async fn what_others_report_of_our_domains_is_kept_once() {
     for id in ["1", "1", "2"] {
         let (subject, found) =
             office.seen(&theirs(id, "s.example"), "192.0.2.1", Some("r.example"), &Policy::default()).await;
-        let heard = listener.hear(&subject, &found).await.unwrap().unwrap();
+        let heard = hear(&listener, &subject, &found).await.unwrap();
         assert_eq!((heard.proven.as_str(), heard.report.rows[0].count), ("r.example", 7));
     }
     let kept = office.store.shelf(Shelf::DmarcHeard, None, 10).await.unwrap();
@@ -365,7 +374,7 @@ async fn reports_that_are_nobody_s_are_not_kept() {
     let heard = async |message: &str, spf: Option<&str>, change: fn(&mut Subject)| {
         let (mut subject, found) = office.seen(message, "192.0.2.1", spf, &Policy::default()).await;
         change(&mut subject);
-        listener.hear(&subject, &found).await.unwrap()
+        hear(&listener, &subject, &found).await
     };
     let proven = Some("r.example");
     assert!(heard(&message, None, |_| {}).await.is_none(), "it isn't proven who reports");
@@ -384,9 +393,64 @@ async fn reports_that_are_nobody_s_are_not_kept() {
     assert!(heard(&message, proven, |subject| subject.now = Timestamp(21_000 * DAY)).await.is_none(), "of long ago");
     assert!(heard(&message, proven, |subject| subject.direction = Direction::Internal).await.is_none());
     assert!(office.store.shelf(Shelf::DmarcHeard, None, 10).await.unwrap().is_empty());
+    // Of another domain than the subject says.
+    assert!(
+        heard(&message.replace("Report Domain: s.example", "Report Domain: o.example"), proven, |_| {}).await.is_none()
+    );
+    assert!(office.store.shelf(Shelf::DmarcHeard, None, 10).await.unwrap().is_empty());
+}
+
+/// Attacks D9: who fills the days of a domain.
+#[tokio::test]
+async fn nobody_fills_a_day_alone_and_all_together_fill_no_more_than_so_much() {
+    let mut zone = zone_of_heard();
     for n in 0..DMARC_HEARD_MAX {
-        assert!(heard(&theirs(&n.to_string(), "s.example"), proven, |_| {}).await.is_some());
+        zone = zone.txt(&format!("_dmarc.r{n}.example"), "v=DMARC1; p=none");
+        zone = zone.txt(&format!("_dmarc.r{n}.r.example"), "v=DMARC1; p=none");
     }
-    assert!(heard(&theirs("more", "s.example"), proven, |_| {}).await.is_none(), "a flood");
-    assert!(heard(&theirs("0", "s.example"), proven, |_| {}).await.is_some(), "one that is known");
+    let office = Office::new(zone).await;
+    let listener = office.listener();
+    let heard = async |id: &str, from: &str| {
+        let message = theirs(id, "s.example").replace("@r.example", &format!("@{from}"));
+        let (subject, found) = office.seen(&message, "192.0.2.1", Some(from), &Policy::default()).await;
+        assert_eq!(found.proven().map(Domain::as_str), Some(from));
+        hear(&listener, &subject, &found).await
+    };
+    for n in 0..DMARC_HEARD_PER_ORGANIZATION_MAX {
+        assert!(heard(&n.to_string(), "r.example").await.is_some());
+    }
+    assert!(heard("more", "r.example").await.is_none(), "a flood");
+    assert!(heard("more", "r7.r.example").await.is_none(), "by another name of the same organisation");
+    assert!(heard("0", "r7.r.example").await.is_some(), "one that is known");
+    for n in DMARC_HEARD_PER_ORGANIZATION_MAX..DMARC_HEARD_MAX {
+        assert!(heard("1", &format!("r{n}.example")).await.is_some());
+    }
+    assert!(heard("1", "r0.example").await.is_none(), "enough of that day");
+    assert!(heard("1", "r.example").await.is_some(), "one that is known");
+}
+
+/// Attacks D9: reports cost one at a time, and nothing before it is known that somebody here wants them.
+#[tokio::test]
+async fn reports_are_read_one_at_a_time_and_only_the_first_parts() {
+    let office = Office::new(zone_of_heard()).await;
+    let listener = office.listener();
+    let message = theirs("1", "s.example");
+    let (subject, found) = office.seen(&message, "192.0.2.1", Some("r.example"), &Policy::default()).await;
+    let first = listener.due(&subject, &found).unwrap().unwrap();
+    assert_eq!(listener.due(&subject, &found).unwrap_err(), Busy);
+    let (other, of_other) =
+        office.seen(&theirs("1", "o.example"), "192.0.2.1", Some("r.example"), &Policy::default()).await;
+    assert!(listener.due(&other, &of_other).unwrap().is_none(), "nobody's, whoever is read");
+    assert!(first.read().await.unwrap().is_some());
+    drop(listener.due(&subject, &found).unwrap().unwrap());
+    // What isn't one, so often that the report isn't reached.
+    let boundary = message.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
+    let chaff = |times: usize| {
+        let part = format!("--{boundary}\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n");
+        message.replacen(&format!("--{boundary}\r\n"), &format!("{}--{boundary}\r\n", part.repeat(times)), 1)
+    };
+    for (times, reached) in [(DMARC_REPORT_PARTS_MAX - 1, true), (DMARC_REPORT_PARTS_MAX, false)] {
+        let (subject, found) = office.seen(&chaff(times), "192.0.2.1", Some("r.example"), &Policy::default()).await;
+        assert_eq!(hear(&listener, &subject, &found).await.is_some(), reached);
+    }
 }

@@ -5,7 +5,7 @@ use mailward_core::event::Events;
 use mailward_core::shutdown::{self, ShutdownTrigger};
 use mailward_core::{Address, Clock, Domain, MailboxName, Secret, SystemClock, Timestamp};
 use mailward_directory::{Directory, NewPassword, NewUser, UserSettings};
-use mailward_fetch::{Accounts, After, Info, Name, Parts, Protocol, Runner, Settings, State, Tls, To};
+use mailward_fetch::{Accounts, After, Info, Judge, Name, Parts, Protocol, Runner, Settings, State, Tls, To};
 use mailward_store::records::{Shelf, ShelfChange, Shelved, UidRange, Wanted};
 use mailward_store::{LocalStore, MailStore as _, Options, ShelfStore as _};
 use mailward_tls::outbound::Outbound;
@@ -39,6 +39,7 @@ pub struct House {
     /// PEM of who signs for the servers.
     pub authority: String,
     pub acceptor: Acceptor,
+    pub judge: Option<Judge>,
     running: Option<(ShutdownTrigger, JoinHandle<()>)>,
     _dir: tempfile::TempDir,
 }
@@ -78,6 +79,7 @@ impl House {
             message_size,
             authority,
             acceptor,
+            judge: None,
             running: None,
             _dir: dir,
         };
@@ -98,6 +100,7 @@ impl House {
             events: self.events.clone(),
             clock: self.clock.clone(),
             message_size: Arc::new(move || size.load(Ordering::Relaxed)),
+            judge: self.judge.clone(),
         });
         self.running = Some((trigger, tokio::spawn(runner.run(shutdown))));
     }
@@ -174,9 +177,14 @@ impl House {
 
     /// What a user's INBOX holds, oldest first.
     pub async fn inbox(&self, user: &str) -> Vec<String> {
+        self.mailbox(user, MailboxName::inbox()).await
+    }
+
+    /// The same of any mailbox.
+    pub async fn mailbox(&self, user: &str, name: MailboxName) -> Vec<String> {
         let address: Address = format!("{user}@here.example").parse().unwrap();
         let account = self.directory.account_id(&address).unwrap();
-        let inbox = self.store.mailbox(account, MailboxName::inbox()).await.unwrap();
+        let inbox = self.store.mailbox(account, name).await.unwrap();
         let wanted = Wanted { bytes: true, rows: 1_000, most: 100_000_000, ..Wanted::default() };
         let all = self.store.fetch(inbox.id, vec![UidRange::ALL], wanted).await.unwrap();
         all.into_iter().map(|one| text(&one.bytes.unwrap())).collect()

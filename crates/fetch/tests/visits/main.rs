@@ -12,6 +12,7 @@ mod administering;
 mod hostile_imap;
 mod hostile_pop3;
 mod house;
+mod judged;
 mod provider;
 mod scripted;
 mod visiting;

@@ -9,19 +9,28 @@ use mailward_core::config::EngineLine;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     ANTIVIRUS_AT_ONCE, ANTIVIRUS_COMMANDS_AT_ONCE, ANTIVIRUS_HEALTH_TIME, ANTIVIRUS_KEPT_MAX, ANTIVIRUS_KEPT_TIME,
-    ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_WORDS_TOLD_MAX,
+    ANTIVIRUS_NAME_MAX, ANTIVIRUS_TIME, ANTIVIRUS_TURN_TIME, ANTIVIRUS_WAITING_MAX, ANTIVIRUS_WORDS_TOLD_MAX,
 };
 use mailward_core::{Clock, Timestamp};
+use mailward_scan::Places;
 use serde::Serialize;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 /// Runs engines that are programs.
 pub trait Commands: Send + Sync {
     /// Runs the program of the engine that stands at this place in the configuration, with a message on its standard input.
-    /// An error: it wasn't run, or was ended.
-    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, String>>;
+    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, NotRan>>;
+}
+
+/// Why a program says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRan {
+    /// It wasn't run: it has seen nothing of the message.
+    Refused(String),
+    /// It was ended, or ended otherwise than by itself, which may be the message's doing.
+    Ended(String),
 }
 
 /// A program that ended by itself.
@@ -50,13 +59,13 @@ pub struct EngineState {
     pub made: Option<Timestamp>,
     /// When it was last heard of, milliseconds since 1970.
     pub heard: Option<Timestamp>,
-    /// Messages that it was asked of since the start.
+    /// Times that it was asked since the start: once for a message, and once more for files in it that are shown by themselves.
     pub asked: u64,
     /// Those it found something in.
     pub found: u64,
-    /// Those it couldn't look at, as too large.
+    /// Those it couldn't look at: too large for it, or it failed at them.
     pub unscannable: u64,
-    /// Those it failed at.
+    /// Those it didn't take: it wasn't reached, or had no turn for them.
     pub failed: u64,
 }
 
@@ -83,7 +92,7 @@ pub(super) struct Engine {
     /// Milliseconds after which signatures are old.
     old_after: i64,
     commands: Option<Arc<dyn Commands>>,
-    turns: Semaphore,
+    turns: Places,
     kept: Mutex<Vec<(Link, Instant)>>,
     known: Mutex<Known>,
     clock: Arc<dyn Clock>,
@@ -129,7 +138,7 @@ impl Engine {
             line: line.clone(),
             old_after,
             commands,
-            turns: Semaphore::new(at_once),
+            turns: Places::new(at_once, ANTIVIRUS_WAITING_MAX, ANTIVIRUS_WAITING_MAX / 2),
             kept: Mutex::default(),
             known: Mutex::default(),
             clock,
@@ -141,31 +150,44 @@ impl Engine {
         &self.name
     }
 
-    /// What it says of a message, all readings of it; the first that isn't clean decides.
-    pub(super) async fn look(&self, readings: &[Bytes]) -> Result<Heard, Why> {
-        let heard = timeout(ANTIVIRUS_TIME, self.look_at_all(readings)).await.unwrap_or(Err(Why::Late));
+    /// What it says of a message, all readings of it; the first that isn't clean decides. `client`: whose turn it is.
+    pub(super) async fn look(&self, readings: &[Bytes], client: Option<IpAddr>) -> Result<Heard, Why> {
+        let heard = match self.turns.take(client, ANTIVIRUS_TURN_TIME).await {
+            Some(_turn) => timeout(ANTIVIRUS_TIME, self.look_at_all(readings)).await.unwrap_or(Err(Why::Late)),
+            None => Err(Why::NoTurn),
+        };
         let heard = heard.map(|heard| match heard {
             Heard::Found(names) => Heard::Found(names.into_iter().map(|name| cut(&name, ANTIVIRUS_NAME_MAX)).collect()),
             other => other,
         });
         let heard = heard.map_err(Why::cut);
-        let count = |count: &mut u64| *count = count.saturating_add(1);
-        {
-            let mut known = self.known();
-            count(&mut known.asked);
-            match &heard {
-                Ok(Heard::Clean) => {}
-                Ok(Heard::Found(_)) => count(&mut known.found),
-                Ok(Heard::Unscannable(_)) => count(&mut known.unscannable),
-                Err(_) => count(&mut known.failed),
-            }
+        // What goes wrong with a message that it has taken may be the message's doing: it says nothing of the engine.
+        let health = match &heard {
+            Ok(_) => Some(None),
+            Err(why) if why.is_the_engine_s() => Some(Some(why)),
+            Err(_) => None,
+        };
+        if let Some(why) = health {
+            self.note(why);
         }
-        self.note(heard.as_ref().err());
+        let heard = match heard {
+            Err(why @ (Why::Broken(_) | Why::Failed(_) | Why::Late)) => Ok(Heard::Unscannable(why.to_string())),
+            other => other,
+        };
+        let count = |count: &mut u64| *count = count.saturating_add(1);
+        let mut known = self.known();
+        count(&mut known.asked);
+        match &heard {
+            Ok(Heard::Clean) => {}
+            Ok(Heard::Found(_)) => count(&mut known.found),
+            Ok(Heard::Unscannable(_)) => count(&mut known.unscannable),
+            Err(_) => count(&mut known.failed),
+        }
+        drop(known);
         heard
     }
 
     async fn look_at_all(&self, readings: &[Bytes]) -> Result<Heard, Why> {
-        let _turn = self.turns.acquire().await.map_err(|_| Why::Late)?;
         for reading in readings {
             match self.look_at(reading).await? {
                 Heard::Clean => {}
@@ -189,7 +211,7 @@ impl Engine {
                 }
             }
         }
-        let mut link = self.open().await?;
+        let mut link = self.open().await.map_err(Why::untaken)?;
         let (heard, stays) = self.over(&mut link, message).await;
         self.keep(link, stays);
         heard
@@ -226,8 +248,11 @@ impl Engine {
     }
 
     async fn run(&self, message: &Bytes, clean: &[u8], infected: &[u8]) -> Result<Heard, Why> {
-        let Some(commands) = &self.commands else { return Err(Why::Failed("nobody here runs programs".to_owned())) };
-        let ran = commands.run(self.number, message.clone()).await.map_err(Why::Failed)?;
+        let Some(commands) = &self.commands else { return Err(Why::Untaken("nobody here runs programs".to_owned())) };
+        let ran = commands.run(self.number, message.clone()).await.map_err(|why| match why {
+            NotRan::Refused(why) => Why::Untaken(why),
+            NotRan::Ended(why) => Why::Failed(why),
+        })?;
         if infected.contains(&ran.code) {
             return Ok(Heard::Found(vec![name_in(&ran.output)]));
         }
@@ -327,8 +352,23 @@ impl Why {
             Self::Unreachable(text) => Self::Unreachable(cut(text)),
             Self::Broken(text) => Self::Broken(cut(text)),
             Self::Failed(text) => Self::Failed(cut(text)),
+            Self::Untaken(text) => Self::Untaken(cut(text)),
             Self::Late => Self::Late,
+            Self::NoTurn => Self::NoTurn,
         }
+    }
+
+    /// The same, of something that has taken nothing of a message.
+    fn untaken(self) -> Self {
+        match self {
+            Self::Broken(text) => Self::Untaken(text),
+            other => other,
+        }
+    }
+
+    /// Whether it can't be a message's doing.
+    const fn is_the_engine_s(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Untaken(_))
     }
 }
 

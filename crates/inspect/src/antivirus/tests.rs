@@ -49,7 +49,7 @@ fn nobody() -> Vec<String> {
 }
 
 async fn look(antivirus: &Antivirus, message: &[u8]) -> Scanned {
-    antivirus.look(&[Bytes::copy_from_slice(message)]).await
+    antivirus.look(&[Bytes::copy_from_slice(message)], None).await
 }
 
 fn strongest(antivirus: &Antivirus, scanned: &Scanned) -> Action {
@@ -127,11 +127,38 @@ async fn an_engine_that_is_back_is_told() {
 async fn other_readings_of_a_message_are_brought_as_well_and_no_more_than_may_be() {
     let (at, _) = played(clamd::honest).await;
     let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
-    let scanned = antivirus.look(&[Bytes::from_static(b"hello"), Bytes::from_static(BAD)]).await;
+    let scanned = antivirus.look(&[Bytes::from_static(b"hello"), Bytes::from_static(BAD)], None).await;
     assert_eq!(scanned.found.len(), 1);
     let mut many = vec![Bytes::from_static(b"hello"); ANTIVIRUS_READINGS_MAX + 1];
     many.push(Bytes::from_static(BAD));
-    assert!(antivirus.look(&many).await.found.is_empty());
+    // What isn't shown isn't clean.
+    let scanned = antivirus.look(&many, None).await;
+    assert!(scanned.found.is_empty() && scanned.cut);
+    assert_eq!(strongest(&antivirus, &scanned), Action::Quarantine);
+    many.truncate(ANTIVIRUS_READINGS_MAX + 1);
+    let scanned = antivirus.look(&many, None).await;
+    assert_eq!((scanned.cut, strongest(&antivirus, &scanned)), (false, Action::Deliver));
+}
+
+/// Attacks E3: what engines don't open themselves is seen by them, and what isn't shown isn't clean.
+#[tokio::test]
+async fn files_that_an_engine_would_not_find_are_brought_to_it_and_what_is_not_shown_is_not_clean() {
+    let (at, _) = played(clamd::honest).await;
+    let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
+    let clean = look(&antivirus, b"hello").await;
+    let shown = |file: &'static [u8], cut| Shown { files: vec![Bytes::from_static(file)], cut };
+    let both = clean.clone().and(antivirus.look_shown(&shown(BAD, false)).await);
+    assert_eq!((both.asked, both.clean.len(), both.found.len()), (1, 0, 1));
+    assert_eq!(strongest(&antivirus, &both), Action::Reject);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", false)).await);
+    assert_eq!(strongest(&antivirus, &both), Action::Deliver);
+    let both = clean.clone().and(antivirus.look_shown(&shown(b"good", true)).await);
+    assert_eq!((both.clean.len(), both.unscannable.len()), (0, 1));
+    assert_eq!(strongest(&antivirus, &both), Action::Quarantine);
+    // One that is gone in between has seen half of it.
+    let (gone, _) = of(&nobody(), |_| {});
+    let failed = gone.look_shown(&shown(b"good", false)).await;
+    assert_eq!(strongest(&antivirus, &clean.and(failed)), Action::Defer);
 }
 
 #[tokio::test]
@@ -151,10 +178,10 @@ async fn what_only_looks_like_a_virus_goes_into_quarantine() {
 }
 
 /// A program that stands for one on the host.
-struct Program(Result<Ran, String>);
+struct Program(Result<Ran, NotRan>);
 
 impl Commands for Program {
-    fn run(&self, engine: usize, message: Bytes) -> futures_util::future::BoxFuture<'_, Result<Ran, String>> {
+    fn run(&self, engine: usize, message: Bytes) -> futures_util::future::BoxFuture<'_, Result<Ran, NotRan>> {
         assert_eq!((engine, &message[..]), (0, &b"hello"[..]));
         Box::pin(async { self.0.clone() })
     }
@@ -163,12 +190,13 @@ impl Commands for Program {
 #[tokio::test]
 async fn a_program_says_by_its_exit_code_what_it_found() {
     let ran = |code, output: &str| Ok(Ran { code, output: output.to_owned() });
-    for (said, found, failed) in [
-        (ran(0, ""), vec![], 0),
-        (ran(7, "stdin: Eicar FOUND\n"), vec!["Eicar"], 0),
-        (ran(8, ""), vec!["unnamed"], 0),
-        (ran(1, "no database"), vec![], 1),
-        (Err("it was killed after 60 seconds".to_owned()), vec![], 1),
+    for (said, found, unscannable, failed) in [
+        (ran(0, ""), vec![], 0, 0),
+        (ran(7, "stdin: Eicar FOUND\n"), vec!["Eicar"], 0, 0),
+        (ran(8, ""), vec!["unnamed"], 0, 0),
+        (ran(1, "it broke"), vec![], 1, 0),
+        (Err(NotRan::Ended("it was killed after 60 seconds".to_owned())), vec![], 1, 0),
+        (Err(NotRan::Refused("it can't be started".to_owned())), vec![], 0, 1),
     ] {
         let engines = vec![EngineLine::parse("command infected=7,8 /usr/bin/scanner -").unwrap()];
         let settings = Settings { engines, ..Settings::default() };
@@ -176,8 +204,21 @@ async fn a_program_says_by_its_exit_code_what_it_found() {
         let antivirus = Antivirus::new(&settings, Some(program), Arc::new(SystemClock), Events::memory());
         let scanned = look(&antivirus, b"hello").await;
         let names: Vec<&str> = scanned.found.iter().map(|found| found.name.as_str()).collect();
-        assert_eq!((names, scanned.failed.len()), (found, failed), "{said:?}");
+        let others = (scanned.unscannable.len(), scanned.failed.len());
+        assert_eq!((names, others), (found, (unscannable, failed)), "{said:?}");
     }
     let (antivirus, _) = of(&["command /usr/bin/scanner".to_owned()], |_| {});
     assert_eq!(look(&antivirus, b"hello").await.failed.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_has_no_turn_is_refused_for_now_and_no_engine_is_down_by_it() {
+    let (antivirus, events) = of(&nobody(), |settings| settings.when_down = WhenDown::DeliverWithMark);
+    let busy = vec![("clamd".into(), "too many messages wait for it".to_owned())];
+    let scanned = Scanned { asked: 1, busy, ..Scanned::default() };
+    antivirus.note(&scanned);
+    assert_eq!(strongest(&antivirus, &scanned), Action::Defer);
+    assert!(events.lines().is_empty());
+    let seen = Scanned { asked: 2, clean: vec!["icap".into()], ..scanned };
+    assert_eq!(strongest(&antivirus, &seen), Action::Deliver);
 }

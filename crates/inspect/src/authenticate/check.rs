@@ -35,15 +35,36 @@ pub struct Authentication {
     pub(super) policy: Policy,
 }
 
-/// Looks at a message that comes in; what users of ours send isn't looked at (`None`). Asks `lookup`, which for strangers is
-/// [`mailward_dns::InTurn`], and ends within `limits::DKIM_KEYS_TIME` and `limits::DMARC_TIME`.
+/// Who answers for what. Keys are where whoever writes a message says: their questions may take long, and those for policies
+/// mustn't wait behind them (attacks D8).
+#[derive(Clone, Copy)]
+pub struct Lookups<'a> {
+    /// For keys of signatures and seals.
+    pub keys: &'a dyn Lookup,
+    /// For what domains ask for.
+    pub policies: &'a dyn Lookup,
+}
+
+impl std::fmt::Debug for Lookups<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lookups")
+    }
+}
+
+/// Looks at a message that comes in by one DNS for all, as [`check_by`] does.
 pub async fn check(subject: &Subject, lookup: &dyn Lookup, policy: &Policy) -> Option<Authentication> {
+    check_by(subject, Lookups { keys: lookup, policies: lookup }, policy).await
+}
+
+/// Looks at a message that comes in; what users of ours send isn't looked at (`None`). Asks `lookups`, which for strangers are
+/// [`mailward_dns::InTurn`], and ends within `limits::DKIM_KEYS_TIME` and `limits::DMARC_TIME`.
+pub async fn check_by(subject: &Subject, lookups: Lookups<'_>, policy: &Policy) -> Option<Authentication> {
     if subject.direction != Direction::Incoming {
         return None;
     }
     let reading = read(subject.bytes.slice(subject.trace.min(subject.bytes.len())..)).await;
-    let results = reading.verify(lookup, subject.now).await;
-    Some(check_with(subject, results, lookup, policy).await)
+    let results = reading.verify(lookups.keys, subject.now).await;
+    Some(check_with(subject, results, lookups.policies, policy).await)
 }
 
 /// The same for a message whose signatures are verified already.

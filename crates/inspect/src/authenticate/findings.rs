@@ -103,11 +103,18 @@ impl Authentication {
                 self.finding(DMARC_FAIL, action, asks + tries, points)
             }
             (DmarcResult::TempError, policy) => {
-                // Whoever forges may be able to have a lookup fail; where refusal is asked for, it has to come again.
-                let strict =
-                    policy.as_ref().is_some_and(|policy| policy.request == Request::Reject && !policy.record.test);
-                let action =
-                    if strict && self.policy.reject == Action::Reject { Action::Defer } else { Action::Deliver };
+                // Whoever forges may be able to have a lookup fail, that of the policy too: where a failure would have hindered it,
+                // it has to come again.
+                let hindrance = match policy {
+                    None => self.policy.reject.max(self.policy.quarantine),
+                    Some(policy) if policy.record.test => Action::Deliver,
+                    Some(policy) => match policy.request {
+                        Request::None => Action::Deliver,
+                        Request::Quarantine => self.policy.quarantine,
+                        Request::Reject => self.policy.reject,
+                    },
+                };
+                let action = if hindrance >= Action::Junk { Action::Defer } else { Action::Deliver };
                 self.finding(DMARC_TEMPERROR, action, dmarc.why.clone(), 0)
             }
         }

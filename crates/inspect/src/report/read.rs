@@ -1,7 +1,9 @@
 //! A report of others, read: of RFC 9990, or of RFC 7489 which many still send.
 
 use super::{Published, Report, Row, SignedBy, plain};
-use mailward_core::limits::{DKIM_SIGNATURES_MAX, DMARC_ROWS_MAX, DMARC_TEXT_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX};
+use mailward_core::limits::{
+    DKIM_SIGNATURES_MAX, DMARC_ROWS_MAX, DMARC_TEXT_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX, DMARC_XML_PIECES_MAX,
+};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -18,7 +20,7 @@ pub fn read(xml: &[u8]) -> Option<Report> {
     let mut building = Building::default();
     let mut path: Vec<String> = Vec::new();
     let mut value = String::new();
-    loop {
+    for _ in 0..=DMARC_XML_PIECES_MAX {
         match reader.read_event().ok()? {
             Event::Start(start) => {
                 if path.len() >= DMARC_XML_DEPTH_MAX {
@@ -29,7 +31,8 @@ pub fn read(xml: &[u8]) -> Option<Report> {
                 building.open(&path);
             }
             Event::End(_) => {
-                building.close(&path, &plain(&value));
+                // Most elements around others have nothing of their own.
+                building.close(&path, &if value.is_empty() { String::new() } else { plain(&value) });
                 value.clear();
                 path.pop()?;
             }
@@ -48,10 +51,10 @@ pub fn read(xml: &[u8]) -> Option<Report> {
             // What it could define costs more than it is worth.
             Event::DocType(_) => return None,
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            Event::Eof => break,
+            Event::Eof => return if path.is_empty() { building.report() } else { None },
         }
     }
-    if path.is_empty() { building.report() } else { None }
+    None
 }
 
 /// The entities that need no definition (XML 1.0 §4.6).
@@ -115,7 +118,9 @@ fn names(path: &[String]) -> Vec<&str> {
 
 impl Building {
     fn open(&mut self, path: &[String]) {
-        if names(path) == ["record"] {
+        if let [_, record] = path
+            && record == "record"
+        {
             self.row = Partial::default();
         }
     }

@@ -1,7 +1,9 @@
 use super::*;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
-use mailward_core::limits::{DMARC_PACKED_MAX, DMARC_ROWS_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX};
+use mailward_core::limits::{
+    DMARC_PACKED_MAX, DMARC_ROWS_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX, DMARC_XML_PIECES_MAX,
+};
 use proptest::prelude::*;
 use std::io::Write as _;
 
@@ -138,6 +140,18 @@ fn no_report_grows_beyond_its_limits() {
     }
     let packed = gzip(xml.as_bytes());
     assert_eq!(unpack(&packed[..packed.len() / 2]), None);
+}
+
+/// Attacks D9: ten megabytes of pieces that each cost something, packed into some kilobytes.
+#[test]
+fn a_report_of_too_many_pieces_is_none() {
+    let xml = report().xml();
+    let with = |pieces: &str| read(xml.replacen("<version>", &format!("{pieces}<version>"), 1).as_bytes());
+    for piece in ["<a></a>", "<a/>-", "<!---->-", "<?a?>-"] {
+        assert!(with(&piece.repeat(DMARC_XML_PIECES_MAX / 4)).is_some(), "{piece}");
+        assert_eq!(with(&piece.repeat(DMARC_XML_PIECES_MAX / 2)), None, "{piece}");
+    }
+    assert_eq!(with(&"&lt;".repeat(DMARC_XML_PIECES_MAX)), None);
 }
 
 proptest! {

@@ -68,7 +68,7 @@ pub enum Split {
     Folds(usize),
     /// Every other message is learned, in the order of the corpus, and the rest judged.
     Odd,
-    /// The older half is learned and the newer judged.
+    /// The older half is learned, in the order in which it was written, and the newer judged.
     Age,
 }
 
@@ -87,13 +87,18 @@ pub fn evaluate(samples: &[Sample], split: Split) -> Vec<Judgement> {
     let of = |keep: &dyn Fn(usize) -> bool| -> Vec<&Sample> {
         samples.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, sample)| sample).collect()
     };
+    // What is of all times is mixed: it has no order, and who learns one kind first and then the other learns the order.
+    let mixed = |mut learn: Vec<&'_ Sample>, others: &[&Sample]| {
+        shuffle(&mut learn);
+        judged(learn, others)
+    };
     match split {
         Split::Folds(folds) => {
             let folds = folds.max(2);
             let is_in = |at: usize, fold: usize| at.checked_rem(folds) == Some(fold);
-            (0..folds).flat_map(|fold| judged(of(&|at| !is_in(at, fold)), &of(&|at| is_in(at, fold)))).collect()
+            (0..folds).flat_map(|fold| mixed(of(&|at| !is_in(at, fold)), &of(&|at| is_in(at, fold)))).collect()
         }
-        Split::Odd => judged(of(&|at| at.is_multiple_of(2)), &of(&|at| !at.is_multiple_of(2))),
+        Split::Odd => mixed(of(&|at| at.is_multiple_of(2)), &of(&|at| !at.is_multiple_of(2))),
         Split::Age => {
             let mut ordered: Vec<&Sample> = samples.iter().collect();
             ordered.sort_by_key(|sample| sample.date);
@@ -103,8 +108,8 @@ pub fn evaluate(samples: &[Sample], split: Split) -> Vec<Judgement> {
     }
 }
 
-fn judged(mut learn: Vec<&Sample>, others: &[&Sample]) -> Vec<Judgement> {
-    shuffle(&mut learn);
+/// Judges some by what was learned of others, in their order.
+fn judged(learn: Vec<&Sample>, others: &[&Sample]) -> Vec<Judgement> {
     let mut table = Table::default();
     for sample in learn {
         table.learn(&sample.tokens, sample.lesson, 0);
@@ -116,8 +121,8 @@ fn judged(mut learn: Vec<&Sample>, others: &[&Sample]) -> Vec<Judgement> {
     others.iter().map(judge).collect()
 }
 
-/// Mixes, always in the same way: who learns thousands of one kind first and then the other learns the order.
-pub fn shuffle<T>(all: &mut [T]) {
+/// Mixes, always in the same way.
+fn shuffle<T>(all: &mut [T]) {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     for at in (1..all.len()).rev() {
         state ^= state << 13;

@@ -8,6 +8,7 @@ use super::reading::Reading;
 use super::signs::signs;
 use super::table::Table;
 use super::tokens::tokens;
+use crate::inspector::beside;
 use crate::spf::SpfOutcome;
 use crate::subject::{Direction, Subject};
 use crate::verdict::{Action, Check, Finding, Verdict};
@@ -175,16 +176,22 @@ impl Spam {
             return Vec::new();
         }
         let settings = self.settings();
-        let reading = Reading::of(&subject.bytes, &subject.structure);
+        let (whose, key, links) = (subject.clone(), self.parts.key.clone(), self.parts.links.is_some());
+        let read = beside(subject, move || {
+            let reading = Reading::of(&whose.bytes, &whose.structure);
+            let domains = if links { link_domains(&reading) } else { Vec::new() };
+            let tokens = tokens(&whose.bytes, &whose.structure, &reading, &key);
+            (reading, domains, tokens)
+        });
+        let Some((reading, domains, tokens)) = read.await else { return Vec::new() };
         let asked = async {
             let Some(lists) = &self.parts.links else { return Vec::new() };
-            let domains = link_domains(&reading);
             if domains.is_empty() {
                 return Vec::new();
             }
             timeout(SPAM_LINKS_TIME, lists.listed(subject.client, &domains)).await.unwrap_or_default()
         };
-        let words = self.words(subject, &reading);
+        let words = self.words(subject, &tokens);
         let (mut mine, listed, others) =
             tokio::join!(words, asked, self.peers.ask(&settings.peers, subject, &self.parts.events));
         let proven = is_proven(subject, found);
@@ -206,8 +213,7 @@ impl Spam {
     }
 
     /// What the words say, to each recipient.
-    async fn words(&self, subject: &Subject, reading: &Reading) -> Vec<Finding> {
-        let tokens = tokens(&subject.bytes, &subject.structure, reading, &self.parts.key);
+    async fn words(&self, subject: &Subject, tokens: &[u64]) -> Vec<Finding> {
         // Whoever learned something, by the recipients that are theirs alone.
         let mut own: Vec<(AccountId, Vec<usize>)> = Vec::new();
         let mut others = Vec::new();
@@ -236,13 +242,13 @@ impl Spam {
             };
             let server = self.server.read().unwrap_or_else(PoisonError::into_inner);
             let user = table.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(judged) = judge(&tokens, &server, Some(&user)) {
+            if let Some(judged) = judge(tokens, &server, Some(&user)) {
                 findings.push(of_words(judged, &server, Some(&user)).only_for(places));
             }
         }
         if !others.is_empty() {
             let server = self.server.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(judged) = judge(&tokens, &server, None) {
+            if let Some(judged) = judge(tokens, &server, None) {
                 let finding = of_words(judged, &server, None);
                 findings.push(if findings.is_empty() && others.len() == subject.recipients.len() {
                     finding

@@ -1,6 +1,7 @@
 //! Other filters, asked as well: SpamAssassin's daemon (SPAMC 1.5, `SYMBOLS`) and rspamd (`POST /checkv2`).
 //!
-//! One that is silent says nothing, and rests for a while, so that no message waits for it twice in vain. To rspamd HTTP/1.0 is
+//! One that is silent says nothing. One that takes no connection rests for a while, so that no message waits for it twice in
+//! vain; one that takes them and doesn't answer does so after some messages in a row, as one alone may be the reason itself. To rspamd HTTP/1.0 is
 //! spoken, one message a connection: its answer is a head and JSON up to the end, and nothing more of HTTP is needed.
 
 use crate::subject::Subject;
@@ -9,19 +10,38 @@ use futures_util::future::join_all;
 use mailward_core::config::{SpamPeer, SpamPeerKind, SpamPeerPlace};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    SPAM_PEER_ANSWER_MAX, SPAM_PEER_REST, SPAM_PEER_TIME, SPAM_PEERS_MAX, SPAM_READ_MAX, SPAM_WORDS_MAX,
+    SPAM_PEER_ANSWER_MAX, SPAM_PEER_LATE_MAX, SPAM_PEER_REST, SPAM_PEER_TIME, SPAM_PEERS_MAX, SPAM_READ_MAX,
+    SPAM_WORDS_MAX,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
-/// Which of them rest, until when.
+/// Those that were silent, by their names.
 #[derive(Debug, Default)]
-pub(super) struct Peers(Mutex<Vec<(String, Instant)>>);
+pub(super) struct Peers(Mutex<BTreeMap<String, Silence>>);
+
+/// How silent one is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Silence {
+    /// Messages in a row that it didn't answer.
+    late: u32,
+    /// Until when it rests.
+    until: Option<Instant>,
+}
+
+/// What it was silent to.
+enum Silent {
+    /// It takes no connection, which no message is the reason of.
+    Connection(Error),
+    /// It has had the message, or some of it.
+    Message(Error),
+}
 
 /// What a filter said.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,13 +59,16 @@ impl Peers {
             return Vec::new();
         }
         let asked = peers.iter().filter(|peer| !self.rests(peer)).map(|peer| async move {
-            let said = timeout(SPAM_PEER_TIME, ask(peer, subject)).await;
-            match said.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
-                Ok(said) => Some(finding(peer, &said)),
-                Err(error) => {
-                    self.rest(peer);
+            match ask(peer, subject).await {
+                Ok(said) => {
+                    self.silences().remove(&peer.to_string());
+                    Some(finding(peer, &said))
+                }
+                Err(silent) => {
+                    let rests = self.note(peer, &silent).as_secs();
+                    let (Silent::Connection(error) | Silent::Message(error)) = silent;
                     let silent = Event::warn("spam.peer_silent").with("peer", peer).with("error", error);
-                    events.emit(silent.with("rests_seconds", SPAM_PEER_REST.as_secs()));
+                    events.emit(silent.with("rests_seconds", rests));
                     None
                 }
             }
@@ -54,19 +77,30 @@ impl Peers {
     }
 
     fn rests(&self, peer: &SpamPeer) -> bool {
-        let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        resting.retain(|(_, until)| *until > Instant::now());
-        let name = peer.to_string();
-        resting.iter().any(|(resting, _)| *resting == name)
+        let silences = self.silences();
+        let until = silences.get(&peer.to_string()).and_then(|silence| silence.until);
+        until.is_some_and(|until| until > Instant::now())
     }
 
-    fn rest(&self, peer: &SpamPeer) {
-        let mut resting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = Instant::now().checked_add(SPAM_PEER_REST)
-            && resting.len() < SPAM_PEERS_MAX.saturating_mul(2)
-        {
-            resting.push((peer.to_string(), until));
+    /// Notes that it was silent; how long it rests.
+    fn note(&self, peer: &SpamPeer, silent: &Silent) -> Duration {
+        let mut silences = self.silences();
+        let name = peer.to_string();
+        // Those of former configurations are forgotten.
+        if silences.len() >= SPAM_PEERS_MAX.saturating_mul(2) && !silences.contains_key(&name) {
+            silences.clear();
         }
+        let silence = silences.entry(name).or_default();
+        silence.late = silence.late.saturating_add(1);
+        if matches!(silent, Silent::Message(_)) && silence.late < SPAM_PEER_LATE_MAX {
+            return Duration::ZERO;
+        }
+        *silence = Silence { late: 0, until: Instant::now().checked_add(SPAM_PEER_REST) };
+        SPAM_PEER_REST
+    }
+
+    fn silences(&self) -> MutexGuard<'_, BTreeMap<String, Silence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,11 +117,25 @@ fn finding(peer: &SpamPeer, said: &Said) -> Finding {
     Finding::new(Check::Spam, name, Action::Deliver, evidence).worth(points)
 }
 
-async fn ask(peer: &SpamPeer, subject: &Subject) -> Result<Said> {
+/// What it says, within `limits::SPAM_PEER_TIME`.
+async fn ask(peer: &SpamPeer, subject: &Subject) -> std::result::Result<Said, Silent> {
+    let end = Instant::now().checked_add(SPAM_PEER_TIME).unwrap_or_else(Instant::now);
     match &peer.place {
-        SpamPeerPlace::Tcp(address) => talk(peer.kind, TcpStream::connect(address).await?, subject).await,
-        SpamPeerPlace::Unix(path) => talk(peer.kind, UnixStream::connect(path).await?, subject).await,
+        SpamPeerPlace::Tcp(address) => told(peer.kind, TcpStream::connect(address), subject, end).await,
+        SpamPeerPlace::Unix(path) => told(peer.kind, UnixStream::connect(path), subject, end).await,
     }
+}
+
+async fn told<S: AsyncRead + AsyncWrite + Unpin>(
+    kind: SpamPeerKind,
+    connecting: impl Future<Output = Result<S>>,
+    subject: &Subject,
+    end: Instant,
+) -> std::result::Result<Said, Silent> {
+    let late = |_| Err(ErrorKind::TimedOut.into());
+    let stream = timeout_at(end, connecting).await.unwrap_or_else(late).map_err(Silent::Connection)?;
+    let said = timeout_at(end, talk(kind, stream, subject)).await;
+    said.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())).map_err(Silent::Message)
 }
 
 async fn talk(kind: SpamPeerKind, mut stream: impl AsyncRead + AsyncWrite + Unpin, subject: &Subject) -> Result<Said> {
@@ -222,6 +270,23 @@ mod tests {
             (points(6.0), points(-2.0), points(1e300), points(-1e300)),
             (300, -100, SPAM_WORDS_MAX, -SPAM_WORDS_MAX)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_message_that_a_filter_is_late_with_silences_it_for_no_other() {
+        let (peers, peer) = (Peers::default(), SpamPeer::parse("spamd tcp:127.0.0.1:783 0.5").unwrap());
+        let late = || Silent::Message(ErrorKind::TimedOut.into());
+        for _ in 1..SPAM_PEER_LATE_MAX {
+            assert_eq!(peers.note(&peer, &late()), Duration::ZERO);
+            assert!(!peers.rests(&peer));
+        }
+        assert_eq!(peers.note(&peer, &late()), SPAM_PEER_REST);
+        assert!(peers.rests(&peer));
+        tokio::time::advance(SPAM_PEER_REST).await;
+        assert!(!peers.rests(&peer));
+        // What takes no connection rests at once.
+        assert_eq!(peers.note(&peer, &Silent::Connection(ErrorKind::ConnectionRefused.into())), SPAM_PEER_REST);
+        assert!(peers.rests(&peer));
     }
 
     proptest! {

@@ -20,7 +20,7 @@ async fn peer(answer: &'static str, asked: Arc<AtomicUsize>) -> std::net::Socket
             asked.fetch_add(1, Ordering::SeqCst);
             let mut read = Vec::new();
             let mut some = [0u8; 4096];
-            while !read.ends_with(b"\r\n") || read.len() < 600 {
+            while !is_whole(&read) {
                 let count = stream.read(&mut some).await.unwrap();
                 read.extend_from_slice(&some[..count]);
             }
@@ -32,6 +32,14 @@ async fn peer(answer: &'static str, asked: Arc<AtomicUsize>) -> std::net::Socket
         }
     });
     address
+}
+
+/// Whether a request has all the bytes that its head tells of.
+fn is_whole(read: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(read);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
 }
 
 const SPAMD: &str = "SPAMD/1.1 0 EX_OK\r\nContent-length: 9\r\nSpam: True ; 8.0 / 5.0\r\n\r\nBAYES_99\r\n";

@@ -120,7 +120,7 @@ impl World {
         let structure = Structure::parse(message).to_bytes();
         let content = Content::new(Bytes::copy_from_slice(message), Bytes::from(structure));
         let target = Target { account, mailbox: None, flags: Flags::NONE };
-        let delivery = Delivery { content, targets: vec![target], queued: vec![] };
+        let delivery = Delivery { content, targets: vec![target], queued: vec![], kept: None };
         self.store.deliver(delivery).await.unwrap().delivered.remove(0)
     }
     pub(crate) async fn mailbox(&self, account: AccountId, name: &str) -> MailboxRecord {

@@ -174,9 +174,14 @@ fn spf_counts_for_whom_the_envelope_names() {
 }
 
 #[test]
-fn what_cannot_be_known_now_comes_again_where_refusal_is_asked_for() {
+fn what_cannot_be_known_now_comes_again_where_a_failure_would_hinder_it() {
     let lab = Lab::new();
-    for (record, wanted) in [("v=DMARC1; p=reject", Action::Defer), ("v=DMARC1; p=quarantine", Action::Deliver)] {
+    for (record, wanted) in [
+        ("v=DMARC1; p=reject", Action::Defer),
+        ("v=DMARC1; p=quarantine", Action::Defer),
+        ("v=DMARC1; p=none", Action::Deliver),
+        ("v=DMARC1; p=reject; t=y", Action::Deliver),
+    ] {
         with_policy(&lab, record);
         let mut given = subject(MESSAGE);
         given.spf = spf(SpfResult::TempError, "a.example");
@@ -185,7 +190,12 @@ fn what_cannot_be_known_now_comes_again_where_refusal_is_asked_for() {
     }
     assert_eq!(status("dmarc-temperror"), Some((451, "4.7.5")));
     let silent = plain(MESSAGE, &Texts::silent());
-    assert_eq!((action(&silent), rules(&silent).pop().as_deref()), (Action::Deliver, Some("dmarc-temperror")));
+    assert_eq!((action(&silent), rules(&silent).pop().as_deref()), (Action::Defer, Some("dmarc-temperror")));
+    // Where nothing is done for a failure nothing has to be known.
+    let nothing = Policy::default().without_dns();
+    assert_eq!(action(&checked(&subject(MESSAGE), &Texts::silent(), &nothing)), Action::Deliver);
+    let trusted = Subject { stranger: false, ..subject(MESSAGE) };
+    assert!(action(&checked(&trusted, &Texts::silent(), &Policy::default())) <= Action::Mark);
 }
 
 /// Attacks D2.

@@ -6,12 +6,14 @@ use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::{Place, Where};
 use crate::print::{self, Field as _};
+use crate::scanner;
 use crate::supervisor::ByHand;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use mailward_core::event::Events;
 use mailward_core::{Clock as _, SystemClock};
 use mailward_inspect::antivirus::Scanned;
+use mailward_scan::{Pool, Shown};
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -78,7 +80,15 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     }
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let scanned = runtime.block_on(antivirus.look(&[message]));
+    let scanned = runtime.block_on(async {
+        let pool = Pool::new(scanner::program(), 1, Events::nowhere());
+        let readings = [message.clone()];
+        let (scanned, looked) = tokio::join!(antivirus.look(&readings), pool.look_and_show(message));
+        let (_, shown) = looked.map_err(|e| Failure::NoServer(e.to_string()))?;
+        let is_enough = shown == Shown::default() || !scanned.found.is_empty();
+        Ok::<_, Failure>(if is_enough { scanned } else { scanned.and(antivirus.look_shown(&shown).await) })
+    })?;
+    let scanned = runtime.block_on(antivirus.look(&[message], None));
     if as_json {
         print::json(&told(&scanned))?
     } else {
@@ -87,7 +97,7 @@ fn test(place: &Place, file: &std::path::Path, as_json: bool) -> Result<(), Fail
     if let Some(found) = scanned.found.first() {
         return Err(Failure::Found(format!("{} was found", print::tame(&found.name))));
     }
-    if !scanned.failed.is_empty() {
+    if !scanned.failed.is_empty() || !scanned.busy.is_empty() {
         return Err(Failure::NoServer("not every engine could look at it".to_owned()));
     }
     Ok(())
@@ -116,7 +126,7 @@ fn told(scanned: &Scanned) -> Value {
     let clean = scanned.clean.iter().map(|engine| json!({ "engine": &**engine, "says": "clean" }));
     let trouble = |says: &'static str| move |(engine, why): &(Arc<str>, String)| json!({ "engine": &**engine, "says": says, "why": why });
     let unscannable = scanned.unscannable.iter().map(trouble("unscannable"));
-    let failed = scanned.failed.iter().map(trouble("failed"));
+    let failed = scanned.failed.iter().chain(&scanned.busy).map(trouble("failed"));
     found.chain(clean).chain(unscannable).chain(failed).collect()
 }
 

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand, ValueEnum};
 use mailward_core::Address;
 use mailward_core::limits::{SPAM_PENDING_MAX, SPAM_READ_MAX};
-use mailward_inspect::spam::evaluate::shuffle;
+use mailward_message::{Structure, date};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ enum What {
     #[command(
         after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages. A message
 that was learned before counts once; learned as the other, what it was is taken back. Without --as,
-each path says what it is: spam=PATH, ham=PATH. It is best to give both at once: they are mixed.
+each path says what it is: spam=PATH, ham=PATH. Give both at once: they are learned by their dates.
 
 Examples:
   mailward spam train --as spam missed.eml
@@ -146,10 +146,15 @@ fn train(
 ) -> Result<(), Failure> {
     let mut all = Vec::new();
     for (lesson, path) in with_lessons(lesson, paths)? {
-        all.extend(corpus::messages(&path)?.into_iter().map(|message| (lesson, message)));
+        for message in corpus::messages(&path)? {
+            let structure = Structure::parse(&message.read()?);
+            let written = structure.envelope().date.as_ref().and_then(|written| date::parse(written.as_bytes()));
+            all.push((written.map(|written| written.timestamp), lesson, message));
+        }
     }
-    // Thousands of one kind and then thousands of the other would teach the order.
-    shuffle(&mut all);
+    // As they came: what was learned last counts most, and thousands of one kind before the other would teach the order.
+    all.sort_by_key(|(written, ..)| *written);
+    let all = all.into_iter().map(|(_, lesson, message)| (lesson, message)).collect();
     teach(place, &user, all, json, "learned")
 }
 

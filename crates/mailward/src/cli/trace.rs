@@ -1,7 +1,7 @@
-//! `mailward trace`: what was refused or put off, and why.
+//! `mailward trace`: what was refused or put off, and why; what was found in a message that was taken.
 
 use super::queue::{age, time};
-use crate::control::watch::Ask;
+use crate::control::watch::{Ask, Taken};
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::Where;
@@ -9,23 +9,27 @@ use crate::print;
 use clap::Args;
 use mailward_core::{Clock as _, SystemClock, Timestamp};
 use mailward_gate::journal::{Asked, Entry, Found, What};
+use mailward_inspect::{Action, hundredths};
 use std::fmt::Write as _;
 
-/// Find out why mail was refused or put off
+/// Find out why mail was refused, put off or kept
 #[derive(Debug, Args)]
 #[command(
     after_help = "A refusal's reply ends with a reference, as 7K2Q-9XMT. Refusals are remembered for a week; of a host
-that is refused without end only some are, which is said. WHAT may also be the number of a message
-in the queue, which leads to `mailward queue show`. See docs/trace.md.
+that is refused without end only some are, which is said. The reply to a message that was taken ends
+with its name: what was found in it is remembered as long. WHAT may also be the number of a message in
+the queue, which leads to `mailward queue show`. See docs/trace.md.
 
 Examples:
   mailward trace 7K2Q-9XMT
+  mailward trace 3kc1v5y0r0000
   mailward trace ann@sender.example
   mailward trace 192.0.2.0/24 --since 2h
   mailward trace --put-off --json"
 )]
 pub(crate) struct Trace {
-    /// Reference, address of a sender or recipient, domain, IP address or network [usual: all]
+    /// Reference, name of a message, address of a sender or recipient, domain, IP address or network
+    /// [usual: all]
     what: Option<String>,
     /// What greylisting put off only
     #[arg(long)]
@@ -47,12 +51,7 @@ impl Trace {
                     "{text} is the number of a message that was accepted: `mailward queue show {text}` tells how it stands"
                 )));
             }
-            Some(text) if is_name_of_accepted(text) => {
-                return Err(Failure::Usage(format!(
-                    "{text} is the name of a message that was accepted: it stands in the log (id={text}) and in its Received \
-                     field; what waits for other hosts is in `mailward queue list`"
-                )));
-            }
+            Some(text) if is_name_of_accepted(text) => return accepted(place, text, self.json),
             Some(text) => What::parse(text).map_err(Failure::Usage)?,
         };
         let since = self.since.map(|seconds| {
@@ -68,6 +67,71 @@ impl Trace {
             serde_json::from_value(found).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
         print::text(&told(&found, &asked.what))
     }
+}
+
+/// Tells what was found in a message that was taken.
+fn accepted(place: &Where, id: &str, json: bool) -> Result<(), Failure> {
+    let found = client::run(&place.find()?, &Request::Watch { ask: Ask::Taken { id: id.to_owned() } })?;
+    if json {
+        return print::json(&found);
+    }
+    let taken: Option<Taken> =
+        serde_json::from_value(found).map_err(|e| Failure::Bug(format!("the answer can't be read: {e}")))?;
+    match taken {
+        Some(taken) => print::text(&told_of_taken(&taken)),
+        None => print::line(format!(
+            "{id} is the name of a message that was accepted, and nothing that was found in it is remembered: it was \
+             delivered like any other, or it is more than a week ago. It stands in the log (id={id}) and in its Received \
+             field; what waits for other hosts is in `mailward queue list`"
+        )),
+    }
+}
+
+/// What was found in a message, in a few lines. Whatever somebody else wrote is tamed.
+fn told_of_taken(taken: &Taken) -> String {
+    let (remembered, note) = (&taken.remembered, &taken.remembered.note);
+    let tame = |text: &str| print::tame(text);
+    let from = note.client.as_deref().map_or("this host", |client| client);
+    let became = match remembered.action {
+        Action::Deliver | Action::Mark => "delivered with a mark",
+        Action::Warn => "delivered, and its sender told",
+        Action::Junk if note.direction == "incoming" => "filed as junk",
+        Action::Junk => "delivered with a mark",
+        Action::Hold => "kept until it is approved",
+        Action::Quarantine | Action::Reject | Action::Defer => "kept in the quarantine",
+    };
+    let mut text = format!(
+        "{}  {}  {became} ({}), {}, by {} ({})\n",
+        time(remembered.at),
+        tame(&note.id),
+        remembered.action.name(),
+        tame(&note.direction),
+        tame(from),
+        tame(&note.hello)
+    );
+    // Writing to a String can't fail.
+    let _infallible = writeln!(text, "    from <{}> to {}", tame(&note.sender), tame(&note.recipients.join(", ")));
+    let _infallible = writeln!(text, "    subject: {}", tame(&note.subject));
+    for found in &note.findings {
+        let _infallible = writeln!(
+            text,
+            "    found: {}/{}: {} ({}{})",
+            found.check.name(),
+            tame(&found.rule),
+            tame(&found.evidence),
+            found.action.name(),
+            match found.points {
+                0 => String::new(),
+                points => format!(", {} points", hundredths(points)),
+            }
+        );
+    }
+    let _infallible = match (remembered.quarantine, taken.is_kept) {
+        (Some(id), true) => writeln!(text, "    message {id} of the quarantine: `mailward quarantine show {id}`"),
+        (Some(id), false) => writeln!(text, "    it was message {id} of the quarantine, and isn't there any more"),
+        (None, _) => Ok(()),
+    };
+    text
 }
 
 /// Whether a text looks as numbers of messages do.
@@ -138,7 +202,11 @@ fn one(entry: &Entry) -> String {
 mod tests {
     use super::*;
     use mailward_core::Listener;
+    use mailward_core::QuarantineId;
     use mailward_gate::journal::{Stage, Verdict};
+    use mailward_inspect::quarantine::Note;
+    use mailward_inspect::remembered::Remembered;
+    use mailward_inspect::{Check, Finding};
 
     #[test]
     fn a_refusal_is_told_with_all_that_is_known_and_nothing_moves_the_terminal() {
@@ -173,6 +241,34 @@ mod tests {
         assert!(
             told.starts_with("nothing is noted under this reference; what was refused before 1970-01-01"),
             "{told}"
+        );
+    }
+
+    #[test]
+    fn what_was_found_in_a_message_is_told_and_nothing_moves_the_terminal() {
+        let finding = Finding::new(Check::Attachments, "program", Action::Quarantine, "in a\u{1b}[2J.exe");
+        let note = Note {
+            id: "3kc1v5y0r0000".to_owned(),
+            direction: "incoming".to_owned(),
+            client: Some("192.0.2.7".to_owned()),
+            hello: "a.example\u{9b}".to_owned(),
+            sender: "ann@a.example".to_owned(),
+            recipients: vec!["joe@example.org".to_owned()],
+            subject: "x\u{202e}y".to_owned(),
+            findings: vec![Finding::new(Check::Spam, "bayes", Action::Mark, "").worth(250), finding],
+            ..Note::default()
+        };
+        let quarantine = Some(QuarantineId(17));
+        let remembered = Remembered { at: Timestamp(0), action: Action::Quarantine, quarantine, note };
+        let taken = Taken { remembered, is_kept: true };
+        assert_eq!(
+            told_of_taken(&taken),
+            "1970-01-01 00:00:00Z  3kc1v5y0r0000  kept in the quarantine (quarantine), incoming, by 192.0.2.7 (a.example\u{fffd})\n    \
+             from <ann@a.example> to joe@example.org\n    \
+             subject: x\u{fffd}y\n    \
+             found: spam/bayes:  (mark, 2.50 points)\n    \
+             found: attachments/program: in a\u{fffd}[2J.exe (quarantine)\n    \
+             message 17 of the quarantine: `mailward quarantine show 17`\n"
         );
     }
 

@@ -60,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) care: Arc<Care>,
     pub(crate) inspector: Arc<Inspector>,
+    pub(crate) dmarc: Option<mailward_receive::Dmarc>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -80,6 +81,7 @@ impl Rooms {
             settings,
             care,
             inspector,
+            dmarc,
             events,
             shutdown,
         } = parts;
@@ -99,12 +101,14 @@ impl Rooms {
             guard: Some(strangers.guard),
             rates: Some(strangers.rates),
             journal: Some(strangers.journal),
+            verdicts: Some(strangers.verdicts),
             events: events.clone(),
             shutdown: shutdown.clone(),
             settings: settings.receive,
             clock: Arc::new(SystemClock),
             care: Some(care),
             inspector: Some(inspector),
+            dmarc,
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,

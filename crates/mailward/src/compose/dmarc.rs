@@ -5,8 +5,9 @@ use crate::failure::Failure;
 use mailward_core::config::Config;
 use mailward_core::event::Events;
 use mailward_core::{Clock, Domain, SystemClock};
-use mailward_delivery::dmarc_reports::{Ledger, Parts, Reporter};
+use mailward_delivery::dmarc_reports::{Ledger, Listener, Parts, Reporter};
 use mailward_directory::{Directory, Dkim};
+use mailward_dns::NoDns;
 use mailward_store::LocalStore;
 use std::sync::Arc;
 
@@ -34,4 +35,16 @@ pub(crate) fn reporter(
         clock,
         events: events.clone(),
     })))
+}
+
+/// What sessions tell it, and what they read.
+pub(crate) fn watch(
+    reporter: &Reporter,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    reach: &Reach,
+) -> mailward_receive::Dmarc {
+    let lookup = reach.strangers.clone().unwrap_or_else(|| Arc::new(NoDns));
+    let listener = Listener::new(Arc::clone(directory), lookup, store.clone());
+    mailward_receive::Dmarc { ledger: reporter.ledger(), listener: Arc::new(listener) }
 }

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use mailward_core::event::Events;
 use mailward_core::{Domain, Secret, SystemClock};
 use mailward_directory::Directory;
-use mailward_fetch::{Accounts, Parts, Runner};
+use mailward_fetch::{Accounts, Judge, Parts, Runner};
+use mailward_inspect::Inspector;
 use mailward_store::LocalStore;
 use mailward_vault::Seal;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) fn accounts(
 
 /// Puts the runner together. Without a DNS that can be asked, servers are found by their addresses only, and accounts say
 /// so.
+#[expect(clippy::too_many_arguments, reason = "a visit needs all of them")]
 pub(crate) fn runner(
     reach: &Reach,
     hostname: &Domain,
@@ -31,8 +33,9 @@ pub(crate) fn runner(
     accounts: &Arc<Accounts>,
     settings: &Settings,
     events: &Events,
+    inspector: &Arc<Inspector>,
 ) -> Runner {
-    let receive = Arc::clone(&settings.receive);
+    let (receive, kept) = (Arc::clone(&settings.receive), Arc::clone(&settings.receive));
     Runner::new(Parts {
         accounts: Arc::clone(accounts),
         mail: store.clone(),
@@ -43,5 +46,9 @@ pub(crate) fn runner(
         events: events.clone(),
         clock: Arc::new(SystemClock),
         message_size: Arc::new(move || receive.load().message_size),
+        judge: Some(Judge {
+            inspector: Arc::clone(inspector),
+            quarantine_days: Arc::new(move || kept.load().quarantine_days),
+        }),
     })
 }

@@ -9,6 +9,7 @@ use mailward_gate::Reputation;
 use mailward_gate::greylist::{Greylist, GreylistError};
 use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
+use mailward_inspect::remembered::Verdicts;
 use mailward_receive::{Guard, SpfTurns};
 use mailward_store::LocalStore;
 use nix::ifaddrs::getifaddrs;
@@ -23,6 +24,7 @@ pub(crate) struct Strangers {
     pub(crate) guard: Arc<Guard>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) verdicts: Arc<Verdicts>,
 }
 
 impl Strangers {
@@ -42,7 +44,7 @@ impl Strangers {
             correspondents: store.clone(),
             addresses: addresses(),
         });
-        Ok(Self { guard, rates: watch.rates.clone(), journal: watch.journal.clone() })
+        Ok(Self { guard, rates: watch.rates.clone(), journal: watch.journal.clone(), verdicts: watch.verdicts.clone() })
     }
 
     /// Writes who was put off, until the server stops.

@@ -151,6 +151,11 @@ impl Running {
         })
     }
 
+    /// How long messages are kept in the quarantine, days.
+    pub(crate) fn quarantine_days(&self) -> usize {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
+    }
+
     /// Stops the server, cleanly.
     pub(crate) fn stop(&self) {
         // Full means that it was told already.
@@ -225,7 +230,7 @@ impl Running {
         current.rules = new.rules.clone();
         current.attachments = new.attachments.clone();
         current.content = new.content.clone();
-        current.structure = new.structure.clone();
+        current.structure = new.structure;
         current.authentication = new.authentication.clone();
         current.dmarc = new.dmarc.clone();
         current.milters = new.milters.clone();

@@ -1,4 +1,5 @@
-//! What watches over who sends how much, and what was refused: the rate guard and the journal.
+//! What watches over who sends how much, what was refused, and what was found in what was taken: the rate guard, the journal,
+//! the verdicts.
 
 use crate::failure::Failure;
 use mailward_core::config::Rates as Config;
@@ -7,14 +8,16 @@ use mailward_core::limits::STOP_TIME;
 use mailward_core::{Secret, Shutdown, SystemClock};
 use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
+use mailward_inspect::remembered::Verdicts;
 use mailward_store::LocalStore;
 use std::sync::Arc;
 
-/// Both of them, over the store that they are kept in.
+/// All of them, over the store that they are kept in.
 #[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) rates: Arc<Rates>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) verdicts: Arc<Verdicts>,
     store: Arc<LocalStore>,
 }
 
@@ -29,21 +32,24 @@ impl Watch {
         let refused = |e: mailward_vault::VaultError| Failure::Refused(e.to_string());
         let clock = Arc::new(SystemClock);
         let rates = Rates::new(config, clock.clone(), events.clone(), secret).map_err(refused)?;
-        let journal = Journal::new(store.clone(), clock, events.clone(), secret).map_err(refused)?;
+        let journal = Journal::new(store.clone(), clock.clone(), events.clone(), secret).map_err(refused)?;
+        let verdicts = Verdicts::new(store.clone(), clock, events.clone());
         rates.load(&**store).await?;
         journal.load().await?;
-        Ok(Self { rates, journal, store: Arc::clone(store) })
+        Ok(Self { rates, journal, verdicts, store: Arc::clone(store) })
     }
 
     /// Writes now and then, from now on.
     pub(crate) fn keep(&self, shutdown: &Shutdown) {
         tokio::spawn(Arc::clone(&self.rates).keep(self.store.clone(), shutdown.clone()));
         tokio::spawn(Arc::clone(&self.journal).keep(shutdown.clone()));
+        tokio::spawn(Arc::clone(&self.verdicts).keep(shutdown.clone()));
     }
 
     /// Writes what is left, when all sessions are over.
     pub(crate) async fn close(&self) {
-        let all = async { tokio::join!(self.rates.save_or_tell(&*self.store), self.journal.save_or_tell()) };
+        let (rates, journal) = (self.rates.save_or_tell(&*self.store), self.journal.save_or_tell());
+        let all = async { tokio::join!(rates, journal, self.verdicts.save_or_tell()) };
         // A disk that hangs must not hold the process.
         let _ended = tokio::time::timeout(STOP_TIME, all).await;
     }

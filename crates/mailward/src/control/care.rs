@@ -315,7 +315,7 @@ impl Desk {
         Ok(domains)
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         if let Some(server) = &self.server {
             server.events().emit(event);
         }

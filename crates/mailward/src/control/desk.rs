@@ -27,6 +27,7 @@ use mailward_gate::rules::KeptRules;
 use mailward_inspect::policy::{KeptContent, Rulebook};
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub(crate) struct Desk {
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
     pub(crate) spam: SpamDesk,
+    /// How long messages are kept in the quarantine, days, where no server runs.
+    pub(crate) quarantine_days: usize,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -157,6 +160,7 @@ impl Desk {
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
             spam,
+            quarantine_days: config.quarantine.days,
             alerts: None,
         })
     }
@@ -189,11 +193,11 @@ impl Desk {
         if let Some(ip) = call.administrator {
             self.bans.spare(ip, "an administrator");
         }
-        self.answer(call.request).await
+        self.answer(call.request, call.administrator).await
     }
 
     /// Does it.
-    async fn answer(&self, request: Request) -> Result<Value, Failure> {
+    async fn answer(&self, request: Request, administrator: Option<IpAddr>) -> Result<Value, Failure> {
         match request {
             Request::Status => self.status().await,
             Request::Reload => self.server()?.reload(),
@@ -241,6 +245,7 @@ impl Desk {
             Request::Alerts { ask } => self.alerts(ask).await,
             Request::Bans { ask } => self.bans(ask).await,
             Request::Spam { ask } => self.spam(ask).await,
+            Request::Quarantine { ask } => self.quarantine(ask, administrator).await,
             request => self.on_directory(request).await,
         }
     }
@@ -355,6 +360,7 @@ impl Desk {
             | Request::Alerts { .. }
             | Request::Bans { .. }
             | Request::Spam { .. }
+            | Request::Quarantine { .. }
             | Request::QueueBounce { .. }
             | Request::ScheduleList
             | Request::ScheduleSet { .. }

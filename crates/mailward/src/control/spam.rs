@@ -87,7 +87,7 @@ impl SpamDesk {
 }
 
 impl Desk {
-    async fn spam_filter(&self) -> Result<&Arc<Spam>, Failure> {
+    pub(super) async fn spam_filter(&self) -> Result<&Arc<Spam>, Failure> {
         let open = || async {
             let secret = crate::compose::server_secret(&self.spam.data)?;
             let events = Events::nowhere();

@@ -1,10 +1,12 @@
-//! How much comes from whom, and what was refused, for administrators.
+//! How much comes from whom, what was refused, and what was found in what was taken, for administrators.
 
 use super::desk::{Desk, shown};
 use crate::failure::Failure;
 use mailward_core::RateStep;
 use mailward_core::event::{Event, Events};
 use mailward_gate::journal::Asked;
+use mailward_inspect::remembered::Remembered;
+use mailward_store::QuarantineStore as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,6 +20,17 @@ pub(crate) enum Ask {
     ResetRate { source: String },
     /// What was refused: see [`mailward_gate::journal::Found`].
     Trace { asked: Asked },
+    /// What was found in a message that was taken, by its name: see [`Taken`].
+    Taken { id: String },
+}
+
+/// A message that was taken and not plainly delivered.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    #[serde(flatten)]
+    pub(crate) remembered: Remembered,
+    /// Whether the quarantine has it now.
+    pub(crate) is_kept: bool,
 }
 
 impl Desk {
@@ -37,6 +50,14 @@ impl Desk {
                 let events = self.server.as_ref().map_or_else(Events::nowhere, |server| server.events().clone());
                 events.emit(Event::info("rate.reset").with("source", &source));
                 shown(reset)
+            }
+            Ask::Taken { id } => {
+                let Some(remembered) = self.watch.verdicts.find(&id).await? else { return Ok(Value::Null) };
+                let is_kept = match remembered.quarantine {
+                    Some(id) => self.store.quarantined(id).await?.is_some(),
+                    None => false,
+                };
+                shown(Taken { remembered, is_kept })
             }
             Ask::Trace { asked } => shown(self.watch.journal.find(&asked).await?),
         }

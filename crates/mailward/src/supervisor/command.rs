@@ -41,6 +41,8 @@ pub(super) struct Ended {
     pub(super) code: Option<u8>,
     pub(super) failed: Option<String>,
     pub(super) output: String,
+    /// It was started, and may have read of its input.
+    pub(super) started: bool,
 }
 
 impl Plan {
@@ -123,7 +125,7 @@ fn become_whom(name: &str) -> Result<Result<Option<(u32, u32)>, String>, Failure
 /// Runs it, with these bytes on its standard input. In every case nothing of its process group runs any more when this
 /// ends.
 pub(super) async fn run(plan: &Plan, input: impl AsRef<[u8]> + Send + 'static) -> Ended {
-    let failed = |why: String| Ended { code: None, failed: Some(why), output: String::new() };
+    let failed = |why: String| Ended { code: None, failed: Some(why), output: String::new(), started: false };
     let user = match &plan.user {
         Ok(user) => *user,
         Err(why) => return failed(why.clone()),
@@ -165,7 +167,7 @@ pub(super) async fn run(plan: &Plan, input: impl AsRef<[u8]> + Send + 'static) -
     // The last of its output is in the pipe; nobody can write more.
     let _late = timeout(Duration::from_secs(1), async { while tasks.join_next().await.is_some() {} }).await;
     let _reaped = timeout(Duration::from_secs(1), child.wait()).await;
-    Ended { code, failed, output: output.text() }
+    Ended { code, failed, output: output.text(), started: true }
 }
 
 /// What was started and all that it left behind; killed when this goes, also when the server is gone in the middle of it.

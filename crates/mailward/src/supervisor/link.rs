@@ -1,11 +1,13 @@
 //! The server's side of the supervisor.
 
+use super::scans::not_ran;
 use super::spawn::Made;
 use super::{Net, Order, Ports, Report, TOO_MANY, lines};
 use mailward_alert::{Brought, Message, Way, WayError};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{SUPERVISOR_ORDERS_MAX, SUPERVISOR_QUEUE_MAX};
 use mailward_core::{Domain, Network, Shutdown};
+use mailward_inspect::antivirus::NotRan;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::process::Child;
@@ -38,7 +40,7 @@ pub(super) struct Inner {
 }
 
 /// What came of a virus scanner: its exit code or why there is none, and what it wrote.
-pub(super) type Scanned = (Result<u8, String>, String);
+pub(super) type Scanned = (Result<u8, NotRan>, String);
 
 /// What came of the command.
 struct Ran {
@@ -111,10 +113,9 @@ impl Supervisor {
                         let _given_up = waiting.send(Ran { failed, output });
                     }
                 }
-                Ok(Report::Scanned { id, code, failed, output }) => {
+                Ok(Report::Scanned { id, code, failed, output, started }) => {
                     if let Some(waiting) = self.0.scans().remove(&id) {
-                        let code =
-                            code.ok_or_else(|| failed.unwrap_or_else(|| "it ended without an exit code".to_owned()));
+                        let code = code.ok_or_else(|| not_ran(failed, started));
                         let _given_up = waiting.send((code, output));
                     }
                 }

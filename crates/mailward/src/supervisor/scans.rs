@@ -1,6 +1,6 @@
 //! Virus scanners that are programs: messages that come in pieces, and what runs for them.
 
-use super::command::{self, Plan};
+use super::command::{self, Ended, Plan};
 use super::link::Supervisor;
 use super::{Order, Report};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use mailward_core::limits::{ANTIVIRUS_COMMANDS_AT_ONCE, SUPERVISOR_PIECE, SUPERVISOR_SCANS_MAX};
-use mailward_inspect::antivirus::{Commands, Ran};
+use mailward_inspect::antivirus::{Commands, NotRan, Ran};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -93,7 +93,8 @@ impl Scans {
                 if let Some(Some(plan)) = self.plans.get(engine).cloned() {
                     running.spawn(async move {
                         let ended = command::run(&plan, message).await;
-                        Report::Scanned { id, code: ended.code, failed: ended.failed, output: ended.output }
+                        let Ended { code, failed, output, started } = ended;
+                        Report::Scanned { id, code, failed, output, started }
                     });
                 }
                 continue;
@@ -116,15 +117,21 @@ impl Scans {
     }
 }
 
+/// Why there is no exit code of a program.
+pub(super) fn not_ran(why: Option<String>, started: bool) -> NotRan {
+    let why = why.unwrap_or_else(|| "it ended without an exit code".to_owned());
+    if started { NotRan::Ended(why) } else { NotRan::Refused(why) }
+}
+
 fn failed(id: u64, why: &str) -> Report {
-    Report::Scanned { id, code: None, failed: Some(why.to_owned()), output: String::new() }
+    Report::Scanned { id, code: None, failed: Some(why.to_owned()), output: String::new(), started: false }
 }
 
 /// The server's side.
 impl Commands for Supervisor {
-    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, String>> {
+    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, NotRan>> {
         Box::pin(async move {
-            let gone = || "the supervisor, who runs it, is gone: restart the server".to_owned();
+            let gone = || NotRan::Refused("the supervisor, who runs it, is gone: restart the server".to_owned());
             let id = self.0.next.fetch_add(1, Ordering::Relaxed);
             let (answer, answered) = oneshot::channel();
             self.0.scans().insert(id, answer);
@@ -163,13 +170,15 @@ impl ByHand {
 }
 
 impl Commands for ByHand {
-    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, String>> {
+    fn run(&self, engine: usize, message: Bytes) -> BoxFuture<'_, Result<Ran, NotRan>> {
         Box::pin(async move {
-            let Some(Some(plan)) = self.0.get(engine) else { return Err("no such program is configured".to_owned()) };
+            let Some(Some(plan)) = self.0.get(engine) else {
+                return Err(NotRan::Refused("no such program is configured".to_owned()));
+            };
             let ended = command::run(plan, message).await;
             match ended.code {
                 Some(code) => Ok(Ran { code, output: ended.output }),
-                None => Err(ended.failed.unwrap_or_default()),
+                None => Err(not_ran(ended.failed, ended.started)),
             }
         })
     }

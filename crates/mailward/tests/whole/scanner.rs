@@ -70,7 +70,7 @@ fn lost() -> Contents {
 }
 
 async fn good(pool: &Pool) {
-    let contents = pool.look(letter()).await.unwrap();
+    let contents = pool.look(letter(), None).await.unwrap();
     assert_eq!((contents.stopped, contents.items.len()), (Vec::new(), 1));
 }
 
@@ -80,7 +80,7 @@ async fn begun(pool: &Pool, noted: &Noted) -> tokio::task::JoinHandle<Contents> 
     kill(noted.last(), Signal::SIGSTOP).unwrap();
     let looking = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.look(Bytes::from(vec![b'x'; 8 << 20])).await.unwrap() }
+        async move { pool.look(Bytes::from(vec![b'x'; 8 << 20]), None).await.unwrap() }
     });
     while noted.2.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;
@@ -162,7 +162,7 @@ async fn a_worker_that_hangs_is_killed_and_the_next_message_is_seen() {
 async fn a_message_that_takes_more_memory_than_a_worker_may_have_ends_its_worker_alone() {
     let (pool, noted, events) = pool(1);
     let large = usize::try_from(mailward_core::limits::SCANNER_MEMORY_MAX).unwrap() + (1 << 20);
-    assert_eq!(pool.look(Bytes::from(vec![b'x'; large])).await.unwrap(), lost());
+    assert_eq!(pool.look(Bytes::from(vec![b'x'; large]), None).await.unwrap(), lost());
     good(&pool).await;
     assert_eq!(noted.count(), 2);
     let lines = events.lines();

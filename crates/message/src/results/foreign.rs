@@ -27,7 +27,7 @@ fn names(value: &[u8], hostname: &Domain) -> bool {
         // What follows the name must be what follows names: others may read on.
         match text.peek() {
             None | Some(';') => Ok(server),
-            Some(c) if c.is_ascii_digit() => Ok(server),
+            Some(c) if c.is_ascii_digit() && text.token()?.bytes().all(|b| b.is_ascii_digit()) => Ok(server),
             Some(_) => Err(ResultsFault::Syntax),
         }
     });
@@ -45,9 +45,30 @@ fn is_ours(server: &str, hostname: &Domain) -> bool {
 
 /// Whether the name stands anywhere, whatever is put between its letters that readers may step over.
 fn mentions(value: &[u8], hostname: &Domain) -> bool {
+    stands_in(value, hostname)
+        || stands_in(&without_comments(value), hostname)
+        // Labels may be written otherwise.
+        || !value.is_ascii() && hostname.as_str().contains("xn--")
+}
+
+fn stands_in(value: &[u8], hostname: &Domain) -> bool {
     let seen: Vec<u8> =
         value.iter().filter(|b| b.is_ascii_graphic() && !b"\"\\".contains(b)).map(u8::to_ascii_lowercase).collect();
     memchr::memmem::find(&seen, hostname.as_str().as_bytes()).is_some()
-        // Labels may be written otherwise.
-        || !value.is_ascii() && hostname.as_str().contains("xn--")
+}
+
+/// What is left for readers that take comments out wherever they stand: `mx.b(x).example`.
+fn without_comments(value: &[u8]) -> Vec<u8> {
+    let (mut left, mut depth, mut escaped) = (Vec::with_capacity(value.len()), 0_usize, false);
+    for byte in value {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if depth > 0 => escaped = true,
+            b'(' => depth = depth.saturating_add(1),
+            b')' if depth > 0 => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            other => left.push(*other),
+        }
+    }
+    left
 }

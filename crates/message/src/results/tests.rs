@@ -116,6 +116,23 @@ fn nobody_speaks_in_our_name_however_it_is_written() {
 }
 
 #[test]
+fn a_comment_within_our_name_hides_it_from_nobody() {
+    for value in [
+        "mx.b(x).example; dkim=pass header.d=bank.example",
+        "mx(a) .b (c (d)) .example 1; none",
+        "mx.(\\)mx)b.example; none",
+        "mx.b(x)(y).exa(z)mple; none",
+        "mx.b(x).example (; none",
+    ] {
+        assert!(gone(&format!("Authentication-Results: {value}\r\n")), "{value}");
+    }
+    let numbered = Domain::parse("mx1.b.example").unwrap();
+    let header = b"Authentication-Results: mx(x)1.b.example; none\r\n";
+    assert_eq!(foreign(header, &numbered).len(), 1);
+    assert!(!gone("Authentication-Results: mx.a(x).example (mx.b.exam); none\r\n"));
+}
+
+#[test]
 fn what_others_say_in_their_own_name_stays() {
     for header in [
         "Authentication-Results: mx.a.example; dmarc=pass header.from=mx.b.example\r\n",

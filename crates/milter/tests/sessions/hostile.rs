@@ -239,15 +239,24 @@ async fn a_flood_of_packets_has_an_end() {
 async fn a_field_that_cannot_be_shown_is_not_passed_by() {
     let mut milter = Milter::new("m", |_, _| go_on());
     let message = |length: usize| [b"A: ".as_slice(), &vec![b'x'; length - 3], b"\r\n\r\nbody"].concat();
+    let is_refused = |changes: &Changes| {
+        matches!(&changes.verdict, Verdict::Refuse(refusal)
+            if refusal.fault == Some(Fault::Unshowable(65_536)) && refusal.answer.code() == 554)
+    };
     let (mut session, milters, events) = session(&[&milter.line]);
     envelope(&mut session).await;
     assert!(session.message(&message(65_535)).await.is_taken());
     envelope(&mut session).await;
     let changes = session.message(&message(65_536)).await;
-    assert!(matches!(&changes.verdict, Verdict::Refuse(refusal) if refusal.fault == Some(Fault::Unshowable(65_536))));
+    assert!(is_refused(&changes), "{changes:?}");
     assert!(events.lines().is_empty() && milters.health()[0].fault.is_none(), "it isn't the milter's fault");
-    milter.line.default = MilterDefault::Accept;
-    let (mut session, ..) = crate::session(&[&milter.line]);
-    envelope(&mut session).await;
-    assert_eq!(session.message(&message(65_536)).await.passed_over.len(), 1);
+    for default in [MilterDefault::Accept, MilterDefault::Reject] {
+        milter.line.default = default;
+        let (mut session, ..) = crate::session(&[&milter.line]);
+        envelope(&mut session).await;
+        let changes = session.message(&message(65_536)).await;
+        assert!(is_refused(&changes), "whoever wrote it doesn't choose that nobody looks: {changes:?}");
+        envelope(&mut session).await;
+        assert!(session.message(&message(65_535)).await.is_taken(), "the next message has no part in it");
+    }
 }

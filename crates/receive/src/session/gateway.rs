@@ -59,10 +59,15 @@ impl Host<'_> {
     }
 
     /// What a route that refuses says, before anything is taken that would only bounce.
-    pub(super) fn route_refuses(&self, ticket: &RecipientTicket<'_, House>, permit: &RelayPermit) -> Option<Reply> {
+    pub(super) fn route_refuses(
+        &self,
+        mail: &MailGiven<House>,
+        recipient: &dyn std::fmt::Display,
+        permit: &RelayPermit,
+    ) -> Option<Reply> {
         let table = self.context.directory.routes().table();
         // As it will be queued: what is forwarded goes out from the alias.
-        let sender = permit.forwarded().or(ticket.mail().path.address());
+        let sender = permit.forwarded().or(mail.path.address());
         let refusing =
             permit.remote().iter().filter_map(|address| table.decide(sender, address)).find_map(
                 |decided| match &decided.by.leads {
@@ -71,8 +76,8 @@ impl Host<'_> {
                 },
             );
         let (code, text, owner) = refusing?;
-        let event = Event::info("recipient.refused").with_peer(self.peer).with("sender", &ticket.mail().path);
-        self.context.events.emit(event.with("recipient", ticket.path()).with("reason", owner));
+        let event = Event::info("recipient.refused").with_peer(self.peer).with("sender", &mail.path);
+        self.context.events.emit(event.with("recipient", recipient).with("reason", owner));
         Some(Reply::refusing(code, &text))
     }
 }

@@ -1,11 +1,14 @@
 //! A message is judged, and what follows from it: a reply, a place, fields of its header.
 
+use super::kept::Alert;
+use super::sender::telling;
 use super::{Host, House, Taken};
 use crate::replies;
 use bytes::Bytes;
 use mailward_core::event::Event;
 use mailward_core::limits::QUARANTINE_NOTE_MAX;
 use mailward_core::{AccountId, Address, Protocol, Timestamp};
+use mailward_delivery::care::Telling;
 use mailward_delivery::{Fate, Keeping, Looked};
 use mailward_gate::score::Evidence;
 use mailward_inspect::quarantine::Note;
@@ -15,6 +18,7 @@ use mailward_smtp::Reply;
 use mailward_smtp::server::MailGiven;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What is done with a message that was judged.
 pub(super) struct Judgement {
@@ -28,6 +32,14 @@ pub(super) struct Judgement {
     pub(super) fields: Vec<u8>,
     /// What was found.
     pub(super) inspected: Inspected,
+    /// The same as it is remembered; none if it goes its way like any other.
+    pub(super) note: Option<Note>,
+    /// What the administrator is to hear of it.
+    pub(super) alert: Option<Alert>,
+    /// What its sender, who is here, is told.
+    pub(super) telling: Option<Telling>,
+    /// Of what; none: nothing was looked at.
+    subject: Option<Subject>,
 }
 
 impl Host<'_> {
@@ -43,6 +55,7 @@ impl Host<'_> {
         id: &str,
         found: Option<Finding>,
         per_recipient: bool,
+        deadline: Instant,
     ) -> Result<Judgement, (String, Reply)> {
         let count = mail.recipients.len();
         if self.context.inspector.is_none() && found.is_none() {
@@ -52,14 +65,21 @@ impl Host<'_> {
                 keeping: None,
                 fields: Vec::new(),
                 inspected: Inspected::default(),
+                note: None,
+                alert: None,
+                telling: None,
+                subject: None,
             });
         }
         let subject = self.subject(mail, looked, login, id);
         let mut inspected = match &self.context.inspector {
-            Some(inspector) => inspector.inspect(&subject).await,
+            Some(inspector) => inspector.inspect(&subject, deadline).await,
             None => Inspected::default(),
         };
         inspected.verdict.findings.extend(found);
+        if let (Some(dmarc), Some(found)) = (&self.context.dmarc, &inspected.authentication) {
+            dmarc.ledger.note(&subject, found);
+        }
         let verdict = &inspected.verdict;
         let actions: Vec<Action> = (0..count).map(|place| verdict.action_for(place)).collect();
         let strongest = actions.iter().copied().max().unwrap_or_default();
@@ -70,10 +90,7 @@ impl Host<'_> {
         if strongest == Action::Defer || actions.contains(&Action::Defer) || all_refused {
             let at = if all_refused { Action::Reject } else { Action::Defer };
             let place = actions.iter().position(|action| *action == at).unwrap_or(0);
-            let reasons: Vec<String> = verdict
-                .reasons(place)
-                .map(|found| format!("{}/{}: {}", found.check.name(), found.rule, found.evidence))
-                .collect();
+            let reasons: Vec<String> = verdict.reasons(place).map(Finding::to_string).collect();
             let reply = verdict.reasons(place).next().map_or(Reply::LOCAL_ERROR, replies::finding);
             return Err((reasons.join("; "), reply));
         }
@@ -95,13 +112,27 @@ impl Host<'_> {
                 Action::Hold | Action::Quarantine | Action::Defer | Action::Reject => Fate::Kept,
             });
         }
-        let keeping = fates
+        let is_kept = fates
             .iter()
             .zip(&mail.recipients)
-            .any(|(fate, taken)| *fate == Fate::Kept || (*fate == Fate::Junk && !taken.permit.remote().is_empty()))
-            .then(|| self.keeping(&subject, &inspected));
+            .any(|(fate, taken)| *fate == Fate::Kept || (*fate == Fate::Junk && !taken.permit.remote().is_empty()));
+        let note = (strongest > Action::Deliver).then(|| Note::of(&subject, verdict));
+        let keeping = note.as_ref().filter(|_| is_kept).map(|note| self.keeping(&subject, note));
+        let alert = note.as_ref().filter(|_| is_kept && self.context.settings.load().quarantine_alert);
+        let alert = alert.and_then(|note| Alert::of(note, &subject));
+        let telling = if outgoing { telling(&subject, verdict) } else { None };
         let fields = verdict_field(&inspected, &self.context.hostname);
-        Ok(Judgement { fates, refused, keeping, fields: fields.into_bytes(), inspected })
+        Ok(Judgement {
+            fates,
+            refused,
+            keeping,
+            fields: fields.into_bytes(),
+            inspected,
+            note,
+            alert,
+            telling,
+            subject: Some(subject),
+        })
     }
 
     fn subject(&self, mail: &MailGiven<House>, looked: &Looked, login: Option<AccountId>, id: &str) -> Subject {
@@ -137,26 +168,51 @@ impl Host<'_> {
         }
     }
 
+    /// Has a message that was taken read beside the session, if it is a report of how others authenticated mail of ours. What
+    /// was found bad enough to be kept from anybody isn't opened here.
+    pub(super) fn heard(&self, judgement: &Judgement) {
+        let (Some(dmarc), Some(subject)) = (&self.context.dmarc, &judgement.subject) else { return };
+        let Some(found) =
+            judgement.inspected.authentication.as_ref().filter(|_| !judgement.fates.contains(&Fate::Kept))
+        else {
+            return;
+        };
+        let not_kept = Event::warn("dmarc.report_not_kept").with("id", &subject.id);
+        match dmarc.listener.due(subject, found) {
+            Ok(None) => {}
+            Ok(Some(due)) => {
+                let events = self.context.events.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = due.read().await {
+                        events.emit(not_kept.with("reason", error));
+                    }
+                });
+            }
+            Err(busy) => self.context.events.emit(not_kept.with("reason", busy)),
+        }
+    }
+
     /// Tells the log what was found, if it is worth it.
     fn tell(&self, subject: &Subject, inspected: &Inspected, strongest: Action) {
         if strongest == Action::Deliver {
             return;
         }
         let found = inspected.verdict.findings.iter().filter(|finding| finding.action != Action::Deliver);
-        let found: Vec<String> =
-            found.map(|finding| format!("{}/{}: {}", finding.check.name(), finding.rule, finding.evidence)).collect();
+        let found: Vec<String> = found.map(Finding::to_string).collect();
         let event = Event::info("message.judged").with_peer(self.peer).with("id", &subject.id);
         let event = event.with("sender", subject.sender.as_ref().map_or_else(|| "<>".to_owned(), Address::to_string));
         let event = event.with("direction", subject.direction.name()).with("action", strongest.name());
         self.context.events.emit(event.with("found", found.join("; ")));
     }
 
-    fn keeping(&self, subject: &Subject, inspected: &Inspected) -> Keeping {
+    fn keeping(&self, subject: &Subject, note: &Note) -> Keeping {
         let days = self.context.settings.load().quarantine_days;
         let time = Duration::from_secs(u64::try_from(days).unwrap_or(u64::MAX).saturating_mul(86_400));
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        let note = Note::of(subject, &inspected.verdict).to_bytes(QUARANTINE_NOTE_MAX);
-        Keeping { note: Bytes::from(note), expires: Timestamp(subject.now.0.saturating_add(time)) }
+        Keeping {
+            note: Bytes::from(note.to_bytes(QUARANTINE_NOTE_MAX)),
+            expires: Timestamp(subject.now.0.saturating_add(time)),
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use super::stranger::sender_domain;
 use super::{Host, House, OnItsWay, gateway};
 use crate::submission::{inside, mended};
 use crate::{Context, forward, replies};
-use mailward_core::limits::BLOCKING_PREPARE_BYTES;
-use mailward_core::{AccountId, Domain, Protocol};
+use mailward_core::limits::{BLOCKING_PREPARE_BYTES, INSPECT_END_TIME, MESSAGE_BYTES_IN_FLIGHT_MAX};
+use mailward_core::{AccountId, Protocol};
 use mailward_delivery::care::Given;
-use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Keeping, Looked, Transaction};
+use mailward_delivery::{Addressed, Fate, HeaderFault, Inside, Looked, Transaction};
 use mailward_directory::Login;
 use mailward_directory::routes::RouteTable;
 use mailward_gate::rates::RateHold;
@@ -23,6 +23,8 @@ use tokio::time::Instant;
 
 impl Host<'_> {
     pub(super) async fn message(&mut self, mut ticket: MessageTicket<'_, House>) {
+        let now = Instant::now();
+        let deadline = now.checked_add(INSPECT_END_TIME).unwrap_or(now);
         let bytes = ticket.take_bytes();
         if ticket.login().is_some()
             && let Some(message) = self.message.as_ref().and_then(|message| bytes.get(message.trace..))
@@ -38,6 +40,13 @@ impl Host<'_> {
                 return self.turned_away(ticket, reply.text(), &reply);
             }
         };
+        // What milters say in our name, because they are asked by us, isn't foreign.
+        let hostname = self.context.hostname.clone();
+        let stripped = aside(bytes, move |bytes| mailward_delivery::strip(bytes, trace, &hostname)).await;
+        let bytes = match stripped {
+            Ok(bytes) => bytes,
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
+        };
         let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
             Ok(filtered) => filtered,
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
@@ -48,20 +57,33 @@ impl Host<'_> {
             }
         };
         let size = bytes.len().saturating_sub(trace);
-        let looked = match look(bytes, trace, &self.context.hostname).await {
+        let looked = match aside(bytes, move |bytes| mailward_delivery::look(bytes, trace, None)).await {
             Ok(looked) => looked,
-            Err(Unlooked::Header(fault)) => {
-                return self.turned_away(ticket, &fault.to_string(), &replies::header(fault));
-            }
-            Err(Unlooked::Lost) => return ticket.answer(Reply::LOCAL_ERROR),
+            Err(unlooked) => return self.not_looked(ticket, &unlooked),
         };
         let login = ticket.login().map(Login::account);
+        let message = looked.bytes.slice(looked.trace.min(looked.bytes.len())..);
+        match self.learned(&mut ticket, login, &message, &id).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let _given_back = self.share.resize(0);
+                counted.into_iter().for_each(RateHold::taken);
+                return ticket.answer(Reply::OK.with(&id));
+            }
+            Err(reply) => return self.turned_away(ticket, reply.text(), &reply),
+        }
+        // What is found stands before it in a copy; the largest have room for that alone.
+        if !self.share.resize(looked.bytes.len().saturating_mul(2).min(MESSAGE_BYTES_IN_FLIGHT_MAX)) {
+            return self.turned_away(ticket, "no memory to judge it", &Reply::NO_SPACE);
+        }
         let per_recipient = ticket.is_per_recipient();
-        let mut judgement = match self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient).await {
+        let judged = self.inspected(ticket.mail(), &looked, login, &id, found, per_recipient, deadline).await;
+        let mut judgement = match judged {
             Ok(judgement) => judgement,
             Err((reason, reply)) => return self.turned_away(ticket, &reason, &reply),
         };
-        let content = looked.content(&std::mem::take(&mut judgement.fields));
+        let fields = std::mem::take(&mut judgement.fields);
+        let Some(content) = content(looked, fields).await else { return ticket.answer(Reply::LOCAL_ERROR) };
         if let Some(reply) = gateway::misfit(&ticket.mail().recipients, &content, size) {
             return self.turned_away(ticket, reply.text(), &reply);
         }
@@ -77,6 +99,14 @@ impl Host<'_> {
             self.deliver(ticket, content, judgement, &arrival, counted).await;
         }
         let _given_back = self.share.resize(0);
+    }
+
+    /// A message that can't be judged.
+    fn not_looked(&mut self, ticket: MessageTicket<'_, House>, why: &Unlooked) {
+        match why {
+            Unlooked::Header(fault) => self.turned_away(ticket, &fault.to_string(), &replies::header(*fault)),
+            Unlooked::Lost => ticket.answer(Reply::LOCAL_ERROR),
+        }
     }
 
     /// A message that isn't taken for what it holds.
@@ -124,7 +154,7 @@ impl Host<'_> {
         let stored = u64::try_from(content.bytes.len()).unwrap_or(u64::MAX);
         let routes = self.context.directory.routes().table();
         let insider = self.insider(ticket.mail());
-        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), judgement.keeping.as_ref());
+        let transaction = self.transaction(&ticket, &routes, insider.as_ref(), &judgement);
         let recipients = given(ticket.mail(), &judgement.fates);
         let delivered = match &self.context.care {
             // Of strangers nobody knows whether they are who they say: what they sent confirms nothing (attacks A6).
@@ -140,11 +170,17 @@ impl Host<'_> {
             }
         };
         match delivered {
-            Ok(_) => {
+            Ok(accepted) => {
                 counted.into_iter().for_each(RateHold::taken);
+                if judgement.fates.iter().all(|fate| *fate == Fate::Goes) {
+                    self.came_well(ticket.mail());
+                }
+                self.heard(&judgement).await;
                 self.came_well(ticket.mail());
                 self.accepted(ticket.mail(), arrival);
+                self.kept(&judgement, accepted.kept);
                 ticket.answer(Reply::OK.with(&arrival.id));
+                self.heard(&judgement);
             }
             Err(error) => {
                 self.store_failed(ticket.mail(), &arrival.id, &error);
@@ -158,7 +194,7 @@ impl Host<'_> {
         }
     }
 
-    /// A stranger's mail was taken, and proven to be its domain's: it isn't put off the next time.
+    /// A stranger's mail was taken and went its way, and is proven to be its domain's: it isn't put off the next time.
     fn came_well(&self, mail: &MailGiven<House>) {
         if let (Some(stranger), Some(judged), Some(domain)) = (&self.stranger, &self.judged, sender_domain(mail))
             && judged.is_proven()
@@ -181,7 +217,7 @@ impl Host<'_> {
         ticket: &'t MessageTicket<'_, House>,
         routes: &'t RouteTable,
         insider: Option<&'t Inside>,
-        keeping: Option<&'t Keeping>,
+        judgement: &'t Judgement,
     ) -> Transaction<'t> {
         let settings = Arc::clone(&self.context.settings.load());
         let mail = ticket.mail();
@@ -195,7 +231,8 @@ impl Host<'_> {
             lifetime: settings.lifetime,
             warn_after: settings.warn_after,
             routes,
-            keeping,
+            keeping: judgement.keeping.as_ref(),
+            telling: judgement.telling.as_ref(),
         }
     }
 
@@ -211,7 +248,7 @@ impl Host<'_> {
                 // It comes from a mail server of this host, and what tells its sender goes to other hosts.
                 let confirm = self.context.settings.load().sending == Sending::On;
                 let routes = self.context.directory.routes().table();
-                let transaction = self.transaction(&ticket, &routes, None, judgement.keeping.as_ref());
+                let transaction = self.transaction(&ticket, &routes, None, &judgement);
                 care.accept_each(content, &transaction, &given(ticket.mail(), &judgement.fates), confirm).await
             }
             None => {
@@ -221,6 +258,7 @@ impl Host<'_> {
         };
         if outcomes.iter().any(Result::is_ok) {
             self.accepted(ticket.mail(), arrival);
+            self.kept(&judgement, None);
         }
         let mut answers = Vec::with_capacity(outcomes.len());
         for (place, outcome) in outcomes.iter().enumerate() {
@@ -274,15 +312,25 @@ enum Unlooked {
     Lost,
 }
 
-/// Checks and describes a message: here if that takes no time to speak of, on a thread of its own if other sessions
-/// would feel it.
-async fn look(bytes: Vec<u8>, trace: usize, hostname: &Domain) -> Result<Looked, Unlooked> {
+/// Does something with a message: here if that takes no time to speak of, on a thread of its own if other sessions would
+/// feel it.
+async fn aside<T: Send + 'static>(
+    bytes: Vec<u8>,
+    work: impl FnOnce(Vec<u8>) -> Result<T, HeaderFault> + Send + 'static,
+) -> Result<T, Unlooked> {
     if bytes.len() < BLOCKING_PREPARE_BYTES {
-        return mailward_delivery::look(bytes, trace, Some(hostname)).map_err(Unlooked::Header);
+        return work(bytes).map_err(Unlooked::Header);
     }
-    let hostname = hostname.clone();
-    match tokio::task::spawn_blocking(move || mailward_delivery::look(bytes, trace, Some(&hostname))).await {
+    match tokio::task::spawn_blocking(move || work(bytes)).await {
         Ok(outcome) => outcome.map_err(Unlooked::Header),
         Err(_) => Err(Unlooked::Lost),
     }
+}
+
+/// What the store keeps of a message, with fields of ours; none: see [`Unlooked::Lost`].
+async fn content(looked: Looked, fields: Vec<u8>) -> Option<Content> {
+    if looked.bytes.len() < BLOCKING_PREPARE_BYTES {
+        return Some(looked.content(&fields));
+    }
+    tokio::task::spawn_blocking(move || looked.content(&fields)).await.ok()
 }

@@ -183,15 +183,30 @@ impl Host<'_> {
         if let Some((milter, sender)) = &changes.sender {
             trace = self.new_sender(ticket, milter, sender, &mut bytes, trace)?;
         }
+        let mut gone = Vec::new();
         for place in changes.removed.iter().rev() {
             if *place < ticket.envelope().recipients.len() {
-                ticket.envelope().recipients.remove(*place);
+                gone.push(ticket.envelope().recipients.remove(*place));
             }
         }
-        for recipient in &changes.added {
-            self.new_recipient(ticket, recipient).await;
+        let size = bytes.len().saturating_sub(trace);
+        let mut refused = None;
+        for new in &changes.added {
+            if let Err(no) = self.new_recipient(ticket, new, size).await {
+                let reason = no.reason();
+                let event = Event::warn("milter.recipient_refused").with_peer(self.peer).with("milter", &new.milter);
+                self.context.events.emit(event.with("recipient", &new.address).with("reason", &reason));
+                refused.get_or_insert((new, reason));
+            }
         }
         if ticket.mail().recipients.is_empty() {
+            // Somebody should get it: whoever sends keeps it until that one may.
+            if let Some((new, reason)) = refused {
+                ticket.envelope().recipients.extend(gone.into_iter().rev());
+                let (milter, address) = (&new.milter, &new.address);
+                let reason = format!("milter {milter} wants it to go to {address} alone, who is refused: {reason}");
+                return Err(Stopped::Refused(Reply::NOT_JUDGED, reason));
+            }
             let milter = changes.edits.first().map_or("a milter", |(milter, _)| milter.as_str());
             return Err(self.discarded(id, milter, "it took all recipients away"));
         }
@@ -227,24 +242,38 @@ impl Host<'_> {
         Ok(trace)
     }
 
-    /// One more recipient, if whoever sends may send to it: a milter gives nobody a right.
-    async fn new_recipient(&self, ticket: &mut MessageTicket<'_, House>, new: &NewRecipient) {
+    /// One more recipient of a message of so many bytes, if whoever sends may send to it: a milter gives nobody a right.
+    ///
+    /// # Errors
+    /// Why not.
+    async fn new_recipient(
+        &self,
+        ticket: &mut MessageTicket<'_, House>,
+        new: &NewRecipient,
+        size: usize,
+    ) -> Result<(), No> {
         let mail = ticket.mail();
-        let parameters = params::recipient(&new.arguments).unwrap_or_default();
-        let recipient = Recipient::Address(&new.address);
-        let treatment = self.treatment(Some(mail.path.address()), Some(&new.address));
-        let sender = mail.sender.permit.toward(&treatment);
-        let decided = forward::decide(self.context, mail, &sender, self.program.as_ref(), recipient).await;
-        match decided {
-            Ok(permit) => {
-                let address = Some(new.address.clone());
-                ticket.envelope().recipients.push(Taken { permit, address, parameters, offers: Offers::ALL });
-            }
-            Err(refusal) => {
-                let event = Event::warn("milter.recipient_refused").with_peer(self.peer).with("milter", &new.milter);
-                self.context.events.emit(event.with("recipient", &new.address).with("reason", refusal));
-            }
+        if mail.recipients.len() >= self.recipients_max() {
+            return Err(No::plain(Reply::TOO_MANY_RECIPIENTS));
         }
+        let parameters = params::recipient(&new.arguments).unwrap_or_default();
+        let (sender, _) = self.toward(mail, Some(&new.address))?;
+        let recipient = Recipient::Address(&new.address);
+        let permit = forward::decide(self.context, mail, &sender, self.program.as_ref(), recipient)
+            .await
+            .map_err(|refusal| No::noted(crate::replies::refusal(refusal), refusal.to_string()))?;
+        if forward::is_one_too_many(&permit, mail) {
+            return Err(No::plain(Reply::TOO_MANY_RECIPIENTS));
+        }
+        if let Some(reply) = self.route_refuses(mail, &new.address, &permit) {
+            return Err(No::noted(reply, "a route refuses it"));
+        }
+        if self.is_full(&permit, u64::try_from(size).unwrap_or(u64::MAX)).await {
+            return Err(No::noted(Reply::MAILBOX_FULL, "mailbox full"));
+        }
+        let address = Some(new.address.clone());
+        ticket.envelope().recipients.push(Taken { permit, address, parameters, offers: Offers::ALL });
+        Ok(())
     }
 
     fn discarded(&self, id: &str, milter: &str, why: &str) -> Stopped {

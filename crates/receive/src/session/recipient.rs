@@ -46,6 +46,10 @@ impl No {
         let noted = refused::of(&reply);
         Self { reply, reason: Some((noted, reason.into())), late: false, unknown: false, filtered: false }
     }
+    /// Why, for the log.
+    pub(super) fn reason(&self) -> String {
+        self.reason.as_ref().map_or_else(|| self.reply.to_string(), |(_, reason)| reason.clone())
+    }
     /// Refused by a milter.
     pub(super) fn filtered(reply: Reply, reason: String) -> Self {
         Self { filtered: true, ..Self::noted(reply, reason) }
@@ -109,7 +113,7 @@ impl Host<'_> {
         if let Some(stranger) = &mut self.stranger {
             stranger.name_known().await;
         }
-        let (sender, is_checked) = self.toward(ticket, address.as_ref())?;
+        let (sender, is_checked) = self.toward(ticket.mail(), address.as_ref())?;
         let recipient = address.as_ref().map_or(Recipient::Postmaster, Recipient::Address);
         let decided = forward::decide(self.context, ticket.mail(), &sender, self.program.as_ref(), recipient).await;
         if let Err(refusal @ (Refusal::RelayDenied | Refusal::NoSending)) = &decided
@@ -129,17 +133,14 @@ impl Host<'_> {
             Ok(decided) => decided,
             Err(refusal) => return Err(self.no(ticket, refusal)),
         };
-        if let Some(reply) = self.route_refuses(ticket, &permit) {
+        if let Some(reply) = self.route_refuses(ticket.mail(), ticket.path(), &permit) {
             return Err(No::noted(reply, "a route refuses it"));
         }
         if let Some(reply) = gateway::unfit(ticket.mail(), &permit, offers) {
             return Err(No::noted(reply, "the servers behind the gateway don't take it"));
         }
-        let size = ticket.mail().parameters.size.unwrap_or(1);
-        for target in permit.targets() {
-            if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
-                return Err(No::noted(Reply::MAILBOX_FULL, "mailbox full"));
-            }
+        if self.is_full(&permit, ticket.mail().parameters.size.unwrap_or(1)).await {
+            return Err(No::noted(Reply::MAILBOX_FULL, "mailbox full"));
         }
         if let Some(judged) = &judged {
             self.put_off(ticket, judged, address.as_ref())?;
@@ -232,6 +233,16 @@ impl Host<'_> {
     fn is_behind_gateway(&self, address: Option<&Address>) -> bool {
         let table = self.context.directory.routes().table();
         address.and_then(Address::domain).is_some_and(|domain| table.gateway(domain).is_some())
+    }
+
+    /// Whether somebody whom a permit leads to has no room for so many bytes, as far as is remembered.
+    pub(super) async fn is_full(&self, permit: &RelayPermit, size: u64) -> bool {
+        for target in permit.targets() {
+            if self.context.full.contains(target.account) && !self.has_room(target.account, size).await {
+                return true;
+            }
+        }
+        false
     }
 
     /// Asks whether an account that was full has room again.

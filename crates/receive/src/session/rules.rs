@@ -7,7 +7,7 @@ use mailward_core::{Address, is_public};
 use mailward_gate::rules::{Client, Name, Treatment};
 use mailward_gate::{Findings as _, Reverse, SenderPermit};
 use mailward_smtp::Reply;
-use mailward_smtp::server::RecipientTicket;
+use mailward_smtp::server::MailGiven;
 
 impl Host<'_> {
     /// What the rules say; `None` of what isn't known yet.
@@ -60,10 +60,10 @@ impl Host<'_> {
     /// Why not, if a rule refuses the recipient, or lets no more of them pass.
     pub(super) fn toward(
         &self,
-        ticket: &RecipientTicket<'_, House>,
+        mail: &MailGiven<House>,
         recipient: Option<&Address>,
     ) -> Result<(SenderPermit, bool), No> {
-        let (mail, postmaster) = (ticket.mail(), self.context.directory.postmaster());
+        let postmaster = self.context.directory.postmaster();
         let (from, to) = (Some(mail.path.address()), recipient.or(postmaster.as_ref()));
         let treatment = self.treatment(from, to);
         if let Some(reply) = self.refused_by_rule(&treatment, from, to) {

@@ -260,12 +260,14 @@ impl House {
             guard,
             rates,
             journal,
+            verdicts: None,
             events: events.clone(),
             shutdown,
             settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
             clock: Arc::new(SystemClock),
             care: Some(care.clone()),
             inspector: None,
+            dmarc: None,
         });
         Self {
             context,

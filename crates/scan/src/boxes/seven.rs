@@ -63,6 +63,8 @@ struct Seven {
     folder: usize,
     left: usize,
     stream: Result<Stream, Trait>,
+    /// Virus scanners may not unpack it.
+    seldom: bool,
     /// Which of the archive's sizes is next.
     next_size: usize,
 }
@@ -78,6 +80,7 @@ impl Seven {
             folder: 0,
             left: 0,
             stream: Err(nothing),
+            seldom: false,
             next_size: 0,
         }
     }
@@ -92,6 +95,7 @@ impl Seven {
             };
             if count > 0 {
                 self.left = count;
+                self.seldom = !self.streams.folders.get(self.folder).is_some_and(is_usual);
                 self.stream = match self.streams.folders.get(self.folder) {
                     Some(folder) if is_encrypted(folder) => Err(Trait::Encrypted),
                     _ => stream(&self.bytes, &self.streams, self.folder).map_err(|error| codec::as_trait(&error)),
@@ -109,6 +113,7 @@ impl Seven {
             Found::open(all, Bytes::new())
         } else {
             self.advance();
+            let seldom = self.seldom;
             let said = self.streams.sizes.get(self.next_size).copied().unwrap_or(0);
             self.next_size = self.next_size.saturating_add(1);
             match &mut self.stream {
@@ -131,7 +136,7 @@ impl Seven {
                     if let Some(why) = lost {
                         self.stream = Err(why);
                     }
-                    Found::unpacked(all, Some(said), unpacked)
+                    Found { seldom, ..Found::unpacked(all, Some(said), unpacked) }
                 }
             }
         };
@@ -153,6 +158,17 @@ impl Holder for Seven {
 
 fn is_encrypted(folder: &Folder) -> bool {
     folder.coders.iter().any(|coder| coder.id == AES)
+}
+
+/// Packed as 7-Zip does it by itself: by LZMA, programs through a filter for x86.
+fn is_usual(folder: &Folder) -> bool {
+    let usual = |coder: &Coder| match codec_of(coder) {
+        Some(codec) => {
+            matches!(codec, Codec::Copy | Codec::Lzma { .. } | Codec::Lzma2(_) | Codec::Branch(Machine::X86))
+        }
+        None => coder.id == BCJ2,
+    };
+    folder.coders.iter().all(usual)
 }
 
 /// A folder's unpacked stream.

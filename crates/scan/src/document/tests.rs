@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "small numbers of tests")]
+
 use super::*;
 use crate::made;
 use proptest::prelude::*;

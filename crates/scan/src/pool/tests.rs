@@ -5,6 +5,7 @@ use crate::contents::Item;
 use crate::worker::{Hello, hello, serve};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream as Socket;
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 
 const SHORT: Times =
@@ -28,12 +29,22 @@ impl Launch for Played {
 
 fn honest(mut socket: Socket) {
     hello(&mut socket, &Hello::default()).unwrap();
-    let _gone = serve(&mut socket, |message, _| seen(message), || false);
+    let _gone = serve(&mut socket, |message, _, room| (seen(message), shows(message, room)), || false);
 }
 
 fn seen(message: &[u8]) -> Contents {
     let item = Item { size: message.len() as u64, ..Item::default() };
     Contents { items: vec![item], stopped: Vec::new() }
+}
+
+/// As many bytes as are wanted, in two files.
+fn shows(message: &[u8], room: usize) -> Shown {
+    let files = if room == 0 {
+        Vec::new()
+    } else {
+        vec![Bytes::copy_from_slice(message), Bytes::from(vec![b'y'; room - message.len()])]
+    };
+    Shown { files, cut: room > 0 }
 }
 
 fn pool(workers: usize, times: Times, mut plays: Vec<Play>) -> (Pool, Events, Arc<AtomicUsize>) {
@@ -44,17 +55,17 @@ fn pool(workers: usize, times: Times, mut plays: Vec<Play>) -> (Pool, Events, Ar
 }
 
 async fn good(pool: &Pool) {
-    assert_eq!(pool.look(Bytes::from_static(b"four")).await.unwrap(), seen(b"four"));
+    assert_eq!(pool.look(Bytes::from_static(b"four"), None).await.unwrap(), seen(b"four"));
 }
 
 fn takes_a_message(socket: &mut Socket) {
     hello(socket, &Hello::default()).unwrap();
-    let mut lengths = [[0; LENGTH]; 2];
+    let mut lengths = [[0; LENGTH]; 3];
     for length in &mut lengths {
         socket.read_exact(length).unwrap();
     }
-    for length in lengths {
-        socket.read_exact(&mut vec![0; u32::from_le_bytes(length) as usize]).unwrap();
+    for length in &lengths[..2] {
+        socket.read_exact(&mut vec![0; u32::from_le_bytes(*length) as usize]).unwrap();
     }
 }
 
@@ -72,10 +83,28 @@ async fn a_worker_looks_at_message_after_message_and_is_replaced_in_time() {
 }
 
 #[tokio::test]
+async fn what_virus_scanners_would_not_find_comes_with_the_answer_and_no_more_than_was_asked_for() {
+    let greedy = |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        let _gone = serve(&mut socket, |message, _, room| (seen(message), shows(message, room + 1)), || false);
+    };
+    let (pool, events, launched) = pool(1, SHORT, vec![Box::new(honest), Box::new(greedy)]);
+    let message = Bytes::from_static(b"four");
+    let looked = pool.look_and_show(message.clone()).await.unwrap();
+    assert_eq!(looked, (seen(b"four"), shows(b"four", SCAN_SHOWN_MAX)));
+    good(&pool).await;
+    pool.idle().clear();
+    let looked = pool.look_and_show(message).await.unwrap();
+    assert_eq!(looked.0.stopped, [Stopped::Lost]);
+    assert!(events.lines().iter().any(|line| line.contains("more than was asked for")));
+    assert_eq!(launched.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
 async fn a_large_message_comes_whole() {
     let (pool, ..) = pool(1, SHORT, Vec::new());
     let large = Bytes::from(vec![b'x'; 5_000_000]);
-    assert_eq!(pool.look(large.clone()).await.unwrap(), seen(&large));
+    assert_eq!(pool.look(large.clone(), None).await.unwrap(), seen(&large));
 }
 
 /// Attacks E3: a crash, a lie or a hang of whoever opens attachments is told of this message, and the next one is seen.
@@ -108,7 +137,7 @@ async fn a_worker_that_dies_lies_or_breaks_off_costs_its_own_message_alone() {
     ];
     for (how, play) in plays {
         let (pool, events, launched) = pool(1, SHORT, vec![play]);
-        let contents = pool.look(Bytes::from_static(b"bad")).await.unwrap();
+        let contents = pool.look(Bytes::from_static(b"bad"), None).await.unwrap();
         assert_eq!(contents, Contents { items: Vec::new(), stopped: vec![Stopped::Lost] }, "{how}");
         good(&pool).await;
         assert_eq!((launched.load(Ordering::Relaxed), pool.counts().lost), (2, 1));
@@ -127,7 +156,7 @@ async fn a_worker_that_hangs_is_given_up_and_its_socket_closed() {
         closed.send(()).unwrap();
     };
     let (pool, events, _) = pool(1, Times { look: Duration::from_millis(100), ..SHORT }, vec![Box::new(play)]);
-    assert_eq!(pool.look(Bytes::from_static(b"bad")).await.unwrap().stopped, [Stopped::Lost]);
+    assert_eq!(pool.look(Bytes::from_static(b"bad"), None).await.unwrap().stopped, [Stopped::Lost]);
     tokio::task::spawn_blocking(move || is_closed.recv().unwrap()).await.unwrap();
     assert!(events.lines().iter().any(|line| line.contains("didn't answer in time")));
 }
@@ -154,11 +183,11 @@ async fn whoever_finds_all_workers_busy_waits_and_is_told_after_a_while() {
         hello(&mut socket, &Hello::default()).unwrap();
         let _end = serve(
             &mut socket,
-            |message, _| {
+            |message, _, _| {
                 if message == b"slow" {
                     gone.recv().unwrap();
                 }
-                seen(message)
+                (seen(message), Shown::default())
             },
             || false,
         );
@@ -167,28 +196,24 @@ async fn whoever_finds_all_workers_busy_waits_and_is_told_after_a_while() {
     pool.start().await.unwrap();
     let slow = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.look(Bytes::from_static(b"slow")).await }
+        async move { pool.look(Bytes::from_static(b"slow"), None).await }
     });
-    while pool.0.places.available_permits() > 0 {
+    while pool.0.places.free() > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Busy));
+    assert_eq!(pool.look(Bytes::from_static(b"four"), None).await, Err(ScanError::Busy));
     let waits = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.look(Bytes::from_static(b"four")).await }
+        async move { pool.look(Bytes::from_static(b"four"), None).await }
     });
-    while pool.0.waiting.load(Ordering::Relaxed) == 0 {
+    while pool.0.places.waiting() == 0 {
         tokio::task::yield_now().await;
     }
     go.send(()).unwrap();
     assert_eq!(slow.await.unwrap().unwrap(), seen(b"slow"));
     let waited = waits.await.unwrap();
     assert!(waited == Ok(seen(b"four")) || waited == Err(ScanError::Busy));
-    assert_eq!(pool.0.waiting.load(Ordering::Relaxed), 0);
-    // No more wait than may.
-    pool.0.waiting.store(SCANNER_WAITING_MAX, Ordering::Relaxed);
-    let _all = pool.0.places.acquire().await.unwrap();
-    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Busy));
+    assert_eq!(pool.0.places.waiting(), 0);
 }
 
 #[tokio::test]
@@ -202,7 +227,7 @@ async fn a_worker_whose_answer_nobody_waits_for_is_not_used_again() {
     let (pool, _, launched) = pool(1, SHORT, vec![Box::new(play)]);
     let looking = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.look(Bytes::from_static(b"left")).await }
+        async move { pool.look(Bytes::from_static(b"left"), None).await }
     });
     tokio::task::spawn_blocking(move || is_taken.recv().unwrap()).await.unwrap();
     looking.abort();
@@ -227,14 +252,57 @@ async fn workers_that_can_t_start_are_told_once_and_tried_less_and_less_often() 
         trouble.pause
     };
     assert_eq!(pauses_for(SCANNER_RETRY_TIME_MAX), SCANNER_RETRY_TIME);
-    assert_eq!(pool.look(Bytes::from_static(b"four")).await, Err(ScanError::Unavailable(why)));
+    assert_eq!(pool.look(Bytes::from_static(b"four"), None).await, Err(ScanError::Unavailable(why)));
     assert_eq!(launched.load(Ordering::Relaxed), 1);
     pauses_for(Duration::ZERO);
-    assert!(pool.look(Bytes::from_static(b"four")).await.is_err());
+    assert!(pool.look(Bytes::from_static(b"four"), None).await.is_err());
     assert_eq!(launched.load(Ordering::Relaxed), 2);
     assert_eq!(pauses_for(Duration::ZERO), SCANNER_RETRY_TIME * 2);
     good(&pool).await;
     let told: Vec<String> = events.lines().into_iter().filter(|line| line.contains("scanner.")).collect();
     assert!(told[0].contains("scanner.unavailable") && told[1].contains("scanner.recovered"), "{told:?}");
     assert_eq!(told.len(), 2);
+}
+
+/// A worker that takes nothing is nobody's fault, but a host where all do so is told instead of being tried for ever.
+#[tokio::test]
+async fn workers_that_all_end_before_they_take_a_message_are_given_up_after_a_few() {
+    let ends = || -> Play {
+        Box::new(|mut socket| {
+            socket.shutdown(std::net::Shutdown::Read).unwrap();
+            hello(&mut socket, &Hello::default()).unwrap();
+        })
+    };
+    let (pool, _, launched) = pool(1, SHORT, (0..SCANNER_GONE_MAX).map(|_| ends()).collect());
+    let looked = pool.look(Bytes::from_static(b"four"), None).await;
+    assert!(matches!(looked, Err(ScanError::Unavailable(_))), "{looked:?}");
+    assert_eq!((launched.load(Ordering::Relaxed), pool.counts().lost), (SCANNER_GONE_MAX, 0));
+    good(&pool).await;
+}
+
+#[tokio::test]
+async fn mail_of_one_host_leaves_workers_for_others() {
+    let (go, gone) = mpsc::channel::<()>();
+    let slow: Play = Box::new(move |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        let wait = |message: &[u8], _| {
+            let _go = gone.recv();
+            seen(message)
+        };
+        let _end = serve(&mut socket, wait, || false);
+    });
+    let (pool, ..) = pool(2, SHORT, vec![slow]);
+    let greedy = Some("192.0.2.1".parse().unwrap());
+    let busy = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.look(Bytes::from_static(b"slow"), greedy).await }
+    });
+    while pool.0.places.free() == 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(pool.look(Bytes::from_static(b"more"), greedy).await, Err(ScanError::Busy));
+    let other = Some("198.51.100.1".parse().unwrap());
+    assert_eq!(pool.look(Bytes::from_static(b"four"), other).await.unwrap(), seen(b"four"));
+    go.send(()).unwrap();
+    assert!(busy.await.unwrap().is_ok());
 }

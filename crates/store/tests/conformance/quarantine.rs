@@ -3,7 +3,7 @@
 use crate::queue::queued;
 use crate::support::*;
 use bytes::Bytes;
-use mailward_core::limits::{QUARANTINE_NOTE_MAX, QUARANTINE_SWEEP};
+use mailward_core::limits::{QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_SWEEP};
 use mailward_core::{AccountId, Clock, QuarantineId, Timestamp};
 use mailward_store::records::*;
 use mailward_store::{Options, StoreError};
@@ -171,6 +171,25 @@ async fn a_note_has_a_limit_and_what_goes_nowhere_isn_t_kept() {
     assert!(matches!(w.store.deliver(of(kept(&[], vec![]))).await, Err(StoreError::Refused(_))));
     let most = Kept { note: Bytes::from(vec![b'x'; QUARANTINE_NOTE_MAX]), ..kept(&[w.alice], vec![]) };
     assert!(w.store.deliver(of(most)).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_outsiders_fill_has_a_limit() {
+    let w = world().await;
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..QUARANTINE_MESSAGES_MAX {
+        let (store, kept) = (Arc::clone(&w.store), kept(&[w.alice], vec![]));
+        all.spawn(async move {
+            let content = content(&number.to_string());
+            store.deliver(Delivery { content, targets: vec![], queued: vec![], kept: Some(kept) }).await.map(|_| ())
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let more =
+        Delivery { content: content("more"), targets: vec![], queued: vec![], kept: Some(kept(&[w.alice], vec![])) };
+    assert!(matches!(w.store.deliver(more).await, Err(StoreError::QuarantineFull)));
 }
 
 #[tokio::test]

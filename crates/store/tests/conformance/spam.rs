@@ -105,7 +105,10 @@ async fn moving_and_flagging_says_what_users_think() {
     };
     w.deliver("one", &[w.alice]).await;
     let into = Target { account: w.alice, mailbox: Some(junk.name.clone()), flags: Flags::NONE };
-    w.store.deliver(Delivery { content: content("two"), targets: vec![into], queued: vec![] }).await.unwrap();
+    w.store
+        .deliver(Delivery { content: content("two"), targets: vec![into], queued: vec![], kept: None })
+        .await
+        .unwrap();
     assert_eq!(said().await, [], "a verdict of ours is no lesson");
     let mut news = w.store.shelf_version(Shelf::Trained);
     news.mark_unchanged();

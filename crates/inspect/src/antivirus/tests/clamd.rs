@@ -117,7 +117,7 @@ async fn a_message_that_is_larger_than_clamd_takes_is_unscannable() {
 
 /// Whatever it says, and whenever: without the answer that means clean a message isn't.
 #[tokio::test]
-async fn lies_garbage_and_broken_answers_of_clamd_are_failures() {
+async fn lies_garbage_and_broken_answers_of_clamd_are_not_clean_and_hold_up_no_other_mail() {
     let long = vec![b'x'; CLAMD_ANSWER_MAX * 3];
     let answers: Vec<Vec<u8>> = [
         &b""[..],
@@ -149,14 +149,18 @@ async fn lies_garbage_and_broken_answers_of_clamd_are_failures() {
             }
         };
         let (at, _) = played(says).await;
-        let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
+        let deliver = |settings: &mut Settings| settings.when_down = WhenDown::DeliverWithMark;
+        let (antivirus, events) = of(&[format!("clamd tcp:{at}")], deliver);
         let scanned = look(&antivirus, b"hello").await;
         // One without a number says nothing wrong, and yet isn't kept for the next.
         if shown == "stream: OK\0" {
-            assert_eq!(scanned.clean.len() + scanned.failed.len(), 1);
+            assert_eq!(scanned.clean.len() + scanned.unscannable.len(), 1);
         } else {
-            assert_eq!(scanned.failed.len(), 1, "{shown:?}: {scanned:?}");
+            assert_eq!(scanned.unscannable.len(), 1, "{shown:?}: {scanned:?}");
+            assert_eq!(strongest(&antivirus, &scanned), Action::Quarantine);
         }
+        // It may be the message's own doing.
+        assert!(events.lines().is_empty(), "{shown:?}: {:?}", events.lines());
     }
 }
 
@@ -171,7 +175,7 @@ async fn an_answer_that_comes_before_the_message_was_brought_is_not_believed_to_
     let (at, _) = played(early).await;
     let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
     let scanned = look(&antivirus, &vec![b'x'; 64 << 20]).await;
-    assert_eq!(scanned.failed.len(), 1, "{scanned:?}");
+    assert_eq!(scanned.unscannable.len(), 1, "{scanned:?}");
 }
 
 #[tokio::test]
@@ -189,7 +193,7 @@ async fn a_clamd_that_never_answers_is_given_up() {
         }
     };
     let (at, _) = played(silent).await;
-    let (antivirus, _) = of(&[format!("clamd tcp:{at}")], |_| {});
+    let (antivirus, events) = of(&[format!("clamd tcp:{at}")], |_| {});
     let looking = tokio::spawn({
         let antivirus = antivirus.clone();
         async move { look(&antivirus, b"hello").await }
@@ -198,7 +202,9 @@ async fn a_clamd_that_never_answers_is_given_up() {
     tokio::time::pause();
     tokio::time::advance(ANTIVIRUS_TIME).await;
     let scanned = looking.await.unwrap();
-    assert_eq!(scanned.failed[0].1, "it didn't answer in time");
+    assert_eq!(scanned.unscannable[0].1, "it didn't answer in time");
+    assert_eq!(strongest(&antivirus, &scanned), Action::Quarantine);
+    assert!(events.lines().is_empty(), "{:?}", events.lines());
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn lies_garbage_and_broken_answers_of_an_icap_server_are_failures() {
         .await;
         let (antivirus, _) = of(&[format!("icap icap://{at}/av")], |_| {});
         let scanned = look(&antivirus, b"hello").await;
-        assert_eq!(scanned.failed.len(), 1, "{:?}: {scanned:?}", &answer[..answer.len().min(60)]);
+        assert_eq!(scanned.unscannable.len(), 1, "{:?}: {scanned:?}", &answer[..answer.len().min(60)]);
     }
 }
 
@@ -194,7 +194,7 @@ async fn an_answer_that_comes_before_the_message_is_not_believed_to_be_clean() {
     })
     .await;
     let (antivirus, _) = of(&[format!("icap icap://{at}/av")], |_| {});
-    assert_eq!(look(&antivirus, &vec![b'x'; 64 << 20]).await.failed.len(), 1);
+    assert_eq!(look(&antivirus, &vec![b'x'; 64 << 20]).await.unscannable.len(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,146 @@
+//! What the administrator hears of a message that is kept, and what is remembered of it.
+
+use super::Host;
+use super::inspection::Judgement;
+use mailward_core::QuarantineId;
+use mailward_core::event::Event;
+use mailward_core::limits::{KEPT_FINDINGS_TOLD, KEPT_HEADER_TOLD, KEPT_RECIPIENTS_TOLD};
+use mailward_inspect::quarantine::Note;
+use mailward_inspect::{Action, Check, Finding, Subject};
+use mailward_message::decode::header_text;
+use mailward_message::header::{fields, header_end, unfold};
+
+/// What is told of a message that is kept, beside what its note says.
+pub(super) struct Alert {
+    /// Its header, a field a line.
+    header: Vec<String>,
+    /// What somebody has to look at.
+    findings: Vec<Finding>,
+}
+
+/// Whether an administrator wants to hear of it: spam is kept all day long, and what rules of theirs hold they ordered.
+fn is_worth_telling(finding: &Finding) -> bool {
+    matches!(finding.check, Check::Antivirus | Check::Attachments | Check::Structure) && finding.action >= Action::Hold
+}
+
+/// What was found, and by whom, in a word.
+pub(super) fn name(finding: &Finding) -> String {
+    format!("{}/{}", finding.check.name(), finding.rule)
+}
+
+impl Alert {
+    /// Of a message that is kept; none if nobody needs to hear of it.
+    pub(super) fn of(note: &Note, subject: &Subject) -> Option<Self> {
+        let findings: Vec<Finding> = note.findings.iter().filter(|found| is_worth_telling(found)).cloned().collect();
+        if findings.is_empty() {
+            return None;
+        }
+        let header = subject.bytes.get(..header_end(&subject.bytes)).unwrap_or_default();
+        let line = |name: &[u8], value: &[u8]| {
+            format!("{}: {}", String::from_utf8_lossy(name), header_text(&unfold(value)).trim())
+        };
+        let header = fields(header).take(KEPT_HEADER_TOLD).map(|field| line(field.name, field.value)).collect();
+        Some(Self { header, findings })
+    }
+
+    /// The event, with words for people. Outsiders wrote much of it; the event tames it.
+    fn event(&self, note: &Note, id: Option<QuarantineId>) -> Event {
+        let worst = self.findings.iter().max_by_key(|finding| finding.action).map(name).unwrap_or_default();
+        let recipient = note.recipients.first().map_or("", String::as_str);
+        let event = Event::alert("message.quarantined").with("finding", &worst).with("direction", &note.direction);
+        let event = event.with("id", &note.id).with("sender", sender(note)).with("recipient", recipient);
+        let mut event = event.with("recipients", note.recipients.len()).with("subject", &note.subject);
+        if let Some(client) = &note.client {
+            event = event.with("from", client);
+        }
+        let number = id.map_or_else(|| "ID".to_owned(), |id| id.to_string());
+        if let Some(id) = id {
+            event = event.with("quarantine", id);
+        }
+        let mut lines = vec![
+            format!("A message is kept, and its recipients don't see it: {worst}."),
+            "Nothing has to be done: it goes by itself when its time is over.".to_owned(),
+            String::new(),
+        ];
+        for finding in self.findings.iter().take(KEPT_FINDINGS_TOLD) {
+            lines.push(format!("Found:     {}: {}", name(finding), finding.evidence));
+        }
+        lines.push(match id {
+            Some(id) => format!("Kept as:   message {id} of the quarantine, {} in the log", note.id),
+            None => format!("Kept:      in the quarantine, {} in the log", note.id),
+        });
+        lines.push(String::new());
+        let by = note.client.as_ref().map_or_else(|| "this host".to_owned(), |ip| format!("{ip} ({})", note.hello));
+        lines.push(format!("From host: {by}, {}", note.direction));
+        lines.push(format!("MAIL FROM: {}", sender(note)));
+        for recipient in note.recipients.iter().take(KEPT_RECIPIENTS_TOLD) {
+            lines.push(format!("RCPT TO:   {recipient}"));
+        }
+        let more = note.recipients.len().saturating_sub(KEPT_RECIPIENTS_TOLD);
+        if more > 0 {
+            lines.push(format!("           and {more} more"));
+        }
+        lines.push(String::new());
+        if id.is_none() {
+            lines.push("List:      mailward quarantine list".to_owned());
+        }
+        lines.push(format!("Look:      mailward quarantine show {number}"));
+        lines.push(format!("Let it go: mailward quarantine release {number}"));
+        lines.push(format!("Remove:    mailward quarantine discard {number}"));
+        lines.push(String::new());
+        lines.push("Its header:".to_owned());
+        lines.extend(self.header.iter().map(|line| format!("    {line}")));
+        event.in_words(&format!("Kept: {worst}"), &lines)
+    }
+}
+
+fn sender(note: &Note) -> &str {
+    if note.sender.is_empty() { "<>" } else { &note.sender }
+}
+
+impl Host<'_> {
+    /// Tells what became of a message that isn't like any other, now that it is on stable storage.
+    pub(super) fn kept(&self, judgement: &Judgement, id: Option<QuarantineId>) {
+        if let (Some(verdicts), Some(note)) = (&self.context.verdicts, &judgement.note) {
+            verdicts.remember(note, id);
+        }
+        if let (Some(note), Some(alert)) = (&judgement.note, &judgement.alert) {
+            self.context.events.emit(alert.event(note, id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sender::tests::subject;
+    use super::*;
+    use mailward_inspect::Verdict;
+
+    fn alert(findings: Vec<Finding>) -> Option<Event> {
+        let subject = subject("Subject: a\r\n b\r\nX: y", None);
+        let note = Note::of(&subject, &Verdict { findings });
+        Alert::of(&note, &subject).map(|alert| alert.event(&note, Some(QuarantineId(7))))
+    }
+
+    #[test]
+    fn a_virus_is_worth_an_alert_and_spam_and_what_is_only_marked_is_none() {
+        let of = |check, action| alert(vec![Finding::new(check, "x", action, "")]);
+        for check in [Check::Antivirus, Check::Attachments, Check::Structure] {
+            assert!(of(check, Action::Quarantine).is_some() && of(check, Action::Reject).is_some());
+            assert!(of(check, Action::Mark).is_none());
+        }
+        for check in [Check::Spam, Check::Content, Check::Authentication, Check::Milter] {
+            assert!(of(check, Action::Quarantine).is_none());
+        }
+    }
+
+    #[test]
+    fn an_alert_tells_what_was_found_and_where_it_is_kept() {
+        let spam = Finding::new(Check::Spam, "bayes", Action::Reject, "");
+        let event = alert(vec![spam, Finding::new(Check::Antivirus, "Eicar", Action::Quarantine, "in a.zip")]).unwrap();
+        let line = event.text();
+        for part in ["message.quarantined finding=antivirus/Eicar direction=outgoing", "sender=<>", "quarantine=7"] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+}
