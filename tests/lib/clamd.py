@@ -17,9 +17,9 @@ MARKER = b"a marker that only this test has"
 
 
 class Clamd:
-    """A daemon with its socket at `self.socket`."""
+    """A daemon with its socket at `self.socket`; `more` are lines of its configuration."""
 
-    def __init__(self, directory, stream_max="8M", digests=(), patterns=()):
+    def __init__(self, directory, stream_max="8M", digests=(), patterns=(), more=""):
         """`digests` are files that are found as they are, `patterns` bytes that are found anywhere; each with its name."""
         self.root = peers.fetch("clamav-daemon")
         self.home = Path(directory)
@@ -37,7 +37,7 @@ class Clamd:
         self.settings.write_text(
             f"LocalSocket {self.socket}\nLocalSocketMode 666\nDatabaseDirectory {database}\nForeground yes\n"
             f"LogFile {self.home}/clamd.log\nStreamMaxLength {stream_max}\nTemporaryDirectory {self.home}\n"
-            "MaxThreads 4\nAlertEncryptedArchive yes\nUser root\n"
+            f"MaxThreads 4\nAlertEncryptedArchive yes\nUser root\n{more}"
         )
         self.process = None
         self.start()

@@ -143,6 +143,21 @@ fn another_message_s_structure_gives_no_text_and_no_harm() {
 
 proptest! {
     #[test]
+    fn what_isn_t_base64_is_skipped_wherever_it_stands(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        junk in proptest::collection::vec((any::<prop::sample::Index>(), "[ \\r\\n!.*\\x80-\\xff]{1,3}"), 0..20),
+    ) {
+        let mut encoded = STANDARD.encode(&bytes);
+        encoded.truncate(encoded.trim_end_matches('=').len());
+        for (at, junk) in junk {
+            let at = at.index(encoded.len().saturating_add(1));
+            if encoded.is_char_boundary(at) {
+                encoded.insert_str(at, &junk);
+            }
+        }
+        prop_assert_eq!(base64(encoded.as_bytes()), bytes);
+    }
+    #[test]
     fn base64_comes_back(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(base64(STANDARD.encode(&bytes).as_bytes()), bytes);
     }
