@@ -19,6 +19,13 @@ mod together;
 mod wire;
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::type_complexity,
+    clippy::unnecessary_unwrap,
+    reason = "tests may stop at what isn't as it should be"
+)]
 mod tests;
 
 pub use engine::{Commands, EngineState, Health, NotRan, Ran};

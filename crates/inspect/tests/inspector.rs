@@ -34,8 +34,10 @@ impl Launch for Blind {
         std::thread::spawn(move || {
             hello(&mut theirs, &Hello::default()).unwrap();
             let open = |_: &[u8], _, _| {
-                while !answers {
-                    std::thread::park();
+                if !answers {
+                    loop {
+                        std::thread::park();
+                    }
                 }
                 (Contents::default(), Shown::default())
             };

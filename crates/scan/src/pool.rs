@@ -398,4 +398,11 @@ impl Worker {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::type_complexity,
+    clippy::unnecessary_unwrap,
+    reason = "tests may stop at what isn't as it should be"
+)]
 mod tests;

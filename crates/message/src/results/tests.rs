@@ -147,7 +147,7 @@ fn what_others_say_in_their_own_name_stays() {
     }
     let header = "A: b\r\nAuthentication-Results: mx.b.example\r\nSubject: x\r\nMailward-Verdict: y\r\n z\r\n\r\n";
     let ranges = foreign(header.as_bytes(), &ours());
-    let cut: Vec<&str> = ranges.into_iter().map(|range| &header[range]).collect();
+    let cut: Vec<&str> = ranges.into_iter().map(|range| header.get(range).unwrap()).collect();
     assert_eq!(cut, ["Authentication-Results: mx.b.example\r\n", "Mailward-Verdict: y\r\n z\r\n"]);
 }
 

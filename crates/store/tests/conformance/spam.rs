@@ -80,13 +80,13 @@ async fn tokens_are_folded_in_so_many_at_once_and_a_message_has_no_more_than_its
     assert!(matches!(beyond, Err(StoreError::Limit(_))));
     assert!(matches!(w.store.drop_tokens(None, more).await, Err(StoreError::Limit(_))));
     for message in 1..=SPAM_FOLD_MAX {
-        w.store.learn(lesson(message as u8, Some(Lesson::Ham), -1, &[1])).await.unwrap();
+        w.store.learn(lesson(u8::try_from(message).unwrap(), Some(Lesson::Ham), -1, &[1])).await.unwrap();
     }
     assert_eq!(w.store.pending_tokens(None).await.unwrap().len(), SPAM_FOLD_MAX + 1);
     assert_eq!(w.store.fold_tokens().await.unwrap(), 1);
     assert_eq!(w.store.fold_tokens().await.unwrap(), 0);
     let rows = w.store.spam_tokens(None, Some(0), 1).await.unwrap();
-    assert_eq!((rows[0].token, rows[0].spam, rows[0].ham), (1, 1, SPAM_FOLD_MAX as u32));
+    assert_eq!((rows[0].token, rows[0].spam, rows[0].ham), (1, 1, u32::try_from(SPAM_FOLD_MAX).unwrap()));
 }
 
 #[tokio::test]

@@ -256,6 +256,13 @@ fn length(line: &[u8]) -> Result<usize, Nonsense> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::type_complexity,
+    clippy::unnecessary_unwrap,
+    reason = "tests may stop at what isn't as it should be"
+)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
