@@ -121,12 +121,11 @@ fn sums(tokens: &[u64], table: &Table) -> (f64, Counted) {
         counted.known = counted.known.saturating_add(1);
         if both {
             let (spam, ham) = (f64::from(counts.spam), f64::from(counts.ham));
-            let (spam_share, ham_share, seen) = (spam * per_spam, ham * per_ham, spam + ham);
-            // How likely it is spam, by how likely it is not, both with the same factor left out: a division a token is what costs.
-            let prior = PRIOR * 0.5 * (spam_share + ham_share);
-            let (likely, unlikely) = (prior + seen * spam_share, prior + seen * ham_share);
-            if seen > 0.0 && (likely - unlikely).abs() >= 2.0 * INDIFFERENT * (likely + unlikely) {
-                product *= likely / unlikely;
+            let share = spam * per_spam / (spam * per_spam + ham * per_ham);
+            let seen = spam + ham;
+            let likely = (PRIOR * 0.5 + seen * share) / (PRIOR + seen);
+            if (likely - 0.5).abs() >= INDIFFERENT {
+                product *= likely / (1.0 - likely);
                 if !(1e-200..1e200).contains(&product) {
                     counted.sum += product.ln();
                     product = 1.0;

@@ -49,8 +49,7 @@ enum Kind {
 /// message's own.
 #[must_use]
 pub fn tokens(message: &[u8], structure: &Structure, reading: &Reading, key: &TokenKey) -> Vec<u64> {
-    let text_bytes = reading.texts.iter().fold(0usize, |sum, text| sum.saturating_add(text.shown().len()));
-    let mut sink = Sink::new(key, text_bytes);
+    let mut sink = Sink::new(key);
     header::header(message, structure, &mut sink);
     for part in structure.parts() {
         described(part, &mut sink);
@@ -140,11 +139,9 @@ struct Sink<'k> {
 }
 
 impl<'k> Sink<'k> {
-    /// For a text of so many bytes: a word of six makes three tokens, of which some came before. Growing costs as much as filling.
-    fn new(key: &'k TokenKey, text_bytes: usize) -> Self {
-        let room = (text_bytes / 3).saturating_add(512).min(SPAM_TOKENS_MAX);
-        let seen = HashSet::with_capacity_and_hasher(room, BuildHasherDefault::default());
-        Self { key, seen, tokens: Vec::with_capacity(room), scratch: Vec::new() }
+    fn new(key: &'k TokenKey) -> Self {
+        let seen = HashSet::with_capacity_and_hasher(2_048, BuildHasherDefault::default());
+        Self { key, seen, tokens: Vec::with_capacity(2_048), scratch: Vec::new() }
     }
     fn is_full(&self) -> bool {
         self.tokens.len() >= SPAM_TOKENS_MAX

@@ -3,29 +3,6 @@
 use crate::bytes::{from, line_end, sub, trim_end};
 use crate::content::hex;
 
-/// What [`digit`] makes of padding.
-const PAD: u8 = 64;
-/// What it makes of bytes outside the alphabet.
-const OTHER: u8 = 128;
-
-/// The value of a digit of base64, below 64.
-fn digit(byte: u8) -> u8 {
-    const DIGITS: [u8; 256] = {
-        let mut digits = [OTHER; 256];
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-        let mut value = 0;
-        while value < alphabet.len() {
-            #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "65 of 256; at compile time")]
-            {
-                digits[alphabet[value] as usize] = value as u8;
-            }
-            value = value.saturating_add(1);
-        }
-        digits
-    };
-    DIGITS.get(usize::from(byte)).copied().unwrap_or(OTHER)
-}
-
 /// Decodes base64 (RFC 2045 §6.8): bytes outside its alphabet are skipped; padding ends a group wherever it stands,
 /// so that concatenated encodings give concatenated contents; bits that make no byte are dropped.
 #[must_use]
@@ -33,30 +10,19 @@ pub fn base64(encoded: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity((encoded.len() / 4).saturating_add(1).saturating_mul(3));
     let mut group = 0_u32;
     let mut bits = 0_u32;
-    let mut rest = encoded;
-    loop {
-        // Nearly all of it is whole groups.
-        while bits == 0
-            && let Some((four, after)) = rest.split_first_chunk::<4>()
-        {
-            let [a, b, c, d] = four.map(digit);
-            if (a | b | c | d) >= PAD {
-                break;
-            }
-            let [a, b, c, d] = [a, b, c, d].map(u32::from);
-            let [_, first, second, third] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
-            bytes.extend_from_slice(&[first, second, third]);
-            rest = after;
-        }
-        let Some((byte, after)) = rest.split_first() else { break };
-        rest = after;
-        let value = digit(*byte);
-        if value >= PAD {
-            if value == PAD {
+    for byte in encoded {
+        let value = match byte {
+            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
+            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
                 bits = 0;
+                continue;
             }
-            continue;
-        }
+            _ => continue,
+        };
         group = group.wrapping_shl(6) | u32::from(value);
         bits = bits.wrapping_add(6);
         if bits >= 8 {

@@ -10,9 +10,8 @@ const LINES_MAX: usize = 400;
 const ESCAPES: usize = 40;
 
 /// What only scripts of Windows' script host and of office macros say.
-const HOST: [&[u8]; 2] = [b"activexobject(", b"new enumerator("];
-/// And of the host's own object, named [`HOST_OBJECT`].
-const HOST_MEMBERS: [&[u8]; 7] = [
+const HOST: [&[u8]; 9] = [
+    b"activexobject(",
     b"wscript.shell",
     b"wscript.createobject",
     b"wscript.scriptfullname",
@@ -20,8 +19,8 @@ const HOST_MEMBERS: [&[u8]; 7] = [
     b"wscript.quit",
     b"wscript.echo",
     b"wscript.arguments",
+    b"new enumerator(",
 ];
-const HOST_OBJECT: &[u8] = b"wscript.";
 
 /// Which script, if one.
 pub(super) fn of(view: &View) -> Option<Kind> {
@@ -117,7 +116,7 @@ fn hosted(view: &View) -> Option<Kind> {
         b"private sub",
     ];
     let basic = || BASIC.iter().filter(|word| view.begins_line(word)).count();
-    let hosts = view.count(&HOST) > 0 || view.holds(HOST_OBJECT) && view.count(&HOST_MEMBERS) > 0;
+    let hosts = view.count(&HOST) > 0;
     if (hosts || view.holds(b"createobject(") || view.holds(b"executeglobal"))
         && !view.holds(b"activexobject(")
         && basic() > 0

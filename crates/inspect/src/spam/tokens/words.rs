@@ -21,24 +21,8 @@ impl Word<'_> {
 }
 
 /// What a character is to words.
-fn belongs(byte: u8) -> bool {
-    const WORDS: [bool; 256] = {
-        let mut words = [false; 256];
-        let mut byte = 0u8;
-        loop {
-            #[expect(clippy::indexing_slicing, reason = "a byte in 256; at compile time")]
-            {
-                words[byte as usize] = byte.is_ascii_alphanumeric()
-                    || byte >= 0x80
-                    || matches!(byte, b'\'' | b'$' | b'!' | b'%' | b'-' | b'_' | b'#');
-            }
-            match byte.checked_add(1) {
-                Some(next) => byte = next,
-                None => break words,
-            }
-        }
-    };
-    WORDS.get(usize::from(byte)).copied().unwrap_or_default()
+const fn belongs(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'\'' | b'$' | b'!' | b'%' | b'-' | b'_' | b'#')
 }
 
 /// Calls for each word. Writings without blanks (Han, kana, Thai and the like) give each character as a word of its own.
