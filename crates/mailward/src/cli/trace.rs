@@ -16,9 +16,9 @@ use std::fmt::Write as _;
 #[derive(Debug, Args)]
 #[command(
     after_help = "A refusal's reply ends with a reference, as 7K2Q-9XMT. Refusals are remembered for a week; of a host
-that is refused without end only some are, which is said. The reply to a message that was taken ends
-with its name: what was found in it is remembered as long. WHAT may also be the number of a message in
-the queue, which leads to `mailward queue show`. See docs/trace.md.
+that is refused without end only some are, which is said. The reply to a message that was taken
+ends with its name: what was found in it is remembered as long. WHAT may also be the number of a
+message in the queue, which leads to `mailward queue show`. See docs/trace.md.
 
 Examples:
   mailward trace 7K2Q-9XMT

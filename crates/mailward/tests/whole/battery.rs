@@ -129,10 +129,14 @@ fn every_form_of_every_battery_is_refused_at_every_door_and_an_open_relay_would_
     let (data, base) = (path(&dir, "mail"), port_base());
     done(&["setup", "example.org", "--data", &data, "--port-base", &base.to_string(), "--user", ""]);
     let file = Path::new(&data).join("mailward.toml");
-    let mut text = String::new();
+    let (mut text, mut section) = (String::new(), String::new());
     for line in fs::read_to_string(&file).unwrap().lines() {
+        if line.starts_with('[') {
+            line.clone_into(&mut section);
+        }
         let name = line.trim_start_matches('#').split(" = ").next().unwrap();
         let port = match name {
+            _ if section != "[listen]" => 0,
             "smtp" => 25,
             "submission" => 587,
             "submissions" => 465,
