@@ -21,14 +21,14 @@ use serde_json::Value;
 /// Forbid, hold, mark or allow by what messages hold: files, text, header
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Of each file the first rule decides that says which files it is about; over all, the strongest action
-wins. These are asked first, then content.rules of the configuration, then what holds by default.
-A change is in force at once, for mail that comes in, goes out and stays here.
+    after_help = "Of each file the first rule decides that says which files it is about; over all, the strongest
+action wins. These are asked first, then content.rules of the configuration, then what holds by
+default. A change is in force at once, for mail that comes in, goes out and stays here.
 
 A rule: CONDITION... ACTION [\"reason\"] [OPTION]...    docs/attachments.md tells more.
 
 Examples:
-  mailward content add for=joe@example.org from=ann@friend.example has=macro deliver until=2027-01-31
+  mailward content add for=joe@example.org from=ann@friend.test has=macro deliver until=2027-01-31
   mailward content add direction=outgoing anywhere=detect:card hold 'ask accounting' at-least=3
   mailward content list
   mailward content test message.eml --to joe@example.org"
@@ -90,12 +90,12 @@ Examples:
     Check,
     /// Show what each rule says of a message, and what becomes of it
     #[command(
-        after_help = "The file is a message as it came. Nothing is sent or kept, and nothing is looked up: what an exception
-for a sender needs proved is taken as proved for the domains of --proven.
+        after_help = "The file is a message as it came. Nothing is sent or kept, and nothing is looked up: what an
+exception for a sender needs proved is taken as proved for the domains of --proven.
 
 Examples:
   mailward content test message.eml
-  mailward content test message.eml --from ann@friend.example --proven friend.example --to joe@example.org
+  mailward content test message.eml --from ann@friend.test --proven friend.test --to joe@example.org
   mailward content test draft.eml --direction outgoing --from joe@example.org --json"
     )]
     Test(Question),

@@ -17,8 +17,8 @@ use std::net::IpAddr;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Reports come to the address that a domain's own DMARC record names (rua), and are kept for 90 days.
-A source that isn't yours and fails is somebody who forges; one that is yours and fails has to be mended
-before the policy gets stricter. See docs/dmarc-reports.md.
+A source that isn't yours and fails is somebody who forges; one that is yours and fails has to be
+mended before the policy gets stricter. See docs/dmarc-reports.md.
 
 Examples:
   mailward dmarc

@@ -54,8 +54,8 @@ Examples:
     /// Read the rules of qmail-scanner: quarantine-attachments.txt
     #[command(
         name = "qmail-scanner",
-        after_help = "Each line becomes a rule for what messages hold, which wants quarantine. With --apply they go behind the
-rules that were made before, all of them or none, and before what holds by default.
+        after_help = "Each line becomes a rule for what messages hold, which wants quarantine. With --apply they go behind
+the rules that were made before, all of them or none, and before what holds by default.
 
 Examples:
   mailward migrate qmail-scanner /var/spool/qmailscan/quarantine-attachments.txt

@@ -26,8 +26,8 @@ const LISTED: usize = 1_000;
 /// Look at messages that are kept from their recipients, and let them go
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A message is kept where a virus, an attachment, or a rule of yours wants it: its recipients don't see
-it, its sender was told that it arrived. See docs/quarantine.md.
+    after_help = "A message is kept where a virus, an attachment, or a rule of yours wants it: its recipients don't
+see it, its sender was told that it arrived. See docs/quarantine.md.
 
 Examples:
   mailward quarantine list
