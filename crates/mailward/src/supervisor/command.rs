@@ -155,12 +155,14 @@ pub(super) async fn run(plan: &Plan, input: impl AsRef<[u8]> + Send + 'static) -
         tasks.spawn(keep(from, Arc::clone(&output)));
     }
     let (code, failed) = tokio::select! {
+        // Whoever writes too much may end of that, as nobody reads on: why comes first.
+        biased;
+        () = output.over.notified() => {
+            (None, Some(format!("it was killed after {ALERT_COMMAND_OUTPUT_READ} bytes of output")))
+        }
         ended = child.wait() => why(ended),
         () = tokio::time::sleep(plan.time) => {
             (None, Some(format!("it was killed after {} seconds", plan.time.as_secs())))
-        }
-        () = output.over.notified() => {
-            (None, Some(format!("it was killed after {ALERT_COMMAND_OUTPUT_READ} bytes of output")))
         }
     };
     drop(group);
