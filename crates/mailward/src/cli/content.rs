@@ -20,8 +20,7 @@ use serde_json::Value;
 
 /// Forbid, hold, mark or allow by what messages hold: files, text, header
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Of each file the first rule decides that says which files it is about; over all, the strongest
+#[command(after_help = "Of each file the first rule decides that says which files it is about; over all, the strongest
 action wins. These are asked first, then content.rules of the configuration, then what holds by
 default. A change is in force at once, for mail that comes in, goes out and stays here.
 
@@ -31,8 +30,7 @@ Examples:
   mailward content add for=joe@example.org from=ann@friend.test has=macro deliver until=2027-01-31
   mailward content add direction=outgoing anywhere=detect:card hold 'ask accounting' at-least=3
   mailward content list
-  mailward content test message.eml --to joe@example.org"
-)]
+  mailward content test message.eml --to joe@example.org")]
 pub(crate) struct ContentVerb {
     #[command(subcommand)]
     what: What,
