@@ -12,7 +12,8 @@ mod ledger;
 mod mail;
 
 pub use heard::{Busy, Due, Heard, Listener, heard_key};
-pub use ledger::{Ledger, Told, key};
+pub use ledger::{Ledger, Told};
+pub use mailward_sts::key;
 
 use crate::reporting::{Post, Tried};
 use crate::sign::SignError;
@@ -29,7 +30,7 @@ use mailward_inspect::dmarc;
 use mailward_inspect::report::Report;
 use mailward_store::api::{ShelfStore, StoreError};
 use mailward_store::records::{Needs, Shelf, ShelfChange};
-use mailward_sts::{Day, Sent, SentState};
+use mailward_sts::{Daily as _, Day, Sent, SentState};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use tokio::sync::Mutex;

@@ -22,7 +22,9 @@ use mailward_directory::{Directory, Dkim};
 use mailward_dns::{Lookup, Name};
 use mailward_store::api::{ShelfStore, StoreError};
 use mailward_store::records::{Needs, Shelf, ShelfChange};
-use mailward_sts::{Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, key, report_places};
+use mailward_sts::{
+    Daily as _, Day, Https, HttpsError, Ledger, Place, Report, Results, Sent, SentState, key, report_places,
+};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;

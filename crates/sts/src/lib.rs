@@ -16,6 +16,7 @@
 //!
 //! **Standards**: RFC 8461 (MTA-STS), RFC 8460 (TLS reports), RFC 6890 (addresses that aren't the world's).
 
+mod book;
 mod https;
 mod keeper;
 mod policy;
@@ -25,6 +26,7 @@ mod report;
 mod required;
 mod results;
 
+pub use book::{Book, Daily, key};
 pub use https::{Https, HttpsError};
 pub use keeper::{Kept, Parts, Sought, Sts, Trouble, kept};
 pub use policy::{Mode, Pattern, Policy, PolicyError};
@@ -32,4 +34,4 @@ pub use reach::is_public;
 pub use record::{Place, report_places, sts_id};
 pub use report::Report;
 pub use required::{Demand, Required, RequiredError, TlsPolicy, Whom};
-pub use results::{Counted, Day, Failure, Ledger, PolicyKind, ResultType, Results, Sent, SentState, Told, key};
+pub use results::{Counted, Day, Failure, Ledger, PolicyKind, ResultType, Results, Sent, SentState, Told};

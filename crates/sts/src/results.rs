@@ -3,7 +3,7 @@
 //! Counting costs a lock and an addition; what was counted is written now and then ([`Ledger::write`]), not for each
 //! message. What a crash takes is at most what was counted since.
 
-use bytes::Bytes;
+use crate::book::{Book, Daily};
 use mailward_core::limits::{
     SHELF_VALUE_MAX, TLS_REPORT_DETAILS_MAX, TLS_REPORT_LINES_MAX, TLS_REPORT_POLICIES_MAX, TLS_REPORT_TEXT_MAX,
     TLS_RESULTS_BATCH, TLS_RESULTS_DAYS, TLS_RESULTS_KEPT,
@@ -12,13 +12,11 @@ use mailward_core::{Clock, Domain, Timestamp};
 use mailward_message::date;
 use mailward_store::StoreError;
 use mailward_store::api::ShelfStore;
-use mailward_store::records::{Shelf, ShelfChange, Shelved};
+use mailward_store::records::Shelf;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What went wrong (RFC 8460 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -254,68 +252,37 @@ impl Results {
             }
         }
     }
-
-    fn merge(&mut self, other: &Self) {
-        for counted in &other.policies {
-            self.count(&counted.policy, counted.success, counted.failure, &counted.details);
-        }
-        self.uncounted = self.uncounted.saturating_add(other.uncounted);
-    }
-
-    /// As it is kept. Should it be too large for that, the failures by kind are left out.
-    #[must_use]
-    pub fn record(&self, day: Day, domain: &Domain) -> Shelved {
-        let mut value = serde_json::to_vec(self).unwrap_or_default();
-        if value.len() > SHELF_VALUE_MAX {
-            let mut less = self.clone();
-            less.policies.iter_mut().for_each(|counted| counted.details.clear());
-            value = serde_json::to_vec(&less).unwrap_or_default();
-        }
-        let kept = i64::from(TLS_RESULTS_DAYS);
-        let expires = Day(day.0.saturating_add(kept)).end();
-        Shelved { key: key(day, domain), value: Bytes::from(value), expires: Some(expires) }
-    }
-
-    /// What is kept, by its key and value; `None` if it can't be read.
-    #[must_use]
-    pub fn read(record: &Shelved) -> Option<(Day, Domain, Self)> {
-        let (day, domain) = record.key.split_once('/')?;
-        Some((Day::parse(day)?, Domain::parse(domain).ok()?, serde_json::from_slice(&record.value).ok()?))
-    }
 }
 
-/// Where a domain's day is kept: ordered by day.
-#[must_use]
-pub fn key(day: Day, domain: &Domain) -> String {
-    format!("{day}/{domain}")
+impl Daily for Results {
+    const SHELF: Shelf = Shelf::TlsReports;
+    const DAYS: u16 = TLS_RESULTS_DAYS;
+    const MOST: usize = TLS_RESULTS_KEPT;
+    const BATCH: usize = TLS_RESULTS_BATCH;
+
+    fn merge(&mut self, later: &Self) {
+        for counted in &later.policies {
+            self.count(&counted.policy, counted.success, counted.failure, &counted.details);
+        }
+        self.uncounted = self.uncounted.saturating_add(later.uncounted);
+    }
+
+    /// Should it be too large, the failures by kind are left out.
+    fn value(&self) -> Vec<u8> {
+        let value = serde_json::to_vec(self).unwrap_or_default();
+        if value.len() <= SHELF_VALUE_MAX {
+            return value;
+        }
+        let mut less = self.clone();
+        less.policies.iter_mut().for_each(|counted| counted.details.clear());
+        serde_json::to_vec(&less).unwrap_or_default()
+    }
 }
 
 /// Counts in memory.
 pub struct Ledger {
     clock: Arc<dyn Clock>,
-    counted: Mutex<Book>,
-}
-
-#[derive(Default)]
-struct Book {
-    days: HashMap<(Day, Domain), Results>,
-    /// Sessions with domains, or days of them, for which there was no room.
-    overlooked: u64,
-}
-
-impl Book {
-    /// Where a domain's day is counted, if there is room.
-    fn place(&mut self, day: (Day, Domain)) -> Option<&mut Results> {
-        let room = self.days.len() < TLS_RESULTS_KEPT;
-        match self.days.entry(day) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(place) if room => Some(place.insert(Results::default())),
-            Entry::Vacant(_) => {
-                self.overlooked = self.overlooked.saturating_add(1);
-                None
-            }
-        }
-    }
+    counted: Book<Results>,
 }
 
 impl fmt::Debug for Ledger {
@@ -328,54 +295,24 @@ impl Ledger {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, counted: Mutex::default() }
+        Self { clock, counted: Book::default() }
     }
 
     /// One session, or one try at having one.
     pub fn count(&self, domain: &Domain, policy: &Told, failure: Option<Failure>) {
-        let day = Day::of(self.clock.now());
-        let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(results) = book.place((day, domain.clone())) else { return };
-        match failure {
+        self.counted.count(Day::of(self.clock.now()), domain.clone(), |results| match failure {
             None => results.count(policy, 1, 0, &[]),
             Some(failure) => results.count(policy, 0, 1, &[(failure, 1)]),
-        }
+        });
     }
 
-    /// Adds what was counted to what is kept; answers how many sessions were with domains for which there was no room.
-    /// Only one may do so at a time. What can't be written is counted on.
+    /// See [`Book::write`]: how many sessions were with domains for which there was no room.
     ///
     /// # Errors
     /// What the store says.
     pub async fn write(&self, shelf: &dyn ShelfStore) -> Result<u64, StoreError> {
-        let book = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut days: Vec<((Day, Domain), Results)> = book.days.into_iter().collect();
-        while !days.is_empty() {
-            let batch = days.split_off(days.len().saturating_sub(TLS_RESULTS_BATCH));
-            if let Err(error) = add(shelf, &batch).await {
-                let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-                for (day, results) in batch.into_iter().chain(days) {
-                    if let Some(place) = book.place(day) {
-                        place.merge(&results);
-                    }
-                }
-                return Err(error);
-            }
-        }
-        Ok(book.overlooked)
+        self.counted.write(shelf).await
     }
-}
-
-/// Adds to what is kept, in one commit.
-async fn add(shelf: &dyn ShelfStore, batch: &[((Day, Domain), Results)]) -> Result<(), StoreError> {
-    let mut changes = Vec::with_capacity(batch.len());
-    for ((day, domain), results) in batch {
-        let known = shelf.shelved(Shelf::TlsReports, key(*day, domain)).await?;
-        let mut all = known.as_ref().and_then(Results::read).map(|(_, _, known)| known).unwrap_or_default();
-        all.merge(results);
-        changes.push(ShelfChange::Put(Shelf::TlsReports, all.record(*day, domain)));
-    }
-    shelf.change_shelf(changes).await
 }
 
 #[cfg(test)]
@@ -471,7 +408,7 @@ mod tests {
         for number in 0..TLS_RESULTS_KEPT {
             ledger.count(&domain(&format!("d{number}.example")), &Told::nothing(), None);
         }
-        let book = ledger.counted.lock().unwrap();
+        let book = ledger.counted.pages();
         let results = book.days.iter().find(|((_, domain), _)| *domain == a).unwrap().1;
         assert_eq!((book.days.len(), book.overlooked), (TLS_RESULTS_KEPT, 1));
         assert_eq!((results.policies.len(), results.uncounted), (TLS_REPORT_POLICIES_MAX, 11));

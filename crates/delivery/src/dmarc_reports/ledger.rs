@@ -3,21 +3,18 @@
 //! Counting costs a lock and a comparison of rows; what was counted is written now and then, not for each message. What a
 //! crash takes is at most what was counted since.
 
-use bytes::Bytes;
+use mailward_core::Clock;
 use mailward_core::limits::{DMARC_DOMAINS_KEPT, DMARC_ROWS_MAX, DMARC_TOLD_DAYS, DMARC_WRITE_BATCH, SHELF_VALUE_MAX};
-use mailward_core::{Clock, Domain};
 use mailward_inspect::authenticate::Authentication;
 use mailward_inspect::dmarc::{DmarcResult, Policy, Request};
 use mailward_inspect::report::{Published, Row, SignedBy};
 use mailward_inspect::{Action, Subject};
 use mailward_store::api::{ShelfStore, StoreError};
-use mailward_store::records::{Shelf, ShelfChange, Shelved};
-use mailward_sts::{Day, Sent};
+use mailward_store::records::Shelf;
+use mailward_sts::{Book, Daily, Day, Sent};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What is known of a domain's day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +43,26 @@ impl Told {
         }
     }
 
+    /// Messages, and those of them that pass.
+    #[must_use]
+    pub fn sums(&self) -> (u64, u64) {
+        self.rows.iter().fold((self.more, 0), |(all, passed), row| {
+            (all.saturating_add(row.count), passed.saturating_add(if row.passes() { row.count } else { 0 }))
+        })
+    }
+}
+
+impl Daily for Told {
+    const SHELF: Shelf = Shelf::DmarcReports;
+    const DAYS: u16 = DMARC_TOLD_DAYS;
+    const MOST: usize = DMARC_DOMAINS_KEPT;
+    const BATCH: usize = DMARC_WRITE_BATCH;
+
     fn merge(&mut self, later: &Self) {
+        // Of a day of which nothing was counted nothing is known.
+        if later.places.is_empty() {
+            return;
+        }
         self.published.clone_from(&later.published);
         self.places.clone_from(&later.places);
         self.more = self.more.saturating_add(later.more);
@@ -55,17 +71,8 @@ impl Told {
         }
     }
 
-    /// Messages, and those of them that pass.
-    #[must_use]
-    pub fn sums(&self) -> (u64, u64) {
-        self.rows.iter().fold((self.more, 0), |(all, passed), row| {
-            (all.saturating_add(row.count), passed.saturating_add(if row.passes() { row.count } else { 0 }))
-        })
-    }
-
-    /// As it is kept. Rows beyond `limits::SHELF_VALUE_MAX` become a number.
-    #[must_use]
-    pub fn record(&self, day: Day, domain: &Domain) -> Shelved {
+    /// Rows that are too much become a number.
+    fn value(&self) -> Vec<u8> {
         let mut value = serde_json::to_vec(self).unwrap_or_default();
         let mut less = None;
         while value.len() > SHELF_VALUE_MAX {
@@ -78,49 +85,14 @@ impl Told {
                 break;
             }
         }
-        let expires = Day(day.0.saturating_add(i64::from(DMARC_TOLD_DAYS))).end();
-        Shelved { key: key(day, domain), value: Bytes::from(value), expires: Some(expires) }
+        value
     }
-
-    /// What is kept, by its key and value; `None` if it can't be read.
-    #[must_use]
-    pub fn read(record: &Shelved) -> Option<(Day, Domain, Self)> {
-        let (day, domain) = record.key.split_once('/')?;
-        Some((Day::parse(day)?, Domain::parse(domain).ok()?, serde_json::from_slice(&record.value).ok()?))
-    }
-}
-
-/// Where a domain's day is kept: ordered by day.
-#[must_use]
-pub fn key(day: Day, domain: &Domain) -> String {
-    format!("{day}/{domain}")
 }
 
 /// Counts in memory.
 pub struct Ledger {
     clock: Arc<dyn Clock>,
-    counted: Mutex<Book>,
-}
-
-#[derive(Default)]
-struct Book {
-    days: HashMap<(Day, Domain), Told>,
-    /// Messages of domains for which there was no room.
-    overlooked: u64,
-}
-
-impl Book {
-    fn place(&mut self, day: (Day, Domain)) -> Option<&mut Told> {
-        let room = self.days.len() < DMARC_DOMAINS_KEPT;
-        match self.days.entry(day) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(place) if room => Some(place.insert(Told::default())),
-            Entry::Vacant(_) => {
-                self.overlooked = self.overlooked.saturating_add(1);
-                None
-            }
-        }
-    }
+    counted: Book<Told>,
 }
 
 impl fmt::Debug for Ledger {
@@ -133,7 +105,7 @@ impl Ledger {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, counted: Mutex::default() }
+        Self { clock, counted: Book::default() }
     }
 
     /// Counts a message that was looked at, whatever else was found in it: only strangers', and only if the domain wants to be
@@ -142,52 +114,20 @@ impl Ledger {
         let Some((policy, row)) = seen(subject, found) else { return };
         let Some(domain) = policy.domain.domain() else { return };
         let day = Day::of(self.clock.now());
-        let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(told) = book.place((day, domain)) else { return };
-        told.published = published(policy);
-        told.places = policy.record.reports.iter().map(ToString::to_string).collect();
-        told.count(&row);
+        self.counted.count(day, domain, |told| {
+            told.published = published(policy);
+            told.places = policy.record.reports.iter().map(ToString::to_string).collect();
+            told.count(&row);
+        });
     }
 
-    /// Adds what was counted to what is kept; answers how many messages were of domains for which there was no room. Only one
-    /// may do so at a time. What can't be written is counted on.
+    /// See [`Book::write`]: how many messages were of domains for which there was no room.
     ///
     /// # Errors
     /// What the store says.
     pub async fn write(&self, shelf: &dyn ShelfStore) -> Result<u64, StoreError> {
-        let book = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut days: Vec<((Day, Domain), Told)> = book.days.into_iter().collect();
-        while !days.is_empty() {
-            let batch = days.split_off(days.len().saturating_sub(DMARC_WRITE_BATCH));
-            if let Err(error) = add(shelf, &batch).await {
-                let mut book = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-                for (day, mut told) in batch.into_iter().chain(days) {
-                    if let Some(place) = book.place(day) {
-                        // What came meanwhile is newer.
-                        let meanwhile = std::mem::take(place);
-                        if !meanwhile.places.is_empty() {
-                            told.merge(&meanwhile);
-                        }
-                        *place = told;
-                    }
-                }
-                return Err(error);
-            }
-        }
-        Ok(book.overlooked)
+        self.counted.write(shelf).await
     }
-}
-
-/// Adds to what is kept, in one commit.
-async fn add(shelf: &dyn ShelfStore, batch: &[((Day, Domain), Told)]) -> Result<(), StoreError> {
-    let mut changes = Vec::with_capacity(batch.len());
-    for ((day, domain), told) in batch {
-        let known = shelf.shelved(Shelf::DmarcReports, key(*day, domain)).await?;
-        let mut all = known.as_ref().and_then(Told::read).map(|(_, _, known)| known).unwrap_or_default();
-        all.merge(told);
-        changes.push(ShelfChange::Put(Shelf::DmarcReports, all.record(*day, domain)));
-    }
-    shelf.change_shelf(changes).await
 }
 
 /// What a report tells of a message, and to whose policy it belongs.

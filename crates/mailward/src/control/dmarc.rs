@@ -9,6 +9,7 @@ use mailward_dns::Name;
 use mailward_inspect::dmarc::{self, takes_reports};
 use mailward_store::ShelfStore as _;
 use mailward_store::records::Shelf;
+use mailward_sts::Daily as _;
 use mailward_sts::Sent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -6,6 +6,7 @@ use mailward_core::limits::{PAGE_ROWS_MAX, TLS_REPORT_PAGE};
 use mailward_core::{Clock as _, Domain, SystemClock};
 use mailward_store::ShelfStore as _;
 use mailward_store::records::Shelf;
+use mailward_sts::Daily as _;
 use mailward_sts::{Day, Kept, Required, RequiredError, Results, Sent, TlsPolicy, Whom, kept, key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
