@@ -5,6 +5,7 @@
 
 mod alerts;
 mod antivirus;
+mod audit;
 mod authentication;
 mod boxes;
 mod care;
@@ -34,6 +35,7 @@ mod trust;
 
 pub use alerts::*;
 pub use antivirus::*;
+pub use audit::*;
 pub use authentication::*;
 pub use boxes::*;
 pub use care::*;

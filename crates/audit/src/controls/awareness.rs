@@ -1,0 +1,5 @@
+//! User awareness.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

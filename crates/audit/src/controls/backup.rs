@@ -1,0 +1,5 @@
+//! Backup.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Mail client settings.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Corrective action.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Protection from denial of service.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

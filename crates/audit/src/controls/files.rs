@@ -1,0 +1,5 @@
+//! Protection of files.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

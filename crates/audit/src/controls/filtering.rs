@@ -1,0 +1,5 @@
+//! Mail filtering.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Auditing of logs.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Network security.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

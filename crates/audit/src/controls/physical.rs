@@ -1,0 +1,5 @@
+//! Physical security.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,5 @@
+//! Operating system privileges.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

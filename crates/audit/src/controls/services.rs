@@ -1,0 +1,5 @@
+//! Service control.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

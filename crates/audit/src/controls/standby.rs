@@ -1,0 +1,5 @@
+//! Standby mail server.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

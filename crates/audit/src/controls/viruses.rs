@@ -1,0 +1,5 @@
+//! Server virus scanning.
+
+use crate::control::Control;
+
+pub(super) const CONTROLS: &[Control] = &[];

@@ -1,0 +1,295 @@
+//! The host, read through one façade: files below a root, and a few programs. Tests point it at a root of their own.
+
+use mailward_core::limits::{AUDIT_FILE_MAX, AUDIT_LIST_MAX};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Why something of the host couldn't be known. Never a reason to pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missed {
+    /// There is no such file.
+    #[error("{0} isn't there")]
+    Absent(String),
+    /// It takes more rights than this run has.
+    #[error("{0} can't be read without root's rights; run `mailward audit run` as root")]
+    NoRight(String),
+    /// The files of a host that isn't running: nothing in memory can be read.
+    #[error("{0} is known of a running system only")]
+    NotRunning(String),
+    /// There is no such program here, or it isn't allowed to be asked.
+    #[error("the program {0} isn't here")]
+    NoProgram(String),
+    /// It answered with something that nobody can read.
+    #[error("{0}: {1}")]
+    Odd(String, String),
+    /// A part of the server that should say it isn't reached.
+    #[error("{0}")]
+    NotReached(String),
+}
+
+/// Programs that are asked, each with words that are fixed here: nothing from outside gets into a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Program {
+    /// `nft -j list ruleset`.
+    NftRuleset,
+    /// `sshd -T`.
+    SshdSettings,
+    /// `systemd-detect-virt`.
+    DetectVirt,
+    /// `systemctl list-unit-files --state=enabled,enabled-runtime --no-legend --plain`.
+    EnabledUnits,
+    /// `systemctl show mailward.service`.
+    OurUnit,
+    /// `systemd-analyze security --no-pager mailward.service`.
+    OurExposure,
+    /// `lsblk -J -o NAME,TYPE,MOUNTPOINTS,PKNAME,ROTA,SERIAL`.
+    BlockDevices,
+    /// `timedatectl show`.
+    TimeSettings,
+    /// `chronyc -n tracking`.
+    ChronyTracking,
+    /// `auditctl -l`.
+    AuditRules,
+    /// `findmnt --json`.
+    Mounts,
+}
+
+impl Program {
+    /// Where it is looked for and the words it gets.
+    pub const fn words(self) -> &'static [&'static str] {
+        match self {
+            Program::NftRuleset => &["nft", "-j", "list", "ruleset"],
+            Program::SshdSettings => &["sshd", "-T"],
+            Program::DetectVirt => &["systemd-detect-virt"],
+            Program::EnabledUnits => {
+                &["systemctl", "list-unit-files", "--state=enabled,enabled-runtime", "--no-legend", "--plain"]
+            }
+            Program::OurUnit => &["systemctl", "show", "mailward.service"],
+            Program::OurExposure => &["systemd-analyze", "security", "--no-pager", "mailward.service"],
+            Program::BlockDevices => &["lsblk", "-J", "-o", "NAME,TYPE,MOUNTPOINTS,PKNAME,ROTA,SERIAL"],
+            Program::TimeSettings => &["timedatectl", "show"],
+            Program::ChronyTracking => &["chronyc", "-n", "tracking"],
+            Program::AuditRules => &["auditctl", "-l"],
+            Program::Mounts => &["findmnt", "--json"],
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" "))
+    }
+}
+
+/// What a program said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output, cut at `limits::AUDIT_FILE_MAX`.
+    pub out: Vec<u8>,
+    /// Standard error, cut likewise.
+    pub err: Vec<u8>,
+}
+
+/// Who asks programs.
+pub trait Programs: Send + Sync {
+    /// What it says. It has `limits::AUDIT_PROGRAM_TIME`, no input, and an environment of its own.
+    ///
+    /// # Errors
+    /// [`Missed::NoProgram`], or [`Missed::Odd`] where it took too long.
+    fn ask(&self, program: Program) -> Result<Said, Missed>;
+}
+
+/// What tests, and roots that don't run, have instead.
+impl Programs for BTreeMap<Program, Said> {
+    fn ask(&self, program: Program) -> Result<Said, Missed> {
+        self.get(&program).cloned().ok_or_else(|| Missed::NoProgram(program.to_string()))
+    }
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Kind of file.
+    pub kind: FileType,
+    /// Rights: the lower twelve bits of the mode.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change of its content, seconds since 1970.
+    pub changed: i64,
+    /// How many names it has.
+    pub links: u64,
+    /// Which device it is on.
+    pub device: u64,
+}
+
+/// A host: the one we run on, or files of another one below a directory.
+pub struct Host {
+    root: PathBuf,
+    running: bool,
+    programs: Box<dyn Programs>,
+}
+
+impl Host {
+    /// The host that this runs on.
+    pub fn ours(programs: Box<dyn Programs>) -> Self {
+        Self { root: PathBuf::from("/"), running: true, programs }
+    }
+
+    /// The files of a host below `root`. `running`: `/proc`, `/sys` and what programs say are part of it (a test's made-up
+    /// host); otherwise whatever is known of a running system only is missing.
+    pub fn at(root: impl Into<PathBuf>, running: bool, programs: Box<dyn Programs>) -> Self {
+        Self { root: root.into(), running, programs }
+    }
+
+    /// Whether it is a running system.
+    pub const fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// A file's bytes, at most `limits::AUDIT_FILE_MAX`. `path` is absolute, as the host sees it; symbolic links lead nowhere
+    /// outside the root.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, Missed> {
+        let file = File::from(self.open(path, OFlags::RDONLY)?);
+        let mut bytes = Vec::new();
+        file.take(AUDIT_FILE_MAX).read_to_end(&mut bytes).map_err(|error| missed(path, &error))?;
+        Ok(bytes)
+    }
+
+    /// A file as text; what isn't UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn text(&self, path: &str) -> Result<String, Missed> {
+        self.read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// As [`Host::text`], nothing if there is no such file.
+    ///
+    /// # Errors
+    /// [`Missed`], but for [`Missed::Absent`].
+    pub fn text_if_there(&self, path: &str) -> Result<Option<String>, Missed> {
+        match self.text(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(Missed::Absent(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The names in a directory, sorted, at most `limits::AUDIT_LIST_MAX`.
+    ///
+    /// # Errors
+    /// [`Missed`]; also where there are more.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
+        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
+            let entry = entry.map_err(|error| missed(path, &error.into()))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == "." || name == ".." {
+                continue;
+            }
+            if names.len() >= AUDIT_LIST_MAX {
+                return Err(Missed::Odd(path.to_owned(), format!("more than {AUDIT_LIST_MAX} entries")));
+            }
+            names.push(name);
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// What is known of a file; a symbolic link is followed.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn stat(&self, path: &str) -> Result<Stat, Missed> {
+        self.stat_with(path, OFlags::PATH)
+    }
+
+    /// As [`Host::stat`], of a symbolic link itself.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn stat_link(&self, path: &str) -> Result<Stat, Missed> {
+        self.stat_with(path, OFlags::PATH | OFlags::NOFOLLOW)
+    }
+
+    fn stat_with(&self, path: &str, flags: OFlags) -> Result<Stat, Missed> {
+        let found = rustix::fs::fstat(self.open(path, flags)?).map_err(|error| missed(path, &error.into()))?;
+        Ok(Stat {
+            kind: FileType::from_raw_mode(found.st_mode),
+            mode: found.st_mode & 0o7777,
+            uid: found.st_uid,
+            gid: found.st_gid,
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            changed: found.st_mtime,
+            links: found.st_nlink,
+            device: found.st_dev,
+        })
+    }
+
+    /// Where a symbolic link points.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn link(&self, path: &str) -> Result<String, Missed> {
+        let link = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        let target = rustix::fs::readlinkat(link, "", Vec::new()).map_err(|error| missed(path, &error.into()))?;
+        Ok(String::from_utf8_lossy(target.as_bytes()).into_owned())
+    }
+
+    /// A file of a running system only: `/proc`, `/sys`.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn live(&self, path: &str) -> Result<String, Missed> {
+        if self.running { self.text(path) } else { Err(Missed::NotRunning(path.to_owned())) }
+    }
+
+    /// What a program says.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn ask(&self, program: Program) -> Result<Said, Missed> {
+        if self.running { self.programs.ask(program) } else { Err(Missed::NotRunning(program.to_string())) }
+    }
+
+    /// The path is taken as one below the root by the kernel, whatever links it has.
+    fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
+        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
+            .map_err(|error| missed(&self.root.display().to_string(), &error.into()))?;
+        let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
+        let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
+        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+            .map_err(|error| missed(path, &error.into()))
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("root", &self.root).field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+fn missed(path: &str, error: &io::Error) -> Missed {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Missed::Absent(path.to_owned()),
+        io::ErrorKind::PermissionDenied => Missed::NoRight(path.to_owned()),
+        _ => Missed::Odd(path.to_owned(), error.to_string()),
+    }
+}

@@ -1,0 +1,159 @@
+//! Everything that a control may look at. Each part may be missing: then what needs it isn't tested.
+
+use crate::host::{Host, Missed};
+use crate::state::State;
+use mailward_core::Timestamp;
+use mailward_dns::Lookup;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What an audit looks at.
+pub struct Scene {
+    /// The host.
+    pub host: Host,
+    /// The doors of the server that is audited, as it says that it listens; none where it doesn't run.
+    pub doors: Vec<Door>,
+    /// The names that the server has: its own and those it receives mail for.
+    pub names: Option<Arc<dyn Lookup>>,
+    /// What the server says of itself.
+    pub state: Option<State>,
+    /// What people said.
+    pub statements: Statements,
+    /// What kind of machine it is said to be; `None`: what it looks like.
+    pub machine: Option<Machine>,
+    /// When the audit began; what is old or over is so at this time.
+    pub now: Timestamp,
+}
+
+impl Scene {
+    /// What the server says of itself.
+    ///
+    /// # Errors
+    /// [`Missed::NotReached`] where no server was asked.
+    pub fn state(&self) -> Result<&State, Missed> {
+        self.state.as_ref().ok_or_else(|| Missed::NotReached("the server doesn't run, so it can't say".to_owned()))
+    }
+
+    /// The DNS.
+    ///
+    /// # Errors
+    /// [`Missed::NotReached`] where none may be asked.
+    pub fn names(&self) -> Result<&dyn Lookup, Missed> {
+        self.names.as_deref().ok_or_else(|| Missed::NotReached("the DNS isn't asked in this run".to_owned()))
+    }
+
+    /// The doors where one of these protocols is spoken.
+    pub fn doors(&self, protocols: &[Protocol]) -> Vec<&Door> {
+        self.doors.iter().filter(|door| protocols.contains(&door.protocol)).collect()
+    }
+}
+
+/// What is spoken at a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// SMTP from other servers.
+    Smtp,
+    /// Submission with STARTTLS.
+    Submission,
+    /// Submission with TLS from the first byte.
+    Submissions,
+    /// IMAP with STARTTLS.
+    Imap,
+    /// IMAP with TLS from the first byte.
+    Imaps,
+    /// POP3 with STLS.
+    Pop3,
+    /// POP3 with TLS from the first byte.
+    Pop3s,
+    /// LMTP.
+    Lmtp,
+    /// HTTPS.
+    Https,
+}
+
+/// One listening socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Where it is reached from this host.
+    pub address: SocketAddr,
+    /// What its certificate has to name.
+    pub name: String,
+}
+
+/// What kind of machine it is said to be: what makes no sense there isn't asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Machine {
+    /// One's own metal.
+    Metal,
+    /// A virtual machine at a provider.
+    Virtual,
+    /// A container.
+    Container,
+}
+
+/// What people said, by control.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Statements(pub BTreeMap<String, Statement>);
+
+impl Statements {
+    /// What was said last to a control's question.
+    pub fn of(&self, id: &str) -> Option<&Statement> {
+        self.0.get(id)
+    }
+}
+
+/// What somebody said to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// Hundredths of the points: 0 is no, 100 is yes; `None`: the question makes no sense here, and `says` tells why.
+    pub share: Option<u8>,
+    /// In their words: one line.
+    pub says: String,
+    /// Who says it.
+    pub who: String,
+    /// When it was said.
+    pub at: Timestamp,
+    /// Until when it holds, if they gave a date.
+    pub until: Option<Timestamp>,
+    /// The file that shows it, and the SHA-256 of it then, in hexadecimal.
+    pub file: Option<(String, String)>,
+}
+
+/// The answer to a question that people answer. A "yes" holds for `days`, or until the date that was given if that is sooner.
+pub(crate) fn stated(scene: &Scene, id: &str, days: u16) -> crate::Finding {
+    use crate::{Finding, Verdict};
+    let Some(statement) = scene.statements.of(id) else {
+        return Finding::not_tested("nobody has answered this; `mailward audit answer` asks");
+    };
+    let at_most = statement.at.secs().saturating_add(i64::from(days).saturating_mul(86_400));
+    let until = statement.until.map_or(at_most, |until| until.secs().min(at_most));
+    let told = format!("{} on {}: {}", statement.who, day(statement.at), statement.says);
+    if scene.now.secs() > until {
+        return Finding::fail(format!("the answer held until {} ({told})", day(Timestamp::from_secs(until))));
+    }
+    let finding = match statement.share {
+        None => Finding::not_applicable(told),
+        Some(share) => match share.min(100) {
+            0 => Finding::fail(told),
+            100 => Finding::pass(told),
+            part => Finding { verdict: Verdict::Partial(part), ..Finding::fail(told) },
+        },
+    };
+    match &statement.file {
+        Some((file, hash)) => finding.showing(format!("{file}, SHA-256 when it was shown"), hash.clone()),
+        None => finding,
+    }
+}
+
+/// `2026-01-02`.
+fn day(at: Timestamp) -> String {
+    at.text().chars().take(10).collect()
+}

@@ -1,0 +1,120 @@
+//! What records are worth: the rules that keep a score from flattering.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what it expects")]
+
+use mailward_audit::{Area, Cap, Dimension, Probe, Record, Verdict, Weights, score};
+use mailward_core::Timestamp;
+use proptest::prelude::*;
+
+fn record(area: Area, dimension: Dimension, weight: u8, verdict: Verdict) -> Record {
+    Record {
+        id: format!("{}-01", area.code()),
+        area,
+        dimension,
+        weight,
+        cap: None,
+        probe: Probe::State,
+        began: Timestamp(0),
+        ended: Timestamp(0),
+        verdict,
+        said: "so it is".to_owned(),
+        seen: Vec::new(),
+    }
+}
+
+fn whole(area: Area, verdict: Verdict) -> Vec<Record> {
+    Dimension::ALL.iter().map(|dimension| record(area, *dimension, 10, verdict)).collect()
+}
+
+#[test]
+fn the_default_weights_of_the_twelve_sum_to_ten() {
+    let twelve: u32 = Area::ALL.iter().take(12).map(|area| u32::from(area.weight())).sum();
+    assert_eq!((twelve, Weights::default().sum()), (1_000, 1_500));
+}
+
+#[test]
+fn all_passed_is_a_thousand_and_nothing_tested_is_nothing() {
+    let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    assert_eq!(score(&all, &Weights::default()).total, 100_000);
+    let none: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::NotTested)).collect();
+    assert_eq!(score(&none, &Weights::default()).total, 0);
+}
+
+#[test]
+fn who_why_and_what_are_worth_twenty_thirty_and_fifty() {
+    for (dimension, points) in [(Dimension::Who, 2_000), (Dimension::Why, 3_000), (Dimension::What, 5_000)] {
+        let mut records = whole(Area::Logs, Verdict::Fail);
+        records.iter_mut().find(|record| record.dimension == dimension).unwrap().verdict = Verdict::Pass;
+        assert_eq!(score(&records, &Weights::default()).areas[0].sum, points);
+    }
+}
+
+#[test]
+fn a_heavy_control_counts_for_more_than_a_light_one() {
+    let mut records = whole(Area::Files, Verdict::Pass);
+    records.push(record(Area::Files, Dimension::What, 2, Verdict::Fail));
+    // 10 of 12 parts of 50 points.
+    assert_eq!(score(&records, &Weights::default()).areas[0].points[&Dimension::What], 4_166);
+}
+
+#[test]
+fn what_does_not_apply_leaves_the_sum_and_what_is_not_tested_does_not() {
+    let mut records = whole(Area::Backup, Verdict::Pass);
+    records.push(record(Area::Backup, Dimension::What, 10, Verdict::NotApplicable));
+    assert_eq!(score(&records, &Weights::default()).total, 100_000);
+    records.push(record(Area::Backup, Dimension::What, 10, Verdict::NotTested));
+    assert_eq!(score(&records, &Weights::default()).areas[0].points[&Dimension::What], 2_500);
+}
+
+#[test]
+fn a_hole_caps_the_total_and_says_why() {
+    let mut records: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    let mut hole = record(Area::Services, Dimension::What, 10, Verdict::Fail);
+    hole.cap = Some(Cap::Hole);
+    hole.said = "relays for everybody".to_owned();
+    records.push(hole);
+    let score = score(&records, &Weights::default());
+    assert_eq!(score.total, 40_000);
+    assert!(score.uncapped > 90_000);
+    assert_eq!((score.caps[0].most, score.caps[0].why.as_str()), (400, "relays for everybody"));
+}
+
+#[test]
+fn an_area_of_which_nothing_applies_leaves_the_total() {
+    let mut records = whole(Area::Standby, Verdict::NotApplicable);
+    records.extend(whole(Area::Logs, Verdict::Pass));
+    let score = score(&records, &Weights::default());
+    assert_eq!((score.total, score.areas.len()), (100_000, 1));
+}
+
+fn verdicts() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        Just(Verdict::Error),
+        Just(Verdict::Fail),
+        (1_u8..100).prop_map(Verdict::Partial),
+        Just(Verdict::NotRun),
+        Just(Verdict::NotTested),
+        Just(Verdict::NotApplicable),
+        Just(Verdict::Pass),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_better_answer_never_lowers_a_score(
+        given in prop::collection::vec((0_usize..18, 0_usize..3, 1_u8..=10, verdicts()), 1..60),
+        which in 0_usize..60,
+    ) {
+        let mut records: Vec<Record> = given
+            .into_iter()
+            .map(|(area, dimension, weight, verdict)| record(Area::ALL[area], Dimension::ALL[dimension], weight, verdict))
+            .collect();
+        let before = score(&records, &Weights::default()).total;
+        let at = which.rem_euclid(records.len());
+        // What leaves the sum is not an answer; a better one is.
+        prop_assume!(records[at].verdict != Verdict::NotApplicable);
+        records[at].verdict = Verdict::Pass;
+        let after = score(&records, &Weights::default()).total;
+        prop_assert!(after >= before && after <= 100_000);
+    }
+}
