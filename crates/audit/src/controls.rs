@@ -23,21 +23,26 @@ mod viruses;
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
-const BY_AREA: [&[Control]; 19] = [
+const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     physical::CONTROLS,
     network::CONTROLS,
     services::CONTROLS,
+    services::DOORS,
     access::CONTROLS,
     logs::CONTROLS,
     patches::CONTROLS,
     viruses::CONTROLS,
     clients::CONTROLS,
+    clients::DOORS,
     reading::CONTROLS,
+    reading::DOORS,
     filtering::CONTROLS,
     encryption::CONTROLS,
+    encryption::DOORS,
     awareness::CONTROLS,
     denial::CONTROLS,
+    denial::DOORS,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,
