@@ -170,13 +170,9 @@ impl Talk {
         self.answer().await
     }
 
-    /// Sends a command of IMAP as it is, whose tag is the next of this session, `a1` being the first.
-    ///
-    /// # Errors
-    /// [`KnockError`].
-    pub async fn ask_tagged(&mut self, line: &[u8]) -> Result<Answer, KnockError> {
-        self.tags = self.tags.saturating_add(1);
-        self.ask_raw(line).await
+    /// The tag that the next command has to have which is sent as bytes, and a blank; nothing but in IMAP.
+    pub fn tag(&mut self) -> String {
+        self.next_tag()
     }
 
     /// Greets (EHLO, LHLO), or asks what there is (CAPABILITY, CAPA); the features it names.

@@ -34,6 +34,7 @@ async fn outcome(talk: &mut Talk, bytes: &[u8]) -> Result<Outcome, KnockError> {
 pub(super) async fn before_login(door: &Door) -> Result<Seen, KnockError> {
     let mut bad = Vec::new();
     let mut talk = Talk::secured(door).await?;
+    let mut other = Talk::secured(door).await?;
     let start = match door.protocol {
         Protocol::Imap | Protocol::Imaps => {
             match talk.ask("LOGIN {1025}").await {
@@ -41,12 +42,11 @@ pub(super) async fn before_login(door: &Door) -> Result<Seen, KnockError> {
                 Ok(_) | Err(KnockError::Closed) => {}
                 Err(other) => return Err(other),
             }
-            "b1 NOOP "
+            format!("{}NOOP ", other.tag())
         }
-        _ => "USER ",
+        _ => "USER ".to_owned(),
     };
-    let mut other = Talk::secured(door).await?;
-    let mut line = start.as_bytes().to_vec();
+    let mut line = start.into_bytes();
     line.resize(ENDLESS, b'x');
     if outcome(&mut other, &line).await? == Outcome::Silent {
         bad.push("a line of 64 KiB without an end is held".to_owned());
@@ -60,7 +60,7 @@ pub(super) async fn literals(scene: &Scene, door: &Door) -> Result<Seen, KnockEr
     for (count, size, words) in [(1_100, 1, "1,100 literals"), (300, 4_096, "300 literals of 4,096 bytes")] {
         let Some(mut talk) = logged_in(scene, door).await? else { return Ok(no_canary()) };
         talk.ask("EXAMINE INBOX").await?;
-        let mut command = b"a3 SEARCH".to_vec();
+        let mut command = format!("{}SEARCH", talk.tag()).into_bytes();
         for _ in 0..count {
             command.extend_from_slice(format!(" SUBJECT {{{size}+}}\r\n").as_bytes());
             command.resize(command.len().saturating_add(size), b'x');
@@ -80,9 +80,9 @@ pub(super) async fn literals(scene: &Scene, door: &Door) -> Result<Seen, KnockEr
 
 pub(super) async fn brackets(door: &Door) -> Result<Seen, KnockError> {
     let mut talk = Talk::secured(door).await?;
-    let mut line = b"b1 LIST ".to_vec();
+    let mut line = format!("{}LIST ", talk.tag()).into_bytes();
     line.resize(5_000, b'(');
-    let _ended = talk.wire().send_hidden(&line, "b1 LIST ((((… (5,000 bytes)\n").await;
+    let _ended = talk.wire().send_hidden(&line, "LIST ((((… (5,000 bytes)\n").await;
     let mut other = Talk::secured(door).await?;
     other.features().await?;
     let outcome = outcome(&mut talk, b"\r\n").await?;
@@ -150,11 +150,9 @@ pub(super) async fn names_lead_nowhere(scene: &Scene, door: &Door) -> Result<See
     let mut transcripts = Vec::new();
     for (what, name) in names() {
         let Some(mut talk) = logged_in(scene, door).await? else { return Ok(no_canary()) };
-        for (number, command) in ["CREATE", "SELECT"].into_iter().enumerate() {
-            // The tag of the login was the first.
-            let tag = format!("a{} ", number.saturating_add(2));
-            let line = [tag.as_bytes(), command.as_bytes(), b" ", name.as_slice(), b"\r\n"].concat();
-            match talk.ask_tagged(&line).await {
+        for command in ["CREATE", "SELECT"] {
+            let start = format!("{}{command} ", talk.tag());
+            match talk.ask_raw(&[start.as_bytes(), name.as_slice(), b"\r\n"].concat()).await {
                 Ok(answer) if answer.kind == Kind::Yes => {
                     bad.push(format!("{command} of a name with {what} is taken"));
                     let _removed = talk.ask(&format!("DELETE {}", String::from_utf8_lossy(&name))).await;
