@@ -14,8 +14,7 @@ pub(crate) const SMTP: &[Protocol] = &[Protocol::Smtp];
 /// Where users hand in mail.
 pub(crate) const SUBMISSION: &[Protocol] = &[Protocol::Submission, Protocol::Submissions];
 /// Wherever a kind of SMTP is spoken.
-pub(crate) const SENDING: &[Protocol] =
-    &[Protocol::Smtp, Protocol::Submission, Protocol::Submissions, Protocol::Lmtp];
+pub(crate) const SENDING: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::Submissions, Protocol::Lmtp];
 /// Where users read mail.
 pub(crate) const READING: &[Protocol] = &[Protocol::Imap, Protocol::Imaps, Protocol::Pop3, Protocol::Pop3s];
 /// Where IMAP is spoken.

@@ -28,8 +28,8 @@
 mod area;
 mod control;
 mod controls;
-mod finding;
 mod doors;
+mod finding;
 mod host;
 pub mod knock;
 mod record;

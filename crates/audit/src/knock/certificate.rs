@@ -53,7 +53,11 @@ impl Offer {
     ///
     /// # Errors
     /// [`KnockError::Tls`].
-    pub(super) async fn begin(self, stream: TcpStream, name: &str) -> Result<(TlsStream<TcpStream>, Shown), KnockError> {
+    pub(super) async fn begin(
+        self,
+        stream: TcpStream,
+        name: &str,
+    ) -> Result<(TlsStream<TcpStream>, Shown), KnockError> {
         const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
         const OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         let broken = |why: String| KnockError::Tls(why);
@@ -74,9 +78,10 @@ impl Offer {
         }
         let server = ServerName::try_from(name.to_owned()).map_err(|_| broken(format!("{name} is no name")))?;
         let mut early_data = false;
-        let connecting = tokio_rustls::TlsConnector::from(Arc::new(config)).connect_with(server, stream, |connection| {
-            early_data = connection.early_data().is_some();
-        });
+        let connecting =
+            tokio_rustls::TlsConnector::from(Arc::new(config)).connect_with(server, stream, |connection| {
+                early_data = connection.early_data().is_some();
+            });
         let stream = timeout(KNOCK_CONNECT_TIME, connecting)
             .await
             .map_err(|_late| broken("not within the time for it".to_owned()))?

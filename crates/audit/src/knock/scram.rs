@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn a_challenge_that_asks_for_years_of_work_or_isn_t_ours_is_no_challenge() {
-        for challenge in ["r=x,s=YQ==,i=1", "r=abc,s=YQ==,i=0", "r=abc,s=YQ==,i=4000000000", "r=abc,s=?,i=1", "", "r=abc"] {
+        for challenge in
+            ["r=x,s=YQ==,i=1", "r=abc,s=YQ==,i=0", "r=abc,s=YQ==,i=4000000000", "r=abc,s=?,i=1", "", "r=abc"]
+        {
             assert!(answer(challenge, "abc", "n=u,r=abc", b"n,,", b"p").is_err(), "{challenge}");
         }
     }

@@ -16,8 +16,8 @@ pub use manners::{Renegotiation, renegotiates, takes_early_data};
 use super::{KnockError, Talk};
 use crate::doors::Waiting;
 use crate::scene::Door;
-use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_FLIGHT_MAX};
 use futures_util::stream::{self, StreamExt as _};
+use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_FLIGHT_MAX};
 use suites::Suite;
 
 /// A version, by its number on the wire.

@@ -158,13 +158,25 @@ async fn old_tls_is_found_in_each_of_its_parts() {
     let good = Manners::good;
     let cases: Vec<(&str, Manners, &str)> = vec![
         ("ENC-13", Manners { versions: vec![0x0301, 0x0303], ..good() }, "TLS 1.0 is taken"),
-        ("ENC-13", Manners { versions: vec![0x0300, 0x0303], suites: vec![0x002f, 0xc02f], ..good() }, "SSL 3.0 is taken"),
-        ("POP-02", Manners { versions: vec![0x0302, 0x0303], suites: vec![0xc013, 0xc02f], ..good() }, "TLS 1.1 is taken"),
+        (
+            "ENC-13",
+            Manners { versions: vec![0x0300, 0x0303], suites: vec![0x002f, 0xc02f], ..good() },
+            "SSL 3.0 is taken",
+        ),
+        (
+            "POP-02",
+            Manners { versions: vec![0x0302, 0x0303], suites: vec![0xc013, 0xc02f], ..good() },
+            "TLS 1.1 is taken",
+        ),
         ("ENC-14", Manners { suites: vec![0xc02f, 0x000a], ..good() }, "TLS_RSA_WITH_3DES_EDE_CBC_SHA is taken"),
         ("ENC-14", Manners { suites: vec![0xc02f, 0x000a], ..good() }, "the client's order counts"),
         ("POP-02", Manners { suites: vec![0xc02f, 0xc013], ..good() }, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA is taken"),
         ("ENC-14", Manners { groups: vec![0x0013, 0x001d], ..good() }, "the group secp192r1 is taken"),
-        ("ENC-14", Manners { suites: vec![0x009e], prime_bytes: 128, versions: vec![0x0303], ..good() }, "a prime of 1024 bits"),
+        (
+            "ENC-14",
+            Manners { suites: vec![0x009e], prime_bytes: 128, versions: vec![0x0303], ..good() },
+            "a prime of 1024 bits",
+        ),
         ("ENC-15", Manners { compresses: true, ..good() }, "it compresses"),
         ("ENC-15", Manners { extended_master_secret: false, ..good() }, "the extended master secret"),
         ("ENC-15", Manners { secure_renegotiation: false, ..good() }, "secure renegotiation"),

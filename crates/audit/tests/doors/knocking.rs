@@ -49,7 +49,9 @@ async fn a_server_that_never_ends_a_line_an_answer_or_its_talk_is_left() {
 
 #[tokio::test]
 async fn a_refusal_nonsense_and_silence_are_told_apart() {
-    assert!(matches!(refused(b"554 no\r\n".to_vec()).await, KnockError::Refused("the connection", said) if said == "554 no"));
+    assert!(
+        matches!(refused(b"554 no\r\n".to_vec()).await, KnockError::Refused("the connection", said) if said == "554 no")
+    );
     assert!(matches!(refused(b"\x1b]0;x\x07\r\n".to_vec()).await, KnockError::Odd(_)));
 }
 
@@ -189,7 +191,8 @@ fn a_flight_is_read_to_the_letter() {
     assert_eq!((hello.extended_master_secret, hello.secure_renegotiation), (true, false));
     assert_eq!(hello.exchange, Some(Exchange::Curve { group: 0x001d, signature: Some(0x0201) }));
     assert_eq!(hello.certificates, [b"a certificate".to_vec()]);
-    let prime = heard(&Picked { suite: 0x0033, version: 0x0301, exchange: tls_bytes::prime(128, None), ..picked.clone() });
+    let prime =
+        heard(&Picked { suite: 0x0033, version: 0x0301, exchange: tls_bytes::prime(128, None), ..picked.clone() });
     assert_eq!(prime.exchange, Some(Exchange::Prime { bits: 1024, signature: None }));
     let again = heard(&Picked { version: 0x0304, suite: 0x1301, group: Some(tls::HYBRID), ..picked });
     assert_eq!((again.version, again.group), (0x0304, Some(tls::HYBRID)));

@@ -49,7 +49,9 @@ impl Manners {
             offered.suites.iter().copied().filter(|id| fits(id) && self.suites.contains(id)).collect()
         };
         let needs_curve = |id: u16| has_curve(id) || version == 0x0304;
-        let Some(suite) = agreed.into_iter().find(|id| !needs_curve(*id) || curve.is_some() || offered.groups.is_empty()) else {
+        let Some(suite) =
+            agreed.into_iter().find(|id| !needs_curve(*id) || curve.is_some() || offered.groups.is_empty())
+        else {
             return tls_bytes::alert(offered.version, 40);
         };
         let signature = (version == 0x0303).then(|| if self.signs_as_told { offered.signatures[0] } else { 0x0403 });

@@ -3,7 +3,7 @@
 use crate::area::{Area, Dimension};
 use crate::control::{Check, Control, Probe};
 use crate::doors::{Seen, each, no_such_door};
-use crate::knock::{KnockError, Kind, Talk};
+use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
 
 /// Where a size is announced: by SMTP to servers, by IMAP to users.

@@ -77,7 +77,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: "Mailward does none of it; if this fails, another program listens at that port: `ss -ltnp` names it.",
         source: "RFC 9325 §3; RFC 5746; RFC 7627; RFC 9155; Internet.nl MailTlsCompression, MailTlsZeroRTT, \
                  MailTlsExtendedMasterSecret, MailTlsKexHashFunc",
-        check: Check::Ask(|scene| Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(ciphers::good_manners(door))))),
+        check: Check::Ask(|scene| {
+            Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(ciphers::good_manners(door))))
+        }),
     },
     Control {
         id: "ENC-16",
@@ -111,6 +113,8 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         verified: "Each door is asked for TLS 1.3 with the group X25519MLKEM768 alone.",
         mend: "Mailward agrees to it; if this fails, another program listens at that port: `ss -ltnp` names it.",
         source: "draft-ietf-tls-ecdhe-mlkem",
-        check: Check::Ask(|scene| Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(ciphers::is_hybrid(door))))),
+        check: Check::Ask(|scene| {
+            Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(ciphers::is_hybrid(door))))
+        }),
     },
 ];

@@ -106,7 +106,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
          one bit is wrong, which must be refused.",
         NOT_OURS,
         "RFC 5802 §6; RFC 9266; CVE-2026-33603",
-        |scene| Box::pin(each(scene, READING, no_such_door, |scene, door| Box::pin(login::looks_at_binding(scene, door)))),
+        |scene| Box::pin(each(scene, READING, no_such_door, |scene, door| Box::pin(login::looks_at_binding(
+            scene, door
+        )))),
     ),
     control!(
         "POP-06",
@@ -201,7 +203,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
          none may be made or opened. What is made all the same is removed.",
         NOT_OURS,
         "CWE-22",
-        |scene| Box::pin(each(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(scene, door)))),
+        |scene| Box::pin(each(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(
+            scene, door
+        )))),
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! Service control, asked at the doors.
 
-mod content;
 mod commands;
+mod content;
 mod relay;
 mod secured;
 
@@ -34,7 +34,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: "Take hosts out of `relay.from` in mailward.toml that you don't own, set `relay.any_sender = false`, then \
                `mailward reload`. `mailward rules list` shows rules that let clients relay.",
         source: "nmap smtp-open-relay; the relay test of abuse.net; RFC 5321 §7.1",
-        check: Check::Ask(|scene| Box::pin(each(scene, SENDING, no_such_door, |scene, door| Box::pin(relay::refused(scene, door))))),
+        check: Check::Ask(|scene| {
+            Box::pin(each(scene, SENDING, no_such_door, |scene, door| Box::pin(relay::refused(scene, door))))
+        }),
     },
     Control {
         id: "SVC-05",
@@ -146,7 +148,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
                    XFORWARD, NTLM.",
         mend: "Mailward offers none of them; if this fails, another program listens at that port: `ss -ltnp` names it.",
         source: "nmap smtp-commands, smtp-ntlm-info",
-        check: Check::Ask(|scene| Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))))),
+        check: Check::Ask(|scene| {
+            Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))))
+        }),
     },
     Control {
         id: "SVC-13",
@@ -162,7 +166,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
                    numbers and names of systems.",
         mend: "Mailward says none; if this fails, another program listens at that port: `ss -ltnp` names it.",
         source: "Lynis MAIL-8818",
-        check: Check::Ask(|scene| Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))))),
+        check: Check::Ask(|scene| {
+            Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))))
+        }),
     },
     Control {
         id: "SVC-17",

@@ -143,7 +143,8 @@ fn record<'a>(reader: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, KnockEr
     let start = reader.0;
     let Some(&[kind, major, _, high, low]) = reader.take(5) else {
         // What has come of it must look like one.
-        let looks = start.first().is_none_or(|kind| (20..=24).contains(kind)) && start.get(1).is_none_or(|major| *major == 3);
+        let looks =
+            start.first().is_none_or(|kind| (20..=24).contains(kind)) && start.get(1).is_none_or(|major| *major == 3);
         return if looks { Ok(None) } else { Err(ODD) };
     };
     let length = usize::from(u16::from_be_bytes([high, low]));

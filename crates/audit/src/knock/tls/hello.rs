@@ -20,9 +20,8 @@ pub struct Hello<'a> {
 }
 
 /// SHA-256 and better with ECDSA, RSA and Ed25519, then what old servers have.
-pub(super) const SIGNATURES: [u16; 13] = [
-    0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201, 0x0202,
-];
+pub(super) const SIGNATURES: [u16; 13] =
+    [0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201, 0x0202];
 
 impl<'a> Hello<'a> {
     /// The usual: no compression, everything else.
@@ -39,7 +38,10 @@ impl<'a> Hello<'a> {
         body.extend_from_slice(&random);
         // A session to resume that nobody has: what goes between expects one (RFC 8446 appendix D.4).
         with_length_8(&mut body, if self.version == Version::TLS13 { &random } else { &[] });
-        with_length_16(&mut body, &words(self.suites.iter().copied().chain((self.version != Version::TLS13).then_some(0x00ff))));
+        with_length_16(
+            &mut body,
+            &words(self.suites.iter().copied().chain((self.version != Version::TLS13).then_some(0x00ff))),
+        );
         with_length_8(&mut body, self.compression);
         // SSL 3.0 has no extensions.
         if self.version != Version::SSL3 {

@@ -67,7 +67,8 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
 
 /// A handshake record of TLS 1.2 with AES in GCM (RFC 5288 §3, RFC 5246 §6.2.3.3).
 fn sealed(message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
-    const OTHER: KnockError = KnockError::Odd("it agrees on another cipher than AES-GCM, with which this can't be tried");
+    const OTHER: KnockError =
+        KnockError::Odd("it agrees on another cipher than AES-GCM, with which this can't be tried");
     let (algorithm, key, iv) = match keys {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&AES_128_GCM, key, iv),
         ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (&AES_256_GCM, key, iv),

@@ -46,7 +46,8 @@ async fn admitted(door: &Door) -> Result<Wire, KnockError> {
     }
     let mut wire = Wire::connect(door.address).await?;
     let wanted = suites::of(Version::TLS12);
-    wire.send_hidden(&Hello::new(Version::TLS12, &wanted).bytes(&door.name, [5; 32]), "(a first message of TLS)").await?;
+    wire.send_hidden(&Hello::new(Version::TLS12, &wanted).bytes(&door.name, [5; 32]), "(a first message of TLS)")
+        .await?;
     wire.some().await?;
     Ok(wire)
 }

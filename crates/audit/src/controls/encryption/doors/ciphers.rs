@@ -3,8 +3,8 @@
 use crate::doors::Seen;
 use crate::knock::KnockError;
 use crate::knock::tls::{
-    Exchange, GROUPS, HYBRID, Heard, Hello, Renegotiation, ServerHello, Version, Want, ask, groups, has_order, renegotiates,
-    suites, taken, takes, takes_early_data, takes_group,
+    Exchange, GROUPS, HYBRID, Heard, Hello, Renegotiation, ServerHello, Version, Want, ask, groups, has_order,
+    renegotiates, suites, taken, takes, takes_early_data, takes_group,
 };
 use crate::scene::{Door, Protocol};
 use std::fmt::Write as _;
@@ -38,7 +38,8 @@ pub(in crate::controls) async fn good_versions(door: &Door) -> Result<Seen, Knoc
     if !found.iter().any(|(version, _)| version.is_good()) {
         bad.push("neither TLS 1.2 nor 1.3 is taken".to_owned());
     }
-    let list: Vec<String> = found.iter().map(|(version, hello)| format!("{}: {}", version.name(), suite(hello))).collect();
+    let list: Vec<String> =
+        found.iter().map(|(version, hello)| format!("{}: {}", version.name(), suite(hello))).collect();
     Ok(Seen::unless(&bad, names.join(", ")).showing(format!("{door}, versions"), list.join("\n")))
 }
 
@@ -63,7 +64,9 @@ pub(in crate::controls) async fn good_ciphers(door: &Door) -> Result<Seen, Knock
         }
         let groups = groups(door, version).await?;
         let _infallible = writeln!(list, "  groups: {}", groups.join(", "));
-        bad.extend(groups.iter().filter(|group| SMALL.contains(group)).map(|group| format!("the group {group} is taken")));
+        bad.extend(
+            groups.iter().filter(|group| SMALL.contains(group)).map(|group| format!("the group {group} is taken")),
+        );
         if all.iter().any(|suite| suite.name.starts_with("TLS_DHE_"))
             && let Some(bits) = prime(door, version).await?
         {
@@ -108,7 +111,10 @@ pub(super) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
             // It knows what it doesn't want to hear, which is as good; the rest is asked without.
             Heard::Refused(_) => {
                 hello.compression = &[0];
-                ask(door, &hello).await?.agreed(*version).ok_or(KnockError::Odd("it refuses what it took a moment ago"))?
+                ask(door, &hello)
+                    .await?
+                    .agreed(*version)
+                    .ok_or(KnockError::Odd("it refuses what it took a moment ago"))?
             }
         };
         list.push(format!("{}: {agreed:?}", version.name()));

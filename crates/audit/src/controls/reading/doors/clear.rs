@@ -2,7 +2,7 @@
 
 use super::forgets_what_was_clear;
 use crate::doors::{Grade, Seen};
-use crate::knock::{Answer, KnockError, Kind, Talk};
+use crate::knock::{Answer, Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol};
 
 /// A name that nobody has; no password is ever said with it.
@@ -74,7 +74,10 @@ pub(super) async fn begins_anew(door: &Door) -> Result<Seen, KnockError> {
             bad.push(format!("{old} is still named under TLS"));
         }
     }
-    if !features.iter().any(|one| one.starts_with("AUTH=") || one.starts_with("SASL") || one == "USER" || one == "IMAP4REV1") {
+    if !features
+        .iter()
+        .any(|one| one.starts_with("AUTH=") || one.starts_with("SASL") || one == "USER" || one == "IMAP4REV1")
+    {
         bad.push("no way to log in is named under TLS".to_owned());
     }
     let mut found = Seen::unless(&bad, format!("{}; it begins anew under TLS", forgets.said)).heard(door, &talk);

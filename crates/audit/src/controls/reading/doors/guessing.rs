@@ -50,12 +50,14 @@ async fn rounds(door: &Door, known: &str, ends: Instant) -> Result<Finding, Knoc
         let (a, b) = (there.words.first(), not_there.words.first());
         let same = there.words.iter().chain(&not_there.words).all(|word| Some(word) == a);
         told = format!("{} logins each; refused with {a:?} and {b:?}", there.times.len());
-        let finding = if same { None } else { Some(Finding::fail(format!("{door}: refusals differ in words: {told}"))) };
+        let finding =
+            if same { None } else { Some(Finding::fail(format!("{door}: refusals differ in words: {told}"))) };
         if let Some(finding) = finding {
             return Ok(finding.showing(door.to_string(), told));
         }
         if slowed || there.times.len() < KNOCK_LOGINS {
-            let said = format!("{door}: the words are the same; the server slows down who fails, so times can't be compared");
+            let said =
+                format!("{door}: the words are the same; the server slows down who fails, so times can't be compared");
             return Ok(Finding::not_tested(said).showing(door.to_string(), told));
         }
         let p = difference(&there.times, &not_there.times);
@@ -65,7 +67,8 @@ async fn rounds(door: &Door, known: &str, ends: Instant) -> Result<Finding, Knoc
             return Ok(Finding::pass(said).showing(door.to_string(), told));
         }
     }
-    Ok(Finding::fail(format!("{door}: the time of a refusal tells whether there is such a user")).showing(door.to_string(), told))
+    Ok(Finding::fail(format!("{door}: the time of a refusal tells whether there is such a user"))
+        .showing(door.to_string(), told))
 }
 
 /// Both in turn, so that what else happens on the host falls on both.
@@ -142,7 +145,8 @@ fn float(count: usize) -> f64 {
 fn both_tails(z: f64) -> f64 {
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let sum = t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let sum =
+        t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
     sum * (-x * x).exp()
 }
 

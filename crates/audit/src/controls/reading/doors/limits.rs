@@ -2,7 +2,7 @@
 
 use super::no_canary;
 use crate::doors::{Seen, logged_in, quoted};
-use crate::knock::{KnockError, Kind, Talk};
+use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
 use flate2::{Compress, Compression, FlushCompress};
 

@@ -2,7 +2,7 @@
 
 use super::no_canary;
 use crate::doors::Seen;
-use crate::knock::{Binding, KnockError, Kind, Talk, scram_login};
+use crate::knock::{Binding, Kind, KnockError, Talk, scram_login};
 use crate::scene::{Door, Scene};
 
 const GOOD: [&str; 3] = ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER"];

@@ -1,7 +1,7 @@
 //! What servers say of themselves and of their users.
 
 use crate::doors::{Seen, our_domain};
-use crate::knock::{KnockError, Kind, Talk};
+use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
 use mailward_core::limits::KNOCK_UNKNOWN_RECIPIENTS;
 use std::net::IpAddr;
@@ -31,7 +31,11 @@ pub(super) async fn tells_no_users(scene: &Scene, door: &Door) -> Result<Seen, K
     let sender = talk.ask("MAIL FROM:<>").await?;
     if sender.kind != Kind::Yes {
         first = first.heard(door, &talk);
-        return Ok(if bad.is_empty() { Seen { grade: crate::doors::Grade::Unknown, said: sender.text(), ..first } } else { first });
+        return Ok(if bad.is_empty() {
+            Seen { grade: crate::doors::Grade::Unknown, said: sender.text(), ..first }
+        } else {
+            first
+        });
     }
     let mut refused = 0_usize;
     let mut ended = false;
@@ -127,7 +131,8 @@ pub(super) fn versions(said: &str) -> Vec<String> {
         let lower = word.to_ascii_lowercase();
         let is_system = lower.split(|c: char| !c.is_ascii_alphabetic()).any(|part| SYSTEMS.contains(&part));
         // A host may be called after its system: that is a name.
-        let is_host = word.contains('.') && word.rsplit('.').next().is_some_and(|top| top.len() > 1 && top.chars().all(|c| c.is_ascii_alphabetic()));
+        let is_host = word.contains('.')
+            && word.rsplit('.').next().is_some_and(|top| top.len() > 1 && top.chars().all(|c| c.is_ascii_alphabetic()));
         if (is_version || is_system) && !is_host && !found.iter().any(|known| known == word) {
             found.push(word.chars().take(60).collect());
         }

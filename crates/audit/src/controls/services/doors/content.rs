@@ -1,7 +1,7 @@
 //! Where a message ends, and how often it may have been passed on.
 
 use crate::doors::{Grade, Seen, Waiting, our_domain, our_recipient, settled};
-use crate::knock::{Answer, KnockError, Kind, Talk};
+use crate::knock::{Answer, Kind, KnockError, Talk};
 use crate::scene::{Door, Scene};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_LINES_MAX;
@@ -93,7 +93,8 @@ pub(super) async fn counts_hops(scene: &Scene, door: &Door) -> Result<Seen, Knoc
     };
     let mut message = Vec::new();
     for hop in 0..HOPS {
-        let field = format!("Received: from h{hop}.invalid by h{hop}.invalid with ESMTP; Thu, 1 Jan 2026 00:00:00 +0000\r\n");
+        let field =
+            format!("Received: from h{hop}.invalid by h{hop}.invalid with ESMTP; Thu, 1 Jan 2026 00:00:00 +0000\r\n");
         message.extend_from_slice(field.as_bytes());
     }
     message.extend_from_slice(&header(scene, door, "a message that goes round in circles"));

@@ -1,7 +1,7 @@
 //! Who may send through us.
 
 use crate::doors::{Grade, Seen, Waiting, our_domain};
-use crate::knock::{KnockError, Kind, Offer, Talk};
+use crate::knock::{Kind, KnockError, Offer, Talk};
 use crate::scene::{Door, Protocol, Scene};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_AT_ONCE;
@@ -95,9 +95,11 @@ fn told(door: &Door, made: &[Made]) -> Seen {
         (Some(first), _) => {
             Seen::bad(format!("{} of {} attempts came through{from}, as {first}", through.len(), made.len()))
         }
-        (None, Some(first)) => {
-            Seen::unknown(format!("{} of {} attempts were neither taken nor refused, as {first}", unclear.len(), made.len()))
-        }
+        (None, Some(first)) => Seen::unknown(format!(
+            "{} of {} attempts were neither taken nor refused, as {first}",
+            unclear.len(),
+            made.len()
+        )),
         (None, None) => Seen::good(format!("all {} attempts are refused{from}", made.len())),
     };
     seen = seen.showing(format!("{door}, every attempt"), list);
@@ -141,7 +143,8 @@ pub(super) async fn needs_login(scene: &Scene, door: &Door) -> Result<Seen, Knoc
         (Some((how, answer, _)), _) => Seen::bad(format!("a sender is taken {how} without a login: {}", answer.text())),
         (None, Some((how, answer, _))) => Seen::unknown(format!("neither yes nor no {how}: {}", answer.text())),
         (None, None) => {
-            let codes: Vec<String> = talks.iter().filter_map(|(_, answer, _)| answer.code).map(|c| c.to_string()).collect();
+            let codes: Vec<String> =
+                talks.iter().filter_map(|(_, answer, _)| answer.code).map(|c| c.to_string()).collect();
             Seen::good(format!("refused without a login ({})", codes.join(", ")))
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::doors::Seen;
 use crate::knock::tls::{Hello, Version, suites};
-use crate::knock::{Answer, KnockError, Kind, Offer, Talk};
+use crate::knock::{Answer, Kind, KnockError, Offer, Talk};
 use crate::scene::{Door, Protocol};
 
 /// AUTH before TLS, and at the door for servers.
@@ -34,7 +34,9 @@ pub(super) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
 
 async fn offered(talk: &mut Talk, how: &str, bad: &mut Vec<String>) -> Result<(), KnockError> {
     let features = talk.features().await?;
-    if let Some(auth) = features.iter().find(|feature| *feature == "AUTH" || feature.starts_with("AUTH") && feature.len() > 4) {
+    if let Some(auth) =
+        features.iter().find(|feature| *feature == "AUTH" || feature.starts_with("AUTH") && feature.len() > 4)
+    {
         bad.push(format!("{auth} is offered {how}"));
     }
     // Without a password: only whether one is asked for.
