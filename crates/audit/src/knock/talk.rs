@@ -300,6 +300,15 @@ impl Protocol {
         matches!(self, Protocol::Submissions | Protocol::Imaps | Protocol::Pop3s | Protocol::Https)
     }
 
+    /// The line that ends a session, whoever is logged in.
+    pub(super) const fn goodbye(self) -> &'static str {
+        match self {
+            Protocol::Imap | Protocol::Imaps => "z1 LOGOUT\r\n",
+            Protocol::Https => "GET / HTTP/1.0\r\n\r\n",
+            _ => "QUIT\r\n",
+        }
+    }
+
     const fn speaks(self) -> Speaks {
         match self {
             Protocol::Smtp | Protocol::Submission | Protocol::Submissions => Speaks::Smtp,

@@ -39,11 +39,14 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     let suites = suites::of(Version::TLS12);
     let hello = Hello::new(Version::TLS12, &suites).bytes(&door.name, [7; 32]);
     let message = hello.get(5..).unwrap_or_default();
-    let record = sealed(message, keys.tx.0, &keys.tx.1)?;
-    if stream.write_all(&record).await.is_err() {
+    let mut records = sealed(22, message, keys.tx.0, &keys.tx.1)?;
+    // A server may also go on as if nothing was said: then it takes its leave when it is asked to, and that is an answer.
+    let goodbye = door.protocol.goodbye().as_bytes();
+    records.extend(sealed(23, goodbye, keys.tx.0.saturating_add(1), &keys.tx.1)?);
+    if stream.write_all(&records).await.is_err() {
         return Ok(Renegotiation::Refused);
     }
-    // Records follow each other: a greeting may come first, encrypted as any application data.
+    // Before it come the greeting and the answer, encrypted as any application data.
     let answer = async {
         loop {
             let mut head = [0; 5];
@@ -65,8 +68,8 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     tokio::time::timeout(KNOCK_ANSWER_TIME, answer).await.map_err(|_late| KnockError::Late)
 }
 
-/// A handshake record of TLS 1.2 with AES in GCM (RFC 5288 §3, RFC 5246 §6.2.3.3).
-fn sealed(message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
+/// A record of TLS 1.2 with AES in GCM (RFC 5288 §3, RFC 5246 §6.2.3.3).
+fn sealed(kind: u8, message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
     const OTHER: KnockError =
         KnockError::Odd("it agrees on another cipher than AES-GCM, with which this can't be tried");
     let (algorithm, key, iv) = match keys {
@@ -81,12 +84,12 @@ fn sealed(message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Res
     let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| OTHER)?;
     let length = u16::try_from(message.len()).map_err(|_| OTHER)?;
     let mut about = explicit.to_vec();
-    about.extend_from_slice(&[22, 3, 3]);
+    about.extend_from_slice(&[kind, 3, 3]);
     about.extend_from_slice(&length.to_be_bytes());
     let mut body = message.to_vec();
     LessSafeKey::new(key).seal_in_place_append_tag(nonce, Aad::from(about), &mut body).map_err(|_| OTHER)?;
     let all = u16::try_from(body.len().saturating_add(explicit.len())).map_err(|_| OTHER)?;
-    let mut record = vec![22, 3, 3];
+    let mut record = vec![kind, 3, 3];
     record.extend_from_slice(&all.to_be_bytes());
     record.extend_from_slice(&explicit);
     record.extend_from_slice(&body);
