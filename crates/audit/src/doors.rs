@@ -1,4 +1,10 @@
 //! What controls that knock at doors share: every door is asked, the worst answer counts.
+//!
+//! **From where**: these controls knock from this host, mostly over loopback. What Mailward grants to strangers it grants there
+//! too, and no more: loopback may relay and log in as others may, unless `relay.from` or a rule names it. So what is refused there
+//! is refused elsewhere, and what is taken there may be a right of loopback's own; that is said. What can't be seen from there is
+//! what is done to strangers for how they look: bans never hit loopback, connections of its network aren't counted (those of its
+//! address are), and the DNS knows nothing of it.
 
 use crate::finding::{Exhibit, Finding};
 use crate::knock::{Kind, KnockError, Talk};

@@ -26,6 +26,7 @@ pub use certificate::{Anchors, Certificate, Key, Offer, Shown, Untrusted, certif
 pub use scram::{Binding, login as scram_login};
 pub use talk::Talk;
 pub use wire::Wire;
+pub(crate) use wire::literal;
 
 /// Why nothing could be found out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,9 +6,6 @@ use super::{KnockError, Wire};
 use crate::scene::{Door, Protocol};
 use mailward_core::limits::KNOCK_LINES_MAX;
 
-/// What we greet as: a name that nobody has (RFC 6761).
-const OUR_NAME: &str = "audit.invalid";
-
 /// A session at a door.
 #[derive(Debug)]
 pub struct Talk {
@@ -175,7 +172,8 @@ impl Talk {
         self.next_tag()
     }
 
-    /// Greets (EHLO, LHLO), or asks what there is (CAPABILITY, CAPA); the features it names.
+    /// Greets (EHLO, LHLO) by our own address, as who has no name does (RFC 5321 §4.1.4), or asks what there is (CAPABILITY, CAPA); the
+    /// features it names.
     ///
     /// # Errors
     /// [`KnockError`]; [`KnockError::Refused`] if it doesn't want to say.
@@ -189,8 +187,8 @@ impl Talk {
     /// As there.
     pub async fn hello(&mut self) -> Result<Answer, KnockError> {
         let answer = match self.protocol.speaks() {
-            Speaks::Smtp => self.ask(&format!("EHLO {OUR_NAME}")).await?,
-            Speaks::Lmtp => self.ask(&format!("LHLO {OUR_NAME}")).await?,
+            Speaks::Smtp => self.ask(&format!("EHLO {}", self.wire.literal())).await?,
+            Speaks::Lmtp => self.ask(&format!("LHLO {}", self.wire.literal())).await?,
             Speaks::Imap => self.ask("CAPABILITY").await?,
             Speaks::Pop3 => self.list("CAPA").await?,
         };

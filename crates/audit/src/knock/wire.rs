@@ -6,7 +6,7 @@ use mailward_core::limits::{
     KNOCK_ANSWER_TIME, KNOCK_CONNECT_TIME, KNOCK_LINE_MAX, KNOCK_SESSION_TIME, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
 };
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -23,6 +23,7 @@ pub struct Wire {
     ends: Instant,
     transcript: Vec<u8>,
     shown: Option<Shown>,
+    literal: String,
 }
 
 #[derive(Debug)]
@@ -44,8 +45,10 @@ impl Wire {
             .map_err(|error| KnockError::Connect(error.to_string()))?;
         // Only a matter of speed.
         let _slower = stream.set_nodelay(true);
+        let ours = stream.local_addr().map_err(|error| KnockError::Connect(error.to_string()))?;
         let now = Instant::now();
         Ok(Self {
+            literal: literal(ours.ip()),
             stream: Stream::Clear(stream),
             pending: Vec::new(),
             read: 0,
@@ -53,6 +56,11 @@ impl Wire {
             transcript: Vec::new(),
             shown: None,
         })
+    }
+
+    /// Our own address as the other side sees it, unless something between changes it, as SMTP writes it (RFC 5321 §4.1.3).
+    pub fn literal(&self) -> &str {
+        &self.literal
     }
 
     /// Sends bytes.
@@ -230,5 +238,13 @@ impl Wire {
                 self.transcript.push(b'\n');
             }
         }
+    }
+}
+
+/// An address as SMTP writes it (RFC 5321 §4.1.3).
+pub(crate) fn literal(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
     }
 }

@@ -1,13 +1,12 @@
 //! Who may send through us.
 
 use crate::doors::{Grade, Seen, Waiting, our_domain};
-use crate::knock::{Kind, KnockError, Offer, Talk};
+use crate::knock::{Kind, KnockError, Offer, Talk, literal};
 use crate::scene::{Door, Protocol, Scene};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_AT_ONCE;
 use mailward_gate::battery::{BATTERIES, Names, Next, Probe, Run, Verdict};
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 /// A domain that nobody's server has to do with (RFC 2606 §2).
 const THIRD: &str = "third.example";
@@ -27,10 +26,7 @@ struct Made {
 pub(super) async fn refused(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
     let names = Names {
         us: our_domain(scene, door).to_owned(),
-        literal: match door.address.ip().to_canonical() {
-            IpAddr::V4(ip) => format!("[{ip}]"),
-            IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
-        },
+        literal: literal(door.address.ip()),
         third: THIRD.to_owned(),
         lmtp: door.protocol == Protocol::Lmtp,
     };
