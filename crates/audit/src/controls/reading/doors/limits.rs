@@ -148,23 +148,34 @@ fn names() -> Vec<(&'static str, Vec<u8>)> {
 pub(super) async fn names_lead_nowhere(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
     let mut bad = Vec::new();
     let mut transcripts = Vec::new();
+    // One session, as each login costs; a server may end it at any of these.
+    let mut session = None;
     for (what, name) in names() {
-        let Some(mut talk) = logged_in(scene, door).await? else { return Ok(no_canary()) };
         for command in ["CREATE", "SELECT"] {
+            let mut talk = match session.take() {
+                Some(talk) => talk,
+                None => match logged_in(scene, door).await? {
+                    Some(talk) => talk,
+                    None => return Ok(no_canary()),
+                },
+            };
             let start = format!("{}{command} ", talk.tag());
-            match talk.ask_raw(&[start.as_bytes(), name.as_slice(), b"\r\n"].concat()).await {
-                Ok(answer) if answer.kind == Kind::Yes => {
-                    bad.push(format!("{command} of a name with {what} is taken"));
-                    let _removed = talk.ask(&format!("DELETE {}", String::from_utf8_lossy(&name))).await;
-                    break;
+            let answer = match talk.ask_raw(&[start.as_bytes(), name.as_slice(), b"\r\n"].concat()).await {
+                Ok(answer) => answer,
+                Err(KnockError::Closed) => {
+                    transcripts.push(talk.transcript());
+                    continue;
                 }
-                Ok(_) => {}
-                Err(KnockError::Closed) => break,
                 Err(other) => return Err(other),
+            };
+            if answer.kind == Kind::Yes {
+                bad.push(format!("{command} of a name with {what} is taken"));
+                let _removed = talk.ask(&format!("DELETE {}", String::from_utf8_lossy(&name))).await;
             }
+            session = Some(talk);
         }
-        transcripts.push(talk.transcript());
     }
+    transcripts.extend(session.map(|talk| talk.transcript()));
     let found = Seen::unless(&bad, "no such name is made or opened");
     Ok(transcripts.into_iter().fold(found, |found, transcript| found.showing(door.to_string(), transcript)))
 }
