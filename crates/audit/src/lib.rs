@@ -26,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
 mod area;
+pub mod classic;
 mod control;
 mod controls;
 mod finding;
