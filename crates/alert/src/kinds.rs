@@ -66,6 +66,12 @@ const KINDS: &[Kind] = &[
     end("antivirus.recovered", &["engine"], "antivirus.failing", "A virus scanner works again"),
     end("antivirus.renewed", &["engine"], "antivirus.old", "A virus scanner's signatures are new again"),
     end("antivirus.up", &[], "antivirus.down", "A virus scanner answers again"),
+    Kind {
+        gathers: Some("control"),
+        ..alert("audit.failed", &[], "The audit found what it didn't find before", "mailward audit actions")
+    },
+    end("audit.mended", &[], "audit.failed", "What the audit found is mended"),
+    alert("audit.stopped", &[], "The daily audit can't be made", "mailward audit run, which tells more"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),

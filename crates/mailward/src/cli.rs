@@ -3,6 +3,7 @@
 mod alert;
 mod alias;
 mod antivirus;
+mod audit;
 mod ban;
 mod bench;
 mod config;
@@ -95,6 +96,7 @@ enum Verb {
     TlsReport(tls_report::TlsReport),
     Migrate(migrate::Migrate),
     Store(store::Store),
+    Audit(audit::AuditVerb),
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
@@ -137,6 +139,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::TlsReport(verb) => verb.run(place),
         Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
+        Verb::Audit(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
         Verb::Scanner(verb) => verb.run(),

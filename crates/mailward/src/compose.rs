@@ -12,6 +12,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
@@ -37,6 +38,7 @@ pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
+use crate::control::audit::AuditDesk;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
@@ -285,6 +287,7 @@ where
         scanning,
         spam: SpamDesk::with_server(spam.clone()),
         quarantine_days: place.config().quarantine.days,
+        audit: AuditDesk::of(place.data(), &secret)?,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -323,6 +326,7 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    audit::daily(desk.clone(), events.clone(), shutdown.clone());
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);

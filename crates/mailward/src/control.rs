@@ -14,6 +14,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod antivirus;
+pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
@@ -202,6 +203,9 @@ pub(crate) enum Request {
         ask: routes::Ask,
     },
     /// Virus scanners.
+    Audit {
+        ask: audit::Ask,
+    },
     Antivirus {
         ask: antivirus::Ask,
     },

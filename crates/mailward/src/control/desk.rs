@@ -1,5 +1,6 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::audit::AuditDesk;
 use super::care::CareDesk;
 use super::greylist::Memory;
 use super::sessions::{self, Why};
@@ -59,6 +60,7 @@ pub(crate) struct Desk {
     pub(crate) spam: SpamDesk,
     /// How long messages are kept in the quarantine, days, where no server runs.
     pub(crate) quarantine_days: usize,
+    pub(crate) audit: AuditDesk,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -161,6 +163,7 @@ impl Desk {
             scanning: Scanning::of(config, None, &Events::nowhere()),
             spam,
             quarantine_days: config.quarantine.days,
+            audit: AuditDesk::of(data, &secret)?,
             alerts: None,
         })
     }
@@ -236,6 +239,7 @@ impl Desk {
             Request::Lists { ask } => self.lists(ask).await,
             Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::Antivirus { ask } => self.antivirus(ask).await,
+            Request::Audit { ask } => self.audit(ask).await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -347,6 +351,7 @@ impl Desk {
             | Request::Lists { .. }
             | Request::Dmarc { .. }
             | Request::Antivirus { .. }
+            | Request::Audit { .. }
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
