@@ -36,7 +36,7 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
-pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, RescanEvery, WhenDown};
 pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;

@@ -235,6 +235,8 @@ impl Running {
         current.dmarc = new.dmarc.clone();
         current.milters = new.milters.clone();
         current.quarantine = new.quarantine.clone();
+        current.antivirus.rescan = new.antivirus.rescan;
+        current.antivirus.rescan_hour = new.antivirus.rescan_hour;
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }
