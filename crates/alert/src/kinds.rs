@@ -164,7 +164,7 @@ const KINDS: &[Kind] = &[
     strange(alert(
         "quarantine.crowded",
         &["network"],
-        "What one network brings fills its part of the quarantine, and more of it is refused for now",
+        "One network fills its part of the quarantine, and more of its mail is refused for now",
         "mailward quarantine list",
     )),
     strange(alert(

@@ -214,7 +214,8 @@ fn users_whose_passwords_are_guessed_at_are_named_in_one_alert_an_hour() {
 fn viruses_that_are_refused_are_named_in_one_alert_an_hour() {
     let mut book = Book::default();
     let refused = |n: i64, direction: &str| {
-        let event = Event::alert("virus.refused").with("finding", format!("antivirus/V{n}")).with("direction", direction);
+        let event =
+            Event::alert("virus.refused").with("finding", format!("antivirus/V{n}")).with("direction", direction);
         heard(&event.in_words(&format!("Refused: V{n}"), &[format!("MAIL FROM: <{n}@far.example>")]))
     };
     book.hear(&refused(1, "incoming"), at(0));
@@ -230,7 +231,11 @@ fn viruses_that_are_refused_are_named_in_one_alert_an_hour() {
     assert_eq!(item.fields[0].1, "antivirus/V2, antivirus/V0, antivirus/V1");
     assert_eq!(item.lines, ["MAIL FROM: <1@far.example>"], "one of them in full");
     book.hear(&refused(1, "outgoing"), due);
-    assert_eq!(states(book.take(book.due(due).unwrap())), one("virus.refused", State::New, 1), "users here are another matter");
+    assert_eq!(
+        states(book.take(book.due(due).unwrap())),
+        one("virus.refused", State::New, 1),
+        "users here are another matter"
+    );
 }
 
 /// One that tries many users isn't another that tries one password, nor is it another host.

@@ -11,8 +11,8 @@ use crate::records::{Accepted, Kept, KeptFor, Quarantined, ShelfChange, Target, 
 use crate::tx::{Tx, int, unsigned};
 use bytes::Bytes;
 use mailward_core::limits::{
-    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE,
-    QUARANTINE_SOURCE_BYTES_MAX, QUARANTINE_SOURCE_MESSAGES_MAX, QUARANTINE_SWEEP, QUARANTINE_WAYS_MAX,
+    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SOURCE_BYTES_MAX,
+    QUARANTINE_SOURCE_MESSAGES_MAX, QUARANTINE_SWEEP, QUARANTINE_WAYS_MAX,
 };
 use mailward_core::{AccountId, BlobId, MailboxId, QuarantineId, Timestamp, Uid};
 use rusqlite::types::Type;

@@ -175,7 +175,8 @@ impl Walk<'_> {
         }
         let is_meant = run.scope.has(message) && (!run.again || message.saved_date >= run.began);
         if !is_meant || self.clean.contains(&message.blob) {
-            if is_meant {
+            // The second round comes by what the first one looked at as well.
+            if is_meant && !run.again {
                 then.looked = then.looked.saturating_add(1);
             }
             *run = then;

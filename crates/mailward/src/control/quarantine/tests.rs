@@ -139,7 +139,7 @@ async fn a_list_names_some_recipients_and_counts_all_and_show_names_all() {
 async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
     let house = house().await;
     let head = format!("Subject: a\r\nX-Long: {}\r\n", "y ".repeat(400));
-    let header = format!("{}\r\ntext\r\n", head.repeat(QUARANTINE_HEADER_SHOWN_MAX / head.len() + 1));
+    let header = format!("{}\r\ntext\r\n", head.repeat(2 * QUARANTINE_HEADER_SHOWN_MAX / head.len()));
     let text = format!("Subject: a\r\n\r\n{}", lines(QUARANTINE_TEXT_MAX));
     let mut parts = "Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
     for number in 0..=QUARANTINE_PARTS_SHOWN_MAX {
