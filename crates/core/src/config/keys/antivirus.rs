@@ -61,7 +61,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "antivirus.rescan",
         form: "\"never\", \"weekly\" or \"monthly\"",
         unit: "how often stored mail is looked at again",
-        help: "Weekly what came in the last 35 days, monthly all of it; what is found goes into quarantine. Without engines nothing\nis done.",
+        help: "Weekly what came in the last 35 days, monthly all of it; what is found goes into quarantine.\nNothing is done without engines.",
         reloads: true,
         read: |c, v| one_of(v, &RescanEvery::NAMES).map(|every| c.antivirus.rescan = every),
         write: |c| quoted(name_of(&RescanEvery::NAMES, c.antivirus.rescan)),
