@@ -159,14 +159,14 @@ const KINDS: &[Kind] = &[
     ),
     end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
-    alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
-    alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
     strange(alert(
         "quarantine.crowded",
         &["network"],
         "One network fills its part of the quarantine, and more of its mail is refused for now",
         "mailward quarantine list",
     )),
+    alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
+    alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
     strange(alert(
         "rate.alarm",
         &["kind", "source"],

@@ -140,7 +140,7 @@ async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
     let house = house().await;
     let head = format!("Subject: a\r\nX-Long: {}\r\n", "y ".repeat(400));
     let header = format!("{}\r\ntext\r\n", head.repeat(2 * QUARANTINE_HEADER_SHOWN_MAX / head.len()));
-    let text = format!("Subject: a\r\n\r\n{}", lines(QUARANTINE_TEXT_MAX));
+    let text = format!("Subject: a\r\n\r\n{}", lines(2 * QUARANTINE_TEXT_MAX));
     let mut parts = "Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();
     for number in 0..=QUARANTINE_PARTS_SHOWN_MAX {
         parts.push_str(&format!("--b\r\nContent-Type: application/pdf; name={number}.pdf\r\n\r\nx\r\n"));
