@@ -65,6 +65,21 @@ const KINDS: &[Kind] = &[
     alert("antivirus.old", &["engine"], "A virus scanner's signatures are old", "see to what renews them: freshclam"),
     end("antivirus.recovered", &["engine"], "antivirus.failing", "A virus scanner works again"),
     end("antivirus.renewed", &["engine"], "antivirus.old", "A virus scanner's signatures are new again"),
+    alert(
+        "antivirus.rescan_broken",
+        &[],
+        "Looking at stored mail again broke off before its end",
+        "mailward antivirus",
+    ),
+    Kind {
+        gathers: Some("finding"),
+        ..alert(
+            "antivirus.rescan_found",
+            &[],
+            "A virus was found in stored mail, which is in the quarantine now",
+            "mailward quarantine list",
+        )
+    },
     end("antivirus.up", &[], "antivirus.down", "A virus scanner answers again"),
     Kind {
         gathers: Some("control"),
@@ -150,6 +165,12 @@ const KINDS: &[Kind] = &[
     ),
     end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
+    strange(alert(
+        "quarantine.crowded",
+        &["network"],
+        "One network fills its part of the quarantine, and more of its mail is refused for now",
+        "mailward quarantine list",
+    )),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
     strange(alert(
@@ -209,6 +230,15 @@ const KINDS: &[Kind] = &[
         "What a frozen user sent could not all be held",
         "mailward queue hold --user ADDRESS",
     ),
+    Kind {
+        gathers: Some("finding"),
+        ..strange(alert(
+            "virus.refused",
+            &["direction"],
+            "Mail with a virus was refused for all its recipients",
+            "nothing: nobody here has it",
+        ))
+    },
 ];
 
 const GENERIC: Kind = alert("", USUAL, "Something needs you", LOG);

@@ -37,7 +37,7 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
-pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, RescanEvery, WhenDown};
 pub use audit::{AUDIT_AREAS, Audit, AuditMachine, AuditPerson, AuditWeight};
 pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use dmarc::{Authentication, Dmarc, Obeyed};

@@ -26,7 +26,7 @@ mod wire;
     clippy::unnecessary_unwrap,
     reason = "tests may stop at what isn't as it should be"
 )]
-mod tests;
+pub(crate) mod tests;
 
 pub use engine::{Commands, EngineState, Health, NotRan, Ran};
 

@@ -26,6 +26,7 @@ pub(crate) mod notify;
 pub(crate) mod privilege;
 mod quarantine;
 pub(crate) mod reputation;
+mod rescan;
 pub(crate) mod rules;
 mod running;
 pub(crate) mod scanning;
@@ -266,6 +267,7 @@ where
         settings: settings.inspect.clone(),
     });
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events, &inspector);
+    let rescan = rescan::of(&scanning, &inspector, store, &directory, &settings, events).await?;
     let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
@@ -285,6 +287,7 @@ where
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
+        rescan: Some(rescan.clone()),
         spam: SpamDesk::with_server(spam.clone()),
         quarantine_days: place.config().quarantine.days,
         audit: AuditDesk::of(place.data(), &secret)?,
@@ -328,6 +331,7 @@ where
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     audit::daily(desk.clone(), events.clone(), shutdown.clone());
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(rescan.keep(shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));

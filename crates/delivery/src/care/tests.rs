@@ -443,7 +443,8 @@ async fn what_is_kept_for_one_alias_of_a_user_comes_by_no_other_also_where_each_
             fate,
         })
         .collect();
-    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires: Timestamp(desk.house.now().0 + HOUR) };
+    let expires = Timestamp(desk.house.now().0 + HOUR);
+    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires, source: None };
     let transaction = |keeping| Transaction {
         sender: None,
         parameters: &parameters,

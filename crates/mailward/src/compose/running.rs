@@ -246,6 +246,8 @@ impl Running {
         current.milters = new.milters.clone();
         current.quarantine = new.quarantine.clone();
         current.audit = new.audit.clone();
+        current.antivirus.rescan = new.antivirus.rescan;
+        current.antivirus.rescan_hour = new.antivirus.rescan_hour;
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -139,6 +139,11 @@ impl Desk {
     pub(crate) async fn audit_known(&self) -> Result<Known, Failure> {
         let server = self.server.as_ref();
         let users = self.directory.list_users(None, None).await?;
+        let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
+        for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
+            let key_of = DkimKey { selector: key.selector, value: key.record.value };
+            dkim.entry(key.domain.to_string()).or_default().push(key_of);
+        }
         let state = State {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             pid: server.map(|_| std::process::id()),
@@ -147,11 +152,6 @@ impl Desk {
             accounts: users.into_iter().map(|user| (user.address.to_string().to_lowercase(), user.enabled)).collect(),
             dkim,
         };
-        let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
-        for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
-            let key_of = DkimKey { selector: key.selector, value: key.record.value };
-            dkim.entry(key.domain.to_string()).or_default().push(key_of);
-        }
         let doors = server.map(|server| server.doors().to_vec()).unwrap_or_default();
         Ok(Known {
             state,

@@ -26,6 +26,7 @@ use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
 use mailward_inspect::policy::{KeptContent, Rulebook};
+use mailward_inspect::rescan::Rescan;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -57,6 +58,8 @@ pub(crate) struct Desk {
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
+    /// Who looks at stored mail again, if a server runs.
+    pub(crate) rescan: Option<Arc<Rescan>>,
     pub(crate) spam: SpamDesk,
     /// How long messages are kept in the quarantine, days, where no server runs.
     pub(crate) quarantine_days: usize,
@@ -161,6 +164,7 @@ impl Desk {
             watch,
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
+            rescan: None,
             spam,
             quarantine_days: config.quarantine.days,
             audit: AuditDesk::of(data, &secret)?,
