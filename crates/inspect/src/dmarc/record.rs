@@ -27,6 +27,15 @@ impl Request {
         }
     }
 
+    /// One step less (RFC 9989 §4.7, `t`).
+    #[must_use]
+    pub const fn one_less(self) -> Self {
+        match self {
+            Self::Reject => Self::Quarantine,
+            Self::Quarantine | Self::None => Self::None,
+        }
+    }
+
     fn of(text: &str) -> Option<Self> {
         [Self::None, Self::Quarantine, Self::Reject].into_iter().find(|one| text.eq_ignore_ascii_case(one.name()))
     }
@@ -57,7 +66,7 @@ pub struct Record {
     pub policy: Request,
     /// `sp`: for names below.
     pub below: Option<Request>,
-    /// `np`: for names below that don't exist.
+    /// `np`: for names below that don't exist at all.
     pub missing: Option<Request>,
     /// `adkim=s`.
     pub strict_dkim: bool,
@@ -65,7 +74,7 @@ pub struct Record {
     pub strict_spf: bool,
     /// `psd`.
     pub psd: Psd,
-    /// `t=y`: the policy is only tried out.
+    /// `t=y`: the policy is only tried out; one step less is to be done.
     pub test: bool,
     /// `rua`: where reports go by mail; at most `limits::DMARC_PLACES_MAX`.
     pub reports: Vec<Address>,

@@ -42,7 +42,7 @@ pub(crate) fn read_bytes(message: &[u8], cuts: &[usize], zone: &Texts) -> Result
     runtime().block_on(reading.verify(zone, now()))
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 

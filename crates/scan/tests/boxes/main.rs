@@ -13,6 +13,7 @@ mod build;
 mod disks;
 mod inline;
 mod mail;
+mod old;
 mod packed;
 mod properties;
 mod seven;

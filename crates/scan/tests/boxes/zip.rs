@@ -38,7 +38,7 @@ fn each_method_of_a_zip_is_unpacked() {
         assert_eq!((item.hash, item.size), (sha256(INNER), INNER.len() as u64), "method {method}: {item:?}");
         assert!(item.traits.is_empty() && contents.stopped.is_empty(), "{item:?}");
     }
-    let contents = attached("a.zip", &zip(&[Zipped::packed("x", 6, INNER, INNER.to_vec())]));
+    let contents = attached("a.zip", &zip(&[Zipped::packed("x", 10, INNER, INNER.to_vec())]));
     assert!(!found(&contents) && not_opened(&contents));
 }
 
