@@ -86,7 +86,7 @@ pub struct Record {
 
 impl Record {
     /// Reads a text; none if it is no DMARC record. What isn't right in it counts as not there, as RFC 9989 §4.7 has it; a
-    /// policy that isn't right is `none` where reports are wanted, else the record is [`Record::void`].
+    /// policy that isn't there or isn't right is `none` where reports are wanted, else the record is [`Record::void`] (§4.10.1).
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > DMARC_RECORD_MAX {
@@ -133,8 +133,8 @@ impl Record {
                 record.reports.push(address);
             }
         }
-        let wrong = |name: &str| get(name).is_some_and(|value| Request::of(value).is_none());
-        if ["p", "sp", "np"].into_iter().any(wrong) {
+        let is_request = |value: &str| Request::of(value).is_some();
+        if !get("p").is_some_and(is_request) || ["sp", "np"].into_iter().any(|name| !get(name).is_none_or(is_request)) {
             (record.policy, record.below, record.missing) = (Request::None, None, None);
             record.void = !told;
         }

@@ -43,7 +43,7 @@ pub(crate) fn read_bytes(message: &[u8], cuts: &[usize], zone: &Texts) -> Result
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// The other implementation, with nobody to ask but a zone.

@@ -12,6 +12,7 @@ mod budget;
 mod build;
 mod disks;
 mod inline;
+mod limits;
 mod mail;
 mod old;
 mod packed;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The rooms of `core::limits`, one behind the other, in the order in which the first one names them.
-fn rooms() -> String {
+pub(super) fn rooms() -> String {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = std::fs::read_to_string(source.join("limits.rs")).unwrap();
     let names: Vec<String> =

@@ -156,7 +156,8 @@ fn e3_a_container_that_nobody_opens_is_kept_back_whatever_it_is_called() {
 
 #[test]
 fn what_is_called_a_container_and_is_none_that_is_known_is_kept_back() {
-    let noise: Vec<u8> = (0..4_096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 | 0x80).collect();
+    let noise: Vec<u8> = (7..4_096_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
+    assert_eq!(mailward_scan::kind::of(&noise), Kind::Data);
     for name in ["a.ace", "a.arc", "a.uha.br", "A.ISO", "a.img", "a.vhdx ", "a.zpaq", "a.rar", "a.7z"] {
         let (action, rules) = decided(name, &noise);
         assert_eq!((action, rules), (Action::Quarantine, vec!["unknown-container".to_owned()]), "{name}");
@@ -164,4 +165,18 @@ fn what_is_called_a_container_and_is_none_that_is_known_is_kept_back() {
     // What claims nothing and what is text stay what they are.
     assert_eq!(decided("a.bin", &noise).0, Action::Deliver);
     assert_eq!(decided("list.zip", b"just some words\r\n").0, Action::Deliver);
+}
+
+/// As docs/kinds.md recommends it.
+#[test]
+fn an_exception_for_packed_rar_lets_no_program_through() {
+    let book = with_defaults(&["within=rar has=not-opened ext=pdf,docx deliver"]);
+    let judged = |name: &str| {
+        let packed = with(file(name, Kind::Data), &[Trait::NotOpened("packed".to_owned())]);
+        action(&book, &plain(), vec![file("a.rar", Kind::Rar), within(0, packed)])
+    };
+    assert_eq!(judged("plan.pdf"), Action::Deliver);
+    assert_eq!(judged("plan.exe"), Action::Quarantine);
+    assert_eq!(judged("plan.pdf.exe"), Action::Quarantine);
+    assert_eq!(judged("plan"), Action::Quarantine);
 }
