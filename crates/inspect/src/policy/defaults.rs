@@ -125,8 +125,7 @@ pub fn rules(attachments: &Attachments) -> Vec<Rule> {
         let but = if IN_BOOKS.contains(ext) { " within!=epub" } else { "" };
         format!("ext={ext}{but} D \"{what}\" as=name-{ext}")
     });
-    let lines =
-        LINES.iter().map(|line| (*line).to_owned()).chain(names).chain(std::iter::once(unknown_containers()));
+    let lines = LINES.iter().map(|line| (*line).to_owned()).chain(names).chain(std::iter::once(unknown_containers()));
     let lines = lines.chain(MARKS.iter().map(|line| (*line).to_owned()));
     lines.filter_map(|line| said(&line, attachments)).collect()
 }

@@ -54,6 +54,11 @@ impl Case {
     }
 }
 
+/// What isn't right in a record counts as not there; the rest of it counts.
+const ERRORS: &str = "§4.7: syntax errors are discarded in favour of defaults";
+/// Nobody can say whose policy it would be, and such mail is refused before any is asked for.
+const NO_AUTHOR: &str = "§5.3.1 leaves it to the receiver, RFC 5322 §3.6.2 wants one author or a Sender field";
+
 const RELAXED: &[(&str, &str)] = &[("o.example", "v=DMARC1; p=reject")];
 const STRICT: &[(&str, &str)] = &[("o.example", "v=DMARC1; p=reject; adkim=s; aspf=s")];
 const BELOW: &[(&str, &str)] = &[("o.example", "v=DMARC1; p=none; sp=quarantine; np=reject")];
@@ -124,23 +129,28 @@ const CASES: &[Case] = &[
     // What isn't right: §4.7, §4.10.1.
     case(&[("o.example", "v=DMARC1; rua=mailto:a@o.example")], "o.example", N, "fail none"),
     case(&[("o.example", "v=DMARC1;")], "o.example", N, "none"),
-    case(&[("o.example", "v=DMARC1; p=rejected; rua=mailto:a@o.example")], "o.example", N, "fail none"),
-    case(&[("o.example", "v=DMARC1; p=reject; sp=x; rua=mailto:a@o.example")], "o.example", N, "fail none"),
-    case(&[("o.example", "v=DMARC1; p=rejected")], "o.example", N, "none"),
-    case(&[("o.example", "v=DMARC1; p=reject; adkim=x")], "o.example", N, "fail reject"),
-    case(&[("o.example", "v=dmarc1; p=reject")], "o.example", N, "none"),
+    case(&[("o.example", "v=DMARC1; p=rejected; rua=mailto:a@o.example")], "o.example", N, "fail none")
+        .theirs("permerror", "§4.10.1: a policy that is not valid is none where reports are wanted"),
+    case(&[("o.example", "v=DMARC1; p=reject; sp=x; rua=mailto:a@o.example")], "o.example", N, "fail none")
+        .theirs("permerror", "§4.10.1: the same for sp and np"),
+    case(&[("o.example", "v=DMARC1; p=rejected")], "o.example", N, "none")
+        .theirs("permerror", "§4.10.1: no DMARC for such a message"),
+    case(&[("o.example", "v=DMARC1; p=reject; adkim=x")], "o.example", N, "fail reject").theirs("permerror", ERRORS),
+    case(&[("o.example", "v=dmarc1; p=reject")], "o.example", N, "none")
+        .theirs("fail reject", "§4.7, §4.8: the version is matched precisely, %s\"DMARC1\""),
     case(&[("o.example", "v=DMARC2; p=reject")], "o.example", N, "none"),
     case(&[("o.example", "p=reject; v=DMARC1")], "o.example", N, "none"),
     case(&[("o.example", "v=spf1 -all"), ("o.example", "v=DMARC1; p=reject")], "o.example", N, "fail reject"),
-    case(&[("o.example", "v=DMARC1; p=none"), ("o.example", "v=DMARC1; p=reject")], "o.example", N, "none"),
+    case(&[("o.example", "v=DMARC1; p=reject"), ("o.example", "v=DMARC1; p=reject; fo=1")], "o.example", N, "none")
+        .theirs("fail reject", "§4.10: of several records all are discarded"),
     // Who the author is: §5.3.1. We refuse what hasn't one, whatever a policy says (RFC 5322 §3.6.2).
-    case(RELAXED, "From: a@o.example, b@p.example", N, "no author"),
-    case(RELAXED, "From: a@o.example, b@o.example", S("o.example"), "no author"),
-    case(RELAXED, "From: a@o.example\r\nFrom: b@p.example", N, "no author"),
-    case(RELAXED, "Subject: x", S("o.example"), "no author"),
-    case(RELAXED, "From: ", S("o.example"), "no author"),
-    case(RELAXED, "From: <>", N, "no author"),
-    case(RELAXED, "From: A:;", N, "no author"),
+    case(RELAXED, "From: a@o.example, b@p.example", N, "no author").theirs("none", NO_AUTHOR),
+    case(RELAXED, "From: a@o.example, b@o.example", S("o.example"), "no author").theirs("pass", NO_AUTHOR),
+    case(RELAXED, "From: a@o.example\r\nFrom: b@p.example", N, "no author").theirs("none", NO_AUTHOR),
+    case(RELAXED, "Subject: x", S("o.example"), "no author").theirs("none", NO_AUTHOR),
+    case(RELAXED, "From: ", S("o.example"), "no author").theirs("none", NO_AUTHOR),
+    case(RELAXED, "From: <>", N, "no author").theirs("none", NO_AUTHOR),
+    case(RELAXED, "From: A:;", N, "no author").theirs("none", NO_AUTHOR),
     case(RELAXED, "From: \"b@p.example\" <a@o.example>", N, "fail reject"),
 ];
 
@@ -220,10 +230,8 @@ async fn theirs(case: &Case, message: &str) -> String {
         _ => ("", TheirSpf::None),
     };
     let spf = SpfOutput::new(spf_domain.to_owned()).with_result(spf);
-    let signature = Signature {
-        d: if let D(name) = case.proof { name.to_owned() } else { String::new() },
-        ..Signature::default()
-    };
+    let signature =
+        Signature { d: if let D(name) = case.proof { name.to_owned() } else { String::new() }, ..Signature::default() };
     let dkim = [DkimOutput::pass().with_signature(&signature)];
     let dkim = if matches!(case.proof, D(_)) { &dkim[..] } else { &[] };
     let output = authenticator.verify_dmarc(DmarcParameters::new(&parsed, dkim, spf_domain, &spf)).await;

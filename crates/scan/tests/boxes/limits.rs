@@ -164,9 +164,10 @@ fn a_window_that_nobody_has_is_told() {
     let contents = attached("a.zst", &frame(2 * SCAN_WINDOW_MAX));
     assert!(!found(&contents) && contents.items.iter().any(|item| item.size == 0 || !item.traits.is_empty()));
     assert!(
-        contents.items.iter().any(|item| {
-            item.traits.iter().any(|found| matches!(found, Trait::NotOpened(_) | Trait::Damaged(_)))
-        }),
+        contents
+            .items
+            .iter()
+            .any(|item| { item.traits.iter().any(|found| matches!(found, Trait::NotOpened(_) | Trait::Damaged(_))) }),
         "{contents:?}"
     );
 }

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 /// Text with repetitions near and far, the same each time.
 fn text(length: usize) -> Vec<u8> {
-    let words = ["invoice", "of", "the", "day", "and", "line", "after", "payment", "\n", "until", "Monday", "\u{90}", "zz"];
+    let words =
+        ["invoice", "of", "the", "day", "and", "line", "after", "payment", "\n", "until", "Monday", "\u{90}", "zz"];
     let mut state = 7_u32;
     let mut text = Vec::new();
     while text.len() < length {

@@ -58,9 +58,8 @@ fn a_pdf_with_more_streams_or_filters_than_are_looked_at_is_told() {
     assert!(!with(PDF_OBJECTS_MAX / 2));
     assert!(with(PDF_OBJECTS_MAX + 1));
     let packed = |filters: usize| {
-        let data = (0..filters).fold(made::pe(), |data, _| {
-            data.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
-        });
+        let data = (0..filters)
+            .fold(made::pe(), |data, _| data.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes());
         let head = format!("%PDF-1.4\n1 0 obj<</Type/EmbeddedFile/Filter[{}]>>stream\n", "/AHx".repeat(filters));
         let (found, short) = looked(Kind::Pdf, &[head.as_bytes(), &data, b"\nendstream\nendobj\n"].concat());
         (found.inner.iter().any(|inner| inner.bytes.starts_with(b"MZ")), short)
