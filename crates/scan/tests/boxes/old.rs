@@ -32,7 +32,7 @@ struct Bits {
 impl Bits {
     fn put(&mut self, bits: u32, count: u32) {
         for at in 0..count {
-            if self.held % 8 == 0 {
+            if self.held.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             *self.bytes.last_mut().unwrap() |= ((bits >> at & 1) as u8) << (self.held % 8);

@@ -34,10 +34,9 @@ fn beginning(at: usize, sign: &[u8]) -> Vec<u8> {
 }
 
 fn ending(sign: &[u8], length: usize) -> Vec<u8> {
-    let mut bytes = beginning(3_000, b"");
-    bytes.extend_from_slice(sign);
-    bytes.resize(bytes.len() + length - sign.len(), 0);
-    bytes
+    let mut end = sign.to_vec();
+    end.resize(length, 0);
+    [beginning(3_000, b""), end].concat()
 }
 
 /// A RAR 5 with one file that is packed, or with all of its headers encrypted.
