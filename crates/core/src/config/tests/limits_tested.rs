@@ -39,7 +39,11 @@ impl Words {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 if depth < DEPTH_MAX && !PASSED_OVER.contains(&name.as_str()) {
-                    self.of_tree(&path, in_tests || name == "tests" || name == "fuzz" || name == "benches", depth + 1);
+                    self.of_tree(
+                        &path,
+                        in_tests || name == "tests" || name == "fuzz" || name == "benches",
+                        depth.saturating_add(1),
+                    );
                 }
             } else if name.ends_with(".rs") || (in_tests && (name.ends_with(".py") || name == "run")) {
                 let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
