@@ -16,6 +16,7 @@ mod gateway;
 mod greylist;
 mod lists;
 pub(crate) mod migrate;
+mod milter;
 mod quarantine;
 mod queue;
 mod rates;
@@ -84,6 +85,7 @@ enum Verb {
     Greylist(greylist::GreylistVerb),
     Lists(lists::Lists),
     Antivirus(antivirus::AntivirusVerb),
+    Milter(milter::MilterVerb),
     Spam(spam::SpamVerb),
     Config(config::ConfigVerb),
     Domain(domain::Domain),
@@ -126,6 +128,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Greylist(verb) => verb.run(place),
         Verb::Lists(verb) => verb.run(place),
         Verb::Antivirus(verb) => verb.run(place),
+        Verb::Milter(verb) => verb.run(place),
         Verb::Spam(verb) => verb.run(place),
         Verb::Config(verb) => verb.run(place),
         Verb::Domain(verb) => verb.run(place),

@@ -40,6 +40,7 @@ use crate::control;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::milter::MilterDesk;
 use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -284,6 +285,7 @@ where
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
         spam: SpamDesk::with_server(spam.clone()),
+        milters: MilterDesk::with_server(&settings.receive, events),
         quarantine_days: place.config().quarantine.days,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
@@ -301,6 +303,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        filters: desk.milters.filters(),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),

@@ -2,6 +2,7 @@
 
 use super::care::CareDesk;
 use super::greylist::Memory;
+use super::milter::MilterDesk;
 use super::sessions::{self, Why};
 use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
@@ -57,6 +58,7 @@ pub(crate) struct Desk {
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
     pub(crate) spam: SpamDesk,
+    pub(crate) milters: MilterDesk,
     /// How long messages are kept in the quarantine, days, where no server runs.
     pub(crate) quarantine_days: usize,
     /// Who tells alerts, if a server runs.
@@ -160,6 +162,7 @@ impl Desk {
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
             spam,
+            milters: MilterDesk::without_server(config),
             quarantine_days: config.quarantine.days,
             alerts: None,
         })
@@ -236,6 +239,7 @@ impl Desk {
             Request::Lists { ask } => self.lists(ask).await,
             Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::Antivirus { ask } => self.antivirus(ask).await,
+            Request::Milters => self.milters().await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
