@@ -54,6 +54,11 @@ def unpack(package, place):
     for one in sorted((fetched / "packages").glob("*.deb")):
         run("dpkg-deb", "--extract", str(one), str(fetched))
     shutil.rmtree(fetched / "packages")
+    # Some still name directories that have been links into /usr for long.
+    for part in ("bin", "sbin", "lib"):
+        if (fetched / part).is_dir():
+            run("cp", "-a", "--no-clobber", f"{fetched / part}/.", str(fetched / "usr" / part))
+            shutil.rmtree(fetched / part)
     fetched.rename(place)
 
 

@@ -355,7 +355,8 @@ async fn by_lmtp_a_verdict_on_the_message_is_everybody_s_and_one_on_a_recipient_
 
 #[tokio::test]
 async fn by_lmtp_data_that_is_refused_has_one_reply() {
-    let (house, mut talk) = lmtp(&at(b'T', b't', b"")).await;
+    let milter = at(b'T', b't', b"");
+    let (house, mut talk) = lmtp(&milter).await;
     talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
     assert_eq!(talk.codes("RCPT TO:<alice@s.example>\r\nRCPT TO:<bob@s.example>\r\n", 2).await, [250, 250]);
     assert_eq!(talk.codes("DATA\r\n", 1).await, [451]);
@@ -393,7 +394,8 @@ async fn by_lmtp_what_its_new_recipient_has_no_room_for_stays_with_who_brings_it
 
 #[tokio::test]
 async fn by_lmtp_what_is_to_be_kept_is_kept_and_taken() {
-    let (house, mut talk) = lmtp(&at_end(&[(b'q', b"looks bad\0")], b'c')).await;
+    let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
+    let (house, mut talk) = lmtp(&milter).await;
     assert_eq!(to(&mut talk, &["alice", "bob"]).await, [250, 250]);
     assert!(house.nothing_stored().await);
     assert_eq!(house.store.local().quarantine(None, None, 10).await.unwrap().len(), 1);
