@@ -193,6 +193,8 @@ async fn judged(
             let (same, read) = copy(from, held, inside, message).await?;
             Ok(if same { (Heard::Clean, stays && read) } else { (named(vec![BLOCKED.to_owned()]), false) })
         }
+        // It has too much to do (RFC 3507 §4.3.3), whatever the message is.
+        503 => Err(Why::Untaken("it answers 503".to_owned())),
         status => Err(Why::Failed(format!("it answers {status}"))),
     }
 }

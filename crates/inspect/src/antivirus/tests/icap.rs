@@ -215,12 +215,14 @@ async fn an_answer_of_any_length_ends() {
 #[tokio::test]
 async fn an_answer_that_comes_before_the_message_is_not_believed_to_be_clean() {
     let (at, _) = played(|mut stream: TcpStream| async move {
-        question(&mut stream, &mut Vec::new()).await;
-        stream.write_all(&options(None)).await.unwrap();
         let mut beginning = [0; 1_000];
-        let _some = stream.read(&mut beginning).await.unwrap();
-        stream.write_all(CLEAN).await.unwrap();
-        std::future::pending().await
+        while let Ok(1..) = stream.read(&mut beginning).await {
+            if !beginning.starts_with(b"OPTIONS ") {
+                stream.write_all(CLEAN).await.unwrap();
+                std::future::pending::<()>().await;
+            }
+            stream.write_all(&options(None)).await.unwrap();
+        }
     })
     .await;
     let (antivirus, _) = of(&[format!("icap icap://{at}/av")], |_| {});
@@ -317,6 +319,14 @@ async fn a_preview_is_never_all_of_a_message_nor_longer_than_its_limit() {
         assert_eq!(look(&antivirus, message).await.clean.len(), 1, "{wishes}");
         assert_eq!(shown.load(Ordering::Relaxed), first, "{wishes}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_has_too_much_to_do_is_asked_again_later() {
+    let (line, _) = answering(|_, _| b"ICAP/1.0 503 Service overloaded\r\n\r\n".to_vec()).await;
+    let (antivirus, _) = of(&[line], |_| {});
+    let scanned = look(&antivirus, b"hello").await;
+    assert_eq!((scanned.failed.len(), strongest(&antivirus, &scanned)), (1, Action::Defer), "{scanned:?}");
 }
 
 #[tokio::test]
