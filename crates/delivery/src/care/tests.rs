@@ -247,7 +247,12 @@ async fn many_recipients_who_do_not_exist_freeze_and_the_alert_names_the_session
     desk.house.leads_to(LANE, &sink);
     let mut permits = Vec::new();
     for number in 0..FREEZE_SESSIONS_TOLD as u64 + 2 {
-        let peer = Peer { session: number, address: Some("192.0.2.9".parse().unwrap()), port: None, listener: Listener::Imaps };
+        let peer = Peer {
+            session: number,
+            address: Some("192.0.2.9".parse().unwrap()),
+            port: None,
+            listener: Listener::Imaps,
+        };
         let mut permit = desk.house.gate.admit(None).unwrap();
         let entry = permit.enter(&peer, &desk.house.shutdown);
         assert!(entry.logged_in(&desk.login, &desk.house.directory));

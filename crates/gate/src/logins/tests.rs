@@ -53,7 +53,8 @@ impl House {
     }
 
     fn with<T>(&self, tried: Try<'_>, then: impl FnOnce(&Attempt<'_>) -> T) -> T {
-        let peer = Peer { session: 1, address: Some(tried.from.parse().unwrap()), port: None, listener: Listener::Imaps };
+        let peer =
+            Peer { session: 1, address: Some(tried.from.parse().unwrap()), port: None, listener: Listener::Imaps };
         let address: Option<Address> = account(tried.user).map(|_| tried.user.parse().unwrap());
         let mark: WrongMark = self.marks.of(tried.user, b"credential", &Secret::new(tried.password));
         let account = account(tried.user).zip(address.as_ref());

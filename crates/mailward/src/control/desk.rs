@@ -351,6 +351,7 @@ impl Desk {
             | Request::Lists { .. }
             | Request::Dmarc { .. }
             | Request::Antivirus { .. }
+            | Request::Milters
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
