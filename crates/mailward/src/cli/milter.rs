@@ -10,9 +10,9 @@ use serde_json::Value;
 /// Show the milters that are asked about mail: how they are, and what they did
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each is connected to, so that what is shown holds now. Counts are those since the server started or the
-line changed: ASKED messages, REFUSED times, FAILED times it couldn't be asked, and MEAN, the time
-it takes for a message. Without a server there are no counts.
+    after_help = "Each is connected to, so that what is shown holds now. Counts are those since the server started
+or the line changed: ASKED messages, REFUSED times, FAILED times it couldn't be asked, and MEAN,
+the time it takes for a message. Without a server there are no counts.
 Which there are, [milters] in mailward.toml says. docs/milters.md tells more.
 
 Examples:
