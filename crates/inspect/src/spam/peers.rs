@@ -166,11 +166,10 @@ async fn talk(kind: SpamPeerKind, mut stream: impl AsyncRead + AsyncWrite + Unpi
 fn spamd_head(subject: &Subject) -> String {
     let mut trace = format!("Return-Path: <{}>\r\n", sender(subject));
     if let Some(client) = subject.client {
-        let with = if subject.login.is_some() { "ESMTPSA" } else { "ESMTP" };
         let name = subject.reverse.as_deref().map(plain).unwrap_or_default();
         let blank = if name.is_empty() { "" } else { " " };
         trace.push_str(&format!(
-            "Received: from {} ({name}{blank}[{client}])\r\n\tby mailward.invalid (Mailward) with {with} id {};\r\n\t{}\r\n",
+            "Received: from {} ({name}{blank}[{client}])\r\n\tby mailward.invalid (Mailward) with ESMTP id {};\r\n\t{}\r\n",
             plain(&subject.hello),
             plain(&subject.id),
             format_header(subject.now)
@@ -199,10 +198,6 @@ fn rspamd_head(subject: &Subject) -> String {
     add("Helo", &subject.hello);
     if let Some(reverse) = &subject.reverse {
         add("Hostname", reverse);
-    }
-    // Whoever is logged in isn't weighed as a host of strangers: who it is doesn't matter for that.
-    if let Some(login) = subject.login {
-        add("User", &login.0.to_string());
     }
     add("From", &sender(subject));
     for recipient in subject.recipients.iter().filter_map(|one| one.address.as_ref()).take(100) {
