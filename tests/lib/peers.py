@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path(os.environ.get("MAILWARD_PEERS") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "peers")
 PACKAGES = (
     "postfix", "exim4-daemon-light", "opensmtpd", "libfaketime", "opendkim", "rspamd", "clamav-daemon", "clamav-milter",
-    "clamav", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
+    "clamav", "libc-icap-mod-virus-scan", "spamd", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
 )  # fmt: skip
 
 
