@@ -161,7 +161,7 @@ const KINDS: &[Kind] = &[
         "milter.down",
         &["milter", "at"],
         "A milter can't be asked, and its default holds",
-        "see to the milter, or to its line in mailward.toml (docs/milters.md)",
+        "mailward milter",
     ),
     end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),

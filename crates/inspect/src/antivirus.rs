@@ -125,6 +125,8 @@ pub struct Vital {
     pub signatures: Option<u64>,
     /// When they were made, if it tells.
     pub made: Option<Timestamp>,
+    /// How many bytes of a message it wishes for to say whether it wants the rest (ICAP), if it does.
+    pub preview: Option<usize>,
 }
 
 /// The engines that there are. A clone asks the same ones.

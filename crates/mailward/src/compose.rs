@@ -43,6 +43,7 @@ use crate::control::audit::AuditDesk;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::milter::MilterDesk;
 use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -289,6 +290,7 @@ where
         scanning,
         rescan: Some(rescan.clone()),
         spam: SpamDesk::with_server(spam.clone()),
+        milters: MilterDesk::with_server(&settings.receive, events),
         quarantine_days: place.config().quarantine.days,
         audit: AuditDesk::of(place.data(), &secret)?,
     };
@@ -307,6 +309,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        filters: desk.milters.filters(),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),

@@ -24,6 +24,7 @@ pub(crate) mod dmarc;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
 pub(crate) mod lists;
+pub(crate) mod milter;
 pub(crate) mod path;
 pub(crate) mod quarantine;
 pub(crate) mod queue;
@@ -209,6 +210,8 @@ pub(crate) enum Request {
     Antivirus {
         ask: antivirus::Ask,
     },
+    /// Milters of all doors, and how they are.
+    Milters,
     /// Lists in the DNS.
     Lists {
         ask: lists::Ask,

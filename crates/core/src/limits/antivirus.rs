@@ -34,6 +34,9 @@ pub const ICAP_FIELDS_MAX: usize = 100;
 /// Body of an ICAP answer that is read and thrown away so that the connection stays, bytes; of more the connection is
 /// closed.
 pub const ICAP_BODY_MAX: usize = 256 * 1024;
+/// Beginning of a message that an ICAP server gets to say whether it wants the rest, bytes, if it wishes for that much (RFC
+/// 3507 §4.5); never all of the message.
+pub const ICAP_PREVIEW_MAX: usize = 64 * 1024;
 /// Name of what an engine found, characters; it is cut.
 pub const ANTIVIRUS_NAME_MAX: usize = 96;
 /// Names of one message and engine.

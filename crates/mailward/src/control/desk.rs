@@ -3,6 +3,7 @@
 use super::audit::AuditDesk;
 use super::care::CareDesk;
 use super::greylist::Memory;
+use super::milter::MilterDesk;
 use super::sessions::{self, Why};
 use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
@@ -61,6 +62,7 @@ pub(crate) struct Desk {
     /// Who looks at stored mail again, if a server runs.
     pub(crate) rescan: Option<Arc<Rescan>>,
     pub(crate) spam: SpamDesk,
+    pub(crate) milters: MilterDesk,
     /// How long messages are kept in the quarantine, days, where no server runs.
     pub(crate) quarantine_days: usize,
     pub(crate) audit: AuditDesk,
@@ -166,6 +168,7 @@ impl Desk {
             scanning: Scanning::of(config, None, &Events::nowhere()),
             rescan: None,
             spam,
+            milters: MilterDesk::without_server(config),
             quarantine_days: config.quarantine.days,
             audit: AuditDesk::of(data, &secret)?,
             alerts: None,
@@ -244,6 +247,7 @@ impl Desk {
             Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::Antivirus { ask } => self.antivirus(ask).await,
             Request::Audit { ask } => self.audit(ask).await,
+            Request::Milters => self.milters().await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -356,6 +360,7 @@ impl Desk {
             | Request::Dmarc { .. }
             | Request::Antivirus { .. }
             | Request::Audit { .. }
+            | Request::Milters
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }
