@@ -14,6 +14,7 @@
 mod agree;
 mod alerts;
 mod antivirus;
+mod audit;
 mod content;
 mod dmarc;
 mod guard;
@@ -36,7 +37,8 @@ mod write;
 mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
-pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, WhenDown};
+pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, RescanEvery, WhenDown};
+pub use audit::{AUDIT_AREAS, Audit, AuditMachine, AuditPerson, AuditWeight};
 pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;
@@ -133,6 +135,8 @@ pub struct Config {
     pub dns: Dns,
     /// Where alerts go.
     pub alerts: Alerts,
+    /// Who answers for what, and when it is looked at.
+    pub audit: Audit,
     /// The log.
     pub log: Log,
 }
@@ -382,6 +386,7 @@ impl Default for Config {
             spam: Spam::default(),
             dns: Dns::default(),
             alerts: Alerts::default(),
+            audit: Audit::default(),
             log: Log { level: LogLevel::Info, file: None },
         }
     }

@@ -117,6 +117,8 @@ pub struct Peer {
     pub session: u64,
     /// Address of the peer; `None` on a Unix socket.
     pub address: Option<IpAddr>,
+    /// Port of the peer; `None` on a Unix socket.
+    pub port: Option<u16>,
     /// The door it came by.
     pub listener: Listener,
 }

@@ -57,8 +57,7 @@ impl Note {
 
     /// Of a message that was in a mailbox of somebody here.
     #[must_use]
-    pub fn of_stored(envelope: &Envelope, whose: &Address, finding: Finding) -> Self {
-        let findings = vec![finding];
+    pub fn of_stored(envelope: &Envelope, whose: &Address, findings: Vec<Finding>) -> Self {
         Self {
             direction: "stored".to_owned(),
             recipients: vec![whose.to_string()],

@@ -12,6 +12,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
@@ -25,6 +26,7 @@ pub(crate) mod notify;
 pub(crate) mod privilege;
 mod quarantine;
 pub(crate) mod reputation;
+mod rescan;
 pub(crate) mod rules;
 mod running;
 pub(crate) mod scanning;
@@ -37,9 +39,11 @@ pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
+use crate::control::audit::AuditDesk;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::milter::MilterDesk;
 use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -264,6 +268,7 @@ where
         settings: settings.inspect.clone(),
     });
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events, &inspector);
+    let rescan = rescan::of(&scanning, &inspector, store, &directory, &settings, events).await?;
     let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
@@ -283,8 +288,11 @@ where
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
+        rescan: Some(rescan.clone()),
         spam: SpamDesk::with_server(spam.clone()),
+        milters: MilterDesk::with_server(&settings.receive, events),
         quarantine_days: place.config().quarantine.days,
+        audit: AuditDesk::of(place.data(), &secret)?,
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -301,6 +309,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        filters: desk.milters.filters(),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
@@ -323,7 +332,9 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    audit::daily(desk.clone(), events.clone(), shutdown.clone());
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(rescan.keep(shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));

@@ -4,15 +4,15 @@
 //! found by an index. Its bytes are in the packs like any other's. It counts against nobody's quota until it is released.
 
 use crate::api::{Pending, QuarantineStore, StoreError};
-use crate::apply::messages;
+use crate::apply::{messages, shelf};
 use crate::local::LocalStore;
 use crate::readers::Reader;
-use crate::records::{Accepted, Kept, KeptFor, Quarantined, Target, Ways};
+use crate::records::{Accepted, Kept, KeptFor, Quarantined, ShelfChange, Target, Ways};
 use crate::tx::{Tx, int, unsigned};
 use bytes::Bytes;
 use mailward_core::limits::{
-    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SWEEP,
-    QUARANTINE_WAYS_MAX,
+    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SOURCE_BYTES_MAX,
+    QUARANTINE_SOURCE_MESSAGES_MAX, QUARANTINE_SWEEP, QUARANTINE_WAYS_MAX,
 };
 use mailward_core::{AccountId, BlobId, MailboxId, QuarantineId, Timestamp, Uid};
 use rusqlite::types::Type;
@@ -41,6 +41,13 @@ CREATE TABLE quarantine_accounts (
     PRIMARY KEY (account, message)
 ) WITHOUT ROWID;
 CREATE INDEX quarantine_message ON quarantine_accounts (message);
+";
+
+/// What version 7 adds.
+pub(crate) const TABLES_7: &str = "
+-- The network that brought it, where that has a share of its own; what it holds is summed up whenever more of it comes.
+ALTER TABLE quarantine ADD COLUMN source TEXT;
+CREATE INDEX quarantine_sources ON quarantine (source, size) WHERE source IS NOT NULL;
 ";
 
 const ONE: &str = "SELECT id, blob, size, came, expires, ways, note FROM quarantine WHERE id = ?1";
@@ -90,12 +97,20 @@ impl QuarantineStore for LocalStore {
         })
     }
 
-    fn withdraw(&self, from: MailboxId, uid: Uid, note: Bytes, expires: Timestamp) -> Pending<'_, QuarantineId> {
+    fn withdraw(
+        &self,
+        from: MailboxId,
+        uid: Uid,
+        note: Bytes,
+        expires: Timestamp,
+        notes: Vec<ShelfChange>,
+    ) -> Pending<'_, QuarantineId> {
         self.change(move |tx| {
+            shelf::change(tx, &notes)?;
             let (blob, size, target) = messages::withdrawn(tx, from, uid)?;
             let ways = Ways { targets: vec![target], queued: Vec::new() };
             tx.refer_again(blob)?;
-            let id = keep(tx, blob, size, &Kept { ways, note, expires })?;
+            let id = keep(tx, blob, size, &Kept { ways, note, expires, source: None })?;
             messages::expunge(tx, from, &[crate::records::UidRange::one(uid)], true)?;
             Ok(id)
         })
@@ -162,9 +177,18 @@ pub(crate) fn keep(tx: &mut Tx<'_>, blob: BlobId, size: u64, kept: &Kept) -> Res
         return Err(StoreError::QuarantineFull);
     }
     let now = tx.now;
+    let source = kept.source.map(|network| network.to_string());
+    if let Some(source) = &source {
+        let theirs = "SELECT count(*), coalesce(sum(size), 0) FROM quarantine WHERE source = ?1";
+        let held = tx.row(theirs, params![source], |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))))?;
+        let (messages, bytes) = held.unwrap_or_default();
+        if messages >= QUARANTINE_SOURCE_MESSAGES_MAX || bytes.saturating_add(size) > QUARANTINE_SOURCE_BYTES_MAX {
+            return Err(StoreError::QuarantineShare(source.clone()));
+        }
+    }
     tx.execute(
-        "INSERT INTO quarantine (blob, size, came, expires, ways, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![blob.0, int(size), now.0, kept.expires.0, packed(&kept.ways)?, kept.note.as_ref()],
+        "INSERT INTO quarantine (blob, size, came, expires, ways, note, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![blob.0, int(size), now.0, kept.expires.0, packed(&kept.ways)?, kept.note.as_ref(), source],
     )?;
     let id = QuarantineId(tx.last_id());
     for account in accounts(&kept.ways) {

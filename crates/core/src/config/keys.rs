@@ -2,6 +2,7 @@
 
 mod alerts;
 mod antivirus;
+mod audit;
 mod content;
 mod dmarc;
 mod guard;
@@ -48,6 +49,7 @@ const GROUPS: &[&[Key]] = &[
     quarantine::KEYS,
     services::KEYS,
     alerts::KEYS,
+    audit::KEYS,
 ];
 
 /// Keys whose values may be secrets: the path of a webhook often is the password.

@@ -1,5 +1,6 @@
 //! Stories about configuration files.
 
+mod limits_tested;
 mod printed;
 
 use super::*;

@@ -36,6 +36,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("spam", "Spam: from how many points on what is done, and from whom the filter learns"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),
+    ("audit", "The audit: who answers for what, and when it is looked at"),
     ("log", "The log"),
 ];
 

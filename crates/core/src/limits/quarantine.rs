@@ -11,6 +11,11 @@ pub const QUARANTINE_WAYS_MAX: usize = 4 * 1024 * 1024;
 pub const QUARANTINE_MESSAGES_MAX: u64 = 20_000;
 /// Bytes of those.
 pub const QUARANTINE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Messages that one network may have in the quarantine, of `QUARANTINE_MESSAGES_MAX`: a tenth. What it brings beyond is refused
+/// for now, and others' is kept all the same.
+pub const QUARANTINE_SOURCE_MESSAGES_MAX: u64 = QUARANTINE_MESSAGES_MAX / 10;
+/// Bytes of those, of `QUARANTINE_BYTES_MAX`.
+pub const QUARANTINE_SOURCE_BYTES_MAX: u64 = QUARANTINE_BYTES_MAX / 10;
 /// Messages of the quarantine that one question answers.
 pub const QUARANTINE_PAGE: usize = 500;
 /// Messages of the quarantine whose time is over that one commit takes out.

@@ -14,10 +14,11 @@ use mailward_gate::journal::{Reference, Refused as JournalEntry, Stage, Verdict}
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_inspect::Inspector;
+use mailward_receive::Filters;
 use mailward_store::LocalStore;
 use mailward_tls::{Acceptor, TlsError, Wire};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) care: Arc<Care>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) dmarc: Option<mailward_receive::Dmarc>,
+    pub(crate) filters: Arc<Filters>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -82,6 +84,7 @@ impl Rooms {
             care,
             inspector,
             dmarc,
+            filters,
             events,
             shutdown,
         } = parts;
@@ -109,6 +112,7 @@ impl Rooms {
             care: Some(care),
             inspector: Some(inspector),
             dmarc,
+            filters,
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,
@@ -150,25 +154,27 @@ impl Rooms {
         }))
     }
 
-    fn peer(&self, listener: Listener, address: Option<IpAddr>) -> Peer {
+    /// Who came by a door; `None`: by a Unix socket.
+    fn peer(&self, listener: Listener, from: Option<SocketAddr>) -> Peer {
         let session = self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         // An IPv4 client that came through an IPv6 socket is an IPv4 client.
-        Peer { session, address: address.map(|a| a.to_canonical()), listener }
+        let address = from.map(|from| from.ip().to_canonical());
+        Peer { session, address, port: from.map(|from| from.port()), listener }
     }
 
     /// Tells an address that the rules refuse, whatever it would say; nothing more is asked of it.
-    fn refuse(&self, stream: &TcpStream, from: IpAddr, listener: Listener, treatment: &Treatment) {
+    fn refuse(&self, stream: &TcpStream, from: SocketAddr, listener: Listener, treatment: &Treatment) {
         let why = treatment.rule().map_or_else(|| "a rule".to_owned(), ToString::to_string);
         if !listener.implicit_tls() {
             let words = treatment.words().unwrap_or(REFUSED_BY_RULE);
             let reference = self.note(from, listener, &why, words);
             let _unheard = stream.try_write(refusal_by_rule(listener, words, reference.as_ref()).as_bytes());
         }
-        self.0.refused.tell(&self.0.events, listener, Some(from), &why);
+        self.0.refused.tell(&self.0.events, listener, Some(from.ip()), &why);
     }
 
     /// Notes that a rule shuts out who brings mail, so that whoever asks can be answered.
-    fn note(&self, from: IpAddr, listener: Listener, why: &str, words: &str) -> Option<Reference> {
+    fn note(&self, from: SocketAddr, listener: Listener, why: &str, words: &str) -> Option<Reference> {
         if !matches!(listener.protocol(), Protocol::Smtp | Protocol::Submission) {
             return None;
         }
@@ -319,11 +325,11 @@ pub(crate) async fn accept_tcp(
                 let treatment = rooms.0.rules.at_the_door(Some(from.ip()), listener);
                 match rooms.0.gate.admit_at(listener, Some(from.ip()), &treatment) {
                     // Its place is free again at once.
-                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from.ip(), listener, &treatment),
+                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from, listener, &treatment),
                     Ok(permit) => {
                         // Replies are written in one piece each; without it they would wait for acknowledgements.
                         let _slower = stream.set_nodelay(true);
-                        let peer = rooms.peer(listener, Some(from.ip()));
+                        let peer = rooms.peer(listener, Some(from));
                         begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                     }
                     Err(why) => {
@@ -441,7 +447,7 @@ mod tests {
     use super::*;
 
     fn peer() -> Peer {
-        Peer { session: 1, address: None, listener: Listener::Smtp }
+        Peer { session: 1, address: None, port: None, listener: Listener::Smtp }
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use super::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use arc_swap::ArcSwap;
-use mailward_core::config::{Config, KEYS};
+use mailward_core::config::{Audit, Config, KEYS};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
@@ -151,6 +151,16 @@ impl Running {
         })
     }
 
+    /// The name it gives itself.
+    pub(crate) fn hostname(&self) -> &Domain {
+        &self.0.parts.hostname
+    }
+
+    /// Who answers for what, and when it is looked at.
+    pub(crate) fn audit(&self) -> Audit {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).audit.clone()
+    }
+
     /// How long messages are kept in the quarantine, days.
     pub(crate) fn quarantine_days(&self) -> usize {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
@@ -235,6 +245,9 @@ impl Running {
         current.dmarc = new.dmarc.clone();
         current.milters = new.milters.clone();
         current.quarantine = new.quarantine.clone();
+        current.audit = new.audit.clone();
+        current.antivirus.rescan = new.antivirus.rescan;
+        current.antivirus.rescan_hour = new.antivirus.rescan_hour;
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

@@ -11,17 +11,21 @@ use mailward_core::limits::{
 };
 use mailward_core::{Address, Clock as _, MailboxName, QuarantineId, SystemClock, Timestamp, Uid};
 use mailward_inspect::quarantine::Note;
+use mailward_inspect::rescan;
 use mailward_inspect::spam::Lesson;
 use mailward_inspect::{Action, Check, Finding};
 use mailward_message::Structure;
 use mailward_message::decode::{file_name, text_of};
 use mailward_message::preview::preview;
 use mailward_store::records::{KeptFor, Quarantined, UidRange};
-use mailward_store::{MailStore as _, QuarantineStore as _, StoreError};
+use mailward_store::{MailStore as _, QuarantineStore as _, ShelfStore as _, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
 
 /// What is to be done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -264,7 +268,12 @@ impl Desk {
         user: Option<&Address>,
         administrator: Option<IpAddr>,
     ) -> Result<(), Failure> {
-        let mut note = note_of(&self.kept(id).await?, 0);
+        let kept = self.kept(id).await?;
+        let mut note = note_of(&kept, 0);
+        // Before: what is released mustn't be taken out of its mailbox again for the same.
+        if let Some(noted) = rescan::let_go(kept.blob, &note, SystemClock.now()) {
+            self.store.change_shelf(vec![noted]).await?;
+        }
         self.store.release(id, whom).await.map_err(|error| match error {
             StoreError::OverQuota => Failure::Refused(
                 "somebody it goes to is over their quota: `mailward user set ADDRESS --quota SIZE`, or release it \
@@ -296,13 +305,13 @@ impl Desk {
         let envelope = envelope.map(|structure| structure.envelope().clone()).unwrap_or_default();
         let why = format!("an administrator took it out of the mailbox {} of {user}", mailbox.name);
         let finding = Finding::new(Check::Content, "withdrawn", Action::Quarantine, why);
-        let note = Note::of_stored(&envelope, user, finding);
+        let note = Note::of_stored(&envelope, user, vec![finding]);
         let days = self.server.as_ref().map_or(self.quarantine_days, |server| server.quarantine_days());
         let time = Duration::from_secs(u64::try_from(days).unwrap_or(u64::MAX).saturating_mul(86_400));
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let expires = Timestamp(SystemClock.now().0.saturating_add(time));
         let bytes = note.to_bytes(QUARANTINE_NOTE_MAX).into();
-        let id = self.store.withdraw(mailbox.id, uid, bytes, expires).await?;
+        let id = self.store.withdraw(mailbox.id, uid, bytes, expires, Vec::new()).await?;
         self.tell_kept("quarantine.withdrawn", id, &note, administrator);
         Ok(id)
     }
@@ -320,20 +329,5 @@ impl Desk {
             event = event.with("user", whom);
         }
         self.tell(event);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_cut_stays_text() {
-        let mut text = "aä".to_owned();
-        assert!(!cut(&mut text, 3));
-        assert!(cut(&mut text, 2));
-        assert_eq!(text, "a");
-        assert!(cut(&mut text, 0));
-        assert_eq!(text, "");
     }
 }

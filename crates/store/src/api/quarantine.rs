@@ -1,7 +1,7 @@
 //! Messages that were accepted and that nobody sees.
 
 use super::Pending;
-use crate::records::{Accepted, KeptFor, Quarantined};
+use crate::records::{Accepted, KeptFor, Quarantined, ShelfChange};
 use bytes::Bytes;
 use mailward_core::{AccountId, MailboxId, QuarantineId, Timestamp, Uid};
 use tokio::sync::watch;
@@ -31,8 +31,16 @@ pub trait QuarantineStore: Send + Sync + 'static {
     /// Takes out messages whose time is over, at most `limits::QUARANTINE_SWEEP`; answers how many.
     fn sweep_quarantine(&self) -> Pending<'_, usize>;
 
-    /// Takes a message out of a mailbox into the quarantine, in one commit. [`super::StoreError::NotFound`] if it isn't there.
-    fn withdraw(&self, from: MailboxId, uid: Uid, note: Bytes, expires: Timestamp) -> Pending<'_, QuarantineId>;
+    /// Takes a message out of a mailbox into the quarantine and makes these changes of shelves, in one commit, all of it or
+    /// nothing. [`super::StoreError::NotFound`] if it isn't there.
+    fn withdraw(
+        &self,
+        from: MailboxId,
+        uid: Uid,
+        note: Bytes,
+        expires: Timestamp,
+        notes: Vec<ShelfChange>,
+    ) -> Pending<'_, QuarantineId>;
 
     /// How many messages are there.
     fn quarantine_size(&self) -> Pending<'_, u64>;

@@ -3,8 +3,11 @@
 use crate::queue::queued;
 use crate::support::*;
 use bytes::Bytes;
-use mailward_core::limits::{QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_SWEEP};
-use mailward_core::{AccountId, Clock, QuarantineId, Timestamp};
+use mailward_core::limits::{
+    QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_SOURCE_BYTES_MAX, QUARANTINE_SOURCE_MESSAGES_MAX,
+    QUARANTINE_SWEEP,
+};
+use mailward_core::{AccountId, Clock, Network, QuarantineId, Timestamp};
 use mailward_store::records::*;
 use mailward_store::{Options, StoreError};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ impl Clock for Hand {
 
 fn kept(to: &[AccountId], queued: Vec<Queued>) -> Kept {
     let ways = Ways { targets: targets(to), queued };
-    Kept { ways, note: Bytes::from_static(b"a virus"), expires: Timestamp(i64::MAX) }
+    Kept { ways, note: Bytes::from_static(b"a virus"), expires: Timestamp(i64::MAX), source: None }
 }
 
 async fn keep(w: &World, text: &str, kept: Kept) -> QuarantineId {
@@ -141,12 +144,17 @@ async fn a_message_is_withdrawn_from_a_mailbox_and_can_come_back() {
     w.deliver("late finding", &[w.alice, w.bob]).await;
     let inbox = w.inbox(w.alice).await;
     let uid = w.store.messages(inbox.id, vec![UidRange::ALL], 9).await.unwrap()[0].uid;
-    let id = w.store.withdraw(inbox.id, uid, Bytes::from_static(b"why"), Timestamp(i64::MAX)).await.unwrap();
+    let record = |value| Shelved { key: "run".to_owned(), value: Bytes::from_static(value), expires: None };
+    let note = |value| vec![ShelfChange::Put(Shelf::Engines, record(value))];
+    let why = Bytes::from_static(b"why");
+    let id = w.store.withdraw(inbox.id, uid, why.clone(), Timestamp(i64::MAX), note(b"1")).await.unwrap();
     assert_eq!((w.inbox(w.alice).await.messages, w.inbox(w.bob).await.messages), (0, 1));
     assert_eq!(w.store.usage(w.alice).await.unwrap(), Usage::default());
     assert_eq!(w.problems(), [""; 0]);
-    let again = w.store.withdraw(inbox.id, uid, Bytes::new(), Timestamp(0)).await;
+    let again = w.store.withdraw(inbox.id, uid, why, Timestamp(0), note(b"2")).await;
     assert!(matches!(again, Err(StoreError::NotFound(_))));
+    let noted = w.store.shelved(Shelf::Engines, "run".to_owned()).await.unwrap();
+    assert_eq!(noted, Some(record(b"1")), "what is noted with it is noted if it is done");
     w.store.release(id, KeptFor::Account(w.alice)).await.unwrap();
     assert_eq!(w.texts(&w.inbox(w.alice).await).await, ["late finding"]);
     assert_eq!(w.problems(), [""; 0]);
@@ -190,6 +198,47 @@ async fn what_outsiders_fill_has_a_limit() {
     let more =
         Delivery { content: content("more"), targets: vec![], queued: vec![], kept: Some(kept(&[w.alice], vec![])) };
     assert!(matches!(w.store.deliver(more).await, Err(StoreError::QuarantineFull)));
+}
+
+#[tokio::test]
+async fn one_network_fills_its_part_and_others_have_room() {
+    let w = world().await;
+    let of = |network: &str| Kept { source: Network::parse(network).ok(), ..kept(&[w.alice], vec![]) };
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..QUARANTINE_SOURCE_MESSAGES_MAX {
+        let (store, kept) = (Arc::clone(&w.store), of("192.0.2.0/24"));
+        all.spawn(async move {
+            let content = content(&number.to_string());
+            store.deliver(Delivery { content, targets: vec![], queued: vec![], kept: Some(kept) }).await.map(|_| ())
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let more = |kept| Delivery { content: content("more"), targets: vec![], queued: vec![], kept: Some(kept) };
+    let refused = w.store.deliver(more(of("192.0.2.0/24"))).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::QuarantineShare(network) if network == "192.0.2.0/24"), "{refused}");
+    let neighbour = w.store.deliver(more(of("192.0.3.0/24"))).await.unwrap().kept.unwrap();
+    assert!(w.store.deliver(more(kept(&[w.alice], vec![]))).await.is_ok(), "what counts for nobody");
+    w.store.discard(QuarantineId(neighbour.0 - 1), KeptFor::Everybody).await.unwrap();
+    assert!(w.store.deliver(more(of("192.0.2.0/24"))).await.is_ok(), "there is room again");
+    assert_eq!(w.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_network_fills_its_part_of_the_bytes() {
+    let w = world().await;
+    // What is kept many times over counts as often, and is stored once.
+    let text = "x".repeat(32 << 20);
+    let of = |network: &str| Kept { source: Network::parse(network).ok(), ..kept(&[w.alice], vec![]) };
+    let fit = QUARANTINE_SOURCE_BYTES_MAX / u64::try_from(text.len()).unwrap();
+    for _ in 0..fit {
+        keep(&w, &text, of("2001:db8::/48")).await;
+    }
+    let more = |kept| Delivery { content: content(&text), targets: vec![], queued: vec![], kept: Some(kept) };
+    let refused = w.store.deliver(more(of("2001:db8::/48"))).await;
+    assert!(matches!(refused, Err(StoreError::QuarantineShare(_))));
+    assert!(w.store.deliver(more(of("2001:db8:1::/48"))).await.is_ok());
 }
 
 #[tokio::test]

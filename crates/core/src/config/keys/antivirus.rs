@@ -2,7 +2,7 @@
 
 use super::Key;
 use crate::config::value::{Refusal, Value, quoted, quoted_texts};
-use crate::config::{EngineLine, OnVirus, WhenDown};
+use crate::config::{EngineLine, OnVirus, RescanEvery, WhenDown};
 use crate::limits::{ANTIVIRUS_ENGINES_MAX, SCANNER_WORKERS_MAX};
 
 /// In the order of the file.
@@ -56,6 +56,24 @@ pub(super) const KEYS: &[Key] = &[
             v.count(1, 8_760).map(|hours| c.antivirus.signatures_age = u64::try_from(hours).unwrap_or(u64::MAX))
         },
         write: |c| c.antivirus.signatures_age.to_string(),
+    },
+    Key {
+        path: "antivirus.rescan",
+        form: "\"never\", \"weekly\" or \"monthly\"",
+        unit: "how often stored mail is looked at again",
+        help: "Weekly what came in the last 35 days, monthly all of it; what is found goes into quarantine.\nNothing is done without engines.",
+        reloads: true,
+        read: |c, v| one_of(v, &RescanEvery::NAMES).map(|every| c.antivirus.rescan = every),
+        write: |c| quoted(name_of(&RescanEvery::NAMES, c.antivirus.rescan)),
+    },
+    Key {
+        path: "antivirus.rescan_hour",
+        form: "integer",
+        unit: "hour of the day, UTC, 0 to 23",
+        help: "When that begins: an hour at which few of your users are awake.",
+        reloads: true,
+        read: |c, v| v.count(0, 23).map(|hour| c.antivirus.rescan_hour = u8::try_from(hour).unwrap_or(0)),
+        write: |c| c.antivirus.rescan_hour.to_string(),
     },
 ];
 

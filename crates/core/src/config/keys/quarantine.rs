@@ -17,7 +17,7 @@ pub(super) const KEYS: &[Key] = &[
         path: "quarantine.alert",
         form: "boolean",
         unit: "whether you hear of it",
-        help: "Whether you are alerted when a message is kept for a virus, an attachment or as ambiguous; never for spam.",
+        help: "Whether you are alerted when a message is kept for a virus, an attachment or as ambiguous, never for spam,\nand when one is refused for a virus.",
         reloads: true,
         read: |c, v| v.boolean().map(|alert| c.quarantine.alert = alert),
         write: |c| c.quarantine.alert.to_string(),
