@@ -28,11 +28,7 @@ pub use not_built::NOT_BUILT;
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
-<<<<<<< HEAD
 const BY_AREA: &[&[Control]] = &[
-=======
-const BY_AREA: [&[Control]; 21] = [
->>>>>>> main
     every::CONTROLS,
     stated::CONTROLS,
     names::CONTROLS,
@@ -40,20 +36,26 @@ const BY_AREA: [&[Control]; 21] = [
     network::CONTROLS,
     services::CONTROLS,
     services::DOORS,
+    services::INJECTION,
     access::CONTROLS,
     logs::CONTROLS,
+    logs::INJECTION,
     patches::CONTROLS,
     viruses::CONTROLS,
+    viruses::INJECTION,
     clients::CONTROLS,
     clients::DOORS,
     reading::CONTROLS,
     reading::DOORS,
+    reading::INJECTION,
     filtering::CONTROLS,
+    filtering::INJECTION,
     encryption::CONTROLS,
     encryption::DOORS,
     awareness::CONTROLS,
     denial::CONTROLS,
     denial::DOORS,
+    denial::INJECTION,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,

@@ -27,16 +27,15 @@
 
 pub mod actions;
 mod area;
+mod canary;
 pub mod classic;
 mod control;
 mod controls;
-<<<<<<< HEAD
 mod doors;
-=======
 pub mod evidence;
->>>>>>> main
 mod finding;
 mod host;
+mod inject;
 pub mod knock;
 mod record;
 mod run;
@@ -45,6 +44,7 @@ mod score;
 mod state;
 
 pub use area::{Area, Dimension};
+pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
 pub use control::{Asked, Cap, Check, Control, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};

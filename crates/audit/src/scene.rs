@@ -2,6 +2,7 @@
 
 use crate::actions::Actions;
 use crate::area::Area;
+use crate::canary::Canary;
 use crate::host::{Host, Missed};
 use crate::knock::Anchors;
 use crate::state::State;
@@ -70,6 +71,8 @@ pub struct Account {
     pub address: String,
     /// Its password.
     pub password: Secret,
+    /// What the server tells of what becomes of its mail; `None`: what sends messages to follow them isn't tested.
+    pub inside: Option<Arc<dyn Canary>>,
 }
 
 /// What is spoken at a door.

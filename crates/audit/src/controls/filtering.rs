@@ -1,5 +1,9 @@
 //! Mail filtering.
 
+mod injection;
+
+pub(super) use injection::INJECTION;
+
 use crate::control::Control;
 
 pub(super) const CONTROLS: &[Control] = &[];

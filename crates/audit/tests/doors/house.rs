@@ -198,7 +198,7 @@ impl House {
             host: Host::ours(Box::new(BTreeMap::new())),
             doors: self.doors.clone(),
             anchors: Anchors::only(self.authority.certificate_pem.as_bytes()),
-            canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD) }),
+            canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside: None }),
             names: None,
             state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
             statements: Statements::default(),

@@ -71,3 +71,20 @@ pub const AUDIT_RUN_TIME: Duration = Duration::from_secs(1_800);
 
 /// Domains, and mail hosts of theirs, that are asked about in the DNS.
 pub const AUDIT_NAMES_MAX: usize = 100;
+
+// ---- messages that are followed -------------------------------------------------------------------------------
+
+/// Bytes of the log that are looked at: what a busy server writes in some minutes.
+pub const AUDIT_LOG_MAX: u64 = 16 * 1024 * 1024;
+
+/// Time in which the log has to tell what happened.
+pub const AUDIT_LOG_TIME: Duration = Duration::from_secs(5);
+
+/// Time between two looks at the log.
+pub const AUDIT_LOG_LOOK: Duration = Duration::from_millis(100);
+
+/// Messages of the audit's account, of each mailbox and of the quarantine, that are looked at for one that was sent.
+pub const AUDIT_FOLLOWED_MAX: usize = 500;
+
+/// Bytes of a header of such a message that are looked at.
+pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;

@@ -1,0 +1,62 @@
+//! The audit's own account, and what the server tells of what becomes of its mail. Whoever composes the audit makes the account
+//! for the run and takes it away afterwards; a control only ever sees what is asked here.
+
+use crate::host::Missed;
+use mailward_core::Timestamp;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+/// An answer that is waited for.
+pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, Missed>> + Send + 'a>>;
+
+/// What the server tells of the audit's account. Whatever it can't tell is [`Missed`], and what needs it isn't tested.
+pub trait Canary: fmt::Debug + Send + Sync {
+    /// Messages in the account's mailboxes whose header has this text.
+    fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>>;
+
+    /// Messages that are kept for the account in the quarantine and whose header has this text.
+    fn quarantined<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Kept>>;
+
+    /// What is remembered of what a reply named: `7K2Q-9XMT` of one that was refused, the name of a message that was taken. In
+    /// words; empty where nothing is remembered.
+    fn trace<'a>(&'a self, reference: &'a str) -> Answered<'a, String>;
+
+    /// The log from this time on, as it is written: at most `limits::AUDIT_LOG_MAX`, the newest.
+    fn log(&self, since: Timestamp) -> Answered<'_, Vec<u8>>;
+
+    /// Has an address that nobody uses banned for a moment, tries every door from there, and lifts the ban.
+    fn bans(&self) -> Answered<'_, Vec<TriedBan>>;
+
+    /// Takes back what the run left: mail, what is kept of it, and the account itself.
+    fn forget(&self) -> Answered<'_, ()>;
+}
+
+/// A message in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The mailbox.
+    pub folder: String,
+    /// Its header, as it is kept. Hostile.
+    pub header: Vec<u8>,
+}
+
+/// A message in the quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What was found in it, in words. Hostile in part.
+    pub why: String,
+}
+
+/// What one door did with an address that is banned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriedBan {
+    /// Which door.
+    pub door: String,
+    /// What it did before the ban, in a word.
+    pub before: String,
+    /// And while it ran.
+    pub banned: String,
+    /// Whether the ban acts there; `None`: it couldn't be tried.
+    pub acts: Option<bool>,
+}
