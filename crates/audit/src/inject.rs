@@ -173,7 +173,9 @@ impl<'a> Trial<'a> {
             return Err(Finding::not_tested("the server doesn't tell what becomes of the audit's messages"));
         };
         if scene.doors.is_empty() {
-            return Err(Finding::not_tested("no door is known: the server doesn't run, or couldn't say where it listens"));
+            return Err(Finding::not_tested(
+                "no door is known: the server doesn't run, or couldn't say where it listens",
+            ));
         }
         let doors = scene.doors(if by == By::Stranger { SMTP } else { SUBMISSION });
         match doors.first() {
@@ -310,7 +312,8 @@ impl<'a> Trial<'a> {
         let says = self.plainly();
         let twin = self.follow(id, &harmless, &says).await;
         if !matches!(twin.fate, Fate::Arrived(_)) {
-            let why = format!("a harmless message doesn't arrive either, so nothing can be told: {}", twin.fate.words());
+            let why =
+                format!("a harmless message doesn't arrive either, so nothing can be told: {}", twin.fate.words());
             return Finding::not_tested(why).showing(twin.name, twin.transcript);
         }
         let mut each: Vec<Waiting<'_, Followed>> = Vec::new();

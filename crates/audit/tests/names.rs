@@ -80,6 +80,8 @@ async fn verdict(id: &str, state: Option<State>, names: Option<Arc<dyn Lookup>>)
     let scene = Scene {
         host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
         doors: Vec::new(),
+        anchors: mailward_audit::knock::Anchors::default(),
+        canary: None,
         names,
         state,
         statements: Statements::default(),

@@ -16,6 +16,7 @@ pub(crate) mod alerts;
 pub(crate) mod antivirus;
 pub(crate) mod audit;
 pub(crate) mod bans;
+pub(crate) mod canary;
 pub(crate) mod care;
 pub(crate) mod client;
 pub(crate) mod content;

@@ -63,7 +63,8 @@ pub(crate) fn viruses() -> Vec<Specimen> {
     let one = zip(&[Entry::stored("notes.txt", &virus)]);
     let two = zip(&[Entry::stored("notes.zip", &one)]);
     let inner = as_text(&with_file(&format!("{text}; name=\"notes.txt\""), &as_text(&virus)));
-    let forwarded = with_file("Content-Type: message/rfc822", &format!("From: a@b.invalid\r\nSubject: notes\r\n{inner}"));
+    let forwarded =
+        with_file("Content-Type: message/rfc822", &format!("From: a@b.invalid\r\nSubject: notes\r\n{inner}"));
     let of = |name, content| Specimen { name, content };
     vec![
         of("plain", with_file(&format!("{text}; name=\"notes.txt\""), &as_text(&virus))),
@@ -133,7 +134,10 @@ pub(crate) fn ambiguous() -> Vec<Specimen> {
         ),
         of(
             "a file before the beginning",
-            mixed("multipart/mixed; boundary=one", &format!("{file}{encoded}\r\n--one\r\n\r\nhello\r\n--one--\r\n{part}")),
+            mixed(
+                "multipart/mixed; boundary=one",
+                &format!("{file}{encoded}\r\n--one\r\n\r\nhello\r\n--one--\r\n{part}"),
+            ),
         ),
     ]
 }

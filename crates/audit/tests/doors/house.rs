@@ -202,6 +202,9 @@ impl House {
             names: None,
             state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
             statements: Statements::default(),
+            owners: BTreeMap::new(),
+            deputies: BTreeMap::new(),
+            actions: None,
             machine: None,
             now: SystemClock.now(),
         }

@@ -181,7 +181,14 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();
     let mut telling = Telling(print::Progress::new());
-    Ok(runtime.block_on(looking::look(controls, scene, looking::weights(&config), &stop, &mut telling)))
+    let weights = looking::weights(&config);
+    match place.filter(|_| scene.state.is_some()) {
+        Some(place) => {
+            let server = looking::Server::There(Arc::new(place.clone()));
+            runtime.block_on(looking::look_within(server, controls, scene, weights, &stop, &mut telling))
+        }
+        None => Ok(runtime.block_on(looking::look(controls, scene, weights, &stop, &mut telling))),
+    }
 }
 
 /// Keeps a run, in the server or here; what it is worth is counted where it is kept.

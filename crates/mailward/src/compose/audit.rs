@@ -1,11 +1,18 @@
 //! The audit: what it looks at here, and the one that a running server makes every day.
 
+mod canary;
+
+pub(crate) use canary::{OwnAccount, Server};
+
 use crate::control::audit::Known;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
-use mailward_audit::{Area, Control, Door, Host, Machine, Progress, Protocol, Record, Scene, Weights, all, run, score};
+use mailward_audit::knock::Anchors;
+use mailward_audit::{
+    Area, Canary as _, Control, Door, Host, Machine, Probe, Progress, Protocol, Record, Scene, Weights, all, run, score,
+};
 use mailward_core::config::{Audit, AuditMachine, AuditPerson};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::AUDIT_RUN_TIME;
@@ -51,6 +58,8 @@ pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Opt
     Scene {
         host,
         doors: doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect(),
+        anchors: Anchors::default(),
+        canary: None,
         names,
         state,
         statements,
@@ -81,6 +90,40 @@ fn door(listener: &str, address: &str, name: &str) -> Option<Door> {
         Listener::Lmtp => Protocol::Lmtp,
     };
     Some(Door { protocol, address: SocketAddr::new(ip, address.port()), name: name.to_owned() })
+}
+
+/// Whether one of them needs an account of its own.
+fn needs_account(controls: &[&'static Control]) -> bool {
+    controls.iter().any(|control| matches!(control.probe, Probe::Doors | Probe::Injection))
+}
+
+/// The same with an account of the audit's own, which is there as long as it takes. Without one, what needs it isn't tested.
+pub(crate) async fn look_within(
+    server: Server,
+    controls: &[&'static Control],
+    mut scene: Scene,
+    weights: Weights,
+    stop: &Shutdown,
+    progress: &mut dyn Progress,
+) -> Result<Run, Failure> {
+    if !needs_account(controls) {
+        return Ok(look(controls, scene, weights, stop, progress).await);
+    }
+    let own = match OwnAccount::make(server).await {
+        Ok((own, account)) => {
+            scene.canary = Some(account);
+            Some(own)
+        }
+        // No domain, for one: that is what controls say then.
+        Err(Failure::Refused(_) | Failure::NoServer(_)) => None,
+        Err(other) => return Err(other),
+    };
+    let run = tokio::time::timeout(AUDIT_RUN_TIME, look(controls, scene, weights, stop, progress)).await;
+    if let Some(own) = own {
+        // What is left goes by itself, later.
+        let _later = own.forget().await;
+    }
+    run.map_err(|_late| Failure::Refused("it took too long".to_owned()))
 }
 
 /// Runs these controls and makes a run of it, which isn't kept yet.
@@ -124,6 +167,10 @@ pub(super) fn daily(desk: Desk, events: Events, shutdown: Shutdown) {
 }
 
 async fn every_day(desk: Desk, events: Events, mut shutdown: Shutdown) {
+    // Of a run that was killed.
+    if let Err(failure) = desk.forget_canaries().await {
+        events.emit(Event::alert("audit.stopped").with("why", failure));
+    }
     loop {
         let hour = desk.server.as_ref().and_then(|server| server.audit().hour);
         let wait = hour.map_or(Duration::from_secs(3_600), |hour| until(hour, &Zoned::now()));
@@ -134,10 +181,9 @@ async fn every_day(desk: Desk, events: Events, mut shutdown: Shutdown) {
             () = tokio::time::sleep(wait.min(Duration::from_secs(3_600))) => {}
         }
         if hour.is_some() && wait <= Duration::from_secs(3_600) {
-            match tokio::time::timeout(AUDIT_RUN_TIME, once(&desk, &events, &shutdown)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => events.emit(Event::alert("audit.stopped").with("why", failure)),
-                Err(_) => events.emit(Event::alert("audit.stopped").with("why", "it took too long")),
+            match once(&desk, &events, &shutdown).await {
+                Ok(()) => {}
+                Err(failure) => events.emit(Event::alert("audit.stopped").with("why", failure)),
             }
         }
     }
@@ -159,7 +205,8 @@ async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), F
     let before = desk.audit_failing().await?;
     let host = Host::ours(Box::new(BTreeMap::new()));
     let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone());
-    let run = look(&all(), scene, weights(&config), shutdown, &mut ()).await;
+    let own = Server::Here(Box::new(desk.clone()));
+    let run = look_within(own, &all(), scene, weights(&config), shutdown, &mut ()).await?;
     if shutdown.is_fired() {
         return Ok(());
     }

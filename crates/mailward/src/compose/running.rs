@@ -156,6 +156,11 @@ impl Running {
         &self.0.parts.hostname
     }
 
+    /// The file that the log goes to; `None`: standard error.
+    pub(crate) fn log_file(&self) -> Option<std::path::PathBuf> {
+        self.0.parts.place.config().log.file.clone()
+    }
+
     /// Who answers for what, and when it is looked at.
     pub(crate) fn audit(&self) -> Audit {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).audit.clone()

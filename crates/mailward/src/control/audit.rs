@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub(crate) enum Ask {
     /// What the server says of itself, what people said, what is to be done: see [`Known`].
     Known,
+    /// The audit's own account.
+    Canary { about: super::canary::Ask },
     /// Keep a run: a [`Run`] as JSON.
     Keep { run: String, owners: BTreeMap<Area, String> },
     /// A run of this number, or the newest.
@@ -83,7 +85,7 @@ impl AuditDesk {
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {
         let now = SystemClock.now();
         match ask {
-            Ask::Known => Err(Failure::Bug("not a matter of the archive".to_owned())),
+            Ask::Known | Ask::Canary { .. } => Err(Failure::Bug("not a matter of the archive".to_owned())),
             Ask::Keep { run, owners } => {
                 let run = serde_json::from_str(&run).map_err(|error| Failure::Refused(format!("the run: {error}")))?;
                 let kept = self.keep(run, &owners)?;
@@ -112,9 +114,11 @@ impl AuditDesk {
 impl Desk {
     /// Does what the audit asks; the disk is waited for elsewhere.
     pub(super) async fn audit(&self, ask: Ask) -> Result<Value, Failure> {
-        if matches!(ask, Ask::Known) {
-            return shown(self.audit_known().await?);
-        }
+        let ask = match ask {
+            Ask::Known => return shown(self.audit_known().await?),
+            Ask::Canary { about } => return self.canary(about).await,
+            ask => ask,
+        };
         let desk = self.audit.clone();
         let done = tokio::task::spawn_blocking(move || desk.answer(ask)).await;
         done.map_err(|error| Failure::Bug(error.to_string()))?
@@ -138,7 +142,8 @@ impl Desk {
     /// What is known before a run.
     pub(crate) async fn audit_known(&self) -> Result<Known, Failure> {
         let server = self.server.as_ref();
-        let users = self.directory.list_users(None, None).await?;
+        let mut users = self.directory.list_users(None, None).await?;
+        users.retain(|user| !super::canary::is_one(user));
         let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
         for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
             let key_of = DkimKey { selector: key.selector, value: key.record.value };

@@ -318,7 +318,8 @@ impl Desk {
                 Ok(json!({ "user": user, "password": told(password.as_ref()) }))
             }
             Request::UserList { domain } => {
-                let users = directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?;
+                let mut users = directory.list_users(domain.as_ref(), Some(self.store.as_ref())).await?;
+                users.retain(|user| !super::canary::is_one(user));
                 self.with_sending(shown(users)?).await
             }
             Request::UserSet { address, display_name, enabled, quota_bytes, quota_messages } => {

@@ -106,7 +106,8 @@ async fn nested(scene: &Scene) -> Finding {
     let folder = match &sent.fate {
         Fate::Arrived(all) => all.first().map_or_else(|| "INBOX".to_owned(), |one| one.folder.clone()),
         Fate::Refused(_) | Fate::Kept(_) | Fate::NotLet(..) => {
-            return Finding::pass(format!("it is held back: {}", sent.fate.words())).showing(sent.name, sent.transcript);
+            return Finding::pass(format!("it is held back: {}", sent.fate.words()))
+                .showing(sent.name, sent.transcript);
         }
         other => return Finding::not_tested(other.words()).showing(sent.name, sent.transcript),
     };

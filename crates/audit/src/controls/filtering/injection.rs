@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn folded_fields_are_one_and_others_are_none_of_them() {
-        let header = b"Authentication-Results: a.example;\r\n spf=pass\r\nSubject: x\r\n y\r\nauthentication-results:b\r\n";
+        let header =
+            b"Authentication-Results: a.example;\r\n spf=pass\r\nSubject: x\r\n y\r\nauthentication-results:b\r\n";
         assert_eq!(fields_named(header, "authentication-results"), ["a.example; spf=pass", "b"]);
         assert!(is_in_name("a.example; spf=pass", "A.example"));
         assert!(!is_in_name("aa.example; spf=pass", "a.example"));

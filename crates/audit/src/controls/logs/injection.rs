@@ -353,7 +353,8 @@ fn wrong_lines(log: &[u8]) -> Vec<String> {
 
 /// Control characters, and those that turn the direction of writing (Unicode Standard Annex #9).
 fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a line begins with a time (RFC 3339).

@@ -273,7 +273,10 @@ mod tests {
             acts,
         };
         assert_eq!(judged(&[of("smtp", "answered", Some(true))]).verdict, Verdict::Pass);
-        assert_eq!(judged(&[of("smtp", "answered", Some(true)), of("imap", "open", Some(false))]).verdict, Verdict::Fail);
+        assert_eq!(
+            judged(&[of("smtp", "answered", Some(true)), of("imap", "open", Some(false))]).verdict,
+            Verdict::Fail
+        );
         assert_eq!(judged(&[of("smtp", "shut", Some(true))]).verdict, Verdict::NotTested);
         assert_eq!(judged(&[of("smtp", "-", None)]).verdict, Verdict::NotTested);
         assert_eq!(judged(&[]).verdict, Verdict::NotTested);

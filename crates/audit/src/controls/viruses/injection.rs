@@ -66,7 +66,13 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          the script. Each must be refused or kept. Old Office documents with macros aren't tried. A harmless file has to arrive.",
         "Leave the rules on attachments on (`mailward content list --all`), or set them back: docs/attachments.md.",
         "mailcow PR #3273, #3851",
-        |scene| stopped(scene, "AVS-07", By::Stranger, specimens::dangerous, "dangerous kinds are stopped whatever their name"),
+        |scene| stopped(
+            scene,
+            "AVS-07",
+            By::Stranger,
+            specimens::dangerous,
+            "dangerous kinds are stopped whatever their name"
+        ),
     ),
     injected!(
         Viruses,

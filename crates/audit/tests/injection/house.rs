@@ -1,0 +1,377 @@
+//! A mail server of the test's own, with what it tells of itself; it does things wrong when told.
+
+use crate::session::Session;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mailward_audit::knock::Anchors;
+use mailward_audit::{
+    Account, Answered, Arrived, Canary, Door, Host, Kept, Missed, Protocol, Scene, State, Statements, TriedBan,
+};
+use mailward_core::{Clock as _, Secret, SystemClock, Timestamp};
+use mailward_tls::authority;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+pub(crate) const NAME: &str = "mx.example.org";
+pub(crate) const CANARY: &str = "audit-1@example.org";
+pub(crate) const PASSWORD: &str = "plum wagon ferry";
+const REFERENCE: &str = "7K2Q-9XMT";
+
+/// What it does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Delivers what has this in its marker, whatever it is.
+    Delivers(&'static str),
+    /// The same into Junk.
+    IntoJunk(&'static str),
+    PutsOff(&'static str),
+    Loses(&'static str),
+    Refuses(&'static str),
+    Slow(&'static str),
+    AnySender,
+    TakesUnknown,
+    PutsRecipientsOff,
+    NoAbuse,
+    KeepsForged,
+    NoResults,
+    LogUnreadable,
+    LogSilent,
+    LogBrief,
+    LogsPasswords,
+    LogsRaw,
+    NoReference,
+    RemembersNothing,
+    NeverSlows,
+    SlowsReadersOnly,
+    BansIgnored,
+    BansUnknown,
+    LocksOut,
+    AnyPassword,
+    NoLogin,
+    StructureKills,
+    TellsNothing,
+}
+
+#[derive(Debug)]
+pub(crate) struct Place {
+    faults: Vec<Fault>,
+    mail: Mutex<Vec<(String, String, Vec<u8>)>>,
+    kept: Mutex<Vec<(String, String)>>,
+    log: Mutex<String>,
+    failures: Mutex<BTreeMap<String, usize>>,
+}
+
+fn tls() -> &'static (TlsAcceptor, String) {
+    static TLS: OnceLock<(TlsAcceptor, String)> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let authority = authority::create(&["example.org"], SystemTime::now()).unwrap();
+        let issued = authority::issue(&authority, &[NAME], SystemTime::now()).unwrap();
+        let chain = CertificateDer::pem_slice_iter(issued.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        (TlsAcceptor::from(Arc::new(config)), authority.certificate_pem.clone())
+    })
+}
+
+/// Runs as long as the test's runtime; the scene that an audit would have of it.
+pub(crate) async fn scene(faults: &[Fault]) -> Scene {
+    let place = Arc::new(Place {
+        faults: faults.to_vec(),
+        mail: Mutex::default(),
+        kept: Mutex::default(),
+        log: Mutex::default(),
+        failures: Mutex::default(),
+    });
+    let mut doors = Vec::new();
+    for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        doors.push(Door { protocol, address: listener.local_addr().unwrap(), name: NAME.to_owned() });
+        let place = Arc::clone(&place);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let place = Arc::clone(&place);
+                tokio::spawn(async move { place.serve(protocol, stream).await });
+            }
+        });
+    }
+    let inside: Option<Arc<dyn Canary>> =
+        if place.does(Fault::TellsNothing) { None } else { Some(place.clone() as Arc<dyn Canary>) };
+    Scene {
+        host: Host::ours(Box::new(BTreeMap::new())),
+        doors,
+        anchors: Anchors::only(tls().1.as_bytes()),
+        canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside }),
+        names: None,
+        state: Some(State { domains: vec!["example.org".to_owned()], name: Some(NAME.to_owned()), ..State::default() }),
+        statements: Statements::default(),
+        owners: BTreeMap::new(),
+        deputies: BTreeMap::new(),
+        actions: None,
+        machine: None,
+        now: SystemClock.now(),
+    }
+}
+
+/// What is done with a message.
+enum Judged {
+    Refuse,
+    Keep(&'static str),
+    Deliver(&'static str),
+    PutOff,
+    Lose,
+}
+
+impl Place {
+    fn does(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    fn has(&self, marker: &str, fault: fn(&'static str) -> Fault) -> bool {
+        self.faults.iter().any(|one| {
+            let part = match one {
+                Fault::Delivers(part)
+                | Fault::IntoJunk(part)
+                | Fault::PutsOff(part)
+                | Fault::Loses(part)
+                | Fault::Refuses(part)
+                | Fault::Slow(part) => part,
+                _ => return false,
+            };
+            *one == fault(part) && marker.contains(part)
+        })
+    }
+
+    fn judged(&self, marker: &str) -> Judged {
+        if self.has(marker, Fault::Delivers) {
+            Judged::Deliver("INBOX")
+        } else if self.has(marker, Fault::IntoJunk) {
+            Judged::Deliver("Junk")
+        } else if self.has(marker, Fault::PutsOff) {
+            Judged::PutOff
+        } else if self.has(marker, Fault::Loses) {
+            Judged::Lose
+        } else if self.has(marker, Fault::Refuses) {
+            Judged::Refuse
+        } else if marker.contains("harmless") {
+            Judged::Deliver("INBOX")
+        } else if marker.contains("gtube") || marker.contains(".avs-06.") {
+            Judged::Keep("spam/gtube: 1000 points")
+        } else {
+            Judged::Refuse
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if self.does(Fault::LogSilent) {
+            return;
+        }
+        let shown: String = match self.does(Fault::LogsRaw) {
+            true => text.to_owned(),
+            false => text
+                .chars()
+                .flat_map(|c| if c.is_ascii_graphic() || c == ' ' { vec![c] } else { c.escape_default().collect() })
+                .collect(),
+        };
+        let line = format!("{} {shown}\n", SystemClock.now().text());
+        self.log.lock().unwrap().push_str(&line);
+    }
+
+    async fn serve(&self, protocol: Protocol, stream: TcpStream) {
+        let mut session = Session::new(stream);
+        if protocol != Protocol::Smtp && !session.start_tls(&tls().0, false).await {
+            return;
+        }
+        if protocol == Protocol::Imaps { self.imap(session).await } else { self.smtp(session, protocol).await }
+    }
+
+    /// Whether the login is taken, after whatever time.
+    async fn login(&self, protocol: Protocol, encoded: &str) -> bool {
+        let plain = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+        let mut parts = plain.split('\0').skip(1);
+        let (user, password) = (parts.next().unwrap(), parts.next().unwrap());
+        let before = self.failures.lock().unwrap().get(user).copied().unwrap_or(0);
+        let right = user == CANARY && password == PASSWORD;
+        let locked = self.does(Fault::LocksOut) && before > 2;
+        if (right && !locked && !self.does(Fault::NoLogin)) || self.does(Fault::AnyPassword) {
+            return true;
+        }
+        *self.failures.lock().unwrap().entry(user.to_owned()).or_default() += 1;
+        let slows =
+            !self.does(Fault::NeverSlows) && (protocol == Protocol::Imaps || !self.does(Fault::SlowsReadersOnly));
+        if slows && before >= 2 && user != CANARY {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let secret = if self.does(Fault::LogsPasswords) { format!(" password={password}") } else { String::new() };
+        let more =
+            if self.does(Fault::LogBrief) { "" } else { " from=127.0.0.1 listener=imaps mechanism=PLAIN tls=1.3" };
+        self.note(&format!("warn login.failed user={user}{more}{secret}"));
+        false
+    }
+
+    async fn imap(&self, mut session: Session) {
+        session.say("* OK hello").await;
+        while let Some(line) = session.line(20_000).await {
+            let mut words = line.split(' ');
+            let (tag, command) = (words.next().unwrap_or("*").to_owned(), words.next().unwrap_or_default().to_owned());
+            match command.as_str() {
+                "AUTHENTICATE" => {
+                    session.say("+ ").await;
+                    let Some(encoded) = session.line(20_000).await else { return };
+                    let taken = self.login(Protocol::Imaps, &encoded).await;
+                    session.say(&format!("{tag} {}", if taken { "OK in" } else { "NO wrong" })).await;
+                }
+                "FETCH" if self.does(Fault::StructureKills) => return,
+                _ => session.say(&format!("{tag} OK done")).await,
+            }
+        }
+    }
+
+    async fn smtp(&self, mut session: Session, protocol: Protocol) {
+        session.say(&format!("220 {NAME} ESMTP")).await;
+        let mut user = false;
+        while let Some(line) = session.line(20_000).await {
+            self.note(&format!("debug said {line}"));
+            let upper = line.to_ascii_uppercase();
+            let reference = if self.does(Fault::NoReference) { String::new() } else { format!(" (ref {REFERENCE})") };
+            let reply = match upper.split(' ').next().unwrap_or_default() {
+                "EHLO" | "HELO" | "RSET" => "250 fine".to_owned(),
+                "AUTH" => {
+                    session.say("334 ").await;
+                    let Some(encoded) = session.line(20_000).await else { return };
+                    user = self.login(protocol, &encoded).await;
+                    if user { "235 in" } else { "535 wrong" }.to_owned()
+                }
+                "MAIL" if user && !line.contains(CANARY) && !self.does(Fault::AnySender) => "553 not yours".to_owned(),
+                "MAIL" if !user && line.contains(CANARY) && !self.has(".flt-01.as", Fault::Delivers) => {
+                    "550 not from outside".to_owned()
+                }
+                "MAIL" => "250 fine".to_owned(),
+                "RCPT" if self.does(Fault::PutsRecipientsOff) && !line.contains(CANARY) => "451 later".to_owned(),
+                "RCPT" if line.contains("nobody") && !self.does(Fault::TakesUnknown) => {
+                    format!("550 nobody{reference}")
+                }
+                "RCPT" if line.contains("abuse@") && self.does(Fault::NoAbuse) => "550 nobody".to_owned(),
+                "RCPT" => "250 fine".to_owned(),
+                "DATA" => {
+                    session.say("354 go on").await;
+                    let Some(message) = session.until(&[b"\r\n.\r\n"]).await else { return };
+                    self.take(message, &reference).await
+                }
+                _ => "500 what".to_owned(),
+            };
+            session.say(&reply).await;
+        }
+    }
+
+    async fn take(&self, message: Vec<u8>, reference: &str) -> String {
+        let head = String::from_utf8_lossy(&message[..message.len().min(2_000)]).into_owned();
+        let marker = head.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned();
+        if self.has(&marker, Fault::Slow) {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+        }
+        let name = format!("id{:09}x", self.mail.lock().unwrap().len());
+        // One with a foreign author, of whoever may not say so.
+        let foreign = !marker.contains(".svc-07.") || head.contains(&format!("From: Mailward audit <{CANARY}>"));
+        let judged = match self.judged(&marker) {
+            Judged::Deliver(folder) if foreign || self.does(Fault::Delivers(".svc-07.from")) => Judged::Deliver(folder),
+            Judged::Deliver(folder) if !marker.contains(".svc-07.from") => Judged::Deliver(folder),
+            Judged::Deliver(_) => Judged::Refuse,
+            other => other,
+        };
+        match judged {
+            Judged::Refuse => format!("554 no{reference}"),
+            Judged::PutOff => "451 later".to_owned(),
+            Judged::Lose => "250 taken".to_owned(),
+            Judged::Keep(why) => {
+                self.kept.lock().unwrap().push((marker, why.to_owned()));
+                format!("250 taken {name}")
+            }
+            Judged::Deliver(folder) => {
+                let ours = format!("Authentication-Results: {NAME};\r\n spf=none\r\n");
+                let header: String = head.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+                let header = match self.does(Fault::KeepsForged) {
+                    true => header,
+                    false => header
+                        .lines()
+                        .filter(|line| !line.starts_with("Authentication-Results"))
+                        .collect::<Vec<_>>()
+                        .join("\r\n"),
+                };
+                let ours = if self.does(Fault::NoResults) { String::new() } else { ours };
+                self.note(&format!("info message.accepted id={name}"));
+                self.mail.lock().unwrap().push((marker, folder.to_owned(), format!("{ours}{header}\r\n").into_bytes()));
+                format!("250 taken {name}")
+            }
+        }
+    }
+}
+
+fn missed<T>(what: &str) -> Result<T, Missed> {
+    Err(Missed::NotReached(format!("{what} isn't told")))
+}
+
+impl Canary for Place {
+    fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>> {
+        Box::pin(async move {
+            let mail = self.mail.lock().unwrap();
+            let ours = mail.iter().filter(|(of, ..)| of == marker);
+            Ok(ours.map(|(_, folder, header)| Arrived { folder: folder.clone(), header: header.clone() }).collect())
+        })
+    }
+
+    fn quarantined<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Kept>> {
+        Box::pin(async move {
+            let kept = self.kept.lock().unwrap();
+            let why = |why: &str| if self.does(Fault::RemembersNothing) { String::new() } else { why.to_owned() };
+            Ok(kept.iter().filter(|(of, _)| of == marker).map(|(_, found)| Kept { why: why(found) }).collect())
+        })
+    }
+
+    fn trace<'a>(&'a self, reference: &'a str) -> Answered<'a, String> {
+        Box::pin(async move {
+            let known = reference == REFERENCE && !self.does(Fault::RemembersNothing);
+            Ok(if known { "nobody of this name".to_owned() } else { String::new() })
+        })
+    }
+
+    fn log(&self, since: Timestamp) -> Answered<'_, Vec<u8>> {
+        Box::pin(async move {
+            if self.does(Fault::LogUnreadable) {
+                return missed("the log");
+            }
+            let log = self.log.lock().unwrap();
+            let since = since.text();
+            let from = log.lines().position(|line| line.get(..24).is_some_and(|time| time >= since.as_str()));
+            let lines: Vec<&str> = log.lines().skip(from.unwrap_or(usize::MAX)).collect();
+            Ok(format!("{}\n", lines.join("\n")).into_bytes())
+        })
+    }
+
+    fn bans(&self) -> Answered<'_, Vec<TriedBan>> {
+        Box::pin(async move {
+            if self.does(Fault::BansUnknown) {
+                return missed("what bans do");
+            }
+            let acts = !self.does(Fault::BansIgnored);
+            let (door, before) = ("imaps 127.0.0.1:993".to_owned(), "answered".to_owned());
+            let banned = if acts { "nothing" } else { "ANSWERED" }.to_owned();
+            Ok(vec![TriedBan { door, before, banned, acts: Some(acts) }])
+        })
+    }
+
+    fn forget(&self) -> Answered<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,138 @@
+//! The audit's own account, over a desk or over the control socket.
+
+use crate::control::audit::Ask;
+use crate::control::canary::{Ask as About, Found, Made};
+use crate::control::desk::Desk;
+use crate::control::{Request, bans, client};
+use crate::failure::Failure;
+use crate::place::Place;
+use mailward_audit::{Account, Answered, Arrived, Canary, Kept, Missed, TriedBan};
+use mailward_core::{Address, Secret, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where the server is asked.
+#[derive(Clone)]
+pub(crate) enum Server {
+    /// In this process.
+    Here(Box<Desk>),
+    /// By its control socket.
+    There(Arc<Place>),
+}
+
+impl Server {
+    async fn ask(&self, about: About) -> Result<Value, Failure> {
+        match self {
+            Server::Here(desk) => desk.canary(about).await,
+            Server::There(place) => there(place, Request::Audit { ask: Ask::Canary { about } }).await,
+        }
+    }
+
+    async fn bans(&self) -> Result<Value, Failure> {
+        match self {
+            Server::Here(desk) => desk.canary_bans().await,
+            Server::There(place) => there(place, Request::Bans { ask: bans::Ask::Try }).await,
+        }
+    }
+}
+
+/// A socket is waited for on a thread that nobody else needs.
+async fn there(place: &Arc<Place>, request: Request) -> Result<Value, Failure> {
+    let place = Arc::clone(place);
+    let asked = tokio::task::spawn_blocking(move || client::run_there(&place, &request)).await;
+    asked.map_err(|error| Failure::Bug(error.to_string()))?
+}
+
+/// The account, as long as the run takes.
+pub(crate) struct OwnAccount {
+    server: Server,
+    address: Address,
+}
+
+impl OwnAccount {
+    /// Makes it.
+    pub(crate) async fn make(server: Server) -> Result<(Arc<Self>, Account), Failure> {
+        let made: Made = read(server.ask(About::Make).await?)?;
+        let address = Address::parse(&made.address, false).map_err(|error| Failure::Bug(error.to_string()))?;
+        let own = Arc::new(Self { server, address });
+        let inside: Arc<dyn Canary> = own.clone();
+        let password = Secret::new(made.password.as_str());
+        Ok((own, Account { address: made.address, password, inside: Some(inside) }))
+    }
+
+    async fn asked<T: DeserializeOwned>(&self, about: About) -> Result<T, Missed> {
+        told(self.server.ask(about).await)
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|error| Failure::Bug(format!("the answer can't be read: {error}")))
+}
+
+fn told<T: DeserializeOwned>(answer: Result<Value, Failure>) -> Result<T, Missed> {
+    answer.and_then(read).map_err(|failure| Missed::NotReached(failure.to_string()))
+}
+
+/// Without its secrets: it has none.
+impl fmt::Debug for OwnAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnAccount").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Canary for OwnAccount {
+    fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>> {
+        Box::pin(async move {
+            let about = About::Arrived { address: self.address.clone(), marker: marker.to_owned() };
+            let found: Vec<Found> = self.asked(about).await?;
+            Ok(found.into_iter().map(|one| Arrived { folder: one.folder, header: one.header.into_bytes() }).collect())
+        })
+    }
+
+    fn quarantined<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Kept>> {
+        Box::pin(async move {
+            let about = About::Kept { address: self.address.clone(), marker: marker.to_owned() };
+            let found: Vec<String> = self.asked(about).await?;
+            Ok(found.into_iter().map(|why| Kept { why }).collect())
+        })
+    }
+
+    fn trace<'a>(&'a self, reference: &'a str) -> Answered<'a, String> {
+        Box::pin(self.asked(About::Trace { reference: reference.to_owned() }))
+    }
+
+    fn log(&self, since: Timestamp) -> Answered<'_, Vec<u8>> {
+        Box::pin(async move {
+            let text: String = self.asked(About::Log { since }).await?;
+            Ok(text.into_bytes())
+        })
+    }
+
+    fn bans(&self) -> Answered<'_, Vec<TriedBan>> {
+        #[derive(Deserialize)]
+        struct Tried {
+            door: String,
+            address: String,
+            before: String,
+            banned: String,
+            acts: Option<bool>,
+        }
+        Box::pin(async move {
+            let all: Vec<Tried> = told(self.server.bans().await)?;
+            let one = |tried: Tried| TriedBan {
+                door: format!("{} {}", tried.door, tried.address),
+                before: tried.before,
+                banned: tried.banned,
+                acts: tried.acts,
+            };
+            Ok(all.into_iter().map(one).collect())
+        })
+    }
+
+    fn forget(&self) -> Answered<'_, ()> {
+        Box::pin(self.asked(About::Forget { address: self.address.clone() }))
+    }
+}

@@ -1,0 +1,254 @@
+//! The audit's own account: made for a run, asked about, and taken away with all that it left.
+
+use super::desk::{Desk, shown};
+use crate::compose::bans::try_doors;
+use crate::failure::Failure;
+use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
+use mailward_core::{AccountId, Address, Secret, Timestamp};
+use mailward_directory::{NewPassword, NewUser, UserInfo};
+use mailward_gate::journal::{Asked, What};
+use mailward_inspect::quarantine::Note;
+use mailward_store::records::{KeptFor, UidRange};
+use mailward_store::{MailStore as _, QuarantineStore as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+/// What is asked of it. Only accounts that were made here can be meant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Ask {
+    /// Makes one: see [`Made`]. It goes by itself after `limits::AUDIT_RUN_TIME`.
+    Make,
+    /// Messages in its mailboxes whose header has this text: a list of [`Found`].
+    Arrived { address: Address, marker: String },
+    /// The same of what is kept for it in the quarantine: a list of what was found in each.
+    Kept { address: Address, marker: String },
+    /// What is remembered by the name that a reply gave, in words.
+    Trace { reference: String },
+    /// The log from this time on.
+    Log { since: Timestamp },
+    /// Takes it away.
+    Forget { address: Address },
+}
+
+/// An account that was made.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Made {
+    pub(crate) address: String,
+    pub(crate) password: String,
+}
+
+/// A message in a mailbox.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) folder: String,
+    pub(crate) header: String,
+}
+
+/// How such an account is called. Together with the name before the @ nobody else is.
+const NAME: &str = "Mailward audit, for this run only";
+
+/// What stands before the number.
+const LOCAL: &str = "mailward-audit-";
+
+/// Whether a user is one of these: it is no user's.
+pub(crate) fn is_one(user: &UserInfo) -> bool {
+    user.display_name == NAME && user.address.local().as_str().starts_with(LOCAL)
+}
+
+impl Desk {
+    /// Does it.
+    pub(crate) async fn canary(&self, ask: Ask) -> Result<Value, Failure> {
+        match ask {
+            Ask::Make => shown(self.make_canary().await?),
+            Ask::Arrived { address, marker } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_mail(account, &marker).await?)
+            }
+            Ask::Kept { address, marker } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_kept(account, &marker).await?)
+            }
+            Ask::Trace { reference } => shown(self.canary_trace(&reference).await?),
+            Ask::Log { since } => shown(self.log_since(since).await?),
+            Ask::Forget { address } => {
+                self.canary_account(&address).await?;
+                self.forget_canary(&address).await?;
+                Ok(Value::Null)
+            }
+        }
+    }
+
+    /// What every door does with an address that is banned.
+    pub(crate) async fn canary_bans(&self) -> Result<Value, Failure> {
+        shown(try_doors(&self.bans, self.server()?.doors()).await?)
+    }
+
+    async fn make_canary(&self) -> Result<Made, Failure> {
+        self.forget_canaries().await?;
+        let domains = self.directory.list_domains();
+        let domain = domains.iter().find(|domain| domain.enabled);
+        let domain = domain.ok_or_else(|| Failure::Refused("there is no domain for the audit's account".to_owned()))?;
+        let number = mailward_core::SystemClock;
+        let number = mailward_core::Clock::now(&number).0;
+        let address = Address::parse(&format!("{LOCAL}{number:x}@{}", domain.name), false)
+            .map_err(|error| Failure::Bug(error.to_string()))?;
+        let user = NewUser {
+            address: address.clone(),
+            password: NewPassword::Generated,
+            display_name: NAME.to_owned(),
+            quota_bytes: 0,
+            quota_messages: 0,
+        };
+        let (_user, password) = self.directory.add_user(user).await?;
+        let password = password.ok_or_else(|| Failure::Bug("no password was generated".to_owned()))?;
+        // Whoever asked for it may be gone before it is done.
+        let (desk, whose) = (self.clone(), address.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(AUDIT_RUN_TIME).await;
+            let _gone_already = desk.forget_canary(&whose).await;
+        });
+        Ok(Made { address: address.to_string(), password: text_of(&password) })
+    }
+
+    /// Takes away what earlier runs left that were killed.
+    pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
+        for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
+            self.forget_canary(&user.address).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_canary(&self, address: &Address) -> Result<(), Failure> {
+        if let Some(account) = self.directory.account_id(address) {
+            for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
+                self.store.discard(kept.id, KeptFor::Account(account)).await?;
+            }
+            self.directory.remove_user(address).await?;
+            super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);
+        }
+        Ok(())
+    }
+
+    async fn canary_account(&self, address: &Address) -> Result<AccountId, Failure> {
+        let users = self.directory.list_users(None, None).await?;
+        if !users.iter().any(|user| user.address == *address && is_one(user)) {
+            return Err(Failure::Refused(format!("{address} is no account of the audit")));
+        }
+        self.account(address)
+    }
+
+    async fn canary_mail(&self, account: AccountId, marker: &str) -> Result<Vec<Found>, Failure> {
+        let mut found = Vec::new();
+        for mailbox in self.store.mailboxes(account).await? {
+            for message in self.store.messages(mailbox.id, vec![UidRange::ALL], AUDIT_FOLLOWED_MAX).await? {
+                let bytes = self.store.read(message.blob, 0, message.size.min(AUDIT_HEADER_MAX)).await?;
+                let header = header(&bytes);
+                if header.contains(marker) {
+                    found.push(Found { folder: mailbox.name.to_string(), header });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn canary_kept(&self, account: AccountId, marker: &str) -> Result<Vec<String>, Failure> {
+        let mut found = Vec::new();
+        for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
+            let bytes = self.store.read(kept.blob, 0, kept.size.min(AUDIT_HEADER_MAX)).await?;
+            if header(&bytes).contains(marker) {
+                let findings = Note::read(&kept.note).map(|note| note.findings).unwrap_or_default();
+                found.push(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn canary_trace(&self, reference: &str) -> Result<String, Failure> {
+        let mut told = Vec::new();
+        if let Ok(what @ What::Reference(_)) = What::parse(reference) {
+            let asked = Asked { what, put_off: false, since: None };
+            for entry in self.watch.journal.find(&asked).await?.entries {
+                told.push(shown(entry)?.to_string());
+            }
+        }
+        if let Some(remembered) = self.watch.verdicts.find(reference).await? {
+            told.extend(remembered.note.findings.iter().map(ToString::to_string));
+        }
+        Ok(told.join("\n"))
+    }
+
+    async fn log_since(&self, since: Timestamp) -> Result<String, Failure> {
+        let file = self.server()?.log_file();
+        let file = file.ok_or_else(|| {
+            Failure::Refused("the log goes to standard error, where the audit can't read it: set log.file".to_owned())
+        })?;
+        let read = tokio::task::spawn_blocking(move || end_of(&file, since)).await;
+        read.map_err(|error| Failure::Bug(error.to_string()))?
+    }
+}
+
+fn text_of(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
+}
+
+/// A message's bytes up to its first empty line.
+fn header(bytes: &[u8]) -> String {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at.saturating_add(2));
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// The log from the first line on that is of this time or later, whatever the lines behind it look like.
+fn end_of(path: &Path, since: Timestamp) -> Result<String, Failure> {
+    let failed = |error| Failure::io(path.display(), error);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let from = length.saturating_sub(AUDIT_LOG_MAX);
+    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(AUDIT_LOG_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // Where it was cut the first line isn't whole.
+    let whole = if from > 0 { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    let since = since.text();
+    let mut at = 0_usize;
+    for line in whole.split_inclusive('\n') {
+        if line.get(..since.len()).is_some_and(|time| is_time(time) && time >= since.as_str()) {
+            return Ok(whole.get(at..).unwrap_or_default().to_owned());
+        }
+        at = at.saturating_add(line.len());
+    }
+    Ok(String::new())
+}
+
+fn is_time(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with('Z')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+    use super::*;
+
+    #[test]
+    fn the_log_begins_where_it_is_asked_for_and_hides_nothing_behind_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let at = |secs| Timestamp::from_secs(secs).text();
+        let text = format!("{} info a\n{} info b\nforged \x1b\n{} info c\n", at(10), at(20), at(5));
+        std::fs::write(&path, &text).unwrap();
+        let told = end_of(&path, Timestamp::from_secs(20)).unwrap();
+        assert!(told.starts_with(&at(20)) && told.contains("forged \x1b") && told.ends_with("info c\n"), "{told}");
+        assert_eq!(end_of(&path, Timestamp::from_secs(0)).unwrap(), text);
+        assert_eq!(end_of(&path, Timestamp::from_secs(30)).unwrap(), "");
+        assert!(end_of(&dir.path().join("none"), Timestamp::from_secs(0)).is_err());
+    }
+
+    #[test]
+    fn a_header_ends_before_the_text() {
+        assert_eq!(header(b"Subject: a\r\n\r\nmarker"), "Subject: a\r\n");
+        assert_eq!(header(b"\xff"), "\u{fffd}");
+    }
+}
