@@ -81,7 +81,7 @@ async fn every_fault_is_found_and_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_told_in_part_is_worth_a_part() {
-    for (id, fault, share) in [("LOG-07", LogBrief, 33), ("LOG-08", NoReference, 33), ("LOG-08", RemembersNothing, 66)]
+    for (id, fault, share) in [("LOG-07", LogBrief, 33), ("LOG-08", NoReference, 66), ("LOG-08", RemembersNothing, 33)]
     {
         let record = asked(id, scene(&[fault]).await).await;
         assert_eq!(record.verdict, Verdict::Partial(share), "{id} {fault:?}: {}", record.said);

@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit_doors;
+mod audit_inside;
 mod battery;
 mod bench;
 mod content;

@@ -176,6 +176,7 @@ async fn trail(scene: &Scene) -> Finding {
     }
     let spam = trial.follow(ID, &specimens::spam(), &trial.plainly()).await;
     match &spam.fate {
+        Fate::Kept(why) if why.trim().is_empty() => bad.push("nothing tells why a message was kept"),
         Fate::Kept(why) => shown.push_str(&format!("\n{why}")),
         Fate::Refused(_) => match remembered(&trial, &spam.said).await {
             Err(missed) => return missed.into(),

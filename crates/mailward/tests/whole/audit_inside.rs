@@ -1,0 +1,46 @@
+//! The audit sends messages of its own to a real server and follows them.
+
+use crate::support::*;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// What each control found.
+fn found(run: &Value) -> Vec<(String, Value, String)> {
+    let records = run["records"].as_array().unwrap();
+    records
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap().to_owned(), one["verdict"].clone(), one["said"].to_string()))
+        .collect()
+}
+
+#[test]
+fn what_becomes_of_the_audit_s_own_mail_is_found_out_and_nothing_of_it_is_left() {
+    let (mut server, _ready) = Server::demo();
+    let data = server.data();
+    let before = json(&["user", "list", "--json", "--data", &data]);
+    let run = json(&["audit", "run", "--probe", "injection", "--json", "--data", &data]);
+    let found = found(&run);
+    let told: String = found.iter().map(|(id, verdict, said)| format!("{id} {verdict} {said}\n")).collect();
+    println!("{told}");
+    assert!(found.len() >= 25, "{told}");
+    let verdict = |id: &str| &found.iter().find(|(other, ..)| other == id).unwrap().1;
+    // The demo has no virus scanner, which is what this is there to find.
+    assert_eq!(*verdict("AVS-03"), "fail", "{told}");
+    for id in PASS {
+        assert_eq!(*verdict(id), "pass", "{id}\n{told}");
+    }
+    for (id, verdict, _) in &found {
+        assert_ne!(*verdict, "error", "{id}\n{told}");
+    }
+    // No user sees it, and it is gone.
+    assert_eq!(json(&["user", "list", "--json", "--data", &data]), before);
+    assert_eq!(json(&["quarantine", "list", "--json", "--data", &data])["messages"].as_array().map_or(0, Vec::len), 0);
+    server.stop(Signal::SIGTERM);
+    assert_eq!(json(&["user", "list", "--json", "--data", &data]), before);
+}
+
+/// What a server passes as it comes.
+const PASS: &[&str] = &[
+    "AVS-05", "AVS-06", "AVS-07", "FLT-02", "FLT-03", "FLT-22", "SVC-07", "SVC-14", "LOG-08", "LOG-09", "LOG-10", "POP-07",
+    "POP-08", "POP-09", "POP-15", "DOS-04", "DOS-05", "DOS-06",
+];
