@@ -5,6 +5,7 @@ use crate::host::Missed;
 use mailward_core::Timestamp;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 /// An answer that is waited for.
@@ -12,6 +13,10 @@ pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, Missed>> + Send
 
 /// What the server tells of the audit's account. Whatever it can't tell is [`Missed`], and what needs it isn't tested.
 pub trait Canary: fmt::Debug + Send + Sync {
+    /// The address of this host by which the server takes who comes for a stranger, with all checks and no rights; `None`: it
+    /// makes no difference. An address of the other version of IP can't be used at a door.
+    fn stranger(&self) -> Option<IpAddr>;
+
     /// Messages in the account's mailboxes whose header has this text.
     fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>>;
 

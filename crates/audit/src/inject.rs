@@ -1,8 +1,8 @@
 //! What controls share that send messages of their own and follow them to where they end.
 //!
-//! **From where**: from this host, as a stranger at the door for servers, or as the audit's account at a door for users. Loopback
-//! is judged as any stranger is: it relays for nobody, its mail is weighed and looked into. What it is let off is counting (rates)
-//! and bans; controls about those say so.
+//! **From where**: from this host, as a stranger at the door for servers, or as the audit's account at a door for users. Servers let
+//! their own host off much of what strangers meet, so strangers come from an address that [`Canary::stranger`] names, and that the
+//! server takes for a stranger's as long as the run takes. Controls about guessing and bans say what can't be seen from here.
 //!
 //! **Never a pass by refusing everything**: of each kind a harmless twin is sent as well, which has to arrive.
 
@@ -44,7 +44,7 @@ use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_SESSION_TIME;
 
 /// Sessions at a time: some servers let one host bring little at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 5;
 
 /// Who hands a message in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +178,12 @@ impl<'a> Trial<'a> {
             ));
         }
         let doors = scene.doors(if by == By::Stranger { SMTP } else { SUBMISSION });
-        match doors.first() {
+        let stranger = canary.stranger();
+        let fits = |door: &&Door| by == By::User || stranger.is_none_or(|ip| ip.is_ipv4() == door.address.is_ipv4());
+        match doors.iter().copied().find(fits) {
+            None if !doors.is_empty() => {
+                Err(Finding::not_tested("no door for servers can be reached from where a stranger would come"))
+            }
             Some(door) => Ok(Self { scene, account, canary, door, by }),
             None if by == By::Stranger => Err(Finding::not_applicable("the server takes no mail from other servers")),
             None => Err(Finding::not_applicable("the server has no door where users hand in mail")),
@@ -255,7 +260,7 @@ impl<'a> Trial<'a> {
     pub(crate) async fn session(&self) -> Result<Talk, KnockError> {
         match self.by {
             By::Stranger => {
-                let mut talk = Talk::open(self.door).await?;
+                let mut talk = Talk::open_from(self.canary.stranger(), self.door).await?;
                 talk.hello().await?;
                 Ok(talk)
             }

@@ -214,13 +214,6 @@ pub(crate) fn dangerous() -> Vec<Specimen> {
     let note = padded(b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", 1_024);
     let page = b"<html><head><HTA:APPLICATION id=\"a\"/></head><script language=\"VBScript\">x = 1</script></html>";
     let job = b"<?xml version=\"1.0\"?><job id=\"a\"><script language=\"JScript\">WScript.Echo(1);</script></job>";
-    let types = b"<?xml version=\"1.0\"?><Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">\
-                  <Override PartName=\"/xl/workbook.xml\" ContentType=\"application/vnd.ms-excel.sheet.macroEnabled.main+xml\"/></Types>";
-    let sheet = zip(&[
-        Entry::stored("[Content_Types].xml", types),
-        Entry::stored("xl/workbook.xml", b"<workbook/>"),
-        Entry::stored("xl/vbaProject.bin", &padded(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 512)),
-    ]);
     let called = |name, file: &str, bytes: &[u8]| Specimen {
         name,
         content: in_base64("application/octet-stream", &format!("filename=\"{file}\""), bytes),
@@ -234,8 +227,6 @@ pub(crate) fn dangerous() -> Vec<Specimen> {
         of("an HTML application", page),
         of("a script host's job", job),
         called("a script", "notes.js", b"var shell = new ActiveXObject(\"WScript.Shell\");\r\n"),
-        of("a sheet with a macro", &sheet),
-        called("the same in a zip that calls itself 7z", "notes.7z", &zip(&[Entry::stored("notes.xlsx", &sheet)])),
         called("a program in a zip", "notes.zip", &zip(&[Entry::stored("notes.txt", &program)])),
     ]
 }

@@ -25,6 +25,16 @@ impl Talk {
         Self::open_offering(door, Offer::default()).await
     }
 
+    /// The same from an address of ours, where TLS doesn't begin with the first byte.
+    ///
+    /// # Errors
+    /// As [`Talk::open`].
+    pub async fn open_from(ours: Option<std::net::IpAddr>, door: &Door) -> Result<Self, KnockError> {
+        let mut talk = Self::over(Wire::connect_from(ours, door.address).await?, door);
+        talk.greet().await?;
+        Ok(talk)
+    }
+
     /// The same with a choice of what is offered where TLS begins at once.
     ///
     /// # Errors
@@ -73,9 +83,12 @@ impl Talk {
     }
 
     async fn connected(door: &Door) -> Result<Self, KnockError> {
-        let wire = Wire::connect(door.address).await?;
+        Ok(Self::over(Wire::connect(door.address).await?, door))
+    }
+
+    fn over(wire: Wire, door: &Door) -> Self {
         let greeting = Answer::smtp(Vec::new());
-        Ok(Self { wire, protocol: door.protocol, name: door.name.clone(), greeting, tags: 0 })
+        Self { wire, protocol: door.protocol, name: door.name.clone(), greeting, tags: 0 }
     }
 
     async fn greet(&mut self) -> Result<(), KnockError> {

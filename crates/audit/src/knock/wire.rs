@@ -8,7 +8,7 @@ use mailward_core::limits::{
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 
@@ -39,7 +39,21 @@ impl Wire {
     /// # Errors
     /// [`KnockError::Connect`].
     pub async fn connect(address: SocketAddr) -> Result<Self, KnockError> {
-        let stream = timeout(KNOCK_CONNECT_TIME, TcpStream::connect(address))
+        Self::connect_from(None, address).await
+    }
+
+    /// The same from an address of ours.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_from(ours: Option<IpAddr>, address: SocketAddr) -> Result<Self, KnockError> {
+        let connecting = async {
+            let Some(ours) = ours else { return TcpStream::connect(address).await };
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.bind(SocketAddr::new(ours, 0))?;
+            socket.connect(address).await
+        };
+        let stream = timeout(KNOCK_CONNECT_TIME, connecting)
             .await
             .map_err(|_late| KnockError::Connect("not within the time for it".to_owned()))?
             .map_err(|error| KnockError::Connect(error.to_string()))?;

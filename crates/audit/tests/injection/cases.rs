@@ -37,6 +37,7 @@ async fn every_control_passes_at_a_server_without_fault_and_shows_no_password() 
 const FAULTS: &[(&str, Fault, &str)] = &[
     ("AVS-03", Delivers(".zip-in-zip"), "zip in zip: arrived in INBOX"),
     ("AVS-03", Delivers(".plain"), "1 of 9 came through"),
+    ("AVS-03", NoScanner, "but none as a virus"),
     ("AVS-03", IntoJunk(".tnef"), "TNEF: arrived in Junk"),
     ("AVS-05", Delivers(".65-535-files"), "arrived in INBOX"),
     ("AVS-05", Refuses("afterwards"), "a harmless text afterwards: refused"),

@@ -12,6 +12,7 @@ use mailward_tls::authority;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +34,7 @@ pub(crate) enum Fault {
     Loses(&'static str),
     Refuses(&'static str),
     Slow(&'static str),
+    NoScanner,
     AnySender,
     TakesUnknown,
     PutsRecipientsOff,
@@ -291,7 +293,8 @@ impl Place {
             other => other,
         };
         match judged {
-            Judged::Refuse => format!("554 no{reference}"),
+            Judged::Refuse if self.does(Fault::NoScanner) => format!("554 no program{reference}"),
+            Judged::Refuse => format!("554 a virus{reference}"),
             Judged::PutOff => "451 later".to_owned(),
             Judged::Lose => "250 taken".to_owned(),
             Judged::Keep(why) => {
@@ -323,6 +326,10 @@ fn missed<T>(what: &str) -> Result<T, Missed> {
 }
 
 impl Canary for Place {
+    fn stranger(&self) -> Option<IpAddr> {
+        Some(IpAddr::from([127, 9, 8, 7]))
+    }
+
     fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>> {
         Box::pin(async move {
             let mail = self.mail.lock().unwrap();

@@ -136,7 +136,7 @@ pub(crate) async fn try_doors(bans: &Bans, doors: &[Door]) -> Result<Vec<Tried>,
 const BAN_TEST_LOOK: Duration = Duration::from_millis(500);
 
 /// A loopback address that nobody is likely to use, another one each time.
-fn spare(bans: &Bans) -> Result<IpAddr, Failure> {
+pub(crate) fn spare(bans: &Bans) -> Result<IpAddr, Failure> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(251).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
     let [_, high, middle, low] = number.to_be_bytes();

@@ -1,18 +1,21 @@
 //! The audit's own account: made for a run, asked about, and taken away with all that it left.
 
 use super::desk::{Desk, shown};
-use crate::compose::bans::try_doors;
+use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
 use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
-use mailward_core::{AccountId, Address, Secret, Timestamp};
+use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
 use mailward_directory::{NewPassword, NewUser, UserInfo};
+use mailward_core::rule::Rule;
 use mailward_gate::journal::{Asked, What};
+use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
 use mailward_store::records::{KeptFor, UidRange};
 use mailward_store::{MailStore as _, QuarantineStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// What is asked of it. Only accounts that were made here can be meant.
@@ -38,6 +41,8 @@ pub(crate) enum Ask {
 pub(crate) struct Made {
     pub(crate) address: String,
     pub(crate) password: String,
+    /// Whoever comes from there is a stranger, as long as the account is there.
+    pub(crate) stranger: IpAddr,
 }
 
 /// A message in a mailbox.
@@ -75,7 +80,7 @@ impl Desk {
             Ask::Log { since } => shown(self.log_since(since).await?),
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
-                self.forget_canary(&address).await?;
+                self.forget_canaries().await?;
                 Ok(Value::Null)
             }
         }
@@ -91,9 +96,8 @@ impl Desk {
         let domains = self.directory.list_domains();
         let domain = domains.iter().find(|domain| domain.enabled);
         let domain = domain.ok_or_else(|| Failure::Refused("there is no domain for the audit's account".to_owned()))?;
-        let number = mailward_core::SystemClock;
-        let number = mailward_core::Clock::now(&number).0;
-        let address = Address::parse(&format!("{LOCAL}{number:x}@{}", domain.name), false)
+        let now = SystemClock.now();
+        let address = Address::parse(&format!("{LOCAL}{:x}@{}", now.0, domain.name), false)
             .map_err(|error| Failure::Bug(error.to_string()))?;
         let user = NewUser {
             address: address.clone(),
@@ -104,19 +108,29 @@ impl Desk {
         };
         let (_user, password) = self.directory.add_user(user).await?;
         let password = password.ok_or_else(|| Failure::Bug("no password was generated".to_owned()))?;
+        // This host is let off what strangers meet; a loopback address that nobody uses gives that up.
+        let stranger = spare(&self.bans)?;
+        let rule = Rule::parse(&format!("{stranger} allow")).map_err(|error| Failure::Bug(error.to_string()))?;
+        let rule = NewRule { rule, comment: NAME.to_owned() };
+        self.rules.add(vec![rule], RulePlace::First, "the audit", now).await?;
         // Whoever asked for it may be gone before it is done.
         let (desk, whose) = (self.clone(), address.clone());
         tokio::spawn(async move {
             tokio::time::sleep(AUDIT_RUN_TIME).await;
-            let _gone_already = desk.forget_canary(&whose).await;
+            if desk.directory.account_id(&whose).is_some() {
+                let _gone_already = desk.forget_canaries().await;
+            }
         });
-        Ok(Made { address: address.to_string(), password: text_of(&password) })
+        Ok(Made { address: address.to_string(), password: text_of(&password), stranger })
     }
 
     /// Takes away what earlier runs left that were killed.
     pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
         for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
             self.forget_canary(&user.address).await?;
+        }
+        for kept in self.rules.list().await.iter().filter(|kept| kept.comment == NAME) {
+            self.rules.remove(kept.id).await?;
         }
         Ok(())
     }

@@ -368,15 +368,17 @@ fn has_time(line: &str) -> bool {
 
 /// Hostile words where a stranger has the word; whatever is answered.
 async fn says_hostile(trial: &Trial<'_>, marker: &str) -> Result<(), KnockError> {
+    let mut talk = trial.session().await?;
     for said in [
         format!("EHLO {marker}\x1b[2J\u{202e}.invalid\r\n"),
         format!("HELO {marker}\0\x07\r\n"),
         format!("MAIL FROM:<{marker}\x1b[2J\u{202e}@mailward-audit.invalid>\r\n"),
         format!("{marker}\r{FORGED}\r\n"),
     ] {
-        let mut talk = trial.session().await?;
         match talk.ask_raw(said.as_bytes()).await {
-            Ok(_) | Err(KnockError::Closed | KnockError::Odd(_)) => {}
+            Ok(_) => {}
+            // Some end the session there: then that was all.
+            Err(KnockError::Closed | KnockError::Odd(_)) => return Ok(()),
             Err(error) => return Err(error),
         }
     }

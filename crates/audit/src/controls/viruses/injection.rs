@@ -2,7 +2,7 @@
 
 use crate::control::{Cap, Control};
 use crate::finding::Finding;
-use crate::inject::{By, Fate, Specimen, Trial, injected, specimens, told};
+use crate::inject::{By, Fate, Specimen, Trial, injected, reference, specimens, told};
 use crate::scene::Scene;
 
 pub(in crate::controls) const INJECTION: &[Control] = &[
@@ -17,11 +17,12 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          through to everybody.",
         "The harmless file that every virus scanner finds (EICAR) is sent to the audit's account by the door for servers in nine \
          wrappings: plain, base64, quoted-printable, zip, zip in zip, a forwarded message, TNEF, an encoded file name and one by RFC \
-         2231. Each must be refused or kept in the quarantine. A harmless file is sent first and has to arrive.",
+         2231. Each must be refused or kept in the quarantine, and at least the plain one as a virus: rules about kinds of files stop it, too, \
+         and know nothing else. A harmless file is sent first and has to arrive.",
         "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, `mailward reload`, then \
          `mailward antivirus` shows whether it works. `antivirus.action` must be \"reject\" or \"quarantine\".",
         "CIS Controls 9.7; mailcow #188",
-        |scene| stopped(scene, "AVS-03", By::Stranger, specimens::viruses, "every wrapping is stopped"),
+        |scene| viruses(scene),
     ),
     injected!(
         Viruses,
@@ -61,9 +62,9 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         None,
         "Are dangerous files known by what they are, whatever they are called?",
         "A program that is called notes.dat is a program. Who looks at names alone is fooled by renaming.",
-        "Eleven files of dangerous kinds that do nothing (program, shortcut, disc image, virtual disk, notebook, HTML application, \
-         script host's job, script, sheet with a macro, and two of these in archives) are sent under names of other kinds, but for \
-         the script. Each must be refused or kept. Old Office documents with macros aren't tried. A harmless file has to arrive.",
+        "Nine files of dangerous kinds that do nothing (program, shortcut, disc image, virtual disk, notebook, HTML application, \
+         script host's job, script, and a program in a zip) are sent under names of other kinds, but for the script. Each must be \
+         refused or kept. Documents with macros aren't tried. A harmless file has to arrive.",
         "Leave the rules on attachments on (`mailward content list --all`), or set them back: docs/attachments.md.",
         "mailcow PR #3273, #3851",
         |scene| stopped(
@@ -111,6 +112,35 @@ async fn stopped(scene: &Scene, id: &str, by: By, specimens: fn() -> Vec<Specime
         Err(finding) => return finding,
     };
     trial.ladder(id, specimens(), specimens::harmless(), Fate::stopped, good).await
+}
+
+/// The ladder, and who stopped it: without a scanner there is nothing that knows a virus.
+async fn viruses(scene: &Scene) -> Finding {
+    const ID: &str = "AVS-03";
+    let found = stopped(scene, ID, By::Stranger, specimens::viruses, "every wrapping is stopped").await;
+    if found.verdict != crate::Verdict::Pass {
+        return found;
+    }
+    let trial = match Trial::by(By::Stranger, scene) {
+        Ok(trial) => trial,
+        Err(finding) => return finding,
+    };
+    let Some(plain) = specimens::viruses().into_iter().next() else { return found };
+    let again = Specimen { name: "plain, once more", ..plain };
+    let sent = trial.follow(ID, &again, &trial.plainly()).await;
+    let mut why = format!("{} {}", sent.fate.words(), sent.said);
+    if let Some(name) = reference(&sent.said) {
+        match trial.canary.trace(&name).await {
+            Ok(told) => why.push_str(&told),
+            Err(missed) => return missed.into(),
+        }
+    }
+    if why.to_ascii_lowercase().contains("virus") {
+        return found.showing("who stopped it", why);
+    }
+    Finding::fail("every wrapping is stopped, but none as a virus: rules about kinds of files did it, and no scanner looks")
+        .showing_all(found.exhibits)
+        .showing("who stopped it", why)
 }
 
 /// Two of them: it is another way in, not another scanner.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Where the server is asked.
@@ -50,6 +51,7 @@ async fn there(place: &Arc<Place>, request: Request) -> Result<Value, Failure> {
 pub(crate) struct OwnAccount {
     server: Server,
     address: Address,
+    stranger: IpAddr,
 }
 
 impl OwnAccount {
@@ -57,7 +59,7 @@ impl OwnAccount {
     pub(crate) async fn make(server: Server) -> Result<(Arc<Self>, Account), Failure> {
         let made: Made = read(server.ask(About::Make).await?)?;
         let address = Address::parse(&made.address, false).map_err(|error| Failure::Bug(error.to_string()))?;
-        let own = Arc::new(Self { server, address });
+        let own = Arc::new(Self { server, address, stranger: made.stranger });
         let inside: Arc<dyn Canary> = own.clone();
         let password = Secret::new(made.password.as_str());
         Ok((own, Account { address: made.address, password, inside: Some(inside) }))
@@ -84,6 +86,10 @@ impl fmt::Debug for OwnAccount {
 }
 
 impl Canary for OwnAccount {
+    fn stranger(&self) -> Option<IpAddr> {
+        Some(self.stranger)
+    }
+
     fn arrived<'a>(&'a self, marker: &'a str) -> Answered<'a, Vec<Arrived>> {
         Box::pin(async move {
             let about = About::Arrived { address: self.address.clone(), marker: marker.to_owned() };
