@@ -343,7 +343,10 @@ pub(crate) fn told(all: &[Followed], judge: fn(&Fate) -> Grade, good: &str) -> F
     } else if !unknown.is_empty() {
         Finding::not_tested(format!("of {} of {} nobody can tell: {}", unknown.len(), all.len(), unknown.join("; ")))
     } else {
-        Finding::pass(format!("{good} ({})", all.len()))
+        match of(Grade::Good).len() {
+            0 => Finding::not_tested(format!("none of {} tells anything", all.len())),
+            count => Finding::pass(format!("{good} ({count} of {})", all.len())),
+        }
     };
     let list: String = all.iter().map(|one| format!("{}: {}\n", one.name, one.fate.words())).collect();
     let worst = all.iter().filter(|one| judge(&one.fate) != Grade::Good);

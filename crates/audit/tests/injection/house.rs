@@ -168,7 +168,7 @@ impl Place {
             Judged::Refuse
         } else if marker.contains("harmless") || marker.contains(".svc-07.a-") {
             Judged::Deliver("INBOX")
-        } else if marker.contains("gtube") || marker.contains(".avs-06.") {
+        } else if marker.contains("gtube") || marker.contains("zip-with-a-password") || marker.contains(".avs-06.") {
             Judged::Keep("spam/gtube: 1000 points")
         } else {
             Judged::Refuse

@@ -19,8 +19,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "As a stranger, without a login, messages to the audit's account are sent in its own name: as the envelope's sender, and in From \
          alone. Both must be refused or kept. What other domains ask for isn't tried: it needs names in the DNS. A harmless message \
          has to arrive.",
-        "Publish SPF and DMARC for your domains, with p=reject in the end (`mailward dns` prints the records), and leave \
-         `dmarc.reject` on: docs/authentication.md.",
+        "Publish SPF and DMARC for your domains, with p=reject in the end, and set `dmarc.reject = \"reject\"`: \
+         docs/authentication.md.",
         "RFC 9989; M3AAWG Email Authentication BCP",
         |scene| own_name(scene),
     ),
@@ -48,7 +48,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mail programs and rules believe what your server says of a message. So does whoever writes it there.",
         "A message with an Authentication-Results field in the server's own name is sent to the audit's account. As it arrives there must be \
          one such field in that name, and not the one that was sent.",
-        "Mailward does so by itself; if this fails, a milter puts it back: `mailward milters` lists them.",
+        "Mailward does so by itself; if this fails, a milter puts it back: `mailward milter list` lists them.",
         "RFC 8601 §5",
         |scene| results(scene),
     ),
@@ -61,7 +61,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Does the test message of spam filters stay out of the inbox?",
         "A spam filter that doesn't run is noticed when users drown.",
         "GTUBE is sent to the audit's account. It must be refused, kept, or filed into Junk. A harmless message has to arrive.",
-        "Turn the spam filter on: `spam.enabled = true` (docs/spam.md), `mailward reload`.",
+        "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`.",
         "GTUBE, the test string of SpamAssassin and rspamd",
         |scene| gtube(scene),
     ),
@@ -70,10 +70,10 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "FLT-22",
         5,
         None,
-        Some("FLT-07"),
+        None,
         "Can an administrator find out why a message was held back?",
         "\"Where is my mail?\" Without the rule and what it saw nobody can answer, nor mend a rule that is wrong.",
-        "GTUBE is sent to the audit's account. The quarantine, or the trace by the name that the reply gave, or the verdict in the \
+        "A zip that needs a password is sent to the audit's account. The quarantine, or the trace by the name that the reply gave, or the verdict in the \
          header of what was filed into Junk, must tell what was found. The version of the rules isn't looked for.",
         "Mailward tells it by itself: `mailward trace NAME`, `mailward quarantine show NUMBER`.",
         "Stalwart #470, #471; Mailu #357",
@@ -117,7 +117,16 @@ async fn own_name(scene: &Scene) -> Finding {
         ("as the envelope's sender", Says { sender: us.clone(), fields: from("A colleague") }),
         ("in From alone", Says { sender: String::new(), fields: from("A colleague") }),
     ];
-    said(&trial, "FLT-01", cases, Fate::not_let_in, "mail in your own name is refused").await
+    said(&trial, "FLT-01", cases, kept_outside, "mail in your own name is refused").await
+}
+
+/// Greylisting puts off a sender whose SPF fails. What it puts off comes again and is judged as the other message is, which
+/// nobody's SPF speaks against: that is the one that tells. Whatever else is put off tells nothing.
+fn kept_outside(fate: &Fate) -> Grade {
+    match fate {
+        Fate::PutOff(said) if said.starts_with("450 ") => Grade::Nothing,
+        other => other.not_let_in(),
+    }
 }
 
 async fn authors(scene: &Scene) -> Finding {
@@ -206,7 +215,7 @@ async fn explained(scene: &Scene) -> Finding {
         Ok(trial) => trial,
         Err(finding) => return finding,
     };
-    let sent = trial.follow("FLT-22", &specimens::spam(), &trial.plainly()).await;
+    let sent = trial.follow("FLT-22", &specimens::held_back(), &trial.plainly()).await;
     let why = match &sent.fate {
         Fate::Kept(why) => Ok(why.clone()),
         Fate::Refused(_) | Fate::NotLet(..) => match reference(&sent.said) {
@@ -215,14 +224,14 @@ async fn explained(scene: &Scene) -> Finding {
         },
         Fate::Arrived(all) if !sent.fate.is_in_inbox() => Ok(verdicts(all)),
         other => {
-            let why = format!("the test message of spam filters wasn't held back: {}", other.words());
+            let why = format!("an archive with a password wasn't held back: {}", other.words());
             return Finding::not_tested(why).showing(sent.name, sent.transcript);
         }
     };
     match why {
         Err(missed) => missed.into(),
         Ok(why) if why.trim().is_empty() => {
-            Finding::fail("nothing tells why the test message was held back").showing(sent.name, sent.transcript)
+            Finding::fail("nothing tells why a message was held back").showing(sent.name, sent.transcript)
         }
         Ok(why) => Finding::pass(format!("it is told why: {}", first_line(&why))).showing("what is told", why),
     }

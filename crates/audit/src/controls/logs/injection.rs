@@ -36,7 +36,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Can be told what became of every message?",
         "\"I sent it, they say that they never got it.\" Without a trail from the first byte to the mailbox nobody knows who is right.",
         "A message is sent to the audit's account: the log must have a line with the name that the reply gave. A recipient that nobody is is \
-         refused: the trace must know the reference that the reply gave. GTUBE is sent: what was found in it must be told.",
+         refused: the trace must know the reference that the reply gave. A zip that needs a password is sent: if it is held back, what \
+         was found in it must be told.",
         "Leave `log.level` at \"info\"; `mailward trace` tells of refusals by itself.",
         "mailcow #5361, #5670",
         |scene| trail(scene),
@@ -174,17 +175,17 @@ async fn trail(scene: &Scene) -> Finding {
             Ok(Some(told)) => shown.push_str(&format!("\n{told}")),
         },
     }
-    let spam = trial.follow(ID, &specimens::spam(), &trial.plainly()).await;
-    match &spam.fate {
+    let held = trial.follow(ID, &specimens::held_back(), &trial.plainly()).await;
+    match &held.fate {
         Fate::Kept(why) if why.trim().is_empty() => bad.push("nothing tells why a message was kept"),
         Fate::Kept(why) => shown.push_str(&format!("\n{why}")),
-        Fate::Refused(_) => match remembered(&trial, &spam.said).await {
+        Fate::Refused(_) => match remembered(&trial, &held.said).await {
             Err(missed) => return missed.into(),
             Ok(None) => bad.push("a message that was refused can't be traced"),
             Ok(Some(told)) => shown.push_str(&format!("\n{told}")),
         },
         Fate::Arrived(_) => {}
-        other => return Finding::not_tested(format!("nobody can tell what became of GTUBE: {}", other.words())),
+        other => return Finding::not_tested(format!("nobody can tell what became of an archive with a password: {}", other.words())),
     }
     let finding = if bad.is_empty() {
         Finding::pass("what was taken, refused and held back can all be traced")

@@ -17,7 +17,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          through to everybody.",
         "The harmless file that every virus scanner finds (EICAR) is sent to the audit's account by the door for servers in nine \
          wrappings: plain, base64, quoted-printable, zip, zip in zip, a forwarded message, TNEF, an encoded file name and one by RFC \
-         2231. Each must be refused or kept in the quarantine, and at least the plain one as a virus: rules about kinds of files stop it, too, \
+         2231. Each must be refused or kept in the quarantine, and a file alone, sent once more, as a virus: rules about kinds of files stop it, too, \
          and know nothing else. A harmless file is sent first and has to arrive.",
         "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, `mailward reload`, then \
          `mailward antivirus` shows whether it works. `antivirus.action` must be \"reject\" or \"quarantine\".",
@@ -125,8 +125,8 @@ async fn viruses(scene: &Scene) -> Finding {
         Ok(trial) => trial,
         Err(finding) => return finding,
     };
-    let Some(plain) = specimens::viruses().into_iter().next() else { return found };
-    let again = Specimen { name: "plain, once more", ..plain };
+    let Some(file) = specimens::viruses().into_iter().find(|one| one.name == "base64") else { return found };
+    let again = Specimen { name: "a file, once more", ..file };
     let sent = trial.follow(ID, &again, &trial.plainly()).await;
     let mut why = format!("{} {}", sent.fate.words(), sent.said);
     if let Some(name) = reference(&sent.said) {
