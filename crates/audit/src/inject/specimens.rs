@@ -188,10 +188,7 @@ pub(crate) fn locked() -> Vec<Specimen> {
 /// What is held back by rules that come with a server.
 pub(crate) fn held_back() -> Specimen {
     let bytes = zip(&[Entry::locked("notes.txt", &[0x5a; 64])]);
-    Specimen {
-        name: "a zip with a password",
-        content: in_base64("application/zip", "filename=\"notes.zip\"", &bytes),
-    }
+    Specimen { name: "a zip with a password", content: in_base64("application/zip", "filename=\"notes.zip\"", &bytes) }
 }
 
 /// Files of dangerous kinds under names and types that say something else. None of them does anything.

@@ -48,7 +48,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mail programs and rules believe what your server says of a message. So does whoever writes it there.",
         "A message with an Authentication-Results field in the server's own name is sent to the audit's account. As it arrives there must be \
          one such field in that name, and not the one that was sent.",
-        "Mailward does so by itself; if this fails, a milter puts it back: `mailward milter list` lists them.",
+        "Mailward does so by itself; if this fails, a milter puts it back: `mailward milter` shows them.",
         "RFC 8601 §5",
         |scene| results(scene),
     ),

@@ -185,7 +185,12 @@ async fn trail(scene: &Scene) -> Finding {
             Ok(Some(told)) => shown.push_str(&format!("\n{told}")),
         },
         Fate::Arrived(_) => {}
-        other => return Finding::not_tested(format!("nobody can tell what became of an archive with a password: {}", other.words())),
+        other => {
+            return Finding::not_tested(format!(
+                "nobody can tell what became of an archive with a password: {}",
+                other.words()
+            ));
+        }
     }
     let finding = if bad.is_empty() {
         Finding::pass("what was taken, refused and held back can all be traced")

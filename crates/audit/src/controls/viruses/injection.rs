@@ -138,9 +138,11 @@ async fn viruses(scene: &Scene) -> Finding {
     if why.to_ascii_lowercase().contains("virus") {
         return found.showing("who stopped it", why);
     }
-    Finding::fail("every wrapping is stopped, but none as a virus: rules about kinds of files did it, and no scanner looks")
-        .showing_all(found.exhibits)
-        .showing("who stopped it", why)
+    Finding::fail(
+        "every wrapping is stopped, but none as a virus: rules about kinds of files did it, and no scanner looks",
+    )
+    .showing_all(found.exhibits)
+    .showing("who stopped it", why)
 }
 
 /// Two of them: it is another way in, not another scanner.
