@@ -13,11 +13,17 @@ fn found(run: &Value) -> Vec<(String, Value, String)> {
         .collect()
 }
 
+/// Addresses of users: what they hold may change, as an administrator is told of what was found.
+fn users(data: &str) -> Vec<Value> {
+    let users = json(&["user", "list", "--json", "--data", data]);
+    users.as_array().unwrap().iter().map(|user| user["address"].clone()).collect()
+}
+
 #[test]
 fn what_becomes_of_the_audit_s_own_mail_is_found_out_and_nothing_of_it_is_left() {
     let (mut server, _ready) = Server::demo();
     let data = server.data();
-    let before = json(&["user", "list", "--json", "--data", &data]);
+    let before = users(&data);
     let rules = json(&["rules", "list", "--json", "--data", &data]);
     let run = json(&["audit", "run", "--probe", "injection", "--json", "--data", &data]);
     let found = found(&run);
@@ -35,10 +41,10 @@ fn what_becomes_of_the_audit_s_own_mail_is_found_out_and_nothing_of_it_is_left()
     }
     // No user sees it, and it is gone, with the rule that made an address a stranger's.
     assert_eq!(json(&["rules", "list", "--json", "--data", &data]), rules);
-    assert_eq!(json(&["user", "list", "--json", "--data", &data]), before);
+    assert_eq!(users(&data), before);
     assert_eq!(json(&["quarantine", "list", "--json", "--data", &data])["messages"].as_array().map_or(0, Vec::len), 0);
     server.stop(Signal::SIGTERM);
-    assert_eq!(json(&["user", "list", "--json", "--data", &data]), before);
+    assert_eq!(users(&data), before);
 }
 
 /// What a server passes as it comes, also where nobody answers for the DNS, so that strangers' mail waits.
