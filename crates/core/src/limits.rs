@@ -31,6 +31,7 @@ mod slow;
 mod spam;
 mod spf;
 mod trust;
+mod web;
 
 pub use alerts::*;
 pub use antivirus::*;
@@ -60,6 +61,7 @@ pub use slow::*;
 pub use spam::*;
 pub use spf::*;
 pub use trust::*;
+pub use web::*;
 
 use std::time::Duration;
 

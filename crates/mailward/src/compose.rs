@@ -15,6 +15,7 @@ pub(crate) mod alerts;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
+mod digest;
 mod dmarc;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -206,6 +207,7 @@ where
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.strangers.clone(), &watch).await?;
+    let digests = digest::digests(place.config(), &hostname, store, &directory, &secret, events)?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -225,6 +227,7 @@ where
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
+        digests: digests.clone(),
         stop,
     });
     let routes = routes(store, &secret).await?;
@@ -284,7 +287,7 @@ where
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
         spam: SpamDesk::with_server(spam.clone()),
-        quarantine_days: place.config().quarantine.days,
+        quarantine: place.config().quarantine.clone(),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -301,6 +304,7 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        web: digest::pages(place.config(), &digests, store, &directory, &spam, events, &shutdown),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
@@ -324,6 +328,7 @@ where
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(digests.clone().run(shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
@@ -455,5 +460,7 @@ pub(crate) fn what_is(listener: Listener) -> &'static str {
         Listener::Pop3 => "fetching, STLS",
         Listener::Pop3s => "fetching, TLS",
         Listener::Lmtp => "mail from your own relay",
+        Listener::Https => "pages, TLS",
+        Listener::Http => "pages, for a proxy on this host",
     }
 }

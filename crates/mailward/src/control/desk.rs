@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_alert::Alerts;
-use mailward_core::config::{Config, Rates};
+use mailward_core::config::{Config, Quarantine, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -57,8 +57,8 @@ pub(crate) struct Desk {
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
     pub(crate) spam: SpamDesk,
-    /// How long messages are kept in the quarantine, days, where no server runs.
-    pub(crate) quarantine_days: usize,
+    /// What is in force for the quarantine where no server runs.
+    pub(crate) quarantine: Quarantine,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -160,7 +160,7 @@ impl Desk {
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
             spam,
-            quarantine_days: config.quarantine.days,
+            quarantine: config.quarantine.clone(),
             alerts: None,
         })
     }

@@ -60,7 +60,7 @@ async fn what_is_kept_is_seen_by_nobody_and_counts_for_nobody() {
 async fn what_is_released_goes_where_it_would_have_gone() {
     let w = world().await;
     let id = keep(&w, "held", kept(&[w.alice, w.bob], vec![queued(&["a@far.example", "b@far.example"])])).await;
-    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    let accepted = w.store.release(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     assert_eq!((accepted.delivered.len(), accepted.queued.len()), (2, 1));
     for account in [w.alice, w.bob] {
         assert_eq!(w.texts(&w.inbox(account).await).await, ["held"]);
@@ -68,7 +68,7 @@ async fn what_is_released_goes_where_it_would_have_gone() {
     let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
     assert_eq!(sent.recipients.len(), 2);
     assert_eq!(w.store.quarantined(id).await.unwrap(), None);
-    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::NotFound(_))), "once");
+    assert!(matches!(w.store.release(id, KeptFor::Everybody, Vec::new()).await, Err(StoreError::NotFound(_))), "once");
     assert_eq!(w.problems(), [""; 0]);
 }
 
@@ -80,14 +80,14 @@ async fn one_account_s_part_is_its_own() {
     assert_eq!((ids(&w, Some(w.alice)).await, ids(&w, Some(w.bob)).await), (vec![id], vec![other, id]));
     let seen = w.store.quarantine(Some(w.alice), None, 9).await.unwrap();
     assert_eq!(seen[0].ways, Ways { targets: targets(&[w.alice]), queued: vec![] }, "nobody else is told");
-    assert!(matches!(w.store.release(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
-    assert!(matches!(w.store.discard(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
-    assert_eq!(w.store.release(id, KeptFor::Account(w.alice)).await.unwrap().delivered.len(), 1);
+    assert!(matches!(w.store.release(other, KeptFor::Account(w.alice), Vec::new()).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(w.store.discard(other, KeptFor::Account(w.alice), Vec::new()).await, Err(StoreError::NotFound(_))));
+    assert_eq!(w.store.release(id, KeptFor::Account(w.alice), Vec::new()).await.unwrap().delivered.len(), 1);
     assert_eq!((ids(&w, Some(w.alice)).await, w.inbox(w.bob).await.messages), (vec![], 0));
-    w.store.discard(id, KeptFor::Account(w.bob)).await.unwrap();
+    w.store.discard(id, KeptFor::Account(w.bob), Vec::new()).await.unwrap();
     let left = w.store.quarantined(id).await.unwrap().unwrap();
     assert_eq!((left.ways.targets.len(), left.ways.queued.len()), (0, 1), "what is owed elsewhere stays");
-    w.store.discard(id, KeptFor::Everybody).await.unwrap();
+    w.store.discard(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     assert_eq!(ids(&w, None).await, [other]);
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -97,7 +97,7 @@ async fn a_full_account_gets_nothing_released_and_it_stays() {
     let w = world().await;
     let full = w.account("full", 3, 0).await;
     let id = keep(&w, "four", kept(&[w.alice, full], vec![])).await;
-    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::OverQuota)));
+    assert!(matches!(w.store.release(id, KeptFor::Everybody, Vec::new()).await, Err(StoreError::OverQuota)));
     assert_eq!((w.inbox(w.alice).await.messages, ids(&w, None).await), (0, vec![id]));
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -113,7 +113,7 @@ async fn what_is_owed_has_its_time_from_its_release_on() {
     late.envelope.expires = Timestamp(3_000);
     let id = keep(&w, "held", kept(&[], vec![late])).await;
     hand.0.store(50_000, Ordering::SeqCst);
-    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    let accepted = w.store.release(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
     assert_eq!((sent.envelope.warn, sent.envelope.expires), (Some(Timestamp(51_000)), Timestamp(52_000)));
     assert_eq!(sent.recipients[0].due, Timestamp(50_000));
@@ -147,7 +147,7 @@ async fn a_message_is_withdrawn_from_a_mailbox_and_can_come_back() {
     assert_eq!(w.problems(), [""; 0]);
     let again = w.store.withdraw(inbox.id, uid, Bytes::new(), Timestamp(0)).await;
     assert!(matches!(again, Err(StoreError::NotFound(_))));
-    w.store.release(id, KeptFor::Account(w.alice)).await.unwrap();
+    w.store.release(id, KeptFor::Account(w.alice), Vec::new()).await.unwrap();
     assert_eq!(w.texts(&w.inbox(w.alice).await).await, ["late finding"]);
     assert_eq!(w.problems(), [""; 0]);
 }
