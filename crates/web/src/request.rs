@@ -57,12 +57,13 @@ fn refused(status: StatusCode, words: &str) -> Box<Answer> {
     Box::new(Answer::words(status, "That didn't work", words))
 }
 
-/// Whether its length has one meaning, and it names one host (RFC 9112 §3.2, §6.3; attacks F15).
+/// Whether its length has one meaning, and it names one host (RFC 9112 §3.2, §6.3; attacks F15). Forms here have a length that is
+/// told before; what comes in chunks is none of them, and hyper would hide a length that is told beside.
 fn is_plain(fields: &HeaderMap, version: Version) -> bool {
     let count = |name| fields.get_all(name).iter().count();
     let hosts = count(HOST);
     let hosts_fit = hosts == 1 || (hosts == 0 && version == Version::HTTP_10);
-    let lengths_fit = count(CONTENT_LENGTH).saturating_add(count(TRANSFER_ENCODING)) <= 1;
+    let lengths_fit = count(CONTENT_LENGTH) <= 1 && count(TRANSFER_ENCODING) == 0;
     hosts_fit && lengths_fit && matches!(version, Version::HTTP_10 | Version::HTTP_11)
 }
 
@@ -142,7 +143,7 @@ mod tests {
     fn a_length_that_is_told_twice_is_no_length() {
         let plain = |all: &[(&'static str, &'static str)]| is_plain(&fields(all), Version::HTTP_11);
         assert!(plain(&[("host", "a"), ("content-length", "0")]));
-        assert!(plain(&[("host", "a"), ("transfer-encoding", "chunked")]));
+        assert!(!plain(&[("host", "a"), ("transfer-encoding", "chunked")]));
         assert!(!plain(&[("host", "a"), ("content-length", "0"), ("transfer-encoding", "chunked")]));
         assert!(!plain(&[("host", "a"), ("content-length", "0"), ("content-length", "0")]));
         assert!(!plain(&[("host", "a"), ("host", "b")]) && !plain(&[]));
