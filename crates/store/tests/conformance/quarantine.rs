@@ -205,3 +205,42 @@ async fn pages_go_back_in_time() {
     let next = w.store.quarantine(Some(w.alice), Some(first[1].id), 9).await.unwrap();
     assert_eq!(next.iter().map(|one| one.id).collect::<Vec<_>>(), all[2..]);
 }
+
+#[tokio::test]
+async fn accounts_are_found_with_the_newest_that_is_kept_for_them() {
+    let w = world().await;
+    assert_eq!(w.store.quarantine_accounts(None, 9).await.unwrap(), []);
+    let both = keep(&w, "both", kept(&[w.alice, w.bob], vec![])).await;
+    let bobs = keep(&w, "bob's", kept(&[w.bob], vec![])).await;
+    keep(&w, "elsewhere", kept(&[], vec![queued(&["a@far.example"])])).await;
+    let mut all = vec![(w.alice, both), (w.bob, bobs)];
+    all.sort();
+    assert_eq!(w.store.quarantine_accounts(None, 9).await.unwrap(), all);
+    assert_eq!(w.store.quarantine_accounts(None, 1).await.unwrap(), all[..1]);
+    assert_eq!(w.store.quarantine_accounts(Some(all[0].0), 9).await.unwrap(), all[1..]);
+    w.store.discard(bobs, KeptFor::Everybody, Vec::new()).await.unwrap();
+    assert!(w.store.quarantine_accounts(None, 9).await.unwrap().contains(&(w.bob, both)));
+}
+
+#[tokio::test]
+async fn what_is_noted_with_a_release_is_there_with_it_or_neither_is() {
+    let w = world().await;
+    let record = |key: &str| Shelved { key: key.to_owned(), value: Bytes::from_static(b"x"), expires: None };
+    let has = async |key: &str| w.store.shelved(Shelf::Digests, key.to_owned()).await.unwrap().is_some();
+    w.store.change_shelf(vec![ShelfChange::Put(Shelf::Digests, record("word"))]).await.unwrap();
+    let once = || {
+        vec![ShelfChange::Remove(Shelf::Digests, "word".to_owned()), ShelfChange::Put(Shelf::Digests, record("done"))]
+    };
+    let small = w.account("small", 1, 0).await;
+    let full = keep(&w, "held", kept(&[small], vec![])).await;
+    assert!(matches!(w.store.release(full, KeptFor::Everybody, once()).await, Err(StoreError::OverQuota)));
+    assert!(has("word").await && !has("done").await, "nothing was done");
+    let (first, second) = (keep(&w, "1", kept(&[w.bob], vec![])).await, keep(&w, "2", kept(&[w.bob], vec![])).await);
+    w.store.release(first, KeptFor::Account(w.bob), once()).await.unwrap();
+    assert!(!has("word").await && has("done").await);
+    assert!(matches!(w.store.release(second, KeptFor::Account(w.bob), once()).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(w.store.discard(second, KeptFor::Account(w.bob), once()).await, Err(StoreError::NotFound(_))));
+    assert!(w.store.quarantined(second).await.unwrap().is_some(), "a word acts once");
+    assert_eq!(w.texts(&w.inbox(w.bob).await).await, ["1"]);
+    assert_eq!(w.problems(), [""; 0]);
+}
