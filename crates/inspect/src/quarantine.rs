@@ -230,11 +230,16 @@ mod tests {
             ..Note::default()
         };
         let all = KeptClass::ALL;
-        assert!(note(&[(Check::Spam, Action::Junk), (Check::Attachments, Action::Mark)]).is_for_users(&[KeptClass::Spam]));
+        assert!(
+            note(&[(Check::Spam, Action::Junk), (Check::Attachments, Action::Mark)]).is_for_users(&[KeptClass::Spam])
+        );
         assert!(!note(&[(Check::Spam, Action::Junk)]).is_for_users(&[]));
         assert!(!note(&[]).is_for_users(&all), "what nothing is known of");
         for check in [Check::Antivirus, Check::Authentication, Check::Milter] {
-            assert!(!note(&[(Check::Spam, Action::Reject), (check, Action::Quarantine)]).is_for_users(&all), "{check:?}");
+            assert!(
+                !note(&[(Check::Spam, Action::Reject), (check, Action::Quarantine)]).is_for_users(&all),
+                "{check:?}"
+            );
         }
         assert!(note(&[(Check::Attachments, Action::Quarantine)]).is_for_users(&all));
         assert!(!note(&[(Check::Attachments, Action::Quarantine)]).is_for_users(&[KeptClass::Spam]));

@@ -14,8 +14,8 @@ use mailward_core::limits::{
     QUEUE_RACE_TIME, STS_POLICY_MAX,
 };
 use mailward_dns::Lookup;
-use mailward_tls::{Carried, TlsError};
 use mailward_tls::outbound::{Outbound, Proof};
+use mailward_tls::{Carried, TlsError};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -59,7 +59,8 @@ impl Page {
     /// Text as it was written, line by line. It can be reached by keyboard, as it may be long.
     pub(crate) fn text(&mut self, label: &str, text: &str) {
         let (label, text) = (escaped(label), escaped_lines(text));
-        let _infallible = writeln!(self.body, "<pre role=\"region\" aria-label=\"{label}\" tabindex=\"0\">{text}</pre>");
+        let _infallible =
+            writeln!(self.body, "<pre role=\"region\" aria-label=\"{label}\" tabindex=\"0\">{text}</pre>");
     }
 
     /// A button that acts.

@@ -141,7 +141,12 @@ impl Visit<'_> {
 
     fn failed(&self, error: &StoreError) -> Answer {
         self.context.parts.events.emit(Event::warn("web.failed").with_peer(self.peer).with("why", error));
-        Answer::retry(StatusCode::SERVICE_UNAVAILABLE, "Please try again", "Nothing was done; it can't be done now.", 60)
+        Answer::retry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Please try again",
+            "Nothing was done; it can't be done now.",
+            60,
+        )
     }
 
     /// The message, and buttons; nothing changes.
@@ -152,7 +157,10 @@ impl Visit<'_> {
         let Look { parts, text, .. } = look(&bytes, sight);
         let subject = if led.note.subject.is_empty() { "(no subject)" } else { &led.note.subject };
         let mut page = Page::new(subject);
-        page.paragraph(&format!("This message to {} is kept, as it looks unwanted. Nothing happens until you press a button.", led.user));
+        page.paragraph(&format!(
+            "This message to {} is kept, as it looks unwanted. Nothing happens until you press a button.",
+            led.user
+        ));
         let mut facts = vec![
             ("From", led.note.from.clone()),
             ("Sent by", led.note.sender.clone()),

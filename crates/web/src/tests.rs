@@ -213,7 +213,10 @@ async fn a_button_releases_once_into_the_inbox_and_it_is_remembered() {
     assert!(status(&second) == "404" && second.contains("what you asked for is done"), "{second}");
     assert_eq!(house.inbox().await.len(), 2);
     let done = digest::done::done(&*house.store, id).await.unwrap();
-    assert_eq!((done[0].what.as_str(), done[0].by.as_str(), done[0].how.as_str()), ("released", "joe@s.example", "link"));
+    assert_eq!(
+        (done[0].what.as_str(), done[0].by.as_str(), done[0].how.as_str()),
+        ("released", "joe@s.example", "link")
+    );
     let told = house.events.lines().into_iter().find(|line| line.contains("quarantine.released")).unwrap();
     assert!(told.contains("by=joe@s.example how=link") && told.contains("from=192.0.2.7"), "{told}");
     assert!(!house.events.lines().iter().any(|line| line.contains(&word)), "a word is never logged");
@@ -276,7 +279,11 @@ async fn a_form_of_another_site_does_nothing() {
     }
     assert!(house.store.quarantined(id).await.unwrap().is_some());
     let ours = "Content-Length: 0\r\nOrigin: null\r\nSec-Fetch-Site: same-origin\r\n";
-    assert_eq!(status(&house.ask("POST", &path, ours).await), "200", "as browsers send it from a page without referrer");
+    assert_eq!(
+        status(&house.ask("POST", &path, ours).await),
+        "200",
+        "as browsers send it from a page without referrer"
+    );
 }
 
 #[tokio::test]
@@ -312,7 +319,8 @@ async fn every_answer_says_that_nothing_may_run_be_framed_or_kept() {
 async fn what_outsiders_wrote_is_text_on_the_page_and_the_host_field_is_nobody_s_word() {
     let house = House::new().await;
     let (_, word) = house.told(Check::Spam).await;
-    let request = format!("GET /quarantine/{word} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n");
+    let request =
+        format!("GET /quarantine/{word} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n");
     let page = house.sent_from("192.0.2.7", request.as_bytes()).await;
     assert!(page.contains("&quot;&gt;&lt;img src=x onerror=alert(1)&gt;"), "{page}");
     assert!(page.contains("&quot;&gt;&lt;img onerror&gt;.pdf"), "the name of a file");
@@ -334,7 +342,8 @@ async fn policy_decides_when_the_button_is_pressed_and_not_when_the_mail_was_sen
     may(&[KeptClass::Attachments]);
     let (id, word) = house.told(Check::Attachments).await;
     may(&[KeptClass::Spam]);
-    for answer in [house.get(&format!("/quarantine/{word}")).await, house.post(&format!("/quarantine/{word}/release")).await]
+    for answer in
+        [house.get(&format!("/quarantine/{word}")).await, house.post(&format!("/quarantine/{word}/release")).await]
     {
         assert!(status(&answer) == "403" && answer.contains("administrator"), "{answer}");
     }
@@ -384,7 +393,9 @@ async fn what_is_too_long_or_can_be_read_in_two_ways_is_refused_and_one_request_
 async fn a_client_that_says_nothing_is_not_waited_for() {
     let house = House::new().await;
     tokio::time::pause();
-    for bytes in [&b""[..], b"GET / HTTP/1.1\r\nHost: a\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"] {
+    for bytes in
+        [&b""[..], b"GET / HTTP/1.1\r\nHost: a\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"]
+    {
         let answer = house.sent_from("192.0.2.7", bytes).await;
         assert!(answer.is_empty() || status(&answer) == "408", "{answer}");
     }

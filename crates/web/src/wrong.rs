@@ -1,9 +1,7 @@
 //! Words of links that are none: counted by who tries them. A word has 256 bits, so that nobody finds one by trying; what is
 //! limited is the work and the noise. Nobody is banned for it: old links are followed by programs of people who did nothing.
 
-use mailward_core::limits::{
-    WEB_WRONG_ADDRESSES_MAX, WEB_WRONG_LINKS_HERE_MAX, WEB_WRONG_LINKS_MAX, WEB_WRONG_TIME,
-};
+use mailward_core::limits::{WEB_WRONG_ADDRESSES_MAX, WEB_WRONG_LINKS_HERE_MAX, WEB_WRONG_LINKS_MAX, WEB_WRONG_TIME};
 use mailward_core::{Network, Timestamp};
 use std::collections::HashMap;
 use std::net::IpAddr;

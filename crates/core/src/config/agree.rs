@@ -1,7 +1,7 @@
 //! Keys that have to agree with each other.
 
-use super::{Config, DigestPace};
 use super::read::{ConfigError, Loaded};
+use super::{Config, DigestPace};
 
 /// Two marks, the second of which must not be above the first.
 struct Marks {

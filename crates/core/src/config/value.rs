@@ -247,7 +247,9 @@ impl<'a> Value<'a> {
     pub(super) fn loopback_addresses(&self) -> Result<Vec<SocketAddr>, Refusal> {
         let addresses = self.addresses()?;
         match addresses.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
-            Some(address) => Err(format!("{address} isn't on loopback: pages go to other hosts under TLS, by listen.https")),
+            Some(address) => {
+                Err(format!("{address} isn't on loopback: pages go to other hosts under TLS, by listen.https"))
+            }
             None => Ok(addresses),
         }
     }

@@ -124,8 +124,7 @@ pub(super) fn for_administrators(
     more: usize,
     name: impl Fn(AccountId) -> Option<Address>,
 ) -> Said {
-    let subject =
-        format!("{} kept by {hostname}", counted(items.len(), "new message is", "new messages are"));
+    let subject = format!("{} kept by {hostname}", counted(items.len(), "new message is", "new messages are"));
     let opening = "Their recipients don't see them. Look at one with `mailward quarantine show NUMBER`; `release`, `report` and \
                    `discard` decide. What you do nothing about goes by itself.";
     let closing = "quarantine.administrator_digest says how often this comes.";
@@ -190,8 +189,7 @@ mod tests {
 
     fn item(text: &str) -> Item {
         let finding = Finding::new(Check::Attachments, "x", Action::Quarantine, text);
-        let note =
-            Note { from: text.to_owned(), subject: text.to_owned(), findings: vec![finding], ..Note::default() };
+        let note = Note { from: text.to_owned(), subject: text.to_owned(), findings: vec![finding], ..Note::default() };
         let kept = Quarantined {
             id: QuarantineId(7),
             blob: BlobId(1),

@@ -114,11 +114,13 @@ Example:
         ids: Ids,
     },
     /// Send digests now: to users and administrators who weren't told of what is new
-    #[command(after_help = "Digests go out by themselves at an hour of the day, see quarantine.digest. Who gets none by the
+    #[command(
+        after_help = "Digests go out by themselves at an hour of the day, see quarantine.digest. Who gets none by the
 configuration gets none now.
 
 Example:
-  mailward quarantine digest")]
+  mailward quarantine digest"
+    )]
     Digest {
         /// Print JSON
         #[arg(long)]

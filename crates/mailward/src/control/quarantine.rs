@@ -106,7 +106,10 @@ fn missing(done: &[Done]) -> Failure {
     };
     let Done { what, by, at, .. } = last;
     let what = if what == "reported" { "released as a false alarm" } else { what };
-    Failure::Refused(format!("no such message in the quarantine: it was {what} by {by} on {}", date::format_header(*at)))
+    Failure::Refused(format!(
+        "no such message in the quarantine: it was {what} by {by} on {}",
+        date::format_header(*at)
+    ))
 }
 
 /// What is known of a message; `names`: at most so many recipients.
@@ -215,11 +218,8 @@ impl Desk {
         let kept = self.kept(id).await?;
         let most = u64::try_from(QUARANTINE_READ_MAX).unwrap_or(u64::MAX);
         let bytes = self.store.read(kept.blob, 0, kept.size.min(most)).await?;
-        let sight = Sight {
-            header: QUARANTINE_HEADER_SHOWN_MAX,
-            text: QUARANTINE_TEXT_MAX,
-            parts: QUARANTINE_PARTS_SHOWN_MAX,
-        };
+        let sight =
+            Sight { header: QUARANTINE_HEADER_SHOWN_MAX, text: QUARANTINE_TEXT_MAX, parts: QUARANTINE_PARTS_SHOWN_MAX };
         let mut look = look(&bytes, sight);
         look.cut |= kept.size > most;
         Ok(Shown { entry: self.entry(&kept, usize::MAX), look })

@@ -80,8 +80,14 @@ async fn one_account_s_part_is_its_own() {
     assert_eq!((ids(&w, Some(w.alice)).await, ids(&w, Some(w.bob)).await), (vec![id], vec![other, id]));
     let seen = w.store.quarantine(Some(w.alice), None, 9).await.unwrap();
     assert_eq!(seen[0].ways, Ways { targets: targets(&[w.alice]), queued: vec![] }, "nobody else is told");
-    assert!(matches!(w.store.release(other, KeptFor::Account(w.alice), Vec::new()).await, Err(StoreError::NotFound(_))));
-    assert!(matches!(w.store.discard(other, KeptFor::Account(w.alice), Vec::new()).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(
+        w.store.release(other, KeptFor::Account(w.alice), Vec::new()).await,
+        Err(StoreError::NotFound(_))
+    ));
+    assert!(matches!(
+        w.store.discard(other, KeptFor::Account(w.alice), Vec::new()).await,
+        Err(StoreError::NotFound(_))
+    ));
     assert_eq!(w.store.release(id, KeptFor::Account(w.alice), Vec::new()).await.unwrap().delivered.len(), 1);
     assert_eq!((ids(&w, Some(w.alice)).await, w.inbox(w.bob).await.messages), (vec![], 0));
     w.store.discard(id, KeptFor::Account(w.bob), Vec::new()).await.unwrap();
