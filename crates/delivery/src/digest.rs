@@ -95,6 +95,9 @@ pub enum DigestError {
 }
 
 const ADMINISTRATORS: &str = "told/administrators";
+/// How long is remembered up to where somebody was told, milliseconds: longer than anything is kept (`quarantine.days` is at most
+/// 365), so that nobody is told twice, and accounts that are gone leave nothing for good.
+const TOLD_TIME: i64 = 400 * 86_400_000;
 
 impl std::fmt::Debug for Digests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -239,7 +242,7 @@ impl Digests {
         if found.items.is_empty() {
             return Ok(false);
         }
-        let mut notes = vec![noted(key, newest)];
+        let mut notes = vec![noted(key, newest, now)];
         let mut linked = Vec::with_capacity(found.items.len());
         for item in found.items {
             let link = self.parts.links.make(account, item.id, now, item.expires)?;
@@ -293,7 +296,8 @@ impl Digests {
                 return Ok(false);
             }
         };
-        self.bring(delivery, vec![noted(ADMINISTRATORS.to_owned(), newest)], "administrators", found.items.len()).await
+        self.bring(delivery, vec![noted(ADMINISTRATORS.to_owned(), newest, now)], "administrators", found.items.len())
+            .await
     }
 
     /// Brings a digest and notes it in one commit; answers whether it is there.
@@ -376,10 +380,11 @@ impl Found {
     }
 }
 
-fn noted(key: String, last: QuarantineId) -> ShelfChange {
+fn noted(key: String, last: QuarantineId, now: Timestamp) -> ShelfChange {
     // A number can always be written.
     let value = serde_json::to_vec(&Noted { last }).unwrap_or_default().into();
-    ShelfChange::Put(Shelf::Digests, Shelved { key, value, expires: None })
+    let expires = Some(Timestamp(now.0.saturating_add(TOLD_TIME)));
+    ShelfChange::Put(Shelf::Digests, Shelved { key, value, expires })
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use mailward_core::config::{DigestPace, KeptClass, Origin, Quarantine};
 use mailward_core::event::Events;
 use mailward_core::limits::{WEB_BODY_MAX, WEB_HEADER_BYTES_MAX, WEB_PATH_MAX, WEB_WRONG_LINKS_MAX};
 use mailward_core::{
-    AccountId, Domain, Listener, MailboxName, Peer, QuarantineId, Secret, SystemClock, Timestamp, config, shutdown,
+    AccountId, Clock as _, Domain, Listener, MailboxName, Peer, QuarantineId, Secret, SystemClock, Timestamp, config,
+    shutdown,
 };
 use mailward_delivery::alerts::{Postman, PostmanParts};
 use mailward_delivery::digest::link::{Links, PURPOSE};
@@ -359,7 +360,7 @@ async fn a_message_that_somebody_else_decided_on_is_told_as_such() {
         by: "administrator".to_owned(),
         how: "command".to_owned(),
         user: None,
-        at: Timestamp(0),
+        at: SystemClock.now(),
     };
     let everybody = mailward_store::records::KeptFor::Everybody;
     house.store.release(id, everybody, vec![done.note(id)]).await.unwrap();
