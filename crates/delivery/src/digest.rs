@@ -388,4 +388,5 @@ fn noted(key: String, last: QuarantineId, now: Timestamp) -> ShelfChange {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
 mod tests;

@@ -23,17 +23,19 @@ pub(crate) struct Answer {
 
 /// What every answer has, beside those that are made: nobody keeps it, frames it, reads anything else out of it, or hears where
 /// its reader comes from.
-const FIELDS: [(HeaderName, &str); 9] = [
-    (CACHE_CONTROL, "no-store"),
-    (CONNECTION, "close"),
-    (CONTENT_TYPE, "text/html; charset=utf-8"),
-    (REFERRER_POLICY, "no-referrer"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
-];
+fn always() -> [(HeaderName, &'static str); 9] {
+    [
+        (CACHE_CONTROL, "no-store"),
+        (CONNECTION, "close"),
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ]
+}
 
 /// Two years (RFC 6797 §6.1.1).
 const HSTS: &str = "max-age=63072000";
@@ -62,7 +64,7 @@ impl Policy {
         let mut response = Response::new(Full::new(Bytes::from(answer.html)));
         *response.status_mut() = answer.status;
         let fields = response.headers_mut();
-        for (name, value) in FIELDS {
+        for (name, value) in always() {
             fields.insert(name, HeaderValue::from_static(value));
         }
         fields.insert(CONTENT_SECURITY_POLICY, self.csp.clone());

@@ -18,6 +18,8 @@
 //!
 //! **Standards**: RFC 9110, 9112 (HTTP/1.1), RFC 6797 (HSTS), CSP Level 3, Fetch Metadata.
 
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
 mod answer;
 mod page;
 mod quarantine;

@@ -44,6 +44,7 @@ impl Due {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may stop at what isn't as it should be")]
 mod tests {
     use super::*;
 
