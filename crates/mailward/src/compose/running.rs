@@ -7,10 +7,11 @@ use super::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use arc_swap::ArcSwap;
-use mailward_core::config::{Audit, Config, KEYS};
+use mailward_core::config::{Audit, Config, KEYS, Quarantine};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_delivery::digest::Digests;
 use mailward_gate::bans::Bans;
 use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
@@ -59,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
     pub(crate) spam: Arc<Spam>,
+    pub(crate) digests: Arc<Digests>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -161,9 +163,14 @@ impl Running {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).audit.clone()
     }
 
-    /// How long messages are kept in the quarantine, days.
-    pub(crate) fn quarantine_days(&self) -> usize {
-        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
+    /// What is in force for the quarantine.
+    pub(crate) fn quarantine(&self) -> Quarantine {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.clone()
+    }
+
+    /// Who tells users and administrators what is kept.
+    pub(crate) fn digests(&self) -> Arc<Digests> {
+        Arc::clone(&self.0.parts.digests)
     }
 
     /// Stops the server, cleanly.
@@ -226,6 +233,7 @@ impl Running {
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
+        parts.digests.set(&new.quarantine);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
