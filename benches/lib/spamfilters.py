@@ -60,7 +60,7 @@ class Bogofilter(Filter):
         self.base.mkdir()
         # Debian's alternative is a link that comes with installing.
         self.program = self.root / "usr" / "bin" / "bogofilter-bdb"
-        self.about = self.run(["-V"], "").split("\n", 1)[0].removesuffix(" database:")
+        self.about = self.run(["-V"], "").split("\n", 1)[0].replace(" version", "")
 
     def run(self, words, text):
         env = {"LD_LIBRARY_PATH": library(self.root), "PATH": "/usr/bin:/bin"}
@@ -105,8 +105,8 @@ class SpamAssassin(Filter):
             (self.bayes / file).symlink_to(self.rules / file)
         perl = [self.root / "usr" / "share" / "perl5", *(self.root / "usr" / "lib").glob("*-linux-gnu/perl5/*")]
         self.env = {"PERL5LIB": ":".join(map(str, perl)), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-        version = "use Mail::SpamAssassin; print Mail::SpamAssassin::Version()"
-        self.about = "SpamAssassin " + subprocess.run(["perl", "-e", version], env=self.env, check=True, capture_output=True, text=True).stdout
+        version = ["perl", "-MMail::SpamAssassin", "-e", "print Mail::SpamAssassin::Version()"]
+        self.about = "SpamAssassin " + subprocess.run(version, env=self.env, check=True, capture_output=True, text=True).stdout
 
     def run(self, rules, home, what, messages):
         words = ["perl", Path(__file__).with_name("spamassassin.pl"), rules, self.root / "etc" / "spamassassin", home, what]
@@ -185,8 +185,9 @@ class Rspamd(Filter):
         })  # fmt: skip
         wait_for("Redis", 60, lambda: listens(self.redis_port))
         wait_for("rspamd", 300, lambda: self.rspamd.process.poll() is not None or (listens(self.scanner) and listens(self.controller)))
-        told = subprocess.run([peers.fetch("rspamd") / "usr" / "bin" / "rspamd", "--version"], capture_output=True, text=True,
-                              env={"LD_LIBRARY_PATH": f"{library(peers.fetch('rspamd'))}:{library(peers.fetch('rspamd'))}/rspamd"})  # fmt: skip
+        root = peers.fetch("rspamd")
+        env = {"LD_LIBRARY_PATH": f"{library(root)}:{library(root)}/rspamd"}
+        told = subprocess.run([root / "usr" / "bin" / "rspamd", "--version"], capture_output=True, text=True, env=env)
         self.about = "rspamd " + (re.search(r"\d+\.\d+(\.\d+)?", told.stdout + told.stderr) or ["", ""])[0]
 
     def ask(self, port, path, message):
