@@ -1,9 +1,9 @@
 # SpamAssassin by its own library, a message a line: what benches/lib/spamfilters.py begins.
 #
-#     perl spamassassin.pl RULES SITE HOME learn|judge|rules|bayes      reads "spam|ham PATH" lines
+#     perl spamassassin.pl RULES SITE HOME learn|judge      reads "spam|ham PATH" lines
 #
-# RULES and SITE are the directories of its configuration, HOME is where its Bayes is kept. It learns; or it prints "POINTS PATH" of each:
-# all of them, those of everything but Bayes, or those of Bayes. One process compiles the rules once, where the command does so for each
+# RULES and SITE are the directories of its configuration, HOME is where its Bayes is kept. It learns, or it prints "POINTS PATH" of
+# each. One process compiles the rules once, where the command does so for each
 # message. It asks nobody (local tests only), and doesn't learn from its own verdicts, so that what it learned is what it was told.
 use strict;
 use warnings;
@@ -29,10 +29,7 @@ while (my $line = <STDIN>) {
         $filter->learn($message, undef, $is eq 'spam' ? 1 : 0, 0)->finish();
     } else {
         my $status = $filter->check($message);
-        my $bayes = 0;
-        $bayes += $status->{conf}->{scores}->{$_} for grep { /^BAYES_/ } @{ $status->{test_names_hit} };
-        my $points = $what eq 'bayes' ? $bayes : $status->get_score() - ($what eq 'rules' ? $bayes : 0);
-        printf "%.3f %s\n", $points, $path;
+        printf "%.3f %s\n", $status->get_score(), $path;
         $status->finish();
     }
     $message->finish();

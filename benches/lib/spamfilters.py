@@ -12,9 +12,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "lib"))
 import milters  # noqa: E402
@@ -31,11 +31,6 @@ def lines(messages):
 def library(root):
     """Where libraries of an unpacked package are."""
     return str(next((root / "usr" / "lib").glob("*-linux-gnu")))
-
-
-def chunks(all_, parts):
-    """In so many parts, by turns: each has of every kind."""
-    return [all_[at::parts] for at in range(parts)]
 
 
 class Filter:
@@ -85,64 +80,37 @@ class Bogofilter(Filter):
         return [scores[str(path)] for path, _ in judge]
 
 class SpamAssassin(Filter):
-    """Debian's rules and scores, with Bayes. Rules say the same of a message whatever was learned, and cost nearly all of the time: they are
-    run once for each message, and Bayes anew whenever other messages were learned. That both together are what it says of a whole
-    message is checked with some of them each time."""
+    """Debian's rules and scores, with Bayes. As many processes as there are processors learn and judge at once."""
 
     name = "SpamAssassin"
     usual = [("5, its own", 5.0)]
-    processes = 3 * (os.cpu_count() or 1)
 
     def __init__(self, base):
         self.root = peers.fetch("spamassassin")
-        self.base, self.runs, self.known = base / "spamassassin", 0, {}
-        self.lock = Lock()
+        self.base = base / "spamassassin"
         self.base.mkdir()
-        self.rules = self.root / "usr" / "share" / "spamassassin"
-        self.bayes = self.base / "bayes"
-        self.bayes.mkdir()
-        for file in ("10_default_prefs.cf", "23_bayes.cf", "50_scores.cf"):
-            (self.bayes / file).symlink_to(self.rules / file)
         perl = [self.root / "usr" / "share" / "perl5", *(self.root / "usr" / "lib").glob("*-linux-gnu/perl5/*")]
         self.env = {"PERL5LIB": ":".join(map(str, perl)), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
         version = ["perl", "-MMail::SpamAssassin", "-e", "print Mail::SpamAssassin::Version()"]
         self.about = "SpamAssassin " + subprocess.run(version, env=self.env, check=True, capture_output=True, text=True).stdout
 
-    def run(self, rules, home, what, messages):
-        words = ["perl", Path(__file__).with_name("spamassassin.pl"), rules, self.root / "etc" / "spamassassin", home, what]
+    def run(self, home, what, messages):
+        words = ["perl", Path(__file__).with_name("spamassassin.pl"), self.root / "usr" / "share" / "spamassassin",
+                 self.root / "etc" / "spamassassin", home, what]  # fmt: skip
         told = subprocess.run(list(map(str, words)), input=lines(messages), text=True, check=True, capture_output=True, env=self.env)
         return {path: float(points) for points, path in (line.split(" ", 1) for line in told.stdout.splitlines())}
 
-    def home(self, learn):
-        with self.lock:
-            home = self.base / f"run-{self.runs}"
-            self.runs += 1
-        home.mkdir()
-        self.run(self.rules, home, "learn", learn)
-        return home
-
-    def look(self, learn, messages):
-        """Runs the rules. Scores are others with Bayes: it has to have learned something before, whatever it is."""
-        home = self.home(learn[:800])
-        with ThreadPoolExecutor(self.processes) as pool:
-            for told in pool.map(lambda some: self.run(self.rules, home, "rules", some), chunks(messages, self.processes)):
-                self.known |= told
-
     def judge(self, learn, judge):
-        home = self.home(learn)
-        bayes = self.run(self.bayes, home, "bayes", judge)
-        whole = self.run(self.rules, home, "judge", judge[:: max(len(judge) // 20, 1)])
-        for path, points in whole.items():
-            if abs(points - self.known[path] - bayes[path]) > 0.01:
-                raise RuntimeError(f"SpamAssassin gives {path} {points} points, not {self.known[path]} and {bayes[path]}")
+        home = Path(tempfile.mkdtemp(dir=self.base))
+        self.run(home, "learn", learn)
+        told = self.run(home, "judge", judge)
         shutil.rmtree(home)
-        return [self.known[str(path)] + bayes[str(path)] for path, _ in judge]
+        return [told[str(path)] for path, _ in judge]
 
     def judge_each(self, jobs):
-        messages = dict.fromkeys(one for _, judge in jobs for one in judge)
-        self.look(jobs[0][0], [one for one in messages if str(one[0]) not in self.known])
-        with ThreadPoolExecutor(self.processes) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(lambda job: self.judge(*job), jobs))
+
 
 class Rspamd(Filter):
     """Its scanner and its controller, with Redis for its Bayes. It learns every message that it is told: by itself it leaves out those
