@@ -96,7 +96,8 @@ impl Offer {
         let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("unknown");
         let shown = Shown {
             version: version.to_owned(),
-            suite: suite.to_owned(),
+            // IANA's name, of which rustls has a variant of its own.
+            suite: suite.replacen("TLS13_", "TLS_", 1),
             chain: chain.iter().take(KNOCK_CHAIN_MAX).map(|one| one.to_vec()).collect(),
             exporter: connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok(),
             early_data,

@@ -45,6 +45,10 @@ pub const KNOCK_FLIGHT_MAX: usize = 128 * 1024;
 pub const KNOCK_CHAIN_MAX: usize = 16;
 /// Connections held at once to see whether a server counts them by address: more than any of them grants on purpose.
 pub const KNOCK_CROWD: usize = 260;
+/// How often, after those are gone, it is tried whether the server lets somebody in again, ...
+pub const KNOCK_REOPEN_TRIES: usize = 50;
+/// ... and how long after each other.
+pub const KNOCK_REOPEN_PAUSE: Duration = Duration::from_millis(100);
 /// Commands that mean nothing, said until a server has had enough.
 pub const KNOCK_JUNK: usize = 150;
 /// Recipients that aren't there, asked for until a server has had enough.

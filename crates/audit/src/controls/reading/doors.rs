@@ -203,7 +203,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
          none may be made or opened. What is made all the same is removed.",
         NOT_OURS,
         "CWE-22",
-        |scene| Box::pin(each(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(
+        |scene| Box::pin(in_turn(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(
             scene, door
         )))),
     ),
