@@ -8,7 +8,6 @@ use crate::scene::Door;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use mailward_core::limits::KNOCK_ANSWER_TIME;
 use rustls::ConnectionTrafficSecrets;
-use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// What became of a client's wish to begin anew.
@@ -31,7 +30,7 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     if super::takes(door, Version::TLS12).await?.is_none() {
         return Ok(Renegotiation::None);
     }
-    let offer = Offer { only_tls12: true, keys: true, ..Offer::default() };
+    let offer = Offer::old_with_keys();
     let mut wire = Talk::up_to_tls(door).await?;
     wire.start_tls(&door.name, offer).await?;
     let (mut stream, connection) = wire.into_tls()?;
@@ -102,8 +101,7 @@ fn sealed(kind: u8, message: &[u8], sequence: u64, keys: &ConnectionTrafficSecre
 /// # Errors
 /// [`KnockError`] where it can't be told.
 pub async fn takes_early_data(door: &Door) -> Result<bool, KnockError> {
-    let tickets = Arc::new(rustls::client::ClientSessionMemoryCache::new(8));
-    let offer = Offer { tickets: Some(tickets), ..Offer::default() };
+    let offer = Offer::resuming();
     let mut first = Talk::secured_offering(door, offer.clone()).await?;
     // Tickets come with the first answer at the latest.
     let _features = first.features().await?;

@@ -45,7 +45,7 @@ async fn rounds(door: &Door, known: &str, ends: Instant) -> Result<Finding, Knoc
     let domain = known.rsplit('@').next().unwrap_or("audit.invalid");
     let unknown = format!("nobody-of-this-name-0x2a@{domain}");
     let mut told = String::new();
-    for round in 0..2 {
+    for round in 1..=2 {
         let (there, not_there, slowed) = measured(door, known, &unknown, ends).await?;
         let (a, b) = (there.words.first(), not_there.words.first());
         let same = there.words.iter().chain(&not_there.words).all(|word| Some(word) == a);
@@ -61,7 +61,7 @@ async fn rounds(door: &Door, known: &str, ends: Instant) -> Result<Finding, Knoc
             return Ok(Finding::not_tested(said).showing(door.to_string(), told));
         }
         let p = difference(&there.times, &not_there.times);
-        told = format!("{told}; p = {p:.4} in round {}", round + 1);
+        told = format!("{told}; p = {p:.4} in round {round}");
         if p > CHANCE {
             let said = format!("{door}: refusals are alike, in words and in time (p = {p:.3})");
             return Ok(Finding::pass(said).showing(door.to_string(), told));
