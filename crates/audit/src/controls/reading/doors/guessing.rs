@@ -17,6 +17,9 @@ const SLOWED: u32 = 4;
 /// And at least so long.
 const SLOWED_AT_LEAST: Duration = Duration::from_millis(900);
 
+/// So many of them are a guard; fewer are a busy host.
+const SLOW_ONES: usize = 3;
+
 /// What was measured of one user's refusals, in microseconds.
 #[derive(Debug, Default)]
 struct Refusals {
@@ -80,6 +83,7 @@ async fn measured(
 ) -> Result<(Refusals, Refusals, bool), KnockError> {
     let (mut there, mut not_there) = (Refusals::default(), Refusals::default());
     let mut first: Option<Duration> = None;
+    let mut slow = 0_usize;
     for number in 0..KNOCK_LOGINS {
         // One of each in a session: servers end it after a few that fail. Who is first in it may be slower for that alone.
         let mut talk = Talk::secured(door).await?;
@@ -95,7 +99,10 @@ async fn measured(
             };
             let took = began.elapsed();
             let usual = *first.get_or_insert(took);
-            if (took > SLOWED_AT_LEAST && took > usual.saturating_mul(SLOWED)) || Instant::now() > ends {
+            if took > SLOWED_AT_LEAST && took > usual.saturating_mul(SLOWED) {
+                slow = slow.saturating_add(1);
+            }
+            if slow >= SLOW_ONES || Instant::now() > ends {
                 return Ok((there, not_there, true));
             }
             let refusals = if is_known { &mut there } else { &mut not_there };
