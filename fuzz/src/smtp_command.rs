@@ -122,6 +122,10 @@ fn session(data: &[u8], seed: u8, dialect: Dialect, steer: u8) -> Heard {
                 (3.., _) | (_, 0) => ticket.done(()),
                 (step, _) => ticket.challenge(step + 1, &response),
             },
+            Step::Unknown(ticket) => {
+                assert!(!ticket.line().iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "a line of one line");
+                ticket.refuse(&Reply::UNKNOWN_COMMAND);
+            }
             // What follows would be TLS's.
             Step::StartTls(mut ticket) => {
                 assert!(ticket.output().ends_with(b"\r\n"));

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path(os.environ.get("MAILWARD_PEERS") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "peers")
 PACKAGES = (
     "postfix", "exim4-daemon-light", "opensmtpd", "libfaketime", "opendkim", "rspamd", "clamav-daemon", "clamav-milter",
-    "clamav", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
+    "clamav", "libc-icap-mod-virus-scan", "spamd", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
 )  # fmt: skip
 
 
@@ -54,6 +54,11 @@ def unpack(package, place):
     for one in sorted((fetched / "packages").glob("*.deb")):
         run("dpkg-deb", "--extract", str(one), str(fetched))
     shutil.rmtree(fetched / "packages")
+    # Some still name directories that have been links into /usr for long.
+    for part in ("bin", "sbin", "lib"):
+        if (fetched / part).is_dir():
+            run("cp", "-a", "--no-clobber", f"{fetched / part}/.", str(fetched / "usr" / part))
+            shutil.rmtree(fetched / part)
     fetched.rename(place)
 
 

@@ -285,6 +285,39 @@ class Packers:
         inner = inner_message("b.7z", inner)
         return zipped("d.eml", inner)
 
+    def unopened(self):
+        """The same of what isn't opened: by programs of Debian, or by the mark that it is known by around real bytes."""
+        alone = lambda package, program: lambda n, b: self.run(package, program, "-c", n, name=n, bytes=b)
+        return {
+            "ARJ, method 4": ("{}.arj", lambda n, b: self.arj(n, b, "-m4")),
+            "LZ4": ("{}.lz4", alone("lz4", "lz4")),
+            "lzip": ("{}.lz", alone("lzip", "lzip.lzip")),
+            "lzop": ("{}.lzo", alone("lzop", "lzop")),
+            "WIM": ("{}.wim", self.windows_image),
+            "SquashFS": ("{}.squashfs", self.squashed),
+            "ext2": ("{}.img", self.file_system),
+            "ext2 in a VHD": ("{}.vhd", lambda n, b: self.file_system(n, b) + b"conectix".ljust(512, b"\0")),
+            "ext2 in a DMG": ("{}.dmg", lambda n, b: self.file_system(n, b) + b"koly".ljust(512, b"\0")),
+            "bytes that are no archive at all": ("{}.ace", lambda n, b: b"\5\0\1" + bytes(byte ^ 0x5A for byte in b)),
+        }
+
+    def squashed(self, name, bytes):
+        words = ("out.img", "-quiet", "-no-progress", "-noappend", "-comp", "gzip")
+        return self.run("squashfs-tools", "mksquashfs", name, *words, name=name, bytes=bytes, gives="out.img")
+
+    def windows_image(self, name, bytes):
+        return self.run("wimtools", "wimlib-imagex", "capture", ".", "out.wim", "--compress=LZX", name=name, bytes=bytes, gives="out.wim")
+
+    def file_system(self, name, bytes):
+        """A file system of Linux with this file, made by the host's own program."""
+        self.count += 1
+        place = self.home / str(self.count)
+        (place / "tree").mkdir(parents=True)
+        (place / "tree" / name).write_bytes(bytes)
+        make = ["/sbin/mke2fs", "-q", "-t", "ext2", "-d", "tree", "out.img", "256"]
+        subprocess.run(make, cwd=place, capture_output=True, check=True, timeout=60)
+        return (place / "out.img").read_bytes()
+
 
 # What it is called, and a part of a message that has the file.
 WITHIN_TEXT = {

@@ -65,7 +65,28 @@ const KINDS: &[Kind] = &[
     alert("antivirus.old", &["engine"], "A virus scanner's signatures are old", "see to what renews them: freshclam"),
     end("antivirus.recovered", &["engine"], "antivirus.failing", "A virus scanner works again"),
     end("antivirus.renewed", &["engine"], "antivirus.old", "A virus scanner's signatures are new again"),
+    alert(
+        "antivirus.rescan_broken",
+        &[],
+        "Looking at stored mail again broke off before its end",
+        "mailward antivirus",
+    ),
+    Kind {
+        gathers: Some("finding"),
+        ..alert(
+            "antivirus.rescan_found",
+            &[],
+            "A virus was found in stored mail, which is in the quarantine now",
+            "mailward quarantine list",
+        )
+    },
     end("antivirus.up", &[], "antivirus.down", "A virus scanner answers again"),
+    Kind {
+        gathers: Some("control"),
+        ..alert("audit.failed", &[], "The audit found what it didn't find before", "mailward audit actions")
+    },
+    end("audit.mended", &[], "audit.failed", "What the audit found is mended"),
+    alert("audit.stopped", &[], "The daily audit can't be made", "mailward audit run, which tells more"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
@@ -140,10 +161,16 @@ const KINDS: &[Kind] = &[
         "milter.down",
         &["milter", "at"],
         "A milter can't be asked, and its default holds",
-        "see to the milter, or to its line in mailward.toml (docs/milters.md)",
+        "mailward milter",
     ),
     end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
+    strange(alert(
+        "quarantine.crowded",
+        &["network"],
+        "One network fills its part of the quarantine, and more of its mail is refused for now",
+        "mailward quarantine list",
+    )),
     alert("queue.crashed", &[], "Sending broke off by a fault and goes on", LOG),
     alert("queue.stuck", &["lane"], "The queue can't be read or written", "mailward store verify"),
     strange(alert(
@@ -203,6 +230,15 @@ const KINDS: &[Kind] = &[
         "What a frozen user sent could not all be held",
         "mailward queue hold --user ADDRESS",
     ),
+    Kind {
+        gathers: Some("finding"),
+        ..strange(alert(
+            "virus.refused",
+            &["direction"],
+            "Mail with a virus was refused for all its recipients",
+            "nothing: nobody here has it",
+        ))
+    },
 ];
 
 const GENERIC: Kind = alert("", USUAL, "Something needs you", LOG);

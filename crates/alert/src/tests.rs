@@ -210,6 +210,34 @@ fn users_whose_passwords_are_guessed_at_are_named_in_one_alert_an_hour() {
     assert!(users.chars().count() <= ALERT_LINE_MAX);
 }
 
+#[test]
+fn viruses_that_are_refused_are_named_in_one_alert_an_hour() {
+    let mut book = Book::default();
+    let refused = |n: i64, direction: &str| {
+        let event =
+            Event::alert("virus.refused").with("finding", format!("antivirus/V{n}")).with("direction", direction);
+        heard(&event.in_words(&format!("Refused: V{n}"), &[format!("MAIL FROM: <{n}@far.example>")]))
+    };
+    book.hear(&refused(1, "incoming"), at(0));
+    assert_eq!(states(book.take(at(GATHER))), one("virus.refused", State::New, 1));
+    for n in 2..200 {
+        book.hear(&refused(n % 3, "incoming"), at(SECOND * n));
+    }
+    let due = book.due(at(600 * SECOND)).unwrap();
+    assert_eq!(due, at(GATHER + HOUR), "whatever comes");
+    let message = book.take(due).unwrap();
+    let [item] = message.items.as_slice() else { panic!("{:?}", message.items) };
+    assert_eq!((item.state, item.count), (State::Again, 198));
+    assert_eq!(item.fields[0].1, "antivirus/V2, antivirus/V0, antivirus/V1");
+    assert_eq!(item.lines, ["MAIL FROM: <1@far.example>"], "one of them in full");
+    book.hear(&refused(1, "outgoing"), due);
+    assert_eq!(
+        states(book.take(book.due(due).unwrap())),
+        one("virus.refused", State::New, 1),
+        "users here are another matter"
+    );
+}
+
 /// One that tries many users isn't another that tries one password, nor is it another host.
 #[test]
 fn attacks_on_many_users_are_told_apart_by_host() {

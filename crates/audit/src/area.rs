@@ -83,7 +83,7 @@ impl Area {
         self.words().1
     }
 
-    /// Its key in `[audit.weights]`.
+    /// Its name in the configuration: one of `mailward_core::config::AUDIT_AREAS`.
     pub const fn key(self) -> &'static str {
         self.words().2
     }

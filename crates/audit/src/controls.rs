@@ -11,20 +11,27 @@ mod every;
 mod files;
 mod filtering;
 mod logs;
+mod names;
 mod network;
+mod not_built;
 mod patches;
 mod physical;
 mod privileges;
 mod reading;
 mod services;
 mod standby;
+mod stated;
 mod viruses;
+
+pub use not_built::NOT_BUILT;
 
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
 const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
+    stated::CONTROLS,
+    names::CONTROLS,
     physical::CONTROLS,
     network::CONTROLS,
     services::CONTROLS,
@@ -53,7 +60,8 @@ const BY_AREA: &[&[Control]] = &[
 /// Every control, by area and dimension.
 pub fn all() -> Vec<&'static Control> {
     let mut all: Vec<&'static Control> = BY_AREA.iter().flat_map(|controls| controls.iter()).collect();
-    all.sort_by_key(|control| (control.area, control.dimension));
+    // By what is answered, then by number: names of a kind have the same length.
+    all.sort_by_key(|control| (control.area, control.dimension, control.id));
     all
 }
 

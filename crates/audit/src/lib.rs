@@ -25,10 +25,13 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod actions;
 mod area;
+pub mod classic;
 mod control;
 mod controls;
 mod doors;
+pub mod evidence;
 mod finding;
 mod host;
 pub mod knock;
@@ -40,11 +43,11 @@ mod state;
 
 pub use area::{Area, Dimension};
 pub use control::{Asked, Cap, Check, Control, Probe};
-pub use controls::{all, find};
+pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
 pub use host::{Host, Missed, Program, Programs, Said, Stat};
-pub use record::{Output, Record};
+pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, score};
-pub use state::State;
+pub use state::{DkimKey, State};

@@ -3,11 +3,12 @@
 use crate::area::{Area, Dimension};
 use crate::control::{Cap, Control, Probe};
 use crate::finding::{Exhibit, Finding, Verdict};
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use mailward_core::Timestamp;
 use mailward_core::limits::{AUDIT_EXCERPT_MAX, AUDIT_EXHIBITS_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::io;
 
 /// One control, answered, with its evidence: enough to count the points again without the program that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,15 @@ pub struct Output {
 }
 
 impl Output {
+    /// Leaves at most so many bytes of the excerpt.
+    pub(crate) fn shorten(&mut self, most: usize) {
+        let mut at = most.min(self.excerpt.len());
+        while !self.excerpt.is_char_boundary(at) {
+            at = at.saturating_sub(1);
+        }
+        self.excerpt.truncate(at);
+    }
+
     fn of(exhibit: Exhibit) -> Self {
         let cut = exhibit.output.get(..AUDIT_EXCERPT_MAX).unwrap_or(&exhibit.output);
         Self {
@@ -84,7 +94,26 @@ impl Output {
 
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+/// SHA-256 of all that is read from somewhere, in hexadecimal.
+///
+/// # Errors
+/// What reading failed with.
+pub fn sha256_of(mut from: impl io::Read) -> io::Result<String> {
+    let (mut context, mut block) = (Context::new(&SHA256), vec![0_u8; 64 * 1024]);
+    loop {
+        match from.read(&mut block)? {
+            0 => return Ok(hex(context.finish().as_ref())),
+            read => context.update(block.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _infallible = write!(text, "{byte:02x}");
         text
     })

@@ -1,5 +1,7 @@
 //! Everything that a control may look at. Each part may be missing: then what needs it isn't tested.
 
+use crate::actions::Actions;
+use crate::area::Area;
 use crate::host::{Host, Missed};
 use crate::knock::Anchors;
 use crate::state::State;
@@ -26,6 +28,12 @@ pub struct Scene {
     pub state: Option<State>,
     /// What people said.
     pub statements: Statements,
+    /// Who answers for which area: an address.
+    pub owners: BTreeMap<Area, String>,
+    /// And who stands in for them.
+    pub deputies: BTreeMap<Area, String>,
+    /// What became of what earlier audits found; `None` before the first one.
+    pub actions: Option<Actions>,
     /// What kind of machine it is said to be; `None`: what it looks like.
     pub machine: Option<Machine>,
     /// When the audit began; what is old or over is so at this time.

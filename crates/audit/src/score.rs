@@ -1,5 +1,6 @@
 //! What records are worth together.
 
+use crate::actions::OVERDUE_MOST;
 use crate::area::{Area, Dimension};
 use crate::control::Cap;
 use crate::record::Record;
@@ -64,15 +65,21 @@ pub struct AreaScore {
 
 /// Counts the points. Each dimension of an area is normalised on its own, then each area, so that one with many controls
 /// doesn't drown one with few; what doesn't apply leaves the sum; a dimension of which nothing applies gives its points to
-/// the others of its area; an area of which nothing applies leaves the total.
-pub fn score(records: &[Record], weights: &Weights) -> Score {
+/// the others of its area; an area of which nothing applies leaves the total. `overdue`: mandatory controls whose actions should be
+/// over and aren't.
+pub fn score(records: &[Record], weights: &Weights, overdue: &[String]) -> Score {
     let areas: Vec<AreaScore> = Area::ALL.iter().filter_map(|area| area_score(*area, records, weights)).collect();
     let weight: u64 = areas.iter().map(|area| u64::from(area.weight)).sum();
     // Hundredths of points of 100 each, by hundredths of weight; the total is out of 1,000 points, whatever the weights sum to.
     let sum: u64 = areas.iter().map(|area| u64::from(area.sum).saturating_mul(u64::from(area.weight))).sum();
     let uncapped = sum.saturating_mul(10).checked_div(weight).unwrap_or(0);
     let uncapped = u32::try_from(uncapped).unwrap_or(100_000).min(100_000);
-    let mut caps: Vec<Capped> = records.iter().filter_map(capped).collect();
+    let late = overdue.iter().map(|id| Capped {
+        most: OVERDUE_MOST,
+        id: id.clone(),
+        why: "its corrective action is overdue".to_owned(),
+    });
+    let mut caps: Vec<Capped> = records.iter().filter_map(capped).chain(late).collect();
     caps.sort_by(|a, b| (a.most, &a.id).cmp(&(b.most, &b.id)));
     let most = caps.first().map_or(100_000, |cap| u32::from(cap.most).saturating_mul(100));
     Score { total: uncapped.min(most), uncapped, caps, areas }

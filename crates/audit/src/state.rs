@@ -2,6 +2,7 @@
 //! audit is another process than the server.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Facts of a running server. A field is `None` where the server couldn't tell; the control that needs it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,4 +16,17 @@ pub struct State {
     pub name: Option<String>,
     /// Domains it receives mail for.
     pub domains: Vec<String>,
+    /// Accounts, in lower case, and whether they are enabled.
+    pub accounts: BTreeMap<String, bool>,
+    /// Keys that sign now, by domain.
+    pub dkim: BTreeMap<String, Vec<DkimKey>>,
+}
+
+/// A key that signs mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DkimKey {
+    /// Its name below `_domainkey`.
+    pub selector: String,
+    /// What the DNS has to say there.
+    pub value: String,
 }

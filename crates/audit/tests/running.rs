@@ -29,6 +29,9 @@ fn scene(statements: Statements) -> Arc<Scene> {
         names: None,
         state: None,
         statements,
+        owners: BTreeMap::new(),
+        deputies: BTreeMap::new(),
+        actions: None,
         machine: None,
         now: Timestamp::from_secs(NOW),
     })

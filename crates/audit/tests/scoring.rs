@@ -33,11 +33,16 @@ fn the_default_weights_of_the_twelve_sum_to_ten() {
 }
 
 #[test]
+fn the_configuration_names_the_areas_as_the_audit_does() {
+    assert_eq!(Area::ALL.map(Area::key), mailward_core::config::AUDIT_AREAS);
+}
+
+#[test]
 fn all_passed_is_a_thousand_and_nothing_tested_is_nothing() {
     let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
-    assert_eq!(score(&all, &Weights::default()).total, 100_000);
+    assert_eq!(score(&all, &Weights::default(), &[]).total, 100_000);
     let none: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::NotTested)).collect();
-    assert_eq!(score(&none, &Weights::default()).total, 0);
+    assert_eq!(score(&none, &Weights::default(), &[]).total, 0);
 }
 
 #[test]
@@ -45,7 +50,7 @@ fn who_why_and_what_are_worth_twenty_thirty_and_fifty() {
     for (dimension, points) in [(Dimension::Who, 2_000), (Dimension::Why, 3_000), (Dimension::What, 5_000)] {
         let mut records = whole(Area::Logs, Verdict::Fail);
         records.iter_mut().find(|record| record.dimension == dimension).unwrap().verdict = Verdict::Pass;
-        assert_eq!(score(&records, &Weights::default()).areas[0].sum, points);
+        assert_eq!(score(&records, &Weights::default(), &[]).areas[0].sum, points);
     }
 }
 
@@ -54,16 +59,16 @@ fn a_heavy_control_counts_for_more_than_a_light_one() {
     let mut records = whole(Area::Files, Verdict::Pass);
     records.push(record(Area::Files, Dimension::What, 2, Verdict::Fail));
     // 10 of 12 parts of 50 points.
-    assert_eq!(score(&records, &Weights::default()).areas[0].points[&Dimension::What], 4_166);
+    assert_eq!(score(&records, &Weights::default(), &[]).areas[0].points[&Dimension::What], 4_166);
 }
 
 #[test]
 fn what_does_not_apply_leaves_the_sum_and_what_is_not_tested_does_not() {
     let mut records = whole(Area::Backup, Verdict::Pass);
     records.push(record(Area::Backup, Dimension::What, 10, Verdict::NotApplicable));
-    assert_eq!(score(&records, &Weights::default()).total, 100_000);
+    assert_eq!(score(&records, &Weights::default(), &[]).total, 100_000);
     records.push(record(Area::Backup, Dimension::What, 10, Verdict::NotTested));
-    assert_eq!(score(&records, &Weights::default()).areas[0].points[&Dimension::What], 2_500);
+    assert_eq!(score(&records, &Weights::default(), &[]).areas[0].points[&Dimension::What], 2_500);
 }
 
 #[test]
@@ -73,17 +78,24 @@ fn a_hole_caps_the_total_and_says_why() {
     hole.cap = Some(Cap::Hole);
     hole.said = "relays for everybody".to_owned();
     records.push(hole);
-    let score = score(&records, &Weights::default());
+    let score = score(&records, &Weights::default(), &[]);
     assert_eq!(score.total, 40_000);
     assert!(score.uncapped > 90_000);
     assert_eq!((score.caps[0].most, score.caps[0].why.as_str()), (400, "relays for everybody"));
 }
 
 #[test]
+fn an_overdue_action_caps_the_total() {
+    let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    let score = score(&all, &Weights::default(), &["LOG-09".to_owned()]);
+    assert_eq!((score.total, score.uncapped, score.caps[0].id.as_str()), (80_000, 100_000, "LOG-09"));
+}
+
+#[test]
 fn an_area_of_which_nothing_applies_leaves_the_total() {
     let mut records = whole(Area::Standby, Verdict::NotApplicable);
     records.extend(whole(Area::Logs, Verdict::Pass));
-    let score = score(&records, &Weights::default());
+    let score = score(&records, &Weights::default(), &[]);
     assert_eq!((score.total, score.areas.len()), (100_000, 1));
 }
 
@@ -109,12 +121,12 @@ proptest! {
             .into_iter()
             .map(|(area, dimension, weight, verdict)| record(Area::ALL[area], Dimension::ALL[dimension], weight, verdict))
             .collect();
-        let before = score(&records, &Weights::default()).total;
+        let before = score(&records, &Weights::default(), &[]).total;
         let at = which.rem_euclid(records.len());
         // What leaves the sum is not an answer; a better one is.
         prop_assume!(records[at].verdict != Verdict::NotApplicable);
         records[at].verdict = Verdict::Pass;
-        let after = score(&records, &Weights::default()).total;
+        let after = score(&records, &Weights::default(), &[]).total;
         prop_assert!(after >= before && after <= 100_000);
     }
 }

@@ -349,7 +349,7 @@ mod tests {
     /// Attacks H8.
     #[test]
     fn what_a_peer_causes_is_sampled_and_what_we_do_ourselves_is_told() {
-        let peer = Peer { session: 1, address: None, listener: crate::Listener::Smtp };
+        let peer = Peer { session: 1, address: None, port: None, listener: crate::Listener::Smtp };
         let most = usize::try_from(crate::limits::LOG_SAMPLE_LINES).unwrap();
         let told = |event: &dyn Fn() -> Event| {
             let events = Events::memory();

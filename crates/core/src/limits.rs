@@ -32,6 +32,7 @@ mod slow;
 mod spam;
 mod spf;
 mod trust;
+mod web;
 
 pub use alerts::*;
 pub use antivirus::*;
@@ -62,6 +63,7 @@ pub use slow::*;
 pub use spam::*;
 pub use spf::*;
 pub use trust::*;
+pub use web::*;
 
 use std::time::Duration;
 

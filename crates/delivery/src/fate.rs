@@ -4,7 +4,7 @@ use crate::care::{Given, Schedules};
 use crate::deliver::accounts;
 use crate::send_on::{Addressed, Transaction, queued_by};
 use bytes::Bytes;
-use mailward_core::{AccountId, MailboxName, Timestamp};
+use mailward_core::{AccountId, MailboxName, Network, Timestamp};
 use mailward_store::records::{Content, Delivery, Flags, Kept, Target, Ways};
 use std::collections::HashSet;
 
@@ -27,6 +27,8 @@ pub struct Keeping {
     pub note: Bytes,
     /// Until when.
     pub expires: Timestamp,
+    /// Whose part of the quarantine it takes; none: nobody's.
+    pub source: Option<Network>,
 }
 
 /// The mailbox that junk is filed in, which every account has from its beginning. Where it is gone, junk comes into INBOX: the
@@ -66,6 +68,7 @@ pub(crate) fn delivery(
         ways,
         note: keeping.note.clone(),
         expires: keeping.expires,
+        source: keeping.source,
     });
     Delivery { content, targets, queued, kept }
 }

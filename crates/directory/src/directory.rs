@@ -210,6 +210,12 @@ impl Directory {
     pub fn address_of(&self, account: AccountId) -> Option<Address> {
         self.snapshot.load().account(account).map(|entry| entry.address.clone())
     }
+    /// All accounts of a domain, or of all, with their own addresses; of a domain that isn't ours none.
+    #[must_use]
+    pub fn accounts_of(&self, domain: Option<&Domain>) -> Vec<(AccountId, Address)> {
+        let snapshot = self.snapshot.load();
+        snapshot.accounts(domain).into_iter().map(|entry| (entry.record.id, entry.address.clone())).collect()
+    }
     /// The account's own address, then aliases that lead to it alone, in order.
     #[must_use]
     pub fn addresses_of(&self, account: AccountId) -> Vec<Address> {

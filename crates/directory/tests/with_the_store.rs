@@ -26,7 +26,7 @@ fn user(text: &str, password: NewPassword) -> NewUser {
 }
 
 fn peer() -> Peer {
-    Peer { session: 1, address: None, listener: Listener::Imaps }
+    Peer { session: 1, address: None, port: None, listener: Listener::Imaps }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::deliver::{Desk, Left, Source};
 use bytes::Bytes;
 use mailward_core::event::Event;
 use mailward_core::limits::{BLOCKING_PREPARE_BYTES, INSPECT_TIME, QUARANTINE_NOTE_MAX};
-use mailward_core::{AccountId, Address, MailboxName, Timestamp};
+use mailward_core::{AccountId, Address, MailboxName, Network, Timestamp};
 use mailward_delivery::{Fate, JUNK, Keeping, Looked};
 use mailward_gate::RelayPermit;
 use mailward_inspect::quarantine::Note;
@@ -105,7 +105,12 @@ pub(crate) async fn of(
         let time = Duration::from_secs(days.saturating_mul(86_400));
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let note = Note::of(&subject, verdict).to_bytes(QUARANTINE_NOTE_MAX);
-        Keeping { note: Bytes::from(note), expires: Timestamp(subject.now.0.saturating_add(time)) }
+        Keeping {
+            note: Bytes::from(note),
+            expires: Timestamp(subject.now.0.saturating_add(time)),
+            // Who sends there what is kept here can't be known; that it doesn't take the room of all can be.
+            source: Some(Network::neighbours(source.secure.peer)),
+        }
     });
     Ok(Judgement { fates, keeping, fields: verdict_field(&inspected, &desk.hostname).into_bytes() })
 }
@@ -137,6 +142,7 @@ impl Judgement {
             ways,
             note: keeping.note.clone(),
             expires: keeping.expires,
+            source: keeping.source,
         });
         Delivery { content: content.clone(), targets, queued: Vec::new(), kept }
     }

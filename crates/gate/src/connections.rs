@@ -484,7 +484,7 @@ mod tests {
         let (_trigger, shutdown) = mailward_core::shutdown::channel();
         let enter = |session: u64| {
             let mut permit = gate.admit(Some(office)).unwrap();
-            let peer = Peer { session, address: Some(office), listener: mailward_core::Listener::Imap };
+            let peer = Peer { session, address: Some(office), port: None, listener: mailward_core::Listener::Imap };
             let entry = permit.enter(&peer, &shutdown);
             (permit, entry)
         };

@@ -328,7 +328,7 @@ mod tests {
     use mailward_core::shutdown::channel;
 
     fn peer(session: u64) -> Peer {
-        Peer { session, address: Some("192.0.2.7".parse().unwrap()), listener: Listener::Imaps }
+        Peer { session, address: Some("192.0.2.7".parse().unwrap()), port: None, listener: Listener::Imaps }
     }
 
     fn enter(gate: &Gate, session: u64, server: &Shutdown) -> (ConnectionPermit, SessionEntry) {

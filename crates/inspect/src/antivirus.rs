@@ -26,7 +26,7 @@ mod wire;
     clippy::unnecessary_unwrap,
     reason = "tests may stop at what isn't as it should be"
 )]
-mod tests;
+pub(crate) mod tests;
 
 pub use engine::{Commands, EngineState, Health, NotRan, Ran};
 
@@ -125,6 +125,8 @@ pub struct Vital {
     pub signatures: Option<u64>,
     /// When they were made, if it tells.
     pub made: Option<Timestamp>,
+    /// How many bytes of a message it wishes for to say whether it wants the rest (ICAP), if it does.
+    pub preview: Option<usize>,
 }
 
 /// The engines that there are. A clone asks the same ones.

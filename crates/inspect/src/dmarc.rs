@@ -19,7 +19,7 @@ use crate::authenticate::{Dkim, Verdict};
 use crate::spf::SpfOutcome;
 use mailward_core::limits::DMARC_TIME;
 use mailward_core::{Domain, SpfResult};
-use mailward_dns::{Lookup, Name};
+use mailward_dns::{Lookup, LookupError, Name};
 use std::fmt;
 use tokio::time::{Instant, timeout_at};
 use walk::{Unknown, Walks};
@@ -69,6 +69,15 @@ pub struct Policy {
     pub tag: &'static str,
 }
 
+impl Policy {
+    /// What is to be done with a message that fails: what is asked for, or one step less where the policy is only tried out
+    /// (RFC 9989 §4.7, `t`).
+    #[must_use]
+    pub const fn wanted(&self) -> Request {
+        if self.record.test { self.request.one_less() } else { self.request }
+    }
+}
+
 /// Whether a message is from whom it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DmarcOutcome {
@@ -78,7 +87,8 @@ pub struct DmarcOutcome {
     pub domain: Domain,
     /// The record that counts, if there is one.
     pub policy: Option<Policy>,
-    /// What the domain wants done with this message: none unless it fails, and none if it only tries its policy out.
+    /// What the domain wants done with this message: none unless it fails, and one step less if it only tries its policy
+    /// out.
     pub disposition: Request,
     /// SPF passes for a domain of the author's organisation.
     pub aligned_spf: bool,
@@ -114,10 +124,8 @@ pub async fn evaluate(lookup: &dyn Lookup, author: &Domain, spf: Option<&SpfOutc
     // A greeting may be any name that the DNS can hold.
     let why = why.chars().map(|c| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\') { c } else { '?' }).collect();
     (outcome.result, outcome.why) = (result, why);
-    if let Some(policy) = outcome.policy.as_ref().filter(|_| result == DmarcResult::Fail)
-        && !policy.record.test
-    {
-        outcome.disposition = policy.request;
+    if let Some(policy) = outcome.policy.as_ref().filter(|_| result == DmarcResult::Fail) {
+        outcome.disposition = policy.wanted();
     }
     outcome
 }
@@ -210,18 +218,13 @@ async fn policy(walks: &mut Walks<'_>, lookup: &dyn Lookup, author: &Domain) -> 
     Ok(Some(Policy { domain, record, request, tag }))
 }
 
-/// Whether there is anything at a domain that mail could go to or come from (RFC 9989 §3.2.13).
+/// Whether there is such a name, whatever stands at it (RFC 9989 §3.2.13, RFC 8020): any type of record tells.
 async fn exists(lookup: &dyn Lookup, domain: &Domain) -> Result<bool, Unknown> {
-    let mut unknown = None;
-    let (mx, addresses) = tokio::join!(lookup.mx(domain), lookup.addresses(domain));
-    for answer in [mx.map(drop), addresses.map(drop)] {
-        match answer {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_temporary() => unknown = Some(Unknown(Name::from(domain))),
-            Err(_) => {}
-        }
+    match lookup.mx(domain).await {
+        Err(LookupError::NoName { .. }) => Ok(false),
+        Err(error) if error.is_temporary() => Err(Unknown(Name::from(domain))),
+        Ok(_) | Err(_) => Ok(true),
     }
-    unknown.map_or(Ok(false), Err)
 }
 
 /// Whether domains are the author's.

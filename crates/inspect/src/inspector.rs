@@ -13,14 +13,15 @@ use crate::subject::{Direction, Subject};
 use crate::verdict::{Action, Check, Finding, Verdict};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use mailward_core::config::{AmbiguousCare, Config};
+use mailward_core::config::{AmbiguousCare, Config, RescanEvery};
 use mailward_core::limits::{
     BLOCKING_PREPARE_BYTES, INSPECT_LOOKUPS_AT_ONCE, INSPECT_LOOKUPS_PER_HOST_MAX, INSPECT_LOOKUPS_PER_NEIGHBOURS_MAX,
     INSPECT_POLICIES_AT_ONCE, INSPECT_POLICIES_PER_HOST_MAX, INSPECT_POLICIES_PER_NEIGHBOURS_MAX, INSPECT_TIME,
     LOOKUP_TURN_TIME,
 };
-use mailward_core::{Domain, Network};
+use mailward_core::{Domain, Network, Timestamp};
 use mailward_dns::{InTurn, Lookup, NoDns, Turns};
+use mailward_message::Structure;
 use mailward_message::ambiguity::{self, Ambiguity};
 use mailward_scan::{Contents, Pool, ScanError, Shown};
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,11 +35,20 @@ pub struct Settings {
     pub authentication: authenticate::Policy,
     /// What follows where a message can be read in two ways.
     pub structure: AmbiguousCare,
+    /// How often stored mail is looked at again.
+    pub rescan: RescanEvery,
+    /// At which hour, UTC.
+    pub rescan_hour: u8,
 }
 
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
-        Self { authentication: config.into(), structure: config.structure.ambiguous }
+        Self {
+            authentication: config.into(),
+            structure: config.structure.ambiguous,
+            rescan: config.antivirus.rescan,
+            rescan_hour: config.antivirus.rescan_hour,
+        }
     }
 }
 
@@ -112,8 +122,37 @@ impl Inspector {
         judged.ok().and_then(Result::ok).unwrap_or_else(|| unjudged("it took too long to judge it"))
     }
 
-    async fn judge(&self, subject: &Subject) -> Inspected {
-        let settings = self.settings.load_full();
+    /// What virus scanners say of a message that is stored here: of the whole of it, of its other readings, and of every file in
+    /// it that the scanner opens, as of one that comes. Nothing else is asked.
+    pub async fn look_at_stored(&self, bytes: Bytes, structure: Arc<Structure>, now: Timestamp) -> Stored {
+        let subject = Subject {
+            bytes,
+            trace: 0,
+            structure,
+            id: Arc::from(""),
+            direction: Direction::Internal,
+            client: None,
+            hello: Arc::from(""),
+            reverse: None,
+            stranger: false,
+            sender: None,
+            recipients: Arc::new([]),
+            login: None,
+            spf: None,
+            signs: Arc::new([]),
+            correspondent: false,
+            now,
+        };
+        match timeout(INSPECT_TIME, self.see(&subject)).await {
+            Ok(Some(seen)) => Stored::of(&self.antivirus, &seen),
+            Ok(None) => Stored::Later("it can't be looked at".to_owned()),
+            // Whoever else brings it would hear that it has to come again; it can't.
+            Err(_) => Stored::Unscannable("it took too long to look at it".to_owned()),
+        }
+    }
+
+    /// Everything that is seen by whoever needs nothing but the message.
+    async fn see(&self, subject: &Subject) -> Option<Seen> {
         // The scanner finds other readings by itself; virus scanners know only what they are given.
         let (whose, no_engines) = (subject.clone(), self.antivirus.is_empty());
         let doubted = beside(subject, move || {
@@ -121,15 +160,21 @@ impl Inspector {
             let others = if no_engines { Readings::default() } else { Readings::of(&whose, &doubts) };
             (doubts, others)
         });
-        let Some((doubts, Readings { files, cut })) = doubted.await else { return unjudged("it can't be looked at") };
-        let (authentication, contents, scanned) =
-            tokio::join!(self.authenticate(subject, &settings), self.contents(subject), self.scan(subject, files),);
-        let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
-        findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
+        let (doubts, Readings { files, cut }) = doubted.await?;
+        let (contents, scanned) = tokio::join!(self.contents(subject), self.scan(subject, files));
         let (contents, shown) =
             contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
-        findings.extend(self.scan_shown(subject, scanned, &shown).await);
-        drop(shown);
+        let scanned = self.scan_shown(subject, scanned, &shown).await;
+        Some(Seen { doubts, cut, contents, scanned })
+    }
+
+    async fn judge(&self, subject: &Subject) -> Inspected {
+        let settings = self.settings.load_full();
+        let (authentication, seen) = tokio::join!(self.authenticate(subject, &settings), self.see(subject));
+        let Some(Seen { doubts, cut, contents, scanned }) = seen else { return unjudged("it can't be looked at") };
+        let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
+        findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
+        findings.extend(self.antivirus.findings(&scanned));
         let contents = match contents {
             Ok(contents) => Some(contents),
             Err(error) => {
@@ -187,13 +232,66 @@ impl Inspector {
         self.antivirus.look(&readings, subject.client).await
     }
 
-    /// What follows of what virus scanners say, once they have also seen what they wouldn't find by themselves. Who found
-    /// something already is asked no more.
-    async fn scan_shown(&self, subject: &Subject, scanned: Scanned, shown: &Shown) -> Vec<Finding> {
+    /// What virus scanners say, once they have also seen what they wouldn't find by themselves. Who found something already is
+    /// asked no more.
+    async fn scan_shown(&self, subject: &Subject, scanned: Scanned, shown: &Shown) -> Scanned {
         if *shown == Shown::default() || !scanned.found.is_empty() {
-            return self.antivirus.findings(&scanned);
+            return scanned;
         }
-        self.antivirus.findings(&scanned.and(self.antivirus.look_shown(shown, subject.client).await))
+        scanned.and(self.antivirus.look_shown(shown, subject.client).await)
+    }
+}
+
+/// What whoever needs nothing but the message has seen of it.
+struct Seen {
+    doubts: Vec<Ambiguity>,
+    /// There are more ways to read it than were looked at.
+    cut: bool,
+    contents: Result<Contents, ScanError>,
+    scanned: Scanned,
+}
+
+/// What virus scanners say of a message that is stored here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Somebody saw all of it, and nobody found anything.
+    Clean,
+    /// Something was found: what, each wanting to be kept or more.
+    Found(Vec<Finding>),
+    /// Nobody can say of all of it, and why. That isn't known to be for now.
+    Unscannable(String),
+    /// Nobody could look at it now, and why.
+    Later(String),
+}
+
+impl Stored {
+    fn of(antivirus: &Antivirus, seen: &Seen) -> Self {
+        let Seen { cut, contents, scanned, .. } = seen;
+        if !scanned.found.is_empty() {
+            let wanted = |finding: &Finding| finding.action >= Action::Quarantine && finding.action != Action::Defer;
+            return Self::Found(antivirus.findings(scanned).into_iter().filter(wanted).collect());
+        }
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(error) => return Self::Later(error.to_string()),
+        };
+        let mut clean = scanned.clean.iter();
+        match (clean.next(), scanned.unscannable.first()) {
+            (None, Some((engine, why))) => return Self::Unscannable(format!("{engine}: {why}")),
+            (None, None) => {
+                let nobody = || "no virus scanner is asked".to_owned();
+                let why = scanned.failed.first().or_else(|| scanned.busy.first());
+                return Self::Later(why.map_or_else(nobody, |(engine, why)| format!("{engine}: {why}")));
+            }
+            (Some(_), _) => {}
+        }
+        if *cut || scanned.cut {
+            return Self::Unscannable("it can be read in more ways than were looked at".to_owned());
+        }
+        match contents.stopped.first() {
+            Some(stopped) => Self::Unscannable(format!("not all of it could be opened: {stopped:?}")),
+            None => Self::Clean,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub mod policy;
 pub mod quarantine;
 pub mod remembered;
 pub mod report;
+pub mod rescan;
 pub mod spam;
 pub mod spf;
 pub mod structure;
@@ -40,6 +41,6 @@ mod subject;
 mod verdict;
 
 pub use field::{hundredths, verdict_field};
-pub use inspector::{Inspected, Inspector, Parts, Settings};
+pub use inspector::{Inspected, Inspector, Parts, Settings, Stored};
 pub use subject::{Direction, Recipient, Subject};
 pub use verdict::{Action, Check, Finding, Verdict};

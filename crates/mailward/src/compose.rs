@@ -12,9 +12,11 @@
 
 pub(crate) mod accept;
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
+mod digest;
 mod dmarc;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -25,6 +27,7 @@ pub(crate) mod notify;
 pub(crate) mod privilege;
 mod quarantine;
 pub(crate) mod reputation;
+mod rescan;
 pub(crate) mod rules;
 mod running;
 pub(crate) mod scanning;
@@ -37,9 +40,11 @@ pub(crate) use running::Running;
 pub(crate) use upkeep::{dkim, open_store, routes, server_secret};
 
 use crate::control;
+use crate::control::audit::AuditDesk;
 use crate::control::care::CareDesk;
 use crate::control::desk::Desk;
 use crate::control::greylist::Memory;
+use crate::control::milter::MilterDesk;
 use crate::control::spam::SpamDesk;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -206,6 +211,7 @@ where
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.strangers.clone(), &watch).await?;
+    let digests = digest::digests(place.config(), &hostname, store, &directory, &secret, events)?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -225,6 +231,7 @@ where
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
+        digests: digests.clone(),
         stop,
     });
     let routes = routes(store, &secret).await?;
@@ -264,6 +271,7 @@ where
         settings: settings.inspect.clone(),
     });
     let fetcher = fetching::runner(&reach, &hostname, store, &directory, &fetching, &settings, events, &inspector);
+    let rescan = rescan::of(&scanning, &inspector, store, &directory, &settings, events).await?;
     let dmarc = dmarc::reporter(place.config(), &hostname, store, &directory, &dkim, &reach, events)?;
     let desk = Desk {
         store: store.clone(),
@@ -283,8 +291,11 @@ where
         watch: watch.clone(),
         greylist: Memory::Server(strangers.guard.greylist.clone()),
         scanning,
+        rescan: Some(rescan.clone()),
         spam: SpamDesk::with_server(spam.clone()),
-        quarantine_days: place.config().quarantine.days,
+        milters: MilterDesk::with_server(&settings.receive, events),
+        audit: AuditDesk::of(place.data(), &secret)?,
+        quarantine: place.config().quarantine.clone(),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -301,6 +312,8 @@ where
     });
     let rooms = Rooms::new(accept::Parts {
         inspector,
+        filters: desk.milters.filters(),
+        web: digest::pages(place.config(), &digests, store, &directory, &spam, events, &shutdown),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
@@ -323,7 +336,10 @@ where
         .map_err(|e| Failure::io(place.socket().display(), e))?;
     tokio::spawn(control::server::serve(control, desk.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(compact_in_background(store.clone(), events.clone(), shutdown.clone()));
+    audit::daily(desk.clone(), events.clone(), shutdown.clone());
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
+    tokio::spawn(rescan.keep(shutdown.clone()));
+    tokio::spawn(digests.clone().run(shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
@@ -455,5 +471,7 @@ pub(crate) fn what_is(listener: Listener) -> &'static str {
         Listener::Pop3 => "fetching, STLS",
         Listener::Pop3s => "fetching, TLS",
         Listener::Lmtp => "mail from your own relay",
+        Listener::Https => "pages, TLS",
+        Listener::Http => "pages, for a proxy on this host",
     }
 }

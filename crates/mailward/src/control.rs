@@ -14,6 +14,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod antivirus;
+pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod care;
 pub(crate) mod client;
@@ -23,6 +24,7 @@ pub(crate) mod dmarc;
 pub(crate) mod fetch;
 pub(crate) mod greylist;
 pub(crate) mod lists;
+pub(crate) mod milter;
 pub(crate) mod path;
 pub(crate) mod quarantine;
 pub(crate) mod queue;
@@ -202,9 +204,14 @@ pub(crate) enum Request {
         ask: routes::Ask,
     },
     /// Virus scanners.
+    Audit {
+        ask: audit::Ask,
+    },
     Antivirus {
         ask: antivirus::Ask,
     },
+    /// Milters of all doors, and how they are.
+    Milters,
     /// Lists in the DNS.
     Lists {
         ask: lists::Ask,

@@ -14,8 +14,8 @@ use crate::terms::{Terms, VERSION, steps};
 use mailward_core::config::{MilterDefault, MilterLine};
 use mailward_core::event::Events;
 use mailward_core::limits::{
-    MILTER_EDIT_BYTES_MAX, MILTER_EDITS_MAX, MILTER_FAREWELL_TIME, MILTER_IDLE_MAX, MILTER_IDLE_TIME,
-    MILTER_PACKETS_MAX, MILTER_RECIPIENTS_MAX, MILTER_WRITE_BUFFER,
+    MILTER_CONNECT_TIME, MILTER_EDIT_BYTES_MAX, MILTER_EDITS_MAX, MILTER_FAREWELL_TIME, MILTER_IDLE_MAX,
+    MILTER_IDLE_TIME, MILTER_PACKETS_MAX, MILTER_RECIPIENTS_MAX, MILTER_WRITE_BUFFER,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -93,6 +93,17 @@ pub(crate) struct Made {
 impl Entry {
     pub(crate) fn new(line: MilterLine, events: Events) -> Self {
         Self { line, watch: Watch::default(), events, idle: Mutex::default() }
+    }
+
+    /// Connects to it, without a message, and takes leave.
+    pub(crate) async fn look_after(&self) {
+        let line = MilterLine { connect: self.line.connect.min(MILTER_CONNECT_TIME), ..self.line.clone() };
+        let found = Link::open(&line).await;
+        self.watch.looked_after(&self.line, found.as_ref().map(|link| &link.terms), &self.events);
+        if let Ok(mut link) = found {
+            // It is looked after, whether it hears this or not.
+            let _unheard = link.connection.farewell(command::QUIT, MILTER_FAREWELL_TIME).await;
+        }
     }
 
     fn idle(&self) -> Option<Link> {
@@ -209,7 +220,7 @@ impl Filter {
             None if self.entry.watch.rests() => return Err(Fault::Resting),
             None => {
                 let link = Link::open(self.line()).await?;
-                self.entry.watch.is_there();
+                self.entry.watch.is_there(&link.terms);
                 link
             }
         };
@@ -245,6 +256,7 @@ impl Filter {
         }
         if step.letter == command::MAIL {
             self.in_message = true;
+            self.entry.watch.asked();
         }
         let heard = self.command(step, macros, |out| out.texts(step.letter, texts.iter().map(Vec::as_slice))).await;
         self.heard(heard)
@@ -274,9 +286,10 @@ impl Filter {
     /// Shows a message and hears what is to become of it.
     pub(crate) async fn message(&mut self, macros: &Macros, draft: &Draft<'_>, until: Instant) -> (Heard, Made) {
         let mut made = Made::default();
+        let began = Instant::now();
         let judged = self.judge(macros, draft, until, &mut made).await;
         match &judged {
-            Ok(_) => self.entry.watch.judged(self.line(), &self.entry.events),
+            Ok(_) => self.entry.watch.judged(self.line(), began.elapsed(), &self.entry.events),
             Err(_) => made = Made::default(),
         }
         (self.heard(judged), made)
@@ -463,6 +476,10 @@ impl Filter {
             other => return Err(Fault::OutOfPlace(other.name(), step.name)),
         };
         self.entry.watch.is_well(self.line(), &self.entry.events);
+        // What nobody knows is refused anyway.
+        if step.letter != command::UNKNOWN {
+            self.entry.watch.refused();
+        }
         if step.of_session {
             self.done = Done::Refused(answer.clone());
         }

@@ -45,7 +45,7 @@ pub use answer::Answer;
 pub use changes::{Changes, Edit, NewRecipient, NewSender, Outcome, Refusal, Verdict};
 pub use facts::{Client, LoggedIn, Party, Secured};
 pub use fault::Fault;
-pub use health::Health;
+pub use health::{Agreed, Health, State};
 pub use macros::{Asked, Macros, Stage};
 pub use reply::Reply;
 pub use session::{Milters, Session};

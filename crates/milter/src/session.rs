@@ -7,6 +7,7 @@ use crate::filter::{Entry, Filter, Heard, Opening, after};
 use crate::health::Health;
 use crate::macros::Macros;
 use crate::step;
+use futures_util::future::join_all;
 use mailward_core::config::MilterLine;
 use mailward_core::event::Events;
 use mailward_core::limits::{MILTER_MESSAGE_TIME, MILTER_VALUE_MAX};
@@ -47,6 +48,12 @@ impl Milters {
     #[must_use]
     pub fn health(&self) -> Vec<Health> {
         self.entries.iter().map(|entry| entry.watch.told(&entry.line)).collect()
+    }
+
+    /// Connects to each, all at once and without a message, so that [`Self::health`] tells how they are now. Takes up to
+    /// `limits::MILTER_CONNECT_TIME` for the connection and as much for the terms.
+    pub async fn look_after(&self) {
+        join_all(self.entries.iter().map(|entry| entry.look_after())).await;
     }
 
     /// A session with all of them. Nothing is connected to yet. `size` is the largest message that is taken, bytes.
@@ -174,13 +181,16 @@ impl Session {
         outcome
     }
 
-    /// A command that nobody knows; told once they are connected.
-    pub async fn unknown(&mut self, line: &str) -> Outcome {
-        if !self.filters.iter().all(Filter::is_connected) {
-            return Outcome::Go;
+    /// A command that nobody knows, at whatever stage the session is; told to those that are connected. It can't be more
+    /// than refused, in which words is theirs to say.
+    pub async fn unknown(&mut self, line: &[u8]) -> Outcome {
+        let texts = [line.iter().copied().take(MILTER_VALUE_MAX).collect()];
+        for filter in self.filters.iter_mut().filter(|filter| filter.is_connected()) {
+            if let Heard::Refuse(refusal) = filter.say(&step::UNKNOWN, &self.macros, &texts).await {
+                return Outcome::Refuse(refusal);
+            }
         }
-        let cut = line.bytes().take(MILTER_VALUE_MAX).collect();
-        self.each(&step::UNKNOWN, &[cut]).await
+        Outcome::Go
     }
 
     /// The whole message, without what we put before it. Each milter sees what those before it changed. With this the

@@ -33,6 +33,25 @@ pub mod actions {
     pub const ALL: u32 = 0x1ff;
     /// Those that version 2 knows.
     pub(super) const OLD: u32 = 0x3f;
+
+    /// Each in words.
+    const NAMES: [(u32, &str); 9] = [
+        (ADD_FIELDS, "add fields"),
+        (CHANGE_FIELDS, "change fields"),
+        (CHANGE_BODY, "change the body"),
+        (ADD_RECIPIENTS, "add recipients"),
+        (ADD_RECIPIENTS_WITH, "add recipients with arguments"),
+        (REMOVE_RECIPIENTS, "remove recipients"),
+        (CHANGE_SENDER, "change the sender"),
+        (QUARANTINE, "quarantine"),
+        (CHOOSE_MACROS, "choose macros"),
+    ];
+
+    /// These in words.
+    #[must_use]
+    pub fn names(these: u32) -> Vec<&'static str> {
+        NAMES.into_iter().filter(|(one, _)| these & one != 0).map(|(_, name)| name).collect()
+    }
 }
 
 /// What a milter wants to hear of, and answer to.

@@ -139,7 +139,7 @@ pub struct Context {
     /// Names of messages in traces, replies and log.
     pub ids: MessageIds,
     /// Milters of the doors.
-    pub filters: Filters,
+    pub filters: Arc<Filters>,
     /// Accounts found over quota.
     pub(crate) full: FullAccounts,
     /// When it was last told that the disk is full, seconds since 1970.
@@ -188,6 +188,8 @@ pub struct Parts {
     pub inspector: Option<Arc<Inspector>>,
     /// See [`Context::dmarc`].
     pub dmarc: Option<Dmarc>,
+    /// See [`Context::filters`].
+    pub filters: Arc<Filters>,
 }
 
 /// Reports of DMARC (RFC 9990).
@@ -205,9 +207,8 @@ impl Context {
     pub fn new(parts: Parts) -> Arc<Self> {
         let ids = MessageIds::from(parts.clock.now());
         let acceptor = parts.acceptor.map(|acceptor| acceptor.for_protocol(mailward_core::Protocol::Smtp));
-        let filters = Filters::new(&parts.events);
         Arc::new(Self {
-            filters,
+            filters: parts.filters,
             hostname: parts.hostname,
             store: parts.store,
             directory: parts.directory,

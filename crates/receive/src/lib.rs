@@ -39,7 +39,7 @@ mod watch;
 
 pub use budget::{Budget, Share};
 pub use context::{Context, Dmarc, Parts, Settings};
-pub use filters::Filters;
+pub use filters::{AtDoor, Filters};
 pub use guard::{Guard, SpfTurns};
 pub use ids::MessageIds;
 

@@ -46,7 +46,7 @@ pub(crate) fn header(fault: HeaderFault) -> Reply {
 pub(crate) const fn store(error: &StoreError) -> Reply {
     match error {
         StoreError::OverQuota => Reply::MAILBOX_FULL,
-        StoreError::DiskFull | StoreError::QuarantineFull => Reply::NO_SPACE,
+        StoreError::DiskFull | StoreError::QuarantineFull | StoreError::QuarantineShare(_) => Reply::NO_SPACE,
         StoreError::Closed => Reply::SHUTTING_DOWN,
         _ => Reply::LOCAL_ERROR,
     }

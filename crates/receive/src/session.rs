@@ -15,6 +15,7 @@ mod rules;
 mod sender;
 mod stranger;
 mod told;
+mod unknown;
 
 use crate::Context;
 use crate::budget::Share;
@@ -234,6 +235,7 @@ impl<'c> Host<'c> {
                     self.watch.secured(&wire);
                     ticket.started(self.mechanisms(&wire));
                 }
+                Step::Unknown(ticket) => self.unknown(ticket).await,
                 Step::Close(why) => {
                     // Whether the peer still reads it is its own affair.
                     let _unread = self.flush(&mut wire, session.output()).await;
@@ -299,7 +301,7 @@ impl<'c> Host<'c> {
                 Protocol::Submission if self.program.is_some() => Dialect::Smtp,
                 Protocol::Submission => Dialect::Submission,
                 Protocol::Lmtp => Dialect::Lmtp,
-                Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
+                Protocol::Smtp | Protocol::Imap | Protocol::Pop3 | Protocol::Http => Dialect::Smtp,
             },
             message_size: moved.message_size,
             recipients: self.recipients_max(),

@@ -124,9 +124,11 @@ async fn a_nearly_full_disk_refuses_before_the_data() {
 async fn what_the_store_can_t_do_is_said_as_it_is() {
     let house = House::new().await;
     type Failure = fn() -> StoreError;
-    let cases: [(Failure, &str); 5] = [
+    let cases: [(Failure, &str); 7] = [
         (|| StoreError::OverQuota, "452 4.2.2 "),
         (|| StoreError::DiskFull, "452 4.3.1 "),
+        (|| StoreError::QuarantineFull, "452 4.3.1 "),
+        (|| StoreError::QuarantineShare("192.0.2.0/24".to_owned()), "452 4.3.1 "),
         (|| StoreError::Closed, "421 4.3.2 "),
         (|| StoreError::Database("gone".to_owned()), "451 4.3.0 "),
         (|| StoreError::NotFound("account"), "451 4.3.0 "),
@@ -141,6 +143,8 @@ async fn what_the_store_can_t_do_is_said_as_it_is() {
     }
     assert!(house.nothing_stored().await);
     assert!(house.logged("alert message.deferred").iter().any(|line| line.contains("gone")));
+    let crowded = house.logged("alert quarantine.crowded");
+    assert!(crowded.len() == 1 && crowded[0].contains("network=192.0.2.0/24"), "{crowded:?}");
 }
 
 #[tokio::test]

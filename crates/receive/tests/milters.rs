@@ -17,6 +17,7 @@ use common::{House, Talk, Weighing};
 use mailward_core::Listener;
 use mailward_core::config::{MilterDefault, MilterLine, Milters};
 use mailward_gate::rules::RuleBook;
+use mailward_milter::State;
 use mailward_receive::Settings;
 use mailward_store::QuarantineStore as _;
 use milter::{Milter, go_on, packet};
@@ -37,7 +38,7 @@ fn at(letter: u8, reply: u8, data: &'static [u8]) -> Milter {
 
 async fn house(smtp: &[&Milter], submission: &[&Milter]) -> House {
     let lines = |milters: &[&Milter]| milters.iter().map(|milter| milter.line.clone()).collect::<Vec<MilterLine>>();
-    let milters = Milters { smtp: lines(smtp), submission: lines(submission) };
+    let milters = Milters { smtp: lines(smtp), submission: lines(submission), lmtp: Vec::new() };
     House::with(Settings { milters, ..Settings::default() }).await
 }
 
@@ -71,6 +72,8 @@ async fn a_milter_is_asked_about_what_we_would_take_and_nothing_else() {
     assert!(heard.contains("L From\0a@c.example\0") && heard.contains("B body\r\n"), "{heard}");
     assert!(heard.contains(&format!("D Ti\0{id}\0{{nrcpts}}\x001\0")), "{heard}");
     assert!(heard.contains("{daemon_name}\0MTA\0") && heard.contains("{client_addr}\x00192.0.2.7\0"), "{heard}");
+    assert!(heard.contains("{client_port}\x004660\0"), "{heard}");
+    assert!(heard.contains("C [192.0.2.7]\x004\x12\x34192.0.2.7\0"), "its port stands before its address: {heard}");
     assert!(!heard.contains("Received"), "what we write before it isn't the message");
     assert_eq!(house.inbox("alice").await.len(), 1);
 }
@@ -172,7 +175,7 @@ async fn what_a_milter_redirects_to_somebody_who_is_refused_isn_t_lost() {
 #[tokio::test]
 async fn limits_hold_for_whom_milters_add() {
     let milter = at_end(&[(b'+', b"<bob@s.example>\0"), (b'+', b"<both@s.example>\0")], b'c');
-    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let milters = Milters { smtp: vec![milter.line.clone()], ..Milters::default() };
     let house = House::with(Settings { milters, recipients: 2, ..Settings::default() }).await;
     let mut talk = house.greeted(Listener::Smtp).await;
     assert!(talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await.starts_with("250"));
@@ -185,7 +188,7 @@ async fn limits_hold_for_whom_milters_add() {
 #[tokio::test]
 async fn nobody_gets_mail_by_a_milter_into_a_mailbox_that_is_full() {
     let milter = at_end(&[(b'+', b"<small@s.example>\0")], b'c');
-    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let milters = Milters { smtp: vec![milter.line.clone()], ..Milters::default() };
     let house = House::new().await;
     let mut talk = house.greeted(Listener::Smtp).await;
     assert!(talk.deliver("a@c.example", &["small@s.example"], MESSAGE).await.starts_with("250"));
@@ -287,6 +290,130 @@ async fn users_have_milters_of_their_own_and_are_told_by_name() {
 }
 
 #[tokio::test]
+async fn a_command_that_there_isn_t_is_refused_in_a_milter_s_words() {
+    let milter = Milter::new("m", |letter, data| match letter {
+        b'U' if data.starts_with(b"ENDS") => Some(packet(b'4', b"")),
+        b'U' => Some(packet(b'y', b"502 5.5.1 Try the other door\0")),
+        _ => go_on(),
+    });
+    let house = house(&[&milter], &[]).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    talk.expect("XYZ 1\r\n", 500).await;
+    assert_eq!(milter.connections(), 0, "it costs a milter nothing before there is mail");
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    assert!(talk.say("XYZ 2\r\n").await.starts_with("502 5.5.1 Try the other door"));
+    assert!(talk.say("MAIL\r\n").await.starts_with("501"), "what is only wrong isn't unknown");
+    talk.expect("RCPT TO:<alice@s.example>\r\n", 250).await;
+    talk.expect("DATA\r\n", 354).await;
+    talk.expect(&format!("{MESSAGE}.\r\n"), 250).await;
+    talk.expect("ENDS\r\n", 421).await;
+    assert!(talk.is_over().await);
+    assert!(milter.heard().contains(&"U XYZ 2\0".to_owned()), "{:?}", milter.heard());
+    assert_eq!(house.inbox("alice").await.len(), 1);
+}
+
+async fn lmtp(milter: &Milter) -> (House, Talk) {
+    let milters = Milters { lmtp: vec![milter.line.clone()], ..Milters::default() };
+    let house = House::with(Settings { milters, ..Settings::default() }).await;
+    let talk = house.greeted(Listener::Lmtp).await;
+    (house, talk)
+}
+
+/// Says who it is for and what it is; the codes.
+async fn to(talk: &mut Talk, recipients: &[&str]) -> Vec<u16> {
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    for recipient in recipients {
+        talk.expect(&format!("RCPT TO:<{recipient}@s.example>\r\n"), 250).await;
+    }
+    talk.expect("DATA\r\n", 354).await;
+    talk.codes(format!("{MESSAGE}.\r\n"), recipients.len()).await
+}
+
+/// RFC 2033 §4.2.
+#[tokio::test]
+async fn by_lmtp_a_verdict_on_the_message_is_everybody_s_and_one_on_a_recipient_its_own() {
+    let milter = Milter::new("m", |letter, data| match letter {
+        b'R' if data.starts_with(b"<bob@") => Some(packet(b'y', b"550 5.7.9 Not Bob\0")),
+        b'E' => Some(packet(b'y', b"554 5.7.9 Go away\0")),
+        _ => go_on(),
+    });
+    let (house, mut talk) = lmtp(&milter).await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    talk.expect("RCPT TO:<alice@s.example>\r\n", 250).await;
+    assert!(talk.say("RCPT TO:<bob@s.example>\r\n").await.starts_with("550 5.7.9 Not Bob"));
+    talk.expect("RCPT TO:<small@s.example>\r\n", 250).await;
+    talk.expect("DATA\r\n", 354).await;
+    assert_eq!(talk.codes(format!("{MESSAGE}.\r\n"), 2).await, [554, 554], "for those two that were told yes");
+    assert_eq!(to(&mut talk, &["alice"]).await, [554]);
+    over(talk).await;
+    milter.hears('Q', 1).await;
+    assert_eq!(milter.letters(), "CHMRRRTLLNBEMRTLLNBEQ");
+    let heard = milter.heard().join("\n");
+    assert!(heard.contains("C localhost\0U") && heard.contains("{daemon_name}\0MTA\0"), "{heard}");
+    assert!(house.nothing_stored().await);
+}
+
+#[tokio::test]
+async fn by_lmtp_data_that_is_refused_has_one_reply() {
+    let milter = at(b'T', b't', b"");
+    let (house, mut talk) = lmtp(&milter).await;
+    talk.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
+    assert_eq!(talk.codes("RCPT TO:<alice@s.example>\r\nRCPT TO:<bob@s.example>\r\n", 2).await, [250, 250]);
+    assert_eq!(talk.codes("DATA\r\n", 1).await, [451]);
+    talk.expect("NOOP\r\n", 250).await;
+    assert!(house.nothing_stored().await);
+}
+
+#[tokio::test]
+async fn by_lmtp_whoever_was_told_yes_is_answered_whoever_gets_it() {
+    let milter = at_end(&[(b'-', b"<alice@s.example>\0"), (b'+', b"<both@s.example>\0")], b'c');
+    let (house, mut talk) = lmtp(&milter).await;
+    assert_eq!(to(&mut talk, &["alice", "small"]).await, [250, 250]);
+    talk.expect("NOOP\r\n", 250).await;
+    for (user, count) in [("alice", 1), ("bob", 1), ("small", 1)] {
+        assert_eq!(house.inbox(user).await.len(), count, "{user}");
+    }
+    let gone = at_end(&[(b'-', b"<alice@s.example>\0"), (b'-', b"<bob@s.example>\0")], b'c');
+    let (house, mut talk) = lmtp(&gone).await;
+    assert_eq!(to(&mut talk, &["alice", "bob"]).await, [250, 250]);
+    talk.expect("NOOP\r\n", 250).await;
+    assert!(house.nothing_stored().await);
+    assert_eq!(house.logged("message.discarded").len(), 1);
+}
+
+#[tokio::test]
+async fn by_lmtp_what_its_new_recipient_has_no_room_for_stays_with_who_brings_it() {
+    let milter = at_end(&[(b'-', b"<alice@s.example>\0"), (b'+', b"<small@s.example>\0")], b'c');
+    let (house, mut talk) = lmtp(&milter).await;
+    assert_eq!(to(&mut talk, &["alice"]).await, [250]);
+    assert_eq!(house.inbox("small").await.len(), 1);
+    // It isn't known to be full before it is tried.
+    assert_eq!(to(&mut talk, &["bob", "alice"]).await, [250, 452]);
+    assert_eq!((house.inbox("alice").await.len(), house.inbox("bob").await.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn by_lmtp_what_is_to_be_kept_is_kept_and_taken() {
+    let milter = at_end(&[(b'q', b"looks bad\0")], b'c');
+    let (house, mut talk) = lmtp(&milter).await;
+    assert_eq!(to(&mut talk, &["alice", "bob"]).await, [250, 250]);
+    assert!(house.nothing_stored().await);
+    assert_eq!(house.store.local().quarantine(None, None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn how_milters_are_is_told_by_door() {
+    let (there, gone) = (Milter::new("there", |_, _| go_on()), Milter::absent("gone"));
+    let milters = Milters { smtp: vec![there.line.clone()], lmtp: vec![gone.line.clone()], ..Milters::default() };
+    let house = House::with(Settings { milters: milters.clone(), ..Settings::default() }).await;
+    let mut talk = house.greeted(Listener::Smtp).await;
+    talk.deliver("a@c.example", &["alice@s.example"], MESSAGE).await;
+    let told = house.context.filters.look_after(&milters).await;
+    let told: Vec<_> = told.iter().map(|at| (at.door, &*at.health.milter, at.health.state, at.health.judged)).collect();
+    assert_eq!(told, [("smtp", "there", State::Good, 1), ("lmtp", "gone", State::Failing, 0)]);
+}
+
+#[tokio::test]
 async fn a_greeting_under_tls_is_told_again() {
     let milter = Milter::new("m", |_, _| go_on());
     let house = house(&[&milter], &[]).await;
@@ -325,7 +452,7 @@ async fn new_settings_hold_for_the_next_session() {
     let house = house(&[], &[]).await;
     let mut before = house.greeted(Listener::Smtp).await;
     before.expect("MAIL FROM:<a@c.example>\r\n", 250).await;
-    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let milters = Milters { smtp: vec![milter.line.clone()], ..Milters::default() };
     house.context.settings.store(std::sync::Arc::new(Settings { milters: milters.clone(), ..Settings::default() }));
     let mut after = house.greeted(Listener::Smtp).await;
     after.expect("MAIL FROM:<a@c.example>\r\n", 550).await;
@@ -335,7 +462,7 @@ async fn new_settings_hold_for_the_next_session() {
 #[tokio::test]
 async fn a_stranger_is_told_by_its_name() {
     let milter = Milter::new("m", |_, _| go_on());
-    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let milters = Milters { smtp: vec![milter.line.clone()], ..Milters::default() };
     let settings = Settings { milters, ..Settings::default() };
     let house = House::weighing(settings, RuleBook::default(), Weighing::default()).await;
     let mut talk = house.greeted(Listener::Smtp).await;
@@ -351,7 +478,7 @@ async fn mail_that_is_kept_speaks_for_nobody_s_next_mail() {
     let (dns, clock) = (weighing.dns.clone(), weighing.clock.clone());
     dns.text("shop.example", "v=spf1 ip4:198.51.100.0/24 -all");
     dns.mx("shop.example", "client.example");
-    let milters = Milters { smtp: vec![milter.line.clone()], submission: Vec::new() };
+    let milters = Milters { smtp: vec![milter.line.clone()], ..Milters::default() };
     let settings = Settings { milters, ..settings(|_| {}) };
     let house = House::weighing(settings, RuleBook::default(), weighing).await;
     let mut talk = house.greets(NAMELESS, "localhost").await;

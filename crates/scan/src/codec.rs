@@ -3,6 +3,7 @@
 mod lh;
 mod lzw;
 mod members;
+mod old;
 mod szdd;
 mod xz;
 mod zst;
@@ -15,6 +16,7 @@ use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::delta::DeltaReader;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
 use mailward_core::limits::SCAN_WINDOW_MAX;
+use old::Old;
 use ppmd_rust::{Ppmd7Decoder, Ppmd8Decoder, RestoreMethod};
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,6 +75,12 @@ pub(crate) enum Codec {
     Lh(lh::Variant),
     /// Microsoft's `compress.exe`.
     Szdd,
+    /// ZIP's method 1.
+    Shrink,
+    /// ZIP's methods 2 to 5, with how much they reduce: 1 to 4.
+    Reduce(u32),
+    /// ZIP's method 6, with its entry's flags.
+    Implode(u16),
 }
 
 pub(crate) use lh::Variant as LhVariant;
@@ -186,6 +194,10 @@ fn make(codec: Codec, mut packed: Stream, said: Option<u64>) -> io::Result<Strea
         Codec::Lzw => Box::new(lzw::Lzw::new(packed)?),
         Codec::Lh(variant) => Box::new(lh::Lh::new(packed, variant).take(said.unwrap_or(u64::MAX))),
         Codec::Szdd => Box::new(szdd::Szdd::new(packed)?),
+        // None of them says where it ends.
+        Codec::Shrink => Box::new(Old::new(old::Shrink::new(packed)).take(said.unwrap_or(u64::MAX))),
+        Codec::Reduce(factor) => Box::new(Old::new(old::Reduce::new(packed, factor)?).take(said.unwrap_or(u64::MAX))),
+        Codec::Implode(flags) => Box::new(Old::new(old::Implode::new(packed, flags)?).take(said.unwrap_or(u64::MAX))),
     })
 }
 

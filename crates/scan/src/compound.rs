@@ -21,6 +21,8 @@ pub(crate) struct Compound<'a> {
     small: Vec<u8>,
     /// Storages and streams; the root is the first one.
     pub(crate) entries: Vec<Entry>,
+    /// Whether there may be more of them than are read.
+    pub(crate) is_cut: bool,
 }
 
 /// A storage or a stream.
@@ -50,10 +52,19 @@ impl<'a> Compound<'a> {
             return None;
         }
         let sector = if le16(bytes, 30) == Some(12) { 4_096 } else { 512 };
-        let mut file =
-            Self { bytes, sector, next: Vec::new(), small_next: Vec::new(), small: Vec::new(), entries: Vec::new() };
+        let mut file = Self {
+            bytes,
+            sector,
+            next: Vec::new(),
+            small_next: Vec::new(),
+            small: Vec::new(),
+            entries: Vec::new(),
+            is_cut: false,
+        };
         file.next = file.allocation();
-        let directory = file.chain(le32(bytes, 48)?, OLE_ENTRIES_MAX.saturating_mul(128));
+        let most = OLE_ENTRIES_MAX.saturating_mul(128);
+        let directory = file.chain(le32(bytes, 48)?, most);
+        file.is_cut = directory.len() >= most;
         file.entries = directory.chunks_exact(128).filter_map(entry).collect();
         if file.entries.is_empty() {
             return None;

@@ -16,7 +16,7 @@ mod page;
 mod tests;
 
 pub use disagree::disagree;
-pub use name::{Named, by_name, hides, readings};
+pub use name::{Named, by_name, extensions, hides, readings};
 pub use others::others;
 pub(crate) use others::others_of;
 pub(crate) use view::{Wide, wide};

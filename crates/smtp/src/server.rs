@@ -13,7 +13,7 @@ mod states;
 mod tickets;
 
 pub use states::{Closing, Greeted, MailGiven, Rights};
-pub use tickets::{AuthTicket, DataTicket, MailTicket, MessageTicket, RecipientTicket, TlsTicket};
+pub use tickets::{AuthTicket, DataTicket, MailTicket, MessageTicket, RecipientTicket, TlsTicket, UnknownTicket};
 
 use crate::body::Fault;
 use crate::input::Input;
@@ -107,6 +107,8 @@ pub enum Step<'s, R: Rights> {
     AuthResponse(R::Sasl, Vec<u8>, AuthTicket<'s, R>),
     /// Write the output, start TLS, then say so.
     StartTls(TlsTicket<'s, R>),
+    /// A command that there isn't: with which words it is refused.
+    Unknown(UnknownTicket<'s, R>),
     /// Write the output and close.
     Close(Closing),
 }
@@ -123,6 +125,7 @@ enum Next<R: Rights> {
     Auth(Greeted, String, Option<Vec<u8>>),
     AuthResponse(Greeted, R::Sasl, Vec<u8>),
     StartTls,
+    Unknown(Vec<u8>),
     Close(Closing),
 }
 
@@ -243,7 +246,10 @@ impl<R: Rights> Session<R> {
                     Step::Recipient(RecipientTicket { session: self, mail, path, parameters })
                 }
                 Next::Data(mail, how) => Step::Data(DataTicket { session: self, mail, how }),
-                Next::Message(mail, bytes) => Step::Message(MessageTicket { session: self, mail, bytes }),
+                Next::Message(mail, bytes) => {
+                    let answers = self.answers(&mail);
+                    Step::Message(MessageTicket { session: self, mail, bytes, answers })
+                }
                 Next::Refused(fault, mail) => Step::Refused(fault, mail),
                 Next::Auth(greeted, mechanism, initial) => {
                     Step::Auth(mechanism, initial, AuthTicket { session: self, greeted })
@@ -252,6 +258,10 @@ impl<R: Rights> Session<R> {
                     Step::AuthResponse(sasl, response, AuthTicket { session: self, greeted })
                 }
                 Next::StartTls => Step::StartTls(TlsTicket { session: self }),
+                Next::Unknown(line) => {
+                    let back = self.take();
+                    Step::Unknown(UnknownTicket { session: self, back, line })
+                }
                 Next::Close(why) => Step::Close(why),
             };
         }
@@ -330,17 +340,21 @@ impl<R: Rights> Session<R> {
             Ok(bytes) => Next::Message(mail, bytes),
             Err(fault) => {
                 self.counters.errors = self.counters.errors.saturating_add(1);
-                self.answer_message(&mail, &[fault.reply()]);
+                let answers = self.answers(&mail);
+                self.answer_message(answers, &[fault.reply()]);
                 self.state = State::Greeted(mail.greeted.clone());
                 Next::Refused(fault, Box::new(mail))
             }
         }
     }
 
-    /// Answers a message: once, or in LMTP once for each recipient (RFC 2033 §4.2). Where there are fewer replies
-    /// than recipients the last one stands for the rest.
-    fn answer_message(&mut self, mail: &MailGiven<R>, replies: &[Reply]) {
-        let answers = if self.settings.dialect == Dialect::Lmtp { mail.recipients.len() } else { 1 };
+    /// How many replies a message gets: one, or in LMTP one for each recipient that was told yes (RFC 2033 §4.2).
+    fn answers(&self, mail: &MailGiven<R>) -> usize {
+        if self.settings.dialect == Dialect::Lmtp { mail.recipients.len() } else { 1 }
+    }
+
+    /// Answers a message so many times. Where there are fewer replies the last one stands for the rest.
+    fn answer_message(&mut self, answers: usize, replies: &[Reply]) {
         let last = replies.last().unwrap_or(&Reply::LOCAL_ERROR);
         for index in 0..answers {
             replies.get(index).unwrap_or(last).write(&mut self.out);

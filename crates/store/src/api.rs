@@ -50,6 +50,9 @@ pub enum StoreError {
     /// The quarantine holds as much as it may; nothing was written.
     #[error("the quarantine is full")]
     QuarantineFull,
+    /// What this network brought fills its part of the quarantine; nothing was written.
+    #[error("what {0} brought fills its part of the quarantine")]
+    QuarantineShare(String),
     /// The file system is nearly full; nothing was written.
     #[error("the disk is nearly full")]
     DiskFull,

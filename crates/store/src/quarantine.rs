@@ -4,15 +4,15 @@
 //! found by an index. Its bytes are in the packs like any other's. It counts against nobody's quota until it is released.
 
 use crate::api::{Pending, QuarantineStore, StoreError};
-use crate::apply::messages;
+use crate::apply::{messages, shelf};
 use crate::local::LocalStore;
 use crate::readers::Reader;
-use crate::records::{Accepted, Kept, KeptFor, Quarantined, Target, Ways};
+use crate::records::{Accepted, Kept, KeptFor, Quarantined, ShelfChange, Target, Ways};
 use crate::tx::{Tx, int, unsigned};
 use bytes::Bytes;
 use mailward_core::limits::{
-    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SWEEP,
-    QUARANTINE_WAYS_MAX,
+    QUARANTINE_BYTES_MAX, QUARANTINE_MESSAGES_MAX, QUARANTINE_NOTE_MAX, QUARANTINE_PAGE, QUARANTINE_SOURCE_BYTES_MAX,
+    QUARANTINE_SOURCE_MESSAGES_MAX, QUARANTINE_SWEEP, QUARANTINE_WAYS_MAX,
 };
 use mailward_core::{AccountId, BlobId, MailboxId, QuarantineId, Timestamp, Uid};
 use rusqlite::types::Type;
@@ -43,11 +43,21 @@ CREATE TABLE quarantine_accounts (
 CREATE INDEX quarantine_message ON quarantine_accounts (message);
 ";
 
+/// What version 7 adds.
+pub(crate) const TABLES_7: &str = "
+-- The network that brought it, where that has a share of its own; what it holds is summed up whenever more of it comes.
+ALTER TABLE quarantine ADD COLUMN source TEXT;
+CREATE INDEX quarantine_sources ON quarantine (source, size) WHERE source IS NOT NULL;
+";
+
 const ONE: &str = "SELECT id, blob, size, came, expires, ways, note FROM quarantine WHERE id = ?1";
 const ALL: &str =
     "SELECT id, blob, size, came, expires, ways, note FROM quarantine WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 const OF_ACCOUNT: &str = "SELECT q.id, q.blob, q.size, q.came, q.expires, q.ways, q.note FROM quarantine_accounts a
      JOIN quarantine q ON q.id = a.message WHERE a.account = ?3 AND a.message < ?1 ORDER BY a.message DESC LIMIT ?2";
+
+const ACCOUNTS: &str = "SELECT account, max(message) FROM quarantine_accounts WHERE account > ?1
+     GROUP BY account ORDER BY account LIMIT ?2";
 
 impl QuarantineStore for LocalStore {
     fn quarantine(
@@ -61,16 +71,33 @@ impl QuarantineStore for LocalStore {
         self.ask(move |reader| page(reader, account, before, limit))
     }
 
+    fn quarantine_accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<(AccountId, QuarantineId)>> {
+        let after = after.map_or(i64::MIN, |account| account.0);
+        let limit = int(limit.min(QUARANTINE_PAGE) as u64);
+        self.ask(move |reader| {
+            reader.rows(ACCOUNTS, params![after, limit], |row| Ok((AccountId(row.get(0)?), QuarantineId(row.get(1)?))))
+        })
+    }
+
     fn quarantined(&self, id: QuarantineId) -> Pending<'_, Option<Quarantined>> {
         self.ask(move |reader| reader.row(ONE, params![id.0], quarantined))
     }
 
-    fn release(&self, id: QuarantineId, whom: KeptFor) -> Pending<'_, Accepted> {
-        self.change(move |tx| release(tx, id, whom))
+    fn release(&self, id: QuarantineId, whom: KeptFor, notes: Vec<ShelfChange>) -> Pending<'_, Accepted> {
+        self.change(move |tx| {
+            // First: whoever comes second with a word that is spent learns just that.
+            shelf::change(tx, &notes)?;
+            release(tx, id, whom)
+        })
     }
 
-    fn discard(&self, id: QuarantineId, whom: KeptFor) -> Pending<'_, ()> {
+    fn discard(&self, id: QuarantineId, whom: KeptFor, notes: Vec<ShelfChange>) -> Pending<'_, ()> {
         self.change(move |tx| {
+            shelf::change(tx, &notes)?;
             let (found, _, rest) = part(tx, id, whom)?;
             leave(tx, &found, &rest)
         })
@@ -90,12 +117,20 @@ impl QuarantineStore for LocalStore {
         })
     }
 
-    fn withdraw(&self, from: MailboxId, uid: Uid, note: Bytes, expires: Timestamp) -> Pending<'_, QuarantineId> {
+    fn withdraw(
+        &self,
+        from: MailboxId,
+        uid: Uid,
+        note: Bytes,
+        expires: Timestamp,
+        notes: Vec<ShelfChange>,
+    ) -> Pending<'_, QuarantineId> {
         self.change(move |tx| {
+            shelf::change(tx, &notes)?;
             let (blob, size, target) = messages::withdrawn(tx, from, uid)?;
             let ways = Ways { targets: vec![target], queued: Vec::new() };
             tx.refer_again(blob)?;
-            let id = keep(tx, blob, size, &Kept { ways, note, expires })?;
+            let id = keep(tx, blob, size, &Kept { ways, note, expires, source: None })?;
             messages::expunge(tx, from, &[crate::records::UidRange::one(uid)], true)?;
             Ok(id)
         })
@@ -162,9 +197,18 @@ pub(crate) fn keep(tx: &mut Tx<'_>, blob: BlobId, size: u64, kept: &Kept) -> Res
         return Err(StoreError::QuarantineFull);
     }
     let now = tx.now;
+    let source = kept.source.map(|network| network.to_string());
+    if let Some(source) = &source {
+        let theirs = "SELECT count(*), coalesce(sum(size), 0) FROM quarantine WHERE source = ?1";
+        let held = tx.row(theirs, params![source], |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))))?;
+        let (messages, bytes) = held.unwrap_or_default();
+        if messages >= QUARANTINE_SOURCE_MESSAGES_MAX || bytes.saturating_add(size) > QUARANTINE_SOURCE_BYTES_MAX {
+            return Err(StoreError::QuarantineShare(source.clone()));
+        }
+    }
     tx.execute(
-        "INSERT INTO quarantine (blob, size, came, expires, ways, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![blob.0, int(size), now.0, kept.expires.0, packed(&kept.ways)?, kept.note.as_ref()],
+        "INSERT INTO quarantine (blob, size, came, expires, ways, note, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![blob.0, int(size), now.0, kept.expires.0, packed(&kept.ways)?, kept.note.as_ref(), source],
     )?;
     let id = QuarantineId(tx.last_id());
     for account in accounts(&kept.ways) {

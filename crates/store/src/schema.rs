@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Version of the tables below, kept in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 6;
+pub(crate) const VERSION: i64 = 7;
 
 /// Version 1. Times are milliseconds since 1970, sizes bytes, flags and keywords bits.
 const TABLES: &str = "
@@ -397,8 +397,13 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             if version < 5 {
                 connection.execute_batch(TABLES_5)?;
             }
-            connection.execute_batch(quarantine::TABLES)?;
-            connection.execute_batch(spam::TABLES)?;
+            if version < 6 {
+                connection.execute_batch(quarantine::TABLES)?;
+                connection.execute_batch(spam::TABLES)?;
+            }
+            if version < 7 {
+                connection.execute_batch(quarantine::TABLES_7)?;
+            }
             connection.pragma_update(None, "user_version", VERSION)?;
             connection.execute_batch("COMMIT")?;
             Ok(())
@@ -446,5 +451,29 @@ impl From<rusqlite::Error> for StoreError {
             }
             _ => StoreError::Database(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarantine_of_the_version_before_is_kept_and_counts_for_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mailward.db");
+        let old = open_writer(&path).unwrap();
+        old.execute_batch(
+            "DROP INDEX quarantine_sources; ALTER TABLE quarantine DROP COLUMN source; PRAGMA user_version = 6;
+             INSERT INTO quarantine (blob, size, came, expires, ways, note) VALUES (1, 2, 3, 4, x'', x'');",
+        )
+        .unwrap();
+        drop(old);
+        let new = open_writer(&path).unwrap();
+        let found: (i64, Option<String>) =
+            new.query_row("SELECT size, source FROM quarantine", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(found, (2, None));
+        let version: i64 = new.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, VERSION);
     }
 }

@@ -1,7 +1,7 @@
 //! Virus scanners of others, one a line: `clamd unix:/run/clamav/clamd.ctl`, `icap icap://127.0.0.1:1344/avscan`,
 //! `command infected=1 /usr/bin/scanner --stdin`.
 
-use crate::limits::{ANTIVIRUS_LINE_MAX, ANTIVIRUS_SIGNATURES_HOURS, ANTIVIRUS_WORDS_MAX};
+use crate::limits::{ANTIVIRUS_LINE_MAX, ANTIVIRUS_SIGNATURES_HOURS, ANTIVIRUS_WORDS_MAX, RESCAN_HOUR};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +18,10 @@ pub struct Antivirus {
     pub when_down: WhenDown,
     /// Hours after which signatures are old.
     pub signatures_age: u64,
+    /// How often stored mail is looked at again.
+    pub rescan: RescanEvery,
+    /// At which hour of the day, 0 to 23, UTC.
+    pub rescan_hour: u8,
 }
 
 impl Default for Antivirus {
@@ -27,6 +31,8 @@ impl Default for Antivirus {
             action: OnVirus::Reject,
             when_down: WhenDown::Defer,
             signatures_age: ANTIVIRUS_SIGNATURES_HOURS,
+            rescan: RescanEvery::default(),
+            rescan_hour: RESCAN_HOUR,
         }
     }
 }
@@ -61,6 +67,24 @@ pub enum WhenDown {
 impl WhenDown {
     /// Both, with their names.
     pub const NAMES: [(&str, Self); 2] = [("defer", Self::Defer), ("deliver-with-mark", Self::DeliverWithMark)];
+}
+
+/// How often stored mail is looked at again, while there is an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RescanEvery {
+    /// Only when an administrator says so.
+    Never,
+    /// Once a week what came in the last `limits::RESCAN_WEEKLY_DAYS`.
+    #[default]
+    Weekly,
+    /// Once a month all of it.
+    Monthly,
+}
+
+impl RescanEvery {
+    /// All of them, with their names.
+    pub const NAMES: [(&str, Self); 3] = [("never", Self::Never), ("weekly", Self::Weekly), ("monthly", Self::Monthly)];
 }
 
 /// One virus scanner.

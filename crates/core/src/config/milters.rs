@@ -17,6 +17,8 @@ pub struct Milters {
     pub smtp: Vec<MilterLine>,
     /// About mail that users and programs hand in.
     pub submission: Vec<MilterLine>,
+    /// About mail that mail servers of this host deliver by LMTP.
+    pub lmtp: Vec<MilterLine>,
 }
 
 /// One milter, and how it is asked.

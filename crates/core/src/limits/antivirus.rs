@@ -34,6 +34,9 @@ pub const ICAP_FIELDS_MAX: usize = 100;
 /// Body of an ICAP answer that is read and thrown away so that the connection stays, bytes; of more the connection is
 /// closed.
 pub const ICAP_BODY_MAX: usize = 256 * 1024;
+/// Beginning of a message that an ICAP server gets to say whether it wants the rest, bytes, if it wishes for that much (RFC
+/// 3507 §4.5); never all of the message.
+pub const ICAP_PREVIEW_MAX: usize = 64 * 1024;
 /// Name of what an engine found, characters; it is cut.
 pub const ANTIVIRUS_NAME_MAX: usize = 96;
 /// Names of one message and engine.
@@ -58,3 +61,33 @@ pub const ANTIVIRUS_COMMANDS_AT_ONCE: usize = 2;
 pub const SUPERVISOR_SCANS_MAX: usize = ANTIVIRUS_ENGINES_MAX * ANTIVIRUS_COMMANDS_AT_ONCE;
 /// Bytes of a message in one order to the supervisor: in base64 it fits a line.
 pub const SUPERVISOR_PIECE: usize = 32 * 1024;
+
+// ---- stored mail, looked at again --------------------------------------------------------------------------
+
+/// Messages of a mailbox that are listed at once while stored mail is looked at.
+pub const RESCAN_PAGE: usize = 500;
+/// Messages after which it is noted how far it came: what a kill makes it look at twice.
+pub const RESCAN_NOTED_EVERY: u64 = 200;
+/// Longest time between two such notes, while something was looked at.
+pub const RESCAN_NOTED_TIME: Duration = Duration::from_secs(30);
+/// Longest rest after a message; it is as long as looking at it took, so that arriving mail finds engines and workers free at
+/// least half of the time.
+pub const RESCAN_REST_MAX: Duration = Duration::from_secs(5);
+/// Pause before a message is shown again that nobody could look at.
+pub const RESCAN_WAIT: Duration = Duration::from_secs(10);
+/// How often that is tried before looking at stored mail breaks off: half an hour.
+pub const RESCAN_TRIES: u32 = 180;
+/// Contents that are remembered as clean while stored mail is looked at, so that what many users have is looked at once.
+pub const RESCAN_CLEAN_MAX: usize = 20_000;
+/// Names of what was found that are remembered of once looking at stored mail.
+pub const RESCAN_NAMES_MAX: usize = 16;
+/// What is said of an engine that looked at stored mail, characters.
+pub const RESCAN_WORDS_MAX: usize = 200;
+/// How long it is remembered that an administrator released a message that a virus scanner found something in.
+pub const RESCAN_LET_GO_TIME: Duration = Duration::from_secs(2 * 366 * 86_400);
+/// What `antivirus.rescan = "weekly"` looks at: what came in so many days. Some weeks: signatures of what is new come late.
+pub const RESCAN_WEEKLY_DAYS: i64 = 35;
+/// The hour of the day, UTC, at which stored mail is looked at, unless configured otherwise.
+pub const RESCAN_HOUR: u8 = 2;
+/// How often it is looked whether it is time.
+pub const RESCAN_DUE_EVERY: Duration = Duration::from_secs(300);

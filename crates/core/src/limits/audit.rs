@@ -18,6 +18,15 @@ pub const AUDIT_LIST_MAX: usize = 100_000;
 /// Bytes kept of one exhibit; the hash is of all of it.
 pub const AUDIT_EXCERPT_MAX: usize = 4096;
 
+/// Bytes of a whole run: it travels over the control socket as one request, as a string of JSON.
+pub const AUDIT_RUN_MAX: usize = 400 * 1024;
+
+/// Seals that are read: a run a day for a century.
+pub const AUDIT_SEALS_MAX: usize = 40_000;
+
+/// Days that a run is kept; its seal is kept for ever. A year, and a month to look back from its end.
+pub const AUDIT_KEEP_DAYS: u16 = 400;
+
 /// Exhibits kept of one control.
 pub const AUDIT_EXHIBITS_MAX: usize = 64;
 
@@ -55,3 +64,14 @@ pub const KNOCK_JUNK: usize = 150;
 pub const KNOCK_UNKNOWN_RECIPIENTS: usize = 120;
 /// Logins that fail, of each of the two users whose refusals are compared.
 pub const KNOCK_LOGINS: usize = 50;
+/// Days that an exception lasts at most.
+pub const AUDIT_EXCEPTION_DAYS: u16 = 365;
+
+/// Characters of a reason, and of what somebody says to a question.
+pub const AUDIT_WORDS_MAX: usize = 1_000;
+
+/// Time for all of a daily audit: far more than it takes, so that one that hangs is told of.
+pub const AUDIT_RUN_TIME: Duration = Duration::from_secs(1_800);
+
+/// Domains, and mail hosts of theirs, that are asked about in the DNS.
+pub const AUDIT_NAMES_MAX: usize = 100;

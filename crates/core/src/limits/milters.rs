@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Lines of `milters.smtp`, and of `milters.submission`. With [`MILTER_COMMAND_TIME`] each, a client hears of a recipient
+/// Lines of `milters.smtp`, of `milters.submission` and of `milters.lmtp`. With [`MILTER_COMMAND_TIME`] each, a client hears of a recipient
 /// within the five minutes that it waits (RFC 5321 §4.5.3.2.3).
 pub const MILTERS_MAX: usize = 8;
 /// Longest line, bytes: a path of a socket, and what fits behind it.

@@ -11,6 +11,11 @@ pub const QUARANTINE_WAYS_MAX: usize = 4 * 1024 * 1024;
 pub const QUARANTINE_MESSAGES_MAX: u64 = 20_000;
 /// Bytes of those.
 pub const QUARANTINE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Messages that one network may have in the quarantine, of `QUARANTINE_MESSAGES_MAX`: a tenth. What it brings beyond is refused
+/// for now, and others' is kept all the same.
+pub const QUARANTINE_SOURCE_MESSAGES_MAX: u64 = QUARANTINE_MESSAGES_MAX / 10;
+/// Bytes of those, of `QUARANTINE_BYTES_MAX`.
+pub const QUARANTINE_SOURCE_BYTES_MAX: u64 = QUARANTINE_BYTES_MAX / 10;
 /// Messages of the quarantine that one question answers.
 pub const QUARANTINE_PAGE: usize = 500;
 /// Messages of the quarantine whose time is over that one commit takes out.
@@ -49,3 +54,26 @@ pub const VERDICTS_WRITE_TIME: Duration = Duration::from_secs(5);
 pub const VERDICTS_PER_HOUR: usize = 2_000;
 /// One verdict as it is remembered, bytes; what is longer loses what is least telling.
 pub const VERDICT_BYTES_MAX: usize = 8 * 1024;
+/// Hour of the day at which digests of the quarantine go out, unless configured otherwise, UTC.
+pub const DIGEST_HOUR: usize = 6;
+/// How often is looked whether it is time for digests.
+pub const DIGEST_LOOK_TIME: Duration = Duration::from_secs(60);
+/// Messages that one digest lists, the newest; of others it tells how many. Each is a change of a shelf: with the note that it was
+/// told they stay below `SHELF_CHANGES_MAX`.
+pub const DIGEST_MESSAGES_MAX: usize = 100;
+/// Messages that are looked through for one digest; what lies behind is told as being more.
+pub const DIGEST_LOOKED_MAX: usize = 2_000;
+/// Messages of the quarantine that are read at a time for a digest: with the longest notes some 3 MiB.
+pub const DIGEST_PAGE: usize = 50;
+/// Accounts with something in the quarantine that one question answers.
+pub const DIGEST_ACCOUNTS_PAGE: usize = 500;
+/// Sender or subject in a digest, characters.
+pub const DIGEST_TEXT_MAX: usize = 120;
+/// Reasons that a digest names for one message.
+pub const DIGEST_REASONS_MAX: usize = 3;
+/// Characters of one reason.
+pub const DIGEST_REASON_MAX: usize = 160;
+/// How long a link in a digest works, days; or until the message goes, if that is sooner.
+pub const LINK_DAYS: i64 = 14;
+/// How long is remembered what became of a message that was in the quarantine.
+pub const QUARANTINE_DONE_TIME: Duration = Duration::from_secs(90 * 86_400);

@@ -37,7 +37,7 @@ async fn desk() -> Desk {
     house.directory.set_password(&address(ALICE), NewPassword::Given(password)).await.unwrap();
     let auth = Authenticator::new(house.directory.clone(), house.events.clone());
     let bindings = mailward_vault::ChannelBindings::default();
-    let peer = Peer { session: 1, address: None, listener: Listener::Submissions };
+    let peer = Peer { session: 1, address: None, port: None, listener: Listener::Submissions };
     let mut sasl = auth.begin("PLAIN", Some(&bindings), &peer).unwrap();
     let SaslStep::Done(login) = sasl.step(Some(b"\0alice@s.example\0quiet-Harbour-42-lantern")).await.unwrap() else {
         panic!("a login of one step");
@@ -247,7 +247,12 @@ async fn many_recipients_who_do_not_exist_freeze_and_the_alert_names_the_session
     desk.house.leads_to(LANE, &sink);
     let mut permits = Vec::new();
     for number in 0..FREEZE_SESSIONS_TOLD as u64 + 2 {
-        let peer = Peer { session: number, address: Some("192.0.2.9".parse().unwrap()), listener: Listener::Imaps };
+        let peer = Peer {
+            session: number,
+            address: Some("192.0.2.9".parse().unwrap()),
+            port: None,
+            listener: Listener::Imaps,
+        };
         let mut permit = desk.house.gate.admit(None).unwrap();
         let entry = permit.enter(&peer, &desk.house.shutdown);
         assert!(entry.logged_in(&desk.login, &desk.house.directory));
@@ -443,7 +448,8 @@ async fn what_is_kept_for_one_alias_of_a_user_comes_by_no_other_also_where_each_
             fate,
         })
         .collect();
-    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires: Timestamp(desk.house.now().0 + HOUR) };
+    let expires = Timestamp(desk.house.now().0 + HOUR);
+    let keeping = Keeping { note: bytes::Bytes::from_static(b"{}"), expires, source: None };
     let transaction = |keeping| Transaction {
         sender: None,
         parameters: &parameters,

@@ -173,7 +173,8 @@ fn failed(found: &Authentication, policy: &Policy) -> (&'static str, Option<(&'s
     };
     let reason = if done == policy.request {
         None
-    } else if policy.record.test {
+    } else if done == policy.wanted() {
+        // Only tried out: one step less than asked for.
         Some(("policy_test_mode", ""))
     } else {
         Some(("local_policy", ""))

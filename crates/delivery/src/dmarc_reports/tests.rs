@@ -198,9 +198,10 @@ async fn why_something_else_was_done_than_asked_is_told() {
     office.comes("t.example", "192.0.2.1", None, &lenient).await;
     office.comes("u.example", "192.0.2.1", None, &Policy::default()).await;
     office.reporter.write().await;
-    for (domain, kind) in [("t.example", "local_policy"), ("u.example", "policy_test_mode")] {
+    for (domain, done, kind) in [("t.example", "none", "local_policy"), ("u.example", "quarantine", "policy_test_mode")]
+    {
         let row = office.told(domain).await.rows.remove(0);
-        assert_eq!((row.disposition.as_str(), row.reason.unwrap().0.as_str()), ("none", kind));
+        assert_eq!((row.disposition.as_str(), row.reason.unwrap().0.as_str()), (done, kind));
     }
 }
 

@@ -158,7 +158,7 @@ pub(super) fn domain(text: &str) -> Domain {
 }
 
 pub(super) fn peer() -> Peer {
-    Peer { session: 7, address: None, listener: Listener::Submission }
+    Peer { session: 7, address: None, port: None, listener: Listener::Submission }
 }
 
 pub(super) fn tls13() -> ChannelBindings {

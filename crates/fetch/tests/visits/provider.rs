@@ -92,7 +92,7 @@ impl Provider {
                     if tls == Tls::Tls {
                         wire = wire.accept_tls(&acceptor).await.unwrap();
                     }
-                    let peer = |listener| Peer { session, address: Some(from.ip()), listener };
+                    let peer = |listener| Peer { session, address: Some(from.ip()), port: None, listener };
                     match protocol {
                         Protocol::Pop3 => mailward_pop3::serve(wire, peer(Listener::Pop3), permit, pop3).await,
                         Protocol::Imap => mailward_imap::serve(wire, peer(Listener::Imap), permit, imap).await,

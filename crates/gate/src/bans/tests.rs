@@ -197,7 +197,7 @@ async fn a_banned_address_isn_t_let_in_and_its_sessions_end() {
     let h = house().await;
     let gate = Gate::with_bans(Caps::default(), h.bans.clone());
     let (_trigger, server) = shutdown::channel();
-    let peer = |session| Peer { session, address: Some(ip("192.0.2.7")), listener: Listener::Imaps };
+    let peer = |session| Peer { session, address: Some(ip("192.0.2.7")), port: None, listener: Listener::Imaps };
     let mut first = gate.admit(Some(ip("192.0.2.7"))).unwrap();
     let mut late = gate.admit(Some(ip("192.0.2.7"))).unwrap();
     let entry = first.enter(&peer(1), &server);
@@ -226,7 +226,7 @@ async fn what_the_login_guard_bans_may_bring_mail_and_what_an_administrator_bans
     let entries: Vec<_> = (0..)
         .zip(&mut all)
         .map(|(session, (listener, permit))| {
-            (*listener, permit.enter(&Peer { session, address: Some(host), listener: *listener }, &server))
+            (*listener, permit.enter(&Peer { session, address: Some(host), port: None, listener: *listener }, &server))
         })
         .collect();
     let ban = h.bans.add(wish("192.0.2.0/24")).unwrap();

@@ -42,7 +42,7 @@ impl World {
 }
 
 fn peer(ip: [u8; 4]) -> Peer {
-    Peer { session: 17, address: Some(Ipv4Addr::from(ip).into()), listener: Listener::Smtp }
+    Peer { session: 17, address: Some(Ipv4Addr::from(ip).into()), port: None, listener: Listener::Smtp }
 }
 
 fn refused(peer: &Peer) -> Refused<'_> {

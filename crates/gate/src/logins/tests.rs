@@ -53,7 +53,8 @@ impl House {
     }
 
     fn with<T>(&self, tried: Try<'_>, then: impl FnOnce(&Attempt<'_>) -> T) -> T {
-        let peer = Peer { session: 1, address: Some(tried.from.parse().unwrap()), listener: Listener::Imaps };
+        let peer =
+            Peer { session: 1, address: Some(tried.from.parse().unwrap()), port: None, listener: Listener::Imaps };
         let address: Option<Address> = account(tried.user).map(|_| tried.user.parse().unwrap());
         let mark: WrongMark = self.marks.of(tried.user, b"credential", &Secret::new(tried.password));
         let account = account(tried.user).zip(address.as_ref());
@@ -254,7 +255,7 @@ async fn so_many_wrong_passwords_are_known_again() {
     assert!(!h.wrong(HOME, "user1@example.test", "old 1"));
     assert!(h.wrong(HOME, "user1@example.test", "old 0"), "forgotten");
     // With another credential it may be right.
-    let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), listener: Listener::Imaps };
+    let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), port: None, listener: Listener::Imaps };
     let address = "user1@example.test".parse().unwrap();
     let mark = h.marks.of("user1@example.test", b"another", &Secret::new("old 1"));
     let account = Some((AccountId(1), &address));
@@ -364,7 +365,7 @@ async fn stuffing_is_told_once_for_each_attack() {
 #[tokio::test]
 async fn malformed_messages_count_for_their_own_host_and_no_user() {
     let h = house().await;
-    let peer = Peer { session: 1, address: Some(STRANGER.parse().unwrap()), listener: Listener::Smtp };
+    let peer = Peer { session: 1, address: Some(STRANGER.parse().unwrap()), port: None, listener: Listener::Smtp };
     for _ in 0..LOGIN_HOST_FAILURES {
         assert!(!h.is_banned(STRANGER));
         h.logins.malformed(&peer);
@@ -504,7 +505,7 @@ async fn whom_the_rules_trust_is_slowed_per_user_and_nothing_else() {
 async fn who_comes_by_a_unix_socket_or_with_the_guard_off_is_not_counted() {
     let h = house().await;
     let (address, account) = ("user1@example.test".parse().unwrap(), AccountId(1));
-    let peer = Peer { session: 1, address: None, listener: Listener::Lmtp };
+    let peer = Peer { session: 1, address: None, port: None, listener: Listener::Lmtp };
     let attempt = Attempt {
         user: "user1@example.test",
         account: Some((account, &address)),

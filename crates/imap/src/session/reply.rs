@@ -62,7 +62,9 @@ pub(crate) fn refused(error: &StoreError) -> Done {
         StoreError::OverQuota => "[OVERQUOTA] the account is over its quota".to_owned(),
         StoreError::Limit(what) => format!("[LIMIT] limit reached: {what}"),
         StoreError::Refused(why) => format!("[CANNOT] {why}"),
-        StoreError::QuarantineFull => "[UNAVAILABLE] the quarantine is full; its administrator is told".to_owned(),
+        StoreError::QuarantineFull | StoreError::QuarantineShare(_) => {
+            "[UNAVAILABLE] the quarantine is full; its administrator is told".to_owned()
+        }
         StoreError::DiskFull => "[UNAVAILABLE] the server's disk is nearly full; try again later".to_owned(),
         StoreError::Closed => "[UNAVAILABLE] the server stops; try again later".to_owned(),
         StoreError::Damaged(_) => "[CORRUPTION] the server can't read it; its administrator is told".to_owned(),

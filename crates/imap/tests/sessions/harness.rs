@@ -136,7 +136,7 @@ impl House {
 
     fn peer(&self) -> Peer {
         let session = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-        Peer { session, address: Some("192.0.2.7".parse().unwrap()), listener: Listener::Imap }
+        Peer { session, address: Some("192.0.2.7".parse().unwrap()), port: None, listener: Listener::Imap }
     }
 
     /// A client on a wire of so many bytes, before the greeting.

@@ -107,7 +107,7 @@ async fn a_client_that_reads_nothing_is_ended_all_the_same() {
 async fn a_login_that_no_longer_stands_opens_no_session() {
     let house = House::new().await;
     let mut permit = house.context.gate.admit(None).unwrap();
-    let peer = mailward_core::Peer { session: 9, address: None, listener: mailward_core::Listener::Imaps };
+    let peer = mailward_core::Peer { session: 9, address: None, port: None, listener: mailward_core::Listener::Imaps };
     let entry = permit.enter(&peer, &house.context.shutdown);
     let directory = &house.context.directory;
     let (auth, secret) = (&house.context.auth, Secret::new(PASSWORD));

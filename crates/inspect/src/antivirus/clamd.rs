@@ -72,7 +72,7 @@ pub fn version(said: &[u8]) -> Vital {
     let version = parts.next().unwrap_or_default().trim().to_owned();
     let signatures = parts.next().and_then(|number| number.trim().parse().ok()).filter(|number: &u64| *number > 0);
     let made = parts.next().and_then(|made| made_at(made.trim()));
-    Vital { version, signatures, made: made.filter(|_| signatures.is_some()) }
+    Vital { version, signatures, made: made.filter(|_| signatures.is_some()), preview: None }
 }
 
 /// A time as C's `ctime` has it, `Wed Nov  5 10:20:30 2026`: the daemon's own, without a zone, and read as UTC. Half a day is
@@ -216,7 +216,7 @@ mod tests {
             version(b"ClamAV 1.4.3/27456/Thu Nov  5 01:02:03 2026").made.unwrap().text(),
             "2026-11-05T01:02:03.000Z"
         );
-        let bare = Vital { version: "ClamAV 1.4.3".to_owned(), signatures: None, made: None };
+        let bare = Vital { version: "ClamAV 1.4.3".to_owned(), ..Vital::default() };
         assert_eq!(version(b"ClamAV 1.4.3"), bare);
         assert_eq!(version(b"ClamAV 1.4.3/0/Thu Jan  1 00:00:00 1970"), bare);
         assert_eq!(version(b"ClamAV 1.4.3/7/whenever").made, None);

@@ -201,8 +201,9 @@ impl Engine {
         if let EngineLine::Command { clean, infected, .. } = &self.line {
             return self.run(message, clean, infected).await;
         }
+        let preview = self.preview().await?;
         if let Some(mut link) = self.take() {
-            match self.over(&mut link, message).await {
+            match self.over(&mut link, preview, message).await {
                 // It was closed while nobody used it; that says nothing of the message.
                 (Err(Why::Broken(_)), _) => {}
                 (heard, stays) => {
@@ -212,9 +213,22 @@ impl Engine {
             }
         }
         let mut link = self.open().await.map_err(Why::untaken)?;
-        let (heard, stays) = self.over(&mut link, message).await;
+        let (heard, stays) = self.over(&mut link, preview, message).await;
         self.keep(link, stays);
         heard
+    }
+
+    /// How much of a message an ICAP server wishes for first, as it said when it was last asked; asked now, if it wasn't yet.
+    async fn preview(&self) -> Result<Option<usize>, Why> {
+        if !matches!(self.line, EngineLine::Icap { .. }) {
+            return Ok(None);
+        }
+        let known = self.known().vital.as_ref().map(|vital| vital.preview);
+        match known {
+            Some(preview) => Ok(preview),
+            // It has heard of no message yet.
+            None => self.vital().await.map(|vital| vital.preview).map_err(Why::untaken),
+        }
     }
 
     async fn open(&self) -> Result<Link, Why> {
@@ -225,10 +239,10 @@ impl Engine {
         }
     }
 
-    async fn over(&self, link: &mut Link, message: &[u8]) -> (Result<Heard, Why>, bool) {
+    async fn over(&self, link: &mut Link, preview: Option<usize>, message: &[u8]) -> (Result<Heard, Why>, bool) {
         match (link, &self.line) {
             (Link::Clamd(session), _) => session.look(message).await,
-            (Link::Icap(client), EngineLine::Icap { at, service }) => client.look(*at, service, message).await,
+            (Link::Icap(client), EngineLine::Icap { at, service }) => client.look(*at, service, preview, message).await,
             (Link::Icap(_), _) => (Err(Why::Failed("a connection of another engine".to_owned())), false),
         }
     }
@@ -262,8 +276,8 @@ impl Engine {
         Err(Why::Failed(format!("it ended with {}: {}", ran.code, ran.output.trim())))
     }
 
-    /// Asks it how it is. A program isn't asked: only a message shows it.
-    pub(super) async fn check(&self) {
+    /// Asks it how it is, and remembers that.
+    async fn vital(&self) -> Result<Vital, Why> {
         let asking = async {
             let mut link = self.open().await?;
             let (vital, stays) = match (&mut link, &self.line) {
@@ -274,20 +288,23 @@ impl Engine {
             self.keep(link, stays);
             vital
         };
+        let mut vital = timeout(ANTIVIRUS_HEALTH_TIME, asking).await.unwrap_or(Err(Why::Late)).map_err(Why::cut)?;
+        vital.version = cut(&vital.version, ANTIVIRUS_WORDS_TOLD_MAX);
+        self.known().vital = Some(vital.clone());
+        Ok(vital)
+    }
+
+    /// Asks it how it is, and tells what has changed. A program isn't asked: only a message shows it.
+    pub(super) async fn check(&self) {
         if matches!(self.line, EngineLine::Command { .. }) {
             return;
         }
-        let vital = timeout(ANTIVIRUS_HEALTH_TIME, asking).await.unwrap_or(Err(Why::Late)).map_err(Why::cut);
+        let vital = self.vital().await;
         self.note(vital.as_ref().err());
-        let Ok(mut vital) = vital else { return };
-        vital.version = cut(&vital.version, ANTIVIRUS_WORDS_TOLD_MAX);
+        let Ok(vital) = vital else { return };
         let age = vital.made.map(|made| self.clock.now().0.saturating_sub(made.0));
         let old = age.is_some_and(|age| age > self.old_after);
-        let was = {
-            let mut known = self.known();
-            known.vital = Some(vital);
-            std::mem::replace(&mut known.old, old)
-        };
+        let was = std::mem::replace(&mut self.known().old, old);
         if old != was {
             self.events.emit(if old {
                 let hours = age.unwrap_or_default().div_euclid(3_600_000);
@@ -361,7 +378,8 @@ impl Why {
     /// The same, of something that has taken nothing of a message.
     fn untaken(self) -> Self {
         match self {
-            Self::Broken(text) => Self::Untaken(text),
+            Self::Broken(text) | Self::Failed(text) => Self::Untaken(text),
+            Self::Late => Self::Untaken(Self::Late.to_string()),
             other => other,
         }
     }

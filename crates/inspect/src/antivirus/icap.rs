@@ -1,7 +1,9 @@
 //! ICAP (RFC 3507): the message is brought as the body of an HTTP answer that a client is about to get (RESPMOD), and the
 //! server says whether it may.
 //!
-//! No preview is sent, though a server may wish for one: one that decides by the beginning of a message has not seen the rest.
+//! A server that wishes for a preview (§4.5) gets the beginning of the message first, and has to ask for the rest: one that
+//! doesn't, as the message is too large for it or of a kind that it doesn't look into, has not seen it, and what it says is
+//! not that it is clean. Without a preview the same server passes such a message on as it would a clean one.
 //! 204 says that nothing is to be changed; 200 with the same bytes again says so too. An answer that names a threat, brings
 //! another status or other bytes is a finding.
 
@@ -10,7 +12,7 @@ pub mod answer;
 use super::wire::{self, Connection};
 use super::{Heard, Vital, Why};
 use answer::{Copy, Encapsulated, Head, Nonsense};
-use mailward_core::limits::ICAP_BODY_MAX;
+use mailward_core::limits::{ICAP_BODY_MAX, ICAP_PREVIEW_MAX};
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 
@@ -34,11 +36,47 @@ impl Client {
         Ok(Self { connection: wire::tcp(at).await?, held: Vec::new() })
     }
 
-    /// What is in a message, and whether the connection can be used again.
-    pub(super) async fn look(&mut self, at: SocketAddr, service: &str, message: &[u8]) -> (Result<Heard, Why>, bool) {
+    /// What is in a message, and whether the connection can be used again. `preview`: how many bytes the server wishes for to
+    /// say whether it wants the rest; `None`: it wishes for all of it at once.
+    pub(super) async fn look(
+        &mut self,
+        at: SocketAddr,
+        service: &str,
+        preview: Option<usize>,
+        message: &[u8],
+    ) -> (Result<Heard, Why>, bool) {
         let (mut from, mut to) = split(&mut self.connection);
+        let Some(preview) = preview else {
+            let asking = async {
+                open(&mut to, at, service, None, message.len()).await?;
+                bring(&mut to, message).await
+            };
+            let hearing = hear(&mut from, &mut self.held, message);
+            let said = wire::while_asking(asking, hearing).await;
+            return self.end(said);
+        };
+        let (beginning, rest) = message.split_at(preview.min(ICAP_PREVIEW_MAX).min(message.len() / 2));
+        let asking = async {
+            open(&mut to, at, service, Some(beginning.len()), message.len()).await?;
+            bring(&mut to, beginning).await
+        };
+        match wire::while_asking(asking, hear_of_preview(&mut from, &mut self.held, message)).await {
+            (Ok(Wish::Rest), true) => {}
+            (Ok(Wish::Said(Heard::Clean, stays)), asked) => {
+                let why = "it has the beginning and doesn't want the rest: too large for it, or of a kind that it doesn't open";
+                return (Err(Why::Failed(why.to_owned())), stays && asked && self.held.is_empty());
+            }
+            (Ok(Wish::Said(heard, stays)), asked) => return (Ok(heard), stays && asked && self.held.is_empty()),
+            (Ok(Wish::Rest), false) => return (Err(Why::Broken("it answered before it was asked".to_owned())), false),
+            (Err(why), _) => return (Err(why), false),
+        }
         let hearing = hear(&mut from, &mut self.held, message);
-        let (heard, asked) = wire::while_asking(bring(&mut to, at, service, message), hearing).await;
+        let said = wire::while_asking(bring(&mut to, rest), hearing).await;
+        self.end(said)
+    }
+
+    /// What comes of an answer to all of a message, if all of that was said.
+    fn end(&self, (heard, asked): (Result<(Heard, bool), Why>, bool)) -> (Result<Heard, Why>, bool) {
         match heard {
             Err(why) => (Err(why), false),
             // It can't know the end of what it says is clean.
@@ -69,7 +107,8 @@ impl Client {
             let signatures = head.field("istag").map(|tag| tag.trim_matches('"').to_owned());
             let version = signatures.map_or(version.clone(), |tag| format!("{version} ({tag})"));
             let stays = !head.closes() && head.encapsulated()?.body.is_none();
-            Ok((Vital { version, signatures: None, made: None }, stays))
+            let preview = head.field("preview").and_then(|bytes| bytes.parse().ok());
+            Ok((Vital { version, signatures: None, made: None, preview }, stays))
         };
         let asking = async { to.write_all(question.as_bytes()).await };
         match wire::while_asking(asking, hearing).await {
@@ -79,26 +118,32 @@ impl Client {
     }
 }
 
-/// Says the whole question.
-async fn bring(
+/// Says what is brought: a message of so many bytes, and how many of them first, if it is a preview.
+async fn open(
     to: &mut (impl AsyncWrite + Unpin),
     at: SocketAddr,
     service: &str,
-    message: &[u8],
+    preview: Option<usize>,
+    length: usize,
 ) -> std::io::Result<()> {
     let request = "GET http://mailward.invalid/message.eml HTTP/1.1\r\nHost: mailward.invalid\r\n\r\n";
-    let answer =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: {}\r\n\r\n", message.len());
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: {length}\r\n\r\n");
+    let preview = preview.map(|bytes| format!("Preview: {bytes}\r\n")).unwrap_or_default();
     let head = format!(
-        "RESPMOD icap://{at}{service} ICAP/1.0\r\nHost: {at}\r\nUser-Agent: Mailward\r\nAllow: 204\r\nEncapsulated: req-hdr=0, \
-         res-hdr={}, res-body={}\r\n\r\n",
+        "RESPMOD icap://{at}{service} ICAP/1.0\r\nHost: {at}\r\nUser-Agent: Mailward\r\nAllow: 204\r\n{preview}\
+         Encapsulated: req-hdr=0, res-hdr={}, res-body={}\r\n\r\n",
         request.len(),
         request.len().saturating_add(answer.len())
     );
     for text in [&head, request, &answer] {
         to.write_all(text.as_bytes()).await?;
     }
-    for piece in wire::pieces(message) {
+    Ok(())
+}
+
+/// Brings a message, or a part of it: in chunks, to their end.
+async fn bring(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    for piece in wire::pieces(bytes) {
         to.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
         to.write_all(piece).await?;
         to.write_all(b"\r\n").await?;
@@ -107,9 +152,36 @@ async fn bring(
     to.flush().await
 }
 
+/// What comes of a preview.
+enum Wish {
+    /// The rest of it.
+    Rest,
+    /// Nothing more; what it said, and whether it stays connected.
+    Said(Heard, bool),
+}
+
+/// Hears whether it wants the rest of a message.
+async fn hear_of_preview(from: &mut (impl AsyncRead + Unpin), held: &mut Vec<u8>, message: &[u8]) -> Result<Wish, Why> {
+    let head = next_head(from, held, "ICAP").await?;
+    if head.status == 100 {
+        return Ok(Wish::Rest);
+    }
+    judged(from, held, &head, message).await.map(|(heard, stays)| Wish::Said(heard, stays))
+}
+
 /// Hears what it says of a message, and whether it stays connected.
 async fn hear(from: &mut (impl AsyncRead + Unpin), held: &mut Vec<u8>, message: &[u8]) -> Result<(Heard, bool), Why> {
     let head = next_head(from, held, "ICAP").await?;
+    judged(from, held, &head, message).await
+}
+
+/// What an answer says whose head was read.
+async fn judged(
+    from: &mut (impl AsyncRead + Unpin),
+    held: &mut Vec<u8>,
+    head: &Head,
+    message: &[u8],
+) -> Result<(Heard, bool), Why> {
     let (found, stays) = (head.found(), !head.closes());
     let named = |found: Vec<String>| Heard::Found(found);
     match head.status {
@@ -121,6 +193,8 @@ async fn hear(from: &mut (impl AsyncRead + Unpin), held: &mut Vec<u8>, message: 
             let (same, read) = copy(from, held, inside, message).await?;
             Ok(if same { (Heard::Clean, stays && read) } else { (named(vec![BLOCKED.to_owned()]), false) })
         }
+        // It has too much to do (RFC 3507 §4.3.3), whatever the message is.
+        503 => Err(Why::Untaken("it answers 503".to_owned())),
         status => Err(Why::Failed(format!("it answers {status}"))),
     }
 }

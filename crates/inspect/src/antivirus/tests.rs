@@ -1,6 +1,6 @@
 //! Engines of any kind, played by this test on loopback.
 
-mod clamd;
+pub(crate) mod clamd;
 mod icap;
 
 use super::*;
@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What stands for a virus.
-const BAD: &[u8] = b"X5O!-not-really";
+pub(crate) const BAD: &[u8] = b"X5O!-not-really";
 
 /// A server that does with each connection what it is told; how many came.
-async fn played<F, R>(play: F) -> (SocketAddr, Arc<AtomicUsize>)
+pub(crate) async fn played<F, R>(play: F) -> (SocketAddr, Arc<AtomicUsize>)
 where
     F: Fn(TcpStream) -> R + Send + 'static,
     R: Future<Output = ()> + Send + 'static,
@@ -61,7 +61,7 @@ fn told(events: &Events, name: &str) -> usize {
     events.lines().iter().filter(|line| line.contains(&format!("{name} ")) || line.ends_with(&name)).count()
 }
 
-fn is_bad(message: &[u8]) -> bool {
+pub(crate) fn is_bad(message: &[u8]) -> bool {
     message.windows(BAD.len()).any(|piece| piece == BAD)
 }
 

@@ -94,7 +94,7 @@ impl Authentication {
             }
             (DmarcResult::Fail, Some(policy)) => {
                 let asks = format!("{}; {} asks for {}={}", dmarc.why, policy.domain, policy.tag, policy.request);
-                let tries = if policy.record.test { ", and only tries it out (t=y)" } else { "" };
+                let tries = if policy.record.test { ", and only tries it out (t=y): one step less" } else { "" };
                 let (action, points) = match dmarc.disposition {
                     Request::None => (Action::Deliver, 100),
                     Request::Quarantine => (self.policy.quarantine, 250),
@@ -107,8 +107,7 @@ impl Authentication {
                 // it has to come again.
                 let hindrance = match policy {
                     None => self.policy.reject.max(self.policy.quarantine),
-                    Some(policy) if policy.record.test => Action::Deliver,
-                    Some(policy) => match policy.request {
+                    Some(policy) => match policy.wanted() {
                         Request::None => Action::Deliver,
                         Request::Quarantine => self.policy.quarantine,
                         Request::Reject => self.policy.reject,

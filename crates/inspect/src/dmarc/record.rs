@@ -27,6 +27,15 @@ impl Request {
         }
     }
 
+    /// One step less (RFC 9989 §4.7, `t`).
+    #[must_use]
+    pub const fn one_less(self) -> Self {
+        match self {
+            Self::Reject => Self::Quarantine,
+            Self::Quarantine | Self::None => Self::None,
+        }
+    }
+
     fn of(text: &str) -> Option<Self> {
         [Self::None, Self::Quarantine, Self::Reject].into_iter().find(|one| text.eq_ignore_ascii_case(one.name()))
     }
@@ -57,7 +66,7 @@ pub struct Record {
     pub policy: Request,
     /// `sp`: for names below.
     pub below: Option<Request>,
-    /// `np`: for names below that don't exist.
+    /// `np`: for names below that don't exist at all.
     pub missing: Option<Request>,
     /// `adkim=s`.
     pub strict_dkim: bool,
@@ -65,7 +74,7 @@ pub struct Record {
     pub strict_spf: bool,
     /// `psd`.
     pub psd: Psd,
-    /// `t=y`: the policy is only tried out.
+    /// `t=y`: the policy is only tried out; one step less is to be done.
     pub test: bool,
     /// `rua`: where reports go by mail; at most `limits::DMARC_PLACES_MAX`.
     pub reports: Vec<Address>,
@@ -77,7 +86,7 @@ pub struct Record {
 
 impl Record {
     /// Reads a text; none if it is no DMARC record. What isn't right in it counts as not there, as RFC 9989 §4.7 has it; a
-    /// policy that isn't right is `none` where reports are wanted, else the record is [`Record::void`].
+    /// policy that isn't there or isn't right is `none` where reports are wanted, else the record is [`Record::void`] (§4.10.1).
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > DMARC_RECORD_MAX {
@@ -124,8 +133,8 @@ impl Record {
                 record.reports.push(address);
             }
         }
-        let wrong = |name: &str| get(name).is_some_and(|value| Request::of(value).is_none());
-        if ["p", "sp", "np"].into_iter().any(wrong) {
+        let is_request = |value: &str| Request::of(value).is_some();
+        if !get("p").is_some_and(is_request) || ["sp", "np"].into_iter().any(|name| !get(name).is_none_or(is_request)) {
             (record.policy, record.below, record.missing) = (Request::None, None, None);
             record.void = !told;
         }

@@ -95,11 +95,14 @@ fn the_policy_is_that_of_the_domain_its_organisation_or_the_suffix_above() {
 fn old_tags_and_several_records_and_nonsense_do_nothing() {
     for (text, wanted) in [
         ("v=DMARC1; p=reject; pct=0; rf=afrf; ri=1", "reject example.org p=reject"),
-        ("v=DMARC1; p=reject; t=y", "none example.org p=reject"),
+        ("v=DMARC1; p=reject; t=y", "quarantine example.org p=reject"),
+        ("v=DMARC1; p=quarantine; t=y", "none example.org p=quarantine"),
+        ("v=DMARC1; p=none; t=y", "none example.org p=none"),
         ("v=DMARC1; p=reject; t=n", "reject example.org p=reject"),
         ("v=DMARC1;p=Reject;", "reject example.org p=reject"),
         ("v = DMARC1 ; p = reject ; nonsense ; x=y=z ; =", "reject example.org p=reject"),
-        ("v=DMARC1", "none example.org p=none"),
+        ("v=DMARC1", "none"),
+        ("v=DMARC1; sp=reject", "none"),
         ("v=DMARC1; rua=mailto:a@b.example", "none example.org p=none"),
         ("v=DMARC1; p=rejected; rua=mailto:a@b.example", "none example.org p=none"),
         ("v=DMARC1; p=reject; sp=x; rua=mailto:a@b.example", "none example.org p=none"),
@@ -133,7 +136,8 @@ fn a_subdomain_that_does_not_exist_has_the_policy_for_those() {
     assert_eq!(request(&zone(&texts).address("x.example.org", "192.0.2.1")), Request::Quarantine);
     assert_eq!(request(&zone(&texts).address("x.example.org", "2001:db8::1")), Request::Quarantine);
     assert_eq!(request(&zone(&texts).mx("x.example.org", "mx.example.org")), Request::Quarantine);
-    assert_eq!(request(&zone(&texts).txt("x.example.org", "there")), Request::Reject, "a text is nobody's mail");
+    // RFC 9989 §3.2.13: a name that is there is there, whatever stands at it.
+    assert_eq!(request(&zone(&texts).txt("x.example.org", "there")), Request::Quarantine);
     let outcome = judged(&zone(&texts).failing("x.example.org", None), "x.example.org", None, &[]);
     assert_eq!((outcome.result, outcome.disposition), (DmarcResult::TempError, Request::None));
     assert_eq!(judged(&zone(&texts), "example.org", None, &[]).disposition, Request::None);

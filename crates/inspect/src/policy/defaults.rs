@@ -6,6 +6,8 @@
 
 use super::rule::Rule;
 use mailward_core::config::{Attachments, FileCare};
+use mailward_scan::Family;
+use mailward_scan::kind::extensions;
 
 /// Extensions with what they are: Appendix B.
 pub const NAMES: [(&str, &str); 53] = [
@@ -110,6 +112,12 @@ const MARKS: &[&str] = &[
     "has=name-says,type-says mark \"it isn't what it says\" as=disagrees",
 ];
 
+/// A file that is called an archive or a disk image, and is of no kind that is known: what opens it isn't known either.
+fn unknown_containers() -> String {
+    let names: Vec<&str> = [Family::Archive, Family::DiskImage].into_iter().flat_map(extensions).collect();
+    format!("ext={} kind=data D \"nobody knows what is in it\" as=unknown-container", names.join(","))
+}
+
 /// The rules that hold by default, in their order.
 #[must_use]
 pub fn rules(attachments: &Attachments) -> Vec<Rule> {
@@ -117,8 +125,8 @@ pub fn rules(attachments: &Attachments) -> Vec<Rule> {
         let but = if IN_BOOKS.contains(ext) { " within!=epub" } else { "" };
         format!("ext={ext}{but} D \"{what}\" as=name-{ext}")
     });
-    let lines =
-        LINES.iter().map(|line| (*line).to_owned()).chain(names).chain(MARKS.iter().map(|line| (*line).to_owned()));
+    let lines = LINES.iter().map(|line| (*line).to_owned()).chain(names).chain(std::iter::once(unknown_containers()));
+    let lines = lines.chain(MARKS.iter().map(|line| (*line).to_owned()));
     lines.filter_map(|line| said(&line, attachments)).collect()
 }
 
@@ -136,4 +144,4 @@ fn said(line: &str, attachments: &Attachments) -> Option<Rule> {
 
 /// How many lines there are.
 #[cfg(test)]
-pub(super) const COUNT: usize = LINES.len() + NAMES.len() + MARKS.len();
+pub(super) const COUNT: usize = LINES.len() + NAMES.len() + 1 + MARKS.len();

@@ -1,5 +1,6 @@
 //! Stories about what messages may hold.
 
+mod containers;
 mod defaults;
 mod grammar;
 mod kept;

@@ -3,6 +3,10 @@
 //! One that is silent says nothing. One that takes no connection rests for a while, so that no message waits for it twice in
 //! vain; one that takes them and doesn't answer does so after some messages in a row, as one alone may be the reason itself. To rspamd HTTP/1.0 is
 //! spoken, one message a connection: its answer is a head and JSON up to the end, and nothing more of HTTP is needed.
+//!
+//! What each has to know of who brings the message it gets as it expects it. rspamd is told beside the message, and takes a trace of ours
+//! for one more host on the way: it gets the message as it came. SpamAssassin reads the topmost Received, with the client's name in the
+//! DNS, which ours doesn't have: it gets one that is written for it.
 
 use crate::subject::Subject;
 use crate::verdict::{Action, Check, Finding};
@@ -13,6 +17,7 @@ use mailward_core::limits::{
     SPAM_PEER_ANSWER_MAX, SPAM_PEER_LATE_MAX, SPAM_PEER_REST, SPAM_PEER_TIME, SPAM_PEERS_MAX, SPAM_READ_MAX,
     SPAM_WORDS_MAX,
 };
+use mailward_message::date::format_header;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
@@ -139,13 +144,12 @@ async fn told<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn talk(kind: SpamPeerKind, mut stream: impl AsyncRead + AsyncWrite + Unpin, subject: &Subject) -> Result<Said> {
-    let message = &subject.bytes;
     let head = match kind {
-        SpamPeerKind::Spamd => format!("SYMBOLS SPAMC/1.5\r\nContent-length: {}\r\n\r\n", message.len()),
+        SpamPeerKind::Spamd => spamd_head(subject),
         SpamPeerKind::Rspamd => rspamd_head(subject),
     };
     stream.write_all(head.as_bytes()).await?;
-    stream.write_all(message).await?;
+    stream.write_all(subject.message()).await?;
     stream.flush().await?;
     let mut answer = Vec::new();
     let most = u64::try_from(SPAM_PEER_ANSWER_MAX).unwrap_or(u64::MAX);
@@ -157,13 +161,37 @@ async fn talk(kind: SpamPeerKind, mut stream: impl AsyncRead + AsyncWrite + Unpi
     read.ok_or_else(|| Error::new(ErrorKind::InvalidData, "it answered something that can't be understood"))
 }
 
-/// What rspamd wants to know beside the message. What a client said is cut down to what a header may hold.
+/// The question to SpamAssassin's daemon, and the trace that stands before the message: without a Received of ours where nobody
+/// came over the network, as there is no host to ask about.
+fn spamd_head(subject: &Subject) -> String {
+    let mut trace = format!("Return-Path: <{}>\r\n", sender(subject));
+    if let Some(client) = subject.client {
+        let name = subject.reverse.as_deref().map(plain).unwrap_or_default();
+        let blank = if name.is_empty() { "" } else { " " };
+        trace.push_str(&format!(
+            "Received: from {} ({name}{blank}[{client}])\r\n\tby mailward.invalid (Mailward) with ESMTP id {};\r\n\t{}\r\n",
+            plain(&subject.hello),
+            plain(&subject.id),
+            format_header(subject.now)
+        ));
+    }
+    let length = trace.len().saturating_add(subject.message().len());
+    format!("SYMBOLS SPAMC/1.5\r\nContent-length: {length}\r\n\r\n{trace}")
+}
+
+fn sender(subject: &Subject) -> String {
+    subject.sender.as_ref().map(|sender| plain(&sender.to_string())).unwrap_or_default()
+}
+
+/// What a client said, cut down to what a field may hold.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_graphic).take(256).collect()
+}
+
+/// What rspamd wants to know beside the message.
 fn rspamd_head(subject: &Subject) -> String {
-    let mut head = format!("POST /checkv2 HTTP/1.0\r\nContent-Length: {}\r\n", subject.bytes.len());
-    let mut add = |name: &str, value: &str| {
-        let value: String = value.chars().filter(char::is_ascii_graphic).take(256).collect();
-        head.push_str(&format!("{name}: {value}\r\n"));
-    };
+    let mut head = format!("POST /checkv2 HTTP/1.0\r\nContent-Length: {}\r\n", subject.message().len());
+    let mut add = |name: &str, value: &str| head.push_str(&format!("{name}: {}\r\n", plain(value)));
     if let Some(client) = subject.client {
         add("IP", &client.to_string());
     }
@@ -171,7 +199,7 @@ fn rspamd_head(subject: &Subject) -> String {
     if let Some(reverse) = &subject.reverse {
         add("Hostname", reverse);
     }
-    add("From", &subject.sender.as_ref().map(ToString::to_string).unwrap_or_default());
+    add("From", &sender(subject));
     for recipient in subject.recipients.iter().filter_map(|one| one.address.as_ref()).take(100) {
         add("Rcpt", &recipient.to_string());
     }
@@ -208,7 +236,13 @@ pub(super) fn spamd_answer(answer: &[u8]) -> Option<Said> {
 struct Checked {
     score: f64,
     #[serde(default)]
-    symbols: BTreeMap<String, serde::de::IgnoredAny>,
+    symbols: BTreeMap<String, Symbol>,
+}
+
+#[derive(Deserialize)]
+struct Symbol {
+    #[serde(default)]
+    score: f64,
 }
 
 /// JSON with `score` and `symbols`.
@@ -219,7 +253,12 @@ pub(super) fn rspamd_answer(answer: &[u8]) -> Option<Said> {
         return None;
     }
     let checked: Checked = serde_json::from_slice(body.trim_ascii()).ok()?;
-    let symbols = checked.symbols.keys().take(40).map(|one| tamed(one)).collect();
+    // Most of them say what a message is like and are worth nothing: those that made the score come first.
+    let mut symbols: Vec<(&String, f64)> = checked.symbols.iter().map(|(name, symbol)| (name, symbol.score)).collect();
+    symbols.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
+    let worth = symbols.iter().take_while(|(_, score)| *score != 0.0).count();
+    symbols.truncate(if worth == 0 { 40 } else { worth.min(40) });
+    let symbols = symbols.into_iter().map(|(name, _)| tamed(name)).collect();
     Some(Said { points: finite(checked.score)?, symbols })
 }
 
@@ -242,9 +281,12 @@ mod tests {
             b"SPAMD/1.1 0 EX_OK\r\nContent-length: 27\r\nSpam: True ; 15.3 / 5.0\r\n\r\nBAYES_99,HTML_MESSAGE\r\n";
         let said = spamd_answer(spamd).unwrap();
         assert_eq!((said.points, said.symbols.join(" ").as_str()), (15.3, "BAYES_99 HTML_MESSAGE"));
-        let rspamd = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"is_skipped\":false,\"score\":-1.5,\"symbols\":{\"R_SPF_ALLOW\":{\"score\":-0.2}},\"action\":\"no action\"}";
+        let rspamd = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"is_skipped\":false,\"score\":-1.5,\"symbols\":{\"ARC_NA\":{\"score\":0.0},\"R_SPF_ALLOW\":{\"score\":-0.2},\"Z\":{\"score\":1}},\"action\":\"no action\"}";
         let said = rspamd_answer(rspamd).unwrap();
-        assert_eq!((said.points, said.symbols.join(" ").as_str()), (-1.5, "R_SPF_ALLOW"));
+        assert_eq!((said.points, said.symbols.join(" ").as_str()), (-1.5, "Z R_SPF_ALLOW"));
+        // One that alone decides is worth nothing by itself.
+        let decided = b"HTTP/1.1 200 OK\r\n\r\n{\"score\":15.0,\"symbols\":{\"GTUBE\":{\"score\":0.0}}}";
+        assert_eq!(rspamd_answer(decided).unwrap().symbols, ["GTUBE"]);
         for wrong in [
             &b""[..],
             b"SPAMD/1.1 76 Bad header line\r\n\r\n",

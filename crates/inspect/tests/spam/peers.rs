@@ -5,13 +5,18 @@ use mailward_core::config::{self, SpamPeer};
 use mailward_core::limits::{SPAM_PEER_LATE_MAX, SPAM_PEER_TIME, SPAM_READ_MAX};
 use mailward_inspect::Finding;
 use mailward_inspect::spam::Lesson;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// Answers each connection the same, once all of the message was read; counts them.
 async fn peer(answer: &'static str, asked: Arc<AtomicUsize>) -> std::net::SocketAddr {
+    listening(answer, asked, Arc::default()).await
+}
+
+/// The same; `heard` is all that the last one brought.
+async fn listening(answer: &'static str, asked: Arc<AtomicUsize>, heard: Arc<Mutex<String>>) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -24,6 +29,7 @@ async fn peer(answer: &'static str, asked: Arc<AtomicUsize>) -> std::net::Socket
                 let count = stream.read(&mut some).await.unwrap();
                 read.extend_from_slice(&some[..count]);
             }
+            *heard.lock().unwrap() = String::from_utf8_lossy(&read).into_owned();
             if !answer.is_empty() {
                 stream.write_all(answer.as_bytes()).await.unwrap();
             } else {
@@ -79,4 +85,48 @@ async fn a_filter_that_is_silent_costs_some_messages_its_time_and_the_next_ones_
     }
     assert_eq!(began.elapsed().as_secs(), SPAM_PEER_TIME.as_secs() * u64::from(times));
     assert!(asked.load(Ordering::SeqCst) <= times as usize);
+}
+
+#[tokio::test]
+async fn each_filter_hears_who_brings_a_message_as_it_expects_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (by_spamd, by_rspamd): (Arc<Mutex<String>>, Arc<Mutex<String>>) = Default::default();
+    let spamd = listening(SPAMD, Arc::default(), by_spamd.clone()).await;
+    let rspamd = listening(RSPAMD, Arc::default(), by_rspamd.clone()).await;
+    let lines = [format!("spamd tcp:{spamd}"), format!("rspamd tcp:{rspamd}")];
+    let peers = lines.iter().map(|line| SpamPeer::parse(line).unwrap()).collect();
+    let w = world(dir.path(), config::Spam { peers, ..config::Spam::default() }).await;
+    let trace =
+        "Return-Path: <somebody@else.example>\r\nReceived: from mx.example ([192.0.2.1])\r\n\tby us;\r\n\tdate\r\n";
+    let mut message = subject(&[trace.as_bytes(), b"Subject: one\r\n\r\nhello\r\n"].concat(), &[w.alice]);
+    message.trace = trace.len();
+    message.reverse = Some("mx.else.example".into());
+    let _found = w.spam.score(&message, None, &[]).await;
+    let (head, brought) = heard(&by_spamd);
+    assert!(head.ends_with(&format!("Content-length: {}", brought.len())), "{head}");
+    let wanted =
+        "Return-Path: <somebody@else.example>\r\nReceived: from mx.example (mx.else.example [192.0.2.1])\r\n\tby ";
+    assert!(brought.starts_with(wanted) && brought.contains(" with ESMTP id 1;\r\n\tMon, 2 Nov 2026"), "{brought}");
+    assert!(brought.ends_with("+0000\r\nSubject: one\r\n\r\nhello\r\n") && !brought.contains("by us"), "{brought}");
+    let (head, brought) = heard(&by_rspamd);
+    assert_eq!(brought, "Subject: one\r\n\r\nhello\r\n", "a trace of ours would be one more host on the way");
+    assert!(head.contains("\r\nIP: 192.0.2.1\r\nHelo: mx.example\r\nHostname: mx.else.example\r\n"), "{head}");
+
+    // What a client says of itself stays in its place.
+    message.hello = "laptop\r\nX: y".into();
+    let _found = w.spam.score(&message, None, &[]).await;
+    assert!(heard(&by_spamd).1.contains("Received: from laptopX:y (mx.else.example [192.0.2.1])"));
+    assert!(heard(&by_rspamd).0.contains("\r\nHelo: laptopX:y\r\n"));
+
+    // Where no host is there is none to ask about.
+    message.client = None;
+    let _found = w.spam.score(&message, None, &[]).await;
+    assert!(heard(&by_spamd).1.starts_with("Return-Path: <somebody@else.example>\r\nSubject: one"));
+    assert!(!heard(&by_rspamd).0.contains("IP:"));
+}
+
+fn heard(by: &Mutex<String>) -> (String, String) {
+    let all = by.lock().unwrap();
+    let (head, message) = all.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), message.to_owned())
 }

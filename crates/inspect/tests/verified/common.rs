@@ -42,8 +42,8 @@ pub(crate) fn read_bytes(message: &[u8], cuts: &[usize], zone: &Texts) -> Result
     runtime().block_on(reading.verify(zone, now()))
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// The other implementation, with nobody to ask but a zone.

@@ -146,7 +146,8 @@ fn what_a_domain_asks_for_is_done_as_the_administrator_says() {
         ("v=DMARC1; p=reject", Policy::default(), Action::Reject),
         ("v=DMARC1; p=quarantine", Policy::default(), Action::Junk),
         ("v=DMARC1; p=none", Policy::default(), Action::Deliver),
-        ("v=DMARC1; p=reject; t=y", Policy::default(), Action::Deliver),
+        ("v=DMARC1; p=reject; t=y", Policy::default(), Action::Junk),
+        ("v=DMARC1; p=quarantine; t=y", Policy::default(), Action::Deliver),
         ("v=DMARC1; p=reject", Policy { reject: Action::Quarantine, ..Policy::default() }, Action::Quarantine),
         ("v=DMARC1; p=quarantine", Policy { quarantine: Action::Mark, ..Policy::default() }, Action::Mark),
     ] {
@@ -180,7 +181,8 @@ fn what_cannot_be_known_now_comes_again_where_a_failure_would_hinder_it() {
         ("v=DMARC1; p=reject", Action::Defer),
         ("v=DMARC1; p=quarantine", Action::Defer),
         ("v=DMARC1; p=none", Action::Deliver),
-        ("v=DMARC1; p=reject; t=y", Action::Deliver),
+        ("v=DMARC1; p=reject; t=y", Action::Defer),
+        ("v=DMARC1; p=quarantine; t=y", Action::Deliver),
     ] {
         with_policy(&lab, record);
         let mut given = subject(MESSAGE);

@@ -10,6 +10,7 @@
 )]
 
 mod common;
+mod dmarc;
 mod entry;
 mod lab;
 

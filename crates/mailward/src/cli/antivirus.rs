@@ -1,4 +1,6 @@
-//! `mailward antivirus`: virus scanners, how they are and what they say.
+//! `mailward antivirus`: virus scanners, how they are and what they say; stored mail, looked at again.
+
+mod rescan;
 
 use crate::compose::{privilege, scanning};
 use crate::control::antivirus::Ask;
@@ -26,7 +28,8 @@ use std::sync::Arc;
 Examples:
   mailward antivirus
   mailward antivirus --json
-  mailward antivirus test message.eml")]
+  mailward antivirus test message.eml
+  mailward antivirus rescan --all --newer 30d")]
 pub(crate) struct AntivirusVerb {
     #[command(subcommand)]
     what: Option<What>,
@@ -55,13 +58,28 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Have stored mail looked at again, and what is found put into the quarantine
+    #[command(
+        after_help = "A running server does it, one message at a time, beside its other work; a restart doesn't end it.
+What is found leaves its mailbox; only an administrator can let it back. Who stops waiting for it
+(Ctrl-C) doesn't end it. Exit code 65: something was found; 69: it broke off.
+
+Examples:
+  mailward antivirus rescan --all
+  mailward antivirus rescan joe@example.org --folder INBOX
+  mailward antivirus rescan --domain example.org --newer 30d --no-wait
+  mailward antivirus rescan --stop"
+    )]
+    Rescan(rescan::RescanVerb),
 }
 
 impl AntivirusVerb {
     pub(crate) fn run(self, place: &Where) -> Result<(), Failure> {
         let place = place.find()?;
-        if let Some(What::Test { file, json }) = self.what {
-            return test(&place, &file, json || self.json);
+        match self.what {
+            Some(What::Test { file, json }) => return test(&place, &file, json || self.json),
+            Some(What::Rescan(verb)) => return verb.run(&place, self.json),
+            None => {}
         }
         let all = client::run(&place, &Request::Antivirus { ask: Ask::List })?;
         if self.json { print::json(&all) } else { table(&all) }
@@ -181,5 +199,5 @@ fn table(all: &Value) -> Result<(), Failure> {
             print::line(format!("{}: {}", text(engine.field("engine")), print::tame(why)))?;
         }
     }
-    Ok(())
+    rescan::lines(all.field("rescan"))?.into_iter().try_for_each(print::line)
 }

@@ -189,7 +189,7 @@ fn record(found: &Value) -> Result<(), Failure> {
         text(policy.field("request"))
     ))?;
     if policy.field("test").as_bool() == Some(true) {
-        print::line("the policy is only tried out (t=y)")?;
+        print::line("the policy is only tried out (t=y): one step less is done")?;
     }
     for (name, key) in [("its domain", "p"), ("names below", "sp"), ("names below that don't exist", "np")] {
         if policy.field(key).is_string() {

@@ -14,10 +14,11 @@ use mailward_gate::journal::{Reference, Refused as JournalEntry, Stage, Verdict}
 use mailward_gate::rules::{RuleBook, Treatment};
 use mailward_gate::{ConnectionPermit, Gate, GateError, Inside};
 use mailward_inspect::Inspector;
+use mailward_receive::Filters;
 use mailward_store::LocalStore;
 use mailward_tls::{Acceptor, TlsError, Wire};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -38,6 +39,9 @@ struct Inner {
     smtp_tls: Acceptor,
     imap_tls: Acceptor,
     pop3_tls: Acceptor,
+    http_tls: Acceptor,
+    /// None: there is no door for them.
+    web: Option<Arc<mailward_web::Context>>,
     gate: Arc<Gate>,
     rules: RuleBook,
     events: Events,
@@ -61,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) care: Arc<Care>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) dmarc: Option<mailward_receive::Dmarc>,
+    pub(crate) filters: Arc<Filters>,
+    pub(crate) web: Option<Arc<mailward_web::Context>>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -82,12 +88,15 @@ impl Rooms {
             care,
             inspector,
             dmarc,
+            filters,
+            web,
             events,
             shutdown,
         } = parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
+        let http_tls = acceptor.for_protocol(Protocol::Http);
         let receive = mailward_receive::Context::new(mailward_receive::Parts {
             hostname: hostname.clone(),
             store: store.clone(),
@@ -109,6 +118,7 @@ impl Rooms {
             care: Some(care),
             inspector: Some(inspector),
             dmarc,
+            filters,
         });
         let imap = Arc::new(mailward_imap::Context {
             hostname,
@@ -142,6 +152,8 @@ impl Rooms {
             smtp_tls,
             imap_tls,
             pop3_tls,
+            http_tls,
+            web,
             gate,
             rules,
             events,
@@ -150,25 +162,27 @@ impl Rooms {
         }))
     }
 
-    fn peer(&self, listener: Listener, address: Option<IpAddr>) -> Peer {
+    /// Who came by a door; `None`: by a Unix socket.
+    fn peer(&self, listener: Listener, from: Option<SocketAddr>) -> Peer {
         let session = self.0.numbers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         // An IPv4 client that came through an IPv6 socket is an IPv4 client.
-        Peer { session, address: address.map(|a| a.to_canonical()), listener }
+        let address = from.map(|from| from.ip().to_canonical());
+        Peer { session, address, port: from.map(|from| from.port()), listener }
     }
 
     /// Tells an address that the rules refuse, whatever it would say; nothing more is asked of it.
-    fn refuse(&self, stream: &TcpStream, from: IpAddr, listener: Listener, treatment: &Treatment) {
+    fn refuse(&self, stream: &TcpStream, from: SocketAddr, listener: Listener, treatment: &Treatment) {
         let why = treatment.rule().map_or_else(|| "a rule".to_owned(), ToString::to_string);
         if !listener.implicit_tls() {
             let words = treatment.words().unwrap_or(REFUSED_BY_RULE);
             let reference = self.note(from, listener, &why, words);
             let _unheard = stream.try_write(refusal_by_rule(listener, words, reference.as_ref()).as_bytes());
         }
-        self.0.refused.tell(&self.0.events, listener, Some(from), &why);
+        self.0.refused.tell(&self.0.events, listener, Some(from.ip()), &why);
     }
 
     /// Notes that a rule shuts out who brings mail, so that whoever asks can be answered.
-    fn note(&self, from: IpAddr, listener: Listener, why: &str, words: &str) -> Option<Reference> {
+    fn note(&self, from: SocketAddr, listener: Listener, why: &str, words: &str) -> Option<Reference> {
         if !matches!(listener.protocol(), Protocol::Smtp | Protocol::Submission) {
             return None;
         }
@@ -192,6 +206,7 @@ impl Rooms {
             Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => &self.0.smtp_tls,
             Protocol::Imap => &self.0.imap_tls,
             Protocol::Pop3 => &self.0.pop3_tls,
+            Protocol::Http => &self.0.http_tls,
         }
     }
 
@@ -222,6 +237,11 @@ impl Rooms {
             }
             Protocol::Imap => Box::pin(mailward_imap::serve(wire, peer, permit, self.0.imap.clone())).await,
             Protocol::Pop3 => Box::pin(mailward_pop3::serve(wire, peer, permit, self.0.pop3.clone())).await,
+            Protocol::Http => {
+                if let Some(web) = self.0.web.clone() {
+                    Box::pin(mailward_web::serve(wire, peer, permit, web)).await;
+                }
+            }
         }
     }
 }
@@ -319,11 +339,11 @@ pub(crate) async fn accept_tcp(
                 let treatment = rooms.0.rules.at_the_door(Some(from.ip()), listener);
                 match rooms.0.gate.admit_at(listener, Some(from.ip()), &treatment) {
                     // Its place is free again at once.
-                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from.ip(), listener, &treatment),
+                    Ok(_permit) if treatment.is_refused() => rooms.refuse(&stream, from, listener, &treatment),
                     Ok(permit) => {
                         // Replies are written in one piece each; without it they would wait for acknowledgements.
                         let _slower = stream.set_nodelay(true);
-                        let peer = rooms.peer(listener, Some(from.ip()));
+                        let peer = rooms.peer(listener, Some(from));
                         begin(&rooms, &sessions, Wire::tcp(stream), peer, permit, &for_sessions);
                     }
                     Err(why) => {
@@ -404,6 +424,7 @@ fn refusal(listener: Listener, why: GateError) -> String {
         Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => format!("421 4.7.0 {why}\r\n"),
         Protocol::Imap => format!("* BYE [UNAVAILABLE] {why}\r\n"),
         Protocol::Pop3 => format!("-ERR [SYS/TEMP] {why}\r\n"),
+        Protocol::Http => http_refusal("503 Service Unavailable"),
     }
 }
 
@@ -416,7 +437,13 @@ fn refusal_by_rule(listener: Listener, words: &str, reference: Option<&Reference
         }
         Protocol::Imap => format!("* BYE {words}\r\n"),
         Protocol::Pop3 => format!("-ERR [SYS/PERM] {words}\r\n"),
+        Protocol::Http => http_refusal("403 Forbidden"),
     }
+}
+
+/// An answer to a request that isn't read, without a page (RFC 9112 §9.6).
+fn http_refusal(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
 }
 
 /// The listener lives on, whatever one accept said.
@@ -441,7 +468,7 @@ mod tests {
     use super::*;
 
     fn peer() -> Peer {
-        Peer { session: 1, address: None, listener: Listener::Smtp }
+        Peer { session: 1, address: None, port: None, listener: Listener::Smtp }
     }
 
     #[tokio::test]

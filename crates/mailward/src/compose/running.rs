@@ -7,10 +7,11 @@ use super::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use arc_swap::ArcSwap;
-use mailward_core::config::{Config, KEYS};
+use mailward_core::config::{Audit, Config, KEYS, Quarantine};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_delivery::digest::Digests;
 use mailward_gate::bans::Bans;
 use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
@@ -59,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
     pub(crate) spam: Arc<Spam>,
+    pub(crate) digests: Arc<Digests>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -151,9 +153,24 @@ impl Running {
         })
     }
 
-    /// How long messages are kept in the quarantine, days.
-    pub(crate) fn quarantine_days(&self) -> usize {
-        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
+    /// The name it gives itself.
+    pub(crate) fn hostname(&self) -> &Domain {
+        &self.0.parts.hostname
+    }
+
+    /// Who answers for what, and when it is looked at.
+    pub(crate) fn audit(&self) -> Audit {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).audit.clone()
+    }
+
+    /// What is in force for the quarantine.
+    pub(crate) fn quarantine(&self) -> Quarantine {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.clone()
+    }
+
+    /// Who tells users and administrators what is kept.
+    pub(crate) fn digests(&self) -> Arc<Digests> {
+        Arc::clone(&self.0.parts.digests)
     }
 
     /// Stops the server, cleanly.
@@ -216,6 +233,7 @@ impl Running {
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
+        parts.digests.set(&new.quarantine);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();
@@ -235,6 +253,9 @@ impl Running {
         current.dmarc = new.dmarc.clone();
         current.milters = new.milters.clone();
         current.quarantine = new.quarantine.clone();
+        current.audit = new.audit.clone();
+        current.antivirus.rescan = new.antivirus.rescan;
+        current.antivirus.rescan_hour = new.antivirus.rescan_hour;
         current.sendmail.users.clone_from(&new.sendmail.users);
         Ok((taken, waiting))
     }

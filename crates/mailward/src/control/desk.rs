@@ -1,7 +1,9 @@
 //! What is done for a request, whoever asks and wherever it runs.
 
+use super::audit::AuditDesk;
 use super::care::CareDesk;
 use super::greylist::Memory;
+use super::milter::MilterDesk;
 use super::sessions::{self, Why};
 use super::spam::SpamDesk;
 use super::{Call, CatchAll, Request};
@@ -13,7 +15,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_alert::Alerts;
-use mailward_core::config::{Config, Rates};
+use mailward_core::config::{Config, Quarantine, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -25,6 +27,7 @@ use mailward_gate::Reputation;
 use mailward_gate::bans::Bans;
 use mailward_gate::rules::KeptRules;
 use mailward_inspect::policy::{KeptContent, Rulebook};
+use mailward_inspect::rescan::Rescan;
 use mailward_store::{LocalStore, maintenance};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -56,9 +59,13 @@ pub(crate) struct Desk {
     pub(crate) watch: Watch,
     pub(crate) greylist: Memory,
     pub(crate) scanning: Scanning,
+    /// Who looks at stored mail again, if a server runs.
+    pub(crate) rescan: Option<Arc<Rescan>>,
     pub(crate) spam: SpamDesk,
-    /// How long messages are kept in the quarantine, days, where no server runs.
-    pub(crate) quarantine_days: usize,
+    pub(crate) milters: MilterDesk,
+    pub(crate) audit: AuditDesk,
+    /// What is in force for the quarantine where no server runs.
+    pub(crate) quarantine: Quarantine,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -159,8 +166,11 @@ impl Desk {
             watch,
             greylist,
             scanning: Scanning::of(config, None, &Events::nowhere()),
+            rescan: None,
             spam,
-            quarantine_days: config.quarantine.days,
+            milters: MilterDesk::without_server(config),
+            audit: AuditDesk::of(data, &secret)?,
+            quarantine: config.quarantine.clone(),
             alerts: None,
         })
     }
@@ -236,6 +246,8 @@ impl Desk {
             Request::Lists { ask } => self.lists(ask).await,
             Request::Dmarc { ask } => self.dmarc(ask).await,
             Request::Antivirus { ask } => self.antivirus(ask).await,
+            Request::Audit { ask } => self.audit(ask).await,
+            Request::Milters => self.milters().await,
             Request::QueueTotals { largest } => shown(self.queue_totals(largest).await?),
             Request::Trust { ask } => self.trust(ask).await,
             Request::Watch { ask } => self.watch(ask).await,
@@ -347,6 +359,8 @@ impl Desk {
             | Request::Lists { .. }
             | Request::Dmarc { .. }
             | Request::Antivirus { .. }
+            | Request::Audit { .. }
+            | Request::Milters
             | Request::QueueList { .. }
             | Request::QueueShow { .. }
             | Request::QueueSteer { .. }

@@ -27,7 +27,7 @@ fn much_came(data: &str) -> String {
         }
         rates.save(&*store).await.unwrap();
         let journal = Journal::new(store.clone(), Arc::new(SystemClock), Events::nowhere(), &secret).unwrap();
-        let peer = Peer { session: 4, address, listener: Listener::Smtp };
+        let peer = Peer { session: 4, address, port: None, listener: Listener::Smtp };
         let refused = Refused {
             stage: Stage::Recipient,
             peer: &peer,

@@ -2,6 +2,7 @@
 
 use crate::milter::{Milter, go_on, packet, terms};
 use crate::{MESSAGE, answer, client, envelope, refused, session, to, transaction};
+use mailward_core::config::MilterDefault;
 use mailward_milter::terms::{actions, steps};
 use mailward_milter::{Changes, LoggedIn, Outcome, Party, Secured, Verdict};
 
@@ -138,13 +139,58 @@ async fn an_old_milter_hears_what_its_version_knows() {
     let milter = Milter::on_terms("m", terms(2, 0, 0, &[]), |_, _| go_on());
     let (mut session, ..) = session(&[&milter.line]);
     transaction(&mut session).await;
-    session.unknown("XYZ").await;
+    session.unknown(b"XYZ").await;
     assert_eq!(milter.letters(), "CHMRRLLLLNBE");
     let newer = Milter::on_terms("m", terms(4, 0, 0, &[]), |_, _| go_on());
     let (mut session, ..) = crate::session(&[&newer.line]);
     transaction(&mut session).await;
-    assert_eq!(session.unknown("XYZ").await, Outcome::Go);
+    assert_eq!(session.unknown(b"XYZ").await, Outcome::Go);
     assert_eq!(newer.letters(), "CHMRRTLLLLNBEU");
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_knows_is_told_at_its_stage_and_refused_in_a_milter_s_words() {
+    let milter = Milter::new("m", |letter, _| {
+        Some(if letter == b'U' { packet(b'y', b"502 5.5.1 Not that\0") } else { packet(b'c', b"") })
+    });
+    let (mut session, milters, _) = session(&[&milter.line]);
+    assert_eq!(session.unknown(b"EARLY").await, Outcome::Go, "nobody is connected to for that");
+    assert_eq!(milter.connections(), 0);
+    assert_eq!(envelope(&mut session).await, Outcome::Go);
+    assert_eq!(refused(&session.unknown(b"XYZ a b").await), "m: 502 5.5.1 Not that");
+    assert!(milter.heard().contains(&"U XYZ a b\0".to_owned()));
+    assert_eq!(session.message(MESSAGE).await, Changes::default(), "the message goes on");
+    assert_eq!(milter.letters(), "CHMRRTULLLLNBE");
+    assert_eq!(milters.health()[0].refused, 0, "it would have been refused anyway");
+}
+
+#[tokio::test]
+async fn who_does_not_want_unknown_commands_or_does_not_answer_to_them_keeps_nobody_waiting() {
+    for (steps, heard) in [(steps::NO_UNKNOWN, "CHMRRTLLLLNBE"), (steps::SILENT_UNKNOWN, "CHMRRTULLLLNBE")] {
+        let milter =
+            Milter::on_terms(
+                "m",
+                terms(6, 0, steps, &[]),
+                |letter, _| {
+                    if letter == b'U' { Some(Vec::new()) } else { go_on() }
+                },
+            );
+        let (mut session, ..) = session(&[&milter.line]);
+        envelope(&mut session).await;
+        assert_eq!(session.unknown(b"XYZ").await, Outcome::Go);
+        assert_eq!(session.message(MESSAGE).await, Changes::default());
+        assert_eq!(milter.letters(), heard);
+    }
+}
+
+#[tokio::test]
+async fn unknown_commands_are_told_to_those_that_are_there() {
+    let (mut gone, there) = (Milter::absent("gone"), Milter::new("there", |_, _| go_on()));
+    gone.line.default = MilterDefault::Accept;
+    let (mut session, ..) = session(&[&gone.line, &there.line]);
+    assert_eq!(envelope(&mut session).await, Outcome::Go);
+    assert_eq!(session.unknown(b"XYZ").await, Outcome::Go);
+    assert_eq!(there.letters(), "CHMRRTU");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use mailward_core::config::{MilterDefault, MilterLine};
 use mailward_core::event::Events;
 use mailward_core::limits::{MILTER_IDLE_MAX, MILTER_IDLE_TIME, MILTER_REST_TIME};
 use mailward_milter::terms::actions;
-use mailward_milter::{Changes, Fault, Milters, Outcome};
+use mailward_milter::{Changes, Fault, Milters, Outcome, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -116,6 +116,61 @@ async fn a_milter_that_failed_isn_t_asked_again_in_the_same_transaction() {
     }
     assert_ne!(session.data("id").await, Outcome::Go);
     assert_eq!((milter.letters(), milter.connections()), ("CMR".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn how_a_milter_is_and_what_it_did_can_be_told() {
+    let milter = Milter::new("m", |letter, data| match letter {
+        b'R' if data.starts_with(b"<c@") => Some(packet(b'r', b"")),
+        b'L' if data.ends_with(b"spam\0") => Some(packet(b'r', b"")),
+        _ => go_on(),
+    });
+    let (mut session, milters, _) = session(&[&milter.line]);
+    let told = &milters.health()[0];
+    assert_eq!((told.state, &told.agreed, told.mean_ms), (State::Unknown, &None, None));
+    assert!(transaction(&mut session).await.is_taken());
+    envelope(&mut session).await;
+    assert!(!session.message(b"Subject: spam\r\n\r\n").await.is_taken());
+    envelope(&mut session).await;
+    session.quit().await;
+    let told = &milters.health()[0];
+    assert_eq!((told.state, told.asked, told.judged, told.refused, told.failed), (State::Good, 3, 2, 4, 0));
+    assert!(told.mean_ms.is_some());
+    let agreed = told.agreed.as_ref().unwrap();
+    assert_eq!((agreed.version, agreed.actions.len()), (6, 8));
+    assert!(agreed.actions.contains(&"change the body") && !agreed.actions.contains(&"choose macros"));
+}
+
+#[tokio::test]
+async fn how_a_milter_is_can_be_found_out_without_a_message() {
+    let milter = Milter::absent("m");
+    let (_, milters, events) = session(&[&milter.line]);
+    let alerts = |name: &str| events.lines().iter().filter(|line| line.contains(name)).count();
+    for _ in 0..2 {
+        milters.look_after().await;
+        let told = &milters.health()[0];
+        assert_eq!((told.state, told.failed), (State::Failing, 0), "no message missed it");
+    }
+    assert_eq!(alerts("alert milter.down"), 1);
+    milter.listen(everything(), |_, _| go_on());
+    milters.look_after().await;
+    let told = &milters.health()[0];
+    assert_eq!((told.state, told.agreed.as_ref().unwrap().version, told.asked), (State::Good, 6, 0));
+    assert_eq!(alerts("info milter.recovered"), 1);
+    milter.hears('Q', 1).await;
+    assert_eq!(milter.letters(), "Q");
+    let mut session = milters.open(&client(), 1_000);
+    assert!(transaction(&mut session).await.is_taken(), "it is asked at once, as it is known to be there");
+}
+
+#[tokio::test]
+async fn that_a_milter_can_be_connected_to_does_not_make_it_well() {
+    let milter = Milter::new("m", |letter, _| if letter == b'E' { None } else { go_on() });
+    let (mut session, milters, events) = session(&[&milter.line]);
+    assert!(!transaction(&mut session).await.is_taken());
+    milters.look_after().await;
+    assert_eq!(milters.health()[0].state, State::Failing);
+    assert!(!events.lines().iter().any(|line| line.contains("milter.recovered")));
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn whoever_doesn_t_log_in_goes_however_busy_they_are() {
     tokio::time::pause();
     for text in ["", "C", "CAPA\r\n"] {
         let (mut wire, theirs) = tokio::io::duplex(64);
-        let peer = Peer { session: 1, address: None, listener: Listener::Pop3 };
+        let peer = Peer { session: 1, address: None, port: None, listener: Listener::Pop3 };
         let permit = house.context.gate.admit(None).unwrap();
         let began = Instant::now();
         let task = tokio::spawn(serve(Wire::memory(theirs), peer, permit, house.context.clone()));

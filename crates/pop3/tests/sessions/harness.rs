@@ -109,7 +109,7 @@ impl House {
     /// A client in clear, greeted; `room` bytes fit on the wire in each direction.
     pub async fn clear(&self, room: usize) -> (Client<DuplexStream>, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(room);
-        let peer = Peer { session: 1, address: None, listener: Listener::Pop3 };
+        let peer = Peer { session: 1, address: None, port: None, listener: Listener::Pop3 };
         let permit = self.context.gate.admit(None).unwrap();
         let task = tokio::spawn(serve(Wire::memory(theirs), peer, permit, self.context.clone()));
         let mut client = Client { wire: ours, buffer: Vec::new() };

@@ -7,7 +7,7 @@ use crate::replies;
 use bytes::Bytes;
 use mailward_core::event::Event;
 use mailward_core::limits::QUARANTINE_NOTE_MAX;
-use mailward_core::{AccountId, Address, Protocol, Timestamp};
+use mailward_core::{AccountId, Address, Network, Protocol, Timestamp};
 use mailward_delivery::care::Telling;
 use mailward_delivery::{Fate, Keeping, Looked};
 use mailward_gate::score::Evidence;
@@ -99,6 +99,9 @@ impl Host<'_> {
         // may not where others may it is kept: nothing is bounced after it was taken.
         let all_refused = actions.iter().all(|action| *action == Action::Reject);
         if strongest == Action::Defer || actions.contains(&Action::Defer) || all_refused {
+            if all_refused {
+                self.refused_for_all(&subject, verdict);
+            }
             let at = if all_refused { Action::Reject } else { Action::Defer };
             let place = actions.iter().position(|action| *action == at).unwrap_or(0);
             let reasons: Vec<String> = verdict.reasons(place).map(Finding::to_string).collect();
@@ -223,6 +226,8 @@ impl Host<'_> {
         Keeping {
             note: Bytes::from(note.to_bytes(QUARANTINE_NOTE_MAX)),
             expires: Timestamp(subject.now.0.saturating_add(time)),
+            // A host that a rule trusts may bring all our mail; what comes by way of it has no part of its own.
+            source: subject.client.filter(|_| subject.stranger || subject.login.is_some()).map(Network::neighbours),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the administrator hears of a message that is kept, and what is remembered of it.
+//! What the administrator hears of a message that is kept or was refused for a virus, and what is remembered of it.
 
 use super::Host;
 use super::inspection::Judgement;
@@ -6,11 +6,11 @@ use mailward_core::QuarantineId;
 use mailward_core::event::Event;
 use mailward_core::limits::{KEPT_FINDINGS_TOLD, KEPT_HEADER_TOLD, KEPT_RECIPIENTS_TOLD};
 use mailward_inspect::quarantine::Note;
-use mailward_inspect::{Action, Check, Finding, Subject};
+use mailward_inspect::{Action, Check, Direction, Finding, Subject, Verdict};
 use mailward_message::decode::header_text;
 use mailward_message::header::{fields, header_end, unfold};
 
-/// What is told of a message that is kept, beside what its note says.
+/// What is told of a message, beside what its note says.
 pub(super) struct Alert {
     /// Its header, a field a line.
     header: Vec<String>,
@@ -23,6 +23,11 @@ fn is_worth_telling(finding: &Finding) -> bool {
     matches!(finding.check, Check::Antivirus | Check::Attachments | Check::Structure) && finding.action >= Action::Hold
 }
 
+/// Whether it is a virus that a message was refused for: nobody can look at it any more.
+fn is_refused_virus(finding: &Finding) -> bool {
+    finding.check == Check::Antivirus && finding.action == Action::Reject
+}
+
 /// What was found, and by whom, in a word.
 pub(super) fn name(finding: &Finding) -> String {
     format!("{}/{}", finding.check.name(), finding.rule)
@@ -31,7 +36,11 @@ pub(super) fn name(finding: &Finding) -> String {
 impl Alert {
     /// Of a message that is kept; none if nobody needs to hear of it.
     pub(super) fn of(note: &Note, subject: &Subject) -> Option<Self> {
-        let findings: Vec<Finding> = note.findings.iter().filter(|found| is_worth_telling(found)).cloned().collect();
+        Self::about(note, subject, is_worth_telling)
+    }
+
+    fn about(note: &Note, subject: &Subject, worth: fn(&Finding) -> bool) -> Option<Self> {
+        let findings: Vec<Finding> = note.findings.iter().filter(|found| worth(found)).cloned().collect();
         if findings.is_empty() {
             return None;
         }
@@ -43,16 +52,14 @@ impl Alert {
         Some(Self { header, findings })
     }
 
-    /// The event, with words for people. Outsiders wrote much of it; the event tames it.
+    fn worst(&self) -> String {
+        self.findings.iter().max_by_key(|finding| finding.action).map(name).unwrap_or_default()
+    }
+
+    /// The event of a message that is kept, with words for people. Outsiders wrote much of it; the event tames it.
     fn event(&self, note: &Note, id: Option<QuarantineId>) -> Event {
-        let worst = self.findings.iter().max_by_key(|finding| finding.action).map(name).unwrap_or_default();
-        let recipient = note.recipients.first().map_or("", String::as_str);
-        let event = Event::alert("message.quarantined").with("finding", &worst).with("direction", &note.direction);
-        let event = event.with("id", &note.id).with("sender", sender(note)).with("recipient", recipient);
-        let mut event = event.with("recipients", note.recipients.len()).with("subject", &note.subject);
-        if let Some(client) = &note.client {
-            event = event.with("from", client);
-        }
+        let worst = self.worst();
+        let mut event = self.fields(Event::alert("message.quarantined"), note);
         let number = id.map_or_else(|| "ID".to_owned(), |id| id.to_string());
         if let Some(id) = id {
             event = event.with("quarantine", id);
@@ -62,24 +69,13 @@ impl Alert {
             "Nothing has to be done: it goes by itself when its time is over.".to_owned(),
             String::new(),
         ];
-        for finding in self.findings.iter().take(KEPT_FINDINGS_TOLD) {
-            lines.push(format!("Found:     {}: {}", name(finding), finding.evidence));
-        }
+        lines.extend(self.found());
         lines.push(match id {
             Some(id) => format!("Kept as:   message {id} of the quarantine, {} in the log", note.id),
             None => format!("Kept:      in the quarantine, {} in the log", note.id),
         });
         lines.push(String::new());
-        let by = note.client.as_ref().map_or_else(|| "this host".to_owned(), |ip| format!("{ip} ({})", note.hello));
-        lines.push(format!("From host: {by}, {}", note.direction));
-        lines.push(format!("MAIL FROM: {}", sender(note)));
-        for recipient in note.recipients.iter().take(KEPT_RECIPIENTS_TOLD) {
-            lines.push(format!("RCPT TO:   {recipient}"));
-        }
-        let more = note.recipients.len().saturating_sub(KEPT_RECIPIENTS_TOLD);
-        if more > 0 {
-            lines.push(format!("           and {more} more"));
-        }
+        lines.extend(envelope(note));
         lines.push(String::new());
         if id.is_none() {
             lines.push("List:      mailward quarantine list".to_owned());
@@ -87,11 +83,62 @@ impl Alert {
         lines.push(format!("Look:      mailward quarantine show {number}"));
         lines.push(format!("Let it go: mailward quarantine release {number}"));
         lines.push(format!("Remove:    mailward quarantine discard {number}"));
-        lines.push(String::new());
-        lines.push("Its header:".to_owned());
-        lines.extend(self.header.iter().map(|line| format!("    {line}")));
+        lines.extend(self.header());
         event.in_words(&format!("Kept: {worst}"), &lines)
     }
+
+    /// The same of a message that nobody has any more.
+    fn refused(&self, note: &Note) -> Event {
+        let worst = self.worst();
+        let mut event = self.fields(Event::alert("virus.refused"), note);
+        let mut lines = vec![format!("A message was refused for all its recipients, for a virus: {worst}.")];
+        lines.push(if note.direction == Direction::Incoming.name() {
+            "Nothing has to be done: nobody here has it.".to_owned()
+        } else {
+            event = event.with("mend", "look at the device that it came from");
+            "It came from somebody here: look at the device that sent it.".to_owned()
+        });
+        lines.push(String::new());
+        lines.extend(self.found());
+        lines.push(format!("Named:     {} in the log", note.id));
+        lines.push(String::new());
+        lines.extend(envelope(note));
+        lines.extend(self.header());
+        event.in_words(&format!("Refused: {worst}"), &lines)
+    }
+
+    fn fields(&self, event: Event, note: &Note) -> Event {
+        let recipient = note.recipients.first().map_or("", String::as_str);
+        let event = event.with("finding", self.worst()).with("direction", &note.direction);
+        let event = event.with("id", &note.id).with("sender", sender(note)).with("recipient", recipient);
+        let event = event.with("recipients", note.recipients.len()).with("subject", &note.subject);
+        match &note.client {
+            Some(client) => event.with("from", client),
+            None => event,
+        }
+    }
+
+    fn found(&self) -> impl Iterator<Item = String> {
+        let told = self.findings.iter().take(KEPT_FINDINGS_TOLD);
+        told.map(|finding| format!("Found:     {}: {}", name(finding), finding.evidence))
+    }
+
+    fn header(&self) -> impl Iterator<Item = String> {
+        let head = [String::new(), "Its header:".to_owned()];
+        head.into_iter().chain(self.header.iter().map(|line| format!("    {line}")))
+    }
+}
+
+fn envelope(note: &Note) -> Vec<String> {
+    let by = note.client.as_ref().map_or_else(|| "this host".to_owned(), |ip| format!("{ip} ({})", note.hello));
+    let mut lines = vec![format!("From host: {by}, {}", note.direction), format!("MAIL FROM: {}", sender(note))];
+    let told = note.recipients.iter().take(KEPT_RECIPIENTS_TOLD);
+    lines.extend(told.map(|recipient| format!("RCPT TO:   {recipient}")));
+    let more = note.recipients.len().saturating_sub(KEPT_RECIPIENTS_TOLD);
+    if more > 0 {
+        lines.push(format!("           and {more} more"));
+    }
+    lines
 }
 
 fn sender(note: &Note) -> &str {
@@ -108,13 +155,26 @@ impl Host<'_> {
             self.context.events.emit(alert.event(note, id));
         }
     }
+
+    /// Tells of a message that was refused for all its recipients, if it was for a virus. Alerts of the kind are gathered, one
+    /// an hour, with their number and the names of what was found.
+    pub(super) fn refused_for_all(&self, subject: &Subject, verdict: &Verdict) {
+        if !self.context.settings.load().quarantine_alert || !verdict.findings.iter().any(is_refused_virus) {
+            return;
+        }
+        let note = Note::of(subject, verdict);
+        if let Some(alert) = Alert::about(&note, subject, is_refused_virus) {
+            self.context.events.emit(alert.refused(&note));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sender::tests::subject;
     use super::*;
-    use mailward_inspect::Verdict;
+    use mailward_core::Timestamp;
+    use mailward_core::event::Happening;
 
     fn alert(findings: Vec<Finding>) -> Option<Event> {
         let subject = subject("Subject: a\r\n b\r\nX: y", None);
@@ -141,6 +201,35 @@ mod tests {
         let line = event.text();
         for part in ["message.quarantined finding=antivirus/Eicar direction=outgoing", "sender=<>", "quarantine=7"] {
             assert!(line.contains(part), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_virus_that_was_refused_is_told_with_its_envelope_and_header() {
+        let subject = subject("Subject: a\r\n b\r\nX: \u{1b}[2J", None);
+        let kept = Finding::new(Check::Attachments, "executable", Action::Quarantine, "");
+        let virus = Finding::new(Check::Antivirus, "Eicar", Action::Reject, "found by clamd");
+        let note = Note::of(&subject, &Verdict { findings: vec![kept, virus] });
+        let alert = Alert::about(&note, &subject, is_refused_virus).unwrap();
+        assert_eq!(alert.findings.len(), 1, "what it was refused for");
+        let event = alert.refused(&note);
+        let line = event.text();
+        let words = Happening::of(&event, Timestamp(0)).words.unwrap();
+        assert!(line.starts_with("alert virus.refused finding=antivirus/Eicar direction=outgoing"), "{line}");
+        assert_eq!(words.subject, "Refused: antivirus/Eicar");
+        let told = words.lines.join("\n");
+        for part in [
+            "Found:     antivirus/Eicar: found by clamd",
+            "MAIL FROM: <>",
+            "    Subject: a b",
+            "the device that sent it",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert!(!told.contains('\u{1b}'));
+        for other in [Check::Spam, Check::Attachments, Check::Content] {
+            let note = Note::of(&subject, &Verdict { findings: vec![Finding::new(other, "x", Action::Reject, "")] });
+            assert!(Alert::about(&note, &subject, is_refused_virus).is_none());
         }
     }
 }

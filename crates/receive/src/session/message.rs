@@ -47,7 +47,7 @@ impl Host<'_> {
             Ok(bytes) => bytes,
             Err(unlooked) => return self.not_looked(ticket, &unlooked),
         };
-        let Filtered { bytes, trace, found } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
+        let Filtered { bytes, trace, found, places } = match self.filter_message(&mut ticket, bytes, trace, &id).await {
             Ok(filtered) => filtered,
             Err(Stopped::Refused(reply, reason)) => return self.turned_away(ticket, &reason, &reply),
             Err(Stopped::Discarded) => {
@@ -95,7 +95,7 @@ impl Host<'_> {
         }
         let arrival = Arrival { id, size, began };
         if ticket.is_per_recipient() {
-            self.deliver_each(ticket, content, judgement, &arrival).await;
+            self.deliver_each(ticket, content, judgement, &arrival, &places).await;
         } else {
             self.deliver(ticket, content, judgement, &arrival, counted).await;
         }
@@ -241,6 +241,7 @@ impl Host<'_> {
         content: Content,
         judgement: Judgement,
         arrival: &Arrival,
+        places: &[Option<usize>],
     ) {
         let outcomes = match &self.context.care {
             Some(care) => {
@@ -259,20 +260,21 @@ impl Host<'_> {
             self.accepted(ticket.mail(), arrival);
             self.kept(&judgement, None);
         }
-        let mut answers = Vec::with_capacity(outcomes.len());
-        for (place, outcome) in outcomes.iter().enumerate() {
-            answers.push(match outcome {
-                // Its server hears no, and an administrator can see why.
-                Ok(()) => match judgement.refused.get(place).and_then(Option::as_ref) {
-                    Some(refused) => refused.clone(),
-                    None => Reply::OK.with(&arrival.id),
-                },
-                Err(error) => {
-                    self.store_failed(ticket.mail(), &arrival.id, error);
-                    replies::store(error)
-                }
-            });
+        for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            self.store_failed(ticket.mail(), &arrival.id, error);
         }
+        // Whom a milter took away is answered for by those that it wants instead: its server keeps what one of them didn't get.
+        let known = places.iter().flatten().count();
+        let instead = outcomes.iter().skip(known).find_map(|outcome| outcome.as_ref().err());
+        let taken = || Reply::OK.with(&arrival.id);
+        let answer = |place: &Option<usize>| match place.map(|place| (place, outcomes.get(place))) {
+            Some((_, Some(Err(error)))) => replies::store(error),
+            // Its server hears no, and an administrator can see why.
+            Some((place, Some(Ok(())))) => judgement.refused.get(place).cloned().flatten().unwrap_or_else(taken),
+            Some((_, None)) => Reply::LOCAL_ERROR,
+            None => instead.map_or_else(taken, replies::store),
+        };
+        let answers: Vec<Reply> = places.iter().map(answer).collect();
         ticket.answer_each(&answers);
     }
 

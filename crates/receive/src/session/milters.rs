@@ -7,7 +7,7 @@ use super::recipient::No;
 use super::{Host, House, Taken};
 use crate::forward;
 use mailward_core::event::Event;
-use mailward_core::{Address, Listener};
+use mailward_core::{Address, Protocol, config};
 use mailward_gate::{Offers, Recipient, Reverse};
 use mailward_inspect::{Action, Check, Finding};
 use mailward_milter::{Changes, Client, LoggedIn, NewRecipient, NewSender, Outcome, Party, Refusal, Secured, Verdict};
@@ -39,6 +39,8 @@ pub(super) struct Filtered {
     pub(super) trace: usize,
     /// One of them wants it kept.
     pub(super) found: Option<Finding>,
+    /// Each recipient that was told yes by its place among those there are now; `None`: a milter took it away.
+    pub(super) places: Vec<Option<usize>>,
 }
 
 impl Host<'_> {
@@ -89,7 +91,7 @@ impl Host<'_> {
     /// Those of this session, if its door has some.
     async fn filters(&mut self) -> Option<Filtering> {
         let settings = self.context.settings.load_full();
-        if settings.milters.smtp.is_empty() && settings.milters.submission.is_empty() {
+        if settings.milters == config::Milters::default() {
             return None;
         }
         if let Some(stranger) = &mut self.stranger {
@@ -101,19 +103,19 @@ impl Host<'_> {
             Some(Reverse::Unconfirmed(name)) => (None, Some(name.to_string())),
             Some(Reverse::None | Reverse::Unknown) | None => (None, None),
         };
-        let listener = self.peer.listener;
+        let protocol = self.peer.listener.protocol();
         let client = || Client {
             address: self.peer.address,
-            port: 0,
+            port: self.peer.port.unwrap_or(0),
             name,
             reverse: pointer,
             hostname: self.context.hostname.to_string(),
             // The names that sendmail gives its doors, which milters are configured by.
-            daemon: if listener == Listener::Smtp { "MTA" } else { "MSA" }.to_owned(),
+            daemon: if protocol == Protocol::Submission { "MSA" } else { "MTA" }.to_owned(),
             local: None,
             software: "Mailward".to_owned(),
         };
-        let session = self.context.filters.session(listener, &settings.milters, client, settings.message_size)?;
+        let session = self.context.filters.session(protocol, &settings.milters, client, settings.message_size)?;
         Some(Filtering { session, greeted: None })
     }
 
@@ -149,6 +151,12 @@ impl Host<'_> {
         refused(filtering.session.data(id).await)
     }
 
+    /// Tells of a command that there isn't; their words, if one has some for it.
+    pub(super) async fn filter_unknown(&mut self, line: &[u8]) -> Option<Reply> {
+        let filtering = self.filtering.as_mut()?;
+        refused(filtering.session.unknown(line).await).map(|(reply, _)| reply)
+    }
+
     /// Shows the message, and does what they want with it.
     ///
     /// # Errors
@@ -160,7 +168,8 @@ impl Host<'_> {
         trace: usize,
         id: &str,
     ) -> Result<Filtered, Stopped> {
-        let Some(filtering) = &mut self.filtering else { return Ok(Filtered { bytes, trace, found: None }) };
+        let mut places: Vec<Option<usize>> = (0..ticket.mail().recipients.len()).map(Some).collect();
+        let Some(filtering) = &mut self.filtering else { return Ok(Filtered { bytes, trace, found: None, places }) };
         let changes = filtering.session.message(bytes.get(trace..).unwrap_or_default()).await;
         match &changes.verdict {
             Verdict::Take => {}
@@ -188,7 +197,11 @@ impl Host<'_> {
             if *place < ticket.envelope().recipients.len() {
                 gone.push(ticket.envelope().recipients.remove(*place));
             }
+            if let Some(slot) = places.get_mut(*place) {
+                *slot = None;
+            }
         }
+        places.iter_mut().flatten().enumerate().for_each(|(now, place)| *place = now);
         let size = bytes.len().saturating_sub(trace);
         let mut refused = None;
         for new in &changes.added {
@@ -210,7 +223,7 @@ impl Host<'_> {
             let milter = changes.edits.first().map_or("a milter", |(milter, _)| milter.as_str());
             return Err(self.discarded(id, milter, "it took all recipients away"));
         }
-        Ok(Filtered { bytes, trace, found })
+        Ok(Filtered { bytes, trace, found, places })
     }
 
     /// Another sender, if whoever sends may send as that one; the trace's length now.

@@ -60,6 +60,11 @@ impl Host<'_> {
     pub(super) fn store_failed(&self, mail: &MailGiven<House>, id: &str, error: &StoreError) {
         let event = match error {
             StoreError::OverQuota | StoreError::Closed => Event::info("message.deferred"),
+            StoreError::QuarantineShare(network) => {
+                let crowded = Event::alert("quarantine.crowded").with("network", network);
+                self.context.events.emit(crowded);
+                Event::info("message.deferred")
+            }
             _ => Event::alert("message.deferred"),
         };
         let event = event.with("id", id).with_peer(self.peer).with("sender", &mail.path);

@@ -27,7 +27,7 @@ use mailward_gate::journal::Journal;
 use mailward_gate::rates::Rates;
 use mailward_gate::rules::RuleBook;
 use mailward_gate::{Caps, Gate, Inside, InsideAnswer, LocalUser, Reputation, ReputationParts, Srs};
-use mailward_receive::{Context, Guard, Parts, Settings, SpfTurns};
+use mailward_receive::{Context, Filters, Guard, Parts, Settings, SpfTurns};
 use mailward_store::records::UidRange;
 use mailward_store::{DirectoryStore, LocalStore, MailStore, Options};
 use mailward_tls::client::{Connector, Versions};
@@ -47,6 +47,8 @@ use tokio::task::JoinHandle;
 /// The server's.
 pub const SECRET: &str = "server secret";
 pub const PASSWORD: &str = "quiet-Harbour-42-lantern";
+/// Of whoever connects from another host.
+pub const PORT: u16 = 0x1234;
 
 pub struct House {
     pub care: Arc<Care>,
@@ -268,6 +270,7 @@ impl House {
             care: Some(care.clone()),
             inspector: None,
             dmarc: None,
+            filters: Arc::new(Filters::new(&events)),
         });
         Self {
             context,
@@ -319,7 +322,7 @@ impl House {
     pub async fn program(&self, uid: u32, name: Option<&str>) -> Talk {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let peer = Peer { session, address: None, listener: Listener::Submission };
+        let peer = Peer { session, address: None, port: None, listener: Listener::Submission };
         let permit = self.context.gate.admit(None).unwrap();
         let user = LocalUser::of_kernel(uid, 110, name);
         let session =
@@ -333,7 +336,7 @@ impl House {
     /// Serves a wire, as the accept loop does.
     pub fn serve(&self, mut wire: Wire, listener: Listener, address: Option<IpAddr>) -> JoinHandle<()> {
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let peer = Peer { session, address, listener };
+        let peer = Peer { session, address, port: address.map(|_| PORT), listener };
         let permit = self.context.gate.admit(address).unwrap();
         let context = Arc::clone(&self.context);
         let acceptor = context.acceptor.clone().unwrap();

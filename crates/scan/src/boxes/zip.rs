@@ -133,7 +133,7 @@ fn by_directory(listed: &Listed, header: Option<&Local>, lies_over: bool, entrie
     } else if lies_over {
         traits.push(Trait::NotOpened("it lies over another entry".to_owned()));
     } else {
-        body = body_of(listed.method, header.content, listed.packed, &mut traits);
+        body = body_of((listed.method, listed.flags), header.content, listed.packed, &mut traits);
     }
     entries.push(Entry { names: all.clone(), traits, size: Some(listed.unpacked), body, ..Entry::default() });
     if differs && !lies_over {
@@ -149,16 +149,19 @@ fn by_header(header: &Local, names: Vec<String>, why: &str, room: Range<usize>) 
         traits.push(Trait::Encrypted);
     } else {
         let packed = u64::try_from(room.len()).unwrap_or(0);
-        body = body_of(header.method, room.start, packed, &mut traits);
+        body = body_of((header.method, header.flags), room.start, packed, &mut traits);
     }
     let size = if header.is_told_later() { None } else { Some(header.unpacked) };
     Entry { names, wrapping: Wrapping::Reading(why.to_owned()), traits, size, body, ..Entry::default() }
 }
 
-fn body_of(method: u16, start: usize, packed: u64, traits: &mut Vec<Trait>) -> Body {
+fn body_of((method, flags): (u16, u16), start: usize, packed: u64, traits: &mut Vec<Trait>) -> Body {
     let range = span(start, packed);
     let codec = match method {
         0 => return Body::Plain(range),
+        1 => Codec::Shrink,
+        2..=5 => Codec::Reduce(u32::from(method).saturating_sub(1)),
+        6 => Codec::Implode(flags),
         8 => Codec::Deflate,
         9 => Codec::Deflate64,
         12 => Codec::Bzip2,

@@ -19,6 +19,7 @@ pub(super) fn look(kind: Kind, bytes: &[u8], look: &mut Look<'_>) {
         }
         return;
     };
+    look.room.short |= file.is_cut;
     macros::look(&file, look);
     let is_pooled = file.entries.iter().any(|e| e.is_storage && file.parent_name(e) == "ObjectPool");
     look.remark_if(is_pooled, Trait::Object);

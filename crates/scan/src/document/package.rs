@@ -28,6 +28,7 @@ pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
         look.count(part.len());
         if part.starts_with(compound::MAGIC) {
             if let Some(file) = Compound::open(&part) {
+                look.room.short |= file.is_cut;
                 macros::look(&file, look);
             }
         } else if trim_start(&xml::utf8(crate::bytes::head(&part, 256))).starts_with(b"<") {

@@ -5,6 +5,7 @@ use crate::made;
 use proptest::prelude::*;
 
 mod bombs;
+mod limits;
 mod office;
 mod others;
 mod pages;

@@ -19,7 +19,9 @@ const BEGINNINGS: &[(&[u8], Kind)] = &[
     (b"FasdUAS ", Kind::AppleScript),
     (b"vhdxfile", Kind::Vhd), (b"conectix", Kind::Vhd),
     (b"KDMV", Kind::VmDisk), (b"COWD", Kind::VmDisk), (b"QFI\xfb", Kind::VmDisk), (b"# Disk DescriptorFile", Kind::VmDisk),
-    (b"MSWIM\0\0\0", Kind::Wim), (b"hsqs", Kind::RawDisk),
+    (b"MSWIM\0\0\0", Kind::Wim), (b"hsqs", Kind::RawDisk), (b"sqsh", Kind::RawDisk),
+    (b"\x45\x3d\xcd\x28", Kind::RawDisk), (b"-rom1fs-", Kind::RawDisk), (b"XFSB\0", Kind::RawDisk), (b"LUKS\xba\xbe", Kind::RawDisk),
+    (b"WithoutFreeSpace", Kind::VmDisk), (b"WithouFreSpacExt", Kind::VmDisk), (b"sprs\0", Kind::Dmg), (b"encrcdsa", Kind::Dmg),
     (b"\x1f\x8b", Kind::Gzip), (b"\x1f\x9d", Kind::Compress),
     (b"\xfd7zXZ\0", Kind::Xz),
     (b"\x28\xb5\x2f\xfd", Kind::Zstd),
@@ -32,6 +34,9 @@ const BEGINNINGS: &[(&[u8], Kind)] = &[
     (b"StuffIt (c)", Kind::OtherArchive), (b"7kSt", Kind::OtherArchive), (b"zPQ", Kind::OtherArchive),
     (b"ALZ\x01", Kind::OtherArchive), (b"EGGA\0", Kind::OtherArchive), (b"ArC\x01", Kind::OtherArchive),
     (b"LRZI", Kind::OtherArchive), (b"ISc(", Kind::OtherArchive), (b"\x1f\x1e", Kind::OtherArchive), (b"\x1f\xa0", Kind::OtherArchive),
+    (b"\x02\x21\x4c\x18", Kind::OtherArchive), (b"\x89LZO\0\r\n\x1a\n", Kind::OtherArchive), (b"\xff\x06\0\0sNaPpY", Kind::OtherArchive),
+    (b"StuffIt!", Kind::OtherArchive), (b"\xca\xfe\xd0\x0d", Kind::OtherArchive), (b"GCAX", Kind::OtherArchive), (b"DGCA", Kind::OtherArchive),
+    (b"SZ \x88\xf0", Kind::OtherArchive),
     (b"SZDD\x88\xf0", Kind::OtherArchive), (b"KWAJ\x88\xf0", Kind::OtherArchive), (b"PAR2\0PKT", Kind::OtherArchive),
     (b"\0\x01\0\0Standard Jet DB", Kind::Access), (b"\0\x01\0\0Standard ACE DB", Kind::Access),
     (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", Kind::OneNote),
@@ -105,8 +110,8 @@ fn elsewhere(bytes: &[u8]) -> Option<Kind> {
     if has(bytes, 7, b"**ACE**") {
         return Some(Kind::Ace);
     }
-    if has(bytes, 20, b"\xdc\xa7\xc4\xfd") {
-        // ZOO.
+    if has(bytes, 20, b"\xdc\xa7\xc4\xfd") || has(bytes, 14, b"\x1aJar\x1b") || is_arc(bytes) {
+        // ZOO; JAR by the author of ARJ; ARC.
         return Some(Kind::OtherArchive);
     }
     if has(bytes, 8, b"\x19\x04\0\x10") || bytes.starts_with(b"\x7a\x1a\x20\x10") {
@@ -125,8 +130,12 @@ pub(super) fn disk(bytes: &[u8]) -> Option<Kind> {
         return Some(Kind::Iso);
     }
     let end = tail(bytes, 512);
-    if end.len() == 512 && end.starts_with(b"koly") {
+    if end.len() == 512 && end.starts_with(b"koly") || has(tail(bytes, 8), 0, b"cdsaencr") {
         return Some(Kind::Dmg);
+    }
+    // What Nero writes, by its old and its new end.
+    if bytes.len() > 2_048 && (has(tail(bytes, 12), 0, b"NER5") || has(tail(bytes, 8), 0, b"NERO")) {
+        return Some(Kind::RawDisk);
     }
     // The footer of a virtual disk has 512 bytes, or 511 by old programs.
     if bytes.len() > 512 && (end.starts_with(b"conectix") || has(tail(bytes, 511), 0, b"conectix")) {
@@ -140,7 +149,9 @@ pub(super) fn disk(bytes: &[u8]) -> Option<Kind> {
     let is_file_system = has(bytes, 1_080, b"\x53\xef") && le32(bytes, 1_048).is_some_and(|block| block <= 6)
         || has(bytes, 1_024, b"H+\0\x04")
         || has(bytes, 1_024, b"HX\0\x05")
-        || has(bytes, 32, b"NXSB");
+        || has(bytes, 32, b"NXSB")
+        || has(bytes, 65_600, b"_BHRfS_M")
+        || is_hfs(bytes);
     (is_boot || is_file_system).then_some(Kind::RawDisk)
 }
 
@@ -150,6 +161,25 @@ pub(super) fn is_iso(bytes: &[u8]) -> bool {
         let place = sector.saturating_mul(2_048).saturating_add(32_769);
         [b"CD001", b"NSR02", b"NSR03", b"BEA01", b"CDROM"].iter().any(|id| has(bytes, place, *id))
     }) || has(bytes, 37_649, b"CD001")
+        || has(bytes, 37_657, b"CD001")
+}
+
+/// Apple's old file system: blocks of some sectors, a name of at most 27 letters.
+fn is_hfs(bytes: &[u8]) -> bool {
+    has(bytes, 1_024, b"BD")
+        && be32(bytes, 1_044).is_some_and(|block| block > 0 && block % 512 == 0)
+        && bytes.get(1_060).is_some_and(|length| (1..=27).contains(length))
+}
+
+/// ARC: a method of those that there are, a name of at most twelve letters, a length that fits.
+fn is_arc(bytes: &[u8]) -> bool {
+    let Some(name) = part(bytes, 2, 13) else { return false };
+    let letters = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+    has(bytes, 0, b"\x1a")
+        && bytes.get(1).is_some_and(|method| (1..=11).contains(method))
+        && letters > 0
+        && name.iter().take(letters).all(u8::is_ascii_graphic)
+        && le32(bytes, 15).is_some_and(|packed| long(packed) <= bytes.len())
 }
 
 /// A table of partitions that makes sense: flags are 0 or 0x80, one of them isn't empty.

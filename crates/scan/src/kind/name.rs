@@ -40,6 +40,11 @@ pub fn by_name(name: &str) -> Option<Named> {
     of_extension(last_extension(main.trim_end_matches(is_ignored_at_end))?)
 }
 
+/// Extensions of files of a family, in order.
+pub fn extensions(family: Family) -> impl Iterator<Item = &'static str> {
+    EXTENSIONS.iter().filter(move |(_, _, of)| *of == family).map(|(extension, _, _)| *extension)
+}
+
 /// Whether a name hides what it is: characters that turn the direction of what follows, blanks before the extension, a harmless
 /// extension before one that acts, a NUL, dots or blanks at the end, a stream (`::$DATA`), letters that look like others'.
 #[must_use]
@@ -118,12 +123,6 @@ pub fn readings(kind: Kind, names: &[String], declared: &str) -> Vec<Kind> {
         }
     }
     found
-}
-
-/// All extensions that mean something.
-#[cfg(test)]
-pub(super) fn extensions() -> impl Iterator<Item = &'static str> {
-    EXTENSIONS.iter().map(|(extension, ..)| *extension)
 }
 
 /// Without characters that nobody sees, and with dots for what looks like one; the path is cut off.

@@ -1,7 +1,6 @@
 //! `docs/kinds.md` has what the code has. Written anew by `MAILWARD_WRITE_DOCS=1 cargo test -p mailward-scan page`.
 
-use super::name::{by_name, extensions};
-use super::{Family, Kind};
+use super::{Family, Kind, extensions};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -18,10 +17,7 @@ fn kinds() -> String {
 fn names() -> String {
     let mut table = String::from("| family | extensions |\n|---|---|\n");
     for family in Family::ALL {
-        let mut of: Vec<String> = extensions()
-            .filter(|extension| by_name(&format!("a.{extension}")).is_some_and(|n| n.family == family))
-            .map(|e| format!("`{e}`"))
-            .collect();
+        let mut of: Vec<String> = extensions(family).map(|e| format!("`{e}`")).collect();
         of.sort();
         if !of.is_empty() {
             writeln!(table, "| {} | {} |", family.name(), of.join(" ")).unwrap();

@@ -272,7 +272,7 @@ fn e3_an_archive_behind_something_else_is_opened_as_well() {
 }
 
 /// A RAR 5: names, flags of their headers, contents stored.
-fn rar5(files: &[(&str, &[u8], &[u8])]) -> Vec<u8> {
+pub(crate) fn rar5(files: &[(&str, &[u8], &[u8])]) -> Vec<u8> {
     let mut bytes = b"Rar!\x1a\x07\x01\0".to_vec();
     let mut block = |header: Vec<u8>, data: &[u8]| {
         bytes.extend([0; 4]);

@@ -83,6 +83,28 @@ proptest! {
         holds(&look(&message("a.zip", &bytes[..cut.index(bytes.len())])));
     }
 
+    /// Whatever an entry by a method of old says, no more comes out than it tells, and it is whole or it is told.
+    #[test]
+    fn any_bytes_by_an_old_method_are_unpacked_or_told(
+        method in 1_u16..=6,
+        flags in prop::sample::select(vec![0_u16, 2, 4, 6]),
+        codes in any::<bool>(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        length in 0_u64..20_000,
+    ) {
+        // Codes of one length each, so that what follows them is unpacked at all.
+        let tree = |symbols: usize, bits: u8| [vec![(symbols / 16 - 1) as u8], vec![0xf0 | (bits - 1); symbols / 16]].concat();
+        let literals = if flags & 4 == 0 { Vec::new() } else { tree(256, 8) };
+        let head = if codes && method == 6 { [literals, tree(64, 6), tree(64, 6)].concat() } else { Vec::new() };
+        let entry = Zipped { flags, unpacked: length, ..Zipped::packed("it", method, b"", [head, bytes].concat()) };
+        let contents = look(&message("a.zip", &zip(&[entry])));
+        holds(&contents);
+        for item in contents.items.iter().filter(|item| item.names == ["it"]) {
+            prop_assert!(item.size <= length || item.hash == [0; 32], "{item:?}");
+            prop_assert!(item.size == length || !item.traits.is_empty(), "{item:?}");
+        }
+    }
+
     #[test]
     fn any_text_is_looked_at(text in "(begin 644 a\n|=ybegin a\n|[ -~]{0,60}\n|\\(This file must be converted with BinHex\n:|:\n){0,12}") {
         holds(&look(format!("Subject: x\n\n{text}").as_bytes()));

@@ -1,6 +1,7 @@
 //! 7z.
 
 use crate::build::{INNER, attached, found, has, named, not_opened, sha256};
+use mailward_core::limits::SCAN_CODERS_MAX;
 use mailward_scan::Trait;
 use std::io::Write;
 
@@ -27,7 +28,7 @@ fn archive(packed: &[u8], folder: &[u8], folder_sizes: &[u8], files: &[(&str, u8
     with_header(packed, &header)
 }
 
-fn streams(packed: u8, at: u8, folder: &[u8], folder_sizes: &[u8]) -> Vec<u8> {
+pub(crate) fn streams(packed: u8, at: u8, folder: &[u8], folder_sizes: &[u8]) -> Vec<u8> {
     let mut bytes = vec![6, at, 1, 9, packed, 0, 7, 0x0b, 1, 0];
     bytes.extend(folder);
     bytes.push(0x0c);
@@ -36,7 +37,7 @@ fn streams(packed: u8, at: u8, folder: &[u8], folder_sizes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn with_header(packed: &[u8], header: &[u8]) -> Vec<u8> {
+pub(crate) fn with_header(packed: &[u8], header: &[u8]) -> Vec<u8> {
     let mut bytes = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
     bytes.extend((packed.len() as u64).to_le_bytes());
     bytes.extend((header.len() as u64).to_le_bytes());
@@ -46,13 +47,13 @@ fn with_header(packed: &[u8], header: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn lzma2(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn lzma2(bytes: &[u8]) -> Vec<u8> {
     let mut packed = lzma_rust2::Lzma2Writer::new(Vec::new(), lzma_rust2::Lzma2Options::with_preset(1));
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()
 }
 
-const LZMA2: [u8; 5] = [1, 0x21, 0x21, 1, 0x18];
+pub(crate) const LZMA2: [u8; 5] = [1, 0x21, 0x21, 1, 0x18];
 
 #[test]
 fn a_7z_is_opened_stored_packed_and_with_its_header_packed() {
@@ -103,11 +104,15 @@ fn a_7z_that_can_t_be_read_is_told() {
         assert!(!found(&contents) && not_opened(&contents), "{length}: {contents:?}");
     }
     // More coders behind each other than anybody writes.
-    let mut chain = vec![9];
-    chain.extend([1, 0].repeat(9));
-    chain.extend((0..8).flat_map(|n| [n, n + 1]));
-    let sizes = [INNER.len() as u8; 9];
-    assert!(not_opened(&attached("a.7z", &archive(INNER, &chain, &sizes, &[("it.exe", INNER.len() as u8)]))));
+    let chained = |coders: u8| {
+        let mut chain = vec![coders];
+        chain.extend([1, 0].repeat(usize::from(coders)));
+        chain.extend((0..coders - 1).flat_map(|n| [n, n + 1]));
+        let sizes = vec![INNER.len() as u8; usize::from(coders)];
+        attached("a.7z", &archive(INNER, &chain, &sizes, &[("it.exe", INNER.len() as u8)]))
+    };
+    assert!(found(&chained(SCAN_CODERS_MAX as u8)));
+    assert!(not_opened(&chained(SCAN_CODERS_MAX as u8 + 1)));
     // A method that nobody knows; and a window that nobody has, which a small file doesn't need.
     let unknown = archive(INNER, &[1, 1, 0x77], &[INNER.len() as u8], &[("it.exe", INNER.len() as u8)]);
     assert!(not_opened(&attached("a.7z", &unknown)));

@@ -1,6 +1,7 @@
 //! ZIP.
 
 use crate::build::{INNER, Zipped, attached, deflate, found, has, message, named, not_opened, sha256, zip, zip_end};
+use mailward_core::limits::SCAN_READINGS_MAX;
 use mailward_scan::{Budget, Kind, Stopped, Trait, Wrapping, open};
 use std::io::Write;
 use std::time::Duration;
@@ -38,7 +39,7 @@ fn each_method_of_a_zip_is_unpacked() {
         assert_eq!((item.hash, item.size), (sha256(INNER), INNER.len() as u64), "method {method}: {item:?}");
         assert!(item.traits.is_empty() && contents.stopped.is_empty(), "{item:?}");
     }
-    let contents = attached("a.zip", &zip(&[Zipped::packed("x", 6, INNER, INNER.to_vec())]));
+    let contents = attached("a.zip", &zip(&[Zipped::packed("x", 10, INNER, INNER.to_vec())]));
     assert!(!found(&contents) && not_opened(&contents));
 }
 
@@ -73,7 +74,7 @@ fn the_longest_comment_and_too_many_directories() {
     commented.extend(vec![b' '; 65_535]);
     assert!(found(&attached("a.zip", &commented)));
     let mut many = Vec::new();
-    for n in 0..10 {
+    for n in 0..SCAN_READINGS_MAX + 1 {
         let mut one = zip(&[Zipped::deflated(&format!("{n}"), INNER)]);
         let start = one.len() - 22;
         one.drain(start..);

@@ -50,7 +50,10 @@ impl<R: Rights> Session<R> {
             Some(line) if matches!(self.state, State::Auth { .. }) => self.sasl_line(line),
             Some(line) => self.command(line, more),
             // A bare LF doesn't end a command either: one meaning for a line end, everywhere.
-            None => self.bad_line(&Reply::LINE_BYTES),
+            None => {
+                self.bad_line(&Reply::LINE_BYTES);
+                Next::Again
+            }
         };
         input.consume(length);
         next
@@ -94,12 +97,12 @@ impl<R: Rights> Session<R> {
 
     /// A line that is no command. Before the greeting few are enough: whoever speaks so doesn't speak SMTP
     /// (attacks B8).
-    fn bad_line(&mut self, reply: &Reply) -> Next<R> {
+    pub(super) fn bad_line(&mut self, reply: &Reply) {
         if matches!(self.state, State::Fresh) {
             self.counters.before_hello = self.counters.before_hello.saturating_add(1);
             if self.counters.before_hello > SMTP_JUNK_BEFORE_HELLO_MAX {
                 self.farewell(&Reply::TOO_MANY_ERRORS, Closing::Errors);
-                return Next::Again;
+                return;
             }
         }
         if matches!(self.state, State::Auth { .. })
@@ -108,7 +111,6 @@ impl<R: Rights> Session<R> {
             self.state = State::Greeted(greeted);
         }
         self.fail(reply);
-        Next::Again
     }
 
     fn command(&mut self, line: &[u8], more: bool) -> Next<R> {
@@ -119,7 +121,11 @@ impl<R: Rights> Session<R> {
                 self.farewell(&reply, Closing::ChunkSize);
                 return Next::Again;
             }
-            Err(reply) => return self.bad_line(&reply),
+            Err(reply) if reply == Reply::UNKNOWN_COMMAND => return Next::Unknown(line.to_vec()),
+            Err(reply) => {
+                self.bad_line(&reply);
+                return Next::Again;
+            }
         };
         match command {
             Command::Mail(envelope) => self.mail(envelope),

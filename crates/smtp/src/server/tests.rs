@@ -26,6 +26,7 @@ struct Talk {
     closed: Option<Closing>,
     tls_asked: usize,
     later: usize,
+    unknown: Vec<String>,
 }
 
 const MESSAGE_SIZE: u64 = 1_000;
@@ -52,6 +53,7 @@ impl Talk {
             closed: None,
             tls_asked: 0,
             later: 0,
+            unknown: Vec::new(),
         }
     }
     fn smtp() -> Self {
@@ -112,7 +114,12 @@ impl Talk {
                     let message = String::from_utf8(bytes).unwrap();
                     let message = message.strip_prefix("Trace: x\r\n").unwrap().to_owned();
                     self.messages.push((ticket.mail().recipients.clone(), message));
-                    if ticket.is_per_recipient() {
+                    if let Some(gone) = ticket.mail().recipients.iter().position(|to| to.starts_with("gone")) {
+                        ticket.envelope().recipients.remove(gone);
+                        ticket.envelope().recipients.push("new@s.example".to_owned());
+                        ticket.envelope().recipients.push("newer@s.example".to_owned());
+                        ticket.answer_each(&[Reply::OK, Reply::MAILBOX_FULL]);
+                    } else if ticket.is_per_recipient() {
                         let recipients = ticket.mail().recipients.iter();
                         let answers: Vec<_> = recipients
                             .map(|r| if r.starts_with("full") { Reply::MAILBOX_FULL } else { Reply::OK })
@@ -123,6 +130,11 @@ impl Talk {
                     }
                 }
                 Step::Refused(..) => {}
+                Step::Unknown(ticket) => {
+                    self.unknown.push(String::from_utf8(ticket.line().to_vec()).unwrap());
+                    let ends = ticket.line() == b"ENDS";
+                    ticket.refuse(if ends { &Reply::SHUTTING_DOWN } else { &Reply::UNKNOWN_COMMAND });
+                }
                 Step::Auth(_, None, ticket) => ticket.challenge((), b"Name"),
                 Step::Auth(_, Some(response), ticket) | Step::AuthResponse((), response, ticket) => {
                     if response == b"good" {
@@ -266,6 +278,19 @@ fn the_waits_between_chunks_are_the_message_s_time() {
     assert!(talk.session.is_receiving());
     assert_eq!(talk.codes("BDAT 0 LAST\r\n"), [250]);
     assert!(!talk.session.is_receiving());
+}
+
+#[test]
+fn a_command_that_there_isn_t_is_asked_about_and_changes_nothing() {
+    let mut talk = Talk::smtp();
+    talk.send(HELLO);
+    assert_eq!(
+        talk.codes(format!("{ENVELOPE}XYZ one two\r\nMAIL:\r\nDATA x\r\nDATA\r\n")),
+        [250, 250, 500, 500, 501, 354]
+    );
+    assert_eq!(talk.unknown, ["XYZ one two", "MAIL:"], "what is only wrong isn't one");
+    assert_eq!(talk.codes("x\r\n.\r\nENDS\r\n"), [250, 421]);
+    assert!(talk.closed.is_some());
 }
 
 #[test]
@@ -427,6 +452,9 @@ fn lmtp_answers_each_recipient() {
     talk.send("MAIL FROM:<>\r\nRCPT TO:<bob@s.example>\r\nRCPT TO:<al@s.example>\r\n");
     assert_eq!(talk.codes("DATA\r\n"), [354]);
     assert_eq!(talk.codes("bare\nlf\r\n.\r\n"), [550, 550], "also when it is refused");
+    talk.send("MAIL FROM:<>\r\nRCPT TO:<bob@s.example>\r\nRCPT TO:<gone@s.example>\r\n");
+    assert_eq!(talk.codes("DATA\r\n"), [354]);
+    assert_eq!(talk.codes("x\r\n.\r\n"), [250, 452], "those that were told yes, whoever gets it");
     talk.send("MAIL FROM:<>\r\nRCPT TO:<x@t.example>\r\n");
     assert_eq!(talk.codes("DATA\r\n"), [503], "RFC 2033 §4.2");
     assert_eq!(talk.codes("AUTH PLAIN\r\n"), [503]);

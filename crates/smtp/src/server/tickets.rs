@@ -211,6 +211,8 @@ pub struct MessageTicket<'s, R: Rights> {
     pub(super) session: &'s mut Session<R>,
     pub(super) mail: MailGiven<R>,
     pub(super) bytes: Vec<u8>,
+    /// How many replies it gets.
+    pub(super) answers: usize,
 }
 
 impl<R: Rights> MessageTicket<'_, R> {
@@ -224,7 +226,7 @@ impl<R: Rights> MessageTicket<'_, R> {
     pub const fn login(&self) -> Option<&R::Login> {
         self.session.login.as_ref()
     }
-    /// The transaction, for policy that changes sender or recipients. Not in LMTP, where replies are counted by them.
+    /// The transaction, for policy that changes sender or recipients. How many replies there are is settled before.
     pub const fn envelope(&mut self) -> &mut MailGiven<R> {
         &mut self.mail
     }
@@ -242,7 +244,8 @@ impl<R: Rights> MessageTicket<'_, R> {
     pub fn answer(self, reply: Reply) {
         self.answer_each(&[reply]);
     }
-    /// In LMTP one reply for each recipient, in their order; otherwise the first is the message's.
+    /// In LMTP one reply for each recipient that was told yes, in their order, whatever became of them since (RFC 2033
+    /// §4.2); otherwise the first is the message's.
     pub fn answer_each(self, replies: &[Reply]) {
         let counters = &mut self.session.counters;
         if replies.iter().any(Reply::is_positive) {
@@ -251,7 +254,7 @@ impl<R: Rights> MessageTicket<'_, R> {
         } else if replies.iter().any(Reply::is_permanent) {
             counters.errors = counters.errors.saturating_add(1);
         }
-        self.session.answer_message(&self.mail, replies);
+        self.session.answer_message(self.answers, replies);
         self.session.state = State::Greeted(self.mail.greeted);
         if let Some(last) = replies.last() {
             self.session.end_after(last);
@@ -311,5 +314,28 @@ impl<R: Rights> TlsTicket<'_, R> {
         self.session.settings.tls = Some(mechanisms);
         self.session.login = None;
         self.session.state = State::Fresh;
+    }
+}
+
+/// A command that there isn't: with which words is it refused?
+#[must_use = "an unanswered question ends the session"]
+pub struct UnknownTicket<'s, R: Rights> {
+    pub(super) session: &'s mut Session<R>,
+    /// What the session was doing, and goes on with.
+    pub(super) back: State<R>,
+    pub(super) line: Vec<u8>,
+}
+
+impl<R: Rights> UnknownTicket<'_, R> {
+    /// The line, without its CRLF: at most `limits::SMTP_COMMAND_LINE_MAX` bytes, UTF-8 without CR, LF and NUL.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+    /// With these: it is never more than refused, and counts as a mistake. A transaction stays as it is.
+    pub fn refuse(self, reply: &Reply) {
+        self.session.state = self.back;
+        self.session.bad_line(reply);
+        self.session.end_after(reply);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Queued, Target};
 use bytes::Bytes;
-use mailward_core::{AccountId, BlobId, QuarantineId, Timestamp};
+use mailward_core::{AccountId, BlobId, Network, QuarantineId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A message that is to be kept in the quarantine, or a part of its recipients.
@@ -15,6 +15,9 @@ pub struct Kept {
     pub note: Bytes,
     /// From then on it isn't there any more.
     pub expires: Timestamp,
+    /// Who brought it, where that is somebody who may fill only a part of the quarantine: `limits::QUARANTINE_SOURCE_MESSAGES_MAX`
+    /// and `limits::QUARANTINE_SOURCE_BYTES_MAX`. None: it counts for nobody.
+    pub source: Option<Network>,
 }
 
 /// Where a message would go.

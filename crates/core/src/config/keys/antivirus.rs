@@ -1,8 +1,8 @@
 //! Keys of the scanner's workers and of virus scanners.
 
-use super::Key;
-use crate::config::value::{Refusal, Value, quoted, quoted_texts};
-use crate::config::{EngineLine, OnVirus, WhenDown};
+use super::{Key, name_of, one_of};
+use crate::config::value::{quoted, quoted_texts};
+use crate::config::{EngineLine, OnVirus, RescanEvery, WhenDown};
 use crate::limits::{ANTIVIRUS_ENGINES_MAX, SCANNER_WORKERS_MAX};
 
 /// In the order of the file.
@@ -57,19 +57,22 @@ pub(super) const KEYS: &[Key] = &[
         },
         write: |c| c.antivirus.signatures_age.to_string(),
     },
+    Key {
+        path: "antivirus.rescan",
+        form: "\"never\", \"weekly\" or \"monthly\"",
+        unit: "how often stored mail is looked at again",
+        help: "Weekly what came in the last 35 days, monthly all of it; what is found goes into quarantine.\nNothing is done without engines.",
+        reloads: true,
+        read: |c, v| one_of(v, &RescanEvery::NAMES).map(|every| c.antivirus.rescan = every),
+        write: |c| quoted(name_of(&RescanEvery::NAMES, c.antivirus.rescan)),
+    },
+    Key {
+        path: "antivirus.rescan_hour",
+        form: "integer",
+        unit: "hour of the day, UTC, 0 to 23",
+        help: "When that begins: an hour at which few of your users are awake.",
+        reloads: true,
+        read: |c, v| v.count(0, 23).map(|hour| c.antivirus.rescan_hour = u8::try_from(hour).unwrap_or(0)),
+        write: |c| c.antivirus.rescan_hour.to_string(),
+    },
 ];
-
-fn one_of<T: Copy>(value: &Value<'_>, names: &[(&str, T)]) -> Result<T, Refusal> {
-    let found = match value {
-        Value::Text(text) => names.iter().find(|(name, _)| name == text),
-        _ => None,
-    };
-    found.map(|(_, one)| *one).ok_or_else(|| {
-        let names: Vec<String> = names.iter().map(|(name, _)| quoted(name)).collect();
-        format!("must be {}", names.join(" or "))
-    })
-}
-
-fn name_of<T: PartialEq>(names: &[(&'static str, T)], one: T) -> &'static str {
-    names.iter().find(|(_, named)| *named == one).map_or("", |(name, _)| *name)
-}

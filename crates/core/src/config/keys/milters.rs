@@ -31,4 +31,13 @@ pub(super) const KEYS: &[Key] = &[
         read: |c, v| v.each(WHAT, MILTERS_MAX, MilterLine::parse).map(|all| c.milters.submission = all),
         write: |c| quoted_texts(&c.milters.submission),
     },
+    Key {
+        path: "milters.lmtp",
+        form: FORM,
+        unit: "milters",
+        help: "The same for mail that mail servers of this host deliver by LMTP: for those that ask none themselves.",
+        reloads: true,
+        read: |c, v| v.each(WHAT, MILTERS_MAX, MilterLine::parse).map(|all| c.milters.lmtp = all),
+        write: |c| quoted_texts(&c.milters.lmtp),
+    },
 ];

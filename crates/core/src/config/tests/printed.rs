@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The rooms of `core::limits`, one behind the other, in the order in which the first one names them.
-fn rooms() -> String {
+pub(super) fn rooms() -> String {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = std::fs::read_to_string(source.join("limits.rs")).unwrap();
     let names: Vec<String> =
@@ -54,7 +54,8 @@ fn limits(source: &str) -> String {
          <!-- Written from crates/core/src/limits.rs and crates/core/src/limits/ by a test of that crate. Don't edit. -->\n\n\
          Mailward loops over, buffers and waits for nothing that comes from outside without one of these. Those that an\n\
          administrator may move are keys of `[limits]` in [mailward.toml](configuration.md#limits-limits-that-you-may-move-all-others-stand-in-docslimitsmd);\n\
-         here is their default. *PFX* marks a default that Postfix ships and two decades of the Internet have tested.\n",
+         here is their default. *PFX* marks a default that Postfix ships and two decades of the Internet have tested. Those that no\n\
+         test of Mailward names stand in `crates/core/src/config/tests/untested_limits.txt`, which may only get shorter.\n",
     );
     let mut reason = String::new();
     for line in source.lines() {

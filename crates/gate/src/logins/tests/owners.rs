@@ -89,7 +89,7 @@ async fn who_is_refused_because_of_an_attack_neither_prolongs_it_nor_gets_banned
     for (number, from) in hosts(LOGIN_USER_FAILURES).iter().enumerate() {
         h.wrong(from, user, &format!("guess {number}"));
     }
-    let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), listener: Listener::Imaps };
+    let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), port: None, listener: Listener::Imaps };
     let address = user.parse().unwrap();
     let account = Some((AccountId(1), &address));
     let attempt = Attempt { user, account, peer: &peer, mark: None, remembered: false };

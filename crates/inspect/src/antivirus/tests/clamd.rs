@@ -5,7 +5,7 @@ use mailward_core::limits::{ANTIVIRUS_TIME, CLAMD_ANSWER_MAX};
 use std::sync::Mutex;
 use tokio::sync::oneshot;
 
-async fn command(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn command(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         match stream.read_u8().await.ok()? {
@@ -15,7 +15,7 @@ async fn command(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     loop {
         let length = stream.read_u32().await.ok()? as usize;
@@ -29,7 +29,7 @@ async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// As ClamAV's is.
-pub(super) async fn honest(mut stream: TcpStream) {
+pub(crate) async fn honest(mut stream: TcpStream) {
     assert_eq!(command(&mut stream).await.as_deref(), Some("zIDSESSION"));
     let mut number = 0;
     while let Some(command) = command(&mut stream).await {

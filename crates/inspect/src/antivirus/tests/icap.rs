@@ -1,11 +1,33 @@
 //! ICAP servers, honest and not.
 
 use super::*;
+use mailward_core::limits::ICAP_PREVIEW_MAX;
 
-/// One question: its head, and the body of the message that it brings.
+/// What a server says of itself that wishes for so much of a message first.
+fn options(preview: Option<usize>) -> Vec<u8> {
+    let preview = preview.map(|bytes| format!("Preview: {bytes}\r\n")).unwrap_or_default();
+    format!("ICAP/1.0 200 OK\r\nMethods: RESPMOD\r\n{preview}Encapsulated: null-body=0\r\n\r\n").into_bytes()
+}
+
+/// The question about a message, where the one how the server is was answered before it if it came.
+async fn brought(stream: &mut TcpStream) {
+    let mut held = Vec::new();
+    while let Some((head, _)) = question(stream, &mut held).await {
+        if !head.starts_with("OPTIONS ") {
+            return;
+        }
+        stream.write_all(&options(None)).await.unwrap();
+    }
+}
+
+/// One question: its head, and the body of the message that it brings, or its beginning.
 async fn question(stream: &mut TcpStream, held: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
+    parts(stream, held, None).await
+}
+
+/// The same; `head` is there if only a body is to come.
+async fn parts(stream: &mut TcpStream, held: &mut Vec<u8>, mut head: Option<String>) -> Option<(String, Vec<u8>)> {
     let mut body = Vec::new();
-    let mut head = None;
     loop {
         let text = String::from_utf8_lossy(held).into_owned();
         if head.is_none() && text.starts_with("OPTIONS ") && text.contains("\r\n\r\n") {
@@ -59,6 +81,10 @@ async fn answering(
         async move {
             let mut held = Vec::new();
             while let Some((head, body)) = question(&mut stream, &mut held).await {
+                if head.starts_with("OPTIONS ") {
+                    stream.write_all(&options(None)).await.unwrap();
+                    continue;
+                }
                 if stream.write_all(&answer(&head, &body)).await.is_err() {
                     return;
                 }
@@ -160,7 +186,7 @@ async fn lies_garbage_and_broken_answers_of_an_icap_server_are_failures() {
         let (at, _) = played(move |mut stream: TcpStream| {
             let bytes = bytes.clone();
             async move {
-                question(&mut stream, &mut Vec::new()).await;
+                brought(&mut stream).await;
                 let _gone = stream.write_all(&bytes).await;
             }
         })
@@ -175,7 +201,7 @@ async fn lies_garbage_and_broken_answers_of_an_icap_server_are_failures() {
 #[tokio::test]
 async fn an_answer_of_any_length_ends() {
     let (at, _) = played(|mut stream: TcpStream| async move {
-        question(&mut stream, &mut Vec::new()).await;
+        brought(&mut stream).await;
         let head = "ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body=19\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
@@ -189,8 +215,14 @@ async fn an_answer_of_any_length_ends() {
 #[tokio::test]
 async fn an_answer_that_comes_before_the_message_is_not_believed_to_be_clean() {
     let (at, _) = played(|mut stream: TcpStream| async move {
-        stream.write_all(CLEAN).await.unwrap();
-        std::future::pending().await
+        let mut beginning = [0; 1_000];
+        while let Ok(1..) = stream.read(&mut beginning).await {
+            if !beginning.starts_with(b"OPTIONS ") {
+                stream.write_all(CLEAN).await.unwrap();
+                std::future::pending::<()>().await;
+            }
+            stream.write_all(&options(None)).await.unwrap();
+        }
     })
     .await;
     let (antivirus, _) = of(&[format!("icap icap://{at}/av")], |_| {});
@@ -199,22 +231,26 @@ async fn an_answer_that_comes_before_the_message_is_not_believed_to_be_clean() {
 
 #[tokio::test]
 async fn an_icap_service_says_how_it_is() {
-    let options = |methods: &str, status: u16| {
+    let said = |methods: &str, status: u16| {
         format!(
             "ICAP/1.0 {status} OK\r\nMethods: {methods}\r\nService: Test/1\r\nISTag: \"7\"\r\nEncapsulated: null-body=0\r\n\r\n"
         )
     };
     for (answer, health) in [
-        (options("REQMOD, RESPMOD", 200), Health::Good),
-        (options("REQMOD", 200), Health::Failing),
-        (options("RESPMOD", 404), Health::Failing),
+        (said("REQMOD, RESPMOD", 200), Health::Good),
+        (said("REQMOD", 200), Health::Failing),
+        (said("RESPMOD", 404), Health::Failing),
     ] {
-        let (line, _) = answering(move |head, _| {
-            assert!(head.starts_with("OPTIONS icap://"), "{head}");
-            answer.clone().into_bytes()
+        let (at, _) = played(move |mut stream: TcpStream| {
+            let answer = answer.clone();
+            async move {
+                let (head, _) = question(&mut stream, &mut Vec::new()).await.unwrap();
+                assert!(head.starts_with("OPTIONS icap://"), "{head}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
         })
         .await;
-        let (antivirus, _) = of(&[line], |_| {});
+        let (antivirus, _) = of(&[format!("icap icap://{at}/av")], |_| {});
         antivirus.check().await;
         let state = antivirus.states().remove(0);
         assert_eq!(state.health, health, "{state:?}");
@@ -222,4 +258,86 @@ async fn an_icap_service_says_how_it_is() {
             assert_eq!(state.version.as_deref(), Some("Test/1 (7)"));
         }
     }
+}
+
+/// One that wishes for a preview of so much, and wants the rest of what doesn't begin with "GIF"; how much it was shown first.
+async fn previewing(wishes: usize) -> (String, Arc<AtomicUsize>) {
+    let shown = Arc::new(AtomicUsize::new(usize::MAX));
+    let told = shown.clone();
+    let (at, _) = played(move |mut stream: TcpStream| {
+        let told = told.clone();
+        async move {
+            let mut held = Vec::new();
+            while let Some((head, mut body)) = question(&mut stream, &mut held).await {
+                if head.starts_with("OPTIONS ") {
+                    stream.write_all(&options(Some(wishes))).await.unwrap();
+                    continue;
+                }
+                assert!(head.contains(&format!("\r\nPreview: {}\r\n", body.len())), "{head}");
+                told.store(body.len(), Ordering::Relaxed);
+                if !body.starts_with(b"GIF") {
+                    stream.write_all(b"ICAP/1.0 100 Continue\r\n\r\n").await.unwrap();
+                    body.extend(parts(&mut stream, &mut held, Some(head)).await.unwrap().1);
+                }
+                let answer: &[u8] = if is_bad(&body) { b"ICAP/1.0 204 -\r\nX-Virus-ID: Bad\r\n\r\n" } else { CLEAN };
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    })
+    .await;
+    (format!("icap icap://{at}/av"), shown)
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_ask_for_the_rest_has_not_seen_it() {
+    let (line, shown) = previewing(8).await;
+    let (antivirus, _) = of(&[line], |_| {});
+    for _ in 0..2 {
+        let scanned = look(&antivirus, b"Subject: hello\r\n\r\nhello\r\n").await;
+        assert_eq!((scanned.clean.len(), shown.load(Ordering::Relaxed)), (1, 8), "{scanned:?}");
+        let scanned = look(&antivirus, &[b"Subject: hello\r\n\r\n", BAD].concat()).await;
+        assert_eq!(scanned.found[0].name, "Bad", "it is in what came behind the preview");
+        let scanned = look(&antivirus, &[b"GIF89a, or not", BAD].concat()).await;
+        assert_eq!((scanned.unscannable.len(), scanned.clean.len()), (1, 0), "{scanned:?}");
+        assert!(scanned.unscannable[0].1.contains("doesn't want the rest"), "{scanned:?}");
+        assert_eq!(strongest(&antivirus, &scanned), Action::Quarantine);
+    }
+    assert_eq!(antivirus.states()[0].health, Health::Good, "it does what it was told to");
+}
+
+#[tokio::test]
+async fn a_preview_is_never_all_of_a_message_nor_longer_than_its_limit() {
+    for (wishes, message, first) in [
+        (1_024, &b"hello"[..], 2),
+        (1_024, b"x", 0),
+        (0, b"hello", 0),
+        (usize::MAX, &[b'x'; 3 * ICAP_PREVIEW_MAX], ICAP_PREVIEW_MAX),
+        (usize::MAX, &[b'x'; ICAP_PREVIEW_MAX], ICAP_PREVIEW_MAX / 2),
+    ] {
+        let (line, shown) = previewing(wishes).await;
+        let (antivirus, _) = of(&[line], |_| {});
+        assert_eq!(look(&antivirus, message).await.clean.len(), 1, "{wishes}");
+        assert_eq!(shown.load(Ordering::Relaxed), first, "{wishes}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_too_much_to_do_is_asked_again_later() {
+    let (line, _) = answering(|_, _| b"ICAP/1.0 503 Service overloaded\r\n\r\n".to_vec()).await;
+    let (antivirus, _) = of(&[line], |_| {});
+    let scanned = look(&antivirus, b"hello").await;
+    assert_eq!((scanned.failed.len(), strongest(&antivirus, &scanned)), (1, Action::Defer), "{scanned:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_there_is_not_is_its_fault_and_no_message_s() {
+    let (at, _) = played(|mut stream: TcpStream| async move {
+        question(&mut stream, &mut Vec::new()).await;
+        stream.write_all(b"ICAP/1.0 404 Not found\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let (antivirus, events) = of(&[format!("icap icap://{at}/typo")], |_| {});
+    let scanned = look(&antivirus, b"hello").await;
+    assert_eq!((scanned.failed.len(), strongest(&antivirus, &scanned)), (1, Action::Defer), "{scanned:?}");
+    assert_eq!(told(&events, "antivirus.failing"), 1, "{:?}", events.lines());
 }

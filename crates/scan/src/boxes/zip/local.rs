@@ -11,7 +11,7 @@ const METHODS: u16 = 100;
 /// What an entry's own header says (4.3.7).
 pub(super) struct Local {
     pub(super) names: Vec<String>,
-    flags: u16,
+    pub(super) flags: u16,
     pub(super) method: u16,
     pub(super) packed: u64,
     pub(super) unpacked: u64,
@@ -32,7 +32,9 @@ impl Local {
     /// Whether unpacking by this gives something else than by the directory.
     pub(super) fn differs(&self, listed: &Listed) -> bool {
         let lengths = !self.is_told_later() && (self.packed != listed.packed || self.unpacked != listed.unpacked);
-        self.method != listed.method || self.is_encrypted() != listed.is_encrypted() || lengths
+        // Flags that say how to read what is imploded.
+        let imploded = self.method == 6 && (self.flags ^ listed.flags) & 6 != 0;
+        self.method != listed.method || self.is_encrypted() != listed.is_encrypted() || lengths || imploded
     }
 }
 

@@ -76,7 +76,9 @@ async fn serve(mut wire: DuplexStream, dialect: server::Dialect) -> Seen {
                     }
                 }
                 Does::Refused(..) => {}
-                Does::Auth(..) | Does::AuthResponse(..) | Does::StartTls(_) => panic!("not asked for"),
+                Does::Auth(..) | Does::AuthResponse(..) | Does::StartTls(_) | Does::Unknown(_) => {
+                    panic!("not asked for")
+                }
             }
         };
         let out = std::mem::take(session.output());

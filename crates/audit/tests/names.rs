@@ -1,0 +1,192 @@
+//! What the DNS says: every control passes in a good world, fails where its one thing is spoiled, and doesn't know where nobody answers.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
+
+use mailward_audit::{DkimKey, Host, Probe, Scene, State, Statements, Verdict, all, find, run};
+use mailward_core::{SystemClock, Timestamp, shutdown};
+use mailward_dns::{Lookup, Resolver};
+use mailward_dns_zone::{Fault, Zone, Zones};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A domain that does everything right, below a signed top.
+const GOOD: &[&str] = &[
+    "@ 300 IN MX 10 mx.example.",
+    "mx 300 IN A 45.33.32.156",
+    "mx 300 IN AAAA 2600:3c01::f03c:91ff:fe18:bb2f",
+    "@ 300 IN TXT \"v=spf1 mx -all\"",
+    "_dmarc 300 IN TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@example\"",
+    "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
+    "_mta-sts 300 IN TXT \"v=STSv1; id=20260101\"",
+    "_smtp._tls 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example\"",
+    "_25._tcp.mx 300 IN TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+];
+
+const REVERSE4: &str = "156.32.33.45.in-addr.arpa. 300 IN PTR mx.example.\n";
+const REVERSE6: &str =
+    "f.2.b.b.8.1.e.f.f.f.1.9.c.3.0.f.0.0.0.0.0.0.0.0.1.0.c.3.0.0.6.2.ip6.arpa. 300 IN PTR mx.example.\n";
+
+struct World {
+    lines: Vec<String>,
+    reverse: String,
+    signed: bool,
+    dnssec: bool,
+}
+
+impl World {
+    fn good() -> Self {
+        Self {
+            lines: GOOD.iter().map(|line| (*line).to_owned()).collect(),
+            reverse: format!("{REVERSE4}{REVERSE6}"),
+            signed: true,
+            dnssec: true,
+        }
+    }
+
+    /// With every line that has this text replaced by another; nothing leaves it out.
+    fn with(mut self, text: &str, line: &str) -> Self {
+        let before = self.lines.len();
+        self.lines.retain(|old| !old.contains(text));
+        assert!(self.lines.len() < before, "no line has {text}");
+        self.lines.extend(line.lines().map(str::to_owned));
+        self
+    }
+
+    async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
+        let text = self.lines.join("\n") + "\n";
+        let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
+        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::signed("arpa.", &self.reverse)]).await;
+        if let Some(name) = fault {
+            zones.fault(name, None, Fault::ServFail);
+        }
+        let config = mailward_core::config::Dns { dnssec: self.dnssec, ..zones.config() };
+        let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&config).unwrap());
+        let key = DkimKey {
+            selector: "s1".to_owned(),
+            value: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+        };
+        let state = State {
+            name: Some("mx.example".to_owned()),
+            domains: vec!["example".to_owned()],
+            dkim: [("example".to_owned(), vec![key])].into(),
+            ..State::default()
+        };
+        verdict(id, Some(state), Some(lookup)).await
+    }
+}
+
+async fn verdict(id: &str, state: Option<State>, names: Option<Arc<dyn Lookup>>) -> (Verdict, String) {
+    let root = tempfile::tempdir().unwrap();
+    let scene = Scene {
+        host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
+        doors: Vec::new(),
+        names,
+        state,
+        statements: Statements::default(),
+        owners: BTreeMap::new(),
+        deputies: BTreeMap::new(),
+        actions: None,
+        machine: None,
+        now: Timestamp(0),
+    };
+    let (_trigger, stop) = shutdown::channel();
+    let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
+    let record = records.remove(0);
+    (record.verdict, record.said)
+}
+
+fn ours() -> Vec<&'static str> {
+    all().into_iter().filter(|control| control.probe == Probe::Names).map(|control| control.id).collect()
+}
+
+#[tokio::test]
+async fn everything_passes_in_a_good_world() {
+    for id in ours() {
+        let (found, said) = World::good().verdict(id, None).await;
+        assert_eq!(found, Verdict::Pass, "{id}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn each_fails_where_its_one_thing_is_spoiled() {
+    let good = World::good;
+    let long = "v=spf1 ip4:10.0.0.0/8 -all";
+    let spoiled: Vec<(&str, World, &str)> = vec![
+        ("NET-07", World { dnssec: false, ..good() }, "isn't proven"),
+        ("NET-09", World { signed: false, ..good() }, "isn't signed"),
+        ("NET-10", World { signed: false, ..good() }, "isn't signed"),
+        ("NET-11", good().with("IN MX", "@ 300 IN MX 10 gone.example."), "no name gone.example"),
+        ("NET-11", good().with("IN MX", "@ 300 IN MX 10 a.example.\na 300 IN CNAME mx"), "alias"),
+        ("NET-11", good().with("IN A ", "mx 300 IN A 10.1.2.3"), "10.1.2.3"),
+        ("NET-12", good().with("AAAA", ""), "AAAA"),
+        ("NET-13", World { reverse: REVERSE4.to_owned(), ..good() }, "no name"),
+        (
+            "NET-13",
+            World { reverse: REVERSE4.replace("mx.example", "other.example") + REVERSE6, ..good() },
+            "other.example",
+        ),
+        ("ENC-01", good().with("spf1", ""), "no SPF record"),
+        ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 +all\""), "everybody"),
+        ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx ?all\""), "-all"),
+        ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 ptr -all\""), "ptr"),
+        ("ENC-01", good().with("spf1", &format!("@ 300 IN TXT \"{long}\"")), "too many"),
+        ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx -all\"\n@ 300 IN TXT \"v=spf1 a -all\""), ""),
+        ("ENC-03", good().with("_domainkey", ""), "isn't published"),
+        ("ENC-03", good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=AAAA\""), "another key"),
+        ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", GOOD[5].trim_end_matches('"'))), "t=y"),
+        ("ENC-05", good().with("DMARC1", ""), "no DMARC record"),
+        ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=none; rua=mailto:a@example\""), "p=none"),
+        ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject\""), "rua"),
+        ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; t=y; rua=mailto:a@example\""), "t=y"),
+        ("ENC-08", good().with("STSv1", ""), "MTA-STS"),
+        ("ENC-09", good().with("TLSRPT", ""), "TLS-RPT"),
+        ("ENC-10", good().with("TLSA", ""), "TLSA"),
+        (
+            "ENC-10",
+            good().with(
+                "TLSA",
+                "_25._tcp.mx 300 IN TLSA 0 0 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            ),
+            "mail",
+        ),
+    ];
+    for id in ours() {
+        assert!(spoiled.iter().any(|(spoiled, ..)| *spoiled == id), "nothing spoils {id}");
+    }
+    for (id, world, says) in spoiled {
+        let (found, said) = world.verdict(id, None).await;
+        assert!(found == Verdict::Fail && said.contains(says), "{id}: {found:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_knows_where_the_dns_does_not_answer() {
+    for (id, name) in [
+        ("NET-07", "org."),
+        ("NET-09", "example."),
+        ("NET-10", "mx.example."),
+        ("NET-11", "example."),
+        ("NET-12", "mx.example."),
+        ("NET-13", "mx.example."),
+        ("ENC-01", "example."),
+        ("ENC-03", "s1._domainkey.example."),
+        ("ENC-05", "_dmarc.example."),
+        ("ENC-08", "_mta-sts.example."),
+        ("ENC-09", "_smtp._tls.example."),
+        ("ENC-10", "_25._tcp.mx.example."),
+    ] {
+        let (found, said) = World::good().verdict(id, Some(name)).await;
+        assert_eq!(found, Verdict::NotTested, "{id}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_knows_without_a_server_or_without_the_dns() {
+    for id in ours() {
+        assert_eq!(verdict(id, Some(State::default()), None).await.0, Verdict::NotTested, "{id}");
+        if id != "NET-07" {
+            let lookup: Arc<dyn Lookup> = Arc::new(mailward_dns::NoDns);
+            assert_eq!(verdict(id, None, Some(lookup)).await.0, Verdict::NotTested, "{id}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Audits as text.
+
+use crate::failure::Failure;
+use crate::print;
+use mailward_audit::evidence::Run;
+use mailward_audit::{Area, Dimension, Record, Verdict};
+use std::io::IsTerminal as _;
+
+/// Points in hundredths, as people write them: `568.25`, `81`.
+pub(super) fn points(hundredths: u32) -> String {
+    let (whole, part) = (hundredths / 100, hundredths.rem_euclid(100));
+    match (part, part.rem_euclid(10)) {
+        (0, _) => whole.to_string(),
+        (part, 0) => format!("{whole}.{}", part / 10),
+        (part, _) => format!("{whole}.{part:02}"),
+    }
+}
+
+/// A verdict, in colour where somebody looks at it.
+fn word(verdict: Verdict) -> String {
+    let word = match verdict {
+        Verdict::Partial(share) => format!("{share} %"),
+        other => other.word().to_owned(),
+    };
+    let colour = match verdict {
+        Verdict::Error | Verdict::Fail => "31",
+        Verdict::Partial(_) => "33",
+        Verdict::Pass => "32",
+        Verdict::NotRun | Verdict::NotTested | Verdict::NotApplicable => "2",
+    };
+    if std::io::stdout().is_terminal() { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word }
+}
+
+/// The score sheet, and what is worst.
+pub(super) fn summary(run: &Run) -> Result<(), Failure> {
+    let rows: Vec<Vec<String>> = run
+        .score
+        .areas
+        .iter()
+        .map(|line| {
+            let of =
+                |dimension: Dimension| line.points.get(&dimension).map_or_else(|| "-".to_owned(), |it| points(*it));
+            let count = |word: &str| line.verdicts.get(word).copied().unwrap_or(0);
+            let failed = count("failed").saturating_add(count("error")).saturating_add(count("in part"));
+            let unknown = count("not tested").saturating_add(count("not run"));
+            vec![
+                line.area.number().to_string(),
+                line.area.title().to_owned(),
+                format!("{}.{:02}", line.weight / 100, line.weight.rem_euclid(100)),
+                of(Dimension::Who),
+                of(Dimension::Why),
+                of(Dimension::What),
+                points(line.sum),
+                count("passed").to_string(),
+                failed.to_string(),
+                unknown.to_string(),
+            ]
+        })
+        .collect();
+    print::table(&["NO", "AREA", "WEIGHT", "WHO", "WHY", "WHAT", "OF 100", "PASSED", "FAILED", "NOT TESTED"], &rows)?;
+    let number = if run.number == 0 { "not kept".to_owned() } else { format!("audit number {}", run.number) };
+    print::line(format_args!(
+        "\n{} of 1,000 points ({number}; weights sum to {})",
+        points(run.score.total),
+        points(run.weights.sum())
+    ))?;
+    for cap in &run.score.caps {
+        let why = format!("at most {} while {} fails: {}", cap.most, cap.id, print::tame(&cap.why));
+        print::line(why)?;
+    }
+    if let Some(first) = run.records.iter().find(|record| record.verdict.is_failure()) {
+        print::line(format_args!("`mailward audit show --failed` tells what failed, such as {}", first.id))?;
+    }
+    Ok(())
+}
+
+/// Each record: what was asked and found.
+pub(super) fn records<'a>(records: impl Iterator<Item = &'a Record>) -> Result<(), Failure> {
+    let mut area: Option<Area> = None;
+    for record in records {
+        if area != Some(record.area) {
+            area = Some(record.area);
+            print::line(format_args!("\n{}. {}", record.area.number(), record.area.title()))?;
+        }
+        print::line(format_args!("  {:<9} {}: {}", record.id, word(record.verdict), print::short(&record.said, 400)))?;
+    }
+    Ok(())
+}
+
+/// One record with all that belongs to it.
+pub(super) fn whole(record: &Record) -> Result<(), Failure> {
+    let lines = |name: &str, text: &str| print::line(format_args!("{name:<9} {}", print::tame(text)));
+    print::line(format_args!("{} {}", record.id, word(record.verdict)))?;
+    if let Some(control) = mailward_audit::find(&record.id) {
+        lines("asked", control.question)?;
+        lines("found", &record.said)?;
+        lines("why", control.why)?;
+        lines("how", control.verified)?;
+        if record.verdict != Verdict::Pass {
+            lines("mend", control.mend)?;
+        }
+        lines("source", control.source)?;
+    } else {
+        lines("found", &record.said)?;
+    }
+    lines("from", &format!("{} to {}", record.began.text(), record.ended.text()))?;
+    for output in &record.seen {
+        print::line(format_args!(
+            "\n{} ({} bytes, SHA-256 {})",
+            print::tame(&output.input),
+            output.bytes,
+            print::tame(&output.sha256)
+        ))?;
+        for line in output.excerpt.lines() {
+            print::line(format_args!("  | {}", print::tame(line)))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! The audit: what it looks at here, and the one that a running server makes every day.
+
+use crate::control::audit::Known;
+use crate::control::desk::Desk;
+use crate::failure::Failure;
+use jiff::Zoned;
+use mailward_audit::evidence::Run;
+use mailward_audit::{Area, Control, Door, Host, Machine, Progress, Protocol, Record, Scene, Weights, all, run, score};
+use mailward_core::config::{Audit, AuditMachine, AuditPerson};
+use mailward_core::event::{Event, Events};
+use mailward_core::limits::AUDIT_RUN_TIME;
+use mailward_core::{Clock as _, Listener, Shutdown, SystemClock};
+use mailward_dns::Lookup;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the configuration says of who answers for what.
+pub(crate) fn people(lines: &[AuditPerson]) -> BTreeMap<Area, String> {
+    let mut people = BTreeMap::new();
+    for line in lines {
+        for (number, area) in Area::ALL.iter().enumerate() {
+            if line.area.is_none_or(|only| only == number) {
+                people.insert(*area, line.address.to_string());
+            }
+        }
+    }
+    people
+}
+
+/// What the configuration says of what areas count for.
+pub(crate) fn weights(config: &Audit) -> Weights {
+    let lines = config.weights.iter().filter_map(|line| Some((*Area::ALL.get(line.area)?, line.weight)));
+    Weights(lines.collect())
+}
+
+/// What there is to look at. `known` is what the server says; without one, what it would say isn't tested.
+pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Option<Arc<dyn Lookup>>) -> Scene {
+    let machine = match config.machine {
+        AuditMachine::Guess => None,
+        AuditMachine::Metal => Some(Machine::Metal),
+        AuditMachine::Virtual => Some(Machine::Virtual),
+        AuditMachine::Container => Some(Machine::Container),
+    };
+    let (state, statements, actions, doors) = match known {
+        Some(known) => (Some(known.state), known.statements, known.actions, known.doors),
+        None => Default::default(),
+    };
+    let name = state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
+    Scene {
+        host,
+        doors: doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect(),
+        names,
+        state,
+        statements,
+        owners: people(&config.owners),
+        deputies: people(&config.deputies),
+        actions,
+        machine,
+        now: SystemClock.now(),
+    }
+}
+
+/// A door as it is reached from here; a Unix socket is no door of the network.
+fn door(listener: &str, address: &str, name: &str) -> Option<Door> {
+    let address: SocketAddr = address.parse().ok()?;
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let protocol = match Listener::ALL.into_iter().find(|known| known.name() == listener)? {
+        Listener::Smtp => Protocol::Smtp,
+        Listener::Submission => Protocol::Submission,
+        Listener::Submissions => Protocol::Submissions,
+        Listener::Imap => Protocol::Imap,
+        Listener::Imaps => Protocol::Imaps,
+        Listener::Pop3 => Protocol::Pop3,
+        Listener::Pop3s => Protocol::Pop3s,
+        Listener::Lmtp => Protocol::Lmtp,
+    };
+    Some(Door { protocol, address: SocketAddr::new(ip, address.port()), name: name.to_owned() })
+}
+
+/// Runs these controls and makes a run of it, which isn't kept yet.
+pub(crate) async fn look(
+    controls: &[&'static Control],
+    scene: Scene,
+    weights: Weights,
+    stop: &Shutdown,
+    progress: &mut dyn Progress,
+) -> Run {
+    let name = scene.state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
+    let began = SystemClock.now();
+    let records = run(controls, Arc::new(scene), &SystemClock, stop, progress).await;
+    Run {
+        number: 0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name,
+        began,
+        ended: SystemClock.now(),
+        overdue: Vec::new(),
+        score: score(&records, &weights, &[]),
+        weights,
+        records,
+    }
+}
+
+/// Audits every day at the configured hour, in a thread of its own that gives way to everything else.
+pub(super) fn daily(desk: Desk, events: Events, shutdown: Shutdown) {
+    let told = events.clone();
+    let spawned = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+        // On Linux this is the thread's own priority; those that it starts have it, too.
+        let _as_it_was = rustix::process::nice(19);
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(every_day(desk, events, shutdown)),
+            Err(error) => events.emit(Event::alert("audit.stopped").with("why", error)),
+        }
+    });
+    if let Err(error) = spawned {
+        told.emit(Event::alert("audit.stopped").with("why", error));
+    }
+}
+
+async fn every_day(desk: Desk, events: Events, mut shutdown: Shutdown) {
+    loop {
+        let hour = desk.server.as_ref().and_then(|server| server.audit().hour);
+        let wait = hour.map_or(Duration::from_secs(3_600), |hour| until(hour, &Zoned::now()));
+        tokio::select! {
+            biased;
+            () = shutdown.fired() => return,
+            // The hour may be another one by then: nobody waits for longer than an hour without looking again.
+            () = tokio::time::sleep(wait.min(Duration::from_secs(3_600))) => {}
+        }
+        if hour.is_some() && wait <= Duration::from_secs(3_600) {
+            match tokio::time::timeout(AUDIT_RUN_TIME, once(&desk, &events, &shutdown)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => events.emit(Event::alert("audit.stopped").with("why", failure)),
+                Err(_) => events.emit(Event::alert("audit.stopped").with("why", "it took too long")),
+            }
+        }
+    }
+}
+
+/// How long until it is that hour next: more than nothing, so that an hour is met once.
+fn until(hour: u8, now: &Zoned) -> Duration {
+    let passed = now.time().hour();
+    let hours = i64::from(hour).saturating_sub(i64::from(passed)).rem_euclid(24);
+    let into = i64::from(now.time().minute()).saturating_mul(60).saturating_add(i64::from(now.time().second()));
+    let seconds = hours.saturating_mul(3_600).saturating_sub(into);
+    let seconds = if seconds <= 0 { seconds.saturating_add(86_400) } else { seconds };
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(86_400))
+}
+
+async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), Failure> {
+    let Some(server) = &desk.server else { return Ok(()) };
+    let config = server.audit();
+    let before = desk.audit_failing().await?;
+    let host = Host::ours(Box::new(BTreeMap::new()));
+    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone());
+    let run = look(&all(), scene, weights(&config), shutdown, &mut ()).await;
+    if shutdown.is_fired() {
+        return Ok(());
+    }
+    let kept = desk.audit_keep(run, people(&config.owners)).await?;
+    tell(events, &before, &kept);
+    Ok(())
+}
+
+/// Tells what changed, and nothing else.
+fn tell(events: &Events, before: &BTreeSet<String>, kept: &Run) {
+    let points = format!("{}.{:02}", kept.score.total / 100, kept.score.total.rem_euclid(100));
+    let failing: BTreeSet<String> = failing(&kept.records).collect();
+    events.emit(
+        Event::info("audit.done").with("number", kept.number).with("points", points).with("failed", failing.len()),
+    );
+    for id in failing.difference(before) {
+        let said = kept.records.iter().find(|record| record.id == *id).map_or("", |record| record.said.as_str());
+        events.emit(Event::alert("audit.failed").with("control", id).with("why", said));
+    }
+    for id in before.difference(&failing) {
+        events.emit(Event::info("audit.mended").with("control", id));
+    }
+}
+
+/// Controls that failed.
+pub(crate) fn failing(records: &[Record]) -> impl Iterator<Item = String> {
+    records.iter().filter(|record| record.verdict.is_failure()).map(|record| record.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+    use super::until;
+    use jiff::civil::date;
+    use std::time::Duration;
+
+    #[test]
+    fn the_next_time_is_that_hour_ever_later_and_never_now() {
+        let at = |hour, minute, second| date(2026, 1, 2).at(hour, minute, second, 0).in_tz("UTC").unwrap();
+        for (now, seconds) in [
+            (at(3, 0, 0), 3_600),
+            (at(3, 59, 59), 1),
+            (at(4, 0, 0), 86_400),
+            (at(4, 0, 1), 86_399),
+            (at(5, 0, 0), 23 * 3_600),
+        ] {
+            assert_eq!(until(4, &now), Duration::from_secs(seconds), "{now}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What an audit needs of the server, and what is kept of it.
+
+use super::desk::{Desk, shown};
+use crate::compose::audit::failing;
+use crate::failure::Failure;
+use mailward_audit::actions::{Actions, Exception};
+use mailward_audit::evidence::{Archive, EvidenceError, Run};
+use mailward_audit::{Area, DkimKey, State, Statement};
+use mailward_store::records::DkimState;
+use mailward_core::{Clock as _, SystemClock};
+use mailward_vault::EvidenceKey;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Ask {
+    /// What the server says of itself, what people said, what is to be done: see [`Known`].
+    Known,
+    /// Keep a run: a [`Run`] as JSON.
+    Keep { run: String, owners: BTreeMap<Area, String> },
+    /// A run of this number, or the newest.
+    Run { number: Option<u64> },
+    /// A line for each run.
+    History,
+    /// Whether all is as it was written; `seal`: a hash that somebody wrote down.
+    Verify { seal: Option<String> },
+    /// Keep what somebody said.
+    Answer { control: String, statement: Statement },
+    /// Let something be for a while.
+    Except { control: String, exception: Exception },
+}
+
+/// What the server knows before a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub(crate) state: State,
+    pub(crate) statements: mailward_audit::Statements,
+    pub(crate) actions: Option<Actions>,
+    /// Where it listens: listener and address.
+    pub(crate) doors: Vec<(String, String)>,
+}
+
+/// The archive and the key that signs what goes into it.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditDesk {
+    archive: Archive,
+    key: Arc<EvidenceKey>,
+}
+
+impl From<EvidenceError> for Failure {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::Io { path, error } => Failure::io(path.display(), error),
+            other => Failure::Refused(other.to_string()),
+        }
+    }
+}
+
+impl AuditDesk {
+    /// Of a data directory, with the server's secret.
+    pub(crate) fn of(data: &Path, secret: &mailward_core::Secret) -> Result<Self, Failure> {
+        let key = EvidenceKey::new(secret).map_err(|error| Failure::Refused(error.to_string()))?;
+        Ok(Self { archive: Archive::in_data(data), key: Arc::new(key) })
+    }
+
+    /// Keeps a run, and what is to be done because of it.
+    pub(crate) fn keep(&self, mut run: Run, owners: &BTreeMap<Area, String>) -> Result<Run, Failure> {
+        let mut actions = self.archive.actions()?.unwrap_or_default();
+        actions.heard(&run, owners);
+        let now = SystemClock.now();
+        run.overdue = actions.cap(now).into_iter().map(|action| action.control.clone()).collect();
+        let kept = self.archive.keep(run, &self.key)?;
+        self.archive.keep_actions(&actions)?;
+        self.archive.prune(now)?;
+        Ok(kept)
+    }
+
+    fn answer(&self, ask: Ask) -> Result<Value, Failure> {
+        let now = SystemClock.now();
+        match ask {
+            Ask::Known => Err(Failure::Bug("not a matter of the archive".to_owned())),
+            Ask::Keep { run, owners } => {
+                let run = serde_json::from_str(&run).map_err(|error| Failure::Refused(format!("the run: {error}")))?;
+                let kept = self.keep(run, &owners)?;
+                Ok(json!({ "number": kept.number, "score": kept.score, "overdue": kept.overdue }))
+            }
+            Ask::Run { number: Some(number) } => shown(self.archive.run(number)?),
+            Ask::Run { number: None } => shown(self.archive.newest()?),
+            Ask::History => shown(self.archive.history()?),
+            Ask::Verify { seal } => shown(self.archive.verify(Some(self.key.public()), seal.as_deref(), now)?),
+            Ask::Answer { control, statement } => {
+                let mut statements = self.archive.statements()?;
+                statements.0.insert(control, statement);
+                self.archive.keep_statements(&statements)?;
+                Ok(Value::Null)
+            }
+            Ask::Except { control, exception } => {
+                let mut actions = self.archive.actions()?.unwrap_or_default();
+                actions.except(&control, exception).map_err(|error| Failure::Refused(error.to_string()))?;
+                self.archive.keep_actions(&actions)?;
+                Ok(Value::Null)
+            }
+        }
+    }
+}
+
+impl Desk {
+    /// Does what the audit asks; the disk is waited for elsewhere.
+    pub(super) async fn audit(&self, ask: Ask) -> Result<Value, Failure> {
+        if matches!(ask, Ask::Known) {
+            return shown(self.audit_known().await?);
+        }
+        let desk = self.audit.clone();
+        let done = tokio::task::spawn_blocking(move || desk.answer(ask)).await;
+        done.map_err(|error| Failure::Bug(error.to_string()))?
+    }
+
+    /// Keeps a run of the server's own.
+    pub(crate) async fn audit_keep(&self, run: Run, owners: BTreeMap<Area, String>) -> Result<Run, Failure> {
+        let desk = self.audit.clone();
+        let kept = tokio::task::spawn_blocking(move || desk.keep(run, &owners)).await;
+        kept.map_err(|error| Failure::Bug(error.to_string()))?
+    }
+
+    /// Controls that failed in the newest run.
+    pub(crate) async fn audit_failing(&self) -> Result<BTreeSet<String>, Failure> {
+        let desk = self.audit.clone();
+        let newest = tokio::task::spawn_blocking(move || desk.archive.newest()).await;
+        let newest = newest.map_err(|error| Failure::Bug(error.to_string()))??;
+        Ok(newest.map(|run| failing(&run.records).collect()).unwrap_or_default())
+    }
+
+    /// What is known before a run.
+    pub(crate) async fn audit_known(&self) -> Result<Known, Failure> {
+        let server = self.server.as_ref();
+        let users = self.directory.list_users(None, None).await?;
+        let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
+        for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
+            let key_of = DkimKey { selector: key.selector, value: key.record.value };
+            dkim.entry(key.domain.to_string()).or_default().push(key_of);
+        }
+        let state = State {
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            pid: server.map(|_| std::process::id()),
+            name: server.map(|server| server.hostname().to_string()),
+            domains: self.directory.list_domains().into_iter().map(|domain| domain.name.to_string()).collect(),
+            accounts: users.into_iter().map(|user| (user.address.to_string().to_lowercase(), user.enabled)).collect(),
+            dkim,
+        };
+        let doors = server.map(|server| server.doors().to_vec()).unwrap_or_default();
+        Ok(Known {
+            state,
+            statements: self.audit.archive.statements()?,
+            actions: self.audit.archive.actions()?,
+            doors: doors.into_iter().map(|door| (door.listener.name().to_owned(), door.address)).collect(),
+        })
+    }
+}
