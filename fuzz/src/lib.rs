@@ -48,13 +48,14 @@ pub mod sts;
 pub mod submission;
 pub mod tcprules;
 pub mod thread;
+pub mod tls_flight;
 pub mod written;
 
 /// A target's name, which is also its corpus's, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 48] = [
+pub const TARGETS: [Target; 49] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
@@ -102,6 +103,7 @@ pub const TARGETS: [Target; 48] = [
     ("submission", submission::run),
     ("tcprules", tcprules::run),
     ("thread", thread::run),
+    ("tls_flight", tls_flight::run),
     ("written", written::run),
 ];
 

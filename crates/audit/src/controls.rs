@@ -28,23 +28,28 @@ pub use not_built::NOT_BUILT;
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
-const BY_AREA: [&[Control]; 21] = [
+const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     stated::CONTROLS,
     names::CONTROLS,
     physical::CONTROLS,
     network::CONTROLS,
     services::CONTROLS,
+    services::DOORS,
     access::CONTROLS,
     logs::CONTROLS,
     patches::CONTROLS,
     viruses::CONTROLS,
     clients::CONTROLS,
+    clients::DOORS,
     reading::CONTROLS,
+    reading::DOORS,
     filtering::CONTROLS,
     encryption::CONTROLS,
+    encryption::DOORS,
     awareness::CONTROLS,
     denial::CONTROLS,
+    denial::DOORS,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,

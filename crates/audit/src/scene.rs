@@ -3,8 +3,9 @@
 use crate::actions::Actions;
 use crate::area::Area;
 use crate::host::{Host, Missed};
+use crate::knock::Anchors;
 use crate::state::State;
-use mailward_core::Timestamp;
+use mailward_core::{Secret, Timestamp};
 use mailward_dns::Lookup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,10 @@ pub struct Scene {
     pub host: Host,
     /// The doors of the server that is audited, as it says that it listens; none where it doesn't run.
     pub doors: Vec<Door>,
+    /// Whose certificates are trusted at the doors.
+    pub anchors: Anchors,
+    /// A user of the server that is there to be tried with; `None`: what needs a login isn't tested.
+    pub canary: Option<Account>,
     /// The names that the server has: its own and those it receives mail for.
     pub names: Option<Arc<dyn Lookup>>,
     /// What the server says of itself.
@@ -58,6 +63,15 @@ impl Scene {
     }
 }
 
+/// A user that is there to be tried with.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its address, which is also what it logs in with.
+    pub address: String,
+    /// Its password.
+    pub password: Secret,
+}
+
 /// What is spoken at a door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -87,7 +101,8 @@ pub enum Protocol {
 pub struct Door {
     /// What is spoken there.
     pub protocol: Protocol,
-    /// Where it is reached from this host.
+    /// Where it is reached from this host. A door that is open at an address of the network is given by that one, not by
+    /// loopback, which servers count and ban otherwise.
     pub address: SocketAddr,
     /// What its certificate has to name.
     pub name: String,

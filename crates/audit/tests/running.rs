@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
+use mailward_audit::knock::Anchors;
 use mailward_audit::{
     Area, Check, Control, Dimension, Finding, Host, Probe, Scene, Statement, Statements, Verdict, all, find, run,
 };
@@ -23,6 +24,8 @@ fn scene(statements: Statements) -> Arc<Scene> {
     Arc::new(Scene {
         host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
         doors: Vec::new(),
+        anchors: Anchors::default(),
+        canary: None,
         names: None,
         state: None,
         statements,

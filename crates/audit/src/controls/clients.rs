@@ -1,5 +1,9 @@
 //! Mail client settings.
 
+mod doors;
+
+pub(super) use doors::DOORS;
+
 use crate::control::Control;
 
 pub(super) const CONTROLS: &[Control] = &[];

@@ -30,6 +30,40 @@ pub const AUDIT_KEEP_DAYS: u16 = 400;
 /// Exhibits kept of one control.
 pub const AUDIT_EXHIBITS_MAX: usize = 64;
 
+// ---- doors that are knocked at --------------------------------------------------------------------------------
+
+/// Time for a connection to come about, or for TLS to begin.
+pub const KNOCK_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Silence that ends a wait for an answer. Servers make strangers wait for a greeting: it is longer than that.
+pub const KNOCK_ANSWER_TIME: Duration = Duration::from_secs(12);
+/// Time for one connection in all: below [`AUDIT_CONTROL_TIME`], so that a control still says what it saw.
+pub const KNOCK_SESSION_TIME: Duration = Duration::from_secs(25);
+/// Bytes of one line that a server says; IMAP's lines are the longest that are usual.
+pub const KNOCK_LINE_MAX: usize = 64 * 1024;
+/// Lines of one answer.
+pub const KNOCK_LINES_MAX: usize = 1_000;
+/// Bytes read of one connection in all.
+pub const KNOCK_TOTAL_MAX: usize = 1024 * 1024;
+/// Bytes kept of what was said on one connection, both ways.
+pub const KNOCK_TRANSCRIPT_MAX: usize = 32 * 1024;
+/// Connections to one door at a time, where nothing is asked of their number: far below what servers grant to one address.
+pub const KNOCK_AT_ONCE: usize = 8;
+/// Bytes of a server's first flight of TLS: a chain of certificates is most of it.
+pub const KNOCK_FLIGHT_MAX: usize = 128 * 1024;
+/// Certificates of one chain that are looked at.
+pub const KNOCK_CHAIN_MAX: usize = 16;
+/// Connections held at once to see whether a server counts them by address: more than any of them grants on purpose.
+pub const KNOCK_CROWD: usize = 260;
+/// How often, after those are gone, it is tried whether the server lets somebody in again, ...
+pub const KNOCK_REOPEN_TRIES: usize = 50;
+/// ... and how long after each other.
+pub const KNOCK_REOPEN_PAUSE: Duration = Duration::from_millis(100);
+/// Commands that mean nothing, said until a server has had enough.
+pub const KNOCK_JUNK: usize = 150;
+/// Recipients that aren't there, asked for until a server has had enough.
+pub const KNOCK_UNKNOWN_RECIPIENTS: usize = 120;
+/// Logins that fail, of each of the two users whose refusals are compared.
+pub const KNOCK_LOGINS: usize = 50;
 /// Days that an exception lasts at most.
 pub const AUDIT_EXCEPTION_DAYS: u16 = 365;
 

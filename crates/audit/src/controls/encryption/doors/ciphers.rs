@@ -1,0 +1,165 @@
+//! Versions, suites, groups and manners of TLS.
+
+use crate::doors::Seen;
+use crate::knock::KnockError;
+use crate::knock::tls::{
+    Exchange, GROUPS, HYBRID, Heard, Hello, Renegotiation, ServerHello, Version, Want, ask, groups, has_order,
+    renegotiates, suites, taken, takes, takes_early_data, takes_group,
+};
+use crate::scene::{Door, Protocol};
+use std::fmt::Write as _;
+
+/// SHA-1 first, then what is good (RFC 8446 §4.2.3).
+const WEAK_FIRST: [u16; 9] = [0x0201, 0x0203, 0x0401, 0x0403, 0x0501, 0x0503, 0x0804, 0x0805, 0x0807];
+
+/// Groups that are too small (RFC 9325 §4.2.1).
+const SMALL: [&str; 2] = ["secp192r1", "secp224r1"];
+
+/// Which of the five versions are taken.
+async fn versions(door: &Door) -> Result<Vec<(Version, ServerHello)>, KnockError> {
+    let mut found = Vec::new();
+    for version in Version::ALL {
+        if let Some(hello) = takes(door, version).await? {
+            found.push((version, hello));
+        }
+    }
+    if found.is_empty() {
+        return Err(KnockError::Odd("no version of TLS that we know is taken"));
+    }
+    Ok(found)
+}
+
+/// ENC-13, and half of POP-02.
+pub(in crate::controls) async fn good_versions(door: &Door) -> Result<Seen, KnockError> {
+    let found = versions(door).await?;
+    let names: Vec<&str> = found.iter().map(|(version, _)| version.name()).collect();
+    let old = found.iter().filter(|(version, _)| !version.is_good());
+    let mut bad: Vec<String> = old.map(|(version, _)| format!("{} is taken", version.name())).collect();
+    if !found.iter().any(|(version, _)| version.is_good()) {
+        bad.push("neither TLS 1.2 nor 1.3 is taken".to_owned());
+    }
+    let list: Vec<String> =
+        found.iter().map(|(version, hello)| format!("{}: {}", version.name(), suite(hello))).collect();
+    Ok(Seen::unless(&bad, names.join(", ")).showing(format!("{door}, versions"), list.join("\n")))
+}
+
+fn suite(hello: &ServerHello) -> &'static str {
+    suites::find(hello.suite).map_or("an unknown suite", |suite| suite.name)
+}
+
+/// ENC-14, and the other half of POP-02.
+pub(in crate::controls) async fn good_ciphers(door: &Door) -> Result<Seen, KnockError> {
+    let (mut bad, mut list, mut count) = (Vec::new(), String::new(), 0_usize);
+    for (version, _) in versions(door).await? {
+        let all = taken(door, version).await?;
+        count = count.saturating_add(all.len());
+        let _infallible = writeln!(list, "{}:", version.name());
+        for suite in &all {
+            let _infallible = writeln!(list, "  {}", suite.name);
+        }
+        bad.extend(all.iter().filter(|suite| !suite.is_good()).map(|suite| format!("{} is taken", suite.name)));
+        // Among suites that are all good a client may choose: its processor knows best.
+        if all.iter().any(|suite| !suite.is_good()) && has_order(door, version, &all).await? == Some(false) {
+            bad.push(format!("in {} the client's order counts, among suites of which some are weak", version.name()));
+        }
+        let groups = groups(door, version).await?;
+        let _infallible = writeln!(list, "  groups: {}", groups.join(", "));
+        bad.extend(
+            groups.iter().filter(|group| SMALL.contains(group)).map(|group| format!("the group {group} is taken")),
+        );
+        if all.iter().any(|suite| suite.name.starts_with("TLS_DHE_"))
+            && let Some(bits) = prime(door, version).await?
+        {
+            let _infallible = writeln!(list, "  prime: {bits} bits");
+            if bits < 2048 {
+                bad.push(format!("a prime of {bits} bits"));
+            }
+        }
+    }
+    Ok(Seen::unless(&bad, format!("{count} suites, all good")).showing(format!("{door}, suites"), list))
+}
+
+/// The length of the prime of a door's DHE suites.
+async fn prime(door: &Door, version: Version) -> Result<Option<usize>, KnockError> {
+    let mut wanted = suites::of(version);
+    wanted.retain(|id| suites::find(*id).is_some_and(|suite| suite.name.starts_with("TLS_DHE_")));
+    // Curves only: a server that agrees on primes by name has those that are good.
+    let curves: Vec<u16> = GROUPS.iter().map(|(id, _)| *id).filter(|id| *id < 0x0100).collect();
+    let mut hello = Hello::new(version, &wanted);
+    hello.groups = &curves;
+    hello.want = Want::Exchange;
+    Ok(match ask(door, &hello).await?.agreed(version).and_then(|agreed| agreed.exchange) {
+        Some(Exchange::Prime { bits, .. }) => Some(bits),
+        _ => None,
+    })
+}
+
+/// ENC-15.
+pub(super) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
+    let found = versions(door).await?;
+    let mut bad = Vec::new();
+    let mut list = Vec::new();
+    for (version, _) in found.iter().filter(|(version, _)| *version < Version::TLS13) {
+        let wanted = suites::of(*version);
+        let mut hello = Hello::new(*version, &wanted);
+        // RFC 3749: DEFLATE, offered first.
+        hello.compression = &[1, 0];
+        hello.signatures = &WEAK_FIRST;
+        hello.want = Want::Exchange;
+        let agreed = match ask(door, &hello).await? {
+            Heard::Agreed(agreed) => *agreed,
+            // It knows what it doesn't want to hear, which is as good; the rest is asked without.
+            Heard::Refused(_) => {
+                hello.compression = &[0];
+                ask(door, &hello)
+                    .await?
+                    .agreed(*version)
+                    .ok_or(KnockError::Odd("it refuses what it took a moment ago"))?
+            }
+        };
+        list.push(format!("{}: {agreed:?}", version.name()));
+        if agreed.compression != 0 {
+            bad.push(format!("in {} it compresses", version.name()));
+        }
+        // SSL 3.0 has no extensions to say it in, and is bad enough alone.
+        if *version != Version::SSL3 {
+            if !agreed.secure_renegotiation {
+                bad.push(format!("in {} it doesn't know secure renegotiation", version.name()));
+            }
+            if !agreed.extended_master_secret {
+                bad.push(format!("in {} it doesn't know the extended master secret", version.name()));
+            }
+        }
+        let signature = match agreed.exchange {
+            Some(Exchange::Curve { signature, .. } | Exchange::Prime { signature, .. }) => signature,
+            None => None,
+        };
+        // The upper byte is the hash of the older numbers: 1 is MD5, 2 is SHA-1.
+        if signature.is_some_and(|signature| signature.to_be_bytes().first().is_some_and(|hash| *hash <= 2)) {
+            bad.push(format!("in {} it signs over SHA-1 or MD5", version.name()));
+        }
+    }
+    if renegotiates(door).await? == Renegotiation::Begun {
+        bad.push("it begins anew when a client asks for it".to_owned());
+    }
+    // A web server's dialogue isn't ours to hold: there its tickets are not seen.
+    if door.protocol != Protocol::Https
+        && found.iter().any(|(version, _)| *version == Version::TLS13)
+        && takes_early_data(door).await?
+    {
+        bad.push("it takes early data".to_owned());
+    }
+    Ok(Seen::unless(&bad, "no compression, no renegotiation by clients, no early data")
+        .showing(format!("{door}, manners"), list.join("\n")))
+}
+
+/// ENC-24.
+pub(super) async fn is_hybrid(door: &Door) -> Result<Seen, KnockError> {
+    if takes(door, Version::TLS13).await?.is_none() {
+        return Ok(Seen::bad("it doesn't speak TLS 1.3, which this needs"));
+    }
+    let agreed = takes_group(door, Version::TLS13, HYBRID).await?;
+    let said = if agreed { "X25519MLKEM768 is taken" } else { "X25519MLKEM768 isn't taken" };
+    let seen = if agreed { Seen::good(said) } else { Seen::bad(said) };
+    Ok(seen.showing(format!("{door}, TLS 1.3 with one group alone"), said))
+}

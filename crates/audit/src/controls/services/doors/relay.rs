@@ -1,0 +1,151 @@
+//! Who may send through us.
+
+use crate::doors::{Grade, Seen, Waiting, our_domain};
+use crate::knock::{Kind, KnockError, Offer, Talk, literal};
+use crate::scene::{Door, Protocol, Scene};
+use futures_util::stream::{self, StreamExt as _};
+use mailward_core::limits::KNOCK_AT_ONCE;
+use mailward_gate::battery::{BATTERIES, Names, Next, Probe, Run, Verdict};
+use std::fmt::Write as _;
+
+/// A domain that nobody's server has to do with (RFC 2606 §2).
+const THIRD: &str = "third.example";
+
+/// Transcripts that are kept of attempts that came through.
+const SHOWN: usize = 5;
+
+/// One attempt, made.
+struct Made {
+    battery: &'static str,
+    probe: &'static Probe,
+    verdict: Verdict,
+    transcript: Vec<u8>,
+}
+
+/// Every attempt of every battery.
+pub(super) async fn refused(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
+    let names = Names {
+        us: our_domain(scene, door).to_owned(),
+        literal: literal(door.address.ip()),
+        third: THIRD.to_owned(),
+        lmtp: door.protocol == Protocol::Lmtp,
+    };
+    let mut made = Vec::new();
+    for battery in BATTERIES {
+        let runs = battery.filled(&names);
+        if battery.one_session {
+            let mut talk = Talk::open(door).await?;
+            for (probe, run) in runs {
+                let verdict = drive(&mut talk, run).await;
+                made.push(Made { battery: battery.name, probe, verdict, transcript: talk.transcript() });
+            }
+        } else {
+            let mut each: Vec<Waiting<'_, Result<Made, KnockError>>> = Vec::new();
+            for (probe, run) in runs {
+                each.push(Box::pin(async move {
+                    let mut talk = Talk::open(door).await?;
+                    let verdict = drive(&mut talk, run).await;
+                    Ok(Made { battery: battery.name, probe, verdict, transcript: talk.transcript() })
+                }));
+            }
+            let all: Vec<Result<Made, KnockError>> = stream::iter(each).buffered(KNOCK_AT_ONCE).collect().await;
+            made.extend(all.into_iter().collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+    Ok(told(door, &made))
+}
+
+async fn drive(talk: &mut Talk, mut run: Run<'_>) -> Verdict {
+    loop {
+        match run.next() {
+            Next::Send(bytes) => {
+                let code = talk.ask_raw(&bytes).await.ok().and_then(|answer| answer.code);
+                run.heard(code);
+            }
+            Next::StartTls => {
+                let name = talk.name().to_owned();
+                match talk.wire().start_tls(&name, Offer::default()).await {
+                    Ok(_shown) => run.secured(),
+                    Err(_) => return Verdict::Unclear("STARTTLS".to_owned(), None),
+                }
+            }
+            Next::Over(verdict) => return verdict,
+        }
+    }
+}
+
+fn told(door: &Door, made: &[Made]) -> Seen {
+    let mut list = String::new();
+    let (mut through, mut unclear) = (Vec::new(), Vec::new());
+    for one in made {
+        let name = format!("{} {} ({})", one.battery, one.probe.id, one.probe.says);
+        let _infallible = writeln!(list, "{name}: {}", words(&one.verdict));
+        match one.verdict {
+            Verdict::Refused(..) => {}
+            Verdict::Failed(..) => through.push(format!("{name}: {}", words(&one.verdict))),
+            Verdict::Unclear(..) => unclear.push(format!("{name}: {}", words(&one.verdict))),
+        }
+    }
+    let from = if door.address.ip().is_loopback() { ", as seen from loopback" } else { "" };
+    let mut seen = match (through.first(), unclear.first()) {
+        (Some(first), _) => {
+            Seen::bad(format!("{} of {} attempts came through{from}, as {first}", through.len(), made.len()))
+        }
+        (None, Some(first)) => Seen::unknown(format!(
+            "{} of {} attempts were neither taken nor refused, as {first}",
+            unclear.len(),
+            made.len()
+        )),
+        (None, None) => Seen::good(format!("all {} attempts are refused{from}", made.len())),
+    };
+    seen = seen.showing(format!("{door}, every attempt"), list);
+    let shown: Vec<&Made> = made.iter().filter(|one| matches!(one.verdict, Verdict::Failed(..))).take(SHOWN).collect();
+    debug_assert!(shown.is_empty() || seen.grade == Grade::Bad);
+    for one in shown {
+        seen = seen.showing(format!("{door}, {} {}", one.battery, one.probe.id), one.transcript.clone());
+    }
+    seen
+}
+
+fn words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Refused(line, code) => format!("refused with {code} at {line:?}"),
+        Verdict::Failed(line, code) => format!("{line:?} was answered with {code}"),
+        Verdict::Unclear(line, Some(code)) => format!("{line:?} was put off with {code}"),
+        Verdict::Unclear(line, None) => format!("it hung up at {line:?}"),
+    }
+}
+
+/// MAIL without a login.
+pub(super) async fn needs_login(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
+    let sender = format!("MAIL FROM:<postmaster@{}>", our_domain(scene, door));
+    let mut talk = Talk::open(door).await?;
+    let mut talks = Vec::new();
+    if !door.protocol.begins_with_tls() {
+        talk.hello().await?;
+        talks.push(("in clear", talk.ask(&sender).await?, talk.transcript()));
+        talk = match Talk::secured(door).await {
+            Ok(secured) => secured,
+            // Then nobody logs in there, which is another question.
+            Err(KnockError::Refused("STARTTLS", _)) => talk,
+            Err(other) => return Err(other),
+        };
+    }
+    talk.hello().await?;
+    talks.push(("under TLS", talk.ask(&sender).await?, talk.transcript()));
+    let taken = talks.iter().find(|(_, answer, _)| answer.kind == Kind::Yes);
+    let unclear = talks.iter().find(|(_, answer, _)| answer.kind != Kind::No);
+    let mut seen = match (taken, unclear) {
+        (Some((how, answer, _)), _) => Seen::bad(format!("a sender is taken {how} without a login: {}", answer.text())),
+        (None, Some((how, answer, _))) => Seen::unknown(format!("neither yes nor no {how}: {}", answer.text())),
+        (None, None) => {
+            let codes: Vec<String> =
+                talks.iter().filter_map(|(_, answer, _)| answer.code).map(|c| c.to_string()).collect();
+            Seen::good(format!("refused without a login ({})", codes.join(", ")))
+        }
+    };
+    for (how, _, transcript) in talks {
+        seen = seen.showing(format!("{door}, {how}"), transcript);
+    }
+    Ok(seen)
+}
