@@ -18,7 +18,7 @@ use mailward_core::shutdown;
 use mailward_dns::{Lookup, Resolver};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Look how safe the mail service is: a score with evidence, and what to mend first
@@ -176,7 +176,8 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     };
     let names = place.and_then(|place| Resolver::new(&place.config().dns).ok());
     let names = names.map(|resolver| Arc::new(resolver) as Arc<dyn Lookup>);
-    let scene = looking::scene(&config, host, known, names);
+    let data = place.map_or(Path::new("/"), Place::data);
+    let scene = looking::scene(&config, host, known, names, data);
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();

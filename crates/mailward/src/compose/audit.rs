@@ -5,6 +5,7 @@ use crate::control::desk::Desk;
 use crate::failure::Failure;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
+use mailward_audit::knock::Anchors;
 use mailward_audit::{Area, Control, Door, Host, Machine, Progress, Protocol, Record, Scene, Weights, all, run, score};
 use mailward_core::config::{Audit, AuditMachine, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -13,6 +14,7 @@ use mailward_core::{Clock as _, Listener, Shutdown, SystemClock};
 use mailward_dns::Lookup;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +38,13 @@ pub(crate) fn weights(config: &Audit) -> Weights {
 }
 
 /// What there is to look at. `known` is what the server says; without one, what it would say isn't tested.
-pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Option<Arc<dyn Lookup>>) -> Scene {
+pub(crate) fn scene(
+    config: &Audit,
+    host: Host,
+    known: Option<Known>,
+    names: Option<Arc<dyn Lookup>>,
+    data: &Path,
+) -> Scene {
     let machine = match config.machine {
         AuditMachine::Guess => None,
         AuditMachine::Metal => Some(Machine::Metal),
@@ -48,9 +56,12 @@ pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Opt
         None => Default::default(),
     };
     let name = state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
+    let anchors = anchors(data, &name);
     Scene {
         host,
         doors: doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect(),
+        anchors,
+        canary: None,
         names,
         state,
         statements,
@@ -60,6 +71,14 @@ pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Opt
         machine,
         now: SystemClock.now(),
     }
+}
+
+/// Whose certificates are trusted: the authorities that this system trusts. A name that no public authority certifies (RFC 6761)
+/// is a trial's, whose own authority is trusted, too.
+pub(crate) fn anchors(data: &Path, name: &str) -> Anchors {
+    let is_trial = ["test", "example", "invalid", "localhost"].iter().any(|top| name.rsplit('.').next() == Some(top));
+    let own = if is_trial { std::fs::read(data.join("tls/ca.pem")).unwrap_or_default() } else { Vec::new() };
+    Anchors::system_and(&own)
 }
 
 /// A door as it is reached from here; a Unix socket is no door of the network.
@@ -79,6 +98,9 @@ fn door(listener: &str, address: &str, name: &str) -> Option<Door> {
         Listener::Pop3 => Protocol::Pop3,
         Listener::Pop3s => Protocol::Pop3s,
         Listener::Lmtp => Protocol::Lmtp,
+        Listener::Https => Protocol::Https,
+        // Plain HTTP is for a program in front, on loopback.
+        Listener::Http => return None,
     };
     Some(Door { protocol, address: SocketAddr::new(ip, address.port()), name: name.to_owned() })
 }
@@ -158,7 +180,7 @@ async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), F
     let config = server.audit();
     let before = desk.audit_failing().await?;
     let host = Host::ours(Box::new(BTreeMap::new()));
-    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone());
+    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), server.data());
     let run = look(&all(), scene, weights(&config), shutdown, &mut ()).await;
     if shutdown.is_fired() {
         return Ok(());

@@ -21,6 +21,7 @@ use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
 
@@ -151,6 +152,11 @@ impl Running {
                 "days_left": parts.acceptor.expires().secs().saturating_sub(now.secs()).div_euclid(86_400),
             },
         })
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.0.parts.place.data()
     }
 
     /// The name it gives itself.
