@@ -41,6 +41,24 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// A host at a time, and nothing else.
+    pub fn of(host: Host, now: Timestamp) -> Self {
+        Self {
+            host,
+            doors: Vec::new(),
+            anchors: Anchors::default(),
+            canary: None,
+            names: None,
+            state: None,
+            statements: Statements::default(),
+            owners: BTreeMap::new(),
+            deputies: BTreeMap::new(),
+            actions: None,
+            machine: None,
+            now,
+        }
+    }
+
     /// What the server says of itself.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
-use mailward_audit::{DkimKey, Host, Probe, Scene, State, Statements, Verdict, all, find, run};
+use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use mailward_dns::{Lookup, Resolver};
 use mailward_dns_zone::{Fault, Zone, Zones};
@@ -77,18 +77,8 @@ impl World {
 
 async fn verdict(id: &str, state: Option<State>, names: Option<Arc<dyn Lookup>>) -> (Verdict, String) {
     let root = tempfile::tempdir().unwrap();
-    let scene = Scene {
-        host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
-        doors: Vec::new(),
-        names,
-        state,
-        statements: Statements::default(),
-        owners: BTreeMap::new(),
-        deputies: BTreeMap::new(),
-        actions: None,
-        machine: None,
-        now: Timestamp(0),
-    };
+    let host = Host::at(root.path(), false, Box::new(BTreeMap::new()));
+    let scene = Scene { names, state, ..Scene::of(host, Timestamp(0)) };
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     let record = records.remove(0);

@@ -121,7 +121,7 @@ impl House {
         };
         let targets = vec![Target { account: self.joe, mailbox: None, flags: Flags::NONE }];
         let ways = Ways { targets, queued: Vec::new() };
-        let kept = Kept { ways, note: note.to_bytes(64_000).into(), expires: Timestamp(i64::MAX) };
+        let kept = Kept { ways, note: note.to_bytes(64_000).into(), expires: Timestamp(i64::MAX), source: None };
         let text = format!(
             "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n<script>{CANARY}</script>\r\n--b\r\n\
              Content-Disposition: attachment; filename*=utf-8''%22%3E%3Cimg%20onerror%3E.pdf\r\n\r\nx\r\n--b--\r\n"
@@ -151,7 +151,7 @@ impl House {
     async fn sent_from(&self, address: &str, bytes: &[u8]) -> String {
         let (mut ours, theirs) = tokio::io::duplex(1024 * 1024);
         let address: IpAddr = address.parse().unwrap();
-        let peer = Peer { session: 1, address: Some(address), listener: Listener::Https };
+        let peer = Peer { session: 1, address: Some(address), port: None, listener: Listener::Https };
         let permit = self.gate.admit(Some(address)).unwrap();
         let served = tokio::spawn(serve(Wire::memory(theirs), peer, permit, self.context.clone()));
         ours.write_all(bytes).await.unwrap();

@@ -117,7 +117,7 @@ impl Office {
         let target = |account: &AccountId| Target { account: *account, mailbox: None, flags: Flags::NONE };
         let ways = Ways { targets: whom.iter().map(target).collect(), queued: Vec::new() };
         let expires = Timestamp(self.clock.now().0 + 30 * DAY);
-        let kept = Kept { ways, note: note.to_bytes(64_000).into(), expires };
+        let kept = Kept { ways, note: note.to_bytes(64_000).into(), expires, source: None };
         let text = format!("Subject: {subject}\r\n\r\ntext\r\n");
         let content = prepare(text.into_bytes(), 0).unwrap();
         let delivery = Delivery { content, targets: Vec::new(), queued: Vec::new(), kept: Some(kept) };

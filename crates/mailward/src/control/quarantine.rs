@@ -18,7 +18,7 @@ use mailward_inspect::spam::Lesson;
 use mailward_inspect::{Action, Check, Finding};
 use mailward_message::{Structure, date};
 use mailward_store::records::{KeptFor, Quarantined, UidRange};
-use mailward_store::{MailStore as _, QuarantineStore as _, ShelfStore as _, StoreError};
+use mailward_store::{MailStore as _, QuarantineStore as _, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::IpAddr;

@@ -3,7 +3,7 @@
 use crate::support::*;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Statements, Verdict, all, run,
+    Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Verdict, all, run,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, shutdown};
 use nix::sys::signal::Signal;
@@ -38,15 +38,11 @@ fn scene(ready: &Value) -> Scene {
     let domain = address.rsplit('@').next().unwrap().to_owned();
     let ca = std::fs::read(ready["ca"].as_str().unwrap()).unwrap();
     Scene {
-        host: Host::ours(Box::new(BTreeMap::new())),
         doors: doors(ready),
         anchors: Anchors::only(&ca),
         canary: Some(Account { address, password: Secret::new(ready["users"][0]["password"].as_str().unwrap()) }),
-        names: None,
         state: Some(State { domains: vec![domain], ..State::default() }),
-        statements: Statements::default(),
-        machine: None,
-        now: SystemClock.now(),
+        ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
     }
 }
 
@@ -101,15 +97,10 @@ fn a_server_that_setup_made_has_no_hole_either() {
         (Protocol::Imaps, 993),
     ];
     let scene = Scene {
-        host: Host::ours(Box::new(BTreeMap::new())),
         doors: open.into_iter().map(door).collect(),
         anchors: Anchors::only(&std::fs::read(Path::new(&data).join("tls/ca.pem")).unwrap()),
-        canary: None,
-        names: None,
         state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
-        statements: Statements::default(),
-        machine: None,
-        now: SystemClock.now(),
+        ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
     };
     let starred: Vec<&'static Control> =
         all().into_iter().filter(|control| control.probe == Probe::Doors && control.is_starred()).collect();

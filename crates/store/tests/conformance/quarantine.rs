@@ -226,7 +226,7 @@ async fn one_network_fills_its_part_and_others_have_room() {
     assert!(matches!(&refused, StoreError::QuarantineShare(network) if network == "192.0.2.0/24"), "{refused}");
     let neighbour = w.store.deliver(more(of("192.0.3.0/24"))).await.unwrap().kept.unwrap();
     assert!(w.store.deliver(more(kept(&[w.alice], vec![]))).await.is_ok(), "what counts for nobody");
-    w.store.discard(QuarantineId(neighbour.0 - 1), KeptFor::Everybody).await.unwrap();
+    w.store.discard(QuarantineId(neighbour.0 - 1), KeptFor::Everybody, Vec::new()).await.unwrap();
     assert!(w.store.deliver(more(of("192.0.2.0/24"))).await.is_ok(), "there is room again");
     assert_eq!(w.problems(), [""; 0]);
 }

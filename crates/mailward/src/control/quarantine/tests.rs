@@ -145,7 +145,7 @@ async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
     for message in [&header, &text, &parts, &large] {
         let id = house.keeps(message.as_bytes(), &Note::default(), Vec::new()).await;
         let shown = house.desk.kept_shown(id).await.unwrap();
-        assert!(shown.look.cut, "{}", &message[..60]);
+        assert!(shown.look.cut, "{}", message.chars().take(60).collect::<String>());
         assert!(shown.look.header.len() <= QUARANTINE_HEADER_SHOWN_MAX && shown.look.text.len() <= QUARANTINE_TEXT_MAX);
         assert!(shown.look.parts.len() <= QUARANTINE_PARTS_SHOWN_MAX);
         let answer = serde_json::to_vec(&shown).unwrap();
