@@ -1,6 +1,6 @@
 //! The catalogue: one ordered list, by area.
 
-mod access;
+pub(crate) mod access;
 mod awareness;
 mod backup;
 mod clients;
@@ -23,25 +23,35 @@ mod viruses;
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
-const BY_AREA: [&[Control]; 19] = [
+const BY_AREA: [&[Control]; 29] = [
     every::CONTROLS,
     physical::CONTROLS,
+    physical::HOST,
     network::CONTROLS,
+    network::HOST,
     services::CONTROLS,
+    services::HOST,
     access::CONTROLS,
+    access::HOST,
     logs::CONTROLS,
+    logs::HOST,
     patches::CONTROLS,
+    patches::HOST,
     viruses::CONTROLS,
+    viruses::HOST,
     clients::CONTROLS,
     reading::CONTROLS,
     filtering::CONTROLS,
     encryption::CONTROLS,
     awareness::CONTROLS,
     denial::CONTROLS,
+    denial::HOST,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,
+    files::HOST,
     privileges::CONTROLS,
+    privileges::HOST,
     corrective::CONTROLS,
 ];
 

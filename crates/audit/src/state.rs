@@ -15,4 +15,6 @@ pub struct State {
     pub name: Option<String>,
     /// Domains it receives mail for.
     pub domains: Vec<String>,
+    /// The addresses of its accounts.
+    pub accounts: Option<Vec<String>>,
 }

@@ -1,5 +1,9 @@
 //! Protection from denial of service.
 
+mod host;
+
 use crate::control::Control;
+
+pub(super) use host::HOST;
 
 pub(super) const CONTROLS: &[Control] = &[];

@@ -1,5 +1,9 @@
 //! Physical security.
 
+mod host;
+
 use crate::control::Control;
+
+pub(super) use host::HOST;
 
 pub(super) const CONTROLS: &[Control] = &[];
