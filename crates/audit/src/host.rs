@@ -351,10 +351,12 @@ impl Host {
     fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
-            .map_err(|error| missed(&self.root.display().to_string(), &error.into()))?;
+            .map_err(|error| Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string()))?;
         let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
+        // to be told so.
+        let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK } | OFlags::CLOEXEC;
         rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT)
             .map_err(|error| missed(path, &error.into()))
     }

@@ -84,9 +84,9 @@ pub(crate) fn scheme(field: &str) -> &'static str {
 /// A setting of `/etc/login.defs`.
 pub(crate) fn login_settings(host: &Host, key: &str) -> Result<Option<String>, Missed> {
     let text = host.text_if_there("/etc/login.defs")?.unwrap_or_default();
-    let values = text.lines().filter_map(|line| {
+    let mut values = text.lines().rev().filter_map(|line| {
         let mut words = line.split_whitespace();
         (words.next() == Some(key)).then(|| words.next().unwrap_or_default().to_owned())
     });
-    Ok(values.last())
+    Ok(values.next())
 }

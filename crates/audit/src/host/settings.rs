@@ -35,10 +35,10 @@ pub(crate) fn setting(host: &Host, key: &str) -> Result<Option<(String, String)>
 
 /// The last value that a file gives a key: `key = value`, with dots or slashes, after a `-` that forgives errors.
 pub(crate) fn written(text: &str, key: &str) -> Option<String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let values = lines.filter_map(|line| line.split_once('=')).filter_map(|(name, value)| {
+    let lines = text.lines().rev().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let mut values = lines.filter_map(|line| line.split_once('=')).filter_map(|(name, value)| {
         let name = name.trim().trim_start_matches('-').replace('/', ".");
         (name == key).then(|| value.trim().to_owned())
     });
-    values.last()
+    values.next()
 }

@@ -111,11 +111,14 @@ pub(crate) fn enabled(host: &Host) -> Result<(BTreeSet<String>, String), Missed>
         return Ok((units, Program::EnabledUnits.to_string()));
     }
     let directory = "/etc/systemd/system";
+    let mut names = host.list(directory)?;
+    names.retain(|name| name.ends_with(".wants") || name.ends_with(".requires"));
+    if names.is_empty() {
+        return Err(Missed::Absent(format!("a list of units in {directory}")));
+    }
     let mut units = BTreeSet::new();
-    for name in host.list(directory)? {
-        if name.ends_with(".wants") || name.ends_with(".requires") {
-            units.extend(host.list(&format!("{directory}/{name}"))?);
-        }
+    for name in names {
+        units.extend(host.list(&format!("{directory}/{name}"))?);
     }
     Ok((units, format!("{directory}/*.wants")))
 }

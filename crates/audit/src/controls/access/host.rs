@@ -420,8 +420,11 @@ fn shells_close(scene: &Scene) -> Answer {
     };
     let notice = if banner.starts_with('/') { host.text_if_there(&banner)?.unwrap_or_default() } else { String::new() };
     let tells = ["\\r", "\\v", "\\m", "\\s", "Debian GNU/Linux", "Ubuntu"].iter().any(|word| notice.contains(word));
-    demands.ask(!notice.trim().is_empty(), "nobody is told whose host this is: there is no notice");
-    demands.ask(!tells, format!("{banner} tells strangers which system this is"));
+    if notice.trim().is_empty() {
+        demands.ask(false, "nobody is told whose host this is: there is no notice");
+    } else {
+        demands.ask(!tells, format!("{banner} tells strangers which system this is"));
+    }
     demands.show(banner, notice);
     Ok(demands.finding("shells close, and there is a notice"))
 }

@@ -327,6 +327,7 @@ fn restart_is_not_late(scene: &Scene) -> Answer {
     if let Ok((Machine::Container, sign)) = machine(scene) {
         return Ok(Finding::not_applicable(format!("this is a container ({sign}): it is made anew, not restarted")));
     }
+    host.stat("/run")?;
     for path in ["/run/reboot-required", "/var/run/reboot-required"] {
         match host.stat(path) {
             Ok(stat) => {

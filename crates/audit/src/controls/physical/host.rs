@@ -346,7 +346,7 @@ fn console_is_closed(scene: &Scene) -> Answer {
     let host = &scene.host;
     let mut demands = Demands::default();
     let mut automatic = Vec::new();
-    for name in host.list_if_there("/etc/systemd/system")? {
+    for name in host.list("/etc/systemd/system")? {
         if name.contains("getty@") && name.ends_with(".d") {
             for path in host.files_in(&format!("/etc/systemd/system/{name}"), &[".conf"])? {
                 if host.text(&path)?.contains("--autologin") {

@@ -172,7 +172,8 @@ fn exposure_is_low(scene: &Scene) -> Answer {
     let said = scene.host.ask(Program::OurExposure)?;
     let text = String::from_utf8_lossy(&said.out).into_owned();
     let level = text.lines().find(|line| line.contains("exposure level for")).and_then(|line| {
-        line.rsplit_once(':')?.1.split_whitespace().next()?.parse::<f64>().ok()
+        // `… for mailward.service: 1.8 OK :-)`
+        line.split_once(".service:")?.1.split_whitespace().next()?.parse::<f64>().ok()
     });
     let finding = match level {
         None => return Err(Missed::Odd(Program::OurExposure.to_string(), "it says no level".to_owned())),
