@@ -1,7 +1,7 @@
 //! The host, read through one façade: files below a root, and a few programs. Tests point it at a root of their own.
 
 use mailward_core::limits::{AUDIT_FILE_MAX, AUDIT_LIST_MAX};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -31,9 +31,9 @@ pub(crate) mod sudo;
 pub(crate) mod units;
 pub(crate) mod walk;
 
-pub(crate) mod reading;
 #[doc(hidden)]
 pub mod parsers;
+pub(crate) mod reading;
 
 pub use asking::HostPrograms;
 pub use ours::{Ours, Transport};
@@ -108,6 +108,21 @@ pub struct Stat {
     pub links: u64,
     /// Which device it is on.
     pub device: u64,
+}
+
+impl Stat {
+    fn of(found: &rustix::fs::Stat) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(found.st_mode),
+            mode: found.st_mode & 0o7777,
+            uid: found.st_uid,
+            gid: found.st_gid,
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            changed: found.st_mtime,
+            links: found.st_nlink,
+            device: found.st_dev,
+        }
+    }
 }
 
 /// A host: the one we run on, or files of another one below a directory.
@@ -209,7 +224,28 @@ impl Host {
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
+        Self::names(path, &self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+    }
+
+    /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
+    ///
+    /// # Errors
+    /// As [`Host::list`].
+    pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
         let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut entries = Vec::new();
+        for name in Self::names(path, &directory)? {
+            // A name is one step below the directory, and isn't followed.
+            match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) => entries.push((name, Stat::of(&found))),
+                Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(missed(path, &error.into())),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn names(path: &str, directory: &rustix::fd::OwnedFd) -> Result<Vec<String>, Missed> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
             let entry = entry.map_err(|error| missed(path, &error.into()))?;
@@ -244,16 +280,7 @@ impl Host {
 
     fn stat_with(&self, path: &str, flags: OFlags) -> Result<Stat, Missed> {
         let found = rustix::fs::fstat(self.open(path, flags)?).map_err(|error| missed(path, &error.into()))?;
-        Ok(Stat {
-            kind: FileType::from_raw_mode(found.st_mode),
-            mode: found.st_mode & 0o7777,
-            uid: found.st_uid,
-            gid: found.st_gid,
-            size: u64::try_from(found.st_size).unwrap_or(0),
-            changed: found.st_mtime,
-            links: found.st_nlink,
-            device: found.st_dev,
-        })
+        Ok(Stat::of(&found))
     }
 
     /// Where a symbolic link points.
@@ -277,7 +304,8 @@ impl Host {
         if let Some(space) = self.spaces.get(path) {
             return Ok(*space);
         }
-        let found = rustix::fs::fstatvfs(self.open(path, OFlags::PATH)?).map_err(|error| missed(path, &error.into()))?;
+        let found =
+            rustix::fs::fstatvfs(self.open(path, OFlags::PATH)?).map_err(|error| missed(path, &error.into()))?;
         let share = |free: u64, all: u64| {
             let share = u128::from(free).saturating_mul(100).checked_div(u128::from(all)).unwrap_or(100);
             u8::try_from(share).unwrap_or(100).min(100)

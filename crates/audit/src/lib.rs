@@ -40,9 +40,9 @@ pub use area::{Area, Dimension};
 pub use control::{Asked, Cap, Check, Control, Probe};
 pub use controls::{all, find};
 pub use finding::{Exhibit, Finding, Verdict};
-pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 #[doc(hidden)]
 pub use host::parsers;
+pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record};
 pub use run::{Progress, run};
 pub use scene::{Door, Machine, Protocol, Scene, Statement, Statements};

@@ -1,5 +1,6 @@
 //! Physical security.
 
+mod hardware;
 mod host;
 
 use crate::control::Control;

@@ -57,7 +57,10 @@ fn words(a: &[u8], b: &[u8]) -> Ordering {
         Some(other) => i32::from(*other).saturating_add(256),
     };
     let longer = a.len().max(b.len());
-    (0..longer).map(|at| weight(a.get(at)).cmp(&weight(b.get(at)))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    (0..longer)
+        .map(|at| weight(a.get(at)).cmp(&weight(b.get(at))))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// Of any length: no number overflows.

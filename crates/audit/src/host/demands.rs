@@ -88,3 +88,15 @@ pub(crate) fn named<S: AsRef<str>>(things: &[S]) -> String {
         more => format!("{}; and {more} more", first.join("; ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_named_and_the_rest_counted() {
+        let many: Vec<String> = (0..AUDIT_NAMED_MAX + 3).map(|number| number.to_string()).collect();
+        assert!(named(&many).ends_with("; 11; and 3 more"), "{}", named(&many));
+        assert_eq!(named(&["a", "b"]), "a; b");
+    }
+}

@@ -77,7 +77,10 @@ pub(crate) fn to_mount(line: &str) -> Option<Mount> {
 
 /// `\040` is a blank.
 fn unescaped(text: &str) -> String {
-    ["\\040", "\\011", "\\012", "\\134"].iter().zip([" ", "\t", "\n", "\\"]).fold(text.to_owned(), |text, (from, to)| {
-        if text.contains(from) { text.replace(from, to) } else { text }
-    })
+    ["\\040", "\\011", "\\012", "\\134"].iter().zip([" ", "\t", "\n", "\\"]).fold(
+        text.to_owned(),
+        |text, (from, to)| {
+            if text.contains(from) { text.replace(from, to) } else { text }
+        },
+    )
 }

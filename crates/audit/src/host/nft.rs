@@ -61,9 +61,10 @@ pub(crate) fn parse(json: &[u8]) -> Option<Vec<Chain>> {
 impl Chain {
     /// Whether what no rule takes is dropped: by the policy, or by a last rule for everything.
     pub(crate) fn drops_the_rest(&self) -> bool {
-        let last = self.rules.last().is_some_and(|rule| {
-            rule.iter().all(|statement| statement.get("match").is_none()) && refuses(rule)
-        });
+        let last = self
+            .rules
+            .last()
+            .is_some_and(|rule| rule.iter().all(|statement| statement.get("match").is_none()) && refuses(rule));
         self.policy == "drop" || last
     }
 }
@@ -97,7 +98,9 @@ pub(crate) fn of_user(rule: &[Value]) -> Option<(String, bool)> {
 fn holds(right: &Value, port: u64) -> bool {
     match right {
         Value::Number(number) => number.as_u64() == Some(port),
-        Value::Object(set) => set.get("set").and_then(Value::as_array).is_some_and(|set| set.iter().any(|one| holds(one, port))),
+        Value::Object(set) => {
+            set.get("set").and_then(Value::as_array).is_some_and(|set| set.iter().any(|one| holds(one, port)))
+        }
         _ => false,
     }
 }

@@ -57,7 +57,9 @@ pub(crate) fn installed_of(text: &str) -> Vec<Package> {
     let package = |mut fields: BTreeMap<String, String>| {
         let is_installed = fields.get("status").is_some_and(|status| status.ends_with(" installed"));
         let mut take = |key: &str| fields.remove(key);
-        is_installed.then(|| Some(Package { name: take("package")?, architecture: take("architecture")?, version: take("version")? }))?
+        is_installed.then(|| {
+            Some(Package { name: take("package")?, architecture: take("architecture")?, version: take("version")? })
+        })?
     };
     paragraphs(text).filter_map(package).collect()
 }
@@ -156,7 +158,9 @@ pub(crate) fn owned(host: &Host, paths: &[String]) -> Result<BTreeSet<String>, M
         let files: BTreeSet<&str> = text.lines().collect();
         for path in paths {
             // Where /bin is a link to /usr/bin, packages may name either.
-            let other = path.strip_prefix("/usr").filter(|rest| rest.starts_with("/bin/") || rest.starts_with("/sbin/") || rest.starts_with("/lib"));
+            let other = path
+                .strip_prefix("/usr")
+                .filter(|rest| rest.starts_with("/bin/") || rest.starts_with("/sbin/") || rest.starts_with("/lib"));
             if files.contains(path.as_str()) || other.is_some_and(|other| files.contains(other)) {
                 owned.insert(path.clone());
             }

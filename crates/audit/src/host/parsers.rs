@@ -1,7 +1,10 @@
 //! Every parser of what a host's files and programs say, on any bytes: for fuzzing and property tests. A host that was broken
 //! into writes what it likes.
 
-use super::{Transport, accounts, apt, debian_version, ini, mounts, nft, packages, processes, settings, sockets, sshd, sudo, units};
+use super::{
+    Transport, accounts, apt, debian_version, ini, mounts, nft, packages, processes, settings, sockets, sshd, sudo,
+    units,
+};
 use std::collections::BTreeMap;
 
 /// Gives the bytes to all of them, and says what must hold.
@@ -30,11 +33,16 @@ pub fn all(bytes: &[u8]) {
     let _settings = (settings::written(&text, "net.ipv4.ip_forward"), units::shown(&text), processes::status(&text));
     for line in text.lines() {
         if let Some(key) = crate::controls::access::ssh::key(line) {
-            assert_eq!(key.bits.is_some(), key.kind == "ssh-rsa", "bits of a key that has none, or none of one that has");
+            assert_eq!(
+                key.bits.is_some(),
+                key.kind == "ssh-rsa",
+                "bits of a key that has none, or none of one that has"
+            );
         }
         let _mounts = (mounts::mounted(line), mounts::to_mount(line), apt::one_line(line));
         let _scheme = accounts::scheme(line);
-        let _socket = (sockets::socket(line, Transport::Tcp), sockets::inode(line), processes::limit(line, "Max core file size"));
+        let _socket =
+            (sockets::socket(line, Transport::Tcp), sockets::inode(line), processes::limit(line, "Max core file size"));
         if let Some((keyword, _)) = sshd::line(line) {
             assert!(!keyword.chars().any(|c| c.is_ascii_uppercase()), "a keyword that isn't found by its lower case");
         }

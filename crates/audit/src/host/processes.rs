@@ -97,10 +97,10 @@ pub(crate) fn limit(limits: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// `Key:\tvalue` lines.
+/// `Key: value` lines, the first of a key counting.
 pub(crate) fn status(text: &str) -> BTreeMap<String, String> {
-    let pairs = text.lines().filter_map(|line| line.split_once(':'));
-    pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
+    let pairs = text.lines().rev().filter_map(|line| line.split_once(':'));
+    pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
 /// A process ends whenever it likes: what isn't there any more is none.

@@ -40,12 +40,9 @@ impl fmt::Display for Socket {
 /// The sockets that listen, with their owners as far as this run may see them.
 pub(crate) fn listening(host: &Host) -> Result<Vec<Socket>, Missed> {
     let mut found = Vec::new();
-    for (file, transport) in [
-        ("tcp", Transport::Tcp),
-        ("tcp6", Transport::Tcp),
-        ("udp", Transport::Udp),
-        ("udp6", Transport::Udp),
-    ] {
+    for (file, transport) in
+        [("tcp", Transport::Tcp), ("tcp6", Transport::Tcp), ("udp", Transport::Udp), ("udp6", Transport::Udp)]
+    {
         // Without IPv6 there are no such files.
         let Some(text) = processes::gone(host.live(&format!("/proc/net/{file}")))? else { continue };
         let lines = text.lines().skip(1).filter(|line| !line.trim().is_empty());

@@ -54,7 +54,8 @@ pub(crate) fn service(host: &Host) -> Result<Service, Missed> {
     let mut settings = BTreeMap::new();
     for key in KEYS {
         let values = ini.all("Service", key);
-        let value = if LISTS.contains(&key) { values.join(" ") } else { values.last().copied().unwrap_or("").to_owned() };
+        let value =
+            if LISTS.contains(&key) { values.join(" ") } else { values.last().copied().unwrap_or("").to_owned() };
         if !value.is_empty() {
             settings.insert(key.to_owned(), value);
         }

@@ -56,7 +56,10 @@ fn hostile_answers_of_programs_pass_nothing() {
             said.out.clone_from(&content);
         }
         let scene = made.scene();
-        for id in ["PHY-10", "PHY-12", "PHY-13", "NET-03", "NET-04", "SVC-01", "LOG-05", "LOG-06", "PRV-04", "PRV-07", "PRV-08"] {
+        for id in [
+            "PHY-10", "PHY-12", "PHY-13", "NET-03", "NET-04", "SVC-01", "LOG-05", "LOG-06", "PRV-04", "PRV-07",
+            "PRV-08",
+        ] {
             let finding = look(&scene, id);
             assert_ne!(finding.verdict, Verdict::Pass, "{id}: {}", finding.said);
         }
@@ -70,7 +73,18 @@ fn nothing_breaks_whatever_stands_in_every_file() {
         for (path, _) in JUDGED {
             made.file(path, &content);
         }
-        for path in ["/var/lib/dpkg/status", "/etc/group", "/proc/swaps", "/proc/mdstat", "/etc/apt/apt.conf", "/etc/sysctl.conf", "/proc/700/limits", "/proc/700/maps", "/home/ada/.ssh/authorized_keys", "/var/log/lastlog"] {
+        for path in [
+            "/var/lib/dpkg/status",
+            "/etc/group",
+            "/proc/swaps",
+            "/proc/mdstat",
+            "/etc/apt/apt.conf",
+            "/etc/sysctl.conf",
+            "/proc/700/limits",
+            "/proc/700/maps",
+            "/home/ada/.ssh/authorized_keys",
+            "/var/log/lastlog",
+        ] {
             made.file(path, &content);
         }
         for program in [Program::EnabledUnits, Program::OurUnit, Program::AuditRules] {

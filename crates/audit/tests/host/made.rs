@@ -143,7 +143,9 @@ impl Made {
     }
 
     pub(crate) fn refuses(&mut self, program: Program) {
-        self.said.programs.insert(program, Said { code: 1, out: Vec::new(), err: b"Operation not permitted\n".to_vec() });
+        self.said
+            .programs
+            .insert(program, Said { code: 1, out: Vec::new(), err: b"Operation not permitted\n".to_vec() });
     }
 
     /// What a program says, changed.
@@ -299,7 +301,11 @@ pub(crate) fn good() -> Made {
             accounts: Some(vec!["bob@example.org".to_owned()]),
         }),
         doors: [(Protocol::Smtp, 25), (Protocol::Imaps, 993)]
-            .map(|(protocol, port)| Door { protocol, address: ([192, 0, 2, 10], port).into(), name: "mx.example.org".to_owned() })
+            .map(|(protocol, port)| Door {
+                protocol,
+                address: ([192, 0, 2, 10], port).into(),
+                name: "mx.example.org".to_owned(),
+            })
             .to_vec(),
         machine: Some(Machine::Metal),
         running: true,
@@ -351,13 +357,20 @@ fn people(made: &mut Made) {
     made.file("/etc/sudoers.d/backup", "backup ALL=(root) NOPASSWD: /usr/bin/backup\n");
     made.mode("/etc/sudoers.d/backup", 0o440);
     made.file("/usr/sbin/sshd", "sshd");
-    made.file("/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\nX11Forwarding no\nBanner /etc/issue.net\n");
+    made.file(
+        "/etc/ssh/sshd_config",
+        "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\nX11Forwarding no\nBanner /etc/issue.net\n",
+    );
     made.file(
         "/etc/ssh/sshd_config.d/10-mail.conf",
         "PermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxAuthTries 4\nAllowGroups sudo\nAllowAgentForwarding no\n",
     );
     made.file("/etc/issue.net", "For those who work here only.\n");
-    made.file("/home/ada/.ssh/authorized_keys", key("ssh-ed25519", &[&[7; 32]], "Ada") + &format!("from=\"10.0.0.0/8\",command=\"echo x y\" {}", rsa(384, "Ada's old machine")));
+    made.file(
+        "/home/ada/.ssh/authorized_keys",
+        key("ssh-ed25519", &[&[7; 32]], "Ada")
+            + &format!("from=\"10.0.0.0/8\",command=\"echo x y\" {}", rsa(384, "Ada's old machine")),
+    );
     made.directory("/root");
 }
 
@@ -370,7 +383,10 @@ fn kernel(made: &mut Made) {
         made.file(&format!("/sys/dev/block/253:{number}/dm/uuid"), "CRYPT-LUKS2-0123-mail\n");
     }
     made.file("/sys/class/block/dm-4/dm/uuid", "CRYPT-PLAIN-swap\n");
-    made.file("/proc/swaps", "Filename\t\tType\t\tSize\tUsed\tPriority\n/dev/dm-4               partition\t1000\t0\t-2\n");
+    made.file(
+        "/proc/swaps",
+        "Filename\t\tType\t\tSize\tUsed\tPriority\n/dev/dm-4               partition\t1000\t0\t-2\n",
+    );
     made.file("/proc/modules", "ext4 983040 2 - Live 0x0000000000000000\n");
     made.file("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", [6, 0, 0, 0, 1]);
     made.file("/boot/grub/grub.cfg", "set superusers=\"root\"\npassword_pbkdf2 root grub.pbkdf2.sha512.10000.00\n");
@@ -385,9 +401,13 @@ fn kernel(made: &mut Made) {
 }
 
 fn hardware(made: &mut Made) {
-    for (name, value) in
-        [("intrusion0_alarm", "0"), ("temp1_input", "40000"), ("temp1_crit", "100000"), ("fan1_input", "1200"), ("fan1_min", "300")]
-    {
+    for (name, value) in [
+        ("intrusion0_alarm", "0"),
+        ("temp1_input", "40000"),
+        ("temp1_crit", "100000"),
+        ("fan1_input", "1200"),
+        ("fan1_min", "300"),
+    ] {
         made.file(&format!("/sys/class/hwmon/hwmon0/{name}"), format!("{value}\n"));
     }
     made.says(Program::ApcUps, "STATUS   : ONLINE \nTIMELEFT : 46.0 Minutes\n");
@@ -395,11 +415,20 @@ fn hardware(made: &mut Made) {
     made.directory("/sys/block/sda");
     made.directory("/sys/block/dm-0");
     made.says(Program::DriveHealth(Drive::named("sda").unwrap()), r#"{"smart_status":{"passed":true}}"#);
-    made.says(Program::ManagementAddress, "IP Address Source       : Static Address\nIP Address              : 10.0.9.1\n");
+    made.says(
+        Program::ManagementAddress,
+        "IP Address Source       : Static Address\nIP Address              : 10.0.9.1\n",
+    );
     made.directory("/sys/class/tpm/tpm0");
     made.file("/etc/crypttab", "# disks\nmail UUID=1 none luks,tpm2-device=auto\nswap /dev/sda3 /dev/urandom swap\n");
-    made.file("/usr/lib/systemd/system/rescue.service", "[Service]\nExecStart=-/lib/systemd/systemd-sulogin-shell rescue\n");
-    made.file("/usr/lib/systemd/system/emergency.service", "[Service]\nExecStart=-/lib/systemd/systemd-sulogin-shell emergency\n");
+    made.file(
+        "/usr/lib/systemd/system/rescue.service",
+        "[Service]\nExecStart=-/lib/systemd/systemd-sulogin-shell rescue\n",
+    );
+    made.file(
+        "/usr/lib/systemd/system/emergency.service",
+        "[Service]\nExecStart=-/lib/systemd/systemd-sulogin-shell emergency\n",
+    );
     made.file("/etc/modprobe.d/no-disks.conf", "install usb-storage /bin/false\ninstall firewire_sbp2 /bin/true\n");
     made.link("/etc/systemd/system/ctrl-alt-del.target", "/dev/null");
 }
@@ -486,7 +515,10 @@ fn server(made: &mut Made) {
     made.process(702, 700, "mailward", &["mailward", "supervise"], 998);
     made.edit("/proc/700/status", "CapEff:\t0000000000000000", "CapEff:\t0000000000000400");
     for file in ["tcp", "udp"] {
-        made.file(&format!("/proc/net/{file}"), "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n");
+        made.file(
+            &format!("/proc/net/{file}"),
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n",
+        );
     }
     made.socket("tcp", [192, 0, 2, 10], 25, 501, 700);
     made.socket("tcp", [192, 0, 2, 10], 993, 502, 700);

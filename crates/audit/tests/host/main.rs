@@ -77,8 +77,8 @@ fn what_only_ones_own_metal_has_does_not_apply_elsewhere() {
         (
             Machine::Container,
             &[
-                "PHY-04", "PHY-05", "PHY-06", "PHY-07", "PHY-08", "PHY-09", "PHY-10", "PHY-11", "PHY-12", "PHY-13", "PHY-14",
-                "LOG-01", "LOG-05", "LOG-06", "PAT-13", "PRV-04", "PRV-07",
+                "PHY-04", "PHY-05", "PHY-06", "PHY-07", "PHY-08", "PHY-09", "PHY-10", "PHY-11", "PHY-12", "PHY-13",
+                "PHY-14", "LOG-01", "LOG-05", "LOG-06", "PAT-13", "PRV-04", "PRV-07",
             ],
         ),
     ] {
@@ -133,7 +133,11 @@ fn a_container_that_is_closed_passes_and_one_that_is_not_fails() {
     let finding = container(|_| ());
     assert_eq!(finding.verdict, Verdict::Pass, "{}", finding.said);
     for (spoil, says) in [
-        ((|made| made.edit("/proc/700/status", "CapBnd:\t0000000000000400", "CapBnd:\t000001ffffffffff")) as fn(&mut made::Made), "privileged"),
+        (
+            (|made| made.edit("/proc/700/status", "CapBnd:\t0000000000000400", "CapBnd:\t000001ffffffffff"))
+                as fn(&mut made::Made),
+            "privileged",
+        ),
         (|made| made.file("/run/docker.sock", ""), "docker.sock"),
         (|made| made.edit("/proc/self/mountinfo", "/ / ro", "/ / rw"), "can be written"),
         (|made| made.file("/proc/self/uid_map", "         0          0 4294967295\n"), "namespace"),

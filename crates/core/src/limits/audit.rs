@@ -24,6 +24,9 @@ pub const AUDIT_EXHIBITS_MAX: usize = 64;
 /// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
 pub const AUDIT_WALK_MAX: usize = 2_000_000;
 
+/// Time for one walk: less than a control has ([`AUDIT_CONTROL_TIME`]), so that it says why it has no answer.
+pub const AUDIT_WALK_TIME: Duration = Duration::from_secs(25);
+
 /// How deep a walk over a host goes.
 pub const AUDIT_WALK_DEPTH: usize = 64;
 

@@ -143,8 +143,11 @@ fn numbers_are_single(scene: &Scene) -> Answer {
     }
     let mut demands = Demands::default();
     demands.ask(by_number.contains_key(&0), "nobody is root");
-    let shared: Vec<String> =
-        by_number.iter().filter(|(_, names)| names.len() > 1).map(|(uid, names)| format!("{uid}: {}", names.join(", "))).collect();
+    let shared: Vec<String> = by_number
+        .iter()
+        .filter(|(_, names)| names.len() > 1)
+        .map(|(uid, names)| format!("{uid}: {}", names.join(", ")))
+        .collect();
     demands.ask(shared.is_empty(), format!("a number for more than one: {}", named(&shared)));
     let list: String = accounts.iter().map(|account| format!("{} {}\n", account.name, account.uid)).collect();
     demands.show("/etc/passwd, names and numbers", list);
@@ -192,7 +195,9 @@ fn accounts_lock(scene: &Scene) -> Answer {
     }
     let mut settings: BTreeMap<String, String> = BTreeMap::new();
     let text = host.text_if_there("/etc/security/faillock.conf")?.unwrap_or_default();
-    for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|line| !line.is_empty()) {
+    for line in
+        text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|line| !line.is_empty())
+    {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         settings.insert(key.trim().to_owned(), value.trim().to_owned());
     }
@@ -206,13 +211,20 @@ fn accounts_lock(scene: &Scene) -> Answer {
     let mut demands = Demands::default();
     let has = |word: &str| lines.iter().any(|line| line.split_whitespace().any(|one| one == word));
     if !has("preauth") && !has("authfail") {
-        return Ok(Finding::fail("wrong passwords are counted by nobody: pam_faillock isn't in PAM's files").showing(read.join(", "), lines.join("\n")));
+        return Ok(Finding::fail("wrong passwords are counted by nobody: pam_faillock isn't in PAM's files")
+            .showing(read.join(", "), lines.join("\n")));
     }
     let (most, within, lock) = LOCK;
     demands.ask(number("deny", 3).is_some_and(|deny| (1..=most).contains(&deny)), format!("deny isn't 1 to {most}"));
-    demands.ask(number("fail_interval", 900).is_some_and(|secs| secs >= within), format!("fail_interval is below {within}"));
+    demands.ask(
+        number("fail_interval", 900).is_some_and(|secs| secs >= within),
+        format!("fail_interval is below {within}"),
+    );
     // 0 is until somebody opens it.
-    demands.ask(number("unlock_time", 600).is_some_and(|secs| secs == 0 || secs >= lock), format!("unlock_time is below {lock}"));
+    demands.ask(
+        number("unlock_time", 600).is_some_and(|secs| secs == 0 || secs >= lock),
+        format!("unlock_time is below {lock}"),
+    );
     demands.ask(!settings.contains_key("no_log_info"), "no_log_info: a lock isn't written down");
     demands.show(read.join(", "), lines.join("\n"));
     demands.show("/etc/security/faillock.conf", text);
@@ -246,17 +258,20 @@ fn sudo_asks(scene: &Scene) -> Answer {
 fn system_accounts_are_shut(scene: &Scene) -> Answer {
     let host = &scene.host;
     let least = login_settings(host, "UID_MIN")?.and_then(|value| value.parse().ok()).unwrap_or(1000_u32);
-    let system: Vec<_> = accounts(host)?.into_iter().filter(|account| account.uid != 0 && account.uid < least).collect();
-    let with_shell: Vec<String> =
-        system.iter().filter(|account| account.has_shell()).map(|account| format!("{} has {}", account.name, account.shell)).collect();
+    let system: Vec<_> =
+        accounts(host)?.into_iter().filter(|account| account.uid != 0 && account.uid < least).collect();
+    let with_shell: Vec<String> = system
+        .iter()
+        .filter(|account| account.has_shell())
+        .map(|account| format!("{} has {}", account.name, account.shell))
+        .collect();
     let list: String = system.iter().map(|account| format!("{} {}\n", account.name, account.shell)).collect();
     if !with_shell.is_empty() {
         return Ok(Finding::fail(named(&with_shell)).showing("/etc/passwd, accounts of the system", list));
     }
     let shadow = shadow(host)?;
-    let open = system.iter().filter(|account| {
-        shadow.get(&account.name).is_some_and(|(field, _)| scheme(field) != "locked")
-    });
+    let open =
+        system.iter().filter(|account| shadow.get(&account.name).is_some_and(|(field, _)| scheme(field) != "locked"));
     let open: Vec<String> = open.map(|account| format!("{} isn't locked", account.name)).collect();
     let finding = if open.is_empty() {
         Finding::pass(format!("none of {} accounts of the system can log in", system.len()))
@@ -268,7 +283,10 @@ fn system_accounts_are_shut(scene: &Scene) -> Answer {
 
 fn mail_users_are_virtual(scene: &Scene) -> Answer {
     let state = scene.state()?;
-    let users = state.accounts.as_ref().ok_or_else(|| Missed::NotReached("the server doesn't say which accounts it has".to_owned()))?;
+    let users = state
+        .accounts
+        .as_ref()
+        .ok_or_else(|| Missed::NotReached("the server doesn't say which accounts it has".to_owned()))?;
     let both: Vec<String> = accounts(&scene.host)?
         .into_iter()
         .filter(|account| account.uid != 0 && account.has_shell())
@@ -276,7 +294,11 @@ fn mail_users_are_virtual(scene: &Scene) -> Answer {
         .map(|account| format!("{} has a mailbox, and the shell {}", account.name, account.shell))
         .collect();
     let counted = format!("{} mail accounts", users.len());
-    let finding = if both.is_empty() { Finding::pass("no mail user has a shell on the host") } else { Finding::fail(named(&both)) };
+    let finding = if both.is_empty() {
+        Finding::pass("no mail user has a shell on the host")
+    } else {
+        Finding::fail(named(&both))
+    };
     Ok(finding.showing("accounts of the server against /etc/passwd", counted))
 }
 
@@ -305,7 +327,8 @@ fn files_are_born_closed(scene: &Scene) -> Answer {
         }
     }
     if demands.is_empty() {
-        return Ok(Finding::fail("nothing sets a umask, so the kernel's 022 is in force").showing("/etc/login.defs", "no UMASK"));
+        return Ok(Finding::fail("nothing sets a umask, so the kernel's 022 is in force")
+            .showing("/etc/login.defs", "no UMASK"));
     }
     Ok(demands.finding_of_all("new files are closed to others"))
 }
@@ -324,8 +347,8 @@ fn we_are_confined(scene: &Scene) -> Answer {
             Err(Missed::Absent(_) | Missed::Odd(..)) => String::new(),
             Err(other) => return Err(other),
         };
-        let is_confined = label.ends_with("(enforce)")
-            || (enforcing && label.contains(':') && !label.contains("unconfined"));
+        let is_confined =
+            label.ends_with("(enforce)") || (enforcing && label.contains(':') && !label.contains("unconfined"));
         let shown = if label.is_empty() { "no label" } else { &label };
         demands.ask(is_confined, format!("{} isn't confined ({shown})", process.name()));
         demands.show(path, shown);
@@ -400,7 +423,9 @@ pub(in crate::controls) fn shell_timeout(host: &Host) -> Result<Option<String>, 
         for line in host.text_if_there(&file)?.unwrap_or_default().lines().map(str::trim) {
             let words = line.split(|c: char| c.is_whitespace() || c == ';');
             let value = words.filter_map(|word| word.strip_prefix("TMOUT=")).next_back();
-            if !line.starts_with('#') && value.is_some_and(|v| v.parse().is_ok_and(|secs: u64| (1..=IDLE_SECONDS).contains(&secs))) {
+            if !line.starts_with('#')
+                && value.is_some_and(|v| v.parse().is_ok_and(|secs: u64| (1..=IDLE_SECONDS).contains(&secs)))
+            {
                 return Ok(Some(format!("{file}: {line}")));
             }
         }

@@ -54,7 +54,10 @@ fn growth_is_bounded(scene: &Scene) -> Answer {
             let (memory, tasks) = of_group(host, pid)?;
             let limits = host.live(&format!("/proc/{pid}/limits"))?;
             let files = processes::limit(&limits, "Max open files");
-            demands.show(format!("/proc/{pid}/limits and its cgroup"), format!("memory {memory:?}, tasks {tasks:?}, files {files:?}"));
+            demands.show(
+                format!("/proc/{pid}/limits and its cgroup"),
+                format!("memory {memory:?}, tasks {tasks:?}, files {files:?}"),
+            );
             (memory, tasks, files)
         }
         None => {
@@ -75,7 +78,8 @@ fn of_group(host: &Host, pid: u32) -> Result<(Option<u64>, Option<u64>), Missed>
     let groups = host.live(&format!("/proc/{pid}/cgroup"))?;
     // Version 2 has one line, without a controller's name (cgroups(7)).
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let group = group.ok_or_else(|| Missed::Odd(format!("/proc/{pid}/cgroup"), "it has no group of version 2".to_owned()))?;
+    let group =
+        group.ok_or_else(|| Missed::Odd(format!("/proc/{pid}/cgroup"), "it has no group of version 2".to_owned()))?;
     let (mut memory, mut tasks) = (None, None);
     let mut at = group.trim_end_matches('/');
     loop {

@@ -4,10 +4,12 @@ use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::controls::services::expected;
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, base, hash, holding, mounts, named, packages, processes, tell, units, walked};
+use crate::host::reading::{
+    Answer, Demands, base, hash, holding, mounts, named, packages, processes, tell, units, visit, walked,
+};
 use crate::host::{Host, Missed, Stat};
 use crate::scene::Scene;
-use mailward_core::limits::{AUDIT_WALK_DEPTH, AUDIT_WALK_MAX};
+use mailward_core::limits::AUDIT_WALK_MAX;
 use rustix::fs::FileType;
 use std::collections::BTreeSet;
 
@@ -110,23 +112,13 @@ pub(in crate::controls) const HOST: &[Control] = &[
     },
 ];
 
-/// Everything below a directory.
+/// A directory and everything below it.
 fn tree(host: &Host, root: &str) -> Result<Vec<(String, Stat)>, Missed> {
     let mut found = vec![(root.to_owned(), host.stat(root)?)];
-    let mut waiting = vec![(root.to_owned(), 0_usize)];
-    while let Some((directory, depth)) = waiting.pop() {
-        for name in processes::gone(host.list(&directory))?.unwrap_or_default() {
-            let path = format!("{directory}/{name}");
-            let Some(stat) = processes::gone(host.stat_link(&path))? else { continue };
-            if found.len() >= AUDIT_WALK_MAX || depth >= AUDIT_WALK_DEPTH {
-                return Err(Missed::Odd(root.to_owned(), "there are too many files".to_owned()));
-            }
-            if stat.kind == FileType::Directory {
-                waiting.push((path.clone(), depth.saturating_add(1)));
-            }
-            found.push((path, stat));
-        }
-    }
+    visit(host, root, AUDIT_WALK_MAX, |path, stat| {
+        found.push((path.to_owned(), *stat));
+        true
+    })?;
     Ok(found)
 }
 
@@ -165,7 +157,10 @@ fn only_we_touch_it(scene: &Scene) -> Answer {
     } else {
         Finding::fail(named(&wrong))
     };
-    Ok(finding.showing(format!("{} and {}", ours.data, ours.configuration), format!("{} files, owner {owner}, {} wrong", data.len(), wrong.len())))
+    Ok(finding.showing(
+        format!("{} and {}", ours.data, ours.configuration),
+        format!("{} files, owner {owner}, {} wrong", data.len(), wrong.len()),
+    ))
 }
 
 fn mail_is_apart(scene: &Scene) -> Answer {
@@ -199,12 +194,14 @@ fn changes_are_noticed(scene: &Scene) -> Answer {
         let settings = host.text_if_there("/etc/aide/aide.conf")?.unwrap_or_default();
         let is_elsewhere = settings.lines().map(str::trim).any(|line| {
             line.split_once('=').is_some_and(|(key, value)| {
-                ["database", "database_in"].contains(&key.trim()) && ["http:", "https:", "ftp:"].iter().any(|scheme| value.trim().starts_with(scheme))
+                ["database", "database_in"].contains(&key.trim())
+                    && ["http:", "https:", "ftp:"].iter().any(|scheme| value.trim().starts_with(scheme))
             })
         });
         let has_database = host.is_there(database)?;
         if !has_database && !is_elsewhere {
-            return Ok(Finding::fail(format!("{program} has nothing to compare with: {database} isn't there")).showing(program, "is there"));
+            return Ok(Finding::fail(format!("{program} has nothing to compare with: {database} isn't there"))
+                .showing(program, "is there"));
         }
         let mut newest = None;
         for log in logs {
@@ -215,13 +212,16 @@ fn changes_are_noticed(scene: &Scene) -> Answer {
         let hours = newest.map(|at: i64| scene.now.secs().saturating_sub(at).div_euclid(3600));
         demands.ask(true, "");
         demands.ask(hours.is_some_and(|hours| hours <= 24), format!("{program} didn't compare within 24 hours"));
-        let is_read_only = mounts(host)?.iter().any(|mount| mount.point != "/" && crate::host::mounts::is_below(database, &mount.point) && mount.has("ro"));
+        let is_read_only = mounts(host)?.iter().any(|mount| {
+            mount.point != "/" && crate::host::mounts::is_below(database, &mount.point) && mount.has("ro")
+        });
         demands.ask(is_elsewhere || is_read_only, format!("who changes files can change {database} as well"));
         demands.show(program, hours.map_or("never ran".to_owned(), |hours| format!("ran {hours} hours ago")));
         return Ok(demands.finding("changes of files are noticed"));
     }
     let programs: Vec<&str> = WATCHERS.iter().map(|(program, ..)| *program).collect();
-    Ok(Finding::fail("nothing notices changes: none of AIDE, Tripwire and Samhain is installed").showing("programs", programs.join(", ")))
+    Ok(Finding::fail("nothing notices changes: none of AIDE, Tripwire and Samhain is installed")
+        .showing("programs", programs.join(", ")))
 }
 
 fn program_is_ours(scene: &Scene) -> Answer {
@@ -288,7 +288,10 @@ fn nothing_is_everybodys(scene: &Scene) -> Answer {
     let walked = walked(host)?;
     let mut demands = Demands::default();
     demands.ask(walked.writable_files.is_empty(), format!("everybody may write {}", named(&walked.writable_files)));
-    demands.ask(walked.writable_directories.is_empty(), format!("without the sticky bit: {}", named(&walked.writable_directories)));
+    demands.ask(
+        walked.writable_directories.is_empty(),
+        format!("without the sticky bit: {}", named(&walked.writable_directories)),
+    );
     let mounts = match mounts(host) {
         Err(Missed::Absent(_)) => Vec::new(),
         other => other?,
@@ -301,7 +304,10 @@ fn nothing_is_everybodys(scene: &Scene) -> Answer {
         demands.ask(is_closed, format!("programs can be started from {place}: it isn't mounted noexec"));
         demands.show(place, mount.map_or("on /", |mount| mount.line.as_str()));
     }
-    demands.show(format!("{} files", walked.looked_at), [walked.writable_files.as_slice(), &walked.writable_directories].concat().join("\n"));
+    demands.show(
+        format!("{} files", walked.looked_at),
+        [walked.writable_files.as_slice(), &walked.writable_directories].concat().join("\n"),
+    );
     Ok(demands.finding("nobody can change what isn't theirs"))
 }
 
@@ -325,7 +331,10 @@ fn blobs_are_opaque(scene: &Scene) -> Answer {
             wrong.push(format!("{path} can be executed"));
         }
         let name = path.strip_prefix(&format!("{data}/packs/"));
-        let is_number = |name: &str| name.strip_suffix(".pack").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_number = |name: &str| {
+            name.strip_suffix(".pack")
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
         if name.is_some_and(|name| !is_number(name)) {
             wrong.push(format!("{path} is no pack"));
         }
@@ -352,7 +361,8 @@ fn secrets_are_hidden(scene: &Scene) -> Answer {
     let mut shown = String::new();
     let unit = units::service(host);
     if let Ok(unit) = &unit {
-        let names = unit.get("Environment").unwrap_or_default().split_whitespace().filter_map(|word| word.split_once('='));
+        let names =
+            unit.get("Environment").unwrap_or_default().split_whitespace().filter_map(|word| word.split_once('='));
         for (name, _) in names.filter(|(name, value)| is_secret(name) && !value.is_empty()) {
             wrong.push(format!("the unit sets {}", name.trim_matches('"')));
         }
@@ -362,15 +372,22 @@ fn secrets_are_hidden(scene: &Scene) -> Answer {
         Some(pid) => {
             for process in processes::family(host, pid)? {
                 let name = process.name();
-                let environment = processes::gone(host.live(&format!("/proc/{}/environ", process.pid)))?.unwrap_or_default();
-                for (key, _) in environment.split('\0').filter_map(|one| one.split_once('=')).filter(|(key, value)| is_secret(key) && !value.is_empty()) {
+                let environment =
+                    processes::gone(host.live(&format!("/proc/{}/environ", process.pid)))?.unwrap_or_default();
+                for (key, _) in environment
+                    .split('\0')
+                    .filter_map(|one| one.split_once('='))
+                    .filter(|(key, value)| is_secret(key) && !value.is_empty())
+                {
                     wrong.push(format!("{name} has {key} in its environment"));
                 }
                 let words = process.words.iter().filter_map(|word| word.split_once('='));
                 let in_words = words.filter(|(key, value)| key.starts_with('-') && is_secret(key) && !value.is_empty());
                 wrong.extend(in_words.map(|(key, _)| format!("{name} has {key}=… in its command line")));
                 let pairs = process.words.iter().zip(process.words.iter().skip(1));
-                let after = pairs.filter(|(key, value)| key.starts_with("--") && !key.contains('=') && is_secret(key) && !value.starts_with('-'));
+                let after = pairs.filter(|(key, value)| {
+                    key.starts_with("--") && !key.contains('=') && is_secret(key) && !value.starts_with('-')
+                });
                 wrong.extend(after.map(|(key, _)| format!("{name} has {key} … in its command line")));
                 shown.push_str(&format!("{name}\n"));
             }

@@ -3,10 +3,12 @@
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, Ini, base, holding, machine, mounts, named, processes, tell, units};
+use crate::host::reading::{
+    Answer, Demands, Ini, base, holding, left_to_its_host, mounts, named, processes, tell, units, visit,
+};
 use crate::host::{Host, Missed, Program};
-use crate::scene::{Machine, Scene};
-use mailward_core::limits::{AUDIT_WALK_DEPTH, AUDIT_WALK_MAX};
+use crate::scene::Scene;
+use mailward_core::limits::AUDIT_WALK_MAX;
 use rustix::fs::FileType;
 
 const LOGS: Control = base(Area::Logs);
@@ -76,19 +78,8 @@ pub(in crate::controls) const HOST: &[Control] = &[
     },
 ];
 
-/// What a container leaves to its host.
-fn below_us(scene: &Scene, what: &str) -> Result<Option<Finding>, Missed> {
-    match machine(scene) {
-        Ok((Machine::Container, sign)) => {
-            Ok(Some(Finding::not_applicable(format!("this is a container ({sign}): {what} its host's"))))
-        }
-        Ok(_) | Err(Missed::NotRunning(_) | Missed::Absent(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
 fn log_is_kept(scene: &Scene) -> Answer {
-    if let Some(finding) = below_us(scene, "what it says is kept as")? {
+    if let Some(finding) = left_to_its_host(scene, "its log is kept by its host")? {
         return Ok(finding);
     }
     let host = &scene.host;
@@ -107,9 +98,11 @@ fn log_is_kept(scene: &Scene) -> Answer {
         is_here |= host.is_there(program)?;
     }
     if !is_here {
-        return Ok(Finding::fail("nothing writes a log: neither journald nor a syslog daemon is here").showing("programs", journald.join(", ")));
+        return Ok(Finding::fail("nothing writes a log: neither journald nor a syslog daemon is here")
+            .showing("programs", journald.join(", ")));
     }
-    let ini = Ini::layered(host, &["/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd"], "journald.conf")?;
+    let ini =
+        Ini::layered(host, &["/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd"], "journald.conf")?;
     let storage = ini.as_ref().and_then(|ini| ini.get("Journal", "Storage")).unwrap_or("auto").to_owned();
     let has_directory = host.is_there("/var/log/journal")?;
     let finding = match (storage.as_str(), has_directory) {
@@ -124,7 +117,9 @@ fn log_is_kept(scene: &Scene) -> Answer {
 fn runs(host: &Host, program: &str) -> Result<bool, Missed> {
     for pid in processes::all(host)? {
         let process = processes::process(host, pid)?;
-        if process.is_some_and(|process| process.words.first().is_some_and(|word| word == program || program.ends_with(&format!("/{word}")))) {
+        if process.is_some_and(|process| {
+            process.words.first().is_some_and(|word| word == program || program.ends_with(&format!("/{word}")))
+        }) {
             return Ok(true);
         }
     }
@@ -135,7 +130,7 @@ const SOURCES: usize = 3;
 const OFFSET_SECONDS: f64 = 1.0;
 
 fn clock_is_right(scene: &Scene) -> Answer {
-    if let Some(finding) = below_us(scene, "the clock is")? {
+    if let Some(finding) = left_to_its_host(scene, "the clock is its host's")? {
         return Ok(finding);
     }
     let host = &scene.host;
@@ -143,15 +138,25 @@ fn clock_is_right(scene: &Scene) -> Answer {
     let sources = match host.ask(Program::ChronyTracking) {
         Ok(said) if said.code == 0 => {
             let text = String::from_utf8_lossy(&said.out).into_owned();
-            let get = |key: &str| text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == key);
-            demands.ask(get("Leap status").is_some_and(|(_, value)| value.trim() == "Normal"), "the clock isn't synchronised");
-            let offset = get("System time").and_then(|(_, value)| value.split_whitespace().next()?.parse::<f64>().ok());
-            demands.ask(offset.is_some_and(|offset| offset.abs() < OFFSET_SECONDS), "the clock is off by a second or more");
+            let tracking = processes::status(&text);
+            demands.ask(
+                tracking.get("Leap status").is_some_and(|value| value == "Normal"),
+                "the clock isn't synchronised",
+            );
+            let offset =
+                tracking.get("System time").and_then(|value| value.split_whitespace().next()?.parse::<f64>().ok());
+            demands.ask(
+                offset.is_some_and(|offset| offset.abs() < OFFSET_SECONDS),
+                "the clock is off by a second or more",
+            );
             demands.show(Program::ChronyTracking.to_string(), text);
             let said = host.ask(Program::ChronySources)?;
             let text = String::from_utf8_lossy(&said.out).into_owned();
             // The second field says how a source is; `?` and `x` are of no use.
-            let good = text.lines().filter(|line| line.split(',').nth(1).is_some_and(|state| ["*", "+", "-"].contains(&state))).count();
+            let good = text
+                .lines()
+                .filter(|line| line.split(',').nth(1).is_some_and(|state| ["*", "+", "-"].contains(&state)))
+                .count();
             demands.show(Program::ChronySources.to_string(), text);
             good
         }
@@ -161,7 +166,11 @@ fn clock_is_right(scene: &Scene) -> Answer {
             let text = String::from_utf8_lossy(&said.out).into_owned();
             demands.ask(text.lines().any(|line| line == "NTPSynchronized=yes"), "the clock isn't synchronised");
             demands.show(Program::TimeSettings.to_string(), text);
-            let ini = Ini::layered(host, &["/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd"], "timesyncd.conf")?;
+            let ini = Ini::layered(
+                host,
+                &["/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd"],
+                "timesyncd.conf",
+            )?;
             let servers = ini.as_ref().map(|ini| ini.all("Time", "NTP").join(" ")).unwrap_or_default();
             servers.split_whitespace().count()
         }
@@ -171,18 +180,21 @@ fn clock_is_right(scene: &Scene) -> Answer {
 }
 
 fn changes_are_noted(scene: &Scene) -> Answer {
-    if let Some(finding) = below_us(scene, "the kernel's audit is")? {
+    if let Some(finding) = left_to_its_host(scene, "the kernel's audit is its host's")? {
         return Ok(finding);
     }
     let host = &scene.host;
     let (rules, from) = match host.ask(Program::AuditRules) {
-        Ok(said) if said.code == 0 => (String::from_utf8_lossy(&said.out).into_owned(), Program::AuditRules.to_string()),
+        Ok(said) if said.code == 0 => {
+            (String::from_utf8_lossy(&said.out).into_owned(), Program::AuditRules.to_string())
+        }
         Ok(said) => {
             let why = String::from_utf8_lossy(&said.err).trim().chars().take(200).collect();
             return Err(Missed::Odd(Program::AuditRules.to_string(), why));
         }
         Err(Missed::NoProgram(_) | Missed::NotRunning(_)) if !host.is_there("/usr/sbin/auditd")? => {
-            return Ok(Finding::fail("nobody notes changes: auditd isn't installed").showing("/usr/sbin/auditd", "isn't there"));
+            return Ok(Finding::fail("nobody notes changes: auditd isn't installed")
+                .showing("/usr/sbin/auditd", "isn't there"));
         }
         Err(Missed::NotRunning(_)) => {
             let mut rules = host.text_if_there("/etc/audit/audit.rules")?.unwrap_or_default();
@@ -197,7 +209,9 @@ fn changes_are_noted(scene: &Scene) -> Answer {
     let watched: Vec<&str> = rules.lines().filter_map(|line| watched(line.trim())).collect();
     let ours = host.ours_here();
     let mut demands = Demands::default();
-    for path in [ours.configuration.as_str(), &format!("{}/keys", ours.data), &ours.program, "/etc/sudoers", "/etc/passwd"] {
+    for path in
+        [ours.configuration.as_str(), &format!("{}/keys", ours.data), &ours.program, "/etc/sudoers", "/etc/passwd"]
+    {
         let is_watched = watched.iter().any(|watched| crate::host::mounts::is_below(path, watched));
         demands.ask(is_watched, format!("changes of {path} aren't noted"));
     }
@@ -208,11 +222,11 @@ fn changes_are_noted(scene: &Scene) -> Answer {
 /// The path that a rule of auditctl(8) watches for writing.
 fn watched(rule: &str) -> Option<&str> {
     let words: Vec<&str> = rule.split_whitespace().collect();
-    let after = |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at.checked_add(1)?)).copied();
+    let after =
+        |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at.checked_add(1)?)).copied();
     let rights = after("-p").or_else(|| words.iter().find_map(|word| word.strip_prefix("perm="))).unwrap_or("rwxa");
-    let path = after("-w").or_else(|| {
-        words.iter().find_map(|word| word.strip_prefix("path=").or_else(|| word.strip_prefix("dir=")))
-    });
+    let path = after("-w")
+        .or_else(|| words.iter().find_map(|word| word.strip_prefix("path=").or_else(|| word.strip_prefix("dir="))));
     path.filter(|_| rights.contains('w'))
 }
 
@@ -221,33 +235,17 @@ const FOR_EVERYBODY: [&str; 6] = ["wtmp", "lastlog", "faillog", "wtmp.db", "last
 
 fn logs_are_closed(scene: &Scene) -> Answer {
     let host = &scene.host;
-    let mut waiting = vec![("/var/log".to_owned(), 0_usize)];
-    let (mut open, mut looked_at) = (Vec::new(), 0_usize);
-    while let Some((directory, depth)) = waiting.pop() {
-        for name in host.list(&directory)? {
-            let path = format!("{directory}/{name}");
-            let stat = match host.stat_link(&path) {
-                Err(Missed::Absent(_)) => continue,
-                other => other?,
-            };
-            looked_at = looked_at.saturating_add(1);
-            if looked_at > AUDIT_WALK_MAX || depth > AUDIT_WALK_DEPTH {
-                return Err(Missed::Odd("/var/log".to_owned(), "there are too many files".to_owned()));
-            }
-            match stat.kind {
-                // What is in a directory that is closed to others is closed.
-                FileType::Directory if stat.mode & 0o001 != 0 => waiting.push((path, depth.saturating_add(1))),
-                FileType::RegularFile => {
-                    let is_theirs = FOR_EVERYBODY.contains(&name.as_str()) || name.starts_with("wtmp.");
-                    let allowed = if is_theirs { 0o002 } else { 0o007 };
-                    if stat.mode & allowed != 0 {
-                        open.push(format!("{path} has mode {:04o}", stat.mode));
-                    }
-                }
-                _ => {}
-            }
+    let mut open = Vec::new();
+    let looked_at = visit(host, "/var/log", AUDIT_WALK_MAX, |path, stat| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_theirs = FOR_EVERYBODY.contains(&name) || name.starts_with("wtmp.");
+        let forbidden = if is_theirs { 0o002 } else { 0o007 };
+        if stat.kind == FileType::RegularFile && stat.mode & forbidden != 0 {
+            open.push(format!("{path} has mode {:04o}", stat.mode));
         }
-    }
+        // What is in a directory that is closed to others is closed.
+        stat.mode & 0o001 != 0
+    })?;
     open.sort_unstable();
     let finding = if open.is_empty() {
         Finding::pass("nobody reads the logs who doesn't have to")
@@ -275,7 +273,8 @@ fn logs_have_room(scene: &Scene) -> Answer {
     }
     if host.is_running() {
         let space = host.space("/var/log")?;
-        demands.ask(space.bytes_free >= LOG_ROOM, format!("{} % of it are free, should be {LOG_ROOM}", space.bytes_free));
+        demands
+            .ask(space.bytes_free >= LOG_ROOM, format!("{} % of it are free, should be {LOG_ROOM}", space.bytes_free));
         demands.show("room at /var/log", format!("{} % free", space.bytes_free));
     }
     Ok(demands.finding("logs have a file system of their own, with room"))
@@ -296,7 +295,8 @@ fn logs_are_rotated(scene: &Scene) -> Answer {
             }
             other => other?,
         };
-        let deleted = descriptors.into_iter().filter(|path| path.starts_with("/var/log/") && path.ends_with(" (deleted)"));
+        let deleted =
+            descriptors.into_iter().filter(|path| path.starts_with("/var/log/") && path.ends_with(" (deleted)"));
         held.extend(deleted.map(|path| format!("process {pid} writes into {path}")));
     }
     demands.ask(held.is_empty(), named(&held));
@@ -307,7 +307,10 @@ fn logs_are_rotated(scene: &Scene) -> Answer {
             Err(other) => return Err(other),
         };
         demands.ask(days.is_some_and(|days| days <= ROTATED_DAYS), "logrotate didn't run within eight days");
-        demands.show("/var/lib/logrotate/status", days.map_or("isn't there".to_owned(), |days| format!("{days} days old")));
+        demands.show(
+            "/var/lib/logrotate/status",
+            days.map_or("isn't there".to_owned(), |days| format!("{days} days old")),
+        );
     }
     let finding = demands.finding("logs are rotated");
     if unseen && finding.verdict == crate::Verdict::Pass {

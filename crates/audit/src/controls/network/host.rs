@@ -3,7 +3,9 @@
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Chain, Demands, Socket, accounts, base, listening, named, processes, ruleset, setting, tell};
+use crate::host::reading::{
+    Answer, Chain, Demands, Socket, accounts, base, listening, named, processes, ruleset, setting, tell,
+};
 use crate::host::{Missed, Program, Transport, nft};
 use crate::scene::Scene;
 
@@ -121,7 +123,9 @@ fn only_doors_listen(scene: &Scene) -> Answer {
     let finding = if !wrong.is_empty() {
         Finding::fail(named(&wrong))
     } else if unseen > 0 {
-        Finding::not_tested("whose the sockets are can't be seen without root's rights; run `mailward audit run` as root")
+        Finding::not_tested(
+            "whose the sockets are can't be seen without root's rights; run `mailward audit run` as root",
+        )
     } else {
         Finding::pass("exactly the doors and what else is allowed listen")
     };
@@ -204,7 +208,12 @@ pub(in crate::controls) fn kernel(scene: &Scene, wanted: &[Wanted], good: &str) 
         let (value, from) = match setting(&scene.host, key)? {
             Some((value, from)) => (value, from),
             // Without IPv6 there is nothing to redirect.
-            None if scene.host.is_running() && key.starts_with("net.ipv6.") && !scene.host.is_there("/proc/sys/net/ipv6")? => continue,
+            None if scene.host.is_running()
+                && key.starts_with("net.ipv6.")
+                && !scene.host.is_there("/proc/sys/net/ipv6")? =>
+            {
+                continue;
+            }
             None => ("not set".to_owned(), "no file".to_owned()),
         };
         demands.ask(values.contains(&value.as_str()), format!("{key} is {value}, should be {}", values.join(" or ")));
@@ -248,11 +257,14 @@ fn administrators_are_apart(scene: &Scene) -> Answer {
         return Err(Missed::NotReached("the server doesn't say at which doors it listens".to_owned()));
     }
     let is_mail = |socket: &&Socket| {
-        socket.transport == Transport::Tcp && scene.doors.iter().any(|door| door.address.port() == socket.address.port())
+        socket.transport == Transport::Tcp
+            && scene.doors.iter().any(|door| door.address.port() == socket.address.port())
     };
     // sshd, or systemd for it.
     let is_ssh = |socket: &&Socket| {
-        socket.transport == Transport::Tcp && !socket.is_inside() && (socket.name.starts_with("sshd") || socket.address.port() == 22)
+        socket.transport == Transport::Tcp
+            && !socket.is_inside()
+            && (socket.name.starts_with("sshd") || socket.address.port() == 22)
     };
     let mail: Vec<&Socket> = sockets.iter().filter(is_mail).collect();
     let ssh: Vec<&Socket> = sockets.iter().filter(is_ssh).collect();

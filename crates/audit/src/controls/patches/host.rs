@@ -4,7 +4,9 @@ use super::support::{self, Support};
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, apt, base, hash, machine, named, packages, processes, tell, units};
+use crate::host::reading::{
+    Answer, Demands, apt, base, hash, left_to_its_host, machine, named, packages, processes, tell, units,
+};
 use crate::host::{Host, Missed};
 use crate::scene::{Machine, Scene};
 use mailward_core::limits::AUDIT_HASHED_MAX;
@@ -116,7 +118,10 @@ fn nothing_waits(scene: &Scene) -> Answer {
     let finding = if !pending.updates.is_empty() {
         Finding::fail(format!("{} security updates wait: {}", pending.updates.len(), named(&pending.updates)))
     } else if days > LISTS_DAYS {
-        return Err(Missed::Odd("/var/lib/apt/lists".to_owned(), format!("they are {days} days old; run `apt-get update`")));
+        return Err(Missed::Odd(
+            "/var/lib/apt/lists".to_owned(),
+            format!("they are {days} days old; run `apt-get update`"),
+        ));
     } else {
         Finding::pass("no security update waits")
     };
@@ -132,9 +137,12 @@ fn archive_is_asked(scene: &Scene) -> Answer {
     let settings = apt::settings(host)?;
     let mut demands = Demands::default();
     demands.ask(sources.iter().any(apt::Source::is_security), "no source has security updates");
-    let blind: Vec<String> = sources.iter().filter(|s| s.trusted_blindly).map(|s| format!("{} {}", s.uris, s.suites)).collect();
+    let blind: Vec<String> =
+        sources.iter().filter(|s| s.trusted_blindly).map(|s| format!("{} {}", s.uris, s.suites)).collect();
     demands.ask(blind.is_empty(), format!("trusted without a signature: {}", named(&blind)));
-    for key in ["apt::get::allowunauthenticated", "acquire::allowinsecurerepositories", "acquire::allowweakrepositories"] {
+    for key in
+        ["apt::get::allowunauthenticated", "acquire::allowinsecurerepositories", "acquire::allowweakrepositories"]
+    {
         let is_on = settings.get(key).is_some_and(|value| is_yes(value));
         demands.ask(!is_on, format!("{key} is on"));
     }
@@ -167,7 +175,11 @@ fn updates_come_by_themselves(scene: &Scene) -> Answer {
     let settings = apt::settings(host)?;
     let mut demands = Demands::default();
     // A number of days, or `always` (apt's script of every day).
-    let is_on = |key: &str| settings.get(key).is_some_and(|value| value == "always" || value.trim_end_matches(['s', 'm', 'h', 'd']).parse::<u32>().is_ok_and(|days| days > 0));
+    let is_on = |key: &str| {
+        settings.get(key).is_some_and(|value| {
+            value == "always" || value.trim_end_matches(['s', 'm', 'h', 'd']).parse::<u32>().is_ok_and(|days| days > 0)
+        })
+    };
     demands.ask(settings.get("apt::periodic::enable").is_none_or(|value| value != "0"), "APT::Periodic::Enable is 0");
     demands.ask(is_on("apt::periodic::update-package-lists"), "APT::Periodic::Update-Package-Lists is off");
     demands.ask(is_on("apt::periodic::unattended-upgrade"), "APT::Periodic::Unattended-Upgrade is off");
@@ -187,7 +199,11 @@ fn updates_come_by_themselves(scene: &Scene) -> Answer {
         demands.ask(!last.lines().any(|line| line.contains(" ERROR ")), "its last run had an error");
         demands.show(log, last);
     }
-    let shown: String = settings.iter().filter(|(key, _)| key.starts_with("apt::periodic")).map(|(key, value)| format!("{key} {value}\n")).collect();
+    let shown: String = settings
+        .iter()
+        .filter(|(key, _)| key.starts_with("apt::periodic"))
+        .map(|(key, value)| format!("{key} {value}\n"))
+        .collect();
     demands.show("apt's settings", shown);
     demands.show(UNATTENDED, hours.map_or("isn't there".to_owned(), |hours| format!("{hours} hours ago")));
     Ok(demands.finding("security updates are installed by themselves"))
@@ -235,7 +251,8 @@ fn new_code_runs(scene: &Scene) -> Answer {
 
 /// The libraries of a process whose files are gone.
 fn deleted_libraries(maps: &str) -> BTreeSet<&str> {
-    let paths = maps.lines().filter_map(|line| line.get(line.find('/')?..)).filter_map(|path| path.strip_suffix(" (deleted)"));
+    let paths =
+        maps.lines().filter_map(|line| line.get(line.find('/')?..)).filter_map(|path| path.strip_suffix(" (deleted)"));
     paths.filter(|path| (path.starts_with("/usr/lib") || path.starts_with("/lib")) && path.contains(".so")).collect()
 }
 
@@ -250,7 +267,9 @@ fn release_is_supported(scene: &Scene) -> Answer {
             Finding::pass(format!("{name} gets security updates until {end}"))
         }
         Support::Until(name, end) => Finding::fail(format!("{name} has had no security updates since {end}")),
-        Support::Unknown(name) => Finding::not_tested(format!("until when {name} gets security updates isn't known here")),
+        Support::Unknown(name) => {
+            Finding::not_tested(format!("until when {name} gets security updates isn't known here"))
+        }
     };
     Ok(finding.showing("/etc/os-release", text))
 }
@@ -265,7 +284,8 @@ fn processor_is_mended(scene: &Scene) -> Answer {
     let mut shown = String::new();
     for name in host.list(directory)? {
         let state = host.live(&format!("{directory}/{name}"))?.trim().to_owned();
-        let is_open = state.starts_with("Vulnerable") || state.contains("; SMT vulnerable") || state.starts_with("Unknown");
+        let is_open =
+            state.starts_with("Vulnerable") || state.contains("; SMT vulnerable") || state.starts_with("Unknown");
         demands.ask(!is_open, format!("{name}: {state}"));
         shown.push_str(&format!("{name}: {state}\n"));
     }
@@ -288,7 +308,10 @@ fn packages_are_intact(scene: &Scene) -> Answer {
         let Some(hashes) = packages::hashes(host, package)? else { continue };
         let mut compared = 0_usize;
         for (path, hash) in &hashes {
-            if path.starts_with("/usr/share/doc/") || path.starts_with("/usr/share/locale/") || path.starts_with("/usr/share/man/") {
+            if path.starts_with("/usr/share/doc/")
+                || path.starts_with("/usr/share/locale/")
+                || path.starts_with("/usr/share/man/")
+            {
                 continue;
             }
             match intact(host, path, hash, &mut bytes)? {
@@ -296,7 +319,10 @@ fn packages_are_intact(scene: &Scene) -> Answer {
                 Err(why) => wrong.push(format!("{package}: {path} {why}")),
             }
         }
-        demands.show(format!("/var/lib/dpkg/info/{package}.md5sums"), format!("{compared} of {} files are as they were", hashes.len()));
+        demands.show(
+            format!("/var/lib/dpkg/info/{package}.md5sums"),
+            format!("{compared} of {} files are as they were", hashes.len()),
+        );
         demands.ask(true, "");
     }
     if demands.is_empty() {
@@ -312,7 +338,10 @@ fn intact(host: &Host, path: &str, hash: &str, bytes: &mut u64) -> Result<Result
         other => *bytes = bytes.saturating_add(other?.size),
     }
     if *bytes > AUDIT_HASHED_MAX {
-        return Err(Missed::Odd("/var/lib/dpkg/info".to_owned(), format!("more than {AUDIT_HASHED_MAX} bytes to compare")));
+        return Err(Missed::Odd(
+            "/var/lib/dpkg/info".to_owned(),
+            format!("more than {AUDIT_HASHED_MAX} bytes to compare"),
+        ));
     }
     Ok(if hash::md5(host, path)? == hash { Ok(()) } else { Err("was changed") })
 }
@@ -324,8 +353,8 @@ fn restart_is_not_late(scene: &Scene) -> Answer {
     if !host.is_running() {
         return Err(Missed::NotRunning("/run/reboot-required".to_owned()));
     }
-    if let Ok((Machine::Container, sign)) = machine(scene) {
-        return Ok(Finding::not_applicable(format!("this is a container ({sign}): it is made anew, not restarted")));
+    if let Some(finding) = left_to_its_host(scene, "it is made anew, not restarted")? {
+        return Ok(finding);
     }
     host.stat("/run")?;
     for path in ["/run/reboot-required", "/var/run/reboot-required"] {

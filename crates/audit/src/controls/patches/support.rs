@@ -49,7 +49,8 @@ pub(super) fn of(text: &str) -> Support {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     // Of systems whose releases have points, the first number is the release.
     let of_points = version.split('.').next().unwrap_or_default();
-    let known = ENDS.iter().find(|(system, release, _)| *system == id && (*release == version || *release == of_points));
+    let known =
+        ENDS.iter().find(|(system, release, _)| *system == id && (*release == version || *release == of_points));
     let said = Some(get("SUPPORT_END")).filter(|day| is_day(day));
     match (known.map(|(_, _, end)| *end), said) {
         // The table has long-term support as well.
@@ -61,5 +62,9 @@ pub(super) fn of(text: &str) -> Support {
 
 /// `2028-06-30`.
 fn is_day(text: &str) -> bool {
-    text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() })
+    text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() })
 }

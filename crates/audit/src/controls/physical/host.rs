@@ -1,10 +1,13 @@
 //! What the host tells of where it stands and what it is made of.
 
+use super::hardware;
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, Ini, base, blocks, holding, machine, mounts, named, tell, units};
-use crate::host::{Drive, Missed, Program};
+use crate::host::Missed;
+use crate::host::reading::{
+    Answer, Demands, Ini, base, blocks, holding, left_to_its_host, machine, mounts, named, tell, units,
+};
 use crate::scene::{Machine, Scene};
 use std::collections::BTreeSet;
 
@@ -104,7 +107,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         verified: "/sys/class/hwmon/*/intrusion*_alarm, or ipmitool's sensors of physical security.",
         mend: "Look at the machine, then reset the alarm: echo 0 > the file shown. Without a sensor, seal the chassis and answer for it.",
         source: "ISO/IEC 27001 Annex A, physical security monitoring",
-        check: Check::Look(|scene| tell(chassis_is_closed(scene))),
+        check: Check::Look(|scene| tell(hardware::chassis_is_closed(scene))),
         ..PHYSICAL
     },
     Control {
@@ -114,7 +117,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         verified: "apcaccess or `upsc ups@localhost`: on line, with at least five minutes of battery.",
         mend: "Attach an uninterruptible power supply and install nut or apcupsd; name it `ups` in /etc/nut/ups.conf.",
         source: "ISO/IEC 27001 Annex A, supporting utilities",
-        check: Check::Look(|scene| tell(power_is_kept(scene))),
+        check: Check::Look(|scene| tell(hardware::power_is_kept(scene))),
         ..PHYSICAL
     },
     Control {
@@ -125,7 +128,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         verified: "/sys/class/hwmon: no alarm, no temperature at its critical limit, no fan below its least speed.",
         mend: "Clean or replace what is named; keep a history with a monitoring tool.",
         source: "ISO/IEC 27001 Annex A, equipment siting",
-        check: Check::Look(|scene| tell(climate_is_good(scene))),
+        check: Check::Look(|scene| tell(hardware::climate_is_good(scene))),
         ..PHYSICAL
     },
     Control {
@@ -136,7 +139,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         verified: "/proc/mdstat, `zpool status -x`, `smartctl -H -j` of every drive.",
         mend: "Replace the disk that is named: mdadm --manage MD --fail and --remove, then --add the new one. Install smartmontools.",
         source: "ISO/IEC 27001 Annex A, equipment maintenance",
-        check: Check::Look(|scene| tell(disks_are_healthy(scene))),
+        check: Check::Look(|scene| tell(hardware::disks_are_healthy(scene))),
         ..PHYSICAL
     },
     Control {
@@ -146,7 +149,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         verified: "`ipmitool lan print`: its address is a private one.",
         mend: "Give it an address of a network for administrators only: ipmitool lan set 1 ipaddr ADDRESS.",
         source: "ISO/IEC 27001 Annex A, segregation of networks",
-        check: Check::Look(|scene| tell(management_is_private(scene))),
+        check: Check::Look(|scene| tell(hardware::management_is_private(scene))),
         ..PHYSICAL
     },
     Control {
@@ -162,26 +165,9 @@ pub(in crate::controls) const HOST: &[Control] = &[
     },
 ];
 
-/// What only one's own metal has: why it doesn't apply elsewhere.
-fn not_ours(scene: &Scene, what: &str) -> Result<Option<Finding>, Missed> {
-    let (machine, sign) = machine(scene)?;
-    Ok((machine != Machine::Metal).then(|| {
-        let kind = if machine == Machine::Virtual { "a virtual machine" } else { "a container" };
-        Finding::not_applicable(format!("this is {kind} ({sign}): {what}"))
-    }))
-}
-
 /// What a container leaves to the host below it.
 fn below_us(scene: &Scene) -> Result<Option<Finding>, Missed> {
-    // Of files without a running system nobody can tell by looking, and they have what is asked for.
-    let container = match machine(scene) {
-        Ok((Machine::Container, sign)) => Some(sign),
-        Ok(_) | Err(Missed::NotRunning(_) | Missed::Absent(_)) => None,
-        Err(other) => return Err(other),
-    };
-    Ok(container.map(|sign| {
-        Finding::not_applicable(format!("this is a container ({sign}): its host starts the kernel, and is audited by itself"))
-    }))
+    left_to_its_host(scene, "its host starts the kernel, and is audited by itself")
 }
 
 fn is_known(scene: &Scene) -> Answer {
@@ -240,7 +226,9 @@ fn boot_is_secure(scene: &Scene) -> Answer {
         return Err(Missed::NotRunning("how it was started".to_owned()));
     }
     if !host.is_there("/sys/firmware/efi")? {
-        return Ok(Finding::fail("it was started by a BIOS, which checks nothing").showing("/sys/firmware/efi", "isn't there"));
+        return Ok(
+            Finding::fail("it was started by a BIOS, which checks nothing").showing("/sys/firmware/efi", "isn't there")
+        );
     }
     let path = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
     let value = host.read(path)?;
@@ -271,7 +259,8 @@ fn boot_loader_asks(scene: &Scene) -> Answer {
         let path = "/boot/loader/loader.conf";
         let text = host.text(path)?;
         let locked = text.lines().map(str::split_whitespace).any(|mut words| {
-            words.next() == Some("editor") && words.next().is_some_and(|word| ["no", "0", "false", "off"].contains(&word))
+            words.next() == Some("editor")
+                && words.next().is_some_and(|word| ["no", "0", "false", "off"].contains(&word))
         });
         demands.ask(locked, format!("{path} lets everybody edit how the kernel is started"));
         demands.show(path, text);
@@ -310,7 +299,9 @@ fn sticks_are_out(scene: &Scene) -> Answer {
         && text.lines().any(|line| line.trim() == "ImplicitPolicyTarget=block")
         && units::enabled(host)?.0.contains("usbguard.service")
     {
-        return Ok(Finding::pass("usbguard blocks what it doesn't know").showing("/etc/usbguard/usbguard-daemon.conf", text));
+        return Ok(
+            Finding::pass("usbguard blocks what it doesn't know").showing("/etc/usbguard/usbguard-daemon.conf", text)
+        );
     }
     let mut replaced = BTreeSet::new();
     let mut demands = Demands::default();
@@ -319,7 +310,9 @@ fn sticks_are_out(scene: &Scene) -> Answer {
             let text = host.text(&path)?;
             for line in text.lines() {
                 let words: Vec<&str> = line.split_whitespace().collect();
-                if let ["install", module, "/bin/false" | "/bin/true" | "/usr/bin/false" | "/usr/bin/true"] = words.as_slice() {
+                if let ["install", module, "/bin/false" | "/bin/true" | "/usr/bin/false" | "/usr/bin/true"] =
+                    words.as_slice()
+                {
                     replaced.insert(module.replace('_', "-"));
                     demands.show(path.as_str(), line);
                 }
@@ -328,9 +321,9 @@ fn sticks_are_out(scene: &Scene) -> Answer {
     }
     let loaded = if host.is_running() { host.live("/proc/modules")? } else { String::new() };
     for module in ["usb-storage", "firewire-sbp2"] {
-        let is_loaded = loaded.lines().any(|line| {
-            line.split_whitespace().next().is_some_and(|name| name.replace('_', "-") == module)
-        });
+        let is_loaded = loaded
+            .lines()
+            .any(|line| line.split_whitespace().next().is_some_and(|name| name.replace('_', "-") == module));
         demands.ask(replaced.contains(module), format!("{module} may be loaded"));
         if is_loaded {
             demands.ask(false, format!("{module} is loaded"));
@@ -365,199 +358,6 @@ fn console_is_closed(scene: &Scene) -> Answer {
     Ok(demands.finding("nobody gets in by the console without a password"))
 }
 
-fn chassis_is_closed(scene: &Scene) -> Answer {
-    if let Some(finding) = not_ours(scene, "its chassis is the provider's")? {
-        return Ok(finding);
-    }
-    let host = &scene.host;
-    let mut demands = Demands::default();
-    for path in sensors(scene)? {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("intrusion") && name.ends_with("_alarm") {
-            let value = host.live(&path)?;
-            demands.ask(value.trim() == "0", format!("{path}: the chassis was opened"));
-            demands.show(path, value);
-        }
-    }
-    if let Ok(said) = host.ask(Program::ChassisSensors)
-        && said.code == 0
-    {
-        let text = String::from_utf8_lossy(&said.out).into_owned();
-        for line in text.lines().filter(|line| line.contains("ntrusion") || line.contains("hassis")) {
-            let state = line.split('|').nth(2).unwrap_or_default().trim();
-            demands.ask(state == "ok" && !line.contains("General Chassis intrusion"), format!("a sensor says: {line}"));
-        }
-        demands.show(Program::ChassisSensors.to_string(), text);
-    }
-    if demands.is_empty() {
-        return Ok(Finding::fail("no sensor says whether the chassis was opened").showing("/sys/class/hwmon", "no intrusion*_alarm"));
-    }
-    Ok(demands.finding_of_all("nobody opened the chassis"))
-}
-
-/// Every file of the kernel's sensors.
-fn sensors(scene: &Scene) -> Result<Vec<String>, Missed> {
-    let host = &scene.host;
-    if !host.is_running() {
-        return Err(Missed::NotRunning("/sys/class/hwmon".to_owned()));
-    }
-    let mut files = Vec::new();
-    for device in host.list_if_there("/sys/class/hwmon")? {
-        files.extend(host.files_in(&format!("/sys/class/hwmon/{device}"), &[""])?);
-    }
-    Ok(files)
-}
-
-/// Least minutes of battery: what a clean shutdown takes, twice.
-const BATTERY_MINUTES: f64 = 5.0;
-
-fn power_is_kept(scene: &Scene) -> Answer {
-    if let Some(finding) = not_ours(scene, "its power is the provider's")? {
-        return Ok(finding);
-    }
-    let number = |text: &str| text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-    let (program, said, on_line, minutes) = match scene.host.ask(Program::ApcUps) {
-        Ok(said) => {
-            let text = String::from_utf8_lossy(&said.out).into_owned();
-            let get = |key: &str| text.lines().filter_map(|line| line.split_once(':')).find(|(k, _)| k.trim() == key).map(|(_, v)| v.trim().to_owned());
-            let (on_line, minutes) = (get("STATUS").is_some_and(|s| s.contains("ONLINE")), get("TIMELEFT").and_then(|t| number(&t)));
-            (Program::ApcUps, text, on_line, minutes)
-        }
-        Err(Missed::NoProgram(_)) => {
-            let said = scene.host.ask(Program::NutUps)?;
-            let text = String::from_utf8_lossy(&said.out).into_owned();
-            let get = |key: &str| text.lines().filter_map(|line| line.split_once(':')).find(|(k, _)| k.trim() == key).map(|(_, v)| v.trim().to_owned());
-            let on_line = get("ups.status").is_some_and(|status| status.split_whitespace().any(|word| word == "OL"));
-            (Program::NutUps, text.clone(), on_line, get("battery.runtime").and_then(|t| number(&t)).map(|seconds| seconds / 60.0))
-        }
-        Err(other) => return Err(other),
-    };
-    let mut demands = Demands::default();
-    demands.ask(on_line, "the power supply isn't on line");
-    demands.ask(minutes.is_some_and(|minutes| minutes >= BATTERY_MINUTES), "its battery lasts less than five minutes, or doesn't say");
-    demands.show(program.to_string(), said);
-    Ok(demands.finding("power is on, and a battery is ready"))
-}
-
-fn climate_is_good(scene: &Scene) -> Answer {
-    if let Some(finding) = not_ours(scene, "its climate is the provider's")? {
-        return Ok(finding);
-    }
-    let host = &scene.host;
-    let files = sensors(scene)?;
-    let number = |path: &str| -> Option<i64> { host.live(path).ok()?.trim().parse().ok() };
-    let mut demands = Demands::default();
-    for path in &files {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        if name.ends_with("_alarm") && !name.starts_with("intrusion") {
-            demands.ask(number(path) == Some(0), format!("{path} is on"));
-        } else if let Some(stem) = path.strip_suffix("_input") {
-            let Some(value) = number(path) else { continue };
-            let (limit, is_good) = if name.starts_with("temp") {
-                let limit = number(&format!("{stem}_crit")).or_else(|| number(&format!("{stem}_max")));
-                (limit, limit.is_none_or(|most| value < most))
-            } else if name.starts_with("fan") {
-                let limit = number(&format!("{stem}_min"));
-                (limit, limit.is_none_or(|least| value >= least))
-            } else {
-                (None, true)
-            };
-            if let Some(limit) = limit {
-                demands.ask(is_good, format!("{path} is {value}, its limit {limit}"));
-                demands.show(path.as_str(), format!("{value}, limit {limit}"));
-            }
-        }
-    }
-    if demands.is_empty() {
-        return Ok(Finding::not_tested("the kernel knows no sensor with a limit; `sensors-detect` of lm-sensors looks for them"));
-    }
-    Ok(demands.finding("all sensors are within their limits"))
-}
-
-fn disks_are_healthy(scene: &Scene) -> Answer {
-    let host = &scene.host;
-    let (machine, sign) = machine(scene)?;
-    if machine == Machine::Container {
-        return Ok(Finding::not_applicable(format!("this is a container ({sign}): its disks are its host's, which is audited by itself")));
-    }
-    let mut demands = Demands::default();
-    if let Some(text) = host.is_running().then(|| host.text_if_there("/proc/mdstat")).transpose()?.flatten() {
-        let mut array = "";
-        for line in text.lines() {
-            if let Some((name, rest)) = line.split_once(" : ") {
-                array = name;
-                demands.ask(!rest.contains("(F)") && !rest.contains("inactive"), format!("array {name}: a disk failed"));
-            } else if let Some(disks) = line.rsplit_once('[').and_then(|(_, disks)| disks.trim_end().strip_suffix(']'))
-                && disks.bytes().all(|disk| disk == b'U' || disk == b'_')
-            {
-                demands.ask(!disks.contains('_'), format!("array {array} isn't whole: [{disks}]"));
-            }
-        }
-        demands.show("/proc/mdstat", text);
-    }
-    if let Ok(said) = host.ask(Program::PoolHealth) {
-        let text = String::from_utf8_lossy(&said.out).into_owned();
-        if !text.starts_with("no pools") {
-            demands.ask(text.trim() == "all pools are healthy", "a ZFS pool isn't healthy");
-            demands.show(Program::PoolHealth.to_string(), text);
-        }
-    }
-    if machine == Machine::Virtual {
-        if demands.is_empty() {
-            return Ok(Finding::not_applicable(format!("this is a virtual machine ({sign}) without arrays: its disks are the provider's")));
-        }
-        return Ok(demands.finding("all arrays are whole"));
-    }
-    let mut unknown = None;
-    if !host.is_running() {
-        return Err(Missed::NotRunning("the health of disks".to_owned()));
-    }
-    for name in host.list("/sys/block")?.iter().filter(|name| name.starts_with("sd") || name.starts_with("nvme")) {
-        match drive_is_healthy(scene, name) {
-            Ok((is_healthy, said)) => {
-                demands.ask(is_healthy, format!("{name} says of itself that it fails"));
-                demands.show(format!("smartctl -H -j /dev/{name}"), said);
-            }
-            Err(missed) => unknown = Some(missed),
-        }
-    }
-    let finding = demands.finding_of_all("all disks and arrays are healthy");
-    match unknown {
-        // One that fails is worse than one that isn't known.
-        Some(missed) if finding.verdict == crate::Verdict::Pass => Err(missed),
-        _ => Ok(finding),
-    }
-}
-
-fn drive_is_healthy(scene: &Scene, name: &str) -> Result<(bool, Vec<u8>), Missed> {
-    let drive = Drive::named(name).ok_or_else(|| Missed::Odd(name.to_owned(), "a drive that isn't asked by name".to_owned()))?;
-    let program = Program::DriveHealth(drive);
-    let said = scene.host.ask(program)?;
-    let json: Option<serde_json::Value> = serde_json::from_slice(&said.out).ok();
-    let passed = json.as_ref().and_then(|json| json.pointer("/smart_status/passed")).and_then(serde_json::Value::as_bool);
-    let passed = passed.ok_or_else(|| Missed::Odd(program.to_string(), "it doesn't say how the drive is".to_owned()))?;
-    Ok((passed, said.out))
-}
-
-fn management_is_private(scene: &Scene) -> Answer {
-    if let Some(finding) = not_ours(scene, "its management processor is the provider's")? {
-        return Ok(finding);
-    }
-    let said = scene.host.ask(Program::ManagementAddress)?;
-    let text = String::from_utf8_lossy(&said.out).into_owned();
-    let address = text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == "IP Address");
-    let address: Option<std::net::Ipv4Addr> = address.and_then(|(_, value)| value.trim().parse().ok());
-    let finding = match address {
-        None => return Err(Missed::Odd(Program::ManagementAddress.to_string(), "it says no address".to_owned())),
-        Some(address) if address.is_unspecified() || address.is_private() || address.is_link_local() => {
-            Finding::pass(format!("the management processor has the private address {address}"))
-        }
-        Some(address) => Finding::fail(format!("the management processor has the public address {address}")),
-    };
-    // The rest of what it says has names of users in it.
-    Ok(finding.showing(Program::ManagementAddress.to_string(), address.map(|address| address.to_string()).unwrap_or_default()))
-}
-
 fn key_is_sealed(scene: &Scene) -> Answer {
     if let Some(finding) = below_us(scene)? {
         return Ok(finding);
@@ -568,16 +368,22 @@ fn key_is_sealed(scene: &Scene) -> Answer {
     }
     let has_tpm = !host.list_if_there("/sys/class/tpm")?.is_empty();
     let text = host.text_if_there("/etc/crypttab")?.unwrap_or_default();
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     // Swap with a new key at each start needs none to be kept.
-    let kept: Vec<&&str> = lines.iter().filter(|line| !line.contains("/dev/urandom") && !line.contains("/dev/random")).collect();
+    let kept: Vec<&&str> =
+        lines.iter().filter(|line| !line.contains("/dev/urandom") && !line.contains("/dev/random")).collect();
     let sealed = kept.iter().filter(|line| line.contains("tpm2-device=")).count();
     let finding = if kept.is_empty() {
         Finding::fail("no disk is unlocked by a key that is kept: /etc/crypttab has none")
     } else if sealed == kept.len() && has_tpm {
         Finding::pass("every disk's key is sealed in the TPM")
     } else if sealed > 0 {
-        Finding::of(if has_tpm { sealed } else { 0 }, kept.len(), format!("{sealed} of {} disks are unlocked by the TPM", kept.len()))
+        Finding::of(
+            if has_tpm { sealed } else { 0 },
+            kept.len(),
+            format!("{sealed} of {} disks are unlocked by the TPM", kept.len()),
+        )
     } else {
         Finding::not_tested("disks are unlocked by a passphrase or a file; who keeps it can't be seen from here")
     };

@@ -4,7 +4,9 @@ use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::controls::viruses::{has_network, status_lines};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, Process, base, machine, mounts, processes, setting, tell, units};
+use crate::host::reading::{
+    Answer, Demands, Process, base, left_to_its_host, machine, mounts, processes, setting, tell, units,
+};
 use crate::host::{Missed, Program};
 use crate::scene::{Machine, Scene};
 
@@ -145,7 +147,8 @@ fn capabilities_are_few(scene: &Scene) -> Answer {
     let mut demands = Demands::default();
     for process in on_the_network(scene)? {
         let name = process.name();
-        let effective = process.mask("CapEff").ok_or_else(|| Missed::Odd(name.clone(), "it has no CapEff".to_owned()))?;
+        let effective =
+            process.mask("CapEff").ok_or_else(|| Missed::Odd(name.clone(), "it has no CapEff".to_owned()))?;
         demands.ask(effective & !NET_BIND_SERVICE == 0, format!("{name} has the capabilities {effective:016x}"));
         let bounding = process.mask("CapBnd").unwrap_or(every);
         demands.ask(bounding & every != every, format!("{name} could get every capability"));
@@ -166,8 +169,8 @@ fn nothing_is_gained(scene: &Scene) -> Answer {
 }
 
 fn exposure_is_low(scene: &Scene) -> Answer {
-    if let Ok((Machine::Container, sign)) = machine(scene) {
-        return Ok(Finding::not_applicable(format!("this is a container ({sign}) without systemd")));
+    if let Some(finding) = left_to_its_host(scene, "it has no systemd, and its runtime closes it in")? {
+        return Ok(finding);
     }
     let said = scene.host.ask(Program::OurExposure)?;
     let text = String::from_utf8_lossy(&said.out).into_owned();
@@ -194,8 +197,8 @@ const CLOSED: [&str; 7] = [
 ];
 
 fn unit_is_closed(scene: &Scene) -> Answer {
-    if let Ok((Machine::Container, sign)) = machine(scene) {
-        return Ok(Finding::not_applicable(format!("this is a container ({sign}) without systemd")));
+    if let Some(finding) = left_to_its_host(scene, "it has no systemd, and its runtime closes it in")? {
+        return Ok(finding);
     }
     let unit = units::service(&scene.host)?;
     let mut demands = Demands::default();
@@ -203,7 +206,10 @@ fn unit_is_closed(scene: &Scene) -> Answer {
     let home = unit.is_on("ProtectHome") || unit.get("ProtectHome") == Some("tmpfs");
     demands.ask(home, "ProtectHome is off");
     for key in ["PrivateTmp", "PrivateDevices", "MemoryDenyWriteExecute"] {
-        demands.ask(unit.is_on(key) || (key == "PrivateTmp" && unit.get(key) == Some("disconnected")), format!("{key} is off"));
+        demands.ask(
+            unit.is_on(key) || (key == "PrivateTmp" && unit.get(key) == Some("disconnected")),
+            format!("{key} is off"),
+        );
     }
     let families = unit.get("RestrictAddressFamilies").unwrap_or_default();
     // A `~` begins a list of what is forbidden: everything else is allowed.
@@ -221,13 +227,16 @@ fn nothing_is_started(scene: &Scene) -> Answer {
     // systemd shows the calls; a unit's file may name groups, of which those with execve are @process and what has it in it.
     let may_exec = calls.is_empty()
         || calls.starts_with('~')
-        || calls.split_whitespace().any(|call| ["execve", "execveat", "@process", "@system-service", "@default"].contains(&call));
+        || calls
+            .split_whitespace()
+            .any(|call| ["execve", "execveat", "@process", "@system-service", "@default"].contains(&call));
     let nowhere = unit.get("NoExecPaths").unwrap_or_default().split_whitespace().any(|path| path == "/");
     let allowed: Vec<&str> = unit.get("ExecPaths").unwrap_or_default().split_whitespace().collect();
     let ours = scene.host.ours_here().program.as_str();
-    let few = allowed.iter().map(|path| path.trim_start_matches(['-', '+'])).all(|path| {
-        path == ours || path.starts_with("/lib") || path.starts_with("/usr/lib")
-    });
+    let few = allowed
+        .iter()
+        .map(|path| path.trim_start_matches(['-', '+']))
+        .all(|path| path == ours || path.starts_with("/lib") || path.starts_with("/usr/lib"));
     let finding = if !may_exec || (nowhere && few) {
         Finding::pass("the server can start no other program")
     } else {
@@ -256,7 +265,13 @@ fn container_is_closed(scene: &Scene) -> Answer {
     let mut demands = Demands::default();
     demands.ask(bounding & SYS_ADMIN == 0, "the container is privileged: it could have CAP_SYS_ADMIN");
     demands.ask(bounding & NET_ADMIN == 0, "the container could have CAP_NET_ADMIN");
-    let mut sockets: Vec<&str> = mounts.iter().map(|mount| mount.point.as_str()).filter(|point| point.ends_with("docker.sock") || point.ends_with("containerd.sock") || point.ends_with("podman.sock")).collect();
+    let mut sockets: Vec<&str> = mounts
+        .iter()
+        .map(|mount| mount.point.as_str())
+        .filter(|point| {
+            point.ends_with("docker.sock") || point.ends_with("containerd.sock") || point.ends_with("podman.sock")
+        })
+        .collect();
     for path in ["/run/docker.sock", "/var/run/docker.sock"] {
         if host.is_there(path)? {
             sockets.push(path);
@@ -283,7 +298,8 @@ fn memory_is_its_own(scene: &Scene) -> Answer {
     let stat = host.stat(&format!("/proc/{pid}/environ"))?;
     let process = processes::process(host, pid)?.ok_or_else(|| Missed::NotReached(format!("process {pid} is gone")))?;
     let is_dumpable = stat.uid != host.root()? || process.uid() == Some(0);
-    let scope = setting(host, "kernel.yama.ptrace_scope")?.and_then(|(value, _)| value.parse::<u32>().ok()).unwrap_or(0);
+    let scope =
+        setting(host, "kernel.yama.ptrace_scope")?.and_then(|(value, _)| value.parse::<u32>().ok()).unwrap_or(0);
     let mut demands = Demands::default();
     demands.ask(cores == Some(0), "a crash writes its memory to a file: Max core file size isn't 0");
     demands.ask(!is_dumpable || scope >= 2, "its user's programs can read its memory");

@@ -77,14 +77,43 @@ pub(in crate::controls) fn expected(text: &str) -> BTreeSet<String> {
 
 /// Packages that offer what nobody should beside mail; those of more than one name by what they begin with.
 const OLD_PACKAGES: [&str; 24] = [
-    "telnetd", "inetutils-telnetd", "telnetd-ssl", "rsh-server", "rsh-redone-server", "vsftpd", "proftpd-core",
-    "proftpd-basic", "pure-ftpd", "pure-ftpd-common", "ftpd", "ftpd-ssl", "inetutils-ftpd", "tftpd", "tftpd-hpa", "atftpd",
-    "rpcbind", "nfs-kernel-server", "ypserv", "nis", "talkd", "inetutils-inetd", "openbsd-inetd", "xinetd",
+    "telnetd",
+    "inetutils-telnetd",
+    "telnetd-ssl",
+    "rsh-server",
+    "rsh-redone-server",
+    "vsftpd",
+    "proftpd-core",
+    "proftpd-basic",
+    "pure-ftpd",
+    "pure-ftpd-common",
+    "ftpd",
+    "ftpd-ssl",
+    "inetutils-ftpd",
+    "tftpd",
+    "tftpd-hpa",
+    "atftpd",
+    "rpcbind",
+    "nfs-kernel-server",
+    "ypserv",
+    "nis",
+    "talkd",
+    "inetutils-inetd",
+    "openbsd-inetd",
+    "xinetd",
 ];
 /// Their units, where packages aren't Debian's.
 const OLD_UNITS: [&str; 10] = [
-    "telnet.socket", "rsh.socket", "rlogin.socket", "vsftpd.service", "proftpd.service", "pure-ftpd.service", "tftp.socket",
-    "rpcbind.socket", "nfs-server.service", "ypserv.service",
+    "telnet.socket",
+    "rsh.socket",
+    "rlogin.socket",
+    "vsftpd.service",
+    "proftpd.service",
+    "pure-ftpd.service",
+    "tftp.socket",
+    "rpcbind.socket",
+    "nfs-server.service",
+    "ypserv.service",
 ];
 /// Their ports: ftp, telnet, tftp, finger, portmapper, exec, login, shell, NFS.
 const OLD_PORTS: [u16; 9] = [21, 23, 69, 79, 111, 512, 513, 514, 2049];
@@ -111,7 +140,8 @@ fn nothing_old_is_here(scene: &Scene) -> Answer {
         let sockets = listening(host)?;
         let old = sockets.iter().filter(|socket| {
             // What syslog takes at 514 is UDP.
-            OLD_PORTS.contains(&socket.address.port()) && (socket.transport == Transport::Tcp || socket.address.port() != 514)
+            OLD_PORTS.contains(&socket.address.port())
+                && (socket.transport == Transport::Tcp || socket.address.port() != 514)
         });
         found.extend(old.map(|socket| format!("socket {socket}")));
     }

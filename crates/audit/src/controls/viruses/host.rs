@@ -3,8 +3,8 @@
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
-use crate::host::reading::{Answer, Demands, base, processes, tell};
 use crate::host::Missed;
+use crate::host::reading::{Answer, Demands, base, processes, tell};
 use crate::scene::Scene;
 
 const VIRUSES: Control = base(Area::Viruses);
@@ -51,11 +51,15 @@ fn scanner_is_closed_in(scene: &Scene) -> Answer {
         demands.ask(worker.uid().is_some_and(|uid| uid != 0), format!("{name} is root"));
         let own = family.first().is_some_and(|server| server.uid() != worker.uid());
         demands.ask(own, format!("{name} has the server's user, not one of its own"));
-        demands.ask(worker.mask("CapEff") == Some(0) && worker.mask("CapPrm") == Some(0), format!("{name} has capabilities"));
+        demands.ask(
+            worker.mask("CapEff") == Some(0) && worker.mask("CapPrm") == Some(0),
+            format!("{name} has capabilities"),
+        );
         demands.ask(worker.number("NoNewPrivs") == Some(1), format!("{name} may gain rights"));
         demands.ask(worker.number("Seccomp") == Some(2), format!("{name} may ask the kernel for anything"));
         let limits = host.live(&format!("/proc/{}/limits", worker.pid))?;
-        let memory = processes::limit(&limits, "Max address space").or_else(|| processes::limit(&limits, "Max data size"));
+        let memory =
+            processes::limit(&limits, "Max address space").or_else(|| processes::limit(&limits, "Max data size"));
         demands.ask(memory.is_some(), format!("{name} may take all memory"));
         demands.ask(!has_network(host, worker.pid)?, format!("{name} has a socket of the network"));
         demands.show(format!("/proc/{}/status", worker.pid), status_lines(worker));
@@ -72,8 +76,10 @@ pub(in crate::controls) fn status_lines(process: &processes::Process) -> String 
 
 /// Whether a process holds a socket of TCP, UDP or raw packets.
 pub(in crate::controls) fn has_network(host: &crate::Host, pid: u32) -> Result<bool, Missed> {
-    let held: Vec<u64> =
-        processes::descriptors(host, pid)?.iter().filter_map(|descriptor| crate::host::sockets::inode(descriptor)).collect();
+    let held: Vec<u64> = processes::descriptors(host, pid)?
+        .iter()
+        .filter_map(|descriptor| crate::host::sockets::inode(descriptor))
+        .collect();
     if held.is_empty() {
         return Ok(false);
     }
@@ -81,7 +87,8 @@ pub(in crate::controls) fn has_network(host: &crate::Host, pid: u32) -> Result<b
         let text = processes::gone(host.live(&format!("/proc/net/{file}")))?.unwrap_or_default();
         // The socket's number is the tenth field, of packet sockets the ninth.
         let at = if file == "packet" { 8 } else { 9 };
-        let mut numbers = text.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().nth(at)?.parse::<u64>().ok());
+        let mut numbers =
+            text.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().nth(at)?.parse::<u64>().ok());
         if numbers.any(|number| held.contains(&number)) {
             return Ok(true);
         }
@@ -109,7 +116,8 @@ fn host_is_searched(scene: &Scene) -> Answer {
         }
     }
     let Some((changed, path)) = newest else {
-        return Ok(Finding::fail("nobody searches: there is no log of rkhunter, chkrootkit, Lynis or clamscan").showing("logs", SEARCHES.join(", ")));
+        return Ok(Finding::fail("nobody searches: there is no log of rkhunter, chkrootkit, Lynis or clamscan")
+            .showing("logs", SEARCHES.join(", ")));
     };
     let days = scene.now.secs().saturating_sub(changed).div_euclid(86_400);
     let said = format!("the last search was {days} days ago");
