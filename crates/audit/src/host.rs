@@ -400,6 +400,8 @@ fn missed(path: &str, error: &io::Error) -> Missed {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Missed::Absent(path.to_owned()),
         io::ErrorKind::PermissionDenied => Missed::NoRight(path.to_owned()),
+        // A process that went between opening and reading what is known of it.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => Missed::Absent(path.to_owned()),
         _ => Missed::Odd(path.to_owned(), error.to_string()),
     }
 }

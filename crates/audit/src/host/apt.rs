@@ -123,6 +123,16 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// As evidence: without a password that stands in an address.
+    pub(crate) fn shown(&self) -> String {
+        let address = |uri: &str| match (uri.split_once("://"), uri.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://(not shown)@{host}"),
+            _ => uri.to_owned(),
+        };
+        let uris: Vec<String> = self.uris.split_whitespace().map(address).collect();
+        format!("{} {}", uris.join(" "), self.suites)
+    }
+
     /// Whether a distribution's security updates come from it.
     pub(crate) fn is_security(&self) -> bool {
         self.suites.split_whitespace().any(|suite| suite.ends_with("-security") || suite.ends_with("/updates"))

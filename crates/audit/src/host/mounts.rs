@@ -70,9 +70,19 @@ pub(crate) fn to_mount(line: &str) -> Option<Mount> {
     }
     let mut fields = line.split_ascii_whitespace();
     let (source, point, kind) = (fields.next()?, fields.next()?, fields.next()?);
-    let options = fields.next().unwrap_or("defaults").split(',').map(str::to_owned).collect();
+    let options: Vec<String> = fields.next().unwrap_or("defaults").split(',').map(without_secret).collect();
+    // As evidence: what mounts shares of others may have passwords in its options.
+    let line = format!("{source} {point} {kind} {}", options.join(","));
     let (point, source) = (unescaped(point), unescaped(source));
-    Some(Mount { point, kind: kind.to_owned(), source, options, device: String::new(), line: line.to_owned() })
+    Some(Mount { point, kind: kind.to_owned(), source, options, device: String::new(), line })
+}
+
+/// `password=…` without what comes after.
+fn without_secret(option: &str) -> String {
+    match option.split_once('=') {
+        Some((key, _)) if key.contains("pass") => format!("{key}=(not shown)"),
+        _ => option.to_owned(),
+    }
 }
 
 /// `\040` is a blank.

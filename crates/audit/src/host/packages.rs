@@ -84,6 +84,14 @@ pub(crate) fn pending(host: &Host) -> Result<Pending, Missed> {
     let lists: Vec<String> =
         host.files_in(LISTS, &["_Packages"])?.into_iter().filter(|path| path.contains("security")).collect();
     if lists.is_empty() {
+        let packed = host
+            .list_if_there(LISTS)?
+            .into_iter()
+            .find(|name| name.contains("security") && name.contains("_Packages."));
+        if let Some(packed) = packed {
+            let why = "it is compressed; set Acquire::GzipIndexes to false in apt's settings and run `apt-get update`";
+            return Err(Missed::Odd(format!("{LISTS}/{packed}"), why.to_owned()));
+        }
         return Err(Missed::Absent(format!("a list of a security archive in {LISTS} (`apt-get update` brings it)")));
     }
     let mut newest: BTreeMap<(String, String), String> = BTreeMap::new();

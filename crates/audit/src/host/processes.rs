@@ -32,8 +32,10 @@ impl Process {
     /// Its name and number.
     pub(crate) fn name(&self) -> String {
         let name = self.status.get("Name").map_or("?", String::as_str);
+        // Workers are started as `/proc/self/exe`, which is then their name; how they are called is ours to say.
+        let is_ours = self.words.first().is_some_and(|word| word.rsplit('/').next() == Some("mailward"));
         match self.words.get(1) {
-            Some(verb) if name == "mailward" => format!("mailward {verb} (process {})", self.pid),
+            Some(verb) if is_ours => format!("mailward {verb} (process {})", self.pid),
             _ => format!("{name} (process {})", self.pid),
         }
     }
@@ -108,8 +110,6 @@ pub(crate) fn gone<T>(read: Result<T, Missed>) -> Result<Option<T>, Missed> {
     match read {
         Ok(found) => Ok(Some(found)),
         Err(Missed::Absent(_)) => Ok(None),
-        // ESRCH: it went between opening and reading.
-        Err(Missed::Odd(_, why)) if why.contains("os error 3") && why.contains("process") => Ok(None),
         Err(other) => Err(other),
     }
 }

@@ -98,7 +98,8 @@ impl Sudo {
 
 /// Whether everything is among what comes after a `NOPASSWD:`. What can't be told apart is taken as the worse.
 fn is_free(line: &str, everything: &[String]) -> bool {
-    let spaced = line.replace("NOPASSWD:", " NOPASSWD: ").replace(" PASSWD:", " PASSWD: ");
+    // Tags stand before each other and before the command: `NOPASSWD:SETENV:ALL`.
+    let spaced = line.replace(':', ": ");
     let mut free = false;
     for word in words(&spaced) {
         match word {

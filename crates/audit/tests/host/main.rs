@@ -57,6 +57,8 @@ fn no_secret_of_the_host_is_shown() {
     let mut made = good();
     made.edit("/proc/700/environ", "LC_ALL=C", "SMTP_PASSWORD=hunter2");
     made.edit("/proc/700/cmdline", "serve", "serve\0--api-token=hunter2\0--secret\0hunter2");
+    made.edit("/etc/apt/sources.list.d/debian.sources", "http://deb", "http://ada:hunter2@deb");
+    made.file("/etc/apt/sources.list", "deb [trusted=yes] https://ada:hunter2@example.org/ ./\n");
     made.edit("/etc/mailward/mailward.toml", "name", "# hunter2\nname");
     let scene = made.scene();
     for control in of_the_host() {
@@ -68,6 +70,16 @@ fn no_secret_of_the_host_is_shown() {
             }
         }
     }
+}
+
+#[test]
+fn no_secret_of_a_host_that_does_not_run_is_shown() {
+    let mut made = good();
+    made.said.running = false;
+    made.file("/etc/fstab", "//files/mail /var/lib/mailward cifs nodev,username=a,password=hunter2 0 0\n");
+    let finding = made.finds("FIL-02");
+    assert!(finding.exhibits.iter().all(|exhibit| !String::from_utf8_lossy(&exhibit.output).contains("hunter2")));
+    assert!(finding.verdict.is_failure() && !finding.said.contains("hunter2"), "{finding:?}");
 }
 
 #[test]

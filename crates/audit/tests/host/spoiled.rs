@@ -168,6 +168,12 @@ pub(crate) const SPOILED: &[Spoil] = &[
     (
         "OSA-05",
         "everything without a password",
+        |m| m.edit("/etc/sudoers.d/backup", "NOPASSWD: /usr/bin/backup", "NOPASSWD:SETENV:ALL"),
+        &[],
+    ),
+    (
+        "OSA-05",
+        "everything without a password",
         |m| m.edit("/etc/sudoers.d/backup", "NOPASSWD: /usr/bin/backup", "NOPASSWD: /bin/ls, \\\n ALL"),
         &[],
     ),

@@ -101,6 +101,10 @@ pub(crate) const UNKNOWN: &[Hide] = &[
     ("LOG-14", |m| m.remove("/proc/self/mountinfo")),
     ("LOG-17", |m| m.said.running = false),
     ("PAT-01", |m| m.remove("/var/lib/apt/lists")),
+    ("PAT-01", |m| {
+        m.remove("/var/lib/apt/lists");
+        m.file("/var/lib/apt/lists/security.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages.lz4", "");
+    }),
     ("PAT-01", |m| m.aged("/var/lib/apt/periodic/update-success-stamp", 24 * 9)),
     ("PAT-02", |m| m.remove("/etc/apt")),
     ("PAT-03", |m| m.remove("/var/lib/dpkg/status")),

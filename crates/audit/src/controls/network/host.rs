@@ -8,6 +8,7 @@ use crate::host::reading::{
 };
 use crate::host::{Missed, Program, Transport, nft};
 use crate::scene::Scene;
+use std::collections::BTreeSet;
 
 const NETWORK: Control = base(Area::Network);
 
@@ -83,13 +84,18 @@ pub(in crate::controls) fn shown(sockets: &[Socket]) -> String {
     sockets.iter().map(|socket| format!("{socket}\n")).collect()
 }
 
+/// The server's processes; `None`: the server doesn't run or doesn't say, so that only a name tells.
+pub(in crate::controls) fn our_processes(scene: &Scene) -> Result<Option<BTreeSet<u32>>, Missed> {
+    match scene.state.as_ref().and_then(|state| state.pid) {
+        None => Ok(None),
+        Some(pid) => Ok(Some(processes::family(&scene.host, pid)?.into_iter().map(|process| process.pid).collect())),
+    }
+}
+
 /// Whether a socket is one of the server's own; `None`: its owner can't be seen.
-pub(in crate::controls) fn is_ours(scene: &Scene, socket: &Socket) -> Result<Option<bool>, Missed> {
-    let Some(owner) = socket.owner else { return Ok(None) };
-    let Some(server) = scene.state()?.pid else {
-        return Ok(Some(socket.name == "mailward"));
-    };
-    Ok(Some(processes::family(&scene.host, server)?.iter().any(|process| process.pid == owner)))
+pub(in crate::controls) fn is_ours(ours: Option<&BTreeSet<u32>>, socket: &Socket) -> Option<bool> {
+    let owner = socket.owner?;
+    Some(ours.map_or(socket.name == "mailward", |ours| ours.contains(&owner)))
 }
 
 fn only_doors_listen(scene: &Scene) -> Answer {
@@ -99,12 +105,13 @@ fn only_doors_listen(scene: &Scene) -> Answer {
     if scene.doors.is_empty() {
         return Err(Missed::NotReached("the server doesn't say at which doors it listens".to_owned()));
     }
+    let ours = our_processes(scene)?;
     let allowed = &scene.host.ours_here().allowed;
     let (mut wrong, mut unseen) = (Vec::new(), 0_usize);
     for socket in sockets.iter().filter(|socket| !socket.is_inside()) {
         let port = socket.address.port();
         let is_door = socket.transport == Transport::Tcp && scene.doors.iter().any(|door| door.address.port() == port);
-        match is_ours(scene, socket)? {
+        match is_ours(ours.as_ref(), socket) {
             _ if allowed.contains(&(socket.transport, port)) => {}
             Some(true) if is_door => {}
             None if is_door => unseen = unseen.saturating_add(1),

@@ -137,8 +137,7 @@ fn archive_is_asked(scene: &Scene) -> Answer {
     let settings = apt::settings(host)?;
     let mut demands = Demands::default();
     demands.ask(sources.iter().any(apt::Source::is_security), "no source has security updates");
-    let blind: Vec<String> =
-        sources.iter().filter(|s| s.trusted_blindly).map(|s| format!("{} {}", s.uris, s.suites)).collect();
+    let blind: Vec<String> = sources.iter().filter(|source| source.trusted_blindly).map(apt::Source::shown).collect();
     demands.ask(blind.is_empty(), format!("trusted without a signature: {}", named(&blind)));
     for key in
         ["apt::get::allowunauthenticated", "acquire::allowinsecurerepositories", "acquire::allowweakrepositories"]
@@ -152,7 +151,7 @@ fn archive_is_asked(scene: &Scene) -> Answer {
         Err(other) => return Err(other),
     };
     demands.ask(hours.is_some_and(|hours| hours <= 24), "updates weren't looked for within a day");
-    let list: String = sources.iter().map(|source| format!("{} {}\n", source.uris, source.suites)).collect();
+    let list: String = sources.iter().map(|source| source.shown() + "\n").collect();
     demands.show("apt's sources", list);
     demands.show("last update", hours.map_or("never".to_owned(), |hours| format!("{hours} hours ago")));
     Ok(demands.finding("security updates come signed, and were looked for"))

@@ -23,7 +23,7 @@ const ENDS: [(&str, &str, &str); 20] = [
     ("ubuntu", "20.04", "2025-05-31"),
     ("ubuntu", "22.04", "2027-04-30"),
     ("ubuntu", "24.04", "2029-04-30"),
-    ("almalinux", "8", "2029-03-31"),
+    ("almalinux", "8", "2029-03-01"),
     ("almalinux", "9", "2032-05-31"),
     ("almalinux", "10", "2035-05-31"),
     ("rocky", "8", "2029-05-31"),
@@ -67,4 +67,23 @@ fn is_day(text: &str) -> bool {
             .bytes()
             .enumerate()
             .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_known_by_the_table_or_by_itself_and_else_not() {
+        let until = |text: &str| match of(text) {
+            Support::Until(_, end) => end,
+            Support::Unknown(name) => name,
+        };
+        assert_eq!(until("ID=debian\nVERSION_ID=\"12\"\n"), "2028-06-30");
+        assert_eq!(until("ID=\"rocky\"\nVERSION_ID=\"9.4\"\n"), "2032-05-31");
+        assert_eq!(until("ID=fedora\nVERSION_ID=44\nSUPPORT_END=2027-05-14\n"), "2027-05-14");
+        // What the distribution says of itself can't shorten what the table knows, nor make sense of nonsense.
+        assert_eq!(until("ID=debian\nVERSION_ID=12\nSUPPORT_END=2026-06-10\n"), "2028-06-30");
+        assert_eq!(until("ID=x\nPRETTY_NAME=\"X\x1b[2J 1\"\nSUPPORT_END=9999\n"), "X[2J 1");
+    }
 }

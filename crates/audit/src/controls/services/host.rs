@@ -2,7 +2,7 @@
 
 use crate::area::Area;
 use crate::control::{Check, Control};
-use crate::controls::network::{is_ours, shown};
+use crate::controls::network::{is_ours, our_processes, shown};
 use crate::finding::Finding;
 use crate::host::reading::{Answer, Demands, Socket, base, listening, named, packages, tell, units};
 use crate::host::{Missed, Transport};
@@ -156,13 +156,10 @@ fn no_other_mail_server(scene: &Scene) -> Answer {
         .filter(|socket| socket.transport == Transport::Tcp && !socket.is_inside())
         .filter(|socket| [25, 465, 587].contains(&socket.address.port()))
         .collect();
+    let ours = our_processes(scene)?;
     let (mut others, mut unseen) = (Vec::new(), 0_usize);
     for socket in &mail {
-        let ours = match scene.state() {
-            Ok(_) => is_ours(scene, socket)?,
-            Err(_) => socket.owner.map(|_| socket.name == "mailward"),
-        };
-        match ours {
+        match is_ours(ours.as_ref(), socket) {
             Some(true) => {}
             Some(false) => others.push(socket.to_string()),
             None => unseen = unseen.saturating_add(1),
