@@ -1,6 +1,6 @@
 //! The catalogue: one ordered list, by area.
 
-mod access;
+pub(crate) mod access;
 mod awareness;
 mod backup;
 mod clients;
@@ -33,13 +33,20 @@ const BY_AREA: &[&[Control]] = &[
     stated::CONTROLS,
     names::CONTROLS,
     physical::CONTROLS,
+    physical::HOST,
     network::CONTROLS,
+    network::HOST,
     services::CONTROLS,
     services::DOORS,
+    services::HOST,
     access::CONTROLS,
+    access::HOST,
     logs::CONTROLS,
+    logs::HOST,
     patches::CONTROLS,
+    patches::HOST,
     viruses::CONTROLS,
+    viruses::HOST,
     clients::CONTROLS,
     clients::DOORS,
     reading::CONTROLS,
@@ -50,10 +57,13 @@ const BY_AREA: &[&[Control]] = &[
     awareness::CONTROLS,
     denial::CONTROLS,
     denial::DOORS,
+    denial::HOST,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,
+    files::HOST,
     privileges::CONTROLS,
+    privileges::HOST,
     corrective::CONTROLS,
 ];
 

@@ -45,7 +45,9 @@ pub use area::{Area, Dimension};
 pub use control::{Asked, Cap, Check, Control, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
-pub use host::{Host, Missed, Program, Programs, Said, Stat};
+#[doc(hidden)]
+pub use host::parsers;
+pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};

@@ -16,8 +16,8 @@ pub struct State {
     pub name: Option<String>,
     /// Domains it receives mail for.
     pub domains: Vec<String>,
-    /// Accounts, in lower case, and whether they are enabled.
-    pub accounts: BTreeMap<String, bool>,
+    /// Accounts, in lower case, and whether they are enabled; `None`: it doesn't say.
+    pub accounts: Option<BTreeMap<String, bool>>,
     /// Keys that sign now, by domain.
     pub dkim: BTreeMap<String, Vec<DkimKey>>,
 }

@@ -1,5 +1,9 @@
 //! Server virus scanning.
 
+mod host;
+
 use crate::control::Control;
+
+pub(super) use host::{HOST, has_network, status_lines};
 
 pub(super) const CONTROLS: &[Control] = &[];

@@ -75,3 +75,29 @@ pub const AUDIT_RUN_TIME: Duration = Duration::from_secs(1_800);
 
 /// Domains, and mail hosts of theirs, that are asked about in the DNS.
 pub const AUDIT_NAMES_MAX: usize = 100;
+/// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
+pub const AUDIT_WALK_MAX: usize = 2_000_000;
+
+/// Time for one walk: less than a control has ([`AUDIT_CONTROL_TIME`]), so that it says why it has no answer.
+pub const AUDIT_WALK_TIME: Duration = Duration::from_secs(25);
+
+/// How deep a walk over a host goes.
+pub const AUDIT_WALK_DEPTH: usize = 64;
+
+/// What a walk keeps of each kind of thing it looks for.
+pub const AUDIT_WALK_KEPT: usize = 10_000;
+
+/// How deep configuration files of a host include each other: OpenSSH's own limit.
+pub const AUDIT_INCLUDE_DEPTH: usize = 16;
+
+/// How many files a configuration of a host may include.
+pub const AUDIT_INCLUDE_FILES: usize = 1_000;
+
+/// How many block devices lie on each other below a file system.
+pub const AUDIT_DEVICE_DEPTH: usize = 16;
+
+/// Bytes of packages' files that are hashed by one control.
+pub const AUDIT_HASHED_MAX: u64 = 256 * 1024 * 1024;
+
+/// Failures that a finding names; the rest are counted.
+pub const AUDIT_NAMED_MAX: usize = 12;

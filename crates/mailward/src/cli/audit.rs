@@ -151,7 +151,11 @@ impl Looking {
         let (place, host) = match &self.root {
             // Another host's files: nothing of the server here belongs to it.
             Some(root) => (None, Host::at(root, false, Box::new(BTreeMap::new()))),
-            None => (Some(place.find()?), Host::ours(Box::new(BTreeMap::new()))),
+            None => {
+                let place = place.find()?;
+                let host = looking::host(&place);
+                (Some(place), host)
+            }
         };
         let run = look(place.as_ref(), host, &controls)?;
         let run = match &place {

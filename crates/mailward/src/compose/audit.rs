@@ -3,10 +3,13 @@
 use crate::control::audit::Known;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
+use crate::place::Place;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
 use mailward_audit::knock::Anchors;
-use mailward_audit::{Area, Control, Door, Host, Machine, Progress, Protocol, Record, Scene, Weights, all, run, score};
+use mailward_audit::{
+    Area, Control, Door, Host, HostPrograms, Machine, Ours, Progress, Protocol, Record, Scene, Weights, all, run, score,
+};
 use mailward_core::config::{Audit, AuditMachine, AuditPerson};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::AUDIT_RUN_TIME;
@@ -71,6 +74,16 @@ pub(crate) fn scene(
         machine,
         now: SystemClock.now(),
     }
+}
+
+/// The host that this runs on, and where we are on it.
+pub(crate) fn host(place: &Place) -> Host {
+    let own = Ours::default();
+    let path = |path: &Path| path.display().to_string();
+    let configuration = place.file.as_deref().and_then(Path::parent).map_or(own.configuration, path);
+    let program = std::env::current_exe().map_or(own.program, |program| path(&program));
+    let ours = Ours { data: path(place.data()), configuration, program, allowed: own.allowed };
+    Host::ours(Box::new(HostPrograms::default())).with_ours(ours)
 }
 
 /// Whose certificates are trusted: the authorities that this system trusts. A name that no public authority certifies (RFC 6761)
@@ -179,8 +192,8 @@ async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), F
     let Some(server) = &desk.server else { return Ok(()) };
     let config = server.audit();
     let before = desk.audit_failing().await?;
-    let host = Host::ours(Box::new(BTreeMap::new()));
-    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), server.data());
+    let host = host(server.place());
+    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), server.place().data());
     let run = look(&all(), scene, weights(&config), shutdown, &mut ()).await;
     if shutdown.is_fired() {
         return Ok(());

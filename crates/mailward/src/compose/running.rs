@@ -21,7 +21,6 @@ use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
 
@@ -154,9 +153,9 @@ impl Running {
         })
     }
 
-    /// The data directory.
-    pub(crate) fn data(&self) -> &Path {
-        self.0.parts.place.data()
+    /// Where it is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.0.parts.place
     }
 
     /// The name it gives itself.

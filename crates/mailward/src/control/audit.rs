@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use mailward_audit::actions::{Actions, Exception};
 use mailward_audit::evidence::{Archive, EvidenceError, Run};
 use mailward_audit::{Area, DkimKey, State, Statement};
-use mailward_store::records::DkimState;
 use mailward_core::{Clock as _, SystemClock};
+use mailward_store::records::DkimState;
 use mailward_vault::EvidenceKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -139,6 +139,7 @@ impl Desk {
     pub(crate) async fn audit_known(&self) -> Result<Known, Failure> {
         let server = self.server.as_ref();
         let users = self.directory.list_users(None, None).await?;
+        let accounts = users.into_iter().map(|user| (user.address.to_string().to_lowercase(), user.enabled));
         let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
         for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
             let key_of = DkimKey { selector: key.selector, value: key.record.value };
@@ -149,7 +150,7 @@ impl Desk {
             pid: server.map(|_| std::process::id()),
             name: server.map(|server| server.hostname().to_string()),
             domains: self.directory.list_domains().into_iter().map(|domain| domain.name.to_string()).collect(),
-            accounts: users.into_iter().map(|user| (user.address.to_string().to_lowercase(), user.enabled)).collect(),
+            accounts: Some(accounts.collect()),
             dkim,
         };
         let doors = server.map(|server| server.doors().to_vec()).unwrap_or_default();
