@@ -9,11 +9,12 @@ use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Unbound
 use mailward_core::limits::KNOCK_ANSWER_TIME;
 use rustls::ConnectionTrafficSecrets;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// What became of a client's wish to begin anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renegotiation {
-    /// There is no such thing: the door doesn't speak TLS 1.2 or older.
+    /// There is no such thing: the door doesn't speak TLS 1.2, in which it is tried.
     None,
     /// It was refused, or the connection ended.
     Refused,
@@ -22,7 +23,10 @@ pub enum Renegotiation {
 }
 
 /// Whether a door begins TLS 1.2 anew when a client says so: a first message is sent inside a session that runs, encrypted with its
-/// own keys. What comes back is told by the outer type of its record, which isn't encrypted.
+/// own keys. What comes back is told by the outer type of its record, which isn't encrypted, and by an alert's number.
+///
+/// Ours can't prove that it goes on from what was said before (RFC 5746 §3.5), so a server that would begin anew with one that can
+/// ends the session with another alert than "no renegotiation" (RFC 5246 §7.2.2). Some that never do say the same: it isn't told.
 ///
 /// # Errors
 /// [`KnockError`] where it can't be told.
@@ -45,48 +49,85 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     if stream.write_all(&records).await.is_err() {
         return Ok(Renegotiation::Refused);
     }
-    // Before it come the greeting and the answer, encrypted as any application data.
-    let answer = async {
-        loop {
-            let mut head = [0; 5];
-            if stream.read_exact(&mut head).await.is_err() {
-                return Renegotiation::Refused;
-            }
-            let [kind, _, _, high, low] = head;
-            match kind {
-                22 => return Renegotiation::Begun,
-                23 => {}
-                _ => return Renegotiation::Refused,
-            }
-            let mut body = vec![0; usize::from(u16::from_be_bytes([high, low]))];
-            if stream.read_exact(&mut body).await.is_err() {
-                return Renegotiation::Refused;
-            }
-        }
-    };
-    tokio::time::timeout(KNOCK_ANSWER_TIME, answer).await.map_err(|_late| KnockError::Late)
+    let answer = heard(&mut stream, keys.rx.0, &keys.rx.1);
+    tokio::time::timeout(KNOCK_ANSWER_TIME, answer).await.map_err(|_late| KnockError::Late)?
 }
 
-/// A record of TLS 1.2 with AES in GCM (RFC 5288 §3, RFC 5246 §6.2.3.3).
-fn sealed(kind: u8, message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
-    const OTHER: KnockError =
-        KnockError::Odd("it agrees on another cipher than AES-GCM, with which this can't be tried");
+/// What a server does about it.
+async fn heard(
+    stream: &mut TcpStream,
+    mut sequence: u64,
+    keys: &ConnectionTrafficSecrets,
+) -> Result<Renegotiation, KnockError> {
+    loop {
+        let mut head = [0; 5];
+        if stream.read_exact(&mut head).await.is_err() {
+            return Ok(Renegotiation::Refused);
+        }
+        let [kind, _, _, high, low] = head;
+        let mut body = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        if stream.read_exact(&mut body).await.is_err() {
+            return Ok(Renegotiation::Refused);
+        }
+        match kind {
+            22 => return Ok(Renegotiation::Begun),
+            // A greeting, and what it says to a goodbye.
+            23 => {}
+            21 => {
+                return match opened(kind, &body, sequence, keys)?.as_slice() {
+                    // "Close notify" and "no renegotiation".
+                    [_, 0 | 100] => Ok(Renegotiation::Refused),
+                    _ => Err(KnockError::Odd(
+                        "it ends a session that is begun anew, but doesn't say that it never would",
+                    )),
+                };
+            }
+            _ => return Err(KnockError::Odd("what comes back under TLS is no record")),
+        }
+        sequence = sequence.saturating_add(1);
+    }
+}
+
+/// What AES-GCM takes.
+fn cipher(keys: &ConnectionTrafficSecrets) -> Result<(LessSafeKey, &[u8]), KnockError> {
     let (algorithm, key, iv) = match keys {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&AES_128_GCM, key, iv),
         ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (&AES_256_GCM, key, iv),
         _ => return Err(OTHER),
     };
     let key = UnboundKey::new(algorithm, key.as_ref()).map_err(|_| OTHER)?;
-    let salt = iv.as_ref().get(..4).ok_or(OTHER)?;
-    let explicit = sequence.to_be_bytes();
-    let nonce: Vec<u8> = salt.iter().chain(&explicit).copied().collect();
-    let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| OTHER)?;
-    let length = u16::try_from(message.len()).map_err(|_| OTHER)?;
-    let mut about = explicit.to_vec();
+    Ok((LessSafeKey::new(key), iv.as_ref().get(..4).ok_or(OTHER)?))
+}
+
+const OTHER: KnockError = KnockError::Odd("it agrees on another cipher than AES-GCM, with which this can't be tried");
+
+/// What is authenticated beside a record's content.
+fn about(kind: u8, sequence: u64, length: usize) -> Result<Aad<Vec<u8>>, KnockError> {
+    let mut about = sequence.to_be_bytes().to_vec();
     about.extend_from_slice(&[kind, 3, 3]);
-    about.extend_from_slice(&length.to_be_bytes());
+    about.extend_from_slice(&u16::try_from(length).map_err(|_| OTHER)?.to_be_bytes());
+    Ok(Aad::from(about))
+}
+
+/// The content of a record.
+fn opened(kind: u8, body: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
+    const BROKEN: KnockError = KnockError::Odd("what it says under TLS can't be opened");
+    let (key, salt) = cipher(keys)?;
+    let (explicit, encrypted) = body.split_at_checked(8).ok_or(BROKEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(&[salt, explicit].concat()).map_err(|_| BROKEN)?;
+    let length = encrypted.len().checked_sub(AES_128_GCM.tag_len()).ok_or(BROKEN)?;
+    let mut content = encrypted.to_vec();
+    let plain = key.open_in_place(nonce, about(kind, sequence, length)?, &mut content).map_err(|_| BROKEN)?;
+    Ok(plain.to_vec())
+}
+
+/// A record of TLS 1.2 with AES in GCM (RFC 5288 §3, RFC 5246 §6.2.3.3).
+fn sealed(kind: u8, message: &[u8], sequence: u64, keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
+    let (key, salt) = cipher(keys)?;
+    let explicit = sequence.to_be_bytes();
+    let nonce = Nonce::try_assume_unique_for_key(&[salt, &explicit].concat()).map_err(|_| OTHER)?;
     let mut body = message.to_vec();
-    LessSafeKey::new(key).seal_in_place_append_tag(nonce, Aad::from(about), &mut body).map_err(|_| OTHER)?;
+    key.seal_in_place_append_tag(nonce, about(kind, sequence, message.len())?, &mut body).map_err(|_| OTHER)?;
     let all = u16::try_from(body.len().saturating_add(explicit.len())).map_err(|_| OTHER)?;
     let mut record = vec![kind, 3, 3];
     record.extend_from_slice(&all.to_be_bytes());
