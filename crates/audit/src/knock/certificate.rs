@@ -97,7 +97,7 @@ impl Offer {
     }
 
     /// The same for all clones: rustls resumes nothing that another verifier let through.
-    fn config(&self) -> Result<Arc<ClientConfig>, KnockError> {
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, KnockError> {
         const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
         const OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         if let Some(made) = self.made.get() {

@@ -6,8 +6,9 @@ use super::super::{KnockError, Talk};
 use super::{Hello, Version, suites};
 use crate::scene::Door;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use mailward_core::limits::KNOCK_ANSWER_TIME;
-use rustls::ConnectionTrafficSecrets;
+use mailward_core::limits::{KNOCK_ANSWER_TIME, KNOCK_CONNECT_TIME};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ConnectionTrafficSecrets};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -23,10 +24,10 @@ pub enum Renegotiation {
 }
 
 /// Whether a door begins TLS 1.2 anew when a client says so: a first message is sent inside a session that runs, encrypted with its
-/// own keys. What comes back is told by the outer type of its record, which isn't encrypted, and by an alert's number.
+/// own keys. What comes back is told by the outer type of its record, which isn't encrypted.
 ///
-/// Ours can't prove that it goes on from what was said before (RFC 5746 §3.5), so a server that would begin anew with one that can
-/// ends the session with another alert than "no renegotiation" (RFC 5246 §7.2.2). Some that never do say the same: it isn't told.
+/// The message proves that it goes on from what was said before (RFC 5746 §3.5), with what our own end of the first handshake was,
+/// which is taken from the bytes that were sent.
 ///
 /// # Errors
 /// [`KnockError`] where it can't be told.
@@ -34,13 +35,13 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     if super::takes(door, Version::TLS12).await?.is_none() {
         return Ok(Renegotiation::None);
     }
-    let offer = Offer::old_with_keys();
-    let mut wire = Talk::up_to_tls(door).await?;
-    wire.start_tls(&door.name, offer).await?;
-    let (mut stream, connection) = wire.into_tls()?;
+    let (mut stream, connection, sent) = agreed(door).await?;
     let keys = connection.dangerous_extract_secrets().map_err(|error| KnockError::Tls(error.to_string()))?;
+    let proof = our_end(&sent, &keys.tx.1)?;
     let suites = suites::of(Version::TLS12);
-    let hello = Hello::new(Version::TLS12, &suites).bytes(&door.name, [7; 32]);
+    let mut hello = Hello::new(Version::TLS12, &suites);
+    hello.goes_on_from = &proof;
+    let hello = hello.bytes(&door.name, [7; 32]);
     let message = hello.get(5..).unwrap_or_default();
     let mut records = sealed(22, message, keys.tx.0, &keys.tx.1)?;
     // A server may also go on as if nothing was said: then it takes its leave when it is asked to, and that is an answer.
@@ -49,42 +50,84 @@ pub async fn renegotiates(door: &Door) -> Result<Renegotiation, KnockError> {
     if stream.write_all(&records).await.is_err() {
         return Ok(Renegotiation::Refused);
     }
-    let answer = heard(&mut stream, keys.rx.0, &keys.rx.1);
-    tokio::time::timeout(KNOCK_ANSWER_TIME, answer).await.map_err(|_late| KnockError::Late)?
+    tokio::time::timeout(KNOCK_ANSWER_TIME, heard(&mut stream)).await.map_err(|_late| KnockError::Late)?
+}
+
+/// TLS 1.2 agreed on, and every byte that we sent for it.
+async fn agreed(door: &Door) -> Result<(TcpStream, ClientConnection, Vec<u8>), KnockError> {
+    let broken = |why: &dyn std::fmt::Display| KnockError::Tls(why.to_string());
+    let mut stream = Talk::up_to_tls(door).await?.into_clear()?;
+    let name = ServerName::try_from(door.name.clone()).map_err(|error| broken(&error))?;
+    let mut connection =
+        ClientConnection::new(Offer::old_with_keys().config()?, name).map_err(|error| broken(&error))?;
+    let mut sent = Vec::new();
+    let shaking = async {
+        loop {
+            let mut out = Vec::new();
+            while connection.wants_write() {
+                connection.write_tls(&mut out).map_err(|error| broken(&error))?;
+            }
+            stream.write_all(&out).await.map_err(|_gone| KnockError::Closed)?;
+            sent.extend_from_slice(&out);
+            if !connection.is_handshaking() {
+                return Ok(());
+            }
+            let mut space = [0; 4096];
+            let count = stream.read(&mut space).await.map_err(|_gone| KnockError::Closed)?;
+            if count == 0 {
+                return Err(KnockError::Closed);
+            }
+            let mut bytes = space.get(..count).unwrap_or_default();
+            while !bytes.is_empty() {
+                connection.read_tls(&mut bytes).map_err(|error| broken(&error))?;
+                connection.process_new_packets().map_err(|error| broken(&error))?;
+            }
+        }
+    };
+    tokio::time::timeout(KNOCK_CONNECT_TIME, shaking).await.map_err(|_late| KnockError::Late)??;
+    Ok((stream, connection, sent))
+}
+
+/// What our first handshake ended with (RFC 5246 §7.4.9): the one handshake record that was sent encrypted, opened again.
+fn our_end(sent: &[u8], keys: &ConnectionTrafficSecrets) -> Result<Vec<u8>, KnockError> {
+    const LOST: KnockError = KnockError::Odd("how the handshake ended can't be told");
+    let (mut rest, mut is_encrypted) = (sent, false);
+    // As many rounds as records, each of which has five bytes at least.
+    while let Some((&[kind, _, _, high, low], after)) = rest.split_first_chunk::<5>() {
+        let (body, after) = after.split_at_checked(usize::from(u16::from_be_bytes([high, low]))).ok_or(LOST)?;
+        match kind {
+            20 => is_encrypted = true,
+            22 if is_encrypted => {
+                let message = opened(kind, body, 0, keys)?;
+                return Ok(message.get(4..).ok_or(LOST)?.to_vec());
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    Err(LOST)
 }
 
 /// What a server does about it.
-async fn heard(
-    stream: &mut TcpStream,
-    mut sequence: u64,
-    keys: &ConnectionTrafficSecrets,
-) -> Result<Renegotiation, KnockError> {
+async fn heard(stream: &mut TcpStream) -> Result<Renegotiation, KnockError> {
     loop {
         let mut head = [0; 5];
         if stream.read_exact(&mut head).await.is_err() {
             return Ok(Renegotiation::Refused);
         }
         let [kind, _, _, high, low] = head;
+        match kind {
+            22 => return Ok(Renegotiation::Begun),
+            // "No renegotiation", or the end in other words.
+            21 => return Ok(Renegotiation::Refused),
+            // A greeting, and what it says to a goodbye.
+            23 => {}
+            _ => return Err(KnockError::Odd("what comes back under TLS is no record")),
+        }
         let mut body = vec![0; usize::from(u16::from_be_bytes([high, low]))];
         if stream.read_exact(&mut body).await.is_err() {
             return Ok(Renegotiation::Refused);
         }
-        match kind {
-            22 => return Ok(Renegotiation::Begun),
-            // A greeting, and what it says to a goodbye.
-            23 => {}
-            21 => {
-                return match opened(kind, &body, sequence, keys)?.as_slice() {
-                    // "Close notify" and "no renegotiation".
-                    [_, 0 | 100] => Ok(Renegotiation::Refused),
-                    _ => Err(KnockError::Odd(
-                        "it ends a session that is begun anew, but doesn't say that it never would",
-                    )),
-                };
-            }
-            _ => return Err(KnockError::Odd("what comes back under TLS is no record")),
-        }
-        sequence = sequence.saturating_add(1);
     }
 }
 
