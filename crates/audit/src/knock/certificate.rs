@@ -97,13 +97,18 @@ impl Offer {
     }
 
     /// The same for all clones: rustls resumes nothing that another verifier let through.
-    fn config(&self) -> Result<Arc<ClientConfig>, KnockError> {
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, KnockError> {
         const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
         const OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         if let Some(made) = self.made.get() {
             return Ok(Arc::clone(made));
         }
-        let provider = provider();
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if self.keys {
+            // What is done with them is done with this cipher.
+            provider.cipher_suites.retain(|suite| suite.suite().as_str().is_some_and(|name| name.contains("_GCM_")));
+        }
+        let provider = Arc::new(provider);
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(if self.only_tls12 { OLD } else { BOTH })
             .map_err(|error| KnockError::Tls(error.to_string()))?

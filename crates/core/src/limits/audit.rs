@@ -52,6 +52,8 @@ pub const KNOCK_AT_ONCE: usize = 8;
 pub const KNOCK_FLIGHT_MAX: usize = 128 * 1024;
 /// Certificates of one chain that are looked at.
 pub const KNOCK_CHAIN_MAX: usize = 16;
+/// Iterations of SCRAM that a server may ask of us: ten times what is usual.
+pub const KNOCK_SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
 /// Connections held at once to see whether a server counts them by address: more than any of them grants on purpose.
 pub const KNOCK_CROWD: usize = 260;
 /// How often, after those are gone, it is tried whether the server lets somebody in again, ...
