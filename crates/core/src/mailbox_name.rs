@@ -149,8 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn dots_are_only_letters() {
-        // Names are keys in a database, never paths.
-        assert!(MailboxName::parse("../../etc/passwd").is_ok());
+    fn no_level_is_one_that_a_path_would_climb_by() {
+        // Names are keys in a database, never paths; but a Maildir that they are exported to is made of paths.
+        for name in ["../../etc/passwd", "a/../b", "a/.", ".", ".."] {
+            assert_eq!(MailboxName::parse(name), Err(MailboxNameError::Dots), "{name}");
+        }
+        for name in ["...", ".a", "a..b", "a./b", "..a"] {
+            assert!(MailboxName::parse(name).is_ok(), "{name}");
+        }
     }
 }
