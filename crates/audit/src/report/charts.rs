@@ -9,7 +9,7 @@ use crate::score::points;
 /// Units that a chart is wide: about as many pixels as a phone, or half a sheet of paper, has for it.
 const WIDTH: i64 = 360;
 /// And a bar with its words is high.
-const ROW: i64 = 26;
+const ROW: i64 = 23;
 /// Audits in the line of totals: more than a quarter's days can't be told apart in a chart of this width.
 const DRAWN: usize = 92;
 
@@ -34,9 +34,9 @@ pub(super) fn by_area(page: &mut Markup, report: &Report) {
             let value = line.map_or_else(|| "not applicable".to_owned(), |line| points(line.sum));
             words(page, 0, top.saturating_add(11), "start", &format!("{} {}", area.number(), area.title()));
             words(page, WIDTH, top.saturating_add(11), "end", &value);
-            let y = top.saturating_add(15).to_string();
+            let y = top.saturating_add(14).to_string();
             let bar = |page: &mut Markup, class: &str, width: String| {
-                let at = [("class", class), ("x", "0"), ("y", &y), ("width", &width), ("height", "7")];
+                let at = [("class", class), ("x", "0"), ("y", &y), ("width", &width), ("height", "6")];
                 page.element("rect", &at, |_| {});
             };
             bar(page, "track", WIDTH.to_string());
@@ -49,7 +49,7 @@ pub(super) fn by_area(page: &mut Markup, report: &Report) {
 
 /// The total over time; nothing for less than two audits.
 pub(super) fn over_time(page: &mut Markup, report: &Report) {
-    let (left, right, top, bottom) = (34_i64, 330_i64, 12_i64, 92_i64);
+    let (left, right, top, bottom) = (42_i64, 350_i64, 12_i64, 92_i64);
     let drawn = report.history.get(report.history.len().saturating_sub(DRAWN)..).unwrap_or_default();
     let (Some(first), Some(last), Some(lowest), Some(highest)) = (
         drawn.first(),

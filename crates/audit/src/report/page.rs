@@ -13,6 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 const STYLE: &str = include_str!("style.css");
 /// Risks on the first sheet.
 const WORST: usize = 3;
+/// Reasons why it isn't more on the first sheet, and characters of what was found: all of it stands in its area.
+const CAPS: usize = 3;
+const FOUND: usize = 160;
 /// Audits in the table of past ones.
 const PAST: usize = 12;
 
@@ -101,16 +104,27 @@ fn score(page: &mut Markup, report: &Report) {
             &format!("What is in place is worth {uncapped} points. It doesn't count in full, because:"),
         );
         page.element("ul", &[], |page| {
-            for cap in caps {
+            for cap in caps.iter().take(CAPS) {
                 page.element("li", &[("dir", "auto")], |page| {
                     page.text(&format!("at most {} points while ", cap.most));
                     page.words("b", &[], &cap.id);
                     page.text(" fails: ");
-                    page.text(&cap.why);
+                    page.text(&short(&cap.why));
                 });
+            }
+            if let Some(more) = caps.len().checked_sub(CAPS).filter(|more| *more > 0) {
+                page.words("li", &[], &format!("and {more} more"));
             }
         });
     });
+}
+
+/// As much of what was found as has its place on the first sheet.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(FOUND) {
+        None => text.to_owned(),
+        Some((end, _)) => text.get(..end).unwrap_or_default().chars().chain(['…']).collect(),
+    }
 }
 
 /// How many questions had which answer.
@@ -146,7 +160,7 @@ fn one_risk(page: &mut Markup, risk: &Risk<'_>) {
         page.element("p", &[("dir", "auto"), ("class", "small")], |page| {
             if let [record, others @ ..] = risk.records.as_slice() {
                 page.text(&format!("{}, {}: ", record.id, record.area.title()));
-                page.text(&record.said);
+                page.text(&short(&record.said));
                 match others.len() {
                     0 => {}
                     1 => page.text("; and in one more area"),
@@ -169,11 +183,12 @@ fn by_area(page: &mut Markup, report: &Report) {
         page.element("div", &[("class", "pair")], |page| {
             charts::by_area(page, report);
             page.element("table", &[("class", "numbers")], |page| {
-                page.words("caption", &[], "Points by area: Who of 20, Why of 30, What of 50");
+                page.words("caption", &[], "Points by area: Who of 20, Why of 30, What of 50, all of 100");
                 page.element("thead", &[], |page| {
                     page.element("tr", &[], |page| {
                         page.words("th", &[("scope", "col")], "Area");
-                        for heading in ["Weight", "Who", "Why", "What", "Of 100"] {
+                        page.words("th", &[("scope", "col"), ("class", "number weight")], "Weight");
+                        for heading in ["Who", "Why", "What", "All"] {
                             page.words("th", &[("scope", "col"), ("class", "number")], heading);
                         }
                     });
@@ -198,9 +213,10 @@ fn area_row(page: &mut Markup, report: &Report, area: Area) {
                 page.text(&name);
             }
         });
-        let mut number = |text: &str| page.words("td", &[("class", "number")], text);
         let weight = report.run.weights.of(area);
-        number(&format!("{}.{:02}", weight.div_euclid(100), weight.rem_euclid(100)));
+        let weight = format!("{}.{:02}", weight.div_euclid(100), weight.rem_euclid(100));
+        page.words("td", &[("class", "number weight")], &weight);
+        let mut number = |text: &str| page.words("td", &[("class", "number")], text);
         for dimension in Dimension::ALL {
             let had = line.and_then(|line| line.points.get(&dimension));
             number(&had.map_or_else(|| "–".to_owned(), |had| points(*had)));

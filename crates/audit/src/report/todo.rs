@@ -16,62 +16,51 @@ pub(super) fn todo(page: &mut Markup, report: &Report) {
             page.words("p", &[], "Nothing is to be done.");
             return;
         }
-        page.words(
-            "p",
-            &[],
-            &format!(
-                "On {} {} things are to be done; {late} of them should be over. The weightiest come first.",
-                day(report.now),
-                open.len()
-            ),
+        let told = format!(
+            "On {} this was open: {}, of which {late} should be over. The weightiest come first.",
+            day(report.now),
+            open.len()
         );
-        page.element("table", &[], |page| {
-            page.words("caption", &[], "Corrective actions that are open");
-            page.element("thead", &[], |page| {
-                page.element("tr", &[], |page| {
-                    page.words("th", &[("scope", "col")], "What");
-                    page.words("th", &[("scope", "col"), ("class", "number")], "Weight");
-                    page.words("th", &[("scope", "col")], "Owner");
-                    page.words("th", &[("scope", "col")], "Due");
-                });
-            });
-            page.element("tbody", &[], |page| open.iter().for_each(|action| row(page, report, action)));
-        });
+        page.words("p", &[], &told);
+        page.element("ol", &[("class", "todo")], |page| open.iter().for_each(|action| one(page, report, action)));
     });
 }
 
-fn row(page: &mut Markup, report: &Report, action: &Action) {
-    let is_late = action.is_overdue(report.now);
-    page.element("tr", &[], |page| {
-        page.element("th", &[("scope", "row")], |page| {
+fn one(page: &mut Markup, report: &Report, action: &Action) {
+    let control = find(&action.control);
+    page.element("li", &[], |page| {
+        page.element("p", &[], |page| {
             page.words("b", &[], &action.control);
-            page.text(": ");
-            let control = find(&action.control);
-            page.text(control.map_or("this isn't asked any more", |control| control.question));
-            page.words("span", &[("class", "found"), ("dir", "auto")], &action.said);
-            page.words("span", &[("class", "mend")], control.map_or("", |control| control.mend));
+            page.text(" ");
+            page.text(control.map_or("This isn't asked any more.", |control| control.question));
         });
-        page.words("td", &[("class", "number")], &action.weight.to_string());
-        let owner = if action.owner.is_empty() { "nobody" } else { &action.owner };
-        page.words("td", &[("dir", "auto"), ("class", "name")], owner);
-        page.element("td", &[], |page| {
-            let due = action.exception.as_ref().map_or(action.due, |exception| exception.until.max(action.due));
-            page.text(&day(due));
-            if is_late {
-                page.words("strong", &[("class", "late")], "overdue");
-            }
-            if action.reopened > 0 {
-                page.words("span", &[("class", "more")], &format!("opened again {} times", action.reopened));
-            }
-            if let Some(exception) = &action.exception {
-                page.element("span", &[("class", "more"), ("dir", "auto")], |page| {
-                    page.text("may stay as it is: ");
-                    page.text(&exception.reason);
-                    page.text(" (");
-                    page.text(&exception.approver);
-                    page.text(")");
-                });
-            }
-        });
+        page.element("p", &[("class", "facts")], |page| facts(page, report, action));
+        page.words("p", &[("dir", "auto")], &action.said);
+        if let Some(control) = control {
+            page.words("p", &[("class", "small")], control.mend);
+        }
     });
+}
+
+/// Who, until when, and how much it matters.
+fn facts(page: &mut Markup, report: &Report, action: &Action) {
+    let due = action.exception.as_ref().map_or(action.due, |exception| exception.until.max(action.due));
+    page.text(&format!("Weight {}. Owner: ", action.weight));
+    page.words("span", &[("dir", "auto")], if action.owner.is_empty() { "nobody" } else { &action.owner });
+    page.text(&format!(". Due {}", day(due)));
+    if action.is_overdue(report.now) {
+        page.text(", ");
+        page.words("strong", &[("class", "late")], "overdue");
+    }
+    page.text(".");
+    if action.reopened > 0 {
+        page.text(&format!(" Opened again: {}.", action.reopened));
+    }
+    if let Some(exception) = &action.exception {
+        page.text(" May stay as it is: ");
+        page.words("span", &[("dir", "auto")], &exception.reason);
+        page.text(" (");
+        page.words("span", &[("dir", "auto")], &exception.approver);
+        page.text(").");
+    }
 }

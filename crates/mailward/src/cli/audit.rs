@@ -43,7 +43,7 @@ enum What {
     Run(Looking),
     /// Show what an audit found
     Show(past::Show),
-    /// Tell what an audit found: a page for people who decide, or data for others to compare with
+    /// Tell what an audit found: a page for whoever decides, or data for others
     Report(report::Reporting),
     /// Count the points, of the last audit or of a checklist that was filled in by hand
     Score(score::Counting),

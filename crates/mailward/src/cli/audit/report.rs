@@ -24,9 +24,9 @@ const PEOPLE: std::ops::Range<u32> = 1_000..60_000;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The page is one file that needs nothing else, for a browser or for paper. It and the JSON have stand-ins in
-place of addresses and names, and no evidence but its hashes, so that they can be given to others; --names
-leaves everything in. `mailward audit compare` takes the JSON.
+    after_help = "The page is one file that needs nothing else, for a browser or for paper. It and the JSON have
+stand-ins for addresses and names, and of evidence the hashes only, so that others may have them;
+--names leaves everything in. `mailward audit compare` takes the JSON.
 
 Examples:
   mailward audit report
