@@ -172,7 +172,8 @@ fn the_style_is_the_one_that_the_policy_names_and_nothing_is_fetched() {
     let hash = {
         use base64::Engine as _;
         let hex = mailward_audit::sha256_of(style.as_bytes()).unwrap();
-        let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect();
+        let digits: Vec<u8> = hex.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
+        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect();
         base64::engine::general_purpose::STANDARD.encode(bytes)
     };
     assert!(
@@ -239,10 +240,8 @@ fn elements(page: &str) -> Result<Vec<String>, String> {
     const EMPTY: [&str; 2] = ["meta", "!doctype"];
     let mut rest = page;
     let (mut all, mut open) = (Vec::new(), Vec::new());
-    while let Some(begin) = rest.find('<') {
-        let tag = &rest[begin + 1..];
-        let end = tag.find('>').ok_or("an element doesn't end")?;
-        let (inside, after) = (&tag[..end], &tag[end + 1..]);
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (inside, after) = tag.split_once('>').ok_or("an element doesn't end")?;
         rest = after;
         if let Some(name) = inside.strip_prefix('/') {
             match open.pop() {

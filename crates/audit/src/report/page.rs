@@ -2,6 +2,7 @@
 
 use super::markup::Markup;
 use super::{Report, Risk, areas, charts, todo};
+use crate::actions::OVERDUE_MOST;
 use crate::area::{Area, Dimension};
 use crate::scene::day;
 use crate::score::points;
@@ -13,8 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 const STYLE: &str = include_str!("style.css");
 /// Risks on the first sheet.
 const WORST: usize = 3;
-/// Reasons why it isn't more on the first sheet, and characters of what was found: all of it stands in its area.
-const CAPS: usize = 3;
+/// Names of controls that keep the total down, and characters of what was found, on the first sheet: all of it stands in its area.
+const CAPS: usize = 8;
 const FOUND: usize = 160;
 /// Audits in the table of past ones.
 const PAST: usize = 12;
@@ -93,29 +94,34 @@ fn score(page: &mut Markup, report: &Report) {
             }
         };
         page.words("p", &[], &format!("{change} {}", counts(report)));
-        let caps = &report.run.score.caps;
-        if caps.is_empty() {
-            return;
+        caps(page, report);
+    });
+}
+
+/// What keeps the total down, the lowest first; what was found stands with the risks, and in its area.
+fn caps(page: &mut Markup, report: &Report) {
+    let score = &report.run.score;
+    if score.caps.is_empty() {
+        return;
+    }
+    if score.uncapped > score.total {
+        let told = format!("What is in place is worth {} points, but not all of them count:", points(score.uncapped));
+        page.words("p", &[], &told);
+    }
+    let mut mosts: Vec<u16> = score.caps.iter().map(|cap| cap.most).collect();
+    mosts.dedup();
+    page.element("ul", &[], |page| {
+        for most in mosts {
+            let of: Vec<&str> = score.caps.iter().filter(|cap| cap.most == most).map(|cap| cap.id.as_str()).collect();
+            page.element("li", &[], |page| {
+                let what = if most == OVERDUE_MOST { "are overdue" } else { "fail" };
+                page.text(&format!("At most {most} of 1,000 while these {what}: "));
+                page.words("b", &[], &of.iter().take(CAPS).copied().collect::<Vec<&str>>().join(", "));
+                if let Some(more) = of.len().checked_sub(CAPS).filter(|more| *more > 0) {
+                    page.text(&format!(" and {more} more"));
+                }
+            });
         }
-        let uncapped = points(report.run.score.uncapped);
-        page.words(
-            "p",
-            &[],
-            &format!("What is in place is worth {uncapped} points. It doesn't count in full, because:"),
-        );
-        page.element("ul", &[], |page| {
-            for cap in caps.iter().take(CAPS) {
-                page.element("li", &[("dir", "auto")], |page| {
-                    page.text(&format!("at most {} points while ", cap.most));
-                    page.words("b", &[], &cap.id);
-                    page.text(" fails: ");
-                    page.text(&short(&cap.why));
-                });
-            }
-            if let Some(more) = caps.len().checked_sub(CAPS).filter(|more| *more > 0) {
-                page.words("li", &[], &format!("and {more} more"));
-            }
-        });
     });
 }
 
@@ -160,13 +166,14 @@ fn one_risk(page: &mut Markup, risk: &Risk<'_>) {
         page.element("p", &[("dir", "auto"), ("class", "small")], |page| {
             if let [record, others @ ..] = risk.records.as_slice() {
                 page.text(&format!("{}, {}: ", record.id, record.area.title()));
-                page.text(&short(&record.said));
+                let found = short(&record.said);
+                page.text(&found);
                 match others.len() {
                     0 => {}
                     1 => page.text("; and in one more area"),
                     more => page.text(&format!("; and in {more} more areas")),
                 }
-                page.text(". ");
+                page.text(if found.ends_with(['.', '…']) && others.is_empty() { " " } else { ". " });
             }
             if let Some(most) = risk.most {
                 page.text(&format!("While it is so, the total is at most {most}. "));
@@ -183,7 +190,7 @@ fn by_area(page: &mut Markup, report: &Report) {
         page.element("div", &[("class", "pair")], |page| {
             charts::by_area(page, report);
             page.element("table", &[("class", "numbers")], |page| {
-                page.words("caption", &[], "Points by area: Who of 20, Why of 30, What of 50, all of 100");
+                page.words("caption", &[], "Points: Who of 20, Why of 30, What of 50");
                 page.element("thead", &[], |page| {
                     page.element("tr", &[], |page| {
                         page.words("th", &[("scope", "col")], "Area");

@@ -42,7 +42,7 @@ pub(super) fn anonymous(report: &Report, names: &Names) -> Report {
     let run = stand_ins.run(&report.run);
     let before = report.before.as_ref().map(|before| Run {
         name: String::new(),
-        records: before.records.iter().map(|record| bare(record)).collect(),
+        records: before.records.iter().map(bare).collect(),
         ..before.clone()
     });
     let mut actions = report.actions.clone();
