@@ -118,11 +118,12 @@ impl Report {
 
     /// What the whole would be worth if this one record were passed.
     fn gain(&self, records: &mut [Record], at: usize) -> u32 {
-        let Some(was) = records.get(at).map(|record| record.verdict) else { return 0 };
-        let mut put = |verdict: Verdict| records.iter_mut().skip(at).take(1).for_each(|record| record.verdict = verdict);
-        put(Verdict::Pass);
+        let Some(record) = records.get_mut(at) else { return 0 };
+        let was = std::mem::replace(&mut record.verdict, Verdict::Pass);
         let better = score(records, &self.run.weights, &[]).uncapped;
-        records.iter_mut().skip(at).take(1).for_each(|record| record.verdict = was);
+        if let Some(record) = records.get_mut(at) {
+            record.verdict = was;
+        }
         better
     }
 

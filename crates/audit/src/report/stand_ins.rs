@@ -15,6 +15,7 @@ use crate::record::Record;
 use mailward_core::limits::AUDIT_EXCERPT_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// In place of what somebody wrote.
 const LEFT_OUT: &str = "left out";
@@ -55,6 +56,23 @@ fn bare(record: &Record) -> Record {
     Record { said: String::new(), seen: Vec::new(), ..record.clone() }
 }
 
+/// Words of the catalogue, in lower case, which give nobody away.
+static ORDINARY: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let mut ordinary = BTreeSet::from(["localhost", "mailward", "root"].map(str::to_owned));
+    for control in all() {
+        for text in [control.question, control.why, control.verified, control.mend, control.source] {
+            // Examples have people of their own.
+            let words = text.split_whitespace().filter(|word| !word.contains('@'));
+            for piece in words.flat_map(|word| word.split(|c: char| !is_of_a_name(c))) {
+                let piece = piece.trim_matches('.').to_lowercase();
+                ordinary.extend(piece.split(is_joint).map(str::to_owned));
+                ordinary.insert(piece);
+            }
+        }
+    }
+    ordinary
+});
+
 /// Who stands for whom.
 struct StandIns {
     /// In lower case.
@@ -65,8 +83,6 @@ struct StandIns {
     addresses: BTreeSet<String>,
     /// Names and parts of them in lower case.
     people: BTreeSet<String>,
-    /// Words of the catalogue, which give nobody away.
-    ordinary: BTreeSet<String>,
     given: BTreeMap<(&'static str, String), usize>,
     counted: BTreeMap<&'static str, usize>,
 }
@@ -74,18 +90,6 @@ struct StandIns {
 impl StandIns {
     fn new(hosts: &[String], people: &[String]) -> Self {
         let lower = |text: &String| text.trim().trim_matches('.').to_lowercase();
-        let mut ordinary = BTreeSet::from(["localhost", "mailward", "root"].map(str::to_owned));
-        for control in all() {
-            for text in [control.question, control.why, control.verified, control.mend, control.source] {
-                // Examples have people of their own.
-                let words = text.split_whitespace().filter(|word| !word.contains('@'));
-                for piece in words.flat_map(|word| word.split(|c: char| !is_of_a_name(c))) {
-                    let piece = piece.trim_matches('.').to_lowercase();
-                    ordinary.extend(piece.split(is_joint).map(str::to_owned));
-                    ordinary.insert(piece);
-                }
-            }
-        }
         let mut names = BTreeSet::new();
         for person in people {
             let person = lower(person);
@@ -100,14 +104,13 @@ impl StandIns {
         let ours: BTreeSet<String> = hosts
             .iter()
             .map(lower)
-            .filter(|host| !host.is_empty() && (host.contains('.') || !ordinary.contains(host)))
+            .filter(|host| !host.is_empty() && (host.contains('.') || !ORDINARY.contains(host)))
             .collect();
         let mut stand_ins = Self {
             longest: ours.iter().map(String::len).max().unwrap_or(0).saturating_mul(2),
             hosts: ours,
             addresses: people.iter().map(lower).filter(|person| person.contains('@')).collect(),
             people: names,
-            ordinary,
             given: BTreeMap::new(),
             counted: BTreeMap::new(),
         };
@@ -287,7 +290,7 @@ impl StandIns {
         }
         let trimmed = rest.trim_matches('.');
         let is_file = out.ends_with('/') && !out.ends_with("//");
-        if all_hosts && !is_file && looks_like_a_host(trimmed) && !self.is_ordinary(trimmed) {
+        if all_hosts && !is_file && looks_like_a_host(trimmed) && !is_ordinary(trimmed) {
             let begin = rest.len().saturating_sub(rest.trim_start_matches('.').len());
             out.push_str(rest.get(..begin).unwrap_or_default());
             out.push_str(&self.stand_in("host", trimmed));
@@ -296,7 +299,7 @@ impl StandIns {
         }
         if !trimmed.is_empty()
             && (out.ends_with("/home/") || self.people.contains(&trimmed.to_lowercase()))
-            && !self.is_ordinary(trimmed)
+            && !is_ordinary(trimmed)
         {
             let name = self.stand_in("person", trimmed);
             out.push_str(&rest.replacen(trimmed, &name, 1));
@@ -304,17 +307,13 @@ impl StandIns {
         }
         for word in rest.split_inclusive(is_joint) {
             let bare = word.trim_end_matches(is_joint);
-            if self.people.contains(&bare.to_lowercase()) && !self.is_ordinary(bare) {
+            if self.people.contains(&bare.to_lowercase()) && !is_ordinary(bare) {
                 out.push_str(&self.stand_in("person", bare));
                 out.push_str(word.get(bare.len()..).unwrap_or_default());
             } else {
                 out.push_str(word);
             }
         }
-    }
-
-    fn is_ordinary(&self, word: &str) -> bool {
-        self.ordinary.contains(&word.to_lowercase())
     }
 
     /// The first name of ours in a piece: where it begins behind labels of a service (`_dmarc.`), and where it ends.
@@ -339,6 +338,10 @@ impl StandIns {
         let is_ours = |end: &usize| rest.get(..*end).is_some_and(|name| self.hosts.contains(&name.to_lowercase()));
         near.into_iter().rev().find(is_ours).map(|end| start.saturating_add(end))
     }
+}
+
+fn is_ordinary(word: &str) -> bool {
+    ORDINARY.contains(&word.to_lowercase())
 }
 
 /// Whether what is said are words of people.

@@ -23,16 +23,14 @@ const WORST: usize = 3;
 const PEOPLE: std::ops::Range<u32> = 1_000..60_000;
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The page is one file that needs nothing else, for a browser or for paper. It and the JSON have
+#[command(after_help = "The page is one file that needs nothing else, for a browser or for paper. It and the JSON have
 stand-ins for addresses and names, and of evidence the hashes only, so that others may have them;
 --names leaves everything in. `mailward audit compare` takes the JSON.
 
 Examples:
   mailward audit report
   mailward audit report --names --html audit.html
-  mailward audit report 12 --json > ours.json"
-)]
+  mailward audit report 12 --json > ours.json")]
 pub(crate) struct Reporting {
     /// Which audit [usual: the newest]
     #[arg(value_name = "NUMBER")]
