@@ -36,6 +36,7 @@ mod finding;
 mod host;
 pub mod knock;
 mod record;
+pub mod report;
 mod run;
 mod scene;
 mod score;
@@ -51,5 +52,5 @@ pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said,
 pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
-pub use score::{AreaScore, Capped, Score, Weights, score};
+pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{DkimKey, State};

@@ -195,6 +195,6 @@ pub(crate) fn stated(scene: &Scene, id: &str, days: u16) -> crate::Finding {
 }
 
 /// `2026-01-02`.
-fn day(at: Timestamp) -> String {
+pub(crate) fn day(at: Timestamp) -> String {
     at.text().chars().take(10).collect()
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod past;
+mod report;
 mod score;
 mod table;
 
@@ -42,6 +43,8 @@ enum What {
     Run(Looking),
     /// Show what an audit found
     Show(past::Show),
+    /// Tell what an audit found: a page for whoever decides, or data for others
+    Report(report::Reporting),
     /// Count the points, of the last audit or of a checklist that was filled in by hand
     Score(score::Counting),
     /// List past audits
@@ -118,6 +121,7 @@ impl AuditVerb {
         match self.what {
             What::Run(looking) => looking.run(place),
             What::Show(show) => show.run(place),
+            What::Report(reporting) => reporting.run(place),
             What::Score(counting) => counting.run(place),
             What::History(history) => history.run(place),
             What::Compare(compare) => compare.run(place),
