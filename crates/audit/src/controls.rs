@@ -20,6 +20,7 @@ mod privileges;
 mod reading;
 mod services;
 mod standby;
+mod state;
 mod stated;
 mod viruses;
 
@@ -28,10 +29,14 @@ pub use not_built::NOT_BUILT;
 use crate::control::Control;
 
 /// What each area has of its own, in the order of the score sheet; what every area has (Who and Why) is before it.
-const BY_AREA: [&[Control]; 21] = [
+const BY_AREA: [&[Control]; 25] = [
     every::CONTROLS,
     stated::CONTROLS,
     names::CONTROLS,
+    state::SERVER,
+    state::USERS,
+    state::MAIL,
+    state::AUDITS,
     physical::CONTROLS,
     network::CONTROLS,
     services::CONTROLS,
