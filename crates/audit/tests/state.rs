@@ -260,7 +260,7 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
         ("AVS-02", engines(vec![engine(Some(true), Some(1)), engine(Some(true), None)]), "don't say"),
         ("AVS-04", good().set("antivirus.when_down", "\"deliver-with-mark\""), "no virus scanner saw"),
         ("CLI-06", good(), "2 accounts"),
-        ("CLI-09", passwords(|p| drop(p.tried.insert("qwertyuiop12".to_owned(), true))), "qwertyuiop12"),
+        ("CLI-09", passwords(|p| p.tried.extend([("qwertyuiop12".to_owned(), true)])), "qwertyuiop12"),
         ("CLI-12", good().but(|s| s.leads_out = Some([("a@b.example".to_owned(), vec!["c@d.example".to_owned()])].into())), "c@d"),
         ("POP-07", good().set("logins.guard", "false"), "is off"),
         ("POP-07", good().set("bans.time", "0"), "0 minutes"),
