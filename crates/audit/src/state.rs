@@ -76,6 +76,7 @@ impl Settings {
         let Some(text) = self.0.get(key) else { return Ok(None) };
         let read = toml::from_str::<toml::Table>(&format!("value = {text}"));
         read.ok()
+            .filter(|table| table.len() == 1)
             .and_then(|mut table| table.remove("value"))
             .map(Some)
             .ok_or_else(|| Missed::Odd(key.to_owned(), "the server tells a value that can't be read".to_owned()))

@@ -4,6 +4,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 mod admin;
+mod auditing;
 mod battery;
 mod bench;
 mod content;

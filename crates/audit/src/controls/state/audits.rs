@@ -193,7 +193,9 @@ fn have_owners(scene: &Scene) -> Told {
     let actions = actions(scene)?;
     let has = |id: &String| actions.0.get(id).is_some_and(|action| action.is_open() && !action.owner.trim().is_empty());
     let mut all = newest.failing.clone();
-    all.extend(open(actions).into_iter().map(|action| action.control.clone()).filter(|id| !newest.failing.contains(id)));
+    all.extend(
+        open(actions).into_iter().map(|action| action.control.clone()).filter(|id| !newest.failing.contains(id)),
+    );
     let bad: Vec<String> = all.iter().filter(|id| !has(id)).cloned().collect();
     let well = format!("{} controls failed or wait, and each has an owner and a day", all.len());
     Ok(without(&bad, all.len(), well, "nobody owns"))
@@ -221,11 +223,14 @@ fn closed_by_proof(scene: &Scene) -> Told {
     if closed.is_empty() {
         return Ok(Finding::not_applicable("no action was closed yet"));
     }
-    let is_bad = |(action, at): &&(&Action, i64)| {
-        *at > newest.ended.secs() || newest.failing.contains(&action.control)
-    };
+    let is_bad = |(action, at): &&(&Action, i64)| *at > newest.ended.secs() || newest.failing.contains(&action.control);
     let bad: Vec<String> = closed.iter().filter(is_bad).map(|(action, _)| action.control.clone()).collect();
-    Ok(without(&bad, closed.len(), format!("{} are closed, each by a kept audit", closed.len()), "closed without proof"))
+    Ok(without(
+        &bad,
+        closed.len(),
+        format!("{} are closed, each by a kept audit", closed.len()),
+        "closed without proof",
+    ))
 }
 
 fn stays_mended(scene: &Scene) -> Told {

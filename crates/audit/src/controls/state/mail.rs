@@ -271,8 +271,7 @@ fn users_release(scene: &Scene) -> Told {
         }
         _ => return Err(odd()),
     };
-    let bad: Vec<String> =
-        classes.iter().filter(|class| NOT_FOR_USERS.contains(&class.as_str())).cloned().collect();
+    let bad: Vec<String> = classes.iter().filter(|class| NOT_FOR_USERS.contains(&class.as_str())).cloned().collect();
     let (input, output) = shown(settings, &[KEY]);
     let finding = match (bad.is_empty(), classes.is_empty()) {
         (false, _) => Finding::fail(format!("users can release what is kept for: {}", some(&bad))),
@@ -330,7 +329,8 @@ fn explained(scene: &Scene) -> Told {
 }
 
 fn keys_change(scene: &Scene) -> Told {
-    let keys: Vec<_> = scene.state()?.dkim.iter().flat_map(|(domain, keys)| keys.iter().map(move |key| (domain, key))).collect();
+    let keys: Vec<_> =
+        scene.state()?.dkim.iter().flat_map(|(domain, keys)| keys.iter().map(move |key| (domain, key))).collect();
     if keys.is_empty() {
         return Ok(Finding::not_applicable("no key signs here"));
     }
@@ -358,8 +358,7 @@ fn reports_come(scene: &Scene) -> Told {
     let is_late = |ended: &Option<mailward_core::Timestamp>| {
         ended.is_none_or(|ended| scene.now.secs().saturating_sub(ended.secs()) > REPORT_DAYS.saturating_mul(DAY))
     };
-    let bad: Vec<String> =
-        heard.iter().filter(|(_, ended)| is_late(ended)).map(|(domain, _)| domain.clone()).collect();
+    let bad: Vec<String> = heard.iter().filter(|(_, ended)| is_late(ended)).map(|(domain, _)| domain.clone()).collect();
     let seen = lines(heard.iter().map(|(domain, ended)| match ended {
         Some(ended) => format!("{domain}: until {}", ended.text()),
         None => format!("{domain}: none within a week"),

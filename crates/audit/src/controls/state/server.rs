@@ -205,9 +205,9 @@ fn alerts(scene: &Scene) -> Told {
         let at = |at: Option<mailward_core::Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.text());
         format!("{}: brought one {}, failing since {}", way.name, at(way.told), at(way.failing))
     }));
-    let works = beside.iter().find(|way| {
-        way.failing.is_none() && way.told.is_some_and(|told| days_since(told, scene.now) <= ALERT_DAYS)
-    });
+    let works = beside
+        .iter()
+        .find(|way| way.failing.is_none() && way.told.is_some_and(|told| days_since(told, scene.now) <= ALERT_DAYS));
     let finding = if let Some(way) = works {
         Finding::pass(format!("alerts go by {} as well, and did lately", way.name))
     } else if beside.is_empty() {

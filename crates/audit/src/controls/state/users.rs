@@ -130,9 +130,11 @@ fn password_policy(scene: &Scene) -> Told {
         return Err(Missed::NotReached("the server doesn't tell how it judges passwords".to_owned()));
     }
     let bad: Vec<String> = tried.iter().filter(|(_, taken)| **taken).map(|(password, _)| password.clone()).collect();
-    let seen = lines(tried.iter().map(|(password, taken)| {
-        format!("{password}: {}", if *taken { "would be taken" } else { "refused" })
-    }));
+    let seen = lines(
+        tried
+            .iter()
+            .map(|(password, taken)| format!("{password}: {}", if *taken { "would be taken" } else { "refused" })),
+    );
     let well = format!("{} that guessers try first are all refused", tried.len());
     Ok(without(&bad, tried.len(), well, "would be taken").showing("passwords of nobody", seen))
 }
@@ -158,10 +160,7 @@ fn limited(scene: &Scene, kinds: &[&str]) -> Told {
     let (mut bad, mut usual) = (Vec::new(), Vec::new());
     for (kind, two) in &keys {
         let [hour, day] = two;
-        let both = (
-            settings.number(&format!("user_limits.{hour}"))?,
-            settings.number(&format!("user_limits.{day}"))?,
-        );
+        let both = (settings.number(&format!("user_limits.{hour}"))?, settings.number(&format!("user_limits.{day}"))?);
         if both.0 <= 0 && both.1 <= 0 {
             bad.push(format!("{kind} of everybody"));
         }

@@ -6,7 +6,9 @@ use mailward_audit::{
     Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Passwords, Quarantine, Settings, SettingsFile, State,
     TrustRule,
 };
-use mailward_core::limits::{AUDIT_NAMES_MAX, DMARC_REPORT_PAGE, HASHES_AT_ONCE, QUARANTINE_MESSAGES_MAX, QUARANTINE_PAGE};
+use mailward_core::limits::{
+    AUDIT_NAMES_MAX, DMARC_REPORT_PAGE, HASHES_AT_ONCE, QUARANTINE_MESSAGES_MAX, QUARANTINE_PAGE,
+};
 use mailward_core::rule::Action;
 use mailward_core::{Address, Clock as _, Listener, Secret, SystemClock, Timestamp};
 use mailward_delivery::dmarc_reports::Heard;
@@ -96,7 +98,9 @@ impl Desk {
         self.directory
             .list_aliases(None)
             .into_iter()
-            .map(|alias| (alias.address.to_string(), alias.targets.iter().filter(is_out).map(Address::to_string).collect()))
+            .map(|alias| {
+                (alias.address.to_string(), alias.targets.iter().filter(is_out).map(Address::to_string).collect())
+            })
             .filter(|(_, out): &(String, Vec<String>)| !out.is_empty())
             .collect()
     }
@@ -289,8 +293,13 @@ mod tests {
     #[test]
     fn passwords_are_counted_by_their_cost_and_none_is_told() {
         let dear = KEPT.replace("m=19456", "m=65536");
-        let accounts =
-            [account(KEPT, true), account(KEPT, false), account(&dear, true), account("{SHA1}x", true), account("", true)];
+        let accounts = [
+            account(KEPT, true),
+            account(KEPT, false),
+            account(&dear, true),
+            account("{SHA1}x", true),
+            account("", true),
+        ];
         let found = passwords(&accounts);
         let of = |memory, passwords| Hashes { memory, passes: 2, lanes: 1, passwords };
         assert_eq!(found.hashes, [of(19_456, 2), of(65_536, 1)]);
