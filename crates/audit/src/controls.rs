@@ -20,6 +20,7 @@ mod privileges;
 mod reading;
 mod services;
 mod standby;
+mod state;
 mod stated;
 mod viruses;
 
@@ -32,6 +33,10 @@ const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     stated::CONTROLS,
     names::CONTROLS,
+    state::SERVER,
+    state::USERS,
+    state::MAIL,
+    state::AUDITS,
     physical::CONTROLS,
     physical::HOST,
     network::CONTROLS,

@@ -53,4 +53,7 @@ pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
-pub use state::{DkimKey, State};
+pub use state::{
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Settings, SettingsFile, State,
+    TrustRule,
+};

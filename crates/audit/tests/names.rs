@@ -64,6 +64,7 @@ impl World {
         let key = DkimKey {
             selector: "s1".to_owned(),
             value: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+            made: None,
         };
         let state = State {
             name: Some("mx.example".to_owned()),

@@ -21,6 +21,8 @@ use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
 
@@ -176,6 +178,30 @@ impl Running {
     /// Who tells users and administrators what is kept.
     pub(crate) fn digests(&self) -> Arc<Digests> {
         Arc::clone(&self.0.parts.digests)
+    }
+
+    /// What is in force, by key, as the configuration has it. What may be a secret is hidden.
+    pub(crate) fn settings(&self) -> BTreeMap<String, String> {
+        let current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        KEYS.iter().map(|key| (key.path.to_owned(), key.told(&current))).collect()
+    }
+
+    /// The configuration file, if it was started with one.
+    pub(crate) fn settings_file(&self) -> Option<&Path> {
+        self.0.parts.place.file.as_deref()
+    }
+
+    /// Keys whose values in the file are others than those in force.
+    pub(crate) fn differs(&self) -> Result<Vec<&'static str>, Failure> {
+        let loaded = self.0.parts.place.again()?;
+        let current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = KEYS.iter().filter(|key| key.value(&loaded.config) != key.value(&current));
+        Ok(differs.map(|key| key.path).collect())
+    }
+
+    /// The socket that takes commands.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.parts.place.socket()
     }
 
     /// Stops the server, cleanly.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit_doors;
+mod auditing;
 mod battery;
 mod bench;
 mod content;

@@ -90,7 +90,7 @@ fn names(place: &Place, known: &Known) -> Names {
     let mut hosts: Vec<String> = known.state.name.iter().chain(&known.state.domains).cloned().collect();
     hosts.push(host.text("/proc/sys/kernel/hostname").unwrap_or_default());
     let owners = place.config().audit.owners.iter().chain(&place.config().audit.deputies);
-    let mut people: Vec<String> = known.state.accounts.keys().cloned().collect();
+    let mut people: Vec<String> = known.state.accounts.iter().flat_map(|accounts| accounts.keys().cloned()).collect();
     people.extend(owners.map(|owner| owner.address.to_string()));
     people.extend(known.statements.0.values().map(|statement| statement.who.clone()));
     // What can't be read isn't in the report either: its controls read the same.
