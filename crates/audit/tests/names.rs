@@ -55,7 +55,7 @@ impl World {
     async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
         let text = self.lines.join("\n") + "\n";
         let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
-        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::signed("arpa.", &self.reverse)]).await;
+        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::plain("arpa.", &self.reverse)]).await;
         if let Some(name) = fault {
             zones.fault(name, None, Fault::ServFail);
         }

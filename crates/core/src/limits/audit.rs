@@ -103,3 +103,7 @@ pub const AUDIT_HASHED_MAX: u64 = 256 * 1024 * 1024;
 
 /// Failures that a finding names; the rest are counted.
 pub const AUDIT_NAMED_MAX: usize = 12;
+
+/// Time after which no more names are asked for one control: what a question takes at most is left of
+/// [`AUDIT_CONTROL_TIME`].
+pub const AUDIT_NAMES_TIME: Duration = Duration::from_secs(4);
