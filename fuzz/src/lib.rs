@@ -17,6 +17,7 @@ pub mod fetch_imap;
 pub mod fetch_pop3;
 pub mod foreign;
 pub mod guard;
+pub mod host_files;
 pub mod imap_command;
 pub mod lists;
 pub mod mailbox_name;
@@ -55,7 +56,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 49] = [
+pub const TARGETS: [Target; 50] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
@@ -72,6 +73,7 @@ pub const TARGETS: [Target; 49] = [
     ("fetch_pop3", fetch_pop3::run),
     ("foreign", foreign::run),
     ("guard", guard::run),
+    ("host_files", host_files::run),
     ("imap_command", imap_command::run),
     ("lists", lists::run),
     ("mailbox_name", mailbox_name::run),

@@ -85,7 +85,6 @@ const KINDS: &[Kind] = &[
         gathers: Some("control"),
         ..alert("audit.failed", &[], "The audit found what it didn't find before", "mailward audit actions")
     },
-    end("audit.mended", &[], "audit.failed", "What the audit found is mended"),
     alert("audit.stopped", &[], "The daily audit can't be made", "mailward audit run, which tells more"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),

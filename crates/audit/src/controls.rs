@@ -1,6 +1,6 @@
 //! The catalogue: one ordered list, by area.
 
-mod access;
+pub(crate) mod access;
 mod awareness;
 mod backup;
 mod clients;
@@ -20,6 +20,7 @@ mod privileges;
 mod reading;
 mod services;
 mod standby;
+mod state;
 mod stated;
 mod viruses;
 
@@ -32,17 +33,28 @@ const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     stated::CONTROLS,
     names::CONTROLS,
+    state::SERVER,
+    state::USERS,
+    state::MAIL,
+    state::AUDITS,
     physical::CONTROLS,
+    physical::HOST,
     network::CONTROLS,
+    network::HOST,
     services::CONTROLS,
     services::DOORS,
     services::INJECTION,
+    services::HOST,
     access::CONTROLS,
+    access::HOST,
     logs::CONTROLS,
     logs::INJECTION,
+    logs::HOST,
     patches::CONTROLS,
+    patches::HOST,
     viruses::CONTROLS,
     viruses::INJECTION,
+    viruses::HOST,
     clients::CONTROLS,
     clients::DOORS,
     reading::CONTROLS,
@@ -56,10 +68,13 @@ const BY_AREA: &[&[Control]] = &[
     denial::CONTROLS,
     denial::DOORS,
     denial::INJECTION,
+    denial::HOST,
     backup::CONTROLS,
     standby::CONTROLS,
     files::CONTROLS,
+    files::HOST,
     privileges::CONTROLS,
+    privileges::HOST,
     corrective::CONTROLS,
 ];
 

@@ -225,6 +225,14 @@ impl Protocol {
     }
 }
 
+/// How to mend what nobody can set: what Mailward does of itself, and who it is that doesn't.
+macro_rules! made_so {
+    ($does:literal) => {
+        concat!($does, "; if this fails, another program listens at that port: `ss -ltnp` names it.")
+    };
+}
+pub(crate) use made_so;
+
 /// Why what needs a login isn't tested.
 pub(crate) const NO_CANARY: &str = "this needs a login, and the audit has no account to try with";
 

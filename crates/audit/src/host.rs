@@ -1,12 +1,43 @@
 //! The host, read through one façade: files below a root, and a few programs. Tests point it at a root of their own.
 
 use mailward_core::limits::{AUDIT_FILE_MAX, AUDIT_LIST_MAX};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+pub(crate) mod accounts;
+pub(crate) mod apt;
+mod asking;
+pub(crate) mod blocks;
+mod debian_version;
+pub(crate) mod demands;
+pub(crate) mod hash;
+pub(crate) mod ini;
+pub(crate) mod machine;
+pub(crate) mod mounts;
+pub(crate) mod nft;
+mod ours;
+pub(crate) mod packages;
+pub(crate) mod processes;
+mod program;
+pub(crate) mod settings;
+pub(crate) mod sockets;
+pub(crate) mod sshd;
+pub(crate) mod sudo;
+pub(crate) mod units;
+pub(crate) mod walk;
+
+#[doc(hidden)]
+pub mod parsers;
+pub(crate) mod reading;
+
+pub use asking::HostPrograms;
+pub use ours::{Ours, Transport};
+pub use program::{Drive, Program};
 
 /// Why something of the host couldn't be known. Never a reason to pass.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,60 +60,6 @@ pub enum Missed {
     /// A part of the server that should say it isn't reached.
     #[error("{0}")]
     NotReached(String),
-}
-
-/// Programs that are asked, each with words that are fixed here: nothing from outside gets into a command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Program {
-    /// `nft -j list ruleset`.
-    NftRuleset,
-    /// `sshd -T`.
-    SshdSettings,
-    /// `systemd-detect-virt`.
-    DetectVirt,
-    /// `systemctl list-unit-files --state=enabled,enabled-runtime --no-legend --plain`.
-    EnabledUnits,
-    /// `systemctl show mailward.service`.
-    OurUnit,
-    /// `systemd-analyze security --no-pager mailward.service`.
-    OurExposure,
-    /// `lsblk -J -o NAME,TYPE,MOUNTPOINTS,PKNAME,ROTA,SERIAL`.
-    BlockDevices,
-    /// `timedatectl show`.
-    TimeSettings,
-    /// `chronyc -n tracking`.
-    ChronyTracking,
-    /// `auditctl -l`.
-    AuditRules,
-    /// `findmnt --json`.
-    Mounts,
-}
-
-impl Program {
-    /// Where it is looked for and the words it gets.
-    pub const fn words(self) -> &'static [&'static str] {
-        match self {
-            Program::NftRuleset => &["nft", "-j", "list", "ruleset"],
-            Program::SshdSettings => &["sshd", "-T"],
-            Program::DetectVirt => &["systemd-detect-virt"],
-            Program::EnabledUnits => {
-                &["systemctl", "list-unit-files", "--state=enabled,enabled-runtime", "--no-legend", "--plain"]
-            }
-            Program::OurUnit => &["systemctl", "show", "mailward.service"],
-            Program::OurExposure => &["systemd-analyze", "security", "--no-pager", "mailward.service"],
-            Program::BlockDevices => &["lsblk", "-J", "-o", "NAME,TYPE,MOUNTPOINTS,PKNAME,ROTA,SERIAL"],
-            Program::TimeSettings => &["timedatectl", "show"],
-            Program::ChronyTracking => &["chronyc", "-n", "tracking"],
-            Program::AuditRules => &["auditctl", "-l"],
-            Program::Mounts => &["findmnt", "--json"],
-        }
-    }
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
-    }
 }
 
 /// What a program said.
@@ -133,23 +110,76 @@ pub struct Stat {
     pub device: u64,
 }
 
+impl Stat {
+    fn of(found: &rustix::fs::Stat) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(found.st_mode),
+            mode: found.st_mode & 0o7777,
+            uid: found.st_uid,
+            gid: found.st_gid,
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            changed: found.st_mtime,
+            links: found.st_nlink,
+            device: found.st_dev,
+        }
+    }
+}
+
 /// A host: the one we run on, or files of another one below a directory.
 pub struct Host {
     root: PathBuf,
     running: bool,
     programs: Box<dyn Programs>,
+    ours: Ours,
+    spaces: BTreeMap<String, Space>,
+    walked: OnceLock<Result<walk::Walked, Missed>>,
+}
+
+/// How much room a file system has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Hundredths of its bytes that anybody may still write.
+    pub bytes_free: u8,
+    /// Hundredths of its files that may still be made; 100 where it doesn't count them.
+    pub files_free: u8,
 }
 
 impl Host {
     /// The host that this runs on.
     pub fn ours(programs: Box<dyn Programs>) -> Self {
-        Self { root: PathBuf::from("/"), running: true, programs }
+        Self::at("/", true, programs)
     }
 
     /// The files of a host below `root`. `running`: `/proc`, `/sys` and what programs say are part of it (a test's made-up
     /// host); otherwise whatever is known of a running system only is missing.
     pub fn at(root: impl Into<PathBuf>, running: bool, programs: Box<dyn Programs>) -> Self {
-        Self { root: root.into(), running, programs }
+        Self {
+            root: root.into(),
+            running,
+            programs,
+            ours: Ours::default(),
+            spaces: BTreeMap::new(),
+            walked: OnceLock::new(),
+        }
+    }
+
+    /// With other places of the mail server than the usual ones.
+    #[must_use]
+    pub fn with_ours(mut self, ours: Ours) -> Self {
+        self.ours = ours;
+        self
+    }
+
+    /// With room that is said rather than asked for: a made-up host's is that of the machine that tests it.
+    #[must_use]
+    pub fn with_spaces(mut self, spaces: BTreeMap<String, Space>) -> Self {
+        self.spaces = spaces;
+        self
+    }
+
+    /// What of the host is the mail server's.
+    pub const fn ours_here(&self) -> &Ours {
+        &self.ours
     }
 
     /// Whether it is a running system.
@@ -194,7 +224,28 @@ impl Host {
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
+        Self::names(path, &self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+    }
+
+    /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
+    ///
+    /// # Errors
+    /// As [`Host::list`].
+    pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
         let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut entries = Vec::new();
+        for name in Self::names(path, &directory)? {
+            // A name is one step below the directory, and isn't followed.
+            match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) => entries.push((name, Stat::of(&found))),
+                Err(rustix::io::Errno::NOENT) => {}
+                Err(error) => return Err(missed(path, &error.into())),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn names(path: &str, directory: &rustix::fd::OwnedFd) -> Result<Vec<String>, Missed> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
             let entry = entry.map_err(|error| missed(path, &error.into()))?;
@@ -229,16 +280,7 @@ impl Host {
 
     fn stat_with(&self, path: &str, flags: OFlags) -> Result<Stat, Missed> {
         let found = rustix::fs::fstat(self.open(path, flags)?).map_err(|error| missed(path, &error.into()))?;
-        Ok(Stat {
-            kind: FileType::from_raw_mode(found.st_mode),
-            mode: found.st_mode & 0o7777,
-            uid: found.st_uid,
-            gid: found.st_gid,
-            size: u64::try_from(found.st_size).unwrap_or(0),
-            changed: found.st_mtime,
-            links: found.st_nlink,
-            device: found.st_dev,
-        })
+        Ok(Stat::of(&found))
     }
 
     /// Where a symbolic link points.
@@ -249,6 +291,72 @@ impl Host {
         let link = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
         let target = rustix::fs::readlinkat(link, "", Vec::new()).map_err(|error| missed(path, &error.into()))?;
         Ok(String::from_utf8_lossy(target.as_bytes()).into_owned())
+    }
+
+    /// How much room there is where a file is.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub fn space(&self, path: &str) -> Result<Space, Missed> {
+        if !self.running {
+            return Err(Missed::NotRunning(format!("the room at {path}")));
+        }
+        if let Some(space) = self.spaces.get(path) {
+            return Ok(*space);
+        }
+        let found =
+            rustix::fs::fstatvfs(self.open(path, OFlags::PATH)?).map_err(|error| missed(path, &error.into()))?;
+        let share = |free: u64, all: u64| {
+            let share = u128::from(free).saturating_mul(100).checked_div(u128::from(all)).unwrap_or(100);
+            u8::try_from(share).unwrap_or(100).min(100)
+        };
+        Ok(Space {
+            bytes_free: share(found.f_bavail, found.f_blocks),
+            files_free: share(found.f_favail, found.f_files),
+        })
+    }
+
+    /// What a walk over all of the host's files finds; it is walked once.
+    fn walked(&self) -> Result<&walk::Walked, Missed> {
+        self.walked.get_or_init(|| walk::walk(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Root's number: the owner of `/`. Of a host's files in a directory of somebody else it is theirs.
+    pub(crate) fn root(&self) -> Result<u32, Missed> {
+        Ok(self.stat("/")?.uid)
+    }
+
+    /// Whether there is such a file.
+    ///
+    /// # Errors
+    /// [`Missed`], but for [`Missed::Absent`].
+    pub fn is_there(&self, path: &str) -> Result<bool, Missed> {
+        match self.stat(path) {
+            Ok(_) => Ok(true),
+            Err(Missed::Absent(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// As [`Host::list`], nothing if there is no such directory.
+    ///
+    /// # Errors
+    /// [`Missed`], but for [`Missed::Absent`].
+    pub fn list_if_there(&self, path: &str) -> Result<Vec<String>, Missed> {
+        match self.list(path) {
+            Err(Missed::Absent(_)) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// The files of a directory with one of these endings, as whole paths, sorted; none if there is no such directory.
+    ///
+    /// # Errors
+    /// [`Missed`], but for [`Missed::Absent`].
+    pub fn files_in(&self, directory: &str, endings: &[&str]) -> Result<Vec<String>, Missed> {
+        let mut names = self.list_if_there(directory)?;
+        names.retain(|name| endings.iter().any(|ending| name.ends_with(ending)));
+        Ok(names.into_iter().map(|name| format!("{}/{name}", directory.trim_end_matches('/'))).collect())
     }
 
     /// A file of a running system only: `/proc`, `/sys`.
@@ -271,10 +379,12 @@ impl Host {
     fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
-            .map_err(|error| missed(&self.root.display().to_string(), &error.into()))?;
+            .map_err(|error| Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string()))?;
         let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
+        // to be told so.
+        let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK } | OFlags::CLOEXEC;
         rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT)
             .map_err(|error| missed(path, &error.into()))
     }
@@ -290,6 +400,8 @@ fn missed(path: &str, error: &io::Error) -> Missed {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Missed::Absent(path.to_owned()),
         io::ErrorKind::PermissionDenied => Missed::NoRight(path.to_owned()),
+        // A process that went between opening and reading what is known of it.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => Missed::Absent(path.to_owned()),
         _ => Missed::Odd(path.to_owned(), error.to_string()),
     }
 }

@@ -38,6 +38,7 @@ mod host;
 mod inject;
 pub mod knock;
 mod record;
+pub mod report;
 mod run;
 mod scene;
 mod score;
@@ -48,9 +49,14 @@ pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
 pub use control::{Asked, Cap, Check, Control, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
-pub use host::{Host, Missed, Program, Programs, Said, Stat};
+#[doc(hidden)]
+pub use host::parsers;
+pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
-pub use score::{AreaScore, Capped, Score, Weights, score};
-pub use state::{DkimKey, State};
+pub use score::{AreaScore, Capped, Score, Weights, points, score};
+pub use state::{
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Settings, SettingsFile,
+    State, TrustRule,
+};

@@ -42,6 +42,24 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// A host at a time, and nothing else.
+    pub fn of(host: Host, now: Timestamp) -> Self {
+        Self {
+            host,
+            doors: Vec::new(),
+            anchors: Anchors::default(),
+            canary: None,
+            names: None,
+            state: None,
+            statements: Statements::default(),
+            owners: BTreeMap::new(),
+            deputies: BTreeMap::new(),
+            actions: None,
+            machine: None,
+            now,
+        }
+    }
+
     /// What the server says of itself.
     ///
     /// # Errors
@@ -180,6 +198,6 @@ pub(crate) fn stated(scene: &Scene, id: &str, days: u16) -> crate::Finding {
 }
 
 /// `2026-01-02`.
-fn day(at: Timestamp) -> String {
+pub(crate) fn day(at: Timestamp) -> String {
     at.text().chars().take(10).collect()
 }

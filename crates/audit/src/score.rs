@@ -130,3 +130,13 @@ fn area_score(area: Area, records: &[Record], weights: &Weights) -> Option<AreaS
     let sum = points.values().sum::<u32>().min(10_000);
     Some(AreaScore { area, weight: weights.of(area), points, sum, verdicts })
 }
+
+/// Points in hundredths, as people write them: `568.25`, `81`.
+pub fn points(hundredths: u32) -> String {
+    let (whole, part) = (hundredths.div_euclid(100), hundredths.rem_euclid(100));
+    match (part, part.rem_euclid(10)) {
+        (0, _) => whole.to_string(),
+        (part, 0) => format!("{whole}.{}", part.div_euclid(10)),
+        (part, _) => format!("{whole}.{part:02}"),
+    }
+}

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
-use mailward_audit::{DkimKey, Host, Probe, Scene, State, Statements, Verdict, all, find, run};
+use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use mailward_dns::{Lookup, Resolver};
 use mailward_dns_zone::{Fault, Zone, Zones};
@@ -55,7 +55,7 @@ impl World {
     async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
         let text = self.lines.join("\n") + "\n";
         let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
-        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::signed("arpa.", &self.reverse)]).await;
+        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::plain("arpa.", &self.reverse)]).await;
         if let Some(name) = fault {
             zones.fault(name, None, Fault::ServFail);
         }
@@ -64,6 +64,7 @@ impl World {
         let key = DkimKey {
             selector: "s1".to_owned(),
             value: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
+            made: None,
         };
         let state = State {
             name: Some("mx.example".to_owned()),
@@ -77,20 +78,8 @@ impl World {
 
 async fn verdict(id: &str, state: Option<State>, names: Option<Arc<dyn Lookup>>) -> (Verdict, String) {
     let root = tempfile::tempdir().unwrap();
-    let scene = Scene {
-        host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
-        doors: Vec::new(),
-        anchors: mailward_audit::knock::Anchors::default(),
-        canary: None,
-        names,
-        state,
-        statements: Statements::default(),
-        owners: BTreeMap::new(),
-        deputies: BTreeMap::new(),
-        actions: None,
-        machine: None,
-        now: Timestamp(0),
-    };
+    let host = Host::at(root.path(), false, Box::new(BTreeMap::new()));
+    let scene = Scene { names, state, ..Scene::of(host, Timestamp(0)) };
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     let record = records.remove(0);
@@ -120,29 +109,29 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
         ("NET-11", good().with("IN MX", "@ 300 IN MX 10 gone.example."), "no name gone.example"),
         ("NET-11", good().with("IN MX", "@ 300 IN MX 10 a.example.\na 300 IN CNAME mx"), "alias"),
         ("NET-11", good().with("IN A ", "mx 300 IN A 10.1.2.3"), "10.1.2.3"),
-        ("NET-12", good().with("AAAA", ""), "AAAA"),
+        ("NET-12", World { signed: false, ..good().with("AAAA", "") }, "AAAA"),
         ("NET-13", World { reverse: REVERSE4.to_owned(), ..good() }, "no name"),
         (
             "NET-13",
             World { reverse: REVERSE4.replace("mx.example", "other.example") + REVERSE6, ..good() },
             "other.example",
         ),
-        ("ENC-01", good().with("spf1", ""), "no SPF record"),
+        ("ENC-01", World { signed: false, ..good().with("spf1", "") }, "no SPF record"),
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 +all\""), "everybody"),
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx ?all\""), "-all"),
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 ptr -all\""), "ptr"),
         ("ENC-01", good().with("spf1", &format!("@ 300 IN TXT \"{long}\"")), "too many"),
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx -all\"\n@ 300 IN TXT \"v=spf1 a -all\""), ""),
-        ("ENC-03", good().with("_domainkey", ""), "isn't published"),
+        ("ENC-03", World { signed: false, ..good().with("_domainkey", "") }, "isn't published"),
         ("ENC-03", good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=AAAA\""), "another key"),
         ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", GOOD[5].trim_end_matches('"'))), "t=y"),
-        ("ENC-05", good().with("DMARC1", ""), "no DMARC record"),
+        ("ENC-05", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=none; rua=mailto:a@example\""), "p=none"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject\""), "rua"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; t=y; rua=mailto:a@example\""), "t=y"),
-        ("ENC-08", good().with("STSv1", ""), "MTA-STS"),
-        ("ENC-09", good().with("TLSRPT", ""), "TLS-RPT"),
-        ("ENC-10", good().with("TLSA", ""), "TLSA"),
+        ("ENC-08", World { signed: false, ..good().with("STSv1", "") }, "MTA-STS"),
+        ("ENC-09", World { signed: false, ..good().with("TLSRPT", "") }, "TLS-RPT"),
+        ("ENC-10", World { signed: false, ..good().with("TLSA", "") }, "TLSA"),
         (
             "ENC-10",
             good().with(

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
-use mailward_audit::knock::Anchors;
 use mailward_audit::{
     Area, Check, Control, Dimension, Finding, Host, Probe, Scene, Statement, Statements, Verdict, all, find, run,
 };
@@ -21,20 +20,8 @@ impl Clock for Still {
 
 fn scene(statements: Statements) -> Arc<Scene> {
     let root = tempfile::tempdir().unwrap();
-    Arc::new(Scene {
-        host: Host::at(root.path(), false, Box::new(BTreeMap::new())),
-        doors: Vec::new(),
-        anchors: Anchors::default(),
-        canary: None,
-        names: None,
-        state: None,
-        statements,
-        owners: BTreeMap::new(),
-        deputies: BTreeMap::new(),
-        actions: None,
-        machine: None,
-        now: Timestamp::from_secs(NOW),
-    })
+    let host = Host::at(root.path(), false, Box::new(BTreeMap::new()));
+    Arc::new(Scene { statements, ..Scene::of(host, Timestamp::from_secs(NOW)) })
 }
 
 const fn control(id: &'static str, parent: Option<&'static str>, check: Check) -> Control {

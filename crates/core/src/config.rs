@@ -31,6 +31,7 @@ mod scanner;
 mod spam;
 mod structure;
 mod value;
+mod web;
 mod write;
 
 #[cfg(test)]
@@ -47,7 +48,7 @@ pub use lists::{Code, ListKind, ListLine, ListTest, Lists};
 pub use local::{Grant, Granted, Relay, Sendmail};
 pub use logins::{Bans, Logins, Never};
 pub use milters::{MilterDefault, MilterFamily, MilterLine, MilterPlace, Milters};
-pub use quarantine::Quarantine;
+pub use quarantine::{DigestPace, KeptClass, Quarantine};
 pub use rates::{RateIgnored, Rates};
 pub use read::{ConfigError, ConfigErrors, Loaded};
 pub use rules::Rules;
@@ -55,6 +56,7 @@ pub use scanner::Scanner;
 pub use spam::{Spam, SpamPeer, SpamPeerKind, SpamPeerPlace, SpamPoints, TrainAddress};
 pub use structure::{AmbiguousCare, Structure};
 pub use value::parse_size;
+pub use web::{Origin, Web};
 
 use crate::address::Address;
 use crate::domain::Domain;
@@ -115,6 +117,8 @@ pub struct Config {
     pub bans: Bans,
     /// Messages that nobody sees.
     pub quarantine: Quarantine,
+    /// Pages.
+    pub web: Web,
     /// Searching in mail.
     pub search: Search,
     /// Lists in the DNS that are asked about who sends.
@@ -160,6 +164,10 @@ pub struct Listen {
     pub pop3s: Vec<SocketAddr>,
     /// LMTP over TCP.
     pub lmtp: Vec<SocketAddr>,
+    /// Pages under TLS.
+    pub https: Vec<SocketAddr>,
+    /// Pages without TLS, for a proxy on this host: loopback addresses.
+    pub http: Vec<SocketAddr>,
 }
 
 /// LMTP on a Unix socket.
@@ -376,6 +384,7 @@ impl Default for Config {
             logins: Logins::default(),
             bans: Bans::default(),
             quarantine: Quarantine::default(),
+            web: Web::default(),
             search: Search { index: true },
             lists: Lists::default(),
             authentication: Authentication::default(),
@@ -393,7 +402,7 @@ impl Default for Config {
 }
 
 impl Default for Listen {
-    /// Usual ports on every address, POP3 and LMTP over TCP off.
+    /// Usual ports on every address, POP3, LMTP over TCP and pages off.
     fn default() -> Self {
         Self {
             smtp: everywhere(Listener::Smtp),
@@ -404,6 +413,8 @@ impl Default for Listen {
             pop3: Vec::new(),
             pop3s: Vec::new(),
             lmtp: Vec::new(),
+            https: Vec::new(),
+            http: Vec::new(),
         }
     }
 }
@@ -426,6 +437,8 @@ impl Listen {
             pop3: Vec::new(),
             pop3s: Vec::new(),
             lmtp: Vec::new(),
+            https: Vec::new(),
+            http: Vec::new(),
         }
     }
     /// The addresses of one door.
@@ -440,6 +453,8 @@ impl Listen {
             Listener::Pop3 => &self.pop3,
             Listener::Pop3s => &self.pop3s,
             Listener::Lmtp => &self.lmtp,
+            Listener::Https => &self.https,
+            Listener::Http => &self.http,
         }
     }
     /// The addresses of one door, to be changed.
@@ -453,6 +468,8 @@ impl Listen {
             Listener::Pop3 => &mut self.pop3,
             Listener::Pop3s => &mut self.pop3s,
             Listener::Lmtp => &mut self.lmtp,
+            Listener::Https => &mut self.https,
+            Listener::Http => &mut self.http,
         }
     }
 }

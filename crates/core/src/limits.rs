@@ -32,6 +32,7 @@ mod slow;
 mod spam;
 mod spf;
 mod trust;
+mod web;
 
 pub use alerts::*;
 pub use antivirus::*;
@@ -62,6 +63,7 @@ pub use slow::*;
 pub use spam::*;
 pub use spf::*;
 pub use trust::*;
+pub use web::*;
 
 use std::time::Duration;
 
@@ -224,7 +226,7 @@ pub const IMAP_LINE_MAX: usize = 64 * 1024;
 /// One literal of a command other than APPEND, bytes (before and after login).
 pub const IMAP_LITERAL_MAX: usize = 64 * 1024;
 /// One literal before login, bytes: a user name or a password.
-pub const IMAP_LITERAL_PREAUTH_MAX: usize = 4 * 1024;
+pub const IMAP_LITERAL_PREAUTH_MAX: usize = 1024;
 /// Literals of one command, and their sum in bytes. Cyrus CVE-2024-34055.
 pub const IMAP_LITERALS_MAX: usize = 1_000;
 /// Sum of the literals of one command, bytes, APPEND's message apart.

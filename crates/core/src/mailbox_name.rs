@@ -4,7 +4,7 @@ use crate::limits::{MAILBOX_LEVELS_MAX, MAILBOX_NAME_MAX};
 use serde::{Deserialize, Serialize};
 
 /// A mailbox name in its one canonical form: UTF-8, `/` between levels, `INBOX` in capitals at the first level,
-/// no empty level, no control characters, at most [`MAILBOX_NAME_MAX`] bytes and [`MAILBOX_LEVELS_MAX`] levels.
+/// no empty level and none that is `.` or `..`, no control characters, at most [`MAILBOX_NAME_MAX`] bytes and [`MAILBOX_LEVELS_MAX`] levels.
 /// Modified UTF-7 (RFC 3501 §5.1.3) is decoded by the `imap` room before it gets here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -22,6 +22,9 @@ pub enum MailboxNameError {
     /// Over [`MAILBOX_LEVELS_MAX`] levels.
     #[error("a mailbox name has at most {MAILBOX_LEVELS_MAX} levels")]
     TooDeep,
+    /// A level `.` or `..`: no path here, but what it is exported to may be one.
+    #[error("a level of a mailbox's name can't be . or ..")]
+    Dots,
     /// A control character, `*` or `%`, a bidirectional override or U+FFFD.
     #[error("a mailbox name can't hold the character U+{0:04X}")]
     Character(u32),
@@ -48,6 +51,9 @@ impl MailboxName {
         for level in name.split('/') {
             if level.is_empty() {
                 return Err(MailboxNameError::Empty);
+            }
+            if matches!(level, "." | "..") {
+                return Err(MailboxNameError::Dots);
             }
             if let Some(bad) = level.chars().find(|c| forbidden(*c)) {
                 return Err(MailboxNameError::Character(bad.into()));
@@ -143,8 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn dots_are_only_letters() {
-        // Names are keys in a database, never paths.
-        assert!(MailboxName::parse("../../etc/passwd").is_ok());
+    fn no_level_is_one_that_a_path_would_climb_by() {
+        // Names are keys in a database, never paths; but a Maildir that they are exported to is made of paths.
+        for name in ["../../etc/passwd", "a/../b", "a/.", ".", ".."] {
+            assert_eq!(MailboxName::parse(name), Err(MailboxNameError::Dots), "{name}");
+        }
+        for name in ["...", ".a", "a..b", "a./b", "..a"] {
+            assert!(MailboxName::parse(name).is_ok(), "{name}");
+        }
     }
 }

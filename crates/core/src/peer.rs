@@ -17,6 +17,8 @@ pub enum Protocol {
     Imap,
     /// POP3 (RFC 1939).
     Pop3,
+    /// HTTP (RFC 9110, 9112): pages.
+    Http,
 }
 
 /// A door of the server: name, usual port, protocol, and whether TLS starts before the first byte.
@@ -39,11 +41,15 @@ pub enum Listener {
     Pop3s,
     /// A Unix socket, or TCP port 24 if asked for.
     Lmtp,
+    /// Port 443: pages, TLS from the first byte.
+    Https,
+    /// Pages without TLS, on loopback alone: for a proxy in front.
+    Http,
 }
 
 impl Listener {
     /// Every door.
-    pub const ALL: [Listener; 8] = [
+    pub const ALL: [Listener; 10] = [
         Listener::Smtp,
         Listener::Submission,
         Listener::Submissions,
@@ -52,6 +58,8 @@ impl Listener {
         Listener::Pop3,
         Listener::Pop3s,
         Listener::Lmtp,
+        Listener::Https,
+        Listener::Http,
     ];
     /// Its name in configuration, log and ready file.
     #[must_use]
@@ -65,6 +73,8 @@ impl Listener {
             Listener::Pop3 => "pop3",
             Listener::Pop3s => "pop3s",
             Listener::Lmtp => "lmtp",
+            Listener::Https => "https",
+            Listener::Http => "http",
         }
     }
     /// The port that IANA gave it.
@@ -79,6 +89,8 @@ impl Listener {
             Listener::Pop3 => 110,
             Listener::Pop3s => 995,
             Listener::Lmtp => 24,
+            Listener::Https => 443,
+            Listener::Http => 80,
         }
     }
     /// What is spoken there.
@@ -90,17 +102,18 @@ impl Listener {
             Listener::Imap | Listener::Imaps => Protocol::Imap,
             Listener::Pop3 | Listener::Pop3s => Protocol::Pop3,
             Listener::Lmtp => Protocol::Lmtp,
+            Listener::Https | Listener::Http => Protocol::Http,
         }
     }
     /// Whether users log in here.
     #[must_use]
     pub const fn has_logins(self) -> bool {
-        !matches!(self, Listener::Smtp | Listener::Lmtp)
+        !matches!(self, Listener::Smtp | Listener::Lmtp | Listener::Https | Listener::Http)
     }
     /// Whether TLS starts before the first byte of the protocol.
     #[must_use]
     pub const fn implicit_tls(self) -> bool {
-        matches!(self, Listener::Submissions | Listener::Imaps | Listener::Pop3s)
+        matches!(self, Listener::Submissions | Listener::Imaps | Listener::Pop3s | Listener::Https)
     }
 }
 

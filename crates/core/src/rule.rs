@@ -192,6 +192,8 @@ impl Listeners {
             Listener::Pop3 => 1 << 5,
             Listener::Pop3s => 1 << 6,
             Listener::Lmtp => 1 << 7,
+            Listener::Https => 1 << 8,
+            Listener::Http => 1 << 9,
         }
     }
     /// Whether one is among them.
@@ -221,7 +223,7 @@ pub const fn asks_names(listener: Listener) -> bool {
 pub const fn takes_mail(listener: Listener) -> bool {
     match listener.protocol() {
         Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => true,
-        Protocol::Imap | Protocol::Pop3 => false,
+        Protocol::Imap | Protocol::Pop3 | Protocol::Http => false,
     }
 }
 

@@ -82,14 +82,22 @@ impl Postman {
     /// # Errors
     /// [`PostmanError`]; then nobody has it.
     pub async fn bring(&self, to: Option<&[Address]>, letter: &Letter<'_>) -> Result<(), PostmanError> {
-        let (targets, remote) = self.places(to)?;
         let text = message(self.writer.hostname.as_str(), "alert", to, letter);
-        let eight_bit = !text.is_ascii();
-        let content = prepare(text.into_bytes(), 0).map_err(|_| PostmanError::Letter)?;
-        let queued = self.writer.to_send(&remote, Needs { eight_bit, ..Needs::default() }, self.clock.now());
-        let tell = vec![Delivery { content, targets, queued: queued.into_iter().collect(), kept: None }];
+        let tell = vec![self.delivery(to, text.into_bytes())?];
         self.queue.settle(Settlement { tell, ..Settlement::default() }).await?;
         Ok(())
+    }
+
+    /// A whole message to these, or to the postmaster, as it is committed.
+    ///
+    /// # Errors
+    /// [`PostmanError`].
+    pub(crate) fn delivery(&self, to: Option<&[Address]>, message: Vec<u8>) -> Result<Delivery, PostmanError> {
+        let (targets, remote) = self.places(to)?;
+        let eight_bit = !message.is_ascii();
+        let content = prepare(message, 0).map_err(|_| PostmanError::Letter)?;
+        let queued = self.writer.to_send(&remote, Needs { eight_bit, ..Needs::default() }, self.clock.now());
+        Ok(Delivery { content, targets, queued: queued.into_iter().collect(), kept: None })
     }
 
     /// Mailboxes here, and addresses elsewhere.

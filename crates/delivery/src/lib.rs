@@ -20,7 +20,7 @@
 //!
 //! **Gateways**: [`Callout`] asks inside servers for their recipients.
 //! **Care**: what users send is counted, held and watched by [`care`].
-//! **Alerts** become mail by a [`alerts::Postman`].
+//! **Alerts** become mail by a [`alerts::Postman`], what the quarantine holds by [`digest::Digests`].
 //!
 //! **Limits**: [`SIGN_PIECE`](mailward_core::limits::SIGN_PIECE),
 //! [`HEADER_BYTES_MAX`](mailward_core::limits::HEADER_BYTES_MAX),
@@ -43,6 +43,7 @@ pub mod answers;
 mod callout;
 pub mod care;
 mod deliver;
+pub mod digest;
 pub mod dmarc_reports;
 mod fate;
 mod forward;

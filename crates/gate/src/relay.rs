@@ -223,7 +223,9 @@ pub fn decide_sender(
             }
             Right::LoggedIn(sending)
         }
-        (Listener::Imap | Listener::Imaps | Listener::Pop3 | Listener::Pop3s, _) => return Err(Refusal::NotHere),
+        (Listener::Imap | Listener::Imaps | Listener::Pop3 | Listener::Pop3s | Listener::Https | Listener::Http, _) => {
+            return Err(Refusal::NotHere);
+        }
     };
     Ok(SenderPermit { right })
 }

@@ -1,7 +1,7 @@
 //! The whole of it: everything that is found out of a message, and what follows.
 //!
 //! What needs others is asked at the same time: the DNS for what the message proves, a worker for what it holds, the virus
-//! scanners. Rules and the spam filter look at what came of it. Nothing here keeps a message, and nothing waits for longer than
+//! scanners, lists and other filters; the spam filter reads it meanwhile. Rules and the spam filter then look at what came of it. Nothing here keeps a message, and nothing waits for longer than
 //! what it asks has limits for.
 
 use crate::antivirus::{Antivirus, Scanned};
@@ -153,15 +153,9 @@ impl Inspector {
 
     /// Everything that is seen by whoever needs nothing but the message.
     async fn see(&self, subject: &Subject) -> Option<Seen> {
-        // The scanner finds other readings by itself; virus scanners know only what they are given.
-        let (whose, no_engines) = (subject.clone(), self.antivirus.is_empty());
-        let doubted = beside(subject, move || {
-            let doubts = ambiguity::find(&whose.bytes, &whose.structure);
-            let others = if no_engines { Readings::default() } else { Readings::of(&whose, &doubts) };
-            (doubts, others)
-        });
-        let (doubts, Readings { files, cut }) = doubted.await?;
-        let (contents, scanned) = tokio::join!(self.contents(subject), self.scan(subject, files));
+        // The worker has it first: it works on another processor meanwhile.
+        let (contents, doubted) = tokio::join!(self.contents(subject), self.doubts(subject));
+        let Doubted { doubts, cut, scanned } = doubted?;
         let (contents, shown) =
             contents.map_or_else(|e| (Err(e), Shown::default()), |(contents, shown)| (Ok(contents), shown));
         let scanned = self.scan_shown(subject, scanned, &shown).await;
@@ -170,7 +164,9 @@ impl Inspector {
 
     async fn judge(&self, subject: &Subject) -> Inspected {
         let settings = self.settings.load_full();
-        let (authentication, seen) = tokio::join!(self.authenticate(subject, &settings), self.see(subject));
+        // What is worked out here comes before the worker is waited for.
+        let (seen, read, authentication) =
+            tokio::join!(self.see(subject), self.spam.read(subject), self.authenticate(subject, &settings));
         let Some(Seen { doubts, cut, contents, scanned }) = seen else { return unjudged("it can't be looked at") };
         let mut findings: Vec<Finding> = authentication.iter().flat_map(Authentication::findings).collect();
         findings.extend(structure::findings(&subject.structure, &doubts, cut, settings.structure));
@@ -194,7 +190,9 @@ impl Inspector {
             }
             None => None,
         };
-        findings.extend(self.spam.score(subject, contents.as_ref(), &findings).await);
+        if let Some(read) = read {
+            findings.extend(Spam::weigh(subject, read, contents.as_ref(), &findings));
+        }
         Inspected { verdict: Verdict { findings }, authentication }
     }
 
@@ -219,6 +217,19 @@ impl Inspector {
             return self.scanner.look(message, subject.client).await.map(|contents| (contents, Shown::default()));
         }
         self.scanner.look_and_show(message, subject.client).await
+    }
+
+    /// What could be read in two ways, and what virus scanners say of it and of its other readings: the scanner finds those by
+    /// itself, they know only what they are given.
+    async fn doubts(&self, subject: &Subject) -> Option<Doubted> {
+        let (whose, no_engines) = (subject.clone(), self.antivirus.is_empty());
+        let doubted = beside(subject, move || {
+            let doubts = ambiguity::find(&whose.bytes, &whose.structure);
+            let others = if no_engines { Readings::default() } else { Readings::of(&whose, &doubts) };
+            (doubts, others)
+        });
+        let (doubts, Readings { files, cut }) = doubted.await?;
+        Some(Doubted { doubts, cut, scanned: self.scan(subject, files).await })
     }
 
     /// Other readings are let go when they were brought.
@@ -318,6 +329,15 @@ fn proven(authentication: &Authentication) -> Vec<Domain> {
     let signers = authentication.results.dkim.iter().filter(|dkim| dkim.verdict == authenticate::Verdict::Pass);
     let signers = signers.filter_map(|dkim| dkim.signer.as_ref().map(|(domain, _)| domain.clone()));
     authentication.proven().cloned().into_iter().chain(signers).collect()
+}
+
+/// What could be read in two ways.
+struct Doubted {
+    doubts: Vec<Ambiguity>,
+    /// There are more readings than were looked at.
+    cut: bool,
+    /// What virus scanners say.
+    scanned: Scanned,
 }
 
 /// What other programs would see in a message.

@@ -1,8 +1,13 @@
 //! What is written about a message that is kept, so that whoever looks at it knows why.
 
+mod look;
+
+pub use look::{Look, LookedPart, Sight, look};
+
 use crate::subject::Subject;
 use crate::verdict::{Action, Check, Finding, Verdict};
 use mailward_core::Address;
+use mailward_core::config::KeptClass;
 use mailward_message::decode::header_text;
 use mailward_message::{Envelope, EnvelopeAddress};
 use serde::{Deserialize, Serialize};
@@ -31,9 +36,9 @@ pub struct Note {
     /// Whether only an administrator may release it: what no user should be able to let in. Without it nobody else may.
     #[serde(default = "yes")]
     pub administrators: bool,
-    /// Somebody said that it shouldn't be here: who.
+    /// Some of what was found had no room here.
     #[serde(default)]
-    pub disputed: Option<String>,
+    pub cut: bool,
 }
 
 impl Note {
@@ -110,20 +115,65 @@ impl Note {
             } else if note.findings.len() > 8 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(8);
+                note.cut = true;
             } else if note.findings.len() > 1 {
                 note.findings.sort_by_key(|finding| std::cmp::Reverse(finding.action));
                 note.findings.truncate(note.findings.len().div_euclid(2));
+                note.cut = true;
             } else {
                 let administrators = note.administrators;
-                return Self { id: note.id, direction: note.direction, administrators, ..Self::default() };
+                return Self { id: note.id, direction: note.direction, administrators, cut: true, ..Self::default() };
             }
         }
     }
 
-    /// Whether only an administrator may release it.
+    /// Whether its reader is told of it and may release it: if it is kept for these reasons and nothing else. What isn't known in
+    /// full, was taken out of a mailbox, or waits for approval is for administrators alone; so is every virus.
     #[must_use]
-    pub const fn is_for_administrators(&self) -> bool {
-        self.administrators
+    pub fn is_for_users(&self, classes: &[KeptClass]) -> bool {
+        let mut keeping = self.findings.iter().filter(|finding| keeps(finding)).peekable();
+        let is_known = !self.cut && self.direction != "stored" && keeping.peek().is_some();
+        is_known
+            && keeping.all(|finding| {
+                finding.action != Action::Hold && class_of(finding.check).is_some_and(|class| classes.contains(&class))
+            })
+    }
+
+    /// Why it is kept, in words for its reader, the weightiest first. They may have what its writer wrote.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let mut keeping: Vec<&Finding> = self.findings.iter().filter(|finding| keeps(finding)).collect();
+        keeping.sort_by_key(|finding| std::cmp::Reverse(finding.action));
+        let mut reasons = Vec::new();
+        for finding in keeping {
+            let reason = match finding.check {
+                // Its single signs tell its reader nothing.
+                Check::Spam => "it looks like spam".to_owned(),
+                check if finding.evidence.is_empty() => format!("{}: {}", check.name(), finding.rule),
+                _ => finding.evidence.clone(),
+            };
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+}
+
+/// Whether a finding is a reason to keep a message.
+fn keeps(finding: &Finding) -> bool {
+    let least = if finding.check == Check::Spam { Action::Junk } else { Action::Hold };
+    finding.action >= least
+}
+
+/// What users may be let to decide on. A forged sender is how phishing comes, and what a milter knows nobody here does.
+const fn class_of(check: Check) -> Option<KeptClass> {
+    match check {
+        Check::Spam => Some(KeptClass::Spam),
+        Check::Attachments => Some(KeptClass::Attachments),
+        Check::Structure => Some(KeptClass::Structure),
+        Check::Content => Some(KeptClass::Content),
+        Check::Antivirus | Check::Authentication | Check::Milter => None,
     }
 }
 
@@ -167,14 +217,36 @@ mod tests {
     }
 
     #[test]
-    fn users_release_what_may_be_spam_and_nothing_worse() {
+    fn users_release_what_policy_lets_them_and_never_a_virus() {
         let of = |check, action| is_dangerous(&[Finding::new(check, "x", action, "")]);
         assert!(of(Check::Antivirus, Action::Quarantine));
         assert!(of(Check::Attachments, Action::Quarantine));
         assert!(of(Check::Authentication, Action::Quarantine));
         assert!(!of(Check::Spam, Action::Quarantine));
         assert!(!of(Check::Attachments, Action::Mark));
+        let note = |findings: &[(Check, Action)]| Note {
+            findings: findings.iter().map(|(check, action)| Finding::new(*check, "x", *action, "")).collect(),
+            ..Note::default()
+        };
+        let all = KeptClass::ALL;
+        assert!(
+            note(&[(Check::Spam, Action::Junk), (Check::Attachments, Action::Mark)]).is_for_users(&[KeptClass::Spam])
+        );
+        assert!(!note(&[(Check::Spam, Action::Junk)]).is_for_users(&[]));
+        assert!(!note(&[]).is_for_users(&all), "what nothing is known of");
+        for check in [Check::Antivirus, Check::Authentication, Check::Milter] {
+            assert!(
+                !note(&[(Check::Spam, Action::Reject), (check, Action::Quarantine)]).is_for_users(&all),
+                "{check:?}"
+            );
+        }
+        assert!(note(&[(Check::Attachments, Action::Quarantine)]).is_for_users(&all));
+        assert!(!note(&[(Check::Attachments, Action::Quarantine)]).is_for_users(&[KeptClass::Spam]));
+        assert!(!note(&[(Check::Content, Action::Hold)]).is_for_users(&all), "what waits for approval");
+        let spam = note(&[(Check::Spam, Action::Junk)]);
+        assert!(!Note { cut: true, ..spam.clone() }.is_for_users(&all), "what isn't known in full");
+        assert!(!Note { direction: "stored".to_owned(), ..spam }.is_for_users(&all), "what was taken out of a mailbox");
         let note = Note::read(b"{\"id\":\"\",\"direction\":\"\",\"client\":null,\"hello\":\"\",\"sender\":\"\",\"recipients\":[],\"from\":\"\",\"subject\":\"\",\"findings\":[]}");
-        assert!(note.unwrap().is_for_administrators(), "what nothing is known of");
+        assert!(note.unwrap().administrators, "what nothing is known of");
     }
 }

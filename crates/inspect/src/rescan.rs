@@ -37,6 +37,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
+/// Names the accounts that are meant.
+pub type Accounts = dyn Fn(&Whose) -> Vec<(AccountId, Address)> + Send + Sync;
+
 /// What a [`Rescan`] is made of.
 pub struct Parts {
     /// Where mail is.
@@ -50,7 +53,7 @@ pub struct Parts {
     /// Whose signatures count.
     pub antivirus: Antivirus,
     /// The accounts that are meant, with their addresses.
-    pub accounts: Arc<dyn Fn(&Whose) -> Vec<(AccountId, Address)> + Send + Sync>,
+    pub accounts: Arc<Accounts>,
     /// How long what is withdrawn is kept, days, as it is at the moment.
     pub quarantine_days: Arc<dyn Fn() -> usize + Send + Sync>,
     /// How often it is done by itself.

@@ -2,8 +2,8 @@
 //!
 //! **Words**: a message is [`tokens`] (numbers of its words, pairs of them, and marks of its header and pages); [`judge`] reads them
 //! by two [`Table`]s, the server's and the user's, and [`Spam::learn`] teaches those. **Signs** ([`Sign`]) are what header and body
-//! look like. **Links** are asked of lists in the DNS ([`LinkLists`]), other filters of [`peers`](self). [`Spam::score`] makes findings
-//! of all, with points, and says what follows.
+//! look like. **Links** are asked of lists in the DNS ([`LinkLists`]), other filters of [`peers`](self). [`Spam::read`] finds all that
+//! out while others look at the message as well; [`Spam::weigh`] makes findings of it, with points, and says what follows.
 //!
 //! **Who teaches whom**: what a user says is learned for that user alone, unless the administrator made them a trainer; the server
 //! learns from trainers and the administrator. The filter never learns from its own verdicts.
@@ -29,7 +29,7 @@ pub use judge::{Judged, judge, step};
 pub use links::{LinkListed, LinkLists, link_domains};
 pub use mailward_core::config::SpamPoints;
 pub use mailward_store::records::{Learnt, Lesson};
-pub use model::{Knowledge, Names, Spam, SpamError, SpamParts, points_of, token_key};
+pub use model::{Knowledge, Names, Read, Spam, SpamError, SpamParts, points_of, token_key};
 pub use reading::Reading;
 pub use signs::{Sign, signs};
 pub use table::Table;

@@ -16,6 +16,7 @@ pub(crate) mod audit;
 pub(crate) mod bans;
 pub(crate) mod checks;
 pub(crate) mod content;
+mod digest;
 mod dmarc;
 pub(crate) mod doors;
 pub(crate) mod fetching;
@@ -210,6 +211,7 @@ where
     let (stop, mut stopped) = tokio::sync::mpsc::channel(1);
     let watch = watch::Watch::open(store, &place.config().rates, &secret, events).await?;
     let strangers = gate::Strangers::open(store, &secret, reputation.clone(), reach.strangers.clone(), &watch).await?;
+    let digests = digest::digests(place.config(), &hostname, store, &directory, &secret, events)?;
     let running = Running::new(running::Parts {
         place: place.clone(),
         hostname: hostname.clone(),
@@ -229,6 +231,7 @@ where
         events: events.clone(),
         log: log.reopener(),
         rates: watch.rates.clone(),
+        digests: digests.clone(),
         stop,
     });
     let routes = routes(store, &secret).await?;
@@ -291,8 +294,8 @@ where
         rescan: Some(rescan.clone()),
         spam: SpamDesk::with_server(spam.clone()),
         milters: MilterDesk::with_server(&settings.receive, events),
-        quarantine_days: place.config().quarantine.days,
         audit: AuditDesk::of(place.data(), &secret)?,
+        quarantine: place.config().quarantine.clone(),
     };
     if let Some(supervisor) = telling.supervisor.clone().filter(|_| place.config().bans.firewall) {
         tokio::spawn(firewall::follow(bans.clone(), supervisor, shutdown.clone()));
@@ -310,6 +313,7 @@ where
     let rooms = Rooms::new(accept::Parts {
         inspector,
         filters: desk.milters.filters(),
+        web: digest::pages(place.config(), &digests, store, &directory, &spam, events, &shutdown),
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
@@ -335,6 +339,7 @@ where
     audit::daily(desk.clone(), events.clone(), shutdown.clone());
     tokio::spawn(quarantine::sweep(store.clone(), events.clone(), shutdown.clone()));
     tokio::spawn(rescan.keep(shutdown.clone()));
+    tokio::spawn(digests.clone().run(shutdown.clone()));
     watch.keep(&shutdown);
     let remembering = strangers.keep(&shutdown);
     let fetching = tokio::spawn(fetcher.run(shutdown.clone()));
@@ -466,5 +471,7 @@ pub(crate) fn what_is(listener: Listener) -> &'static str {
         Listener::Pop3 => "fetching, STLS",
         Listener::Pop3s => "fetching, TLS",
         Listener::Lmtp => "mail from your own relay",
+        Listener::Https => "pages, TLS",
+        Listener::Http => "pages, for a proxy on this host",
     }
 }

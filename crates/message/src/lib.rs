@@ -58,6 +58,8 @@ pub mod dkim;
 pub mod downgrade;
 mod envelope;
 pub mod header;
+pub mod html;
+pub mod letter;
 pub mod names;
 pub mod preview;
 pub mod references;

@@ -58,7 +58,7 @@ impl Filters {
             Protocol::Smtp => &current.smtp,
             Protocol::Submission => &current.submission,
             Protocol::Lmtp => &current.lmtp,
-            Protocol::Imap | Protocol::Pop3 => return None,
+            Protocol::Imap | Protocol::Pop3 | Protocol::Http => return None,
         };
         if milters.is_empty() { None } else { Some(milters.open(&client(), size)) }
     }

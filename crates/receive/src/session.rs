@@ -301,7 +301,7 @@ impl<'c> Host<'c> {
                 Protocol::Submission if self.program.is_some() => Dialect::Smtp,
                 Protocol::Submission => Dialect::Submission,
                 Protocol::Lmtp => Dialect::Lmtp,
-                Protocol::Smtp | Protocol::Imap | Protocol::Pop3 => Dialect::Smtp,
+                Protocol::Smtp | Protocol::Imap | Protocol::Pop3 | Protocol::Http => Dialect::Smtp,
             },
             message_size: moved.message_size,
             recipients: self.recipients_max(),

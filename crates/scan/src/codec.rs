@@ -122,6 +122,10 @@ pub(crate) fn as_trait(error: &io::Error) -> Trait {
 
 /// The stream of a codec over bytes.
 pub(crate) fn stream(codec: Codec, packed: Bytes, said: Option<u64>) -> io::Result<Stream> {
+    if codec == Codec::Deflate {
+        // What is there already needs no buffer between.
+        return Ok(Box::new(flate2::bufread::DeflateDecoder::new(io::Cursor::new(packed))));
+    }
     over(codec, Box::new(io::Cursor::new(packed)), said)
 }
 

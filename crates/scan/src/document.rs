@@ -24,9 +24,13 @@ mod tests;
 
 use crate::contents::{Trait, Wrapping};
 use crate::kind::{Family, Kind};
+use crate::zipped::Part;
 use mailward_core::limits::{
     DOCUMENT_BYTES_MAX, DOCUMENT_INNER_MAX, DOCUMENT_STREAM_MAX, SCAN_NAME_MAX, SCAN_NAMES_MAX, SCAN_TEXT_MAX,
+    SCAN_UNPACKED_MAX,
 };
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// What was found in a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +86,14 @@ impl Room {
 /// (Office Open XML, OpenDocument) give no inner files: their entries are those of a ZIP, and found by opening it.
 #[must_use]
 pub fn look(kind: Kind, bytes: &[u8], room: &mut Room) -> Looked {
+    look_and_keep(kind, bytes, room).0
+}
+
+/// [`look`], and the parts of a package that it unpacked to their ends, at most `limits::SCAN_UNPACKED_MAX` bytes of them: whoever
+/// opens the package then needn't do that again.
+pub(crate) fn look_and_keep(kind: Kind, bytes: &[u8], room: &mut Room) -> (Looked, Vec<Kept>) {
     let left = room.bytes.min(DOCUMENT_BYTES_MAX);
-    let mut look = Look { looked: Looked::default(), room, left };
+    let mut look = Look { looked: Looked::default(), room, left, kept: Vec::new(), may_keep: SCAN_UNPACKED_MAX };
     match kind {
         Kind::Word | Kind::Excel | Kind::PowerPoint | Kind::Ole | Kind::OfficeEncrypted | Kind::Msg | Kind::Msi => {
             ole::look(kind, bytes, &mut look);
@@ -104,8 +114,11 @@ pub fn look(kind: Kind, bytes: &[u8], room: &mut Room) -> Looked {
         _ if matches!(kind.family(), Family::Text | Family::Script) => text::look(bytes, &mut look),
         _ => {}
     }
-    look.looked
+    (look.looked, look.kept)
 }
+
+/// A part of a package: where it lies packed by DEFLATE, and its bytes.
+pub(crate) type Kept = (Range<usize>, Vec<u8>);
 
 /// A look that is under way: what was found, and what may still be.
 struct Look<'r> {
@@ -113,6 +126,10 @@ struct Look<'r> {
     room: &'r mut Room,
     /// Bytes that may still be unpacked of this document.
     left: u64,
+    /// See [`look_and_keep`].
+    kept: Vec<Kept>,
+    /// Bytes that may still be kept.
+    may_keep: usize,
 }
 
 impl Look<'_> {
@@ -163,6 +180,16 @@ impl Look<'_> {
         let len = u64::try_from(len).unwrap_or(u64::MAX);
         self.left = self.left.saturating_sub(len);
         let _enough = self.room.take(len);
+    }
+
+    /// Keeps a part that was unpacked, if that is small.
+    fn keep(&mut self, part: Part<'_>) {
+        if let Part { bytes: Cow::Owned(bytes), whole: Some(range) } = part
+            && let Some(left) = self.may_keep.checked_sub(bytes.len())
+        {
+            self.may_keep = left;
+            self.kept.push((range, bytes));
+        }
     }
 
     /// Unpacks DEFLATE.

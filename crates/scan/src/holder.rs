@@ -3,6 +3,7 @@
 use crate::codec::{self, Codec};
 use crate::contents::{Trait, Wrapping};
 use crate::cursor::{length, size};
+use crate::document::Kept;
 use crate::meter::{End, Growth, Meter, Unpacked};
 use crate::names;
 use crate::shown;
@@ -12,6 +13,9 @@ use std::ops::Range;
 /// Gives the files of a container one after the other.
 pub(crate) trait Holder {
     fn next(&mut self, meter: &mut Meter<'_>) -> Step;
+
+    /// Takes parts of the bytes that it holds which were unpacked already, and need not be again.
+    fn has_unpacked(&mut self, _of: &Bytes, _unpacked: Vec<Kept>) {}
 }
 
 /// What a container gives.
@@ -87,6 +91,8 @@ pub(crate) struct Listing {
     /// In order.
     pub(crate) entries: std::vec::IntoIter<Entry>,
     growth: Growth,
+    /// Entries that were unpacked before.
+    unpacked: Vec<Kept>,
 }
 
 /// An entry of a [`Listing`].
@@ -119,11 +125,17 @@ pub(crate) enum Body {
 impl Listing {
     pub(crate) fn new(bytes: Bytes, notes: Vec<Trait>, entries: Vec<Entry>) -> Self {
         let growth = Growth::of(bytes.len());
-        Self { bytes, notes, entries: entries.into_iter(), growth }
+        Self { bytes, notes, entries: entries.into_iter(), growth, unpacked: Vec::new() }
     }
 
     pub(crate) fn boxed(bytes: &Bytes, notes: Vec<Trait>, entries: Vec<Entry>) -> Box<dyn Holder> {
         Box::new(Self::new(bytes.clone(), notes, entries))
+    }
+
+    /// What was unpacked before of what lies here, given away.
+    fn unpacked_before(&mut self, codec: Codec, there: &Range<usize>) -> Option<Vec<u8>> {
+        let place = self.unpacked.iter().position(|(range, _)| codec == Codec::Deflate && range == there)?;
+        Some(self.unpacked.swap_remove(place).1)
     }
 
     fn found(&mut self, entry: Entry, meter: &mut Meter<'_>) -> Found {
@@ -149,9 +161,12 @@ impl Listing {
             }
             Body::Packed(range, codec) => {
                 let there = range.start.min(self.bytes.len())..range.end.min(self.bytes.len());
+                let before = self.unpacked_before(codec, &there);
+                let before = before.and_then(|bytes| meter.unpacked_before(bytes, &mut self.growth));
                 let piece = if there.start < there.end { self.bytes.slice(there) } else { Bytes::new() };
                 // Not bounded by the length that is told: programs that don't heed it go on.
-                let unpacked = codec::unpack(codec, piece, said, u64::MAX, &mut self.growth, meter);
+                let unpacked =
+                    before.unwrap_or_else(|| codec::unpack(codec, piece, said, u64::MAX, &mut self.growth, meter));
                 Found::unpacked(names, said, unpacked)
             }
             Body::Made(bytes) => Found::open(names, Bytes::from(bytes)),
@@ -179,6 +194,13 @@ impl Holder for Listing {
         match self.entries.next() {
             Some(entry) => Step::File(self.found(entry, meter)),
             None => Step::End,
+        }
+    }
+
+    fn has_unpacked(&mut self, of: &Bytes, unpacked: Vec<Kept>) {
+        // Places mean something in the same bytes only.
+        if self.bytes.as_ptr() == of.as_ptr() && self.bytes.len() == of.len() {
+            self.unpacked = unpacked;
         }
     }
 }

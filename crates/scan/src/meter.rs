@@ -1,6 +1,7 @@
 //! What a look may cost, and what it has cost.
 
 use crate::contents::{Stopped, Trait};
+use crate::cursor::length;
 use mailward_core::limits::{
     SCAN_BYTES_MAX, SCAN_CHUNK, SCAN_DEPTH_MAX, SCAN_FILE_MAX, SCAN_HELD_MAX, SCAN_ITEMS_MAX, SCAN_RATIO_FREE,
     SCAN_RATIO_MAX, SCAN_TIME,
@@ -194,6 +195,19 @@ impl<'c> Meter<'c> {
     /// Lets go of what was held.
     pub(crate) fn release(&mut self, bytes: u64) {
         self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// A file whose bytes were unpacked before, as if it were unpacked now; none: only unpacking it tells what there is to say.
+    pub(crate) fn unpacked_before(&mut self, bytes: Vec<u8>, growth: &mut Growth) -> Option<Unpacked> {
+        let read = length(&bytes);
+        let grown = growth.unpacked.saturating_add(read);
+        let fits = bytes.len() <= self.budget.file && read <= self.bytes && grown <= self.budget.ratio_free;
+        if !fits || !self.in_time() {
+            return None;
+        }
+        growth.unpacked = grown;
+        self.take_bytes(read);
+        Some(Unpacked { bytes, read, end: End::Whole })
     }
 
     /// Unpacks a file, at most `most` bytes of it (and the limit of one file).

@@ -176,7 +176,10 @@ impl Walk<'_> {
         let mut room = Room { bytes: offered, items: self.meter.items_left(), short: false };
         let mut inner: Vec<Found> = Vec::new();
         for kind in looked_as {
-            let looked = document::look(kind, &bytes, &mut room);
+            let (looked, unpacked) = document::look_and_keep(kind, &bytes, &mut room);
+            if let Some(holder) = holders.first_mut().filter(|_| !unpacked.is_empty()) {
+                holder.has_unpacked(&bytes, unpacked);
+            }
             for found in looked.traits {
                 self.remark(index, found);
             }
@@ -272,4 +275,43 @@ fn dedup(traits: &mut Vec<Trait>) {
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&SHA256, bytes).as_ref().try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made::{base64, pe, zip};
+    use mailward_core::limits::{SCAN_RATIO_FREE, SCAN_UNPACKED_MAX};
+    use std::time::Duration;
+
+    /// A document's parts are unpacked once for what they say and once for what they are, or once for both: what is told is the
+    /// same, and so is what is counted.
+    #[test]
+    fn a_part_that_was_kept_is_what_unpacking_it_again_gives() {
+        let types = b"<Types>application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml</Types>";
+        let text = format!("<w:p><w:t>{}</w:t></w:p>", "words ".repeat(20_000));
+        let (large, program) = (vec![b'<'; SCAN_UNPACKED_MAX + 1], pe());
+        let parts: [(&str, &[u8]); 5] = [
+            ("[Content_Types].xml", types),
+            ("word/document.xml", text.as_bytes()),
+            ("word/media/a.bin", &program),
+            ("word/large.xml", &large),
+            ("word/media/b.bin", &program),
+        ];
+        let docx = base64(&zip(&parts, true));
+        let message =
+            format!("Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n{docx}\r\n");
+        let elapsed = || Duration::ZERO;
+        let look = |bytes: u64, ratio_free: u64| {
+            let budget = Budget { bytes, ratio: u64::MAX, ratio_free, ..Budget::within_limits(&elapsed) };
+            open(message.as_bytes(), budget)
+        };
+        let whole = look(u64::MAX, SCAN_RATIO_FREE);
+        assert_eq!(whole.items.iter().filter(|item| item.kind == Kind::Pe).count(), 2, "{whole:?}");
+        assert!(whole.stopped.is_empty() && whole.items.first().is_some_and(|item| item.kind == Kind::Docx));
+        for bytes in [0, 1_000, 10_000, 200_000, 500_000, 2_000_000, 3_000_000, u64::MAX] {
+            // Where nothing is free of the ratio, nothing that was kept is taken.
+            assert_eq!(look(bytes, SCAN_RATIO_FREE), look(bytes, 0), "{bytes}");
+        }
+    }
 }

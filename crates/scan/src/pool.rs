@@ -17,15 +17,15 @@ use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
     SCAN_SHOWN_MAX, SCAN_WAIT, SCANNER_ANSWER_MAX, SCANNER_GONE_MAX, SCANNER_MESSAGES_MAX, SCANNER_QUEUE_TIME,
-    SCANNER_RETRY_TIME, SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX, SCANNER_WAITING_MAX,
-    SCANNER_WORKERS_MAX,
+    SCANNER_READ_BYTES, SCANNER_RETRY_TIME, SCANNER_RETRY_TIME_MAX, SCANNER_START_TIME, SCANNER_WAITING_HOST_MAX,
+    SCANNER_WAITING_MAX, SCANNER_WORKERS_MAX,
 };
 use std::io::{ErrorKind, IoSlice};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -93,7 +93,8 @@ struct Trouble {
 }
 
 struct Worker {
-    socket: UnixStream,
+    /// The usual answer comes with one read.
+    socket: BufReader<UnixStream>,
     /// Killed when this goes.
     child: Option<Child>,
     messages: u64,
@@ -269,7 +270,8 @@ impl Pool {
     async fn try_make(&self) -> Result<(Worker, Vec<String>), String> {
         let Launched { socket, child } = self.0.launch.launch().map_err(|e| e.to_string())?;
         let ready = socket.set_nonblocking(true).and_then(|()| UnixStream::from_std(socket));
-        let mut worker = Worker { socket: ready.map_err(|e| e.to_string())?, child, messages: 0 };
+        let socket = BufReader::with_capacity(SCANNER_READ_BYTES, ready.map_err(|e| e.to_string())?);
+        let mut worker = Worker { socket, child, messages: 0 };
         let Some(by) = Instant::now().checked_add(self.0.times.start) else { return Err("the clock".to_owned()) };
         let hello = match timeout_at(by, worker.hear()).await {
             Err(_) => return Err(worker.end("it isn't ready in time".to_owned()).await),
@@ -308,8 +310,8 @@ const ENDED: &str = "it ended";
 impl Worker {
     /// Whether it waits for a message, as far as is known.
     fn is_there(&self) -> bool {
-        let end = self.socket.try_read(&mut [0]);
-        end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        let end = self.socket.get_ref().try_read(&mut [0]);
+        self.socket.buffer().is_empty() && end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     async fn ask(&mut self, message: &[u8], readings: &[Reading], room: usize) -> Given {
@@ -317,10 +319,10 @@ impl Worker {
             return Given::Lost("it is larger than any message may be".to_owned());
         };
         let begun = loop {
-            if self.socket.writable().await.is_err() {
+            if self.socket.get_ref().writable().await.is_err() {
                 return Given::Gone;
             }
-            match self.socket.try_write_vectored(&[IoSlice::new(&asked.lengths), IoSlice::new(message)]) {
+            match self.socket.get_ref().try_write_vectored(&[IoSlice::new(&asked.lengths), IoSlice::new(message)]) {
                 Ok(begun) => break begun,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return Given::Gone,
@@ -373,9 +375,9 @@ impl Worker {
 
     /// So many bytes.
     async fn read(&mut self, length: usize) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
+        // More memory is taken as it comes: what it says of the length may be a lie.
+        let mut bytes = Vec::with_capacity(length.min(SCANNER_READ_BYTES));
         let most = u64::try_from(length).unwrap_or_default();
-        // Memory is taken as it comes: what it says of the length may be a lie.
         let read = (&mut self.socket).take(most).read_to_end(&mut bytes).await;
         match read {
             Ok(read) if read == length => Ok(bytes),

@@ -86,17 +86,18 @@ pub fn serve(
     mut worn: impl FnMut() -> bool,
 ) -> Result<()> {
     loop {
-        let mut length = [0; LENGTH];
-        match socket.read_exact(&mut length) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+        let mut lengths = [0; 3 * LENGTH];
+        // All of them come at once, or it is the end.
+        let begun = match socket.read(&mut lengths) {
+            Ok(0) => return Ok(()),
+            Ok(begun) => begun,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
-        }
-        let mut of_readings = [0; LENGTH];
-        socket.read_exact(&mut of_readings)?;
-        let mut room = [0; LENGTH];
-        socket.read_exact(&mut room)?;
-        let room = usize::try_from(u32::from_le_bytes(room)).map_err(Error::other)?;
+        };
+        socket.read_exact(lengths.get_mut(begun..).unwrap_or_default())?;
+        let mut each = lengths.chunks_exact(LENGTH).map(|length| length.try_into().map_or(0, u32::from_le_bytes));
+        let mut each = || usize::try_from(each.next().unwrap_or_default()).map_err(Error::other);
+        let (length, of_readings, room) = (each()?, each()?, each()?);
         let message = read(socket, length)?;
         let readings = read(socket, of_readings)?;
         let readings = if readings.is_empty() {
@@ -116,8 +117,7 @@ pub fn serve(
     }
 }
 
-fn read(from: &mut impl Read, length: [u8; LENGTH]) -> Result<Vec<u8>> {
-    let length = usize::try_from(u32::from_le_bytes(length)).map_err(Error::other)?;
+fn read(from: &mut impl Read, length: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     from.read_exact(&mut bytes)?;
     Ok(bytes)

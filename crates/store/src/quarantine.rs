@@ -56,6 +56,9 @@ const ALL: &str =
 const OF_ACCOUNT: &str = "SELECT q.id, q.blob, q.size, q.came, q.expires, q.ways, q.note FROM quarantine_accounts a
      JOIN quarantine q ON q.id = a.message WHERE a.account = ?3 AND a.message < ?1 ORDER BY a.message DESC LIMIT ?2";
 
+const ACCOUNTS: &str = "SELECT account, max(message) FROM quarantine_accounts WHERE account > ?1
+     GROUP BY account ORDER BY account LIMIT ?2";
+
 impl QuarantineStore for LocalStore {
     fn quarantine(
         &self,
@@ -68,16 +71,33 @@ impl QuarantineStore for LocalStore {
         self.ask(move |reader| page(reader, account, before, limit))
     }
 
+    fn quarantine_accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<(AccountId, QuarantineId)>> {
+        let after = after.map_or(i64::MIN, |account| account.0);
+        let limit = int(limit.min(QUARANTINE_PAGE) as u64);
+        self.ask(move |reader| {
+            reader.rows(ACCOUNTS, params![after, limit], |row| Ok((AccountId(row.get(0)?), QuarantineId(row.get(1)?))))
+        })
+    }
+
     fn quarantined(&self, id: QuarantineId) -> Pending<'_, Option<Quarantined>> {
         self.ask(move |reader| reader.row(ONE, params![id.0], quarantined))
     }
 
-    fn release(&self, id: QuarantineId, whom: KeptFor) -> Pending<'_, Accepted> {
-        self.change(move |tx| release(tx, id, whom))
+    fn release(&self, id: QuarantineId, whom: KeptFor, notes: Vec<ShelfChange>) -> Pending<'_, Accepted> {
+        self.change(move |tx| {
+            // First: whoever comes second with a word that is spent learns just that.
+            shelf::change(tx, &notes)?;
+            release(tx, id, whom)
+        })
     }
 
-    fn discard(&self, id: QuarantineId, whom: KeptFor) -> Pending<'_, ()> {
+    fn discard(&self, id: QuarantineId, whom: KeptFor, notes: Vec<ShelfChange>) -> Pending<'_, ()> {
         self.change(move |tx| {
+            shelf::change(tx, &notes)?;
             let (found, _, rest) = part(tx, id, whom)?;
             leave(tx, &found, &rest)
         })

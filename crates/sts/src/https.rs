@@ -14,15 +14,12 @@ use mailward_core::limits::{
     QUEUE_RACE_TIME, STS_POLICY_MAX,
 };
 use mailward_dns::Lookup;
-use mailward_tls::TlsError;
 use mailward_tls::outbound::{Outbound, Proof};
+use mailward_tls::{Carried, TlsError};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -246,37 +243,4 @@ async fn body(mut incoming: Incoming, most: usize) -> Result<Bytes, HttpsError> 
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())
-}
-
-/// A stream of tokio's in hyper's words.
-struct Carried<S>(S);
-
-/// Bytes that are read at a time.
-const PIECE: usize = 4 * 1024;
-
-impl<S: AsyncRead + Unpin> hyper::rt::Read for Carried<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut to: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let mut piece = [0; PIECE];
-        let room = piece.get_mut(..to.remaining().min(PIECE)).unwrap_or_default();
-        let mut read = ReadBuf::new(room);
-        ready!(Pin::new(&mut self.0).poll_read(context, &mut read))?;
-        to.put_slice(read.filled());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> hyper::rt::Write for Carried<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, from)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }

@@ -32,6 +32,7 @@ struct Certificates {
     smtp: Arc<ServerConfig>,
     imap: Arc<ServerConfig>,
     pop3: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
     end_point: Option<Vec<u8>>,
     expires: Timestamp,
     serial: String,
@@ -42,6 +43,8 @@ struct Certificates {
 const ALPN_SMTP: [&[u8]; 2] = [b"smtp", b"esmtp"];
 const ALPN_IMAP: [&[u8]; 1] = [b"imap"];
 const ALPN_POP3: [&[u8]; 1] = [b"pop3"];
+/// HTTP/2 isn't spoken: browsers offer both.
+const ALPN_HTTP: [&[u8]; 1] = [b"http/1.1"];
 
 impl Acceptor {
     /// Takes a chain (the server's own certificate first) and its key, both PEM.
@@ -102,6 +105,7 @@ impl Acceptor {
             Some(Protocol::Smtp | Protocol::Submission | Protocol::Lmtp) => &current.smtp,
             Some(Protocol::Imap) => &current.imap,
             Some(Protocol::Pop3) => &current.pop3,
+            Some(Protocol::Http) => &current.http,
         };
         (Arc::clone(config), current.end_point.clone())
     }
@@ -156,6 +160,7 @@ impl Certificates {
             smtp: config(&certified, &ALPN_SMTP)?,
             imap: config(&certified, &ALPN_IMAP)?,
             pop3: config(&certified, &ALPN_POP3)?,
+            http: config(&certified, &ALPN_HTTP)?,
             end_point,
             expires,
             serial,

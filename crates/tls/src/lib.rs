@@ -22,6 +22,7 @@
 mod acceptor;
 pub mod authority;
 mod bindings;
+mod carried;
 pub mod client;
 pub mod dane;
 mod dial;
@@ -33,6 +34,7 @@ mod wire;
 mod tests;
 
 pub use acceptor::{Acceptor, PEM_FILE_MAX};
+pub use carried::Carried;
 pub use dial::connect;
 pub use error::TlsError;
 pub use wire::{TlsInfo, Wire};

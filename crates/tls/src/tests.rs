@@ -125,13 +125,14 @@ async fn under_tls_1_2_there_is_no_exporter_to_bind_to() {
 #[tokio::test]
 async fn a_client_that_means_another_protocol_is_refused() {
     let made = shared();
-    let all: [(Protocol, &[u8]); 6] = [
+    let all: [(Protocol, &[u8]); 7] = [
         (Protocol::Smtp, b"smtp"),
         (Protocol::Smtp, b"esmtp"),
         (Protocol::Submission, b"smtp"),
         (Protocol::Lmtp, b"smtp"),
         (Protocol::Imap, b"imap"),
         (Protocol::Pop3, b"pop3"),
+        (Protocol::Http, b"http/1.1"),
     ];
     for (protocol, id) in all {
         let acceptor = made.acceptor.for_protocol(protocol);

@@ -115,6 +115,12 @@ impl Credential {
         &self.scram
     }
 
+    /// What a hash costs: memory in KiB, passes and lanes of Argon2id.
+    #[must_use]
+    pub const fn costs(&self) -> (u32, u32, u32) {
+        (self.argon2.memory, self.argon2.passes, self.argon2.lanes)
+    }
+
     /// The stored form: two lines of ASCII, the PHC string of Argon2id and SCRAM keys as in RFC 5803 §3.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -32,13 +32,7 @@ impl SourceKey {
     /// # Errors
     /// [`VaultError::Cipher`], which should not happen.
     pub fn new(server: &Secret, purpose: &'static str) -> Result<Self, VaultError> {
-        // The secret has other uses: each has a key of its own (RFC 5869 §3.2).
-        let extracted = Salt::new(HKDF_SHA256, b"mailward").extract(server.expose());
-        let mut key = [0; 32];
-        let info = [b"sources, 1: ", purpose.as_bytes()];
-        let expanded = extracted.expand(&info, Length).map_err(|_| VaultError::Cipher)?;
-        expanded.fill(&mut key).map_err(|_| VaultError::Cipher)?;
-        Ok(Self(key))
+        key_of(server, &[b"sources, 1: ", purpose.as_bytes()]).map(Self)
     }
 
     /// The number of some bytes, of whatever length.
@@ -48,6 +42,15 @@ impl SourceKey {
         let (first, _) = hash.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
         u64::from_le_bytes(*first)
     }
+}
+
+/// A key for one use of the server's secret: it has others, and each has a key of its own (RFC 5869 §3.2).
+pub(crate) fn key_of(server: &Secret, info: &[&[u8]]) -> Result<[u8; 32], VaultError> {
+    let extracted = Salt::new(HKDF_SHA256, b"mailward").extract(server.expose());
+    let mut key = [0; 32];
+    let expanded = extracted.expand(info, Length).map_err(|_| VaultError::Cipher)?;
+    expanded.fill(&mut key).map_err(|_| VaultError::Cipher)?;
+    Ok(key)
 }
 
 impl Drop for SourceKey {

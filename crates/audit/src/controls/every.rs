@@ -141,7 +141,10 @@ fn person(scene: &Scene, address: &str) -> Result<Finding, Finding> {
     if OFFICES.contains(&local.as_str()) {
         return Ok(Finding::fail(format!("{address} is an office's address, not a person's")));
     }
-    Ok(match state.accounts.get(&address.to_ascii_lowercase()) {
+    let Some(accounts) = &state.accounts else {
+        return Err(Finding::not_tested("the server doesn't say which accounts it has"));
+    };
+    Ok(match accounts.get(&address.to_ascii_lowercase()) {
         Some(true) => Finding::pass(format!("{address} answers for it")),
         Some(false) => Finding::fail(format!("the account {address} is disabled")),
         None => Finding::fail(format!("there is no account {address} here")),

@@ -1,5 +1,9 @@
 //! Protection of files.
 
+mod host;
+
 use crate::control::Control;
+
+pub(super) use host::HOST;
 
 pub(super) const CONTROLS: &[Control] = &[];

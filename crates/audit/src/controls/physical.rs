@@ -1,5 +1,10 @@
 //! Physical security.
 
+mod hardware;
+mod host;
+
 use crate::control::Control;
+
+pub(super) use host::HOST;
 
 pub(super) const CONTROLS: &[Control] = &[];

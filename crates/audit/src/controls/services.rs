@@ -4,8 +4,11 @@ mod doors;
 mod injection;
 
 pub(super) use doors::{DOORS, forgets_what_was_clear};
+mod host;
 pub(super) use injection::INJECTION;
 
 use crate::control::Control;
+
+pub(super) use host::{HOST, expected};
 
 pub(super) const CONTROLS: &[Control] = &[];

@@ -272,16 +272,4 @@ pub(super) const CONTROLS: &[Control] = &[
             "ISO/IEC 27001:2022 A.5.24 to A.5.26",
         ],
     ),
-    stated(
-        "NET-18",
-        Area::Network,
-        5,
-        365,
-        [
-            "Is the mail server in a network zone of its own, apart from where it is administered and from desktops?",
-            "Who takes over the mail server is then only in the mail server.",
-            "Give it a zone (DMZ, VLAN) of its own, with rules for what may come and go.",
-            "ISO/IEC 27001:2022 A.8 (segregation of networks); the checklist of 2001, 2.C.1",
-        ],
-    ),
 ];

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,15 +18,13 @@ use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-/// What a client offers when TLS begins.
+/// What a client offers when TLS begins. Clones share what they remember of each other's sessions.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
-    /// TLS 1.2 alone.
-    pub only_tls12: bool,
-    /// Where tickets are kept, if this and a later connection may have to do with each other.
-    pub tickets: Option<Arc<rustls::client::ClientSessionMemoryCache>>,
-    /// Whether the keys of the session may be had from it, for what is done below its records.
-    pub keys: bool,
+    only_tls12: bool,
+    resumes: bool,
+    keys: bool,
+    made: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 /// What a server showed when TLS began. Not judged.
@@ -49,6 +47,16 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 impl Offer {
+    /// Keeps tickets, and would send data early where a ticket allows it.
+    pub fn resuming() -> Self {
+        Self { resumes: true, ..Self::default() }
+    }
+
+    /// TLS 1.2 alone, of which the keys may be had, for what is done below its records.
+    pub(super) fn old_with_keys() -> Self {
+        Self { only_tls12: true, keys: true, ..Self::default() }
+    }
+
     /// Begins TLS on a connection.
     ///
     /// # Errors
@@ -58,30 +66,13 @@ impl Offer {
         stream: TcpStream,
         name: &str,
     ) -> Result<(TlsStream<TcpStream>, Shown), KnockError> {
-        const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
-        const OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
         let broken = |why: String| KnockError::Tls(why);
-        let provider = provider();
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(if self.only_tls12 { OLD } else { BOTH })
-            .map_err(|error| broken(error.to_string()))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Recorder { provider }))
-            .with_no_client_auth();
-        config.enable_secret_extraction = self.keys;
-        match self.tickets {
-            Some(tickets) => {
-                config.resumption = rustls::client::Resumption::store(tickets);
-                config.enable_early_data = true;
-            }
-            None => config.resumption = rustls::client::Resumption::disabled(),
-        }
+        let config = self.config()?;
         let server = ServerName::try_from(name.to_owned()).map_err(|_| broken(format!("{name} is no name")))?;
         let mut early_data = false;
-        let connecting =
-            tokio_rustls::TlsConnector::from(Arc::new(config)).connect_with(server, stream, |connection| {
-                early_data = connection.early_data().is_some();
-            });
+        let connecting = tokio_rustls::TlsConnector::from(config).connect_with(server, stream, |connection| {
+            early_data = connection.early_data().is_some();
+        });
         let stream = timeout(KNOCK_CONNECT_TIME, connecting)
             .await
             .map_err(|_late| broken("not within the time for it".to_owned()))?
@@ -96,12 +87,40 @@ impl Offer {
         let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("unknown");
         let shown = Shown {
             version: version.to_owned(),
-            suite: suite.to_owned(),
+            // IANA's name, of which rustls has a variant of its own.
+            suite: suite.replacen("TLS13_", "TLS_", 1),
             chain: chain.iter().take(KNOCK_CHAIN_MAX).map(|one| one.to_vec()).collect(),
             exporter: connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok(),
             early_data,
         };
         Ok((stream, shown))
+    }
+
+    /// The same for all clones: rustls resumes nothing that another verifier let through.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, KnockError> {
+        const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+        const OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+        if let Some(made) = self.made.get() {
+            return Ok(Arc::clone(made));
+        }
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if self.keys {
+            // What is done with them is done with this cipher.
+            provider.cipher_suites.retain(|suite| suite.suite().as_str().is_some_and(|name| name.contains("_GCM_")));
+        }
+        let provider = Arc::new(provider);
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(if self.only_tls12 { OLD } else { BOTH })
+            .map_err(|error| KnockError::Tls(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Recorder { provider }))
+            .with_no_client_auth();
+        config.enable_secret_extraction = self.keys;
+        config.enable_early_data = self.resumes;
+        if !self.resumes {
+            config.resumption = rustls::client::Resumption::disabled();
+        }
+        Ok(Arc::clone(self.made.get_or_init(|| Arc::new(config))))
     }
 }
 

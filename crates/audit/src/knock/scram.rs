@@ -5,6 +5,7 @@ use super::{KnockError, Talk};
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mailward_core::limits::KNOCK_SCRAM_ITERATIONS_MAX;
 use std::num::NonZeroU32;
 
 /// What the login is bound to.
@@ -17,9 +18,6 @@ pub enum Binding {
     /// Another TLS session than this, as it is where somebody stands between: the server must notice.
     Wrong,
 }
-
-/// Iterations that a server may ask of us: ten times what is usual.
-const ITERATIONS_MAX: u32 = 1_000_000;
 
 /// Logs in by `AUTHENTICATE` (IMAP) or `AUTH` (SMTP, POP3); the answer to the last step.
 ///
@@ -84,7 +82,8 @@ fn answer(
     let both = part("r=").filter(|both| both.starts_with(nonce)).ok_or(BROKEN)?;
     let salt = part("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or(BROKEN)?;
     let iterations: u32 = part("i=").and_then(|count| count.parse().ok()).ok_or(BROKEN)?;
-    let iterations = NonZeroU32::new(iterations).filter(|count| count.get() <= ITERATIONS_MAX).ok_or(BROKEN)?;
+    let iterations =
+        NonZeroU32::new(iterations).filter(|count| count.get() <= KNOCK_SCRAM_ITERATIONS_MAX).ok_or(BROKEN)?;
     let mut salted = [0_u8; 32];
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, password, &mut salted);
     let sign = |key: &[u8], text: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text);

@@ -196,14 +196,14 @@ impl Wire {
         self.shown.as_ref()
     }
 
-    /// The connection under TLS and the TLS that runs on it, for what is done below its records.
+    /// The connection itself, for what is done below its bytes.
     ///
     /// # Errors
-    /// [`KnockError::Tls`] if it doesn't run.
-    pub(crate) fn into_tls(self) -> Result<(TcpStream, rustls::ClientConnection), KnockError> {
+    /// [`KnockError::Tls`] if TLS runs on it.
+    pub(crate) fn into_clear(self) -> Result<TcpStream, KnockError> {
         match self.stream {
-            Stream::Tls(stream) => Ok(stream.into_inner()),
-            _ => Err(KnockError::Tls("it doesn't run".to_owned())),
+            Stream::Clear(stream) => Ok(stream),
+            _ => Err(KnockError::Tls("it runs already".to_owned())),
         }
     }
 

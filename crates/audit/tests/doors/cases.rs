@@ -23,6 +23,7 @@ async fn house(faulty: &[Protocol], faults: &[Fault]) -> House {
     let mut house = House::new();
     for protocol in [
         Protocol::Smtp,
+        Protocol::Lmtp,
         Protocol::Submission,
         Protocol::Submissions,
         Protocol::Imap,
@@ -49,11 +50,12 @@ async fn every_control_passes_at_doors_that_have_no_fault() {
 }
 
 use Fault::*;
-use Protocol::{Imap, Imaps, Pop3, Pop3s, Smtp, Submission, Submissions};
+use Protocol::{Imap, Imaps, Lmtp, Pop3, Pop3s, Smtp, Submission, Submissions};
 
 /// Which fault, at which doors, which control has to find, and with which words.
 const FAULTS: &[(&str, &[Protocol], Fault, &str)] = &[
     ("SVC-04", &[Smtp], OpenRelay, "attempts came through"),
+    ("SVC-04", &[Lmtp], OpenRelay, "attempts came through"),
     ("SVC-05", &[Submission], NoLoginNeeded, "a sender is taken in clear without a login"),
     ("SVC-05", &[Submissions], NoLoginNeeded, "a sender is taken under TLS without a login"),
     ("SVC-06", &[Smtp], AuthInClear, "AUTH PLAIN is offered in clear"),

@@ -4,7 +4,7 @@ use crate::old_tls::{self, Manners};
 use crate::session::Session;
 use crate::{imap, pop3, smtp};
 use mailward_audit::knock::Anchors;
-use mailward_audit::{Account, Door, Host, Protocol, Scene, State, Statements};
+use mailward_audit::{Account, Door, Host, Protocol, Scene, State};
 use mailward_core::{Clock as _, Secret, SystemClock};
 use mailward_tls::authority::{self, Authority};
 use rustls::pki_types::pem::PemObject as _;
@@ -195,18 +195,11 @@ impl House {
     /// The scene that an audit would have of it.
     pub(crate) fn scene(&self) -> Scene {
         Scene {
-            host: Host::ours(Box::new(BTreeMap::new())),
             doors: self.doors.clone(),
             anchors: Anchors::only(self.authority.certificate_pem.as_bytes()),
             canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside: None }),
-            names: None,
             state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
-            statements: Statements::default(),
-            owners: BTreeMap::new(),
-            deputies: BTreeMap::new(),
-            actions: None,
-            machine: None,
-            now: SystemClock.now(),
+            ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
         }
     }
 }

@@ -164,7 +164,7 @@ async fn refusal(rest: &str, place: &Place) -> String {
     let failures = place.failures.fetch_add(1, Ordering::SeqCst);
     let is_known = rest.contains(CANARY);
     if place.does(Fault::UnknownUserFaster) && is_known {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(40)).await;
     }
     if place.does(Fault::SlowsDown) && failures > 2 {
         tokio::time::sleep(Duration::from_millis(1_500)).await;

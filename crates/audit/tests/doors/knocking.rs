@@ -6,7 +6,9 @@ use crate::tls_bytes::{self, Picked};
 use mailward_audit::knock::tls::{self, Exchange, Heard, Hello, Renegotiation, Version, suites};
 use mailward_audit::knock::{Key, KnockError, Talk, certificate, judge};
 use mailward_audit::{Door, Protocol};
-use mailward_core::limits::{KNOCK_LINE_MAX, KNOCK_LINES_MAX, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX};
+use mailward_core::limits::{
+    KNOCK_CHAIN_MAX, KNOCK_FLIGHT_MAX, KNOCK_LINE_MAX, KNOCK_LINES_MAX, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
+};
 use mailward_core::{Clock as _, SystemClock};
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -45,6 +47,28 @@ async fn a_server_that_never_ends_a_line_an_answer_or_its_talk_is_left() {
     assert_eq!(refused(b"220-more\r\n".repeat(KNOCK_LINES_MAX + 2)).await, KnockError::TooMuch("lines"));
     let long = [b"220-".to_vec(), vec![b'x'; KNOCK_LINE_MAX - 100], b"\r\n".to_vec()].concat();
     assert_eq!(refused(long.repeat(KNOCK_TOTAL_MAX / KNOCK_LINE_MAX + 2)).await, KnockError::TooMuch("in all"));
+}
+
+#[tokio::test]
+async fn a_first_flight_that_never_ends_is_left_and_a_chain_has_an_end() {
+    let begun = [[2, 0xff, 0xff, 0xff].to_vec(), vec![0; 16_000]].concat();
+    let more = tls_bytes::record(22, 0x0303, &[0; 16_000]);
+    let words = [tls_bytes::record(22, 0x0303, &begun), more.repeat(KNOCK_FLIGHT_MAX / 16_000 + 2)].concat();
+    let door = door(Protocol::Imaps, saying(words).await);
+    assert_eq!(tls::takes(&door, Version::TLS12).await, Err(KnockError::TooMuch("a first flight of TLS")));
+    let picked = Picked {
+        version: 0x0303,
+        suite: 0xc02f,
+        compression: 0,
+        extended_master_secret: true,
+        secure_renegotiation: true,
+        group: None,
+        exchange: Vec::new(),
+    };
+    match tls::read(&tls_bytes::flight_with(&picked, KNOCK_CHAIN_MAX + 9)).unwrap() {
+        Some(Heard::Agreed(hello)) => assert_eq!(hello.certificates.len(), KNOCK_CHAIN_MAX),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

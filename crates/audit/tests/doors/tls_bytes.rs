@@ -115,6 +115,11 @@ pub(crate) struct Picked {
 
 /// A server's first flight.
 pub(crate) fn flight(picked: &Picked) -> Vec<u8> {
+    flight_with(picked, 1)
+}
+
+/// The same with so many certificates.
+pub(crate) fn flight_with(picked: &Picked, certificates: usize) -> Vec<u8> {
     let is_new = picked.version == 0x0304;
     let mut extensions = Vec::new();
     let mut extension = |kind: u16, body: &[u8]| {
@@ -144,7 +149,7 @@ pub(crate) fn flight(picked: &Picked) -> Vec<u8> {
     }
     let mut all = message(2, &hello);
     if !is_new {
-        all.extend(message(11, &counted(3, &counted(3, b"a certificate"))));
+        all.extend(message(11, &counted(3, &counted(3, b"a certificate").repeat(certificates))));
         if !picked.exchange.is_empty() {
             all.extend(message(12, &picked.exchange));
         }

@@ -1,7 +1,7 @@
 //! Keys that have to agree with each other.
 
-use super::Config;
 use super::read::{ConfigError, Loaded};
+use super::{Config, DigestPace};
 
 /// Two marks, the second of which must not be above the first.
 struct Marks {
@@ -45,6 +45,33 @@ pub(super) fn contradictions(loaded: &Loaded) -> Vec<ConfigError> {
             (marks.high, marks.low, low, "less")
         };
         errors.push(loaded.fault(at, format!("that is {how} than {other} = {value}: {}", marks.why)));
+    }
+    errors.extend(missing_of_pages(loaded));
+    errors
+}
+
+/// Pages whose place isn't known, and links that would lead nowhere.
+fn missing_of_pages(loaded: &Loaded) -> Vec<ConfigError> {
+    let Config { listen, web, quarantine, .. } = &loaded.config;
+    let origin = "web.origin = \"https://mail.your.domain\"";
+    let doors = [("listen.https", !listen.https.is_empty()), ("listen.http", !listen.http.is_empty())];
+    let open: Vec<&str> = doors.into_iter().filter(|(_, is_open)| *is_open).map(|(key, _)| key).collect();
+    let mut errors = Vec::new();
+    if web.origin.is_none() {
+        errors.extend(open.iter().map(|key| loaded.fault(key, format!("pages need {origin}: where users reach them"))));
+    }
+    if quarantine.digest != DigestPace::Never {
+        let mut missing = Vec::new();
+        if web.origin.is_none() {
+            missing.push(origin);
+        }
+        if open.is_empty() {
+            missing.push("a door, such as https = [\"0.0.0.0:443\", \"[::]:443\"] under [listen]");
+        }
+        if !missing.is_empty() {
+            let what = format!("its links would lead nowhere; it needs {}", missing.join(" and "));
+            errors.push(loaded.fault("quarantine.digest", what));
+        }
     }
     errors
 }

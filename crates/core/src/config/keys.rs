@@ -20,9 +20,10 @@ mod services;
 mod slow;
 mod spam;
 mod structure;
+mod web;
 
 use super::Config;
-use super::value::{Refusal, Value};
+use super::value::{Refusal, Value, quoted};
 use std::sync::LazyLock;
 
 /// Every key, in the order of the file.
@@ -47,6 +48,7 @@ const GROUPS: &[&[Key]] = &[
     logins::KEYS,
     rates::KEYS,
     quarantine::KEYS,
+    web::KEYS,
     services::KEYS,
     alerts::KEYS,
     audit::KEYS,
@@ -111,4 +113,21 @@ impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Key({})", self.path)
     }
+}
+
+/// Reads one of some words.
+fn one_of<T: Copy>(value: &Value<'_>, names: &[(&str, T)]) -> Result<T, Refusal> {
+    let found = match value {
+        Value::Text(text) => names.iter().find(|(name, _)| name == text),
+        _ => None,
+    };
+    found.map(|(_, one)| *one).ok_or_else(|| {
+        let names: Vec<String> = names.iter().map(|(name, _)| quoted(name)).collect();
+        format!("must be {}", names.join(" or "))
+    })
+}
+
+/// The word of one of them.
+fn name_of<T: PartialEq>(names: &[(&'static str, T)], one: T) -> &'static str {
+    names.iter().find(|(_, named)| *named == one).map_or("", |(name, _)| *name)
 }

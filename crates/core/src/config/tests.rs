@@ -422,3 +422,36 @@ fn marks_that_contradict_each_other_are_refused_with_both_keys() {
         assert_eq!(fault(well), Ok(()), "{well}");
     }
 }
+
+#[test]
+fn a_digest_whose_links_would_lead_nowhere_is_refused_and_says_what_is_missing() {
+    let told = refused("[quarantine]\ndigest = \"daily\"\n");
+    for part in ["line 2: quarantine.digest", "web.origin = \"https://", "https = [\"0.0.0.0:443\""] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told = refused("[listen]\nhttps = \"127.0.0.1:8443\"\n[quarantine]\ndigest = \"daily\"\n");
+    assert!(told.contains("line 2: listen.https") && told.contains("line 4: quarantine.digest"), "{told}");
+    let whole = "[listen]\nhttps = \"127.0.0.1:8443\"\n[web]\norigin = \"https://mail.example.org\"\n";
+    let config = taken(&format!("{whole}[quarantine]\ndigest = \"weekly\"\n"));
+    assert_eq!(config.quarantine.digest, DigestPace::Weekly);
+}
+
+#[test]
+fn pages_in_clear_text_stay_on_this_host() {
+    let origin = "[web]\norigin = \"https://mail.example.org\"\n";
+    for address in ["0.0.0.0:80", "192.0.2.1:80", "[::]:80", "[::ffff:192.0.2.1]:80"] {
+        assert!(refused(&format!("{origin}[listen]\nhttp = \"{address}\"\n")).contains("listen.https"), "{address}");
+    }
+    for address in ["127.0.0.1:8080", "[::1]:8080"] {
+        taken(&format!("{origin}[listen]\nhttp = \"{address}\"\n"));
+    }
+}
+
+#[test]
+fn no_setting_lets_users_release_a_virus() {
+    for reason in ["antivirus", "authentication", "milter", "everything"] {
+        let told = refused(&format!("[quarantine]\nusers_release = [\"spam\", \"{reason}\"]\n"));
+        assert!(told.contains("administrators alone"), "{told}");
+    }
+    assert_eq!(taken("[quarantine]\nusers_release = \"none\"\n").quarantine.users_release, []);
+}

@@ -2,8 +2,8 @@
 
 use crate::address::Address;
 use crate::config::{
-    AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, RateIgnored,
-    Webhook,
+    AlertMail, AmbiguousCare, ContentLine, DictionaryFile, FileCare, Grant, Lmtp, LogLevel, Never, Obeyed, Origin,
+    RateIgnored, Webhook,
 };
 use crate::domain::Domain;
 use crate::limits::{
@@ -241,6 +241,25 @@ impl<'a> Value<'a> {
             return Err("must name somebody, or be \"off\"".to_owned());
         }
         Ok(AlertMail::To(all))
+    }
+
+    /// The same, on this host alone.
+    pub(super) fn loopback_addresses(&self) -> Result<Vec<SocketAddr>, Refusal> {
+        let addresses = self.addresses()?;
+        match addresses.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+            Some(address) => {
+                Err(format!("{address} isn't on loopback: pages go to other hosts under TLS, by listen.https"))
+            }
+            None => Ok(addresses),
+        }
+    }
+
+    /// Where pages are found, or none.
+    pub(super) fn origin(&self) -> Result<Option<Origin>, Refusal> {
+        match self.text()? {
+            "none" => Ok(None),
+            text => Origin::parse(text).map(Some),
+        }
     }
 
     /// A place that takes alerts, or none. It isn't repeated: it may be a secret.

@@ -33,6 +33,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("scanner", "Processes that look into messages"),
     ("antivirus", "Virus scanners of others"),
     ("quarantine", "Messages that were taken and that nobody sees"),
+    ("web", "Pages: see docs/web.md"),
     ("spam", "Spam: from how many points on what is done, and from whom the filter learns"),
     ("dns", "Asking the DNS"),
     ("alerts", "Where you are told that you must act"),

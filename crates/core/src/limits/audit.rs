@@ -52,8 +52,14 @@ pub const KNOCK_AT_ONCE: usize = 8;
 pub const KNOCK_FLIGHT_MAX: usize = 128 * 1024;
 /// Certificates of one chain that are looked at.
 pub const KNOCK_CHAIN_MAX: usize = 16;
+/// Iterations of SCRAM that a server may ask of us: ten times what is usual.
+pub const KNOCK_SCRAM_ITERATIONS_MAX: u32 = 1_000_000;
 /// Connections held at once to see whether a server counts them by address: more than any of them grants on purpose.
 pub const KNOCK_CROWD: usize = 260;
+/// How often, after those are gone, it is tried whether the server lets somebody in again, ...
+pub const KNOCK_REOPEN_TRIES: usize = 50;
+/// ... and how long after each other.
+pub const KNOCK_REOPEN_PAUSE: Duration = Duration::from_millis(100);
 /// Commands that mean nothing, said until a server has had enough.
 pub const KNOCK_JUNK: usize = 150;
 /// Recipients that aren't there, asked for until a server has had enough.
@@ -88,3 +94,36 @@ pub const AUDIT_FOLLOWED_MAX: usize = 500;
 
 /// Bytes of a header of such a message that are looked at.
 pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;
+/// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
+pub const AUDIT_WALK_MAX: usize = 2_000_000;
+
+/// Time for one walk: less than a control has ([`AUDIT_CONTROL_TIME`]), so that it says why it has no answer.
+pub const AUDIT_WALK_TIME: Duration = Duration::from_secs(25);
+
+/// How deep a walk over a host goes.
+pub const AUDIT_WALK_DEPTH: usize = 64;
+
+/// What a walk keeps of each kind of thing it looks for.
+pub const AUDIT_WALK_KEPT: usize = 10_000;
+
+/// How deep configuration files of a host include each other: OpenSSH's own limit.
+pub const AUDIT_INCLUDE_DEPTH: usize = 16;
+
+/// How many files a configuration of a host may include.
+pub const AUDIT_INCLUDE_FILES: usize = 1_000;
+
+/// How many block devices lie on each other below a file system.
+pub const AUDIT_DEVICE_DEPTH: usize = 16;
+
+/// Bytes of packages' files that are hashed by one control.
+pub const AUDIT_HASHED_MAX: u64 = 256 * 1024 * 1024;
+
+/// Failures that a finding names; the rest are counted.
+pub const AUDIT_NAMED_MAX: usize = 12;
+
+/// Time after which no more names are asked for one control: what a question takes at most is left of
+/// [`AUDIT_CONTROL_TIME`].
+pub const AUDIT_NAMES_TIME: Duration = Duration::from_secs(4);
+
+/// What the names of accounts begin with that an audit makes for itself, before a number: such as `mailward-audit-19c3@`.
+pub const AUDIT_LOCAL: &str = "mailward-audit-";

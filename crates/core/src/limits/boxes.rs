@@ -27,3 +27,6 @@ pub const SCAN_READINGS_MAX: usize = 4;
 pub const SCAN_DER_DEPTH_MAX: usize = 16;
 /// Encoded files that are looked for in one text.
 pub const SCAN_INLINE_MAX: usize = 64;
+/// Bytes of a document's parts that are kept, once they were looked at, for when the document is opened as an archive. What is
+/// larger is unpacked twice.
+pub const SCAN_UNPACKED_MAX: usize = 1024 * 1024;

@@ -54,3 +54,26 @@ pub const VERDICTS_WRITE_TIME: Duration = Duration::from_secs(5);
 pub const VERDICTS_PER_HOUR: usize = 2_000;
 /// One verdict as it is remembered, bytes; what is longer loses what is least telling.
 pub const VERDICT_BYTES_MAX: usize = 8 * 1024;
+/// Hour of the day at which digests of the quarantine go out, unless configured otherwise, UTC.
+pub const DIGEST_HOUR: usize = 6;
+/// How often is looked whether it is time for digests.
+pub const DIGEST_LOOK_TIME: Duration = Duration::from_secs(60);
+/// Messages that one digest lists, the newest; of others it tells how many. Each is a change of a shelf: with the note that it was
+/// told they stay below `SHELF_CHANGES_MAX`.
+pub const DIGEST_MESSAGES_MAX: usize = 100;
+/// Messages that are looked through for one digest; what lies behind is told as being more.
+pub const DIGEST_LOOKED_MAX: usize = 2_000;
+/// Messages of the quarantine that are read at a time for a digest: with the longest notes some 3 MiB.
+pub const DIGEST_PAGE: usize = 50;
+/// Accounts with something in the quarantine that one question answers.
+pub const DIGEST_ACCOUNTS_PAGE: usize = 500;
+/// Sender or subject in a digest, characters.
+pub const DIGEST_TEXT_MAX: usize = 120;
+/// Reasons that a digest names for one message.
+pub const DIGEST_REASONS_MAX: usize = 3;
+/// Characters of one reason.
+pub const DIGEST_REASON_MAX: usize = 160;
+/// How long a link in a digest works, days; or until the message goes, if that is sooner.
+pub const LINK_DAYS: i64 = 14;
+/// How long is remembered what became of a message that was in the quarantine.
+pub const QUARANTINE_DONE_TIME: Duration = Duration::from_secs(90 * 86_400);

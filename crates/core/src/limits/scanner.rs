@@ -38,3 +38,5 @@ pub const SCANNER_ANSWER_MAX: usize = 8 * 1024 * 1024;
 pub const SCANNER_RETRY_TIME: Duration = Duration::from_millis(200);
 /// Longest that it becomes.
 pub const SCANNER_RETRY_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a worker's answer that are read at once, and room that is kept for each worker: the usual answer is shorter.
+pub const SCANNER_READ_BYTES: usize = 32 * 1024;

@@ -36,7 +36,7 @@ fn a_rule_is_read_and_written_the_same() {
     assert_eq!(rule("  Mail.Example.NET   at smtp  allow ").to_string(), "mail.example.net at smtp allow");
     assert_eq!(rule("192.0.2.7/32 allow").to_string(), "192.0.2.7 allow");
     assert_eq!(
-        rule("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp allow").to_string(),
+        rule("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp,https,http allow").to_string(),
         "any allow",
         "every listener is no condition"
     );
@@ -170,7 +170,7 @@ fn a_rule_that_refuses_everybody_is_known_for_that() {
     for text in ["any refuse", "any refuse \"closed\"", "0.0.0.0/0 refuse", "::/0 refuse"] {
         assert!(is(text), "{text}");
     }
-    assert!(is("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp refuse"));
+    assert!(is("any at smtp,submission,submissions,imap,imaps,pop3,pop3s,lmtp,https,http refuse"));
     for text in ["any allow", "any at smtp refuse", "any from @spam.example refuse", "any to a@b.example refuse"] {
         assert!(!is(text), "{text}");
     }

@@ -343,6 +343,7 @@ fn mailbox_name(name: &str) -> Lex<MailboxName> {
             E::Empty => "a mailbox name has at least one character in each level",
             E::TooLong => "the mailbox name is too long",
             E::TooDeep => "the mailbox name has too many levels",
+            E::Dots => "a level of a mailbox name can't be . or ..",
             E::Character(_) => "the mailbox name holds a character that can't stand in one",
         })
     })

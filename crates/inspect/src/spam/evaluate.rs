@@ -81,31 +81,68 @@ pub struct Judgement {
     pub points: i32,
 }
 
+/// What came of judging a corpus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The messages that were judged.
+    pub judged: Vec<Judgement>,
+    /// Of a corpus that was halved: the half that was learned, each message judged by what was learned of other parts of that half. A
+    /// threshold that comes from it owes nothing to the half that it is tried on.
+    pub learned: Option<Vec<Judgement>>,
+}
+
+impl Evaluation {
+    /// Where a threshold is chosen.
+    #[must_use]
+    pub fn choosing(&self) -> &[Judgement] {
+        self.learned.as_deref().unwrap_or(&self.judged)
+    }
+}
+
+/// Parts of what was learned, each of which is judged by the others.
+const PARTS: usize = 5;
+
 /// Judges the messages of a corpus. Nothing is said of a message by a table that knows too little.
 #[must_use]
-pub fn evaluate(samples: &[Sample], split: Split) -> Vec<Judgement> {
-    let of = |keep: &dyn Fn(usize) -> bool| -> Vec<&Sample> {
-        samples.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, sample)| sample).collect()
-    };
-    // What is of all times is mixed: it has no order, and who learns one kind first and then the other learns the order.
-    let mixed = |mut learn: Vec<&'_ Sample>, others: &[&Sample]| {
-        shuffle(&mut learn);
-        judged(learn, others)
+pub fn evaluate(samples: &[Sample], split: Split) -> Evaluation {
+    let every = |rest: usize| {
+        samples.iter().enumerate().filter(move |(at, _)| at % 2 == rest).map(|(_, sample)| sample).collect()
     };
     match split {
         Split::Folds(folds) => {
-            let folds = folds.max(2);
-            let is_in = |at: usize, fold: usize| at.checked_rem(folds) == Some(fold);
-            (0..folds).flat_map(|fold| mixed(of(&|at| !is_in(at, fold)), &of(&|at| is_in(at, fold)))).collect()
+            let all: Vec<&Sample> = samples.iter().collect();
+            Evaluation { judged: by_parts(&all, folds.max(2), true), learned: None }
         }
-        Split::Odd => mixed(of(&|at| at.is_multiple_of(2)), &of(&|at| !at.is_multiple_of(2))),
+        Split::Odd => {
+            let (learn, others): (Vec<&Sample>, Vec<&Sample>) = (every(0), every(1));
+            let learned = Some(by_parts(&learn, PARTS, true));
+            Evaluation { judged: judged(in_order(learn, true), &others), learned }
+        }
         Split::Age => {
             let mut ordered: Vec<&Sample> = samples.iter().collect();
             ordered.sort_by_key(|sample| sample.date);
             let newer = ordered.split_off(ordered.len() / 2);
-            judged(ordered, &newer)
+            let learned = Some(by_parts(&ordered, PARTS, false));
+            Evaluation { judged: judged(ordered, &newer), learned }
         }
     }
+}
+
+/// Judges each part, taken by turns, by what was learned from the others.
+fn by_parts(all: &[&Sample], parts: usize, mixed: bool) -> Vec<Judgement> {
+    let of = |part: usize, inside: bool| -> Vec<&Sample> {
+        let wanted = |at: usize| (at.checked_rem(parts) == Some(part)) == inside;
+        all.iter().enumerate().filter(|(at, _)| wanted(*at)).map(|(_, sample)| *sample).collect()
+    };
+    (0..parts).flat_map(|part| judged(in_order(of(part, false), mixed), &of(part, true))).collect()
+}
+
+/// What is of all times is mixed: it has no order, and who learns one kind first and then the other learns the order.
+fn in_order(mut learn: Vec<&Sample>, mixed: bool) -> Vec<&Sample> {
+    if mixed {
+        shuffle(&mut learn);
+    }
+    learn
 }
 
 /// Judges some by what was learned of others, in their order.
@@ -197,6 +234,19 @@ mod tests {
     }
 
     #[test]
+    fn a_threshold_comes_from_what_was_learned_and_not_from_what_it_is_tried_on() {
+        let learned = judged(&[-100, -100, 310], Lesson::Ham);
+        let mut tried = judged(&[-100, 900, 900], Lesson::Ham);
+        tried.extend(judged(&[1_000, 400], Lesson::Spam));
+        let halved = Evaluation { judged: tried.clone(), learned: Some(learned) };
+        assert_eq!(propose(halved.choosing(), 2), Some(SpamPoints(Some(25))), "one of three honest ones may pass");
+        assert_eq!(propose(halved.choosing(), 3), Some(SpamPoints(Some(25))));
+        assert_eq!(outcome(&halved.judged, 25).false_alarms, 2, "and what it does to others is told as it is");
+        let whole = Evaluation { judged: tried, learned: None };
+        assert_eq!(propose(whole.choosing(), 3), Some(SpamPoints(Some(925))), "without halves the judged ones choose");
+    }
+
+    #[test]
     fn no_message_is_judged_by_what_was_learned_of_itself() {
         let sample = |number: u64, lesson| Sample {
             lesson,
@@ -208,7 +258,8 @@ mod tests {
         let lessons = |number: u64| if number.is_multiple_of(3) { Lesson::Spam } else { Lesson::Ham };
         let samples: Vec<Sample> = (1..=90).map(|number| sample(number, lessons(number))).collect();
         for split in [Split::Folds(5), Split::Odd, Split::Age] {
-            let judged = evaluate(&samples, split);
+            let Evaluation { judged, learned } = evaluate(&samples, split);
+            assert_eq!(learned.map(|all| all.len()), (split != Split::Folds(5)).then_some(45));
             let (all, together) = if split == Split::Folds(5) { (90, 18) } else { (45, 45) };
             assert_eq!(judged.len(), all);
             // All that is known of any of them is the word that is in each: they can't be told apart.
@@ -218,7 +269,7 @@ mod tests {
         }
         // A message that is there twice is known.
         let twice: Vec<Sample> = samples.iter().flat_map(|sample| [sample.clone(), sample.clone()]).collect();
-        let judged = evaluate(&twice, Split::Odd);
+        let judged = evaluate(&twice, Split::Odd).judged;
         assert!(judged.iter().all(|one| (one.points > 0) == (one.lesson == Lesson::Spam)));
     }
 }

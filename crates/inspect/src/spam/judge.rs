@@ -14,15 +14,17 @@ use mailward_store::records::Lesson;
 /// Parts of one unit of a weight.
 const UNIT: f64 = 65_536.0;
 /// How far one message moves the judgement of itself, if that was quite wrong.
-const RATE: f64 = 20.0;
+const RATE: f64 = 30.0;
 /// A judgement that is wrong by less than this moves nothing: tokens of what is well known don't grow without end.
 const KNOWN: f64 = 0.02;
 /// How much what the weights say counts.
-const WEIGHTS: f64 = 0.5;
+const WEIGHTS: f64 = 0.28;
 /// How much what the counts say counts.
-const COUNTS: f64 = 0.03;
+const COUNTS: f64 = 0.068;
 /// What a token that nobody saw counts for, in messages, before its own count.
 const PRIOR: f64 = 0.02;
+/// Messages that a token has to be in until half of what it says is believed.
+const DOUBT: f64 = 0.5;
 /// A token that is nearer to the middle than this says nothing.
 const INDIFFERENT: f64 = 0.1;
 /// Fewer tokens than this count as so many: a message of three words proves little.
@@ -111,32 +113,70 @@ struct Counted {
 fn sums(tokens: &[u64], table: &Table) -> (f64, Counted) {
     let mut linear = 0i64;
     let mut counted = Counted::default();
-    let both = table.spam > 0 && table.ham > 0;
-    let (per_spam, per_ham) = (1.0 / small(table.spam.max(1)), 1.0 / small(table.ham.max(1)));
-    // The odds are multiplied and their logarithm is taken now and then: it is what costs.
-    let mut product = 1.0f64;
+    let mut odds = Odds::of(table);
     for token in tokens {
         let Some(counts) = table.get(*token) else { continue };
         linear = linear.saturating_add(counts.weight.into());
         counted.known = counted.known.saturating_add(1);
-        if both {
-            let (spam, ham) = (f64::from(counts.spam), f64::from(counts.ham));
-            let share = spam * per_spam / (spam * per_spam + ham * per_ham);
-            let seen = spam + ham;
-            let likely = (PRIOR * 0.5 + seen * share) / (PRIOR + seen);
-            if (likely - 0.5).abs() >= INDIFFERENT {
-                product *= likely / (1.0 - likely);
-                if !(1e-200..1e200).contains(&product) {
-                    counted.sum += product.ln();
-                    product = 1.0;
-                }
-            }
-        }
+        counted.sum += odds.say(counts.spam, counts.ham);
     }
-    counted.sum += product.ln();
     #[expect(clippy::cast_precision_loss, reason = "a sum of some thousand weights")]
     let linear = linear as f64 / UNIT;
     (linear, counted)
+}
+
+/// Counts below this are most of them: what they say is worked out once.
+const FEW: u32 = 8;
+
+/// What counts of a token say in one table.
+struct Odds {
+    both: bool,
+    per_spam: f64,
+    per_ham: f64,
+    few: [Option<f64>; (FEW * FEW) as usize],
+}
+
+impl Odds {
+    fn of(table: &Table) -> Self {
+        let both = table.spam > 0 && table.ham > 0;
+        let (per_spam, per_ham) = (1.0 / small(table.spam.max(1)), 1.0 / small(table.ham.max(1)));
+        Self { both, per_spam, per_ham, few: [None; (FEW * FEW) as usize] }
+    }
+
+    /// The logarithm of the odds of a token that was in so many messages of each kind, as far as it is believed.
+    fn say(&mut self, spam: u32, ham: u32) -> f64 {
+        if !self.both {
+            return 0.0;
+        }
+        if spam >= FEW || ham >= FEW {
+            return self.work_out(spam, ham);
+        }
+        let at = usize::try_from(spam.saturating_mul(FEW).saturating_add(ham)).unwrap_or(usize::MAX);
+        if let Some(Some(known)) = self.few.get(at) {
+            return *known;
+        }
+        let said = self.work_out(spam, ham);
+        if let Some(place) = self.few.get_mut(at) {
+            *place = Some(said);
+        }
+        said
+    }
+
+    fn work_out(&self, spam: u32, ham: u32) -> f64 {
+        let (spam, ham) = (f64::from(spam), f64::from(ham));
+        let seen = spam + ham;
+        if seen <= 0.0 {
+            return 0.0;
+        }
+        let share = spam * self.per_spam / (spam * self.per_spam + ham * self.per_ham);
+        let likely = (PRIOR * 0.5 + seen * share) / (PRIOR + seen);
+        if (likely - 0.5).abs() < INDIFFERENT {
+            return 0.0;
+        }
+        // What is in both kinds says less than its odds, and what was seen once or twice may be chance.
+        let one_sided = 2.0 * share - 1.0;
+        (likely / (1.0 - likely)).ln() * one_sided * one_sided * seen / (seen + DOUBT)
+    }
 }
 
 fn scaled(sum: f64, tokens: &[u64]) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::hash::TokenKey;
 use super::judge::{Judged, judge};
-use super::links::{LinkLists, link_domains};
+use super::links::{LinkListed, LinkLists, link_domains};
 use super::peers::Peers;
 use super::reading::Reading;
 use super::signs::signs;
@@ -110,6 +110,16 @@ impl std::fmt::Debug for Spam {
     }
 }
 
+/// A message that was read: what [`Spam::weigh`] weighs, together with what others find meanwhile.
+#[derive(Debug)]
+pub struct Read {
+    settings: Arc<config::Spam>,
+    reading: Reading,
+    words: Vec<Finding>,
+    listed: Vec<LinkListed>,
+    others: Vec<Finding>,
+}
+
 /// The key that words become numbers with.
 ///
 /// # Errors
@@ -167,13 +177,11 @@ impl Spam {
         Knowledge { spam, ham, tokens }
     }
 
-    /// What speaks for and against a message, and what follows. `found`: what others found, whose points count as well;
-    /// `contents`: what the scanner found. Mail of those who are logged in isn't judged. What isn't known in time says nothing.
-    ///
-    /// Each finding has its points; the last ones, of the rule `score`, have the action, for the recipients that they name.
-    pub async fn score(&self, subject: &Subject, contents: Option<&Contents>, found: &[Finding]) -> Vec<Finding> {
+    /// Reads a message, and finds out what needs neither its files nor what others found. Nothing where it isn't judged: mail of
+    /// those who are logged in. What isn't known in time says nothing.
+    pub async fn read(&self, subject: &Subject) -> Option<Read> {
         if subject.direction != Direction::Incoming {
-            return Vec::new();
+            return None;
         }
         let settings = self.settings();
         let (whose, key, links) = (subject.clone(), self.parts.key.clone(), self.parts.links.is_some());
@@ -183,7 +191,7 @@ impl Spam {
             let tokens = tokens(&whose.bytes, &whose.structure, &reading, &key);
             (reading, domains, tokens)
         });
-        let Some((reading, domains, tokens)) = read.await else { return Vec::new() };
+        let (reading, domains, tokens) = read.await?;
         let asked = async {
             let Some(lists) = &self.parts.links else { return Vec::new() };
             if domains.is_empty() {
@@ -192,8 +200,24 @@ impl Spam {
             timeout(SPAM_LINKS_TIME, lists.listed(subject.client, &domains)).await.unwrap_or_default()
         };
         let words = self.words(subject, &tokens);
-        let (mut mine, listed, others) =
+        let (words, listed, others) =
             tokio::join!(words, asked, self.peers.ask(&settings.peers, subject, &self.parts.events));
+        Some(Read { settings, reading, words, listed, others })
+    }
+
+    /// [`Spam::read`] and [`Spam::weigh`], where all that others found is there already.
+    pub async fn score(&self, subject: &Subject, contents: Option<&Contents>, found: &[Finding]) -> Vec<Finding> {
+        let read = self.read(subject).await;
+        read.map(|read| Self::weigh(subject, read, contents, found)).unwrap_or_default()
+    }
+
+    /// What speaks for and against a message that was read, and what follows. `found`: what others found, whose points count as
+    /// well; `contents`: what the scanner found.
+    ///
+    /// Each finding has its points; the last ones, of the rule `score`, have the action, for the recipients that they name.
+    #[must_use]
+    pub fn weigh(subject: &Subject, read: Read, contents: Option<&Contents>, found: &[Finding]) -> Vec<Finding> {
+        let Read { settings, reading, words: mut mine, listed, others } = read;
         let proven = is_proven(subject, found);
         for sign in signs(subject, &reading, contents, proven) {
             mine.push(Finding::new(Check::Spam, sign.name(), Action::Deliver, sign.reason()).worth(sign.points()));

@@ -1,9 +1,11 @@
 //! What a message is learned and judged by: its words and their neighbours, its header, its pages' marks, its files.
 //!
-//! Everything is taken from the one parsed object. A word of the body is a token, and so is each pair of a word with one of
+//! Everything is taken from the one parsed object. What was tried and didn't help on messages that weren't learned is left out: words
+//! written in capitals, names of fields without their order, triples, pairs at a distance of three, tags in their order. A word of the body is a token, and so is each pair of a word with one of
 //! the two before it (orthogonal sparse bigrams): what stands together tells more than what occurs. What says who it is for,
 //! or what a filter said before, is left out: it would tell mailboxes apart, not messages.
 
+mod form;
 mod header;
 pub(super) mod page;
 mod words;
@@ -21,14 +23,14 @@ pub(super) use page::hosts;
 pub(super) use words::is_invisible;
 
 /// By which tokens are made: what was learned by another isn't undone by this.
-pub const TOKENS_VERSION: u8 = 1;
+pub const TOKENS_VERSION: u8 = 2;
 
 /// Where a token was found: the same word means something else elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Kind {
     Word = 1,
-    Shout,
+    Letters,
     Subject,
     Name,
     Address,
@@ -43,6 +45,7 @@ enum Kind {
     Part,
     File,
     Shape,
+    Form,
 }
 
 /// The tokens of a message, each once, at most `limits::SPAM_TOKENS_MAX`, the header's first. Structure and reading must be the
@@ -54,6 +57,7 @@ pub fn tokens(message: &[u8], structure: &Structure, reading: &Reading, key: &To
     for part in structure.parts() {
         described(part, &mut sink);
     }
+    form::form(structure, reading, &mut sink);
     for one in &reading.texts {
         if sink.is_full() {
             break;
@@ -100,9 +104,6 @@ fn running(text: &str, sink: &mut Sink<'_>) {
         }
         let number = sink.number(Kind::Word, word.lower());
         sink.put(number);
-        if word.is_shouted() {
-            sink.put(TokenKey::pair(number, u64::from(Kind::Shout as u8), 9));
-        }
         if before != 0 {
             sink.put(TokenKey::pair(before, number, 1));
         }

@@ -1,7 +1,7 @@
 //! What messages become.
 
 use crate::world::mail;
-use mailward_core::limits::{SPAM_LINK_DOMAINS_MAX, SPAM_TEXT_MAX, SPAM_TOKENS_MAX};
+use mailward_core::limits::{SPAM_FORM_MAX, SPAM_LETTERS_MAX, SPAM_LINK_DOMAINS_MAX, SPAM_TEXT_MAX, SPAM_TOKENS_MAX};
 use mailward_inspect::spam::{Lesson, Reading, TokenKey, link_domains, tokens};
 use mailward_message::Structure;
 use proptest::prelude::*;
@@ -32,10 +32,36 @@ fn words_are_the_same_however_they_are_sent() {
     assert!(straight.difference(&of(base64)).count() <= 2);
     let hidden = of(&page("<p>che<!-- x -->ap <b>pills</b> from&#32;abroad</p>"));
     let shown = of(&page("<p>cheap <b>pills</b> from abroad</p>"));
-    assert!(shown.is_subset(&hidden));
+    // More is written for what is shown: two of its sums.
+    assert!(shown.difference(&hidden).count() <= 2);
     let torn = of(&plain("che\u{200b}ap pi\u{ad}lls from abroad"));
-    assert!(straight.difference(&torn).count() == 0);
-    assert_eq!(of(&plain("CHEAP pills")).difference(&of(&plain("cheap pills"))).count(), 1, "shouting is one token");
+    assert!(straight.difference(&torn).count() <= 1, "the share of what isn't ASCII");
+    assert_eq!(of(&plain("CHEAP pills")).difference(&of(&plain("cheap pills"))).count(), 1, "the share of capitals");
+}
+
+#[test]
+fn messages_that_look_alike_share_tokens_though_no_word_is_the_same() {
+    let (one, other) = (of(&plain("alpha beta gamma delta")), of(&plain("omega sigma theta iotaa")));
+    let shouted = of(&plain("OMEGA SIGMA! THETA! $$ 1234"));
+    assert!(one.intersection(&other).count() > one.intersection(&shouted).count());
+    // Only the beginning is looked at: capitals behind it don't count.
+    let long = "words and ".repeat(SPAM_FORM_MAX / 10 + 1);
+    assert_eq!(of(&plain(&format!("{long} behind"))), of(&plain(&format!("{long} BEHIND"))));
+}
+
+#[test]
+fn letters_of_a_subject_are_tokens_up_to_their_limit() {
+    let titled = |title: &str| of(format!("Subject: {title}\r\n\r\nx\r\n").as_bytes());
+    assert!(
+        titled("v1agra").intersection(&titled("xv1agrax")).count()
+            > titled("v1agra").intersection(&titled("letters")).count()
+    );
+    // One long word: of its own it is a beginning and a length.
+    let long: String =
+        (0..SPAM_LETTERS_MAX + 4).map(|n| char::from(b'a' + u8::try_from(n * n % 26).unwrap())).collect();
+    assert_eq!(titled(&format!("{long}y")), titled(&format!("{long}z")));
+    let short = &long[..20];
+    assert_ne!(titled(&format!("{short}y")), titled(&format!("{short}z")));
 }
 
 #[test]

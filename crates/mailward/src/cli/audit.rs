@@ -2,6 +2,7 @@
 
 mod answer;
 mod past;
+mod report;
 mod score;
 mod table;
 
@@ -18,7 +19,7 @@ use mailward_core::shutdown;
 use mailward_dns::{Lookup, Resolver};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Look how safe the mail service is: a score with evidence, and what to mend first
@@ -42,6 +43,8 @@ enum What {
     Run(Looking),
     /// Show what an audit found
     Show(past::Show),
+    /// Tell what an audit found: a page for whoever decides, or data for others
+    Report(report::Reporting),
     /// Count the points, of the last audit or of a checklist that was filled in by hand
     Score(score::Counting),
     /// List past audits
@@ -118,6 +121,7 @@ impl AuditVerb {
         match self.what {
             What::Run(looking) => looking.run(place),
             What::Show(show) => show.run(place),
+            What::Report(reporting) => reporting.run(place),
             What::Score(counting) => counting.run(place),
             What::History(history) => history.run(place),
             What::Compare(compare) => compare.run(place),
@@ -151,7 +155,11 @@ impl Looking {
         let (place, host) = match &self.root {
             // Another host's files: nothing of the server here belongs to it.
             Some(root) => (None, Host::at(root, false, Box::new(BTreeMap::new()))),
-            None => (Some(place.find()?), Host::ours(Box::new(BTreeMap::new()))),
+            None => {
+                let place = place.find()?;
+                let host = looking::host(&place);
+                (Some(place), host)
+            }
         };
         let run = look(place.as_ref(), host, &controls)?;
         let run = match &place {
@@ -176,7 +184,8 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     };
     let names = place.and_then(|place| Resolver::new(&place.config().dns).ok());
     let names = names.map(|resolver| Arc::new(resolver) as Arc<dyn Lookup>);
-    let scene = looking::scene(&config, host, known, names);
+    let data = place.map_or(Path::new("/"), Place::data);
+    let scene = looking::scene(&config, host, known, names, data);
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use mailward_core::limits::QUARANTINE_LISTED;
 use mailward_core::{Address, Clock as _, QuarantineId, SystemClock};
+use mailward_delivery::digest::Told;
+use mailward_inspect::quarantine::Look;
 use mailward_inspect::{Action, Finding};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -111,6 +113,19 @@ Example:
         #[command(flatten)]
         ids: Ids,
     },
+    /// Send digests now: to users and administrators who weren't told of what is new
+    #[command(
+        after_help = "Digests go out by themselves at an hour of the day, see quarantine.digest. Who gets none by the
+configuration gets none now.
+
+Example:
+  mailward quarantine digest"
+    )]
+    Digest {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Take a message out of a mailbox into the quarantine
     #[command(after_help = "Only an administrator can release it; it then comes back into that mailbox.
 
@@ -161,6 +176,14 @@ impl QuarantineVerb {
             }
             What::Discard { ids } => each(place, &ids, "discarded", |id| Ask::Discard { id }),
             What::Report { ids } => each(place, &ids, "released", |id| Ask::Report { id }),
+            What::Digest { json } => {
+                let told: Told = ask(&mut Errand::on(place)?, Ask::Digest)?;
+                if json {
+                    return print::json(&told);
+                }
+                let administrators = if told.administrators { "; administrators were told" } else { "" };
+                print::line(format!("users who were told: {}{administrators}", told.users))
+            }
             What::Withdraw { user, mailbox, uid, json } => {
                 let done: Value = ask(&mut Errand::on(place)?, Ask::Withdraw { user, mailbox, uid })?;
                 if json {
@@ -294,7 +317,7 @@ fn lines(text: &mut String, before: &str, theirs: &str) {
 
 /// A message for people. Whatever somebody else wrote is tamed.
 fn told(shown: &Shown, whole: bool) -> String {
-    let Shown { entry, header, parts, preview, text: theirs, cut } = shown;
+    let Shown { entry, look: Look { header, parts, preview, text: theirs, cut } } = shown;
     let note = &entry.note;
     let mut text = String::new();
     let mut say = |name: &str, value: &str| {
@@ -368,10 +391,9 @@ fn write_raw(place: &Place, id: QuarantineId, file: &Path) -> Result<(), Failure
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::quarantine::Part;
     use mailward_core::Timestamp;
     use mailward_inspect::Check;
-    use mailward_inspect::quarantine::Note;
+    use mailward_inspect::quarantine::{LookedPart, Note};
 
     fn entry() -> Entry {
         let evil = "a\u{1b}[2J\u{202e}\nb";
@@ -404,11 +426,17 @@ mod tests {
         assert_eq!(row[6], "a\u{fffd}[2J\u{fffd}\u{fffd}b");
         let shown = Shown {
             entry: entry(),
-            header: "Subject: \u{1b}[2J\nX: y\n".to_owned(),
-            parts: vec![Part { media_type: "a/b".to_owned(), name: Some("x\u{202e}exe.pdf".to_owned()), size: 3 }],
-            preview: "first \u{9b}words".to_owned(),
-            text: "all\r\nof \u{7}it".to_owned(),
-            cut: true,
+            look: Look {
+                header: "Subject: \u{1b}[2J\nX: y\n".to_owned(),
+                parts: vec![LookedPart {
+                    media_type: "a/b".to_owned(),
+                    name: Some("x\u{202e}exe.pdf".to_owned()),
+                    size: 3,
+                }],
+                preview: "first \u{9b}words".to_owned(),
+                text: "all\r\nof \u{7}it".to_owned(),
+                cut: true,
+            },
         };
         for whole in [false, true] {
             let text = told(&shown, whole);

@@ -25,7 +25,7 @@ pub(crate) struct Sessions {
     /// Those of one user only
     #[arg(long, value_name = "ADDRESS")]
     user: Option<Address>,
-    /// Those of one protocol only: smtp, submission, lmtp, imap or pop3
+    /// Those of one protocol only: smtp, submission, lmtp, imap, pop3 or http
     #[arg(long, value_name = "PROTOCOL", value_parser = protocol)]
     protocol: Option<Protocol>,
     /// Print JSON
@@ -57,7 +57,7 @@ Examples:
 
 fn protocol(name: &str) -> Result<Protocol, String> {
     serde_json::from_value(Value::String(name.to_ascii_lowercase()))
-        .map_err(|_| "smtp, submission, lmtp, imap or pop3".to_owned())
+        .map_err(|_| "smtp, submission, lmtp, imap, pop3 or http".to_owned())
 }
 
 impl Sessions {

@@ -39,6 +39,9 @@ struct Inner {
     smtp_tls: Acceptor,
     imap_tls: Acceptor,
     pop3_tls: Acceptor,
+    http_tls: Acceptor,
+    /// None: there is no door for them.
+    web: Option<Arc<mailward_web::Context>>,
     gate: Arc<Gate>,
     rules: RuleBook,
     events: Events,
@@ -63,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) dmarc: Option<mailward_receive::Dmarc>,
     pub(crate) filters: Arc<Filters>,
+    pub(crate) web: Option<Arc<mailward_web::Context>>,
     pub(crate) events: Events,
     pub(crate) shutdown: Shutdown,
 }
@@ -85,12 +89,14 @@ impl Rooms {
             inspector,
             dmarc,
             filters,
+            web,
             events,
             shutdown,
         } = parts;
         let smtp_tls = acceptor.for_protocol(Protocol::Smtp);
         let imap_tls = acceptor.for_protocol(Protocol::Imap);
         let pop3_tls = acceptor.for_protocol(Protocol::Pop3);
+        let http_tls = acceptor.for_protocol(Protocol::Http);
         let receive = mailward_receive::Context::new(mailward_receive::Parts {
             hostname: hostname.clone(),
             store: store.clone(),
@@ -146,6 +152,8 @@ impl Rooms {
             smtp_tls,
             imap_tls,
             pop3_tls,
+            http_tls,
+            web,
             gate,
             rules,
             events,
@@ -198,6 +206,7 @@ impl Rooms {
             Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => &self.0.smtp_tls,
             Protocol::Imap => &self.0.imap_tls,
             Protocol::Pop3 => &self.0.pop3_tls,
+            Protocol::Http => &self.0.http_tls,
         }
     }
 
@@ -228,6 +237,11 @@ impl Rooms {
             }
             Protocol::Imap => Box::pin(mailward_imap::serve(wire, peer, permit, self.0.imap.clone())).await,
             Protocol::Pop3 => Box::pin(mailward_pop3::serve(wire, peer, permit, self.0.pop3.clone())).await,
+            Protocol::Http => {
+                if let Some(web) = self.0.web.clone() {
+                    Box::pin(mailward_web::serve(wire, peer, permit, web)).await;
+                }
+            }
         }
     }
 }
@@ -410,6 +424,7 @@ fn refusal(listener: Listener, why: GateError) -> String {
         Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => format!("421 4.7.0 {why}\r\n"),
         Protocol::Imap => format!("* BYE [UNAVAILABLE] {why}\r\n"),
         Protocol::Pop3 => format!("-ERR [SYS/TEMP] {why}\r\n"),
+        Protocol::Http => http_refusal("503 Service Unavailable"),
     }
 }
 
@@ -422,7 +437,13 @@ fn refusal_by_rule(listener: Listener, words: &str, reference: Option<&Reference
         }
         Protocol::Imap => format!("* BYE {words}\r\n"),
         Protocol::Pop3 => format!("-ERR [SYS/PERM] {words}\r\n"),
+        Protocol::Http => http_refusal("403 Forbidden"),
     }
+}
+
+/// An answer to a request that isn't read, without a page (RFC 9112 §9.6).
+fn http_refusal(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n")
 }
 
 /// The listener lives on, whatever one accept said.

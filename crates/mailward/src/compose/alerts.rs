@@ -54,6 +54,25 @@ pub(crate) fn signer(place: &Place) -> Result<Option<Signer>, Failure> {
     Ok(Some(Signer::new(&Secret::new(secret))))
 }
 
+/// Who brings mail to administrators.
+pub(crate) fn postman(
+    config: &Config,
+    hostname: &Domain,
+    store: &Arc<LocalStore>,
+    directory: &Arc<Directory>,
+    events: &Events,
+) -> Postman {
+    Postman::new(PostmanParts {
+        mail: store.clone(),
+        queue: store.clone(),
+        directory: Arc::clone(directory),
+        hostname: hostname.clone(),
+        events: events.clone(),
+        clock: Arc::new(SystemClock),
+        lifetime: config.queue.lifetime(),
+    })
+}
+
 /// What alerts are told by.
 pub(crate) struct Means<'a> {
     pub(crate) place: &'a Place,
@@ -95,15 +114,7 @@ pub(crate) fn start(means: Means<'_>) -> Result<Telling, Failure> {
         AlertMail::To(all) => Some(Some(all.clone())),
     };
     if let Some(to) = to {
-        let postman = Postman::new(PostmanParts {
-            mail: store.clone(),
-            queue: store.clone(),
-            directory: Arc::clone(directory),
-            hostname: hostname.clone(),
-            events: events.clone(),
-            clock: Arc::new(SystemClock),
-            lifetime: config.queue.lifetime(),
-        });
+        let postman = postman(config, hostname, store, directory, events);
         ways.push(Arc::new(ByMail::new(postman, to)));
     }
     if let Some(webhook) = &config.alerts.webhook {

@@ -7,11 +7,13 @@ pub(crate) use canary::{OwnAccount, Server};
 use crate::control::audit::Known;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
+use crate::place::Place;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Area, Canary as _, Control, Door, Host, Machine, Probe, Progress, Protocol, Record, Scene, Weights, all, run, score,
+    Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
+    Weights, all, run, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -20,6 +22,7 @@ use mailward_core::{Clock as _, Listener, Shutdown, SystemClock};
 use mailward_dns::Lookup;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +46,13 @@ pub(crate) fn weights(config: &Audit) -> Weights {
 }
 
 /// What there is to look at. `known` is what the server says; without one, what it would say isn't tested.
-pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Option<Arc<dyn Lookup>>) -> Scene {
+pub(crate) fn scene(
+    config: &Audit,
+    host: Host,
+    known: Option<Known>,
+    names: Option<Arc<dyn Lookup>>,
+    data: &Path,
+) -> Scene {
     let machine = match config.machine {
         AuditMachine::Guess => None,
         AuditMachine::Metal => Some(Machine::Metal),
@@ -55,10 +64,11 @@ pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Opt
         None => Default::default(),
     };
     let name = state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
+    let anchors = anchors(data, &name);
     Scene {
         host,
         doors: doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect(),
-        anchors: Anchors::default(),
+        anchors,
         canary: None,
         names,
         state,
@@ -69,6 +79,24 @@ pub(crate) fn scene(config: &Audit, host: Host, known: Option<Known>, names: Opt
         machine,
         now: SystemClock.now(),
     }
+}
+
+/// The host that this runs on, and where we are on it.
+pub(crate) fn host(place: &Place) -> Host {
+    let own = Ours::default();
+    let path = |path: &Path| path.display().to_string();
+    let configuration = place.file.as_deref().and_then(Path::parent).map_or(own.configuration, path);
+    let program = std::env::current_exe().map_or(own.program, |program| path(&program));
+    let ours = Ours { data: path(place.data()), configuration, program, allowed: own.allowed };
+    Host::ours(Box::new(HostPrograms::default())).with_ours(ours)
+}
+
+/// Whose certificates are trusted: the authorities that this system trusts. A name that no public authority certifies (RFC 6761)
+/// is a trial's, whose own authority is trusted, too.
+pub(crate) fn anchors(data: &Path, name: &str) -> Anchors {
+    let is_trial = ["test", "example", "invalid", "localhost"].iter().any(|top| name.rsplit('.').next() == Some(top));
+    let own = if is_trial { std::fs::read(data.join("tls/ca.pem")).unwrap_or_default() } else { Vec::new() };
+    Anchors::system_and(&own)
 }
 
 /// A door as it is reached from here; a Unix socket is no door of the network.
@@ -88,6 +116,9 @@ fn door(listener: &str, address: &str, name: &str) -> Option<Door> {
         Listener::Pop3 => Protocol::Pop3,
         Listener::Pop3s => Protocol::Pop3s,
         Listener::Lmtp => Protocol::Lmtp,
+        Listener::Https => Protocol::Https,
+        // Plain HTTP is for a program in front, on loopback.
+        Listener::Http => return None,
     };
     Some(Door { protocol, address: SocketAddr::new(ip, address.port()), name: name.to_owned() })
 }
@@ -203,8 +234,8 @@ async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), F
     let Some(server) = &desk.server else { return Ok(()) };
     let config = server.audit();
     let before = desk.audit_failing().await?;
-    let host = Host::ours(Box::new(BTreeMap::new()));
-    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone());
+    let host = host(server.place());
+    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), server.place().data());
     let own = Server::Here(Box::new(desk.clone()));
     let run = look_within(own, &all(), scene, weights(&config), shutdown, &mut ()).await?;
     if shutdown.is_fired() {
@@ -241,11 +272,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
     use super::until;
     use jiff::civil::date;
+    use jiff::tz::TimeZone;
     use std::time::Duration;
 
     #[test]
     fn the_next_time_is_that_hour_ever_later_and_never_now() {
-        let at = |hour, minute, second| date(2026, 1, 2).at(hour, minute, second, 0).in_tz("UTC").unwrap();
+        let at = |hour, minute, second| date(2026, 1, 2).at(hour, minute, second, 0).to_zoned(TimeZone::UTC).unwrap();
         for (now, seconds) in [
             (at(3, 0, 0), 3_600),
             (at(3, 59, 59), 1),

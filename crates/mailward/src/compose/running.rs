@@ -7,10 +7,11 @@ use super::privilege;
 use crate::failure::Failure;
 use crate::place::Place;
 use arc_swap::ArcSwap;
-use mailward_core::config::{Audit, Config, KEYS};
+use mailward_core::config::{Audit, Config, KEYS, Quarantine};
 use mailward_core::event::{Event, Events};
 use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
+use mailward_delivery::digest::Digests;
 use mailward_gate::bans::Bans;
 use mailward_gate::logins::Logins;
 use mailward_gate::rates::Rates;
@@ -20,6 +21,8 @@ use mailward_inspect::policy::Rulebook;
 use mailward_inspect::spam::Spam;
 use mailward_tls::Acceptor;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
 
@@ -59,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) rates: Arc<Rates>,
     pub(crate) reputation: Arc<Reputation>,
     pub(crate) spam: Arc<Spam>,
+    pub(crate) digests: Arc<Digests>,
     pub(crate) events: Events,
     pub(crate) log: Reopener,
     pub(crate) stop: Sender<()>,
@@ -151,6 +155,11 @@ impl Running {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.0.parts.place
+    }
+
     /// The name it gives itself.
     pub(crate) fn hostname(&self) -> &Domain {
         &self.0.parts.hostname
@@ -166,9 +175,38 @@ impl Running {
         self.0.config.lock().unwrap_or_else(PoisonError::into_inner).audit.clone()
     }
 
-    /// How long messages are kept in the quarantine, days.
-    pub(crate) fn quarantine_days(&self) -> usize {
-        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.days
+    /// What is in force for the quarantine.
+    pub(crate) fn quarantine(&self) -> Quarantine {
+        self.0.config.lock().unwrap_or_else(PoisonError::into_inner).quarantine.clone()
+    }
+
+    /// Who tells users and administrators what is kept.
+    pub(crate) fn digests(&self) -> Arc<Digests> {
+        Arc::clone(&self.0.parts.digests)
+    }
+
+    /// What is in force, by key, as the configuration has it. What may be a secret is hidden.
+    pub(crate) fn settings(&self) -> BTreeMap<String, String> {
+        let current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        KEYS.iter().map(|key| (key.path.to_owned(), key.told(&current))).collect()
+    }
+
+    /// The configuration file, if it was started with one.
+    pub(crate) fn settings_file(&self) -> Option<&Path> {
+        self.0.parts.place.file.as_deref()
+    }
+
+    /// Keys whose values in the file are others than those in force.
+    pub(crate) fn differs(&self) -> Result<Vec<&'static str>, Failure> {
+        let loaded = self.0.parts.place.again()?;
+        let current = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = KEYS.iter().filter(|key| key.value(&loaded.config) != key.value(&current));
+        Ok(differs.map(|key| key.path).collect())
+    }
+
+    /// The socket that takes commands.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.parts.place.socket()
     }
 
     /// Stops the server, cleanly.
@@ -231,6 +269,7 @@ impl Running {
         parts.logins.set(super::bans::login_settings(new));
         parts.care.set_limits(new.user_limits, new.domain_limits);
         parts.rates.set(&new.rates);
+        parts.digests.set(&new.quarantine);
         parts.events.set_level(new.log.level.level());
         current.log.level = new.log.level;
         current.limits = new.limits.clone();

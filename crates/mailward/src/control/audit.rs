@@ -1,12 +1,13 @@
 //! What an audit needs of the server, and what is kept of it.
 
+mod state;
+
 use super::desk::{Desk, shown};
 use crate::compose::audit::failing;
 use crate::failure::Failure;
 use mailward_audit::actions::{Actions, Exception};
 use mailward_audit::evidence::{Archive, EvidenceError, Run};
-use mailward_audit::{Area, DkimKey, State, Statement};
-use mailward_store::records::DkimState;
+use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict};
 use mailward_core::{Clock as _, SystemClock};
 use mailward_vault::EvidenceKey;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,30 @@ impl AuditDesk {
         Ok(kept)
     }
 
+    /// What is known of audits that were kept. All of them are looked at again.
+    fn past(&self) -> Result<Audits, Failure> {
+        let verified = self.archive.verify(Some(self.key.public()), None, SystemClock.now())?;
+        let faults = verified.faults.into_iter().map(|fault| match fault.number {
+            Some(number) => format!("audit {number}: {}", fault.what),
+            None => fault.what,
+        });
+        let faults: Vec<String> = faults.collect();
+        // One that can't be read is among the faults.
+        let newest = self.archive.newest().ok().flatten().map(|run| Newest {
+            number: run.number,
+            ended: run.ended,
+            asked: run.records.len(),
+            failing: failing(&run.records).collect(),
+            broken: run
+                .records
+                .iter()
+                .filter(|record| record.verdict == Verdict::Error)
+                .map(|record| record.id.clone())
+                .collect(),
+        });
+        Ok(Audits { seals: verified.seals, runs: verified.runs, faults, newest })
+    }
+
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {
         let now = SystemClock.now();
         match ask {
@@ -142,24 +167,9 @@ impl Desk {
     /// What is known before a run.
     pub(crate) async fn audit_known(&self) -> Result<Known, Failure> {
         let server = self.server.as_ref();
-        let mut users = self.directory.list_users(None, None).await?;
-        users.retain(|user| !super::canary::is_one(user));
-        let mut dkim: BTreeMap<String, Vec<DkimKey>> = BTreeMap::new();
-        for key in self.dkim.list(None).await?.into_iter().filter(|key| key.state == DkimState::Active) {
-            let key_of = DkimKey { selector: key.selector, value: key.record.value };
-            dkim.entry(key.domain.to_string()).or_default().push(key_of);
-        }
-        let state = State {
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            pid: server.map(|_| std::process::id()),
-            name: server.map(|server| server.hostname().to_string()),
-            domains: self.directory.list_domains().into_iter().map(|domain| domain.name.to_string()).collect(),
-            accounts: users.into_iter().map(|user| (user.address.to_string().to_lowercase(), user.enabled)).collect(),
-            dkim,
-        };
         let doors = server.map(|server| server.doors().to_vec()).unwrap_or_default();
         Ok(Known {
-            state,
+            state: self.audit_state().await?,
             statements: self.audit.archive.statements()?,
             actions: self.audit.archive.actions()?,
             doors: doors.into_iter().map(|door| (door.listener.name().to_owned(), door.address)).collect(),

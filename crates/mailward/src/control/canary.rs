@@ -3,7 +3,7 @@
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
-use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
+use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
 use mailward_directory::{NewPassword, NewUser, UserInfo};
@@ -55,12 +55,9 @@ pub(crate) struct Found {
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
 
-/// What stands before the number.
-const LOCAL: &str = "mailward-audit-";
-
 /// Whether a user is one of these: it is no user's.
 pub(crate) fn is_one(user: &UserInfo) -> bool {
-    user.display_name == NAME && user.address.local().as_str().starts_with(LOCAL)
+    user.display_name == NAME && user.address.local().as_str().starts_with(AUDIT_LOCAL)
 }
 
 impl Desk {
@@ -97,7 +94,7 @@ impl Desk {
         let domain = domains.iter().find(|domain| domain.enabled);
         let domain = domain.ok_or_else(|| Failure::Refused("there is no domain for the audit's account".to_owned()))?;
         let now = SystemClock.now();
-        let address = Address::parse(&format!("{LOCAL}{:x}@{}", now.0, domain.name), false)
+        let address = Address::parse(&format!("{AUDIT_LOCAL}{:x}@{}", now.0, domain.name), false)
             .map_err(|error| Failure::Bug(error.to_string()))?;
         let user = NewUser {
             address: address.clone(),
@@ -138,7 +135,7 @@ impl Desk {
     async fn forget_canary(&self, address: &Address) -> Result<(), Failure> {
         if let Some(account) = self.directory.account_id(address) {
             for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
-                self.store.discard(kept.id, KeptFor::Account(account)).await?;
+                self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
             }
             self.directory.remove_user(address).await?;
             super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);

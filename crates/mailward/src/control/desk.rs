@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::secrets::PasswordWish;
 use mailward_alert::Alerts;
-use mailward_core::config::{Config, Rates};
+use mailward_core::config::{Config, Quarantine, Rates};
 use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Secret};
 use mailward_delivery::queue::Policies;
@@ -63,9 +63,9 @@ pub(crate) struct Desk {
     pub(crate) rescan: Option<Arc<Rescan>>,
     pub(crate) spam: SpamDesk,
     pub(crate) milters: MilterDesk,
-    /// How long messages are kept in the quarantine, days, where no server runs.
-    pub(crate) quarantine_days: usize,
     pub(crate) audit: AuditDesk,
+    /// What is in force for the quarantine where no server runs.
+    pub(crate) quarantine: Quarantine,
     /// Who tells alerts, if a server runs.
     pub(crate) alerts: Option<Alerts>,
 }
@@ -169,8 +169,8 @@ impl Desk {
             rescan: None,
             spam,
             milters: MilterDesk::without_server(config),
-            quarantine_days: config.quarantine.days,
             audit: AuditDesk::of(data, &secret)?,
+            quarantine: config.quarantine.clone(),
             alerts: None,
         })
     }

@@ -4,21 +4,21 @@ use super::desk::{Desk, shown};
 use crate::failure::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mailward_core::config::Quarantine;
 use mailward_core::event::Event;
 use mailward_core::limits::{
     QUARANTINE_HEADER_SHOWN_MAX, QUARANTINE_LISTED, QUARANTINE_LISTED_RECIPIENTS, QUARANTINE_NOTE_MAX,
     QUARANTINE_PARTS_SHOWN_MAX, QUARANTINE_PIECE, QUARANTINE_READ_MAX, QUARANTINE_TEXT_MAX, SPAM_READ_MAX,
 };
 use mailward_core::{Address, Clock as _, MailboxName, QuarantineId, SystemClock, Timestamp, Uid};
-use mailward_inspect::quarantine::Note;
+use mailward_delivery::digest::done::{Done, done};
+use mailward_inspect::quarantine::{Look, Note, Sight, look};
 use mailward_inspect::rescan;
 use mailward_inspect::spam::Lesson;
 use mailward_inspect::{Action, Check, Finding};
-use mailward_message::Structure;
-use mailward_message::decode::{file_name, text_of};
-use mailward_message::preview::preview;
+use mailward_message::{Structure, date};
 use mailward_store::records::{KeptFor, Quarantined, UidRange};
-use mailward_store::{MailStore as _, QuarantineStore as _, ShelfStore as _, StoreError};
+use mailward_store::{MailStore as _, QuarantineStore as _, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -52,6 +52,8 @@ pub(crate) enum Ask {
     Report { id: QuarantineId },
     /// Takes a message out of a mailbox into the quarantine.
     Withdraw { user: Address, mailbox: String, uid: u32 },
+    /// Sends digests of what is new now: see [`mailward_delivery::digest::Told`].
+    Digest,
 }
 
 /// Some of the quarantine.
@@ -88,27 +90,8 @@ pub(crate) struct Entry {
 pub(crate) struct Shown {
     #[serde(flatten)]
     pub(crate) entry: Entry,
-    /// Its header, decoded.
-    pub(crate) header: String,
-    /// What it is made of.
-    pub(crate) parts: Vec<Part>,
-    /// Its first words, in one line.
-    pub(crate) preview: String,
-    /// Its text.
-    pub(crate) text: String,
-    /// Whether header, text or parts were more than is shown.
-    pub(crate) cut: bool,
-}
-
-/// A part of it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Part {
-    /// As it calls itself.
-    pub(crate) media_type: String,
-    /// The name of its file.
-    pub(crate) name: Option<String>,
-    /// Bytes, as it is encoded.
-    pub(crate) size: u64,
+    #[serde(flatten)]
+    pub(crate) look: Look,
 }
 
 /// Some of its bytes.
@@ -120,18 +103,17 @@ pub(crate) struct Piece {
     pub(crate) last: bool,
 }
 
-fn missing() -> Failure {
-    StoreError::NotFound("message in the quarantine").into()
-}
-
-/// Cut to so many bytes, whole characters; whether something was cut.
-fn cut(text: &mut String, most: usize) -> bool {
-    if text.len() <= most {
-        return false;
-    }
-    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
-    true
+/// What is said of a message that isn't there: what became of it, if that is known.
+fn missing(done: &[Done]) -> Failure {
+    let Some(last) = done.iter().max_by_key(|one| one.at) else {
+        return StoreError::NotFound("message in the quarantine").into();
+    };
+    let Done { what, by, at, .. } = last;
+    let what = if what == "reported" { "released as a false alarm" } else { what };
+    Failure::Refused(format!(
+        "no such message in the quarantine: it was {what} by {by} on {}",
+        date::format_header(*at)
+    ))
 }
 
 /// What is known of a message; `names`: at most so many recipients.
@@ -157,12 +139,12 @@ impl Desk {
                     Some(user) => KeptFor::Account(self.account(user)?),
                     None => KeptFor::Everybody,
                 };
-                self.let_go(id, whom, user.as_ref(), administrator).await?;
+                self.let_go(id, whom, user.as_ref(), "released", administrator).await?;
                 Ok(Value::Null)
             }
             Ask::Discard { id } => {
                 let note = note_of(&self.kept(id).await?, 0);
-                self.store.discard(id, KeptFor::Everybody).await?;
+                self.store.discard(id, KeptFor::Everybody, vec![by_command("discarded", None).note(id)]).await?;
                 self.tell_kept("quarantine.discarded", id, &note, administrator);
                 Ok(Value::Null)
             }
@@ -177,18 +159,31 @@ impl Desk {
                     filter.learn(None, &bytes, Some(Lesson::Ham)).await?;
                     filter.settle().await?;
                 }
-                self.let_go(id, KeptFor::Everybody, None, administrator).await?;
+                self.let_go(id, KeptFor::Everybody, None, "reported", administrator).await?;
                 Ok(json!({ "learned": learned }))
             }
             Ask::Withdraw { user, mailbox, uid } => {
                 let id = self.withdraw(&user, &mailbox, uid, administrator).await?;
                 Ok(json!({ "id": id }))
             }
+            Ask::Digest => {
+                let Some(server) = &self.server else {
+                    return Err(Failure::Refused("no server runs: it sends what is due when it starts".to_owned()));
+                };
+                shown(server.digests().send_now().await.map_err(|error| Failure::Refused(error.to_string()))?)
+            }
         }
     }
 
+    fn quarantine_settings(&self) -> Quarantine {
+        self.server.as_ref().map_or_else(|| self.quarantine.clone(), |server| server.quarantine())
+    }
+
     async fn kept(&self, id: QuarantineId) -> Result<Quarantined, Failure> {
-        self.store.quarantined(id).await?.ok_or_else(missing)
+        match self.store.quarantined(id).await? {
+            Some(kept) => Ok(kept),
+            None => Err(missing(&done(&*self.store, id).await?)),
+        }
     }
 
     fn entry(&self, kept: &Quarantined, names: usize) -> Entry {
@@ -204,7 +199,7 @@ impl Desk {
             users: users.take(names).collect(),
             elsewhere: elsewhere().take(names).cloned().collect(),
             recipients: targets.len().saturating_add(elsewhere().count()),
-            for_administrators: note.is_for_administrators(),
+            for_administrators: !note.is_for_users(&self.quarantine_settings().users_release),
             note,
         }
     }
@@ -227,30 +222,11 @@ impl Desk {
         let kept = self.kept(id).await?;
         let most = u64::try_from(QUARANTINE_READ_MAX).unwrap_or(u64::MAX);
         let bytes = self.store.read(kept.blob, 0, kept.size.min(most)).await?;
-        let structure = Structure::parse(&bytes);
-        let mut read = text_of(&bytes, &structure);
-        let mut parts: Vec<Part> = structure
-            .parts()
-            .filter(|part| !part.is_multipart())
-            .take(QUARANTINE_PARTS_SHOWN_MAX.saturating_add(1))
-            .map(|part| Part {
-                media_type: format!("{}/{}", part.media_type, part.subtype),
-                name: file_name(part),
-                size: part.size(),
-            })
-            .collect();
-        let mut is_cut = kept.size > most || parts.len() > QUARANTINE_PARTS_SHOWN_MAX;
-        parts.truncate(QUARANTINE_PARTS_SHOWN_MAX);
-        is_cut |= cut(&mut read.header, QUARANTINE_HEADER_SHOWN_MAX);
-        is_cut |= cut(&mut read.body, QUARANTINE_TEXT_MAX);
-        Ok(Shown {
-            entry: self.entry(&kept, usize::MAX),
-            header: read.header,
-            parts,
-            preview: preview(&bytes, &structure),
-            text: read.body,
-            cut: is_cut,
-        })
+        let sight =
+            Sight { header: QUARANTINE_HEADER_SHOWN_MAX, text: QUARANTINE_TEXT_MAX, parts: QUARANTINE_PARTS_SHOWN_MAX };
+        let mut look = look(&bytes, sight);
+        look.cut |= kept.size > most;
+        Ok(Shown { entry: self.entry(&kept, usize::MAX), look })
     }
 
     async fn kept_piece(&self, id: QuarantineId, from: u64) -> Result<Piece, Failure> {
@@ -266,15 +242,15 @@ impl Desk {
         id: QuarantineId,
         whom: KeptFor,
         user: Option<&Address>,
+        what: &str,
         administrator: Option<IpAddr>,
     ) -> Result<(), Failure> {
         let kept = self.kept(id).await?;
         let mut note = note_of(&kept, 0);
-        // Before: what is released mustn't be taken out of its mailbox again for the same.
-        if let Some(noted) = rescan::let_go(kept.blob, &note, SystemClock.now()) {
-            self.store.change_shelf(vec![noted]).await?;
-        }
-        self.store.release(id, whom).await.map_err(|error| match error {
+        // What is released mustn't be taken out of its mailbox again for the same.
+        let let_go = rescan::let_go(kept.blob, &note, SystemClock.now());
+        let notes = let_go.into_iter().chain([by_command(what, user).note(id)]).collect();
+        self.store.release(id, whom, notes).await.map_err(|error| match error {
             StoreError::OverQuota => Failure::Refused(
                 "somebody it goes to is over their quota: `mailward user set ADDRESS --quota SIZE`, or release it \
                  for others with --user"
@@ -306,7 +282,7 @@ impl Desk {
         let why = format!("an administrator took it out of the mailbox {} of {user}", mailbox.name);
         let finding = Finding::new(Check::Content, "withdrawn", Action::Quarantine, why);
         let note = Note::of_stored(&envelope, user, vec![finding]);
-        let days = self.server.as_ref().map_or(self.quarantine_days, |server| server.quarantine_days());
+        let days = self.quarantine_settings().days;
         let time = Duration::from_secs(u64::try_from(days).unwrap_or(u64::MAX).saturating_mul(86_400));
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let expires = Timestamp(SystemClock.now().0.saturating_add(time));
@@ -329,5 +305,16 @@ impl Desk {
             event = event.with("user", whom);
         }
         self.tell(event);
+    }
+}
+
+/// What an administrator does by command.
+fn by_command(what: &str, user: Option<&Address>) -> Done {
+    Done {
+        what: what.to_owned(),
+        by: "administrator".to_owned(),
+        how: "command".to_owned(),
+        user: user.map(ToString::to_string),
+        at: SystemClock.now(),
     }
 }

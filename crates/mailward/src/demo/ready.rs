@@ -62,7 +62,7 @@ impl Ready {
             out,
             "Mailward demo: a whole mail server on loopback. Everything is in {data}\n\n\
              \x20 SMTP {smtp} · submission {submission} (STARTTLS), {submissions} (TLS)\n\
-             \x20 IMAP {imap} (STARTTLS), {imaps} (TLS) · POP3 {pop3} (STLS), {pop3s} (TLS) · LMTP {lmtp}\n\n",
+             \x20 IMAP {imap} (STARTTLS), {imaps} (TLS) · POP3 {pop3} (STLS), {pop3s} (TLS) · LMTP {lmtp} · pages {https}\n\n",
             data = near(&self.data).display(),
             smtp = port(Listener::Smtp),
             submission = port(Listener::Submission),
@@ -71,6 +71,7 @@ impl Ready {
             imaps = port(Listener::Imaps),
             pop3 = port(Listener::Pop3),
             pop3s = port(Listener::Pop3s),
+            https = port(Listener::Https),
             lmtp = self.lmtp_socket.as_deref().map_or_else(|| PathBuf::from("off"), near).display(),
         );
         for person in &self.users {

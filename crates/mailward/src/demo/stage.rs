@@ -4,7 +4,7 @@ use super::DOMAIN;
 use crate::control::path::Short;
 use crate::failure::Failure;
 use crate::place::{CONFIG_NAME, socket_in};
-use mailward_core::config::{Config, Listen};
+use mailward_core::config::{Config, Listen, Origin};
 use mailward_core::{Clock as _, Domain, Listener, SystemClock};
 use mailward_tls::{Acceptor, authority};
 use std::fs::{DirBuilder, Permissions};
@@ -53,7 +53,7 @@ pub(crate) fn set(data: &Path, port_base: u16) -> Result<(), Failure> {
 
 fn configuration(port_base: u16) -> Result<Config, Failure> {
     let mut listen = Listen::off();
-    for listener in Listener::ALL.into_iter().filter(|l| *l != Listener::Lmtp) {
+    for listener in Listener::ALL.into_iter().filter(|l| !matches!(l, Listener::Lmtp | Listener::Http)) {
         let port = port_base.checked_add(listener.usual_port()).filter(|p| *p > 0).ok_or_else(|| {
             Failure::Usage(format!("--port-base {port_base}: {listener} would need a port over 65535"))
         })?;
@@ -66,6 +66,8 @@ fn configuration(port_base: u16) -> Result<Config, Failure> {
         listen,
         ..Config::default()
     };
+    let pages = config.listen.https.first().map(|address| format!("https://localhost:{}", address.port()));
+    config.web.origin = pages.and_then(|origin| Origin::parse(&origin).ok());
     config.log.file = Some("mailward.log".into());
     // Its domain is nobody's, and nothing that is tried in it should reach anybody.
     config.queue.send = false;

@@ -138,7 +138,7 @@ fn status_tells_what_runs_and_says_69_if_nothing_does() {
     let status = json(&["status", "--json", "--data", &data]);
     assert_eq!(status["pid"], ready["pid"]);
     assert!(status["certificate"]["days_left"].as_i64().unwrap() > 700);
-    assert_eq!(status["listeners"].as_array().unwrap().len(), 8);
+    assert_eq!(status["listeners"].as_array().unwrap().len(), 9);
     assert!(done(&["status", "--data", &data]).contains("imaps"));
     let began = std::time::Instant::now();
     done(&["stop", "--data", &data]);

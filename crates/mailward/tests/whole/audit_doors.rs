@@ -3,7 +3,7 @@
 use crate::support::*;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Statements, Verdict, all, run,
+    Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Verdict, all, find, run,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, shutdown};
 use nix::sys::signal::Signal;
@@ -38,18 +38,11 @@ fn scene(ready: &Value) -> Scene {
     let domain = address.rsplit('@').next().unwrap().to_owned();
     let ca = std::fs::read(ready["ca"].as_str().unwrap()).unwrap();
     Scene {
-        host: Host::ours(Box::new(BTreeMap::new())),
         doors: doors(ready),
         anchors: Anchors::only(&ca),
         canary: Some(Account { address, password: Secret::new(ready["users"][0]["password"].as_str().unwrap()), inside: None }),
-        names: None,
         state: Some(State { domains: vec![domain], ..State::default() }),
-        statements: Statements::default(),
-        owners: BTreeMap::new(),
-        deputies: BTreeMap::new(),
-        actions: None,
-        machine: None,
-        now: SystemClock.now(),
+        ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
     }
 }
 
@@ -103,26 +96,28 @@ fn a_server_that_setup_made_has_no_hole_either() {
         (Protocol::Imap, 143),
         (Protocol::Imaps, 993),
     ];
-    let scene = Scene {
-        host: Host::ours(Box::new(BTreeMap::new())),
-        doors: open.into_iter().map(door).collect(),
+    let scene = || Scene {
+        doors: open.map(door).to_vec(),
         anchors: Anchors::only(&std::fs::read(Path::new(&data).join("tls/ca.pem")).unwrap()),
-        canary: None,
-        names: None,
         state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
-        statements: Statements::default(),
-        owners: BTreeMap::new(),
-        deputies: BTreeMap::new(),
-        actions: None,
-        machine: None,
-        now: SystemClock.now(),
+        ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
     };
     let starred: Vec<&'static Control> =
         all().into_iter().filter(|control| control.probe == Probe::Doors && control.is_starred()).collect();
-    let records = asked(&starred, scene);
+    let records = asked(&starred, scene());
     assert!(records.iter().all(|record| record.verdict == Verdict::Pass), "{}", told(&records));
     // Nothing of what was tried was taken for a message.
     let users = json(&["user", "list", "--json", "--data", &data]);
     assert_eq!(users[0]["usage"]["messages"], 0);
+
+    // None of it would be worth anything if an open relay passed as well.
+    let file = Path::new(&data).join("mailward.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let opened = text.replacen("#from = \"none\"", "from = [\"127.0.0.1\"]", 1);
+    std::fs::write(&file, opened.replacen("#any_sender = false", "any_sender = true", 1)).unwrap();
+    done(&["reload", "--data", &data]);
+    let record = asked(&[find("SVC-04").unwrap()], scene()).remove(0);
+    assert_eq!(record.verdict, Verdict::Fail, "{}", record.said);
+    assert!(record.said.contains("attempts came through, as seen from loopback"), "{}", record.said);
     server.stop(Signal::SIGTERM);
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod audit_doors;
 mod audit_inside;
+mod auditing;
 mod battery;
 mod bench;
 mod content;

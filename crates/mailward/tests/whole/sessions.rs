@@ -73,7 +73,7 @@ fn a_session_is_listed_with_what_is_known_and_ended_alone() {
     refused(&["sessions", "end", "4711000"], 1, "there is no session 4711000");
     refused(&["sessions", "end", "--user", "nobody@example.test"], 1, "there is no user");
     refused(&["sessions", "--user", "nobody@example.test"], 1, "there is no user");
-    refused(&["sessions", "--protocol", "http"], 64, "smtp, submission, lmtp, imap or pop3");
+    refused(&["sessions", "--protocol", "ftp"], 64, "smtp, submission, lmtp, imap, pop3 or http");
     refused(&["sessions", "end"], 64, "");
     refused(&["sessions", "end", "1", "--user", "alice@example.test"], 64, "");
     refused(&["sessions", "--json", "end", "1"], 64, "don't go with");

@@ -52,16 +52,16 @@ pub(crate) fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&done(arguments)).unwrap()
 }
 
-/// A base at which all usual ports are free now. Bases are hundreds, so that no two share a port, and end below the
+/// A base at which all usual ports are free now. Bases are two hundreds apart, so that no two share a port, and end below the
 /// range from which Linux takes ports of outgoing connections.
 pub(crate) fn port_base() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let pid = u16::try_from(std::process::id() % 200).unwrap();
     for _ in 0..400 {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let base = 11_000 + (pid * 37 + step) % 200 * 100;
+        let base = 11_000 + (pid * 37 + step) % 100 * 200;
         let free = |port: u16| TcpListener::bind(("127.0.0.1", base + port)).is_ok();
-        if [25, 24, 465, 587, 143, 993, 110, 995].into_iter().all(free) {
+        if [25, 24, 465, 587, 143, 993, 110, 995, 443].into_iter().all(free) {
             return base;
         }
     }

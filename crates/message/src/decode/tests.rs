@@ -157,6 +157,27 @@ proptest! {
         }
         prop_assert_eq!(base64(encoded.as_bytes()), bytes);
     }
+    /// Whole groups are decoded at once, and what is between them sign by sign: it comes to the same.
+    #[test]
+    fn base64_is_decoded_as_if_sign_by_sign(encoded in "([A-Za-z0-9+/]{0,9}[=\\r\\n !]{0,2}){0,20}") {
+        let (mut decoded, mut group, mut bits) = (Vec::new(), 0_u32, 0);
+        for byte in encoded.bytes() {
+            let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+            match alphabet.iter().position(|sign| *sign == byte) {
+                Some(value) => {
+                    group = group << 6 | u32::try_from(value).unwrap();
+                    bits += 6;
+                }
+                None if byte == b'=' => bits = 0,
+                None => {}
+            }
+            if bits >= 8 {
+                bits -= 8;
+                decoded.push((group >> bits).to_be_bytes()[3]);
+            }
+        }
+        prop_assert_eq!(base64(encoded.as_bytes()), decoded);
+    }
     #[test]
     fn base64_comes_back(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(base64(STANDARD.encode(&bytes).as_bytes()), bytes);

@@ -10,28 +10,62 @@ pub fn base64(encoded: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity((encoded.len() / 4).saturating_add(1).saturating_mul(3));
     let mut group = 0_u32;
     let mut bits = 0_u32;
-    for byte in encoded {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                bits = 0;
-                continue;
+    let mut rest = encoded;
+    loop {
+        // What lines are made of: whole groups and nothing else.
+        while bits == 0
+            && let Some((four, after)) = rest.split_first_chunk::<4>()
+            && let [a, b, c, d] = four.map(sextet)
+            && a | b | c | d < PADDING
+        {
+            let [_, three @ ..] =
+                (u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d)).to_be_bytes();
+            bytes.extend_from_slice(&three);
+            rest = after;
+        }
+        let Some((byte, after)) = rest.split_first() else { return bytes };
+        rest = after;
+        match sextet(*byte) {
+            PADDING => bits = 0,
+            value if value < PADDING => {
+                group = group.wrapping_shl(6) | u32::from(value);
+                bits = bits.wrapping_add(6);
+                if bits >= 8 {
+                    bits = bits.wrapping_sub(8);
+                    let [.., low] = group.wrapping_shr(bits).to_be_bytes();
+                    bytes.push(low);
+                }
             }
-            _ => continue,
-        };
-        group = group.wrapping_shl(6) | u32::from(value);
-        bits = bits.wrapping_add(6);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            let [.., low] = group.wrapping_shr(bits).to_be_bytes();
-            bytes.push(low);
+            _ => {}
         }
     }
-    bytes
+}
+
+/// What `=` is: a bit that no value has.
+const PADDING: u8 = 0x40;
+
+/// Of what isn't in the alphabet.
+const OTHER: u8 = 0x80;
+
+/// The value of each byte of the alphabet, [`PADDING`] or [`OTHER`].
+const SEXTETS: [u8; 256] = sextets();
+
+#[expect(clippy::indexing_slicing, reason = "every u8 is below 256; a constant")]
+#[expect(clippy::arithmetic_side_effects, reason = "counts to 64; a constant")]
+const fn sextets() -> [u8; 256] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut all = [OTHER; 256];
+    let mut value = 0_u8;
+    while value < 64 {
+        all[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    all[b'=' as usize] = PADDING;
+    all
+}
+
+fn sextet(byte: u8) -> u8 {
+    SEXTETS.get(usize::from(byte)).copied().unwrap_or(OTHER)
 }
 
 /// Decodes quoted-printable (RFC 2045 §6.7): blanks at a line's end go, an `=` before them is a soft line break;

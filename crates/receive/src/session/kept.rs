@@ -4,7 +4,7 @@ use super::Host;
 use super::inspection::Judgement;
 use mailward_core::QuarantineId;
 use mailward_core::event::Event;
-use mailward_core::limits::{KEPT_FINDINGS_TOLD, KEPT_HEADER_TOLD, KEPT_RECIPIENTS_TOLD};
+use mailward_core::limits::{AUDIT_LOCAL, KEPT_FINDINGS_TOLD, KEPT_HEADER_TOLD, KEPT_RECIPIENTS_TOLD};
 use mailward_inspect::quarantine::Note;
 use mailward_inspect::{Action, Check, Direction, Finding, Subject, Verdict};
 use mailward_message::decode::header_text;
@@ -59,7 +59,7 @@ impl Alert {
     /// The event of a message that is kept, with words for people. Outsiders wrote much of it; the event tames it.
     fn event(&self, note: &Note, id: Option<QuarantineId>) -> Event {
         let worst = self.worst();
-        let mut event = self.fields(Event::alert("message.quarantined"), note);
+        let mut event = self.fields(told("message.quarantined", note), note);
         let number = id.map_or_else(|| "ID".to_owned(), |id| id.to_string());
         if let Some(id) = id {
             event = event.with("quarantine", id);
@@ -90,7 +90,7 @@ impl Alert {
     /// The same of a message that nobody has any more.
     fn refused(&self, note: &Note) -> Event {
         let worst = self.worst();
-        let mut event = self.fields(Event::alert("virus.refused"), note);
+        let mut event = self.fields(told("virus.refused", note), note);
         let mut lines = vec![format!("A message was refused for all its recipients, for a virus: {worst}.")];
         lines.push(if note.direction == Direction::Incoming.name() {
             "Nothing has to be done: nobody here has it.".to_owned()
@@ -167,6 +167,13 @@ impl Host<'_> {
             self.context.events.emit(alert.refused(&note));
         }
     }
+}
+
+/// An alert; what the audit sends to itself is written down and nobody is called for it.
+fn told(name: &'static str, note: &Note) -> Event {
+    let is_ours = |recipient: &String| recipient.starts_with(AUDIT_LOCAL);
+    let is_audit = !note.recipients.is_empty() && note.recipients.iter().all(is_ours);
+    if is_audit { Event::info(name) } else { Event::alert(name) }
 }
 
 #[cfg(test)]

@@ -24,20 +24,22 @@ pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
         let within = |folder: &[u8]| crate::bytes::holds(&name, folder);
         look.remark_if(within(b"embeddings/") || within(b"activex/"), Trait::Object);
         signs.has_sheets_of_macros |= within(b"macrosheets/");
-        let Some(part) = entry.read(look.max()) else { continue };
+        let Some(unpacked) = entry.read_part(look.max()) else { continue };
+        let part = &*unpacked.bytes;
         look.count(part.len());
         if part.starts_with(compound::MAGIC) {
-            if let Some(file) = Compound::open(&part) {
+            if let Some(file) = Compound::open(part) {
                 look.room.short |= file.is_cut;
                 macros::look(&file, look);
             }
-        } else if trim_start(&xml::utf8(crate::bytes::head(&part, 256))).starts_with(b"<") {
-            read(&part, &mut signs, look);
+        } else if trim_start(&xml::utf8(crate::bytes::head(part, 256))).starts_with(b"<") {
+            read(part, &mut signs, look);
         } else if name.ends_with(b".bin") && within(b"workbook") {
             // The binary form: names in two bytes a character.
             let plain: Vec<u8> = part.iter().filter(|b| **b != 0).map(u8::to_ascii_lowercase).collect();
             signs.is_automatic |= is_automatic(&String::from_utf8_lossy(&plain));
         }
+        look.keep(unpacked);
     }
     look.remark_if(signs.has_sheets_of_macros, Trait::Macro);
     look.remark_if(signs.has_sheets_of_macros && signs.is_automatic, Trait::MacroRuns);

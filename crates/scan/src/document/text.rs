@@ -25,13 +25,18 @@ pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     match width {
         Wide::Little => Cow::Owned(crate::bytes::utf16(head(rest, SCAN_TEXT_MAX.saturating_mul(2)))),
         Wide::Big => encoding_rs::UTF_16BE.decode_without_bom_handling(head(rest, SCAN_TEXT_MAX.saturating_mul(2))).0,
-        Wide::No => match head(rest, SCAN_TEXT_MAX).utf8_chunks().next() {
+        Wide::No => {
+            let rest = head(rest, SCAN_TEXT_MAX);
+            let valid = match std::str::from_utf8(rest) {
+                Ok(text) => text,
+                Err(error) => std::str::from_utf8(head(rest, error.valid_up_to())).unwrap_or_default(),
+            };
             // A character may have been cut at the end.
-            Some(chunk) if chunk.valid().len().saturating_add(3) >= rest.len().min(SCAN_TEXT_MAX) => {
-                Cow::Borrowed(chunk.valid())
+            if valid.len().saturating_add(3) >= rest.len() {
+                return Cow::Borrowed(valid);
             }
-            _ => Cow::Owned(decode::charset(None, head(rest, SCAN_TEXT_MAX))),
-        },
+            Cow::Owned(decode::charset(None, rest))
+        }
     }
 }
 

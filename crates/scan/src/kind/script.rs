@@ -94,11 +94,8 @@ fn batch(view: &View) -> Option<Kind> {
         return Some(Kind::Batch);
     }
     // Most text has neither, and then no two of the marks.
-    let may_be = view.all().contains(&b'%')
-        || view.holds(b"cmd")
-        || view.holds(b"nul")
-        || view.holds(b"powershell")
-        || view.holds(b"32 ");
+    let may_be =
+        view.has(b'%') || view.holds(b"cmd") || view.holds(b"nul") || view.holds(b"powershell") || view.holds(b"32 ");
     (may_be && view.count(&MARKS) >= 2 && !view.holds(b"$env:")).then_some(Kind::Batch)
 }
 
@@ -131,7 +128,7 @@ fn hosted(view: &View) -> Option<Kind> {
             || memchr::memmem::find_iter(view.all(), b"\\x").take(ESCAPES).count() == ESCAPES
     };
     let runs = view.holds(b"eval(") || view.holds(b"new function(");
-    (runs && hides() && view.all().contains(&b';')).then_some(Kind::JavaScript)
+    (runs && hides() && view.has(b';')).then_some(Kind::JavaScript)
 }
 
 fn powershell(view: &View) -> Option<Kind> {
@@ -168,11 +165,11 @@ fn powershell(view: &View) -> Option<Kind> {
         b"set-executionpolicy",
         b"start-sleep",
     ];
-    if !view.all().contains(&b'-') && !view.all().contains(&b'$') {
+    if !view.has(b'-') && !view.has(b'$') {
         return None;
     }
     let strong = view.count(&STRONG);
-    if strong == 0 && !view.all().contains(&b'$') {
+    if strong == 0 && !view.has(b'$') {
         return None;
     }
     (strong >= 2 || strong.saturating_add(view.count(&MARKS)) >= 2).then_some(Kind::PowerShell)

@@ -6,6 +6,21 @@ use mailward_core::limits::KIND_TEXT_LOOKED;
 /// Bytes that are counted to tell text from other data.
 const COUNTED: usize = 4_096;
 
+/// Whether a byte is a control character that text hasn't.
+const ODD: [bool; 256] = odd();
+
+#[expect(clippy::indexing_slicing, reason = "every u8 is below 256; a constant")]
+#[expect(clippy::arithmetic_side_effects, reason = "counts to 128; a constant")]
+const fn odd() -> [bool; 256] {
+    let mut odd = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        odd[byte as usize] = matches!(byte, 0..=6 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f);
+        byte += 1;
+    }
+    odd
+}
+
 /// A file's beginning, as programs that read text see it.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -59,8 +74,9 @@ impl View {
             if width == Wide::No { start.to_vec() } else { start.chunks_exact(2).map(pair).collect() };
         lower.make_ascii_lowercase();
         let counted = head(&lower, COUNTED);
-        let odd = counted.iter().filter(|b| matches!(b, 0..=6 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)).count();
-        let is_text = !counted.is_empty() && odd.saturating_mul(200) < counted.len() && !counted.contains(&0);
+        let odd = counted.iter().filter(|b| ODD.get(usize::from(**b)).is_some_and(|odd| *odd)).count();
+        let is_text =
+            !counted.is_empty() && odd.saturating_mul(200) < counted.len() && memchr::memchr(0, counted).is_none();
         Self { lower, is_text }
     }
 
@@ -77,6 +93,11 @@ impl View {
     /// Whether these bytes (lower case) stand in it.
     pub(crate) fn holds(&self, what: &[u8]) -> bool {
         crate::bytes::holds(&self.lower, what)
+    }
+
+    /// Whether this byte (lower case) stands in it.
+    pub(crate) fn has(&self, byte: u8) -> bool {
+        memchr::memchr(byte, &self.lower).is_some()
     }
 
     /// How many of these stand in it.

@@ -107,6 +107,42 @@ async fn a_large_message_comes_whole() {
     assert_eq!(pool.look(large.clone(), None).await.unwrap(), seen(&large));
 }
 
+/// Attacks E3: what a worker says beyond its answer is nobody's answer.
+#[tokio::test]
+async fn a_worker_that_says_more_than_its_answer_is_not_used_again() {
+    let talkative = |mut socket: Socket| {
+        takes_a_message(&mut socket);
+        let answer = Answer { contents: seen(b"four"), ..Answer::default() };
+        let answer = postcard::to_stdvec(&answer).unwrap();
+        let length = u32::try_from(answer.len()).unwrap().to_le_bytes();
+        // Another answer, in the same piece.
+        socket.write_all(&[&length[..], &answer, &length, &answer].concat()).unwrap();
+        let _until_dropped = socket.read(&mut [0]);
+    };
+    let (pool, _, launched) = pool(1, SHORT, vec![Box::new(talkative)]);
+    good(&pool).await;
+    assert_eq!(pool.look(Bytes::from_static(b"seven b"), None).await.unwrap(), seen(b"seven b"));
+    assert_eq!(launched.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_longer_than_what_is_read_at_once_comes_whole() {
+    let long = || Contents {
+        items: vec![Item { text: "x".repeat(3 * SCANNER_READ_BYTES + 1), ..Item::default() }],
+        stopped: Vec::new(),
+    };
+    let tells = move |mut socket: Socket| {
+        hello(&mut socket, &Hello::default()).unwrap();
+        let _gone = serve(&mut socket, |message, _, room| (long(), shows(message, room)), || false);
+    };
+    let (pool, ..) = pool(1, SHORT, vec![Box::new(tells)]);
+    for _ in 0..2 {
+        let message = Bytes::from_static(b"four");
+        let looked = pool.look_and_show(message, None).await.unwrap();
+        assert_eq!(looked, (long(), shows(b"four", SCAN_SHOWN_MAX)));
+    }
+}
+
 /// Attacks E3: a crash, a lie or a hang of whoever opens attachments is told of this message, and the next one is seen.
 #[tokio::test]
 async fn a_worker_that_dies_lies_or_breaks_off_costs_its_own_message_alone() {

@@ -63,7 +63,7 @@ async fn what_is_kept_is_seen_by_nobody_and_counts_for_nobody() {
 async fn what_is_released_goes_where_it_would_have_gone() {
     let w = world().await;
     let id = keep(&w, "held", kept(&[w.alice, w.bob], vec![queued(&["a@far.example", "b@far.example"])])).await;
-    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    let accepted = w.store.release(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     assert_eq!((accepted.delivered.len(), accepted.queued.len()), (2, 1));
     for account in [w.alice, w.bob] {
         assert_eq!(w.texts(&w.inbox(account).await).await, ["held"]);
@@ -71,7 +71,7 @@ async fn what_is_released_goes_where_it_would_have_gone() {
     let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
     assert_eq!(sent.recipients.len(), 2);
     assert_eq!(w.store.quarantined(id).await.unwrap(), None);
-    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::NotFound(_))), "once");
+    assert!(matches!(w.store.release(id, KeptFor::Everybody, Vec::new()).await, Err(StoreError::NotFound(_))), "once");
     assert_eq!(w.problems(), [""; 0]);
 }
 
@@ -83,14 +83,20 @@ async fn one_account_s_part_is_its_own() {
     assert_eq!((ids(&w, Some(w.alice)).await, ids(&w, Some(w.bob)).await), (vec![id], vec![other, id]));
     let seen = w.store.quarantine(Some(w.alice), None, 9).await.unwrap();
     assert_eq!(seen[0].ways, Ways { targets: targets(&[w.alice]), queued: vec![] }, "nobody else is told");
-    assert!(matches!(w.store.release(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
-    assert!(matches!(w.store.discard(other, KeptFor::Account(w.alice)).await, Err(StoreError::NotFound(_))));
-    assert_eq!(w.store.release(id, KeptFor::Account(w.alice)).await.unwrap().delivered.len(), 1);
+    assert!(matches!(
+        w.store.release(other, KeptFor::Account(w.alice), Vec::new()).await,
+        Err(StoreError::NotFound(_))
+    ));
+    assert!(matches!(
+        w.store.discard(other, KeptFor::Account(w.alice), Vec::new()).await,
+        Err(StoreError::NotFound(_))
+    ));
+    assert_eq!(w.store.release(id, KeptFor::Account(w.alice), Vec::new()).await.unwrap().delivered.len(), 1);
     assert_eq!((ids(&w, Some(w.alice)).await, w.inbox(w.bob).await.messages), (vec![], 0));
-    w.store.discard(id, KeptFor::Account(w.bob)).await.unwrap();
+    w.store.discard(id, KeptFor::Account(w.bob), Vec::new()).await.unwrap();
     let left = w.store.quarantined(id).await.unwrap().unwrap();
     assert_eq!((left.ways.targets.len(), left.ways.queued.len()), (0, 1), "what is owed elsewhere stays");
-    w.store.discard(id, KeptFor::Everybody).await.unwrap();
+    w.store.discard(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     assert_eq!(ids(&w, None).await, [other]);
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -100,7 +106,7 @@ async fn a_full_account_gets_nothing_released_and_it_stays() {
     let w = world().await;
     let full = w.account("full", 3, 0).await;
     let id = keep(&w, "four", kept(&[w.alice, full], vec![])).await;
-    assert!(matches!(w.store.release(id, KeptFor::Everybody).await, Err(StoreError::OverQuota)));
+    assert!(matches!(w.store.release(id, KeptFor::Everybody, Vec::new()).await, Err(StoreError::OverQuota)));
     assert_eq!((w.inbox(w.alice).await.messages, ids(&w, None).await), (0, vec![id]));
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -116,7 +122,7 @@ async fn what_is_owed_has_its_time_from_its_release_on() {
     late.envelope.expires = Timestamp(3_000);
     let id = keep(&w, "held", kept(&[], vec![late])).await;
     hand.0.store(50_000, Ordering::SeqCst);
-    let accepted = w.store.release(id, KeptFor::Everybody).await.unwrap();
+    let accepted = w.store.release(id, KeptFor::Everybody, Vec::new()).await.unwrap();
     let sent = w.store.queued_message(accepted.queued[0]).await.unwrap();
     assert_eq!((sent.envelope.warn, sent.envelope.expires), (Some(Timestamp(51_000)), Timestamp(52_000)));
     assert_eq!(sent.recipients[0].due, Timestamp(50_000));
@@ -155,7 +161,7 @@ async fn a_message_is_withdrawn_from_a_mailbox_and_can_come_back() {
     assert!(matches!(again, Err(StoreError::NotFound(_))));
     let noted = w.store.shelved(Shelf::Engines, "run".to_owned()).await.unwrap();
     assert_eq!(noted, Some(record(b"1")), "what is noted with it is noted if it is done");
-    w.store.release(id, KeptFor::Account(w.alice)).await.unwrap();
+    w.store.release(id, KeptFor::Account(w.alice), Vec::new()).await.unwrap();
     assert_eq!(w.texts(&w.inbox(w.alice).await).await, ["late finding"]);
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -220,7 +226,7 @@ async fn one_network_fills_its_part_and_others_have_room() {
     assert!(matches!(&refused, StoreError::QuarantineShare(network) if network == "192.0.2.0/24"), "{refused}");
     let neighbour = w.store.deliver(more(of("192.0.3.0/24"))).await.unwrap().kept.unwrap();
     assert!(w.store.deliver(more(kept(&[w.alice], vec![]))).await.is_ok(), "what counts for nobody");
-    w.store.discard(QuarantineId(neighbour.0 - 1), KeptFor::Everybody).await.unwrap();
+    w.store.discard(QuarantineId(neighbour.0 - 1), KeptFor::Everybody, Vec::new()).await.unwrap();
     assert!(w.store.deliver(more(of("192.0.2.0/24"))).await.is_ok(), "there is room again");
     assert_eq!(w.problems(), [""; 0]);
 }
@@ -253,4 +259,43 @@ async fn pages_go_back_in_time() {
     assert_eq!([first[0].id, first[1].id], [all[0], all[1]]);
     let next = w.store.quarantine(Some(w.alice), Some(first[1].id), 9).await.unwrap();
     assert_eq!(next.iter().map(|one| one.id).collect::<Vec<_>>(), all[2..]);
+}
+
+#[tokio::test]
+async fn accounts_are_found_with_the_newest_that_is_kept_for_them() {
+    let w = world().await;
+    assert_eq!(w.store.quarantine_accounts(None, 9).await.unwrap(), []);
+    let both = keep(&w, "both", kept(&[w.alice, w.bob], vec![])).await;
+    let bobs = keep(&w, "bob's", kept(&[w.bob], vec![])).await;
+    keep(&w, "elsewhere", kept(&[], vec![queued(&["a@far.example"])])).await;
+    let mut all = vec![(w.alice, both), (w.bob, bobs)];
+    all.sort();
+    assert_eq!(w.store.quarantine_accounts(None, 9).await.unwrap(), all);
+    assert_eq!(w.store.quarantine_accounts(None, 1).await.unwrap(), all[..1]);
+    assert_eq!(w.store.quarantine_accounts(Some(all[0].0), 9).await.unwrap(), all[1..]);
+    w.store.discard(bobs, KeptFor::Everybody, Vec::new()).await.unwrap();
+    assert!(w.store.quarantine_accounts(None, 9).await.unwrap().contains(&(w.bob, both)));
+}
+
+#[tokio::test]
+async fn what_is_noted_with_a_release_is_there_with_it_or_neither_is() {
+    let w = world().await;
+    let record = |key: &str| Shelved { key: key.to_owned(), value: Bytes::from_static(b"x"), expires: None };
+    let has = async |key: &str| w.store.shelved(Shelf::Digests, key.to_owned()).await.unwrap().is_some();
+    w.store.change_shelf(vec![ShelfChange::Put(Shelf::Digests, record("word"))]).await.unwrap();
+    let once = || {
+        vec![ShelfChange::Remove(Shelf::Digests, "word".to_owned()), ShelfChange::Put(Shelf::Digests, record("done"))]
+    };
+    let small = w.account("small", 1, 0).await;
+    let full = keep(&w, "held", kept(&[small], vec![])).await;
+    assert!(matches!(w.store.release(full, KeptFor::Everybody, once()).await, Err(StoreError::OverQuota)));
+    assert!(has("word").await && !has("done").await, "nothing was done");
+    let (first, second) = (keep(&w, "1", kept(&[w.bob], vec![])).await, keep(&w, "2", kept(&[w.bob], vec![])).await);
+    w.store.release(first, KeptFor::Account(w.bob), once()).await.unwrap();
+    assert!(!has("word").await && has("done").await);
+    assert!(matches!(w.store.release(second, KeptFor::Account(w.bob), once()).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(w.store.discard(second, KeptFor::Account(w.bob), once()).await, Err(StoreError::NotFound(_))));
+    assert!(w.store.quarantined(second).await.unwrap().is_some(), "a word acts once");
+    assert_eq!(w.texts(&w.inbox(w.bob).await).await, ["1"]);
+    assert_eq!(w.problems(), [""; 0]);
 }

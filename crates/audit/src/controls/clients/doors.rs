@@ -2,7 +2,7 @@
 
 use crate::area::{Area, Dimension};
 use crate::control::{Check, Control, Probe};
-use crate::doors::{Seen, each, no_such_door};
+use crate::doors::{Seen, each, made_so, no_such_door};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
 
@@ -21,8 +21,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[Control {
     why: "Where it isn't, a program sends a large message to its end and only then learns that it was too large.",
     verified: "SMTP: EHLO names SIZE; a sender that announces a byte more must be refused with 552, one that announces just so many \
                taken. IMAP, with the audit's account: APPENDLIMIT is named; an upload of a byte more must be refused before it is sent.",
-    mend: "Both come from `limits.message_size` in mailward.toml; if this fails, another program listens at that port: `ss -ltnp` \
-           names it.",
+    mend: made_so!("Both come from `limits.message_size` in mailward.toml"),
     source: "RFC 1870 §4, §6; RFC 7889",
     check: Check::Ask(|scene| {
         Box::pin(each(scene, ANNOUNCING, no_such_door, |scene, door| match door.protocol {

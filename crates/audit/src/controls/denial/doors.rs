@@ -4,7 +4,7 @@ mod crowd;
 
 use crate::area::{Area, Dimension};
 use crate::control::{Check, Control, Probe};
-use crate::doors::{LINES, Seen, each, in_turn, no_such_door};
+use crate::doors::{LINES, Seen, each, in_turn, made_so, no_such_door};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol};
 use mailward_core::limits::KNOCK_JUNK;
@@ -42,7 +42,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "Each session costs memory and a place. Who plays with the server, or guesses at it, should pay for it.",
         verified: "At each door 150 commands are said that no standard has, and by SMTP 150 that do nothing; the session must be ended \
                    before.",
-        mend: "Mailward ends such sessions; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward ends such sessions"),
         source: "Postfix smtpd_hard_error_limit, smtpd_junk_command_limit",
         check: Check::Ask(|scene| Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(ends_nonsense(door))))),
     },

@@ -5,7 +5,7 @@ mod ciphers;
 
 use crate::area::{Area, Dimension};
 use crate::control::{Cap, Check, Control, Probe};
-use crate::doors::{SMTP, TLS, each, no_such_door};
+use crate::doors::{SMTP, TLS, each, made_so, no_such_door};
 
 pub(in crate::controls) use ciphers::{good_ciphers, good_versions};
 
@@ -39,7 +39,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "Older versions have been broken; whoever sits on the way makes clients fall back to them.",
         verified: "Each door is asked for SSL 3.0, TLS 1.0, 1.1, 1.2 and 1.3, each alone, by a first message of our own. The first \
                    three must be refused, one of the others taken.",
-        mend: "Mailward speaks no older version; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward speaks no older version"),
         source: "RFC 8996; Internet.nl MailTlsVersion; testssl.sh's caps",
         check: Check::Ask(|scene| Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(good_versions(door))))),
     },
@@ -56,7 +56,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         verified: "Each door is offered lists of 71 suites that shrink, in each version that it speaks: all that it takes must be AEAD \
                    with forward secrecy. Where others are taken too, it must pick by its own order. Curves below 256 bits and \
                    primes below 2048 are no good.",
-        mend: "Mailward takes nothing else; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward takes nothing else"),
         source: "RFC 9325 §4.2; Internet.nl MailTlsCiphers, MailTlsCipherOrder, MailTlsFsParams",
         check: Check::Ask(|scene| Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(good_ciphers(door))))),
     },
@@ -74,7 +74,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         verified: "Each door is offered compression, which it mustn't pick. In TLS 1.2 it must know secure renegotiation and the \
                    extended master secret, sign its part of the keys over SHA-256 or better though SHA-1 is offered first, and not \
                    begin anew when a client asks for it inside a session. Its tickets mustn't allow early data.",
-        mend: "Mailward does none of it; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward does none of it"),
         source: "RFC 9325 §3; RFC 5746; RFC 7627; RFC 9155; Internet.nl MailTlsCompression, MailTlsZeroRTT, \
                  MailTlsExtendedMasterSecret, MailTlsKexHashFunc",
         check: Check::Ask(|scene| {
@@ -111,7 +111,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         question: "Are keys agreed on in a way that a quantum computer to come won't undo?",
         why: "What is recorded today can be kept until it can be opened.",
         verified: "Each door is asked for TLS 1.3 with the group X25519MLKEM768 alone.",
-        mend: "Mailward agrees to it; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward agrees to it"),
         source: "draft-ietf-tls-ecdhe-mlkem",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, TLS, no_such_door, |_, door| Box::pin(ciphers::is_hybrid(door))))

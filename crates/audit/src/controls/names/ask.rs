@@ -3,8 +3,9 @@
 use crate::finding::{Exhibit, Finding};
 use crate::scene::Scene;
 use mailward_core::Domain;
-use mailward_core::limits::AUDIT_NAMES_MAX;
+use mailward_core::limits::{AUDIT_NAMES_MAX, AUDIT_NAMES_TIME};
 use mailward_dns::{Lookup, LookupError, Mx, Name};
+use tokio::time::Instant;
 
 /// What one domain or host is like.
 pub(super) enum Is {
@@ -41,6 +42,22 @@ pub(super) fn worst(found: Vec<(String, Is)>, none: &str) -> Finding {
         (bad, _) => Finding::fail(bad.join("; ")),
     }
     .showing_all(shown)
+}
+
+/// How long names are asked for one control. Each question may take as long again as the DNS gives it, and a control has to
+/// say in time what it knows.
+pub(super) struct Patience(Instant);
+
+impl Patience {
+    pub(super) fn begins() -> Self {
+        Self(Instant::now())
+    }
+
+    /// What is said of a name for which no time is left.
+    pub(super) fn ends(&self) -> Option<Is> {
+        (self.0.elapsed() > AUDIT_NAMES_TIME)
+            .then(|| Is::Unknown("not asked any more, as the DNS answers slowly".to_owned()))
+    }
 }
 
 /// Domains that mail is received for, at most `limits::AUDIT_NAMES_MAX`.

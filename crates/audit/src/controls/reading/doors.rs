@@ -10,7 +10,7 @@ use crate::control::{Asked, Cap, Check, Control, Probe};
 use crate::controls::denial::counts_connections;
 use crate::controls::encryption::{good_ciphers, good_versions};
 use crate::controls::services::forgets_what_was_clear;
-use crate::doors::{IMAP, READING, Seen, each, in_turn, no_such_door};
+use crate::doors::{IMAP, READING, Seen, each, in_turn, made_so, no_such_door};
 use crate::finding::{Finding, Verdict};
 use crate::scene::{Protocol, Scene};
 
@@ -43,8 +43,10 @@ macro_rules! control {
 }
 
 /// Where there is nothing to set.
-const NOT_OURS: &str =
-    "Mailward does so by itself; if this fails, another program listens at that port: `ss -ltnp` names it.";
+const NOT_OURS: &str = made_so!("Mailward does so by itself");
+
+/// Where Mailward itself may be found wanting.
+const NEEDS_NEWER: &str = "Nothing can be set for it: it takes a version of the server that refuses them. Update it.";
 
 pub(in crate::controls) const DOORS: &[Control] = &[
     control!(
@@ -131,7 +133,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "A stranger who makes it hold as much as they like takes its memory, and the server dies.",
         "Without a login, under TLS: a literal of 1,025 bytes must be refused (IMAP), and a line of 64 KiB that doesn't end must be \
          answered or end the session. How long a session without a login lasts isn't waited for.",
-        NOT_OURS,
+        NEEDS_NEWER,
         "CVE-2025-61600; CVE-2026-27857",
         |scene| Box::pin(each(scene, READING, no_such_door, |_, door| Box::pin(limits::before_login(door)))),
     ),
@@ -201,9 +203,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "A name that is taken for a path of the host opens files of others.",
         "The audit's account asks for mailboxes with names that lead out of a directory, hold NUL, hide a slash, or have 1,000 levels; \
          none may be made or opened. What is made all the same is removed.",
-        NOT_OURS,
+        NEEDS_NEWER,
         "CWE-22",
-        |scene| Box::pin(each(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(
+        |scene| Box::pin(in_turn(scene, IMAP, no_such_door, |scene, door| Box::pin(limits::names_lead_nowhere(
             scene, door
         )))),
     ),

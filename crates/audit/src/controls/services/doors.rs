@@ -7,7 +7,7 @@ mod secured;
 
 use crate::area::{Area, Dimension};
 use crate::control::{Cap, Check, Control, Probe};
-use crate::doors::{LINES, SENDING, SMTP, SUBMISSION, each, no_such_door};
+use crate::doors::{LINES, SENDING, SMTP, SUBMISSION, each, made_so, no_such_door};
 use crate::scene::Protocol;
 
 pub(in crate::controls) use secured::forgets_what_was_clear;
@@ -50,7 +50,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "Who may hand in mail there without a login sends in the name of any of your users.",
         verified: "At each submission door MAIL is said without a login, before TLS (where it begins in clear) and after it; it must \
                    be refused, with 530 as the standard asks or another 5yz.",
-        mend: "Mailward takes nothing there without a login; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward takes nothing there without a login"),
         source: "RFC 6409 §4.3",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SUBMISSION, no_such_door, |scene, door| Box::pin(relay::needs_login(scene, door))))
@@ -69,7 +69,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
               guess at, which nobody needs.",
         verified: "EHLO is said at each door before TLS and after it. AUTH mustn't be named before TLS anywhere, and at port 25 not \
                    after it either; and AUTH PLAIN, without a password, mustn't be asked for one.",
-        mend: "Mailward never does; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward never does"),
         source: "RFC 4954 §4; RFC 8314 §3.3",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(secured::no_login_in_clear(door))))
@@ -89,7 +89,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         verified: "Eleven messages to the audit's account, or else the postmaster, each with one of the sequences that servers have \
                    been found to take for the end, and a command behind it. The command mustn't be answered: the reply to the \
                    message and the one to QUIT are all there may be. A server that takes such a message as one delivers it.",
-        mend: "Mailward refuses such messages; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward refuses such messages"),
         source: "CVE-2023-51764, CVE-2023-51765, CVE-2023-51766; Postfix smtpd_forbid_bare_newline; RFC 5321 §2.3.8, §4.1.1.4",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::ends_once(scene, door))))
@@ -108,7 +108,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
               passwords are caught, in spite of TLS.",
         verified: "STARTTLS (STLS) is sent with a command behind it in the same segment, at each door that begins in clear. Neither \
                    in clear nor under TLS may that command be answered.",
-        mend: "Mailward ends such a session; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward ends such a session"),
         source: "Why TLS is better without STARTTLS (USENIX Security 2021); Postfix smtpd_forbid_unauth_pipelining; RFC 3207 §6",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, IN_CLEAR, no_such_door, |_, door| Box::pin(secured::forgets_what_was_clear(door))))
@@ -126,8 +126,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "A list of your users is what spammers and guessers of passwords begin with.",
         verified: "VRFY and EXPN of the postmaster and of a name that nobody has must be answered alike, and without an address. In \
                    one session recipients that nobody is are asked for, at most 120: the server must end it before.",
-        mend: "Mailward ends such a session after 50 unknown recipients; if this fails, another program listens at that port: \
-               `ss -ltnp` names it.",
+        mend: made_so!("Mailward ends such a session after 50 unknown recipients"),
         source: "Lynis MAIL-8820; nmap smtp-enum-users; RFC 5321 §7.3",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(commands::tells_no_users(scene, door))))
@@ -146,7 +145,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
               tells the names of the inside network.",
         verified: "EHLO is said at each door, before TLS and after it; the answer must name none of ETRN, TURN, ATRN, XCLIENT, \
                    XFORWARD, NTLM.",
-        mend: "Mailward offers none of them; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward offers none of them"),
         source: "nmap smtp-commands, smtp-ntlm-info",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))))
@@ -164,7 +163,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "Who knows the version knows the holes of it, and searches the Internet for all who have it.",
         verified: "What each door says in its greeting, its features, and to HELP (SMTP) or ID (IMAP), is searched for version \
                    numbers and names of systems.",
-        mend: "Mailward says none; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward says none"),
         source: "Lynis MAIL-8818",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))))
@@ -182,7 +181,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "Two servers that pass a message to each other do so until a disk is full, unless one of them counts.",
         verified: "A message with 101 Received fields is sent to the audit's account, or else the postmaster; it must be refused with \
                    5yz. A server that doesn't count delivers it.",
-        mend: "Mailward refuses beyond 50; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        mend: made_so!("Mailward refuses beyond 50"),
         source: "RFC 5321 §6.3; Postfix hopcount_limit",
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::counts_hops(scene, door))))

@@ -15,6 +15,8 @@ pub struct Hello<'a> {
     pub compression: &'a [u8],
     /// Ways to sign, in order of preference (RFC 8446 §4.2.3).
     pub signatures: &'a [u16],
+    /// What the handshake ended with, on our side, that this one goes on from (RFC 5746 §3.5); nothing in a first one.
+    pub goes_on_from: &'a [u8],
     /// How much of the answer is wanted.
     pub want: Want,
 }
@@ -26,7 +28,15 @@ pub(super) const SIGNATURES: [u16; 13] =
 impl<'a> Hello<'a> {
     /// The usual: no compression, everything else.
     pub const fn new(version: Version, suites: &'a [u16]) -> Self {
-        Self { version, suites, groups: &[], compression: &[0], signatures: &SIGNATURES, want: Want::Hello }
+        Self {
+            version,
+            suites,
+            groups: &[],
+            compression: &[0],
+            signatures: &SIGNATURES,
+            goes_on_from: &[],
+            want: Want::Hello,
+        }
     }
 
     /// The record with the message. `name` is asked for (RFC 6066 §3) unless it is an address.
@@ -38,10 +48,9 @@ impl<'a> Hello<'a> {
         body.extend_from_slice(&random);
         // A session to resume that nobody has: what goes between expects one (RFC 8446 appendix D.4).
         with_length_8(&mut body, if self.version == Version::TLS13 { &random } else { &[] });
-        with_length_16(
-            &mut body,
-            &words(self.suites.iter().copied().chain((self.version != Version::TLS13).then_some(0x00ff))),
-        );
+        // RFC 5746 §3.4: among the suites stands the word for secure renegotiation, in a first handshake.
+        let is_first = self.version != Version::TLS13 && self.goes_on_from.is_empty();
+        with_length_16(&mut body, &words(self.suites.iter().copied().chain(is_first.then_some(0x00ff))));
         with_length_8(&mut body, self.compression);
         // SSL 3.0 has no extensions.
         if self.version != Version::SSL3 {
@@ -77,7 +86,9 @@ impl<'a> Hello<'a> {
             // RFC 8422 §5.1.2, RFC 7627 §5.1, RFC 5746 §3.4.
             extension(&mut all, 11, &[1, 0]);
             extension(&mut all, 23, &[]);
-            extension(&mut all, 0xff01, &[0]);
+            let mut proof = Vec::new();
+            with_length_8(&mut proof, self.goes_on_from);
+            extension(&mut all, 0xff01, &proof);
         }
         all
     }

@@ -1,7 +1,7 @@
 //! Keys of the scanner's workers and of virus scanners.
 
-use super::Key;
-use crate::config::value::{Refusal, Value, quoted, quoted_texts};
+use super::{Key, name_of, one_of};
+use crate::config::value::{quoted, quoted_texts};
 use crate::config::{EngineLine, OnVirus, RescanEvery, WhenDown};
 use crate::limits::{ANTIVIRUS_ENGINES_MAX, SCANNER_WORKERS_MAX};
 
@@ -76,18 +76,3 @@ pub(super) const KEYS: &[Key] = &[
         write: |c| c.antivirus.rescan_hour.to_string(),
     },
 ];
-
-fn one_of<T: Copy>(value: &Value<'_>, names: &[(&str, T)]) -> Result<T, Refusal> {
-    let found = match value {
-        Value::Text(text) => names.iter().find(|(name, _)| name == text),
-        _ => None,
-    };
-    found.map(|(_, one)| *one).ok_or_else(|| {
-        let names: Vec<String> = names.iter().map(|(name, _)| quoted(name)).collect();
-        format!("must be {}", names.join(" or "))
-    })
-}
-
-fn name_of<T: PartialEq>(names: &[(&'static str, T)], one: T) -> &'static str {
-    names.iter().find(|(_, named)| *named == one).map_or("", |(name, _)| *name)
-}

@@ -60,6 +60,16 @@ pub(super) const KEYS: &[Key] = &[
         lmtp,
         "Mail from a relay of yours by LMTP over TCP (RFC 2033). It carries no password: keep it on loopback\nor a network that only the relay reaches."
     ),
+    door!(https, "Pages under TLS, such as those that links in the quarantine's digest lead to. See docs/web.md."),
+    Key {
+        path: "listen.http",
+        form: ADDRESSES,
+        unit: "loopback address and port",
+        help: "The same pages without TLS, for a proxy on this host that does it: loopback addresses alone.",
+        reloads: false,
+        read: |c, v| v.loopback_addresses().map(|a| c.listen.http = a),
+        write: |c| quoted_addresses(&c.listen.http),
+    },
     Key {
         path: "lmtp.socket",
         form: "path, or \"off\"",

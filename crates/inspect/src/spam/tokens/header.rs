@@ -1,7 +1,7 @@
 //! What a header says, and how it is written.
 
 use super::{Kind, Sink, words};
-use mailward_core::limits::{SPAM_FIELD_MAX, SPAM_FIELDS_MAX};
+use mailward_core::limits::{SPAM_FIELD_MAX, SPAM_FIELDS_MAX, SPAM_LETTERS_MAX};
 use mailward_message::decode::header_text;
 use mailward_message::header::{Field, fields, unfold};
 use mailward_message::{EnvelopeAddress, Structure};
@@ -62,10 +62,7 @@ pub(super) fn header(message: &[u8], structure: &Structure, sink: &mut Sink<'_>)
             }
             continue;
         }
-        // How the name is written tells programs apart.
-        sink.text(Kind::Field, &[&name]);
-        let written = sink.number(Kind::Field, field.name.get(..64).unwrap_or(field.name));
-        sink.put(written);
+        // Which field follows which tells programs apart.
         sink.text(Kind::Order, &[&before, " ", &name]);
         if !LEFT_OUT.contains(&name.as_str()) {
             value(&name, &field, sink);
@@ -158,6 +155,12 @@ fn subject_words(subject: &str, sink: &mut Sink<'_>) {
         }
         before = number;
     });
+    // Four letters in a row hold where words are written in ever other ways.
+    let lower = subject.to_lowercase();
+    for letters in lower.as_bytes().windows(4).take(SPAM_LETTERS_MAX) {
+        let number = sink.number(Kind::Letters, letters);
+        sink.put(number);
+    }
     sink.text(Kind::Shape, &["subject ", &shape(subject)]);
     if subject.contains("   ") {
         sink.text(Kind::Shape, &["subject gap"]);

@@ -1,6 +1,6 @@
 //! What audits found, and what became of it.
 
-use super::table::{self, points};
+use super::table;
 use super::{area, read};
 use crate::control::audit::{Ask, Known};
 use crate::control::{Request, client};
@@ -10,11 +10,11 @@ use crate::print::{self, Field as _};
 use clap::Args;
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::evidence::{Run, Seal};
-use mailward_audit::{Check, Record, Verdict, all, find};
+use mailward_audit::{Check, Record, Verdict, all, find, points};
 use mailward_core::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
-fn ask(place: &Place, ask: Ask) -> Result<Value, Failure> {
+pub(super) fn ask(place: &Place, ask: Ask) -> Result<Value, Failure> {
     client::run(place, &Request::Audit { ask })
 }
 
@@ -120,7 +120,8 @@ impl History {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A file is what `mailward audit show --json` or `mailward audit run --json` printed, here or elsewhere.
+    after_help = "A file is what `mailward audit report --json`, `audit show --json` or `audit run --json` printed, here or
+elsewhere.
 
 Examples:
   mailward audit compare 12 13
@@ -186,7 +187,7 @@ fn compared(place: &Where, name: &str) -> Result<Compared, Failure> {
     let bytes = std::fs::read(name).map_err(|error| Failure::io(print::tame(name), error))?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Failure::Refused(format!(
-            "{}: {error}: it has to be what `mailward audit show --json` prints",
+            "{}: {error}: it has to be what `mailward audit report --json` prints",
             print::tame(name)
         ))
     })

@@ -1,12 +1,13 @@
 //! `mailward audit score`: the points alone.
 
 use super::past::{newest, run_of};
-use super::table::{self, points};
+use super::table;
 use crate::failure::Failure;
 use crate::place::Where;
 use crate::print;
 use clap::{Args, ValueEnum};
 use mailward_audit::classic::{Answers, CLAUSES, Sheet, sheet};
+use mailward_audit::points;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -103,7 +104,8 @@ fn classic_table(sheet: &Sheet) -> Result<(), Failure> {
     sums.extend([sheet.what.to_string(), String::new(), String::new(), String::new(), String::new()]);
     sums.push(points(sheet.total));
     rows.push(sums);
-    print::table(&["NO", "ACTION POINTS", "WEIGHT", "WHO", "WHY", "C.1", "C.2", "C.3", "C.4", "C.5", "SCORE"], &rows)?;
+    let headings = ["NO", "ACTION POINTS", "WEIGHT", "WHO", "WHY", "C.1", "C.2", "C.3", "C.4", "C.5", "SCORE"];
+    table::numbers(&headings, rows, 2)?;
     print::line(format_args!("\n{} of {} points", points(sheet.total), points(sheet.most)))?;
     match sheet.open.as_slice() {
         [] => Ok(()),

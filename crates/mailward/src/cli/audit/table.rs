@@ -3,18 +3,8 @@
 use crate::failure::Failure;
 use crate::print;
 use mailward_audit::evidence::Run;
-use mailward_audit::{Area, Dimension, Record, Verdict};
+use mailward_audit::{Area, Dimension, Record, Verdict, points};
 use std::io::IsTerminal as _;
-
-/// Points in hundredths, as people write them: `568.25`, `81`.
-pub(super) fn points(hundredths: u32) -> String {
-    let (whole, part) = (hundredths / 100, hundredths.rem_euclid(100));
-    match (part, part.rem_euclid(10)) {
-        (0, _) => whole.to_string(),
-        (part, 0) => format!("{whole}.{}", part / 10),
-        (part, _) => format!("{whole}.{part:02}"),
-    }
-}
 
 /// A verdict, in colour where somebody looks at it.
 fn word(verdict: Verdict) -> String {
@@ -29,6 +19,19 @@ fn word(verdict: Verdict) -> String {
         Verdict::NotRun | Verdict::NotTested | Verdict::NotApplicable => "2",
     };
     if std::io::stdout().is_terminal() { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word }
+}
+
+/// A table whose columns from `from` on are numbers: they stand to the right, one below the other.
+pub(super) fn numbers(headings: &[&str], mut rows: Vec<Vec<String>>, from: usize) -> Result<(), Failure> {
+    let mut headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    for column in from..headings.len() {
+        let cells = || rows.iter().map(|row| row.get(column)).chain([headings.get(column)]).flatten();
+        let width = cells().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let cells = rows.iter_mut().map(|row| row.get_mut(column)).chain([headings.get_mut(column)]);
+        cells.flatten().for_each(|cell| *cell = format!("{cell:>width$}"));
+    }
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    print::table(&headings, &rows)
 }
 
 /// The score sheet, and what is worst.
@@ -57,7 +60,8 @@ pub(super) fn summary(run: &Run) -> Result<(), Failure> {
             ]
         })
         .collect();
-    print::table(&["NO", "AREA", "WEIGHT", "WHO", "WHY", "WHAT", "OF 100", "PASSED", "FAILED", "NOT TESTED"], &rows)?;
+    let headings = ["NO", "AREA", "WEIGHT", "WHO", "WHY", "WHAT", "OF 100", "PASSED", "FAILED", "NOT TESTED"];
+    numbers(&headings, rows, 2)?;
     let number = if run.number == 0 { "not kept".to_owned() } else { format!("audit number {}", run.number) };
     print::line(format_args!(
         "\n{} of 1,000 points ({number}; weights sum to {})",

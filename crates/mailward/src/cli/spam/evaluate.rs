@@ -4,7 +4,8 @@ use super::{Lesson as What, corpus, plot, with_lessons};
 use crate::failure::Failure;
 use crate::print;
 use clap::{Args, ValueEnum};
-use mailward_inspect::spam::evaluate::{Judgement, Sample, Split, evaluate, outcome, outcomes, propose};
+use mailward_core::limits::{SPAM_JUNK_AT, SPAM_MARK_AT};
+use mailward_inspect::spam::evaluate::{Evaluation, Judgement, Sample, Split, evaluate, outcome, outcomes, propose};
 use mailward_inspect::spam::{Lesson, SpamPoints, TokenKey};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -15,7 +16,9 @@ use std::path::PathBuf;
     after_help = "A path is a message, a mailbox of the mbox kind, a Maildir, or a directory of messages, with what it
 is before it. Each message is judged by what was learned from others of the corpus: nothing is
 learned of it for good, and no server is asked. Points are those of words and signs; what the DNS
-says isn't known of old mail. A rate is only proposed for where there are enough honest messages.
+says isn't known of old mail. A rate is only proposed for where there are enough honest messages. Of
+a corpus that is halved (--by odd, --by age) the threshold comes from the learned half alone, each
+part of it judged by the others, and what it does is told of the other half.
 
 Examples:
   mailward spam evaluate spam=/srv/corpus/spam ham=/srv/corpus/ham
@@ -67,30 +70,37 @@ impl Evaluate {
             By::Odd => Split::Odd,
             By::Age => Split::Age,
         };
-        let judged = evaluate(&samples, split);
+        let evaluation = evaluate(&samples, split);
+        let judged = &evaluation.judged;
         let of = |lesson| judged.iter().filter(|one| one.lesson == lesson).count();
         let (spam, ham) = (of(Lesson::Spam), of(Lesson::Ham));
         if spam == 0 || ham == 0 {
             return Err(Failure::Usage("it takes messages of both kinds: spam=PATH ham=PATH".to_owned()));
         }
-        let proposed = propose(&judged, self.false_alarms);
+        let proposed = propose(evaluation.choosing(), self.false_alarms);
         if let Some(file) = &self.plot {
-            std::fs::write(file, plot::svg(&judged, proposed)).map_err(|e| Failure::io(file.display(), e))?;
+            std::fs::write(file, plot::svg(judged, proposed)).map_err(|e| Failure::io(file.display(), e))?;
         }
-        if self.json { told(&judged, spam, ham, proposed) } else { shown(&judged, spam, ham, proposed, &self) }
+        if self.json { told(&evaluation, spam, ham, proposed) } else { shown(&evaluation, spam, ham, proposed, &self) }
     }
 }
 
-fn told(judged: &[Judgement], spam: usize, ham: usize, proposed: Option<SpamPoints>) -> Result<(), Failure> {
-    let rows: Vec<Value> = outcomes(judged)
-        .iter()
-        .map(|one| {
-            let threshold = SpamPoints(Some(one.threshold)).to_string();
-            json!({ "points": threshold, "false_alarms": one.false_alarms, "missed": one.missed })
-        })
-        .collect();
-    let proposed = proposed.map(|points| points.to_string());
-    print::json(&json!({ "spam": spam, "ham": ham, "thresholds": rows, "proposed": proposed }))
+fn told(evaluation: &Evaluation, spam: usize, ham: usize, proposed: Option<SpamPoints>) -> Result<(), Failure> {
+    let rows = |judged: &[Judgement]| -> Vec<Value> {
+        let row = |points: i32| SpamPoints(Some(points)).to_string();
+        let all = outcomes(judged).into_iter();
+        all.map(|one| json!({ "points": row(one.threshold), "false_alarms": one.false_alarms, "missed": one.missed }))
+            .collect()
+    };
+    let learned = evaluation.learned.as_ref().map(|learned| {
+        let ham = learned.iter().filter(|one| one.lesson == Lesson::Ham).count();
+        json!({ "spam": learned.len().saturating_sub(ham), "ham": ham, "thresholds": rows(learned) })
+    });
+    let usual = |points: i32| SpamPoints(Some(points)).to_string();
+    print::json(&json!({
+        "spam": spam, "ham": ham, "thresholds": rows(&evaluation.judged), "learned": learned,
+        "proposed": proposed.map(|points| points.to_string()), "mark": usual(SPAM_MARK_AT), "junk": usual(SPAM_JUNK_AT),
+    }))
 }
 
 /// In hundredths of a percent.
@@ -100,12 +110,13 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 fn shown(
-    judged: &[Judgement],
+    evaluation: &Evaluation,
     spam: usize,
     ham: usize,
     proposed: Option<SpamPoints>,
     asked: &Evaluate,
 ) -> Result<(), Failure> {
+    let judged = &evaluation.judged;
     print::line(format!("{spam} spam and {ham} honest messages were judged by what was learned from others"))?;
     let rows: Vec<Vec<String>> = (1..=12)
         .map(|points: i32| {
@@ -121,14 +132,20 @@ fn shown(
         .collect();
     print::table(&["FROM POINTS", "FALSE ALARMS", "OF HONEST", "MISSED", "CAUGHT"], &rows)?;
     let rate = format!("1 in {}", asked.false_alarms);
+    let choosing = evaluation.choosing().iter().filter(|one| one.lesson == Lesson::Ham).count();
+    let here = if evaluation.learned.is_some() { "of the learned half" } else { "here" };
     print::line(match proposed.and_then(|points| Some((points, points.0?))) {
         Some((points, threshold)) => {
-            let caught = spam.saturating_sub(outcome(judged, threshold).missed);
-            format!("for {rate}: spam.junk = \"{points}\", which catches {}", percent(caught, spam))
+            let one = outcome(judged, threshold);
+            let caught = percent(spam.saturating_sub(one.missed), spam);
+            format!(
+                "for {rate} {here}: spam.junk = \"{points}\", which catches {caught} and takes {} of {ham} honest ones",
+                one.false_alarms
+            )
         }
-        None if ham < asked.false_alarms => {
-            format!("for {rate} it takes at least {} honest messages", asked.false_alarms)
+        None if choosing < asked.false_alarms => {
+            format!("for {rate} it takes at least {} honest messages to choose from", asked.false_alarms)
         }
-        None => format!("no threshold keeps to {rate} here: leave spam.junk high"),
+        None => format!("no threshold keeps to {rate} {here}: leave spam.junk high"),
     })
 }

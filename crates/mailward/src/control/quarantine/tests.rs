@@ -81,16 +81,6 @@ fn queued(many: usize) -> Queued {
     Queued { envelope, recipients: (0..many).map(to).collect() }
 }
 
-#[test]
-fn what_is_cut_stays_text() {
-    let mut text = "aä".to_owned();
-    assert!(!cut(&mut text, 3));
-    assert!(cut(&mut text, 2));
-    assert_eq!(text, "a");
-    assert!(cut(&mut text, 0));
-    assert_eq!(text, "");
-}
-
 #[tokio::test]
 async fn a_page_of_the_list_has_its_limit_and_fits_an_answer_whatever_the_notes_are() {
     let house = house().await;
@@ -132,7 +122,7 @@ async fn a_list_names_some_recipients_and_counts_all_and_show_names_all() {
     );
     let shown = house.desk.kept_shown(id).await.unwrap();
     assert_eq!((shown.entry.elsewhere.len(), shown.entry.note.recipients.len()), (many, many));
-    assert!(!shown.cut);
+    assert!(!shown.look.cut);
 }
 
 #[tokio::test]
@@ -155,9 +145,9 @@ async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
     for message in [&header, &text, &parts, &large] {
         let id = house.keeps(message.as_bytes(), &Note::default(), Vec::new()).await;
         let shown = house.desk.kept_shown(id).await.unwrap();
-        assert!(shown.cut, "{}", &message[..60]);
-        assert!(shown.header.len() <= QUARANTINE_HEADER_SHOWN_MAX && shown.text.len() <= QUARANTINE_TEXT_MAX);
-        assert!(shown.parts.len() <= QUARANTINE_PARTS_SHOWN_MAX);
+        assert!(shown.look.cut, "{}", message.chars().take(60).collect::<String>());
+        assert!(shown.look.header.len() <= QUARANTINE_HEADER_SHOWN_MAX && shown.look.text.len() <= QUARANTINE_TEXT_MAX);
+        assert!(shown.look.parts.len() <= QUARANTINE_PARTS_SHOWN_MAX);
         let answer = serde_json::to_vec(&shown).unwrap();
         assert!(u64::try_from(answer.len()).unwrap() < CONTROL_ANSWER_MAX / 2);
     }
@@ -169,10 +159,10 @@ async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
         )
         .await;
     let shown = house.desk.kept_shown(id).await.unwrap();
-    assert_eq!((shown.parts.len(), shown.cut), (QUARANTINE_PARTS_SHOWN_MAX, false), "as many as there may be");
+    assert_eq!((shown.look.parts.len(), shown.look.cut), (QUARANTINE_PARTS_SHOWN_MAX, false), "as many as there may be");
     let id = house.keeps(b"Subject: a\r\n\r\nhello\r\n", &Note::default(), Vec::new()).await;
     let shown = house.desk.kept_shown(id).await.unwrap();
-    assert!(!shown.cut && shown.text.contains("hello"));
+    assert!(!shown.look.cut && shown.look.text.contains("hello"));
 }
 
 #[tokio::test]

@@ -51,7 +51,9 @@ pub(super) fn all(bytes: &[u8], most: usize) -> Vec<Directory> {
     let tail = bytes.len().saturating_sub(SCAN_ZIP_END_MAX);
     let mut found = Vec::new();
     let mut starts: Vec<(usize, i64)> = Vec::new();
-    for record in memchr::memmem::rfind_iter(bytes.get(tail..).unwrap_or_default(), b"PK\x05\x06") {
+    // Sought forward, as that is many times faster than backward: almost no file has any.
+    let records: Vec<usize> = memchr::memmem::find_iter(bytes.get(tail..).unwrap_or_default(), b"PK\x05\x06").collect();
+    for record in records.into_iter().rev() {
         let Some(end) = end_at(bytes, tail.saturating_add(record)) else { continue };
         // Before the archive may stand something that its offsets don't count.
         let real = size(end.size);

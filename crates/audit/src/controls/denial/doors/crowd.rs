@@ -5,7 +5,7 @@ use crate::knock::tls::{Hello, Version, suites};
 use crate::knock::{KnockError, Talk, Wire};
 use crate::scene::Door;
 use futures_util::stream::{self, StreamExt as _};
-use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_CROWD};
+use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_CROWD, KNOCK_REOPEN_PAUSE, KNOCK_REOPEN_TRIES};
 
 /// Holds connection after connection until one is refused.
 pub(in crate::controls) async fn counts_connections(door: &Door) -> Result<Seen, KnockError> {
@@ -21,14 +21,32 @@ pub(in crate::controls) async fn counts_connections(door: &Door) -> Result<Seen,
         match one {
             Ok(wire) => held.push(wire),
             Err(KnockError::Late) => return Err(KnockError::Late),
-            Err(error) => return Ok(judged(door, held.len(), Some(error))),
+            Err(error) => {
+                let count = held.len();
+                drop((more, held));
+                return Ok(judged(door, count, Some(error), is_open_again(door).await));
+            }
         }
     }
-    Ok(judged(door, held.len(), None))
+    Ok(judged(door, held.len(), None, true))
 }
 
-fn judged(door: &Door, held: usize, refused: Option<KnockError>) -> Seen {
+/// Waits until the server has noticed that all of them are gone: others want to come in.
+async fn is_open_again(door: &Door) -> bool {
+    for _try in 0..KNOCK_REOPEN_TRIES {
+        if admitted(door).await.is_ok() {
+            return true;
+        }
+        tokio::time::sleep(KNOCK_REOPEN_PAUSE).await;
+    }
+    false
+}
+
+fn judged(door: &Door, held: usize, refused: Option<KnockError>, is_open_again: bool) -> Seen {
     let seen = match refused {
+        Some(_) if !is_open_again => {
+            Seen::bad(format!("after {held} connections of one address it lets nobody in any more"))
+        }
         Some(error) => Seen::good(format!("after {held} connections of one address: {error}")),
         None if door.address.ip().is_loopback() => {
             Seen::unknown(format!("{held} connections are held from loopback, which may be counted otherwise"))
@@ -65,8 +83,10 @@ mod tests {
             address: address.parse().unwrap(),
             name: "mail.example.org".to_owned(),
         };
-        assert_eq!(judged(&at("192.0.2.1:143"), 260, None).grade, Grade::Bad);
-        assert_eq!(judged(&at("127.0.0.1:143"), 260, None).grade, Grade::Unknown);
-        assert_eq!(judged(&at("127.0.0.1:143"), 200, Some(KnockError::Closed)).grade, Grade::Good);
+        assert_eq!(judged(&at("192.0.2.1:143"), 260, None, true).grade, Grade::Bad);
+        assert_eq!(judged(&at("127.0.0.1:143"), 260, None, true).grade, Grade::Unknown);
+        assert_eq!(judged(&at("127.0.0.1:143"), 200, Some(KnockError::Closed), true).grade, Grade::Good);
+        let shut = judged(&at("127.0.0.1:143"), 200, Some(KnockError::Closed), false);
+        assert_eq!(shut.grade, Grade::Bad, "a few connections that shut a door for good are the attack itself");
     }
 }

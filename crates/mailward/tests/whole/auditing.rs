@@ -1,0 +1,77 @@
+//! What a running server says of itself to an audit.
+
+use crate::support::*;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// What controls of a probe found: the verdict's first word, and what was said.
+fn found(data: &str) -> impl Fn(&str) -> (String, String) + use<> {
+    let run = json(&["audit", "run", "--probe", "state", "--forget", "--json", "--data", data]);
+    let records = run["records"].as_array().unwrap().clone();
+    move |id: &str| {
+        let record = records.iter().find(|record| record["id"] == id).unwrap_or_else(|| panic!("{id} isn't asked"));
+        let verdict = match &record["verdict"] {
+            Value::String(word) => word.clone(),
+            Value::Object(part) => part.keys().next().unwrap().clone(),
+            other => panic!("{other}"),
+        };
+        (verdict, record["said"].as_str().unwrap().to_owned())
+    }
+}
+
+#[test]
+fn a_server_tells_all_that_is_asked_of_it_and_what_is_spoiled_shows() {
+    let (mut server, _ready) = Server::demo();
+    let data = server.data();
+    let of = found(&data);
+    for id in [
+        "SVC-15", "SVC-23", "OSA-11", "OSA-13", "OSA-14", "LOG-11", "AVS-01", "CLI-06", "CLI-09", "CLI-12", "POP-07",
+        "FLT-09", "FLT-11", "FLT-12", "FLT-13", "FLT-14", "FLT-15", "ENC-04", "ENC-06", "ENC-19", "DOS-10", "DOS-14",
+        "STB-08", "CAP-01",
+    ] {
+        let (verdict, said) = of(id);
+        assert!(!matches!(verdict.as_str(), "not-tested" | "error"), "{id}: {verdict}: {said}");
+    }
+    for id in
+        ["SVC-15", "OSA-11", "OSA-13", "CLI-09", "CLI-12", "POP-07", "FLT-12", "FLT-13", "FLT-14", "ENC-19", "STB-08"]
+    {
+        assert_eq!(of(id).0, "pass", "{id}: {}", of(id).1);
+    }
+    // No engine, and nobody but the log hears of alerts.
+    assert_eq!((of("AVS-01").0.as_str(), of("AVS-02").0.as_str()), ("fail", "not-run"));
+    // There was no audit before.
+    assert_eq!((of("CAP-01").0.as_str(), of("LOG-03").0.as_str()), ("fail", "not-tested"));
+
+    done(&["alias", "add", "sales@example.test", "joe@elsewhere.example", "--data", &data]);
+    done(&["domain", "set", "example.test", "--catch-all", "alice@example.test", "--data", &data]);
+    done(&["user", "limit", "alice@example.test", "--new-per-hour", "0", "--new-per-day", "0", "--data", &data]);
+    done(&["rules", "add", "192.0.2.7", "skip", "--data", &data]);
+    let of = found(&data);
+    for (id, what) in [
+        ("CLI-12", "sales@example.test to joe@elsewhere.example"),
+        ("SVC-15", "@example.test to alice@example.test"),
+        ("FLT-13", "new of alice@example.test"),
+        ("FLT-15", "doesn't say why"),
+    ] {
+        let (verdict, said) = of(id);
+        assert!(verdict == "fail" && said.contains(what), "{id}: {verdict}: {said}");
+    }
+
+    // In the file and not in force: from here on nobody answers what the audit asks of the DNS.
+    let file = std::path::Path::new(&data).join("mailward.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text.replace("\n[dns]\n", "\n[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = 1\n");
+    assert_ne!(text, changed);
+    std::fs::write(&file, changed).unwrap();
+    let (verdict, said) = found(&data)("SVC-23");
+    assert!(verdict == "fail" && said.contains("dns.servers"), "{verdict}: {said}");
+
+    // One that is kept is what the next one looks back at.
+    done(&["audit", "run", "--data", &data]);
+    let of = found(&data);
+    for id in ["LOG-03", "CAP-01", "CAP-03", "CAP-08"] {
+        assert_eq!(of(id).0, "pass", "{id}: {}", of(id).1);
+    }
+    assert_eq!(of("CAP-02").0, "fail", "nobody owns what failed");
+    server.stop(Signal::SIGTERM);
+}
