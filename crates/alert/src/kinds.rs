@@ -156,12 +156,7 @@ const KINDS: &[Kind] = &[
             "mailward quarantine list",
         ))
     },
-    alert(
-        "milter.down",
-        &["milter", "at"],
-        "A milter can't be asked, and its default holds",
-        "mailward milter",
-    ),
+    alert("milter.down", &["milter", "at"], "A milter can't be asked, and its default holds", "mailward milter"),
     end("milter.recovered", &["milter", "at"], "milter.down", "A milter can be asked again"),
     alert("programs.shut", &["socket"], "Programs of this host can't hand in mail", LOG),
     strange(alert(

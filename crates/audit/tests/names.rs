@@ -131,7 +131,7 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; t=y; rua=mailto:a@example\""), "t=y"),
         ("ENC-08", World { signed: false, ..good().with("STSv1", "") }, "MTA-STS"),
         ("ENC-09", World { signed: false, ..good().with("TLSRPT", "") }, "TLS-RPT"),
-        ("ENC-10", World { signed: false, ..good().with("TLSA", "") }, "TLSA"),
+        ("ENC-10", World { signed: false, ..good().with("TLSA", "") }, "no name"),
         (
             "ENC-10",
             good().with(

@@ -2,9 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
-use mailward_audit::{
-    Check, Door, Drive, Finding, Host, Machine, Program, Protocol, Said, Scene, Space, State, find,
-};
+use mailward_audit::{Check, Door, Drive, Finding, Host, Machine, Program, Protocol, Said, Scene, Space, State, find};
 use mailward_core::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;

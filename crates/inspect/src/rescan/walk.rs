@@ -27,6 +27,8 @@ struct Walk<'a> {
     shutdown: &'a mut Shutdown,
     /// Contents that nothing was found in.
     clean: HashSet<BlobId>,
+    /// What was let go, so that the second round doesn't count it again.
+    let_go: HashSet<BlobId>,
     noted: (u64, Instant),
 }
 
@@ -71,7 +73,13 @@ impl Rescan {
 
     /// Looks at all that is left of it: how it ended; none: the server stops.
     pub(super) async fn walk(&self, run: &mut Run, shutdown: &mut Shutdown) -> Result<Option<End>, StoreError> {
-        let mut walk = Walk { rescan: self, shutdown, clean: HashSet::new(), noted: (run.passed, Instant::now()) };
+        let mut walk = Walk {
+            rescan: self,
+            shutdown,
+            clean: HashSet::new(),
+            let_go: HashSet::new(),
+            noted: (run.passed, Instant::now()),
+        };
         let next = walk.all(run).await;
         if !matches!(next, Ok(Next::GoOn)) {
             // A kill costs what came since the last note; a stop needn't.
@@ -174,7 +182,7 @@ impl Walk<'_> {
             then.passed = then.passed.saturating_add(1);
         }
         let is_meant = run.scope.has(message) && (!run.again || message.saved_date >= run.began);
-        if !is_meant || self.clean.contains(&message.blob) {
+        if !is_meant || self.clean.contains(&message.blob) || (run.again && self.let_go.contains(&message.blob)) {
             // The second round comes by what the first one looked at as well.
             if is_meant && !run.again {
                 then.looked = then.looked.saturating_add(1);
@@ -212,6 +220,9 @@ impl Walk<'_> {
                 let released = self.rescan.records.released(message.blob).await?;
                 if findings.iter().all(|found| released.contains(&found.rule)) {
                     then.let_go = then.let_go.saturating_add(1);
+                    if self.let_go.len() < RESCAN_CLEAN_MAX {
+                        self.let_go.insert(message.blob);
+                    }
                 } else {
                     findings.iter().for_each(|found| then.name(&found.rule));
                     then.found = then.found.saturating_add(1);

@@ -2,9 +2,7 @@
 
 use crate::support::*;
 use mailward_audit::knock::Anchors;
-use mailward_audit::{
-    Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Verdict, all, find, run,
-};
+use mailward_audit::{Account, Control, Door, Host, Probe, Protocol, Record, Scene, State, Verdict, all, find, run};
 use mailward_core::{Clock as _, Secret, SystemClock, shutdown};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -40,7 +38,11 @@ fn scene(ready: &Value) -> Scene {
     Scene {
         doors: doors(ready),
         anchors: Anchors::only(&ca),
-        canary: Some(Account { address, password: Secret::new(ready["users"][0]["password"].as_str().unwrap()), inside: None }),
+        canary: Some(Account {
+            address,
+            password: Secret::new(ready["users"][0]["password"].as_str().unwrap()),
+            inside: None,
+        }),
         state: Some(State { domains: vec![domain], ..State::default() }),
         ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
     }

@@ -120,19 +120,6 @@ pub(crate) const CONTROLS: &[Control] = &[
         ],
     ),
     known(
-        "FLT-22",
-        Area::Filtering,
-        5,
-        Check::Look(|scene| told(explained(scene))),
-        [
-            "Is it known of every message that is kept by which rule, and why?",
-            "A filter that can't say why can't be mended, nor answered for.",
-            "Messages in the quarantine whose note names no rule, or can't be read.",
-            "`mailward quarantine list` shows them; what has no reason comes from another version: release it or discard it.",
-            "flaws of other servers' filters",
-        ],
-    ),
-    known(
         "ENC-04",
         Area::Encryption,
         2,
@@ -315,17 +302,6 @@ fn trusting(scene: &Scene) -> Told {
     let well = format!("{} rules let somebody past checks, and each says who made it and why", rules.len());
     Ok(without(&bad, rules.len(), well, "rules that let somebody past checks")
         .showing("mailward rules list", lines(&seen)))
-}
-
-fn explained(scene: &Scene) -> Told {
-    let quarantine = quarantine(scene)?;
-    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let (kept, not) = (count(quarantine.kept), count(quarantine.unexplained));
-    Ok(match (kept, not) {
-        (0, _) => Finding::not_tested("no message is kept now"),
-        (kept, 0) => Finding::pass(format!("of all {kept} messages that are kept it is known why")),
-        (kept, not) => Finding::of(kept.saturating_sub(not), kept, format!("of {not} of {kept} it isn't known why")),
-    })
 }
 
 fn keys_change(scene: &Scene) -> Told {

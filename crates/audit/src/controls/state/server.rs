@@ -6,7 +6,6 @@ use crate::control::{Cap, Check, Control};
 use crate::finding::{Finding, Verdict};
 use crate::host::Missed;
 use crate::scene::Scene;
-use mailward_core::limits::{BAN_MINUTES_CONFIG_MAX, LOGIN_HOST_FAILURES, LOGIN_USER_FAILURES};
 
 /// Alerts that were brought longer ago say little of today.
 const ALERT_DAYS: i64 = 90;
@@ -86,19 +85,6 @@ pub(crate) const CONTROLS: &[Control] = &[
             "Ways of alerts that are configured, when each brought one last, and whether it fails now.",
             "Set webhook, syslog or command under [alerts], restart, and try it: `mailward alert test`; docs/alerts.md.",
             "ISO/IEC 27001:2022 A.8 (monitoring activities)",
-        ],
-    ),
-    known(
-        "POP-07",
-        Area::Reading,
-        10,
-        Check::Look(|scene| told(login_guard(scene))),
-        [
-            "Are those who guess passwords slowed, then banned for a while, over all protocols together?",
-            "Passwords are guessed day and night from everywhere; whoever may guess on and on guesses right.",
-            "logins.guard and bans.time as they are in force; how many failures are borne is built in.",
-            "logins.guard = true and bans.time = 10 in mailward.toml, and `mailward reload`.",
-            "NIST SP 800-63B (rate limiting)",
         ],
     ),
     known(
@@ -219,23 +205,6 @@ fn alerts(scene: &Scene) -> Told {
         Finding { verdict: Verdict::Partial(50), ..Finding::fail(why) }
     };
     Ok(finding.showing("mailward alert list", seen))
-}
-
-fn login_guard(scene: &Scene) -> Told {
-    let settings = settings(scene)?;
-    let (guard, minutes) = (settings.flag("logins.guard")?, settings.number("bans.time")?);
-    let (input, output) = shown(settings, &["logins.guard", "bans.time", "bans.never"]);
-    let finding = if !guard {
-        Finding::fail("the login guard is off: whoever guesses may go on")
-    } else if minutes < 1 || usize::try_from(minutes).is_ok_and(|minutes| minutes > BAN_MINUTES_CONFIG_MAX) {
-        Finding::fail(format!("bans last {minutes} minutes"))
-    } else {
-        Finding::pass(format!(
-            "{LOGIN_HOST_FAILURES} failures in an hour ban a host for {minutes} minutes, longer each time; after \
-             {LOGIN_USER_FAILURES} of one user strange hosts wait"
-        ))
-    };
-    Ok(finding.showing(input, output))
 }
 
 fn stress(scene: &Scene) -> Told {

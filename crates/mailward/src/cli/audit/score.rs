@@ -44,9 +44,7 @@ pub(crate) struct Counting {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Profile {
-    /// Everything the audit asks
     Full,
-    /// The checklist of 2001
     Classic,
 }
 

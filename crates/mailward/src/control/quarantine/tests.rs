@@ -159,7 +159,11 @@ async fn what_is_shown_of_a_message_has_limits_and_says_that_there_is_more() {
         )
         .await;
     let shown = house.desk.kept_shown(id).await.unwrap();
-    assert_eq!((shown.look.parts.len(), shown.look.cut), (QUARANTINE_PARTS_SHOWN_MAX, false), "as many as there may be");
+    assert_eq!(
+        (shown.look.parts.len(), shown.look.cut),
+        (QUARANTINE_PARTS_SHOWN_MAX, false),
+        "as many as there may be"
+    );
     let id = house.keeps(b"Subject: a\r\n\r\nhello\r\n", &Note::default(), Vec::new()).await;
     let shown = house.desk.kept_shown(id).await.unwrap();
     assert!(!shown.look.cut && shown.look.text.contains("hello"));
