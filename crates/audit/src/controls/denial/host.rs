@@ -15,7 +15,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         question: "Is there room for mail: five in a hundred of bytes and of files?",
         why: "A full disk is the simplest way to stop a server, and the worst one for its database.",
         verified: "statvfs of the data directory. (That the server refuses mail for now before it is full is tested in its own tests.)",
-        mend: "Make room: `mailward stats` shows who has most; give the file system more.",
+        mend: "Make room: `mailward user list` shows who has most; give the file system more.",
         source: "OpenSMTPD, queue_fs: MINSPACE and MININODES",
         check: Check::Look(|scene| tell(there_is_room(scene))),
         ..DENIAL

@@ -16,8 +16,8 @@ const ANSWERS_MAX: u64 = 64 * 1024;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The classic profile is the checklist of 2001: twelve clauses, filled in by hand, so that organisations can
-be compared with each other and with the one that was published. docs/audit-classic.toml is that one.
+    after_help = "The classic profile is the checklist of 2001, filled in by hand; docs/audit-classic.toml is the one
+that was published.
 
 Examples:
   mailward audit score
