@@ -120,8 +120,8 @@ impl History {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A file is what `mailward audit report --json`, `audit show --json` or `audit run --json` printed, here or
-elsewhere.
+    after_help = "A file is what `mailward audit report --json`, `audit show --json` or `audit run --json` printed,
+here or elsewhere.
 
 Examples:
   mailward audit compare 12 13
