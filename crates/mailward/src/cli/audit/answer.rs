@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without anything else it asks one question after the other that nobody has answered, on a terminal. A
-file has a table for each control:
+    after_help = "Without anything else it asks one question after the other that nobody has answered, on a
+terminal. A file has a table for each control:
 
   [PHY-15]
   answer = \"yes\"              # yes, no, 0 to 100, or \"not applicable\"
