@@ -16,8 +16,7 @@ use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Without anything else it asks one question after the other that nobody has answered, on a
+#[command(after_help = "Without anything else it asks one question after the other that nobody has answered, on a
 terminal. A file has a table for each control:
 
   [PHY-15]
@@ -29,8 +28,7 @@ terminal. A file has a table for each control:
 Examples:
   mailward audit answer --who ada@example.org
   mailward audit answer --who ada@example.org PHY-15 yes --says 'rack 4' --file access.pdf
-  mailward audit answer --who ada@example.org --answers answers.toml"
-)]
+  mailward audit answer --who ada@example.org --answers answers.toml")]
 pub(crate) struct Answering {
     /// Who answers: an address
     #[arg(long)]

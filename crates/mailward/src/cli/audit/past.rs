@@ -195,8 +195,8 @@ fn compared(place: &Where, name: &str) -> Result<Compared, Failure> {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every control that fails opens an action; only a run in which it passes closes it. One that has to stay
-as it is needs an exception: a reason, an approver who isn't the owner, and at most a year.
+    after_help = "Every control that fails opens an action; only a run in which it passes closes it. One that has to
+stay as it is needs an exception: a reason, an approver who isn't the owner, and at most a year.
 
 Examples:
   mailward audit actions
