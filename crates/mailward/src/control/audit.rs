@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub(crate) struct Known {
 pub(crate) struct AuditDesk {
     archive: Archive,
     key: Arc<EvidenceKey>,
+    /// Held from reading to writing: the daily run and one by hand may end together.
+    writing: Arc<Mutex<()>>,
 }
 
 impl From<EvidenceError> for Failure {
@@ -68,11 +70,12 @@ impl AuditDesk {
     /// Of a data directory, with the server's secret.
     pub(crate) fn of(data: &Path, secret: &mailward_core::Secret) -> Result<Self, Failure> {
         let key = EvidenceKey::new(secret).map_err(|error| Failure::Refused(error.to_string()))?;
-        Ok(Self { archive: Archive::in_data(data), key: Arc::new(key) })
+        Ok(Self { archive: Archive::in_data(data), key: Arc::new(key), writing: Arc::default() })
     }
 
     /// Keeps a run, and what is to be done because of it.
     pub(crate) fn keep(&self, mut run: Run, owners: &BTreeMap<Area, String>) -> Result<Run, Failure> {
+        let _alone = self.alone();
         let mut actions = self.archive.actions()?.unwrap_or_default();
         actions.heard(&run, owners);
         let now = SystemClock.now();
@@ -81,6 +84,10 @@ impl AuditDesk {
         self.archive.keep_actions(&actions)?;
         self.archive.prune(now)?;
         Ok(kept)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of audits that were kept. All of them are looked at again.
@@ -121,12 +128,14 @@ impl AuditDesk {
             Ask::History => shown(self.archive.history()?),
             Ask::Verify { seal } => shown(self.archive.verify(Some(self.key.public()), seal.as_deref(), now)?),
             Ask::Answer { control, statement } => {
+                let _alone = self.alone();
                 let mut statements = self.archive.statements()?;
                 statements.0.insert(control, statement);
                 self.archive.keep_statements(&statements)?;
                 Ok(Value::Null)
             }
             Ask::Except { control, exception } => {
+                let _alone = self.alone();
                 let mut actions = self.archive.actions()?.unwrap_or_default();
                 actions.except(&control, exception).map_err(|error| Failure::Refused(error.to_string()))?;
                 self.archive.keep_actions(&actions)?;
@@ -174,5 +183,37 @@ impl Desk {
             actions: self.audit.archive.actions()?,
             doors: doors.into_iter().map(|door| (door.listener.name().to_owned(), door.address)).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+    use super::*;
+    use mailward_audit::{Weights, score};
+    use mailward_core::{Secret, Timestamp};
+
+    #[test]
+    fn audits_that_end_together_are_all_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let desk = AuditDesk::of(data.path(), &Secret::new("the server's secret")).unwrap();
+        let run = || Run {
+            number: 0,
+            version: String::new(),
+            name: String::new(),
+            began: Timestamp(0),
+            ended: SystemClock.now(),
+            weights: Weights::default(),
+            overdue: Vec::new(),
+            score: score(&[], &Weights::default(), &[]),
+            records: Vec::new(),
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| desk.keep(run(), &BTreeMap::new()).unwrap());
+            }
+        });
+        let past = desk.past().unwrap();
+        assert_eq!((past.seals, past.runs, past.faults), (16, 16, Vec::new()));
     }
 }
