@@ -23,6 +23,10 @@ pub const DOCUMENT_ENTRIES_MAX: usize = 5_000;
 pub const PDF_OBJECTS_MAX: usize = 50_000;
 /// Filters of one PDF stream, one upon the other.
 pub const PDF_FILTERS_MAX: usize = 4;
+/// Entries of a PDF's fonts that tell what their glyphs mean, all its fonts together, that are kept.
+pub const PDF_GLYPHS_MAX: usize = 200_000;
+/// What a PDF's pages show that is kept to be read with its fonts: bytes, and 8 for each string, line and font.
+pub const PDF_SHOWN_MAX: usize = 4 * 1024 * 1024;
 /// Shortest base64 in a page that is decoded to see what it is, characters. Icons and tokens are shorter than programs.
 pub const PAGE_BASE64_MIN: usize = 256;
 /// Shortest array of numbers in a page that is read as bytes.

@@ -2,12 +2,16 @@
 //! every object and every stream is met that is there, whether anything leads to it or not.
 
 mod filters;
+mod glyphs;
+mod shown;
 mod tokens;
 
 use super::Look;
 use crate::bytes::{find, from, has, head, holds, tail, upto};
 use crate::contents::{Trait, Wrapping};
-use mailward_core::limits::PDF_OBJECTS_MAX;
+use glyphs::Glyphs;
+use mailward_core::limits::{PDF_GLYPHS_MAX, PDF_OBJECTS_MAX, PDF_SHOWN_MAX};
+use shown::{Fonts, Piece};
 use std::collections::HashMap;
 use tokens::{Names, Token, string_text, tokens};
 
@@ -15,7 +19,16 @@ use tokens::{Names, Token, string_text, tokens};
 const DICTIONARY_MAX: usize = 16 * 1024;
 
 pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
-    let mut reader = Reader { names: HashMap::new(), files: Vec::new(), encrypted: holds(bytes, b"/Encrypt") };
+    let mut reader = Reader {
+        names: HashMap::new(),
+        files: Vec::new(),
+        encrypted: holds(bytes, b"/Encrypt"),
+        fonts: Fonts::default(),
+        references: 0,
+        glyphs_left: PDF_GLYPHS_MAX,
+        pages: Vec::new(),
+        shown_left: PDF_SHOWN_MAX,
+    };
     let mut at = 0_usize;
     for number in 0.. {
         if number >= PDF_OBJECTS_MAX {
@@ -24,7 +37,7 @@ pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
         }
         let Some(start) = next_stream(bytes, at) else { break };
         let before = upto(bytes, at, start.saturating_sub(at));
-        reader.objects(before, look);
+        reader.objects(before, None, look);
         let dictionary = tail(before, DICTIONARY_MAX);
         let begin = memchr::memmem::rfind(dictionary, b" obj").unwrap_or_default();
         let own = object_number(head(dictionary, begin));
@@ -34,7 +47,12 @@ pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
         reader.stream(own, dictionary, data, look);
         at = data_start(bytes, start).saturating_add(data.len()).max(start.saturating_add(6));
     }
-    reader.objects(from(bytes, at), look);
+    reader.objects(from(bytes, at), None, look);
+    for page in &reader.pages {
+        for reading in reader.fonts.readings(page) {
+            look.text(&reading);
+        }
+    }
     look.remark_if(reader.encrypted, Trait::Encrypted);
     for (number, file) in reader.files {
         let names = number.and_then(|n| reader.names.remove(&n)).unwrap_or_default();
@@ -68,17 +86,19 @@ fn data_start(bytes: &[u8], stream: usize) -> usize {
 
 /// By what the dictionary says if the stream ends there, otherwise up to the next end.
 fn data_len(dictionary: &[u8], data: &[u8]) -> usize {
-    let said = find(dictionary, b"/Length ").and_then(|at| {
-        let digits: Vec<u8> =
-            from(dictionary, at.saturating_add(8)).iter().copied().take_while(u8::is_ascii_digit).take(10).collect();
-        std::str::from_utf8(&digits).ok()?.parse::<usize>().ok()
-    });
-    if let Some(len) = said
+    if let Some(len) = number_of(dictionary, b"/Length ")
         && crate::bytes::trim_start(upto(data, len, 16)).starts_with(b"endstr")
     {
         return len;
     }
     find(data, b"endstream").unwrap_or(data.len())
+}
+
+/// The number behind a name and its blank.
+fn number_of(dictionary: &[u8], name: &[u8]) -> Option<usize> {
+    let at = find(dictionary, name)?.saturating_add(name.len());
+    let digits = from(dictionary, at).iter().take(10).take_while(|b| b.is_ascii_digit()).count();
+    std::str::from_utf8(upto(dictionary, at, digits)).ok()?.parse().ok()
 }
 
 /// The number before ` obj`: `12 0`.
@@ -93,16 +113,34 @@ struct Reader {
     names: HashMap<u64, Vec<String>>,
     files: Vec<(Option<u64>, Vec<u8>)>,
     encrypted: bool,
+    fonts: Fonts,
+    /// How many references to objects are noted in `fonts`.
+    references: usize,
+    /// Entries of fonts' maps that may still be kept.
+    glyphs_left: usize,
+    /// What pages show; which glyphs their numbers are is known at the end only.
+    pages: Vec<Vec<Piece>>,
+    /// What may still be kept in `pages`, as [`shown::pieces`] counts.
+    shown_left: usize,
 }
 
 impl Reader {
-    /// What objects say that aren't streams.
-    fn objects(&mut self, bytes: &[u8], look: &mut Look<'_>) {
+    /// What objects say that aren't streams. `own` is the object they are, where their numbers don't stand before them.
+    fn objects(&mut self, bytes: &[u8], own: Option<u64>, look: &mut Look<'_>) {
         let (mut depth, mut names, mut file) = (0_usize, Vec::new(), None);
         let mut last = Vec::new();
+        // The two numbers read last, and a name with the first number behind it.
+        let (mut numbers, mut reference) = ((None, None), None);
+        let mut object = own;
         for token in tokens(bytes) {
+            let before = reference.take();
             match token {
-                Token::Open => depth = depth.saturating_add(1),
+                Token::Open => {
+                    if depth == 0 && own.is_none() {
+                        object = numbers.0;
+                    }
+                    depth = depth.saturating_add(1);
+                }
                 Token::Close => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
@@ -135,9 +173,50 @@ impl Reader {
                     if matches!(last.as_slice(), b"F" | b"UF") && file.is_none() {
                         file = Some(number);
                     }
+                    numbers = (numbers.1, Some(number));
+                    match before {
+                        Some((name, to)) => self.refers(object, name, to),
+                        None if !last.is_empty() => reference = Some((std::mem::take(&mut last), number)),
+                        None => {}
+                    }
                 }
             }
             last.clear();
+        }
+    }
+
+    /// Notes that an object refers to another one by a name: so fonts are called, and so they tell their maps.
+    fn refers(&mut self, object: Option<u64>, name: Vec<u8>, to: u64) {
+        if name == b"ToUnicode" {
+            if let Some(font) = object {
+                self.fonts.map_of.insert(font, to);
+            }
+        } else if self.references < PDF_OBJECTS_MAX {
+            self.references = self.references.saturating_add(1);
+            self.fonts.called.entry(name).or_default().insert(to);
+        }
+    }
+
+    /// Objects that lie in a stream, behind a list of their numbers and places (ISO 32000-2 §7.5.7). Where that list isn't in
+    /// order, all is read as one.
+    fn packed(&mut self, dictionary: &[u8], decoded: &[u8], look: &mut Look<'_>) {
+        let start = number_of(dictionary, b"/First ").unwrap_or_default();
+        let list: Vec<u64> = head(decoded, start)
+            .split(u8::is_ascii_whitespace)
+            .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+            .take(PDF_OBJECTS_MAX)
+            .collect();
+        let mut parts = vec![(None, 0)];
+        parts.extend(list.chunks_exact(2).filter_map(|pair| match pair {
+            [number, place] => Some((Some(*number), start.saturating_add(crate::bytes::longer(*place)))),
+            _ => None,
+        }));
+        if !parts.is_sorted_by_key(|(_, place)| *place) {
+            return self.objects(decoded, None, look);
+        }
+        let ends = parts.iter().skip(1).map(|(_, place)| *place).chain([decoded.len()]);
+        for ((number, place), end) in parts.iter().zip(ends) {
+            self.objects(upto(decoded, *place, end.saturating_sub(*place)), *number, look);
         }
     }
 
@@ -161,13 +240,15 @@ impl Reader {
             look.remark(Trait::Object);
             self.files.push((own, decoded));
         } else if names.has(b"ObjStm") {
-            self.objects(&decoded, look);
+            self.packed(dictionary, &decoded, look);
         } else {
             // A form in XML has scripts of its own.
             look.remark_if(holds(&decoded, b"application/x-javascript"), Trait::Script);
-            if look.text_room() > 0 {
-                let text = tokens::shown(&decoded);
-                look.text(&text);
+            if glyphs::is_map(&decoded) {
+                let map = Glyphs::of(&decoded, &mut self.glyphs_left);
+                self.fonts.maps.extend(own.map(|own| (own, map)));
+            } else if look.text_room() > 0 {
+                self.pages.push(shown::pieces(&decoded, &mut self.shown_left));
             }
         }
     }

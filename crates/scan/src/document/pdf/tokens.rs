@@ -3,7 +3,7 @@
 use crate::bytes::{from, head, holds};
 
 /// Longest string that is read as one.
-const STRING_MAX: usize = 64 * 1024;
+pub(super) const STRING_MAX: usize = 64 * 1024;
 /// Longest name, bytes; ISO 32000-1 Annex C has 127.
 const NAME_MAX: usize = 256;
 
@@ -76,7 +76,8 @@ pub(super) fn tokens(bytes: &[u8]) -> impl Iterator<Item = Token> + '_ {
     })
 }
 
-fn name(bytes: &[u8]) -> (Vec<u8>, usize) {
+/// A name behind its slash, escapes resolved, and how long it was.
+pub(super) fn name(bytes: &[u8]) -> (Vec<u8>, usize) {
     let len = bytes
         .iter()
         .take(NAME_MAX)
@@ -100,7 +101,7 @@ fn name(bytes: &[u8]) -> (Vec<u8>, usize) {
 }
 
 /// A string behind its parenthesis, and how long it was. None: it has no end nearby, or an object ends within it.
-fn string(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+pub(super) fn string(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let near = head(bytes, STRING_MAX);
     let (mut out, mut depth, mut at) = (Vec::new(), 0_usize, 0_usize);
     loop {
@@ -138,7 +139,7 @@ fn string(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 }
 
 /// A string in digits behind its `<`.
-fn digits(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+pub(super) fn digits(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let near = head(bytes, STRING_MAX);
     let (mut out, mut high) = (Vec::new(), None);
     for (at, byte) in near.iter().enumerate() {
@@ -161,49 +162,6 @@ pub(super) fn string_text(raw: &[u8]) -> String {
         [0xfe, 0xff, rest @ ..] => encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),
         _ => crate::bytes::windows(raw),
     }
-}
-
-/// Text that a page shows: its strings, lines parted where the place changes. What isn't in letters (numbers of glyphs) is left out.
-pub(super) fn shown(content: &[u8]) -> String {
-    let mut out = String::new();
-    if !holds(content, b"BT") {
-        return out;
-    }
-    let mut line = false;
-    let mut rest = content;
-    let mut waste = content.len().saturating_mul(4);
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'(' | b'<' | b'T' | b'E')) {
-        let after = from(rest, at.saturating_add(1));
-        let read = match rest.get(at) {
-            Some(b'(') if waste > 0 => string(after),
-            Some(b'<') => digits(after),
-            Some(b'T') => {
-                line |= matches!(after.first(), Some(b'd' | b'D' | b'*' | b'm'));
-                None
-            }
-            Some(b'E') => {
-                line |= after.first() == Some(&b'T');
-                None
-            }
-            _ => None,
-        };
-        if rest.get(at) == Some(&b'(') && read.is_none() {
-            waste = waste.saturating_sub(STRING_MAX.min(after.len()));
-        }
-        rest = match read {
-            Some((raw, len)) => {
-                if !raw.is_empty() && raw.iter().all(|b| matches!(b, 9 | 10 | 13 | 0x20..=0x7e | 0xa0..)) {
-                    if std::mem::take(&mut line) && !out.is_empty() {
-                        out.push('\n');
-                    }
-                    out.push_str(&crate::bytes::windows(&raw));
-                }
-                from(after, len)
-            }
-            None => after,
-        };
-    }
-    out
 }
 
 /// The names in a dictionary, in order.

@@ -1,4 +1,5 @@
 use super::*;
+use mailward_core::limits::{PDF_GLYPHS_MAX, PDF_SHOWN_MAX};
 
 fn stream(number: usize, dictionary: &str, data: &[u8]) -> Vec<u8> {
     let mut out = format!("{number} 0 obj\n<<{dictionary}/Length {}>>\nstream\r\n", data.len()).into_bytes();
@@ -64,7 +65,7 @@ fn files_text_and_addresses_of_a_pdf_come_out() {
         looked.inner,
         [Inner { names: vec!["invoice.exe".into()], bytes: made::pe(), wrapping: Wrapping::Entry }]
     );
-    assert_eq!(looked.text, "app.alert(1)\nPay \natonce\nhttps://example.com/x");
+    assert_eq!(looked.text, "app.alert(1)\nhttps://example.com/x\nPay \nat once");
 }
 
 #[test]
@@ -87,4 +88,84 @@ fn filters_unpack() {
     assert_eq!(file("RunLengthDecode", b"\x01ab\xfdc\x80"), b"abcccc");
     assert_eq!(file("LZWDecode", b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01"), b"-----A---B", "the standard's example");
     assert_eq!(file("AHx", b"48 65 6c6C6f>"), b"Hello");
+}
+
+/// A font's map: `1`, `2`, … mean the letters of a word; 0x20 and the rest of ASCII mean themselves, in a row.
+fn map(word: &str) -> Vec<u8> {
+    let letters: String = word
+        .chars()
+        .enumerate()
+        .map(|(at, letter)| format!("<{:04x}> <{:04x}>\n", at + 1, u32::from(letter)))
+        .collect();
+    format!(
+        "/CMapName /X def begincmap 1 begincodespacerange <0000> <ffff> endcodespacerange\n\
+         {} beginbfchar\n{letters}endbfchar 2 beginbfrange <0020> <007e> <0020> <0100> <0101> [<00660066> <d83dde00>]\n\
+         endbfrange endcmap",
+        word.len()
+    )
+    .into_bytes()
+}
+
+fn page(text: &str) -> Vec<u8> {
+    stream(20, "/Filter/FlateDecode", &made::zlib(format!("BT {text} ET").as_bytes()))
+}
+
+#[test]
+fn numbers_of_glyphs_are_read_by_the_fonts_own_map() {
+    let font = b"2 0 obj\n<</Type/Page/Resources<</Font<</F1 3 0 R>>>>>>\nendobj\n3 0 obj\n<</Type/Font/ToUnicode 4 0 R>>\nendobj\n";
+    let shown = "/F1 9 Tf <000100020003> Tj [<0004>-80<0005>-300<0001>] TJ T* <01000101003f> Tj";
+    let text = |parts: &[Vec<u8>]| look_at(&pdf(parts)).text;
+    // The page may stand before what it needs.
+    assert_eq!(text(&[page(shown), font.to_vec(), stream(4, "", &map("Mahnu"))]), "Mahnu M\nff\u{1f600}?");
+    // In packed objects as well, whose numbers stand before them all.
+    let packed = b"2 0 3 35 <</Type/Page/Font<</F1 3 0 R>>>>   <</Type/Font/ToUnicode 4 0 R>>";
+    let packed = stream(5, "/Type/ObjStm/N 2/First 9/Filter/FlateDecode", &made::zlib(packed));
+    assert_eq!(text(&[packed, page(shown), stream(4, "", &map("Mahnu"))]), "Mahnu M\nff\u{1f600}?");
+    // Without a map there is nothing to read.
+    assert_eq!(text(&[page(shown), font.to_vec()]), "");
+}
+
+#[test]
+fn letters_that_are_moved_along_a_line_are_read_with_a_blank_and_without() {
+    let text = |shown: &str| look_at(&pdf(&[page(shown)])).text;
+    let moved = "1 0 0 -1 8 31 Tm (The ) Tj ET BT 1 0 0 -1 40 31.2 Tm (W) Tj 16.6 0 Td (olf) Tj 0 -12 Td (bites) Tj";
+    assert_eq!(text(moved), "The Wolf\nbites\nThe W olf\nbites");
+    assert_eq!(text("8 31 Td (one) Tj ET 1 0 0 1 0 9 cm BT 8 31 Td (two) Tj"), "one\ntwo", "another place on the page");
+}
+
+#[test]
+fn fonts_that_share_a_name_give_a_reading_each() {
+    let fonts = b"2 0 obj\n<</Font<</F1 3 0 R>>>>\nendobj\n3 0 obj\n<</ToUnicode 4 0 R>>\nendobj\n\
+        6 0 obj\n<</Font<</F1 7 0 R>>>>\nendobj\n7 0 obj\n<</ToUnicode 8 0 R>>\nendobj\n";
+    let parts = [
+        fonts.to_vec(),
+        stream(4, "", &map("dull")),
+        stream(8, "", &map("loud")),
+        page("/F1 9 Tf <0001000200030004> Tj"),
+    ];
+    assert_eq!(look_at(&pdf(&parts)).text, "dull\nloud");
+    let parts = [
+        fonts.to_vec(),
+        stream(4, "", &map("no")),
+        stream(8, "", &map("loud")),
+        page("/F1 9 Tf <0001000200030004> Tj"),
+    ];
+    assert_eq!(look_at(&pdf(&parts)).text, "loud\nno", "the one that explains all comes first");
+}
+
+#[test]
+fn maps_and_pages_without_end_stay_within_their_limits() {
+    let font = b"2 0 obj\n<</F1 3 0 R>>\nendobj\n3 0 obj\n<</ToUnicode 4 0 R>>\nendobj\n";
+    // One map fills the room, the next one finds none.
+    let after = |entries: usize| {
+        let codes: String = (0..entries).map(|code| format!("<{code:08x}> <0041> ")).collect();
+        let full = format!("begincmap beginbfchar {codes} endbfchar");
+        let parts =
+            [stream(9, "", full.as_bytes()), font.to_vec(), stream(4, "", &map("ab")), page("/F1 9 Tf <00010002> Tj")];
+        look_at(&pdf(&parts)).text
+    };
+    assert_eq!((after(PDF_GLYPHS_MAX - 10), after(PDF_GLYPHS_MAX)), ("ab".to_owned(), String::new()));
+    // A page of nothing but blanks fills the room of the next one.
+    let after = |lines: usize| look_at(&pdf(&[page(&"[-300]".repeat(lines)), page("(the end) Tj")])).text;
+    assert_eq!((after(PDF_SHOWN_MAX / 8 - 10), after(PDF_SHOWN_MAX / 8)), ("the end".to_owned(), String::new()));
 }
