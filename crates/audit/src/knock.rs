@@ -11,11 +11,12 @@
 //!
 //! **Failure**: [`KnockError`], whatever a server says; a transcript tells how far it came.
 //!
-//! **Standards**: RFC 5321, 3207, 2033 (SMTP, STARTTLS, LMTP), 9051 and 3501 (IMAP), 1939, 2449 and 2595 (POP3), 8446, 5246, 4346,
+//! **Standards**: RFC 5321, 3207, 2033 (SMTP, STARTTLS, LMTP), 9051 and 3501 (IMAP), 1939, 2449 and 2595 (POP3), 5804 (ManageSieve), 8446, 5246, 4346,
 //! 2246 and 6101 (TLS 1.3 to SSL 3.0), 5746, 7627.
 
 mod answer;
 mod certificate;
+mod pace;
 mod scram;
 mod talk;
 pub mod tls;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use answer::{Answer, Kind};
 pub use certificate::{Anchors, Certificate, Key, Offer, Shown, Untrusted, certificate, judge};
+pub use pace::Pace;
 pub use scram::{Binding, login as scram_login};
 pub use talk::Talk;
 pub use wire::Wire;

@@ -37,6 +37,8 @@ mod finding;
 mod host;
 mod inject;
 pub mod knock;
+mod names;
+pub mod probe;
 mod record;
 pub mod report;
 mod run;

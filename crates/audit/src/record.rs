@@ -81,7 +81,8 @@ impl Output {
         self.excerpt.truncate(at);
     }
 
-    fn of(exhibit: Exhibit) -> Self {
+    /// What is kept of an exhibit.
+    pub(crate) fn of(exhibit: Exhibit) -> Self {
         let cut = exhibit.output.get(..AUDIT_EXCERPT_MAX).unwrap_or(&exhibit.output);
         Self {
             input: exhibit.input,

@@ -115,6 +115,8 @@ pub enum Protocol {
     Lmtp,
     /// HTTPS.
     Https,
+    /// ManageSieve with STARTTLS.
+    ManageSieve,
 }
 
 /// One listening socket.

@@ -2,7 +2,7 @@
 
 mod doors;
 
-pub(super) use doors::{DOORS, good_ciphers, good_versions};
+pub(super) use doors::DOORS;
 
 use crate::control::Control;
 

@@ -3,7 +3,7 @@
 mod doors;
 mod injection;
 
-pub(super) use doors::{DOORS, forgets_what_was_clear};
+pub(super) use doors::DOORS;
 mod host;
 pub(super) use injection::INJECTION;
 

@@ -235,6 +235,8 @@ pub struct Certificate {
     pub key: Key,
     /// The object identifier of the algorithm that it is signed with.
     pub signature: String,
+    /// Whether it says that it was made by itself: issuer and subject are one (RFC 5280 §3.2).
+    pub self_signed: bool,
 }
 
 /// A public key.
@@ -325,6 +327,7 @@ pub fn certificate(der: &[u8]) -> Result<Certificate, KnockError> {
         until: Timestamp::from_secs(validity.not_after.timestamp()),
         key,
         signature: parsed.signature_algorithm.algorithm.to_id_string(),
+        self_signed: parsed.issuer().as_raw() == parsed.subject().as_raw(),
     })
 }
 

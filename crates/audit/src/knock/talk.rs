@@ -65,6 +65,10 @@ impl Talk {
         if !door.protocol.begins_with_tls() {
             talk.ask_for_tls().await?;
             talk.wire.start_tls(&door.name, offer).await?;
+            // RFC 5804 §2.2: there the server says what it can without being asked.
+            if talk.protocol.speaks() == Speaks::Sieve {
+                talk.greet().await?;
+            }
         }
         Ok(talk)
     }
@@ -108,7 +112,7 @@ impl Talk {
                 self.hello().await?;
                 self.ask("STARTTLS").await?
             }
-            Speaks::Imap => self.ask("STARTTLS").await?,
+            Speaks::Imap | Speaks::Sieve => self.ask("STARTTLS").await?,
             Speaks::Pop3 => self.ask("STLS").await?,
         };
         match answer.kind {
@@ -202,7 +206,7 @@ impl Talk {
         let answer = match self.protocol.speaks() {
             Speaks::Smtp => self.ask(&format!("EHLO {}", self.wire.literal())).await?,
             Speaks::Lmtp => self.ask(&format!("LHLO {}", self.wire.literal())).await?,
-            Speaks::Imap => self.ask("CAPABILITY").await?,
+            Speaks::Imap | Speaks::Sieve => self.ask("CAPABILITY").await?,
             Speaks::Pop3 => self.list("CAPA").await?,
         };
         match answer.kind {
@@ -231,7 +235,7 @@ impl Talk {
     /// The command that begins a login by SASL.
     pub const fn sasl(&self) -> &'static str {
         match self.protocol.speaks() {
-            Speaks::Imap => "AUTHENTICATE",
+            Speaks::Imap | Speaks::Sieve => "AUTHENTICATE",
             _ => "AUTH",
         }
     }
@@ -260,6 +264,16 @@ impl Talk {
                     lines.push(line);
                     if !goes_on {
                         return Ok(Answer::smtp(lines));
+                    }
+                }
+                Speaks::Sieve => {
+                    let literal = answer::literal(&line);
+                    let over = answer::ends_sieve(&line);
+                    lines.push(line);
+                    if let Some(length) = literal {
+                        lines.push(self.wire.bytes(length).await?);
+                    } else if over {
+                        return Ok(Answer::sieve(lines));
                     }
                 }
                 Speaks::Imap => {
@@ -303,6 +317,7 @@ enum Speaks {
     Lmtp,
     Imap,
     Pop3,
+    Sieve,
 }
 
 impl Protocol {
@@ -316,6 +331,7 @@ impl Protocol {
         match self {
             Protocol::Imap | Protocol::Imaps => "z1 LOGOUT\r\n",
             Protocol::Https => "GET / HTTP/1.0\r\n\r\n",
+            Protocol::ManageSieve => "LOGOUT\r\n",
             _ => "QUIT\r\n",
         }
     }
@@ -326,6 +342,7 @@ impl Protocol {
             Protocol::Lmtp => Speaks::Lmtp,
             Protocol::Imap | Protocol::Imaps => Speaks::Imap,
             Protocol::Pop3 | Protocol::Pop3s => Speaks::Pop3,
+            Protocol::ManageSieve => Speaks::Sieve,
             // Nobody holds a dialogue by lines there; it is looked at for its TLS alone.
             Protocol::Https => Speaks::Smtp,
         }

@@ -127,3 +127,36 @@ pub const AUDIT_NAMES_TIME: Duration = Duration::from_secs(4);
 
 /// What the names of accounts begin with that an audit makes for itself, before a number: such as `mailward-audit-19c3@`.
 pub const AUDIT_LOCAL: &str = "mailward-audit-";
+
+// ---- looks from outside ---------------------------------------------------------------------------------------
+
+/// Connections a second of one look, at most.
+pub const KNOCK_RATE_MAX: u32 = 200;
+/// Connections a second of one look, unless told otherwise: below what servers take for an attack.
+pub const PROBE_RATE: u32 = 40;
+/// Ports of one address that are tried at once.
+pub const PROBE_PORTS_AT_ONCE: usize = 32;
+/// Doors that are looked at at once.
+pub const PROBE_DOORS_AT_ONCE: usize = 4;
+/// Ports of one look.
+pub const PROBE_PORTS_MAX: usize = 200;
+/// Addresses of a host that are looked at.
+pub const PROBE_ADDRESSES_MAX: usize = 16;
+/// Selectors, lists, recipients and addresses that may be named, of each.
+pub const PROBE_NAMES_MAX: usize = 20;
+/// Time for one question at one door: slow servers make strangers wait a second for each mistake.
+pub const PROBE_QUESTION_TIME: Duration = Duration::from_secs(120);
+/// Time for what is asked of one name in the DNS, all its questions together.
+pub const PROBE_NAMES_TIME: Duration = Duration::from_secs(30);
+/// Features that are kept of one answer, ...
+pub const PROBE_FEATURES_MAX: usize = 100;
+/// ... and characters of one text of others.
+pub const PROBE_TEXT_MAX: usize = 300;
+/// Texts that are kept of one name.
+pub const PROBE_TEXTS_MAX: usize = 50;
+/// Bytes of a web server's answer that are read: a policy of MTA-STS is the longest that matters.
+pub const PROBE_PAGE_MAX: usize = 80 * 1024;
+/// Bytes of a look that is kept, and of a peer's that is read.
+pub const PROBE_STATE_MAX: usize = 4 * 1024 * 1024;
+/// Differences between two looks that are told.
+pub const PROBE_CHANGES_MAX: usize = 500;

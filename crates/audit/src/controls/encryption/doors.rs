@@ -1,13 +1,9 @@
 //! TLS and certificates, looked at from outside.
 
-mod certificates;
-mod ciphers;
-
 use crate::area::{Area, Dimension};
 use crate::control::{Cap, Check, Control, Probe};
-use crate::doors::{SMTP, TLS, each, made_so, no_such_door};
-
-pub(in crate::controls) use ciphers::{good_ciphers, good_versions};
+use crate::doors::ciphers::{good_ciphers, good_versions};
+use crate::doors::{SMTP, TLS, certificates, ciphers, each, made_so, no_such_door};
 
 pub(in crate::controls) const DOORS: &[Control] = &[
     Control {

@@ -1,12 +1,11 @@
 //! Domains, their mail hosts, and the addresses of these.
 
-use super::ask::{Is, Patience, domains, hosts, missing, worst};
+use super::ask::{Patience, domains, hosts};
 use crate::finding::Finding;
+use crate::names::{self, missing, worst};
 use crate::scene::Scene;
 use mailward_core::Domain;
 use mailward_dns::LookupError;
-use mailward_sts::is_public;
-use std::net::IpAddr;
 
 const NO_DOMAINS: &str = "there is no domain here yet";
 const NO_HOSTS: &str = "no domain here has a mail host in the DNS";
@@ -59,55 +58,19 @@ macro_rules! of_each {
 pub(super) use of_each;
 
 pub(super) async fn domains_signed(scene: &Scene) -> Finding {
-    of_each!(scene, domains(scene), NO_DOMAINS, |lookup, domain| match lookup.mx(domain).await {
-        Ok(found) if found.secure => Is::Good("signed".to_owned()),
-        Ok(_) => Is::Bad("its zone isn't signed".to_owned()),
-        Err(error) => missing(&error),
-    })
+    of_each!(scene, domains(scene), NO_DOMAINS, |lookup, domain| names::signed(lookup, domain).await)
 }
 
 pub(super) async fn hosts_signed(scene: &Scene) -> Finding {
-    of_each!(scene, hosts(scene).await, NO_HOSTS, |lookup, host| match lookup.addresses(host).await {
-        Ok(found) if found.secure => Is::Good("signed".to_owned()),
-        Ok(_) => Is::Bad("its zone isn't signed".to_owned()),
-        Err(error) => missing(&error),
-    })
+    of_each!(scene, hosts(scene).await, NO_HOSTS, |lookup, host| names::host_signed(lookup, host).await)
 }
 
 pub(super) async fn mx_sound(scene: &Scene) -> Finding {
-    of_each!(scene, domains(scene), NO_DOMAINS, |lookup, domain| match lookup.mx(domain).await {
-        Err(error) => missing(&error),
-        Ok(found) => {
-            let mut is = Is::Good(format!("{} hosts", found.records.len()));
-            for mx in &found.records {
-                let host = match mx.host_name() {
-                    Ok(host) => host,
-                    Err(why) => {
-                        is = Is::Bad(format!("{:?}: {why}", mx.host));
-                        break;
-                    }
-                };
-                match lookup.addresses(&host).await {
-                    Err(error) => is = missing(&error),
-                    Ok(at) if at.alias.is_some() => is = Is::Bad(format!("{host} is an alias of another name")),
-                    Ok(at) => match at.records.iter().find(|address| !is_public(**address)) {
-                        Some(address) => is = Is::Bad(format!("{host} has {address}, which nobody outside can reach")),
-                        None => continue,
-                    },
-                }
-                break;
-            }
-            is
-        }
-    })
+    of_each!(scene, domains(scene), NO_DOMAINS, |lookup, domain| names::mx(lookup, domain).await)
 }
 
 pub(super) async fn ipv6(scene: &Scene) -> Finding {
-    of_each!(scene, hosts(scene).await, NO_HOSTS, |lookup, host| match lookup.addresses(host).await {
-        Ok(found) if found.records.iter().any(IpAddr::is_ipv6) => Is::Good("has IPv6".to_owned()),
-        Ok(_) => Is::Bad("has no AAAA record".to_owned()),
-        Err(error) => missing(&error),
-    })
+    of_each!(scene, hosts(scene).await, NO_HOSTS, |lookup, host| names::ipv6(lookup, host).await)
 }
 
 pub(super) async fn reverse(scene: &Scene) -> Finding {
@@ -132,27 +95,8 @@ pub(super) async fn reverse(scene: &Scene) -> Finding {
             }
         };
         for address in addresses {
-            found.push((address.to_string(), leads_back(lookup, address, &host).await));
+            found.push((address.to_string(), names::leads_back(lookup, address, &host).await));
         }
     }
     worst(found, "the server has no name")
-}
-
-/// Whether an address's name is the server's, and leads back to the address.
-async fn leads_back(lookup: &dyn mailward_dns::Lookup, address: IpAddr, host: &Domain) -> Is {
-    let names = match lookup.ptr(address).await {
-        Ok(names) => names.records,
-        Err(error) => return missing(&error),
-    };
-    let Some(name) = names.iter().find(|name| *name == host).or_else(|| names.first()) else {
-        return Is::Bad("has no name".to_owned());
-    };
-    if name != host {
-        return Is::Bad(format!("is named {name}, and the server {host}"));
-    }
-    match lookup.addresses(name).await {
-        Ok(found) if found.records.contains(&address) => Is::Good(format!("is named {name}")),
-        Ok(_) => Is::Bad(format!("is named {name}, which has other addresses")),
-        Err(error) => missing(&error),
-    }
 }

@@ -1,6 +1,5 @@
 //! How users read their mail, asked at the doors.
 
-mod clear;
 mod guessing;
 mod limits;
 mod login;
@@ -8,9 +7,8 @@ mod login;
 use crate::area::{Area, Dimension};
 use crate::control::{Asked, Cap, Check, Control, Probe};
 use crate::controls::denial::counts_connections;
-use crate::controls::encryption::{good_ciphers, good_versions};
-use crate::controls::services::forgets_what_was_clear;
-use crate::doors::{IMAP, READING, Seen, each, in_turn, made_so, no_such_door};
+use crate::doors::ciphers::{good_ciphers, good_versions};
+use crate::doors::{IMAP, READING, Seen, clear, each, in_turn, made_so, no_such_door};
 use crate::finding::{Finding, Verdict};
 use crate::scene::{Protocol, Scene};
 

@@ -1,16 +1,11 @@
 //! Service control, asked at the doors.
 
-mod commands;
-mod content;
-mod relay;
-mod secured;
-
 use crate::area::{Area, Dimension};
 use crate::control::{Cap, Check, Control, Probe};
-use crate::doors::{LINES, SENDING, SMTP, SUBMISSION, each, made_so, no_such_door};
+use crate::doors::{
+    LINES, SENDING, SMTP, SUBMISSION, Us, commands, content, each, made_so, no_such_door, relay, secured,
+};
 use crate::scene::Protocol;
-
-pub(in crate::controls) use secured::forgets_what_was_clear;
 
 /// Where TLS may begin after something was said in clear.
 const IN_CLEAR: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::Lmtp, Protocol::Imap, Protocol::Pop3];
@@ -35,7 +30,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
                `mailward reload`. `mailward rules list` shows rules that let clients relay.",
         source: "nmap smtp-open-relay; the relay test of abuse.net; RFC 5321 §7.1",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SENDING, no_such_door, |scene, door| Box::pin(relay::refused(scene, door))))
+            Box::pin(each(scene, SENDING, no_such_door, |scene, door| {
+                Box::pin(async move { relay::refused(&Us::of(scene, door), door).await })
+            }))
         }),
     },
     Control {
@@ -53,7 +50,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward takes nothing there without a login"),
         source: "RFC 6409 §4.3",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SUBMISSION, no_such_door, |scene, door| Box::pin(relay::needs_login(scene, door))))
+            Box::pin(each(scene, SUBMISSION, no_such_door, |scene, door| {
+                Box::pin(async move { relay::needs_login(&Us::of(scene, door), door).await })
+            }))
         }),
     },
     Control {
@@ -92,7 +91,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward refuses such messages"),
         source: "CVE-2023-51764, CVE-2023-51765, CVE-2023-51766; Postfix smtpd_forbid_bare_newline; RFC 5321 §2.3.8, §4.1.1.4",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::ends_once(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { content::ends_once(&Us::of(scene, door), door).await })
+            }))
         }),
     },
     Control {
@@ -129,7 +130,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward ends such a session after 50 unknown recipients"),
         source: "Lynis MAIL-8820; nmap smtp-enum-users; RFC 5321 §7.3",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(commands::tells_no_users(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { commands::tells_no_users(&Us::of(scene, door), door).await })
+            }))
         }),
     },
     Control {
@@ -184,7 +187,9 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward refuses beyond 50"),
         source: "RFC 5321 §6.3; Postfix hopcount_limit",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::counts_hops(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { content::counts_hops(&Us::of(scene, door), door).await })
+            }))
         }),
     },
 ];

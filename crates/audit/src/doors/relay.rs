@@ -1,8 +1,8 @@
 //! Who may send through us.
 
-use crate::doors::{Grade, Seen, Waiting, our_domain};
+use super::{Grade, Seen, Us, Waiting};
 use crate::knock::{Kind, KnockError, Offer, Talk, literal};
-use crate::scene::{Door, Protocol, Scene};
+use crate::scene::{Door, Protocol};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_AT_ONCE;
 use mailward_gate::battery::{BATTERIES, Names, Next, Probe, Run, Verdict};
@@ -15,17 +15,25 @@ const THIRD: &str = "third.example";
 const SHOWN: usize = 5;
 
 /// One attempt, made.
-struct Made {
+pub(crate) struct Made {
     battery: &'static str,
     probe: &'static Probe,
-    verdict: Verdict,
+    pub(crate) verdict: Verdict,
     transcript: Vec<u8>,
 }
 
-/// Every attempt of every battery.
-pub(super) async fn refused(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
+/// Every attempt of every battery, which must be refused.
+pub(crate) async fn refused(us: &Us, door: &Door) -> Result<Seen, KnockError> {
+    Ok(told(door, &attempts(us, door).await?))
+}
+
+/// Every attempt of every battery. What can't be begun, as the server lets nobody in any more, is unclear.
+///
+/// # Errors
+/// [`KnockError`] if none could be begun.
+pub(crate) async fn attempts(us: &Us, door: &Door) -> Result<Vec<Made>, KnockError> {
     let names = Names {
-        us: our_domain(scene, door).to_owned(),
+        us: us.domain.clone(),
         literal: literal(door.address.ip()),
         third: THIRD.to_owned(),
         lmtp: door.protocol == Protocol::Lmtp,
@@ -40,19 +48,24 @@ pub(super) async fn refused(scene: &Scene, door: &Door) -> Result<Seen, KnockErr
                 made.push(Made { battery: battery.name, probe, verdict, transcript: talk.transcript() });
             }
         } else {
-            let mut each: Vec<Waiting<'_, Result<Made, KnockError>>> = Vec::new();
+            // Where nobody is let in, nothing can be told; where only some are, the others are unclear.
+            drop(Talk::open(door).await?);
+            let mut each: Vec<Waiting<'_, Made>> = Vec::new();
             for (probe, run) in runs {
                 each.push(Box::pin(async move {
-                    let mut talk = Talk::open(door).await?;
-                    let verdict = drive(&mut talk, run).await;
-                    Ok(Made { battery: battery.name, probe, verdict, transcript: talk.transcript() })
+                    let (verdict, transcript) = match Talk::open(door).await {
+                        Ok(mut talk) => (drive(&mut talk, run).await, talk.transcript()),
+                        Err(error) => {
+                            (Verdict::Unclear("the greeting".to_owned(), None), error.to_string().into_bytes())
+                        }
+                    };
+                    Made { battery: battery.name, probe, verdict, transcript }
                 }));
             }
-            let all: Vec<Result<Made, KnockError>> = stream::iter(each).buffered(KNOCK_AT_ONCE).collect().await;
-            made.extend(all.into_iter().collect::<Result<Vec<_>, _>>()?);
+            made.extend(stream::iter(each).buffered(KNOCK_AT_ONCE).collect::<Vec<Made>>().await);
         }
     }
-    Ok(told(door, &made))
+    Ok(made)
 }
 
 async fn drive(talk: &mut Talk, mut run: Run<'_>) -> Verdict {
@@ -74,7 +87,8 @@ async fn drive(talk: &mut Talk, mut run: Run<'_>) -> Verdict {
     }
 }
 
-fn told(door: &Door, made: &[Made]) -> Seen {
+/// What they amount to.
+pub(crate) fn told(door: &Door, made: &[Made]) -> Seen {
     let mut list = String::new();
     let (mut through, mut unclear) = (Vec::new(), Vec::new());
     for one in made {
@@ -117,8 +131,8 @@ fn words(verdict: &Verdict) -> String {
 }
 
 /// MAIL without a login.
-pub(super) async fn needs_login(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
-    let sender = format!("MAIL FROM:<postmaster@{}>", our_domain(scene, door));
+pub(crate) async fn needs_login(us: &Us, door: &Door) -> Result<Seen, KnockError> {
+    let sender = format!("MAIL FROM:<postmaster@{}>", us.domain);
     let mut talk = Talk::open(door).await?;
     let mut talks = Vec::new();
     if !door.protocol.begins_with_tls() {
