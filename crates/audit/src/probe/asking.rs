@@ -82,15 +82,26 @@ type Looks = for<'a> fn(&'a Us, &'a Door) -> Looked<'a>;
 
 /// Asks every door of these protocols, each within its time.
 async fn each(us: &Us, at: &[At], protocols: &[Protocol], none: fn() -> Finding, look: Looks) -> Finding {
-    let doors: Vec<&Door> = at.iter().map(|at| &at.door).filter(|door| protocols.contains(&door.protocol)).collect();
-    if doors.is_empty() {
+    let mut looks: Vec<Waiting<'_, (&Door, Seen)>> = Vec::new();
+    for at in at.iter().filter(|at| protocols.contains(&at.door.protocol)) {
+        looks.push(Box::pin(async move {
+            let seen = match speechless(at) {
+                Some(seen) => seen,
+                None => in_time(look(us, &at.door)).await,
+            };
+            (&at.door, seen)
+        }));
+    }
+    if looks.is_empty() {
         return none();
     }
-    let mut looks: Vec<Waiting<'_, (&Door, Seen)>> = Vec::new();
-    for door in doors {
-        looks.push(Box::pin(async move { (door, in_time(look(us, door)).await) }));
-    }
     joined(stream::iter(looks).buffered(PROBE_DOORS_AT_ONCE).collect().await)
+}
+
+/// What is seen at a door that never said a word: it isn't asked again and again.
+fn speechless(at: &At) -> Option<Seen> {
+    let error = at.seen.error.as_ref().filter(|_| at.seen.banner.is_none())?;
+    Some(Seen::unknown(error.clone()))
 }
 
 async fn in_time(look: Looked<'_>) -> Seen {
@@ -107,7 +118,11 @@ async fn to_recipients(asked: &Asked<'_>, at: &[At], look: Looks) -> Finding {
     for at in at.iter().filter(|at| SMTP.contains(&at.door.protocol)) {
         for recipient in asked.recipients {
             let us = Us { recipient: recipient.clone(), ..asked.us.clone() };
-            seen.push((&at.door, in_time(look(&us, &at.door)).await));
+            let looked = match speechless(at) {
+                Some(seen) => seen,
+                None => in_time(look(&us, &at.door)).await,
+            };
+            seen.push((&at.door, looked));
         }
     }
     if seen.is_empty() { no_such_door() } else { joined(seen) }
@@ -117,13 +132,13 @@ async fn to_recipients(asked: &Asked<'_>, at: &[At], look: Looks) -> Finding {
 async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
     let mut tried: Vec<Waiting<'_, (usize, Result<Vec<relay::Made>, KnockError>)>> = Vec::new();
     for (number, at) in at.iter().enumerate().filter(|(_, at)| SENDING.contains(&at.door.protocol)) {
+        if speechless(at).is_some() {
+            continue;
+        }
         tried.push(Box::pin(async move {
             let tried = tokio::time::timeout(PROBE_QUESTION_TIME, relay::attempts(us, &at.door)).await;
             (number, tried.unwrap_or(Err(KnockError::Late)))
         }));
-    }
-    if tried.is_empty() {
-        return no_such_door();
     }
     let all: Vec<_> = stream::iter(tried).buffered(PROBE_DOORS_AT_ONCE).collect().await;
     for (number, made) in &all {
@@ -136,11 +151,15 @@ async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
             });
         }
     }
-    let seen = all.into_iter().filter_map(|(number, made)| {
+    let mut seen: Vec<(&Door, Seen)> = Vec::new();
+    for at in at.iter().filter(|at| SENDING.contains(&at.door.protocol)) {
+        seen.extend(speechless(at).map(|seen| (&at.door, seen)));
+    }
+    seen.extend(all.into_iter().filter_map(|(number, made)| {
         let door = &at.get(number)?.door;
         Some((door, made.map_or_else(Seen::from, |made| relay::told(door, &made))))
-    });
-    joined(seen.collect())
+    }));
+    if seen.is_empty() { no_such_door() } else { joined(seen) }
 }
 
 /// Judges what of TLS was found before.

@@ -56,8 +56,10 @@ pub(super) async fn talk_to(door: Door, role: u16, domain: &str, tls: Option<Tru
         seen.error = Some(plain(&error.to_string()));
     }
     let mut at = At { door, seen, shown: None, taken: None };
-    let (Some(trust), true) = (tls, at.seen.error.is_none() || at.door.protocol == Protocol::Https) else { return at };
-    if at.seen.starttls == Some(false) {
+    let Some(trust) = tls else { return at };
+    // Who says nothing has nothing to show; who offers no TLS neither.
+    let is_mute = at.seen.banner.is_none() && at.door.protocol != Protocol::Https;
+    if is_mute || at.seen.starttls == Some(false) {
         return at;
     }
     let showed = shown(&at.door).await;

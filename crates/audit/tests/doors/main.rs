@@ -10,6 +10,7 @@ mod imap;
 mod knocking;
 mod old_tls;
 mod pop3;
+mod probing;
 mod session;
 mod smtp;
 mod tls_bytes;

@@ -18,8 +18,11 @@ pub(super) fn look(look: &Look) -> Result<(), Failure> {
     print::line(format_args!("{} connections in {} seconds\n", look.connections, look.seconds))?;
     ports(look)?;
     print::line("")?;
-    for found in look.findings.iter().filter(|found| found.verdict != "pass") {
+    for found in look.findings.iter().filter(|found| matches!(found.verdict.as_str(), "fail" | "error")) {
         one(found)?;
+    }
+    for word in ["not-tested", "not-applicable"] {
+        alike(look, word)?;
     }
     let passed: Vec<&str> =
         look.findings.iter().filter(|found| found.verdict == "pass").map(|found| found.name.as_str()).collect();
@@ -76,21 +79,29 @@ fn says(door: &DoorSeen) -> String {
     print::short(&text.unwrap_or_default(), BANNER)
 }
 
+/// What isn't known, by why it isn't.
+fn alike(look: &Look, word: &str) -> Result<(), Failure> {
+    let mut by_why: Vec<(&str, Vec<&str>)> = Vec::new();
+    for found in look.findings.iter().filter(|found| found.verdict == word) {
+        match by_why.iter_mut().find(|(why, _)| *why == found.said) {
+            Some((_, names)) => names.push(&found.name),
+            None => by_why.push((&found.said, vec![&found.name])),
+        }
+    }
+    for (why, names) in by_why {
+        let (word, why) = (word.replace('-', " "), print::short(why, SAID));
+        print::line(format_args!("    {} {word}: {why}", print::tame(&names.join(", "))))?;
+    }
+    Ok(())
+}
+
 fn one(found: &Found) -> Result<(), Failure> {
-    let (word, colour) = match found.verdict.as_str() {
-        "fail" => ("failed", "31"),
-        "error" => ("error", "31"),
-        "not-tested" => ("not tested", "2"),
-        _ => ("not applicable", "2"),
-    };
-    let word = if std::io::stdout().is_terminal() { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word.to_owned() };
+    let word = if found.verdict == "fail" { "failed" } else { "error" };
+    let word = if std::io::stdout().is_terminal() { format!("\u{1b}[31m{word}\u{1b}[0m") } else { word.to_owned() };
     let star = if found.hole { "*" } else { "" };
     let name = print::tame(&found.name);
     print::line(format_args!("{:>2}{star:<1} {name} {word}: {}", found.weight, print::short(&found.said, SAID)))?;
-    if matches!(found.verdict.as_str(), "fail" | "error") {
-        print::line(format_args!("    mend: {}", print::tame(&found.mend)))?;
-    }
-    Ok(())
+    print::line(format_args!("    mend: {}", print::tame(&found.mend)))
 }
 
 fn changes(look: &Look) -> Result<(), Failure> {
