@@ -41,6 +41,7 @@ const BY_AREA: &[&[Control]] = &[
     physical::HOST,
     network::CONTROLS,
     network::HOST,
+    network::OUTSIDE,
     services::CONTROLS,
     services::DOORS,
     services::INJECTION,

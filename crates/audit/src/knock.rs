@@ -25,6 +25,7 @@ mod wire;
 pub use answer::{Answer, Kind};
 pub use certificate::{Anchors, Certificate, Key, Offer, Shown, Untrusted, certificate, judge};
 pub use pace::Pace;
+pub(crate) use pace::at_once;
 pub use scram::{Binding, login as scram_login};
 pub use talk::Talk;
 pub use wire::Wire;

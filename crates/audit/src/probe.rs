@@ -30,6 +30,7 @@ mod look;
 mod names;
 mod ports;
 mod questions;
+mod vantage;
 mod web;
 
 pub use compare::changes;
@@ -40,6 +41,7 @@ pub use look::{
 };
 pub use ports::{INSIDE, Port, Speaks, USUAL, parse as parse_ports, usual as usual_ports};
 pub use questions::{QUESTIONS, Question, Topic};
+pub use vantage::{Peers, VANTAGE, Vantage};
 pub use web::{Page, read as read_page};
 
 use crate::doors::{Us, Waiting};

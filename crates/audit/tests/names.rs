@@ -1,8 +1,11 @@
-//! What the DNS says: every control passes in a good world, fails where its one thing is spoiled, and doesn't know where nobody answers.
+//! What the DNS says: every control passes in a good world, fails where its one thing is spoiled, and doesn't know where nobody answers;
+//! and so does a look from outside, with what it has to ask besides.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
+use mailward_audit::probe::{Aim, Look, Port, Topic, look};
 use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
+use mailward_core::limits::PROBE_TEXTS_MAX;
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use mailward_dns::{Lookup, Resolver};
 use mailward_dns_zone::{Fault, Zone, Zones};
@@ -52,7 +55,8 @@ impl World {
         self
     }
 
-    async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
+    /// A DNS that has it; it answers as long as the first of both is kept.
+    async fn lookup(&self, fault: Option<&str>) -> (Zones, Arc<dyn Lookup>) {
         let text = self.lines.join("\n") + "\n";
         let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
         let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::plain("arpa.", &self.reverse)]).await;
@@ -60,7 +64,11 @@ impl World {
             zones.fault(name, None, Fault::ServFail);
         }
         let config = mailward_core::config::Dns { dnssec: self.dnssec, ..zones.config() };
-        let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&config).unwrap());
+        (zones, Arc::new(Resolver::new(&config).unwrap()))
+    }
+
+    async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
+        let (_zones, lookup) = self.lookup(fault).await;
         let key = DkimKey {
             selector: "s1".to_owned(),
             value: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
@@ -180,4 +188,77 @@ async fn nobody_knows_without_a_server_or_without_the_dns() {
             assert_eq!(verdict(id, None, Some(lookup)).await.0, Verdict::NotTested, "{id}");
         }
     }
+}
+
+/// A look at the names of the world's host, whose doors are closed to us; there is one port that is open.
+async fn looked(world: &World, fault: Option<&str>, change: impl FnOnce(&mut Aim)) -> Look {
+    let (_zones, lookup) = world.lookup(fault).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut aim = Aim {
+        addresses: vec!["127.0.0.1".parse().unwrap()],
+        ports: vec![Port { number: listener.local_addr().unwrap().port(), role: None }],
+        lookup: Some(lookup),
+        selectors: vec!["s1".to_owned()],
+        skip: vec![Topic::Doors, Topic::Tls, Topic::Relay, Topic::Mail, Topic::Web, Topic::Users],
+        ..Aim::at("mx.example")
+    };
+    change(&mut aim);
+    look(&aim, &SystemClock, &mut ()).await.unwrap()
+}
+
+fn said<'a>(look: &'a Look, name: &str) -> (&'a str, &'a str) {
+    let found = look.findings.iter().find(|found| found.name == name).unwrap();
+    (&found.verdict, &found.said)
+}
+
+#[tokio::test]
+async fn a_look_from_outside_reads_the_names_of_a_good_world() {
+    let look = looked(&World::good(), None, |_| {}).await;
+    assert_eq!(look.domain.as_deref(), Some("example"), "what is left without the first label has mail hosts");
+    for name in ["mx", "host", "spf", "dkim", "dmarc", "tls-rpt", "signed", "host-signed", "ipv6"] {
+        let (verdict, said) = said(&look, &format!("names.{name}"));
+        assert_eq!(verdict, "pass", "{name}: {said}");
+    }
+    // 127.0.0.1 isn't an address of the host, there is no page, and no door that could show a certificate.
+    assert_eq!(said(&look, "names.reverse").0, "fail");
+    assert!(said(&look, "names.mta-sts").1.contains("its policy can't be had"), "{:?}", said(&look, "names.mta-sts"));
+    assert!(said(&look, "names.dane").1.contains("could be compared with"), "{:?}", said(&look, "names.dane"));
+    assert_eq!(said(&look, "names.lists").0, "not-tested");
+    assert_eq!(said(&look, "names.autoconfig").0, "fail");
+    let names = look.names.unwrap();
+    assert_eq!((names.spf.as_deref(), names.mx.len(), names.tlsa.len()), (Some("v=spf1 mx -all"), 1, 1));
+}
+
+#[tokio::test]
+async fn a_look_from_outside_finds_what_is_wrong_with_names() {
+    let elsewhere = World::good().with("IN MX", "@ 300 IN MX 10 other.example.\nother 300 IN A 45.33.32.157");
+    let found = looked(&elsewhere, None, |_| {}).await;
+    assert!(said(&found, "names.host").1.contains("mx.example isn't among them"), "{:?}", said(&found, "names.host"));
+    let revoked = World::good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=\"");
+    let found = looked(&revoked, None, |_| {}).await;
+    assert!(said(&found, "names.dkim").1.contains("revoked"), "{:?}", said(&found, "names.dkim"));
+    let listed = "1.0.0.127.bl 300 IN A 127.0.0.4\n1.0.0.127.full 300 IN A 127.255.255.254";
+    let mut world = World { signed: false, ..World::good() };
+    world.lines.extend(listed.lines().map(str::to_owned));
+    let lists = |zone: &'static str| move |aim: &mut Aim| aim.lists = vec![zone.parse().unwrap()];
+    let found = looked(&world, None, lists("bl.example")).await;
+    assert!(said(&found, "names.lists").1.contains("is listed (127.0.0.4)"), "{:?}", said(&found, "names.lists"));
+    let found = looked(&world, None, lists("full.example")).await;
+    assert_eq!(said(&found, "names.lists").0, "not-tested", "a list that refuses us says nothing of anybody");
+    let found = looked(&world, None, lists("none.example")).await;
+    assert_eq!(said(&found, "names.lists").0, "pass", "{:?}", said(&found, "names.lists"));
+}
+
+#[tokio::test]
+async fn a_look_from_outside_does_not_know_where_the_dns_does_not_answer_and_keeps_only_so_much() {
+    let found = looked(&World::good(), Some("_dmarc.example."), |_| {}).await;
+    assert_eq!(said(&found, "names.dmarc").0, "not-tested");
+    let many: Vec<String> =
+        (0..PROBE_TEXTS_MAX + 5).map(|number| format!("@ 300 IN MX {number} mx{number}.example.")).collect();
+    let flood = World::good().with("IN MX", &many.join("\n"));
+    let found = looked(&flood, None, |_| {}).await;
+    assert_eq!(found.names.unwrap().mx.len(), PROBE_TEXTS_MAX);
+    let nobody = looked(&World::good(), None, |aim| aim.lookup = None).await;
+    assert_eq!(said(&nobody, "names.spf"), ("not-tested", "the DNS isn't asked (--dns none)"));
+    assert_eq!(nobody.names, None);
 }

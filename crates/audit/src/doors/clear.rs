@@ -31,7 +31,7 @@ pub(crate) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
         bad.extend(offered.map(|one| format!("{one} is offered")));
         return Ok(Seen::unless(&bad, "no way to log in is offered before TLS").heard(door, &talk));
     } else {
-        let offered = features.iter().filter(|one| *one == "USER" || one.starts_with("SASL"));
+        let offered = features.iter().filter(|one| *one == "USER" || one.starts_with("SASL "));
         bad.extend(offered.map(|one| format!("{one} is offered")));
         if talk.greeting().whole().contains('@') && talk.greeting().whole().contains('<') {
             bad.push("APOP is offered".to_owned());

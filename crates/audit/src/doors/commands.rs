@@ -122,7 +122,12 @@ fn versions(said: &str) -> Vec<String> {
     let mut before = "";
     for word in said.split(|c: char| c.is_whitespace() || "()[]<>\",;".contains(c)) {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let is_status = is_code(before.trim_matches('-')) && word.starts_with(['2', '4', '5']) && is_version(word);
+        // `250 2.0.0`, and `250-2.0.0` where more lines follow.
+        let (code, word) = match word.split_once('-') {
+            Some((code, rest)) if is_code(code) => (code, rest),
+            _ => (before.trim_matches('-'), word),
+        };
+        let is_status = is_code(code) && word.starts_with(['2', '4', '5']) && is_version(word);
         before = word;
         if is_status || word.parse::<IpAddr>().is_ok() || word.trim_start_matches("IPv6:").parse::<IpAddr>().is_ok() {
             continue;
@@ -172,6 +177,7 @@ mod tests {
             ("* CAPABILITY IMAP4rev1 IMAP4rev2 AUTH=SCRAM-SHA-256", vec![]),
             ("250 2.0.0 fine", vec![]),
             ("250 fine 2.0.0", vec!["2.0.0"]),
+            ("214-2.0.0 This is smtpd\n214 2.0.0 end", vec![]),
         ] {
             assert_eq!(versions(said), found, "{said}");
         }

@@ -1,10 +1,9 @@
 //! Who may send through us.
 
 use super::{Grade, Seen, Us, Waiting};
-use crate::knock::{Kind, KnockError, Offer, Talk, literal};
+use crate::knock::{Answer, Kind, KnockError, Offer, Talk, at_once, literal};
 use crate::scene::{Door, Protocol};
 use futures_util::stream::{self, StreamExt as _};
-use mailward_core::limits::KNOCK_AT_ONCE;
 use mailward_gate::battery::{BATTERIES, Names, Next, Probe, Run, Verdict};
 use std::fmt::Write as _;
 
@@ -18,8 +17,31 @@ const SHOWN: usize = 5;
 pub(crate) struct Made {
     battery: &'static str,
     probe: &'static Probe,
-    pub(crate) verdict: Verdict,
+    verdict: Verdict,
     transcript: Vec<u8>,
+    /// Whether it was refused for now, with words that say that it always will be.
+    by_policy: bool,
+}
+
+/// What an attempt amounts to at a server of anybody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Refused,
+    Through,
+    Unclear,
+}
+
+impl Made {
+    /// A refusal for good is one whatever its code, and whichever of the lines it comes to: without that line the attempt can't be made.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.verdict {
+            Verdict::Refused(..) | Verdict::Failed(_, 500..=599) | Verdict::Unclear(_, Some(500..=599)) => {
+                Outcome::Refused
+            }
+            Verdict::Failed(..) => Outcome::Through,
+            Verdict::Unclear(..) => Outcome::Unclear,
+        }
+    }
 }
 
 /// Every attempt of every battery, which must be refused.
@@ -44,8 +66,8 @@ pub(crate) async fn attempts(us: &Us, door: &Door) -> Result<Vec<Made>, KnockErr
         if battery.one_session {
             let mut talk = Talk::open(door).await?;
             for (probe, run) in runs {
-                let verdict = drive(&mut talk, run).await;
-                made.push(Made { battery: battery.name, probe, verdict, transcript: talk.transcript() });
+                let (verdict, by_policy) = drive(&mut talk, run).await;
+                made.push(Made { battery: battery.name, probe, verdict, transcript: talk.transcript(), by_policy });
             }
         } else {
             // Where nobody is let in, nothing can be told; where only some are, the others are unclear.
@@ -53,38 +75,54 @@ pub(crate) async fn attempts(us: &Us, door: &Door) -> Result<Vec<Made>, KnockErr
             let mut each: Vec<Waiting<'_, Made>> = Vec::new();
             for (probe, run) in runs {
                 each.push(Box::pin(async move {
-                    let (verdict, transcript) = match Talk::open(door).await {
+                    let ((verdict, by_policy), transcript) = match Talk::open(door).await {
                         Ok(mut talk) => (drive(&mut talk, run).await, talk.transcript()),
                         Err(error) => {
-                            (Verdict::Unclear("the greeting".to_owned(), None), error.to_string().into_bytes())
+                            let nobody = Verdict::Unclear("the greeting".to_owned(), None);
+                            ((nobody, false), error.to_string().into_bytes())
                         }
                     };
-                    Made { battery: battery.name, probe, verdict, transcript }
+                    Made { battery: battery.name, probe, verdict, transcript, by_policy }
                 }));
             }
-            made.extend(stream::iter(each).buffered(KNOCK_AT_ONCE).collect::<Vec<Made>>().await);
+            made.extend(stream::iter(each).buffered(at_once()).collect::<Vec<Made>>().await);
         }
     }
     Ok(made)
 }
 
-async fn drive(talk: &mut Talk, mut run: Run<'_>) -> Verdict {
+/// The verdict, and whether it rests on a refusal for now that is meant for ever.
+async fn drive(talk: &mut Talk, mut run: Run<'_>) -> (Verdict, bool) {
+    let mut by_policy = false;
     loop {
         match run.next() {
             Next::Send(bytes) => {
-                let code = talk.ask_raw(&bytes).await.ok().and_then(|answer| answer.code);
-                run.heard(code);
+                let answer = talk.ask_raw(&bytes).await.ok();
+                if answer.as_ref().is_some_and(denies_relaying) {
+                    by_policy = true;
+                    run.heard(Some(550));
+                } else {
+                    run.heard(answer.and_then(|answer| answer.code));
+                }
             }
             Next::StartTls => {
                 let name = talk.name().to_owned();
                 match talk.wire().start_tls(&name, Offer::default()).await {
                     Ok(_shown) => run.secured(),
-                    Err(_) => return Verdict::Unclear("STARTTLS".to_owned(), None),
+                    Err(_) => return (Verdict::Unclear("STARTTLS".to_owned(), None), by_policy),
                 }
             }
-            Next::Over(verdict) => return verdict,
+            Next::Over(verdict) => return (verdict, by_policy),
         }
     }
+}
+
+/// Whether an answer puts off for what can't change: some servers say so of relaying, so that a mistake in their settings loses no
+/// mail (RFC 3463 §3.8, X.7.Z: security or policy). Who makes strangers come again says 4.7.1 as well, but not of relaying.
+fn denies_relaying(answer: &Answer) -> bool {
+    let text = answer.text().to_ascii_lowercase();
+    let status = text.split_ascii_whitespace().nth(1).unwrap_or_default();
+    answer.kind == Kind::Later && status.starts_with("4.7.") && text.contains("relay")
 }
 
 /// What they amount to.
@@ -93,11 +131,12 @@ pub(crate) fn told(door: &Door, made: &[Made]) -> Seen {
     let (mut through, mut unclear) = (Vec::new(), Vec::new());
     for one in made {
         let name = format!("{} {} ({})", one.battery, one.probe.id, one.probe.says);
-        let _infallible = writeln!(list, "{name}: {}", words(&one.verdict));
-        match one.verdict {
-            Verdict::Refused(..) => {}
-            Verdict::Failed(..) => through.push(format!("{name}: {}", words(&one.verdict))),
-            Verdict::Unclear(..) => unclear.push(format!("{name}: {}", words(&one.verdict))),
+        let meant = if one.by_policy { ", a refusal of relaying with 4yz being one" } else { "" };
+        let _infallible = writeln!(list, "{name}: {}{meant}", words(&one.verdict));
+        match one.outcome() {
+            Outcome::Refused => {}
+            Outcome::Through => through.push(format!("{name}: {}", words(&one.verdict))),
+            Outcome::Unclear => unclear.push(format!("{name}: {}", words(&one.verdict))),
         }
     }
     let from = if door.address.ip().is_loopback() { ", as seen from loopback" } else { "" };
@@ -113,7 +152,7 @@ pub(crate) fn told(door: &Door, made: &[Made]) -> Seen {
         (None, None) => Seen::good(format!("all {} attempts are refused{from}", made.len())),
     };
     seen = seen.showing(format!("{door}, every attempt"), list);
-    let shown: Vec<&Made> = made.iter().filter(|one| matches!(one.verdict, Verdict::Failed(..))).take(SHOWN).collect();
+    let shown: Vec<&Made> = made.iter().filter(|one| one.outcome() == Outcome::Through).take(SHOWN).collect();
     debug_assert!(shown.is_empty() || seen.grade == Grade::Bad);
     for one in shown {
         seen = seen.showing(format!("{door}, {} {}", one.battery, one.probe.id), one.transcript.clone());

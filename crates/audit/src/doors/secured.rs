@@ -34,9 +34,11 @@ pub(crate) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
 
 async fn offered(talk: &mut Talk, how: &str, bad: &mut Vec<String>) -> Result<(), KnockError> {
     let features = talk.features().await?;
-    if let Some(auth) =
-        features.iter().find(|feature| *feature == "AUTH" || feature.starts_with("AUTH") && feature.len() > 4)
-    {
+    // Without a way behind it, nothing is offered; some wrote `AUTH=` before there was a standard.
+    let has_ways = |feature: &&String| {
+        feature.strip_prefix("AUTH").is_some_and(|ways| ways.starts_with([' ', '=']) && ways.len() > 1)
+    };
+    if let Some(auth) = features.iter().find(has_ways) {
         bad.push(format!("{auth} is offered {how}"));
     }
     // Without a password: only whether one is asked for.

@@ -1,7 +1,7 @@
 //! One line of the chain.
 
 use super::{EvidenceError, Run, kept_for};
-use crate::record::{hex, sha256};
+use crate::record::{hex, sha256, unhex};
 use crate::score::score;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use mailward_core::Timestamp;
@@ -125,17 +125,4 @@ impl Seal {
         }
         None
     }
-}
-
-/// Nothing for what isn't hexadecimal: no key and no signature is empty.
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let pairs = digits.unwrap_or_default();
-    pairs
-        .chunks_exact(2)
-        .filter_map(|pair| match pair {
-            [high, low] => u8::try_from(high.saturating_mul(16).saturating_add(*low)).ok(),
-            _ => None,
-        })
-        .collect()
 }

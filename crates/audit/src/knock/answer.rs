@@ -101,14 +101,17 @@ impl Answer {
     pub fn features(&self) -> Vec<String> {
         let upper = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_ascii_uppercase();
         if self.code.is_some() {
-            return self.lines.iter().skip(1).filter_map(|line| line.get(4..)).map(upper).collect();
+            let told = self.lines.iter().skip(1).filter_map(|line| line.get(4..)).map(upper);
+            return told.filter(|feature| !feature.is_empty()).collect();
         }
         if self.lines.first().is_some_and(|line| line.starts_with(b"+OK")) {
             let body = self.lines.iter().skip(1).filter(|line| line.as_slice() != b".");
             return body.map(|line| upper(line)).collect();
         }
         if self.lines.first().is_some_and(|line| line.starts_with(b"\"")) {
-            let words = |text: String| text.split('"').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+            let words = |text: String| {
+                text.split('"').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+            };
             return self.lines.iter().filter(|line| !ends_sieve(line)).map(|line| words(upper(line))).collect();
         }
         let told = self.lines.iter().filter_map(|line| {

@@ -1,6 +1,7 @@
 //! How fast we knock: so many connections a second, whoever in a look makes them.
 
-use mailward_core::limits::KNOCK_RATE_MAX;
+use super::KnockError;
+use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_RATE_MAX, PROBE_AGAIN_PAUSE, PROBE_AT_ONCE};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +52,26 @@ impl Pace {
     }
 }
 
+/// Connections to one door at a time: fewer where a pace is kept, as other doors are looked at meanwhile.
+pub(crate) fn at_once() -> usize {
+    if PACE.try_with(|_| ()).is_ok() { PROBE_AT_ONCE } else { KNOCK_AT_ONCE }
+}
+
+/// Whether to come once more: to a server that has too many connections, or hung up before it said a word. Waits for it a little. Only
+/// where a pace is kept: an audit takes the first word.
+pub(super) async fn comes_again(error: &KnockError) -> bool {
+    let is_full = match error {
+        KnockError::Refused("the connection", said) => said.starts_with("421"),
+        KnockError::Closed => true,
+        _ => false,
+    };
+    let again = is_full && PACE.try_with(|_| ()).is_ok();
+    if again {
+        tokio::time::sleep(PROBE_AGAIN_PAUSE).await;
+    }
+    again
+}
+
 /// Waits until the next connection may be made.
 pub(super) async fn turn() {
     if let Ok(pace) = PACE.try_with(Clone::clone) {
@@ -83,6 +104,22 @@ mod tests {
             turn().await;
         }
         assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_full_is_asked_once_more_a_moment_later_where_a_pace_is_kept() {
+        let full = KnockError::Refused("the connection", "421 too many".to_owned());
+        let no = KnockError::Refused("the connection", "554 no".to_owned());
+        assert!(!comes_again(&full).await, "no pace is kept");
+        let before = Instant::now();
+        Pace::new(10)
+            .keep(async {
+                assert!(comes_again(&full).await && comes_again(&KnockError::Closed).await);
+                assert!(!comes_again(&no).await && !comes_again(&KnockError::Late).await);
+                assert_eq!(at_once(), PROBE_AT_ONCE);
+            })
+            .await;
+        assert_eq!(before.elapsed(), PROBE_AGAIN_PAUSE * 2);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::answer::{self, Answer, Kind};
 use super::certificate::Offer;
-use super::{KnockError, Wire};
+use super::{KnockError, Wire, pace};
 use crate::scene::{Door, Protocol};
 use mailward_core::limits::KNOCK_LINES_MAX;
 
@@ -40,6 +40,13 @@ impl Talk {
     /// # Errors
     /// As [`Talk::open`].
     pub async fn open_offering(door: &Door, offer: Offer) -> Result<Self, KnockError> {
+        match Self::open_once(door, offer.clone()).await {
+            Err(error) if pace::comes_again(&error).await => Self::open_once(door, offer).await,
+            other => other,
+        }
+    }
+
+    async fn open_once(door: &Door, offer: Offer) -> Result<Self, KnockError> {
         let mut talk = Self::connected(door).await?;
         if door.protocol.begins_with_tls() {
             talk.wire.start_tls(&door.name, offer).await?;
@@ -78,6 +85,13 @@ impl Talk {
     /// # Errors
     /// As [`Talk::secured`].
     pub async fn up_to_tls(door: &Door) -> Result<Wire, KnockError> {
+        match Self::up_to_tls_once(door).await {
+            Err(error) if pace::comes_again(&error).await => Self::up_to_tls_once(door).await,
+            other => other,
+        }
+    }
+
+    async fn up_to_tls_once(door: &Door) -> Result<Wire, KnockError> {
         let mut talk = Self::connected(door).await?;
         if !door.protocol.begins_with_tls() {
             talk.greet().await?;

@@ -1,7 +1,7 @@
 //! One connection: bytes and lines, in clear or under TLS, with limits and a transcript.
 
-use super::{KnockError, pace};
 use super::certificate::{Offer, Shown};
+use super::{KnockError, pace};
 use mailward_core::limits::{
     KNOCK_ANSWER_TIME, KNOCK_CONNECT_TIME, KNOCK_LINE_MAX, KNOCK_SESSION_TIME, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
 };

@@ -5,15 +5,14 @@ use super::look::{PortSeen, PortState, RelaySeen, plain};
 use super::ports::{Port, Speaks};
 use super::web;
 use crate::doors::{
-    LINES, Looked, SMTP, SUBMISSION, Seen, TLS, Us, Waiting, certificates, ciphers, clear, commands, content,
-    joined, no_such_door, relay, secured, settled,
+    LINES, Looked, SMTP, SUBMISSION, Seen, TLS, Us, Waiting, certificates, ciphers, clear, commands, content, joined,
+    no_such_door, relay, secured, settled,
 };
 use crate::finding::Finding;
 use crate::knock::KnockError;
 use crate::scene::{Door, Protocol};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::{PROBE_DOORS_AT_ONCE, PROBE_QUESTION_TIME};
-use mailward_gate::battery::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -72,7 +71,9 @@ pub(super) async fn ask(asked: &Asked<'_>, at: &mut [At], question: &str) -> Opt
         "tls.certificate" => certificate(asked, at),
         "smtp.users" => each(us, at, SMTP, no_such_door, |us, door| Box::pin(commands::tells_no_users(us, door))).await,
         "smtp.commands" => each(us, at, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))).await,
-        "banner.versions" => each(us, at, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))).await,
+        "banner.versions" => {
+            each(us, at, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))).await
+        }
         "web.redirect" => web_redirect(asked).await,
         _ => return None,
     })
@@ -143,11 +144,11 @@ async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
     let all: Vec<_> = stream::iter(tried).buffered(PROBE_DOORS_AT_ONCE).collect().await;
     for (number, made) in &all {
         if let (Ok(made), Some(at)) = (made, at.get_mut(*number)) {
-            let of = |fits: fn(&Verdict) -> bool| made.iter().filter(|one| fits(&one.verdict)).count();
+            let of = |outcome: relay::Outcome| made.iter().filter(|one| one.outcome() == outcome).count();
             at.seen.relay = Some(RelaySeen {
                 attempts: made.len(),
-                through: of(|verdict| matches!(verdict, Verdict::Failed(..))),
-                unclear: of(|verdict| matches!(verdict, Verdict::Unclear(..))),
+                through: of(relay::Outcome::Through),
+                unclear: of(relay::Outcome::Unclear),
             });
         }
     }
@@ -242,7 +243,8 @@ fn alike(ports: &[PortSeen]) -> Finding {
         }
     }
     let list = |ports: &BTreeSet<u16>| ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let shown = open.iter().map(|(address, ports)| format!("{address}: {}", list(ports))).collect::<Vec<_>>().join("\n");
+    let shown =
+        open.iter().map(|(address, ports)| format!("{address}: {}", list(ports))).collect::<Vec<_>>().join("\n");
     let everywhere: BTreeSet<u16> = open.values().flatten().copied().collect();
     let mut bad = Vec::new();
     for (address, ports) in &open {
@@ -268,8 +270,7 @@ fn alike(ports: &[PortSeen]) -> Finding {
 /// Where plain HTTP leads.
 async fn web_redirect(asked: &Asked<'_>) -> Finding {
     let is_http = |port: &&PortSeen| {
-        port.state == PortState::Open
-            && Port { number: port.port, role: port.role }.speaks() == Some(Speaks::Http)
+        port.state == PortState::Open && Port { number: port.port, role: port.role }.speaks() == Some(Speaks::Http)
     };
     let (mut bad, mut unknown, mut good, mut shown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for port in asked.ports.iter().filter(is_http) {
@@ -298,4 +299,18 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
         Finding::pass(good.join("; "))
     };
     finding.showing("plain HTTP", shown.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_is_never_answered_ends_unknown() {
+        let before = Instant::now();
+        let seen = in_time(Box::pin(std::future::pending())).await;
+        assert_eq!(before.elapsed(), PROBE_QUESTION_TIME);
+        assert_eq!(seen.grade, crate::doors::Grade::Unknown);
+    }
 }

@@ -37,12 +37,8 @@ fn facts(look: &Look) -> BTreeMap<String, String> {
         mx.sort();
         let mut tlsa = names.tlsa.clone();
         tlsa.sort();
-        let texts = [
-            ("spf", &names.spf),
-            ("dmarc", &names.dmarc),
-            ("mta-sts", &names.mta_sts),
-            ("tls-rpt", &names.tls_rpt),
-        ];
+        let texts =
+            [("spf", &names.spf), ("dmarc", &names.dmarc), ("mta-sts", &names.mta_sts), ("tls-rpt", &names.tls_rpt)];
         facts.insert("names mx".to_owned(), mx.join(", "));
         facts.insert("names tlsa".to_owned(), tlsa.join(", "));
         for (name, text) in texts {

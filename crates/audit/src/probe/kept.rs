@@ -126,8 +126,7 @@ impl Kept {
                 return Err(format!("a look of more than {PROBE_STATE_MAX} bytes isn't kept"));
             }
             most = most.checked_div(2).unwrap_or(0);
-            for output in
-                kept.last.iter_mut().flat_map(|look| &mut look.findings).flat_map(|found| &mut found.evidence)
+            for output in kept.last.iter_mut().flat_map(|look| &mut look.findings).flat_map(|found| &mut found.evidence)
             {
                 output.shorten(most);
             }

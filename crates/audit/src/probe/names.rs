@@ -213,7 +213,8 @@ async fn listed(lookup: &dyn Lookup, address: IpAddr, list: &Domain) -> Is {
         .collect();
     let told = codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     // Lists refuse resolvers that ask too much with 127.255.255.x; what isn't of 127.0.0.0/8 comes from somebody between.
-    let is_listing = |code: &Ipv4Addr| code.octets().starts_with(&[127]) && !code.octets().starts_with(&[127, 255, 255]);
+    let is_listing =
+        |code: &Ipv4Addr| code.octets().starts_with(&[127]) && !code.octets().starts_with(&[127, 255, 255]);
     if codes.iter().any(is_listing) {
         Is::Bad(format!("is listed ({told})"))
     } else {
@@ -267,12 +268,15 @@ async fn dane(about: &About<'_>, host: &Domain) -> Is {
         Err(error) => return missing(&error),
     };
     if about.shown.is_empty() {
-        return Is::Unknown(format!("{told} is published; port 25 showed no certificate that it could be compared with"));
+        return Is::Unknown(format!(
+            "{told} is published; port 25 showed no certificate that it could be compared with"
+        ));
     }
     let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(about.now.secs()).unwrap_or(0)));
     let bases: Vec<Domain> = std::iter::once(host.clone()).chain(about.domain.cloned()).collect();
     for shown in &about.shown {
-        let chain: Vec<CertificateDer<'_>> = shown.chain.iter().map(|one| CertificateDer::from(one.as_slice())).collect();
+        let chain: Vec<CertificateDer<'_>> =
+            shown.chain.iter().map(|one| CertificateDer::from(one.as_slice())).collect();
         if let Err(why) = mailward_tls::dane::fitting(&records, &chain, &bases, now) {
             return Is::Bad(format!("{told} doesn't fit what port 25 shows, so mail is held up: {why}"));
         }
@@ -301,5 +305,19 @@ async fn autoconfig(about: &About<'_>, domain: &Domain) -> Is {
         Is::Good("settings for mail programs are there".to_owned())
     } else {
         Is::Bad(format!("its settings offer {}, not TLS from the first byte alone", weak.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dns_that_never_answers_leaves_a_name_unknown() {
+        let before = Instant::now();
+        let is = in_time(Box::pin(std::future::pending())).await;
+        assert_eq!(before.elapsed(), PROBE_NAMES_TIME);
+        assert!(matches!(is, Is::Unknown(_)));
     }
 }

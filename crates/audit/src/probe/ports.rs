@@ -128,7 +128,10 @@ pub fn parse(list: &str) -> Result<Vec<Port>, String> {
                 let role = number(role)?;
                 if !is_usual(role) {
                     let known: Vec<String> = USUAL.iter().map(|(usual, _)| usual.to_string()).collect();
-                    return Err(format!("{role} is no port of mail that something could stand for: {}", known.join(", ")));
+                    return Err(format!(
+                        "{role} is no port of mail that something could stand for: {}",
+                        known.join(", ")
+                    ));
                 }
                 Port { number: number(at)?, role: Some(role) }
             }
@@ -153,6 +156,10 @@ pub(super) async fn scan(addresses: &[IpAddr], ports: &[Port]) -> Vec<PortSeen> 
             each.push(Box::pin(one(*address, *port)));
         }
     }
+    some_at_once(each).await
+}
+
+async fn some_at_once<T>(each: Vec<Waiting<'_, T>>) -> Vec<T> {
     stream::iter(each).buffered(PROBE_PORTS_AT_ONCE).collect().await
 }
 
@@ -217,6 +224,23 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), all);
         assert!(all <= PROBE_PORTS_MAX);
+    }
+
+    #[tokio::test]
+    async fn no_more_ports_are_tried_at_once_than_the_limit() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static NOW: AtomicUsize = AtomicUsize::new(0);
+        let mut each: Vec<Waiting<'_, usize>> = Vec::new();
+        for _ in 0..PROBE_PORTS_AT_ONCE * 3 {
+            each.push(Box::pin(async {
+                let now = NOW.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::task::yield_now().await;
+                NOW.fetch_sub(1, Ordering::SeqCst);
+                now
+            }));
+        }
+        let most = some_at_once(each).await.into_iter().max();
+        assert_eq!(most, Some(PROBE_PORTS_AT_ONCE));
     }
 
     #[tokio::test]

@@ -80,11 +80,10 @@ const fn of_its_own(
 
 /// All of them.
 pub const QUESTIONS: [Question; 34] = [
-    of_its_own(
+    asks(
         "ports.inside",
         Topic::Ports,
-        Some("NET-17"),
-        (10, true, "Can no database, administration, metrics or control be reached from outside?"),
+        "NET-17",
         "Let the program listen on 127.0.0.1, or close the port in the firewall.",
     ),
     of_its_own(
@@ -149,7 +148,12 @@ pub const QUESTIONS: [Question; 34] = [
         "Allow suites with AEAD and forward secrecy alone. Postfix: smtpd_tls_mandatory_ciphers = high, tls_high_cipherlist. \
          Dovecot: ssl_cipher_list. Exim: tls_require_ciphers.",
     ),
-    asks("tls.manners", Topic::Tls, "ENC-15", "Update the server and its TLS library. Postfix: tls_ssl_options = NO_RENEGOTIATION, NO_COMPRESSION."),
+    asks(
+        "tls.manners",
+        Topic::Tls,
+        "ENC-15",
+        "Update the server and its TLS library. Postfix: tls_ssl_options = NO_RENEGOTIATION, NO_COMPRESSION.",
+    ),
     asks(
         "tls.certificate",
         Topic::Tls,
@@ -193,7 +197,12 @@ pub const QUESTIONS: [Question; 34] = [
         (5, false, "Is this host one of the domain's mail hosts?"),
         "Name it in an MX record, or look at the host that the MX names.",
     ),
-    asks("names.reverse", Topic::Names, "NET-13", "Have the provider of the addresses set their reverse name to the host's name."),
+    asks(
+        "names.reverse",
+        Topic::Names,
+        "NET-13",
+        "Have the provider of the addresses set their reverse name to the host's name.",
+    ),
     asks("names.spf", Topic::Names, "ENC-01", "Publish a TXT record such as \"v=spf1 mx -all\"."),
     asks("names.dkim", Topic::Names, "ENC-03", "Publish the public key at SELECTOR._domainkey, without t=y."),
     asks(
@@ -216,7 +225,12 @@ pub const QUESTIONS: [Question; 34] = [
         "ENC-10",
         "In a signed zone, publish \"3 1 1\" of the key that port 25 shows, and the next one's before it is replaced.",
     ),
-    asks("names.signed", Topic::Names, "NET-09", "Switch DNSSEC on where the zone is kept, and hand the DS record to the registrar."),
+    asks(
+        "names.signed",
+        Topic::Names,
+        "NET-09",
+        "Switch DNSSEC on where the zone is kept, and hand the DS record to the registrar.",
+    ),
     asks("names.host-signed", Topic::Names, "NET-10", "Sign the zone of the host, or name a host in a signed one."),
     asks("names.ipv6", Topic::Names, "NET-12", "Add an AAAA record for a public address on which the server listens."),
     of_its_own(

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_none() {
-        for bytes in [&b""[..], b"220 mx ESMTP\r\n", b"HTTP/1.1 xyz\r\n\r\n", b"HTTP/1.1 99 x\r\n\r\n", b"HTTP/1.1 200"] {
+        for bytes in [&b""[..], b"220 mx ESMTP\r\n", b"HTTP/1.1 xyz\r\n\r\n", b"HTTP/1.1 99 x\r\n\r\n", b"HTTP/1.1 200"]
+        {
             assert!(read(bytes).is_err(), "{bytes:?}");
         }
     }

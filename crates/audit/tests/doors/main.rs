@@ -9,6 +9,7 @@ mod house;
 mod imap;
 mod knocking;
 mod old_tls;
+mod outside;
 mod pop3;
 mod probing;
 mod session;

@@ -120,6 +120,7 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         statements: Statements::default(),
         owners: BTreeMap::new(),
         deputies: BTreeMap::new(),
+        peers: mailward_audit::probe::Peers::default(),
         actions: None,
         machine: None,
         now: SystemClock.now(),

@@ -136,8 +136,12 @@ pub const KNOCK_RATE_MAX: u32 = 200;
 pub const PROBE_RATE: u32 = 40;
 /// Ports of one address that are tried at once.
 pub const PROBE_PORTS_AT_ONCE: usize = 32;
-/// Doors that are looked at at once.
-pub const PROBE_DOORS_AT_ONCE: usize = 4;
+/// Doors that are looked at at once, ...
+pub const PROBE_DOORS_AT_ONCE: usize = 3;
+/// ... and connections to each: some servers let a single address have little more than a dozen.
+pub const PROBE_AT_ONCE: usize = 3;
+/// How long a server that has too many connections is left alone before it is asked once more.
+pub const PROBE_AGAIN_PAUSE: Duration = Duration::from_secs(1);
 /// Ports of one look.
 pub const PROBE_PORTS_MAX: usize = 200;
 /// Addresses of a host that are looked at.
@@ -158,5 +162,9 @@ pub const PROBE_TEXTS_MAX: usize = 50;
 pub const PROBE_PAGE_MAX: usize = 80 * 1024;
 /// Bytes of a look that is kept, and of a peer's that is read.
 pub const PROBE_STATE_MAX: usize = 4 * 1024 * 1024;
+/// Files of peers that are read.
+pub const PROBE_PEERS_MAX: usize = 64;
+/// Days that a peer's look counts.
+pub const PROBE_VANTAGE_DAYS: u16 = 30;
 /// Differences between two looks that are told.
 pub const PROBE_CHANGES_MAX: usize = 500;

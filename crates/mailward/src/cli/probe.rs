@@ -3,30 +3,36 @@
 mod show;
 
 use crate::compose::privilege;
+use crate::control::audit::Ask;
+use crate::control::{Request, client};
 use crate::failure::Failure;
-use crate::place::Where;
-use crate::print;
+use crate::place::{Place, Where};
+use crate::print::{self, Field as _};
 use clap::{Args, ValueEnum};
 use mailward_audit::knock::Anchors;
 use mailward_audit::probe::{
-    Aim, Kept, KeptError, Look, MAY, ProbeError, Topic, Watch, changes, look, parse_ports, usual_ports,
+    Aim, Kept, KeptError, Look, MAY, ProbeError, Topic, Vantage, Watch, changes, look, parse_ports, usual_ports,
 };
 use mailward_core::limits::{KNOCK_RATE_MAX, PROBE_RATE};
 use mailward_core::{Address, Clock as _, Domain, SystemClock, config};
 use mailward_dns::{Lookup, Resolver};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Look at a mail server of your own as strangers see it: doors, TLS, relaying, names
 #[derive(Debug, Args)]
-#[command(after_help = "Needs nothing of the server; best run from elsewhere. Exit code 65: something mandatory failed.
+#[command(
+    after_help = "Needs nothing of the server; best run from elsewhere. Exit code 65: something mandatory failed.
 Messages go to --recipient alone. docs/probe.md lists what is asked.
 
 Examples:
   mailward probe mx.example.org --i-am-responsible-for mx.example.org
   mailward probe mx.example.org --recipient probe@example.org --json
-  mailward probe mx.example.test --address 127.0.0.1 --ports 25=20025,993=20993 --ca ca.pem --dns none")]
+  mailward probe mx.example.test --address 127.0.0.1 --ports 25=20025,993=20993 --ca ca.pem --dns none"
+)]
 pub(crate) struct Probe {
     /// A host's name, or an address
     host: String,
@@ -78,6 +84,9 @@ pub(crate) struct Probe {
     /// Keep nothing
     #[arg(long, conflicts_with = "state")]
     forget: bool,
+    /// Write what the audit of that server reads: which ports are open, signed by the server here
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -116,6 +125,14 @@ impl Probe {
             return Err(usage(ProbeError::Host(print::tame(&host))));
         }
         let mut aim = self.aim(&host)?;
+        // Before the look, which takes a while, and before root becomes the data directory's owner.
+        let signer = match &self.sign {
+            None => None,
+            Some(file) => {
+                let opened = OpenOptions::new().write(true).create(true).truncate(false).open(file);
+                Some((place.find()?, opened.map_err(|e| Failure::io(file.display(), e))?, file))
+            }
+        };
         let path = self.place_of_state(&host, place)?;
         let before = match &path {
             Some(path) => Kept::read(path, &host).map_err(unkept)?,
@@ -137,7 +154,14 @@ impl Probe {
             kept.last = Some(found.clone());
             kept.write(path).map_err(unkept)?;
         }
-        if self.json { print::json(&found)? } else { show::look(&found)? }
+        if let Some((signer, file, name)) = signer {
+            sign(&signer, &found, file, name)?;
+        }
+        if self.json {
+            print::json(&found)?
+        } else {
+            show::look(&found)?
+        }
         let failed: Vec<&str> =
             found.findings.iter().filter(|one| one.is_mandatory_failure()).map(|one| one.name.as_str()).collect();
         if failed.is_empty() {
@@ -215,7 +239,9 @@ impl Probe {
                 let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
                 let own = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
                 let own = own.ok_or_else(|| {
-                    Failure::Usage("there is no place to keep the look: --state FILE names one, --forget keeps none".to_owned())
+                    Failure::Usage(
+                        "there is no place to keep the look: --state FILE names one, --forget keeps none".to_owned(),
+                    )
                 })?;
                 Ok(Some(Path::new(&own).join("mailward/probe").join(name)))
             }
@@ -238,6 +264,23 @@ impl Probe {
             }
         }
     }
+}
+
+/// Has the server here sign which ports are open, for the audit of the one that was looked at.
+fn sign(signer: &Place, found: &Look, mut file: File, name: &Path) -> Result<(), Failure> {
+    let bug = |error: String| Failure::Bug(error);
+    let look = Vantage::of(found, SystemClock.now()).line().map_err(bug)?;
+    let answer = client::run(signer, &Request::Audit { ask: Ask::Sign { look } })?;
+    let text = |name: &str| answer.field(name).as_str().unwrap_or_default().to_owned();
+    let written = file.set_len(0).and_then(|()| file.write_all(text("line").as_bytes()));
+    written.map_err(|e| Failure::io(name.display(), e))?;
+    print::note(format_args!(
+        "{} is for DATA/audit/peers/ of {}, whose audit.peers has to name this installation: \"NAME {}\"",
+        name.display(),
+        print::tame(&found.host),
+        print::tame(&text("key"))
+    ));
+    Ok(())
 }
 
 fn usage(error: ProbeError) -> Failure {

@@ -11,11 +11,12 @@ use crate::place::Place;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
 use mailward_audit::knock::Anchors;
+use mailward_audit::probe::Peers;
 use mailward_audit::{
     Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
     Weights, all, run, score,
 };
-use mailward_core::config::{Audit, AuditMachine, AuditPerson};
+use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::AUDIT_RUN_TIME;
 use mailward_core::{Clock as _, Listener, Shutdown, SystemClock};
@@ -77,8 +78,15 @@ pub(crate) fn scene(
         deputies: people(&config.deputies),
         actions,
         machine,
+        peers: peers(&config.peers, data),
         now: SystemClock.now(),
     }
+}
+
+/// What peers saw from elsewhere: files in the data directory, signed with keys that the configuration names.
+fn peers(lines: &[AuditPeer], data: &Path) -> Peers {
+    let keys = lines.iter().map(|line| (line.name.clone(), line.key_bytes())).collect();
+    Peers::in_directory(&data.join("audit/peers"), &keys)
 }
 
 /// The host that this runs on, and where we are on it.

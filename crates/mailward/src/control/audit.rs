@@ -7,6 +7,7 @@ use crate::compose::audit::failing;
 use crate::failure::Failure;
 use mailward_audit::actions::{Actions, Exception};
 use mailward_audit::evidence::{Archive, EvidenceError, Run};
+use mailward_audit::probe::Vantage;
 use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict};
 use mailward_core::{Clock as _, SystemClock};
 use mailward_vault::EvidenceKey;
@@ -34,6 +35,8 @@ pub(crate) enum Ask {
     Verify { seal: Option<String> },
     /// Keep what somebody said.
     Answer { control: String, statement: Statement },
+    /// Sign what this installation saw of another host, and nothing else: see [`Vantage`].
+    Sign { look: String },
     /// Let something be for a while.
     Except { control: String, exception: Exception },
 }
@@ -133,6 +136,11 @@ impl AuditDesk {
                 statements.0.insert(control, statement);
                 self.archive.keep_statements(&statements)?;
                 Ok(Value::Null)
+            }
+            Ask::Sign { look } => {
+                let refused = |error: String| Failure::Refused(format!("the look: {error}"));
+                let look = Vantage::parse(look.as_bytes()).and_then(|look| look.signed(&self.key)).map_err(refused)?;
+                Ok(json!({ "line": look.line().map_err(refused)?, "key": look.key }))
             }
             Ask::Except { control, exception } => {
                 let _alone = self.alone();

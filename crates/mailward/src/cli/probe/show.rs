@@ -111,7 +111,8 @@ fn changes(look: &Look) -> Result<(), Failure> {
     }
     print::line("\nother than the last time:")?;
     for change in changes {
-        let side = |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), |text| print::short(text, 120));
+        let side =
+            |side: &Option<String>| side.as_deref().map_or_else(|| "(none)".to_owned(), |text| print::short(text, 120));
         print::line(format_args!("  {}: {} -> {}", print::tame(&change.what), side(&change.was), side(&change.is)))?;
     }
     Ok(())
