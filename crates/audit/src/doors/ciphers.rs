@@ -180,18 +180,25 @@ pub(crate) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
             bad.push(format!("in {} it signs over SHA-1 or MD5", version.name()));
         }
     }
-    if renegotiates(door).await? == Renegotiation::Begun {
-        bad.push("it begins anew when a client asks for it".to_owned());
+    let mut unknown = Vec::new();
+    match renegotiates(door).await {
+        Ok(Renegotiation::Begun) => bad.push("it begins anew when a client asks for it".to_owned()),
+        Ok(Renegotiation::None | Renegotiation::Refused) => {}
+        Err(error) => unknown.push(format!("whether it begins anew when a client asks for it: {error}")),
     }
     // A web server's dialogue isn't ours to hold: there its tickets are not seen.
-    if door.protocol != Protocol::Https
-        && found.iter().any(|(version, _)| *version == Version::TLS13)
-        && takes_early_data(door).await?
-    {
-        bad.push("it takes early data".to_owned());
+    if door.protocol != Protocol::Https && found.iter().any(|(version, _)| *version == Version::TLS13) {
+        match takes_early_data(door).await {
+            Ok(true) => bad.push("it takes early data".to_owned()),
+            Ok(false) => {}
+            Err(error) => unknown.push(format!("whether it takes early data: {error}")),
+        }
     }
-    Ok(Seen::unless(&bad, "no compression, no renegotiation by clients, no early data")
-        .showing(format!("{door}, manners"), list.join("\n")))
+    let seen = match (bad.is_empty(), unknown.is_empty()) {
+        (true, false) => Seen::unknown(unknown.join("; ")),
+        _ => Seen::unless(&bad, "no compression, no renegotiation by clients, no early data"),
+    };
+    Ok(seen.showing(format!("{door}, manners"), list.join("\n")))
 }
 
 /// ENC-24.

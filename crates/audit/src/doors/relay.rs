@@ -65,8 +65,17 @@ pub(crate) async fn attempts(us: &Us, door: &Door) -> Result<Vec<Made>, KnockErr
         let runs = battery.filled(&names);
         if battery.one_session {
             let mut talk = Talk::open(door).await?;
-            for (probe, run) in runs {
-                let (verdict, by_policy) = drive(&mut talk, run).await;
+            for (number, (probe, run)) in runs.into_iter().enumerate() {
+                let (mut verdict, mut by_policy) = drive(&mut talk, run).await;
+                // Some end a session after so many commands: then it goes on in a new one.
+                if matches!(verdict, Verdict::Unclear(_, None | Some(421)))
+                    && let Ok(mut again) = Talk::open(door).await
+                    && again.hello().await.is_ok()
+                    && let Some((_, run)) = battery.filled(&names).into_iter().nth(number)
+                {
+                    (verdict, by_policy) = drive(&mut again, run).await;
+                    talk = again;
+                }
                 made.push(Made { battery: battery.name, probe, verdict, transcript: talk.transcript(), by_policy });
             }
         } else {

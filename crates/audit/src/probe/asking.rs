@@ -99,10 +99,9 @@ async fn each(us: &Us, at: &[At], protocols: &[Protocol], none: fn() -> Finding,
     joined(stream::iter(looks).buffered(PROBE_DOORS_AT_ONCE).collect().await)
 }
 
-/// What is seen at a door that never said a word: it isn't asked again and again.
+/// What is seen at a door that holds no dialogue: it isn't asked again and again.
 fn speechless(at: &At) -> Option<Seen> {
-    let error = at.seen.error.as_ref().filter(|_| at.seen.banner.is_none())?;
-    Some(Seen::unknown(error.clone()))
+    at.no_dialogue().map(|error| Seen::unknown(error.to_owned()))
 }
 
 async fn in_time(look: Looked<'_>) -> Seen {

@@ -20,6 +20,13 @@ pub(super) struct At {
     pub(super) taken: Option<Result<Vec<Taken>, KnockError>>,
 }
 
+impl At {
+    /// Why no dialogue came about: nothing was heard, or it broke before the server said what it can.
+    pub(super) fn no_dialogue(&self) -> Option<&str> {
+        self.seen.error.as_deref().filter(|_| self.seen.features.is_none())
+    }
+}
+
 /// What a look needs to know to judge certificates.
 #[derive(Clone, Copy)]
 pub(super) struct Trust<'a> {
@@ -58,7 +65,7 @@ pub(super) async fn talk_to(door: Door, role: u16, domain: &str, tls: Option<Tru
     let mut at = At { door, seen, shown: None, taken: None };
     let Some(trust) = tls else { return at };
     // Who says nothing has nothing to show; who offers no TLS neither.
-    let is_mute = at.seen.banner.is_none() && at.door.protocol != Protocol::Https;
+    let is_mute = at.no_dialogue().is_some() && at.door.protocol != Protocol::Https;
     if is_mute || at.seen.starttls == Some(false) {
         return at;
     }

@@ -314,6 +314,14 @@ async fn a_refusal_is_one_whatever_its_code_and_who_makes_strangers_come_again_h
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ends_sessions_after_some_commands_is_asked_the_rest_in_new_ones() {
+    let reply = |line: &str, nth: usize| if nth > 9 { String::new() } else { smtp_with(line, "550 no") };
+    let look = at_smtp(|_| "220 mx ESMTP", reply).await;
+    let relay = look.doors[0].relay.unwrap();
+    assert_eq!((relay.through, relay.unclear), (0, 0), "{}", found(&look, "relay.refused").said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_without_a_way_is_no_login_and_an_empty_feature_is_none() {
     let look = at_smtp(|_| "220 mx ESMTP", |line, _| smtp_with(line, "550 no")).await;
     assert_eq!(found(&look, "smtp.clear-login").verdict, "pass", "{}", found(&look, "smtp.clear-login").said);
