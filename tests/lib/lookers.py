@@ -3,11 +3,13 @@ in one form, so that they can be laid beside one another; port 0 is the host's. 
 """
 
 import datetime
+import hashlib
 import json
 import os
 import pwd
 import re
 import shutil
+import ssl
 import sys
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -18,8 +20,9 @@ from house import WORK, Failed, run
 # Facts, and how a value stands in the table.
 PORTS, BANNER, STARTTLS, CLEAR, RELAY = "open ports", "banner", "STARTTLS offered", "logins in clear", "open relay"
 VRFY, EXPN = "VRFY tells who is there", "EXPN tells who is there"
-VERSIONS, WEAK, NAMES, UNTIL, SELF, BITS = "TLS versions", "weak suites", "names", "valid until", "self-signed", "key bits"
-FACTS = (PORTS, BANNER, STARTTLS, CLEAR, RELAY, VRFY, EXPN, VERSIONS, WEAK, NAMES, UNTIL, SELF, BITS)
+VERSIONS, SUITES, WEAK, CURVES = "TLS versions", "suites", "weak suites", "curves"
+SHA256, NAMES, UNTIL, SELF, BITS = "certificate", "names", "valid until", "self-signed", "key bits"
+FACTS = (PORTS, BANNER, STARTTLS, CLEAR, RELAY, VRFY, EXPN, VERSIONS, SUITES, WEAK, CURVES, SHA256, NAMES, UNTIL, SELF, BITS)
 
 MAIL_PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995, 4190)
 # What is said before TLS begins there.
@@ -30,6 +33,19 @@ def weak(suites):
     """Which kinds of weakness there are in suites, by their names at IANA."""
     kinds = {"anon": "anonymous", "_NULL_": "no encryption", "EXPORT": "export", "RC4": "RC4", "3DES": "3DES", "WITH_DES_": "DES", "_RC2_": "RC2"}
     return frozenset(kind for part, kind in kinds.items() if any(part in suite for suite in suites))
+
+
+def taken(versions, suites):
+    return {VERSIONS: frozenset(versions), SUITES: frozenset(suites), WEAK: weak(suites)}
+
+
+def greeting(text):
+    """A banner without the time that it tells."""
+    return re.sub(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss", text)
+
+
+def digest(pem):
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
 # ---- nmap ---------------------------------------------------------------------------------------------------
@@ -73,7 +89,7 @@ class Nmap:
 
     def banner(self, script, port, _):
         # It breaks lines to fit a terminal, and has all that came in a while.
-        return {BANNER: script.get("output").replace("\n", "").split("\\x0D\\x0A")[0]}
+        return {BANNER: greeting(script.get("output").replace("\n", "").split("\\x0D\\x0A")[0])}
 
     def smtp_commands(self, script, port, _):
         words = script.get("output").split("\n")[0].upper().split(", ")
@@ -93,7 +109,8 @@ class Nmap:
         return {enumerated: False} if "Couldn't find any" in said or "unhandled status" in said else {enumerated: True}
 
     def imap_capabilities(self, script, port, _):
-        words = re.split(r"[^A-Z0-9=+\-]+", script.get("output").upper())
+        # The tag of the server's answer sticks to a word.
+        words = [re.sub(r"A\d{4}$", "", word) for word in re.split(r"[^A-Z0-9=+\-]+", script.get("output").upper())]
         return self.clear(port, words, "STARTTLS", None if "LOGINDISABLED" in script.get("output").upper() else "LOGIN", "AUTH=")
 
     def pop3_capabilities(self, script, port, _):
@@ -114,20 +131,22 @@ class Nmap:
         versions, suites = [], []
         for table in script.findall("table"):
             versions.append(table.get("key").replace("TLSv", "TLS ").replace("SSLv", "SSL "))
-            suites += [one.text for one in table.iter("elem") if one.get("key") == "name"]
-        return {VERSIONS: frozenset(versions), WEAK: weak(suites)}
+            # Those of TLS 1.3 have names of its own.
+            suites += [one.text.replace("TLS_AKE_WITH_", "TLS_") for one in table.iter("elem") if one.get("key") == "name"]
+        return taken(versions, suites)
 
     def ssl_cert(self, script, port, _):
         within = lambda *keys: script.find("/".join(f"*[@key='{key}']" for key in keys))
-        sides = [{one.get("key"): one.text for one in within(side)} for side in ("subject", "issuer")]
+        sides = [{one.get("key"): one.text for one in within(side) or ()} for side in ("subject", "issuer")]
         names = {sides[0].get("commonName")}
-        for table in within("extensions"):
+        extensions = within("extensions")
+        for table in [] if extensions is None else extensions:
             parts = {one.get("key"): one.text for one in table}
             if parts["name"] == "X509v3 Subject Alternative Name":
                 names |= {one.strip().removeprefix("DNS:") for one in parts["value"].split(",")}
         return {
             NAMES: frozenset(names - {None}), UNTIL: within("validity", "notAfter").text[:10], SELF: sides[0] == sides[1],
-            BITS: int(within("pubkey", "bits").text),
+            BITS: int(within("pubkey", "bits").text), SHA256: digest(within("pem").text.strip()),
         }  # fmt: skip
 
 
@@ -146,7 +165,7 @@ class Sslyze:
         out = WORK / f"{host.name}-sslyze.json"
         run(
             sys.executable, "-m", "sslyze", "--mozilla_config=disable", "--starttls=auto", "--certinfo", "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1",
-            "--tlsv1_2", "--tlsv1_3", "--quiet", f"--json_out={out}", *[f"{host.name}{{{host.four}}}:{port}" for port in ports],
+            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}", *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
             env={"PYTHONPATH": str(self.place)}, ok=(0, 1),
         )  # fmt: skip
         facts = {}
@@ -159,18 +178,25 @@ class Sslyze:
         if result["connectivity_status"] != "COMPLETED":
             return {}
         scan, versions, suites = result["scan_result"], [], []
+        if any(one["status"] == "ERROR" for one in scan.values()):
+            broken = {name: one["error_trace"] for name, one in scan.items() if one["status"] == "ERROR"}
+            raise Failed(f"sslyze can't tell of {result['server_location']}: {broken}"[:2000])
         for name in ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3"):
-            taken = scan[f"{name}_cipher_suites"]["result"]["accepted_cipher_suites"]
-            if taken:
+            accepted = scan[f"{name}_cipher_suites"]["result"]["accepted_cipher_suites"]
+            if accepted:
                 versions.append(name.replace("_", " ", 1).replace("_", ".").upper())
-                suites += [one["cipher_suite"]["name"] for one in taken]
-        facts = {VERSIONS: frozenset(versions), WEAK: weak(suites)}
+                suites += [one["cipher_suite"]["name"] for one in accepted]
+        facts = taken(versions, suites)
+        curves = scan["elliptic_curves"]["result"] or {}
+        if curves.get("supported_curves"):
+            facts[CURVES] = frozenset({"prime256v1": "secp256r1"}.get(one["name"], one["name"].lower()) for one in curves["supported_curves"])
         if scan["certificate_info"]["status"] == "COMPLETED":
             leaf = scan["certificate_info"]["result"]["certificate_deployments"][0]["received_certificate_chain"][0]
             common = [one["value"] for one in leaf["subject"]["attributes"] if one["oid"]["name"] == "commonName"]
             facts |= {
                 NAMES: frozenset([*common, *leaf["subject_alternative_name"]["dns_names"]]), UNTIL: leaf["not_valid_after"][:10],
                 SELF: leaf["subject"]["rfc4514_string"] == leaf["issuer"]["rfc4514_string"], BITS: leaf["public_key"]["key_size"],
+                SHA256: digest(leaf["as_pem"].strip()),
             }  # fmt: skip
         return facts
 
@@ -202,14 +228,17 @@ class Testssl:
 
     def look(self, host, ports, known):
         facts = {}
+        # It wants a program that asks the DNS, also where it isn't to ask.
+        usr = self.place / "usr"
+        around = {
+            "PATH": f"{usr / 'bin'}:{os.environ['PATH']}", "LD_LIBRARY_PATH": ":".join(map(str, usr.glob("lib/*-linux-gnu"))), "TERM": "dumb",
+            "TESTSSL_INSTALL_DIR": str(self.place / "etc/testssl"),
+        }  # fmt: skip
         for port in ports:
             out = WORK / f"{host.name}-{port}-testssl.json"
             start = ["--starttls", STARTS[port]] if port in STARTS else []
             words = ["-p", "-s", "-S", *start, "--nodns", "none", "--warnings", "off", "--color", "0", "--jsonfile", out, "--ip", host.four]
-            done = run(
-                "bash", self.place / "usr/bin/testssl", *words, f"{host.name}:{port}",
-                env={"TESTSSL_INSTALL_DIR": str(self.place / "etc/testssl"), "TERM": "dumb"}, ok=None,
-            )  # fmt: skip
+            done = run("bash", usr / "bin/testssl", *words, f"{host.name}:{port}", env=around, ok=None)
             if not out.exists():
                 raise Failed(f"testssl.sh says nothing of {host.name}:{port}\n{done.text[-3000:]}")
             said = {one["id"].split(" ")[0]: one["finding"] for one in json.loads(out.read_text())}
@@ -218,7 +247,7 @@ class Testssl:
 
     def read(self, said):
         names = {"SSLv2": "SSL 2.0", "SSLv3": "SSL 3.0", "TLS1": "TLS 1.0", "TLS1_1": "TLS 1.1", "TLS1_2": "TLS 1.2", "TLS1_3": "TLS 1.3"}
-        kinds = {"NULL": "no encryption", "aNULL": "anonymous", "EXPORT": "export"}
+        kinds = {"NULL": "no encryption", "aNULL": "anonymous", "EXPORT": "export", "3DES_IDEA": "3DES"}
         offered = lambda key: said[key].startswith("offered")
         alternative = [name for name in said["cert_subjectAltName"].split() if "." in name]
         until = datetime.datetime.strptime(said["cert_notAfter"], "%Y-%m-%d %H:%M")
@@ -227,6 +256,7 @@ class Testssl:
             WEAK: frozenset(kind for key, kind in kinds.items() if offered(f"cipherlist_{key}")),
             NAMES: frozenset([said["cert_commonName"], *alternative]), UNTIL: until.strftime("%Y-%m-%d"),
             SELF: "self signed" in said["cert_chain_of_trust"], BITS: int(re.search(r"(\d+) bits", said["cert_keySize"])[1]),
+            SHA256: said["cert_fingerprintSHA256"].lower(),
         }  # fmt: skip
 
 
@@ -239,16 +269,22 @@ def ours(look, host):
     for door in look["doors"]:
         if door["address"] != host.four:
             continue
-        said = {BANNER: door["banner"]}
+        said = {BANNER: door["banner"] and greeting(door["banner"])}
         if door["port"] in STARTS:
             said |= {STARTTLS: door["starttls"], CLEAR: None if door["auth_clear"] is None else frozenset(door["auth_clear"])}
         if door["relay"]:
             said[RELAY] = door["relay"]["through"] > 0
+        if door["port"] == 25:
+            said |= {fact: door[reply] and door[reply][:3] in ("250", "251") for fact, reply in ((VRFY, "vrfy"), (EXPN, "expn"))}
         if door["tls"]:
-            said[VERSIONS] = frozenset(one["version"] for one in door["tls"]["versions"])
-            said[WEAK] = weak([suite for one in door["tls"]["versions"] for suite in one["suites"]])
+            versions = door["tls"]["versions"]
+            said |= taken([one["version"] for one in versions], [suite for one in versions for suite in one["suites"]])
+            said[CURVES] = frozenset(group for one in versions for group in one["groups"] if not group.startswith("ffdhe"))
         if door["certificate"]:
             shown = door["certificate"]
-            said |= {NAMES: frozenset(shown["names"]), UNTIL: shown["until"][:10], SELF: shown["self_signed"], BITS: shown["key_bits"]}
+            said |= {
+                SHA256: shown["sha256"].replace(":", ""), NAMES: frozenset(shown["names"]), UNTIL: shown["until"][:10], SELF: shown["self_signed"],
+                BITS: shown["key_bits"],
+            }  # fmt: skip
         facts |= {(door["port"], fact): value for fact, value in said.items() if value is not None}
     return facts
