@@ -19,6 +19,7 @@ KEPT = Path(os.environ.get("MAILWARD_PEERS") or Path(os.environ.get("CARGO_TARGE
 PACKAGES = (
     "postfix", "exim4-daemon-light", "opensmtpd", "libfaketime", "opendkim", "rspamd", "clamav-daemon", "clamav-milter",
     "clamav", "libc-icap-mod-virus-scan", "spamd", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
+    "testssl.sh",
 )  # fmt: skip
 
 
