@@ -14,7 +14,7 @@ from base64 import b64encode
 from house import BINARY, PATIENCE, WORK
 from namespaces import Network
 
-CLEAR_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 
 
 class End:
@@ -89,7 +89,7 @@ class Box:
 
     def __init__(self, network, port):
         self.port, self.session = port, passes_on
-        self.listener = network.do(lambda: socket.create_server((CLEAR_HOST, port), backlog=600))
+        self.listener = network.do(lambda: socket.create_server((HOST, port), backlog=600))
         threading.Thread(target=self.opens, daemon=True).start()
 
     def opens(self):
@@ -101,7 +101,7 @@ class Box:
         client, ends = End(wire), []
 
         def dial(port=None):
-            ends.append(End(socket.create_connection((CLEAR_HOST, port or self.port), PATIENCE, source_address=(source, 0))))
+            ends.append(End(socket.create_connection((HOST, port or self.port), PATIENCE, source_address=(source, 0))))
             return ends[-1]
 
         try:
