@@ -46,13 +46,13 @@ impl Control {
     }
 }
 
-/// What the failure of one control does to the whole score.
+/// What one control that doesn't pass does to the whole score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cap {
     /// ★: a hole through which others send, read or take over: at most 40 of 100.
     Hole,
-    /// Nobody knows whether what was lost could be had back: at most 70 of 100.
+    /// Nobody knows whether what was lost could be had back: at most 70 of 100, unless it passes or doesn't apply.
     Restore,
 }
 

@@ -253,7 +253,11 @@ impl Protocol {
 /// How to mend what nobody can set: what Mailward does of itself, and who it is that doesn't.
 macro_rules! made_so {
     ($does:literal) => {
-        concat!($does, "; if this fails, another program listens at that port: `ss -ltnp` names it.")
+        concat!(
+            $does,
+            "; if this fails, another program answers at that port (`ss -ltnp` names it), or something on the way changes what is \
+             said (`nft list ruleset` shows redirects; a firewall's mail inspection and virus scanners in front do it, too)."
+        )
     };
 }
 pub(crate) use made_so;

@@ -45,6 +45,10 @@ pub enum Missed {
     /// There is no such file.
     #[error("{0} isn't there")]
     Absent(String),
+    /// There is no such file, and nothing else either where every host has files: a tree that isn't mounted, or a directory that is
+    /// no host's. Nothing follows from it.
+    #[error("nothing is in {1} here, so that {0} isn't there tells nothing")]
+    NoTree(String, String),
     /// It takes more rights than this run has.
     #[error("{0} can't be read without root's rights; run `mailward audit run` as root")]
     NoRight(String),
@@ -385,8 +389,12 @@ impl Host {
         // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
         // to be told so.
         let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK } | OFlags::CLOEXEC;
-        rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT)
-            .map_err(|error| missed(path, &error.into()))
+        rustix::fs::openat2(&root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| {
+            match missed(path, &error.into()) {
+                Missed::Absent(path) => absent(&root, path),
+                other => other,
+            }
+        })
     }
 }
 
@@ -394,6 +402,23 @@ impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").field("root", &self.root).field("running", &self.running).finish_non_exhaustive()
     }
+}
+
+/// Trees in which every host has something: an empty one isn't known.
+const TREES: [&str; 5] = ["etc", "proc", "sys", "usr", "var"];
+
+/// What isn't there is a fact only where something else is.
+fn absent(root: &rustix::fd::OwnedFd, path: String) -> Missed {
+    let top = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let Some(tree) = TREES.iter().find(|tree| **tree == top) else { return Missed::Absent(path) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let names = rustix::fs::openat2(root, *tree, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        .and_then(|directory| rustix::fs::Dir::read_from(&directory));
+    let is_known = match names {
+        Ok(names) => names.filter_map(Result::ok).any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")),
+        Err(error) => error == rustix::io::Errno::ACCESS,
+    };
+    if is_known { Missed::Absent(path) } else { Missed::NoTree(path, format!("/{tree}")) }
 }
 
 fn missed(path: &str, error: &io::Error) -> Missed {

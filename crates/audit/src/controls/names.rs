@@ -42,7 +42,7 @@ pub(super) const CONTROLS: &[Control] = &[
             "Are answers of the DNS proven by DNSSEC before they are believed?",
             "Whoever can forge an answer of the DNS decides where mail goes and who may send it.",
             "MX of the signed domain org is asked for through the server's own resolver; the answer has to be proven, whatever it is.",
-            "Set dns.dnssec = true, and use a resolver that passes signatures on: docs/dns.md.",
+            "Set dns.dnssec = true, restart, and use a resolver that passes signatures on: docs/dns.md.",
             "RFC 4035, RFC 7672",
         ],
     ),

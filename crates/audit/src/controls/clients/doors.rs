@@ -21,7 +21,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[Control {
     why: "Where it isn't, a program sends a large message to its end and only then learns that it was too large.",
     verified: "SMTP: EHLO names SIZE; a sender that announces a byte more must be refused with 552, one that announces just so many \
                taken. IMAP, with the audit's account: APPENDLIMIT is named; an upload of a byte more must be refused before it is sent.",
-    mend: made_so!("Both come from `limits.message_size` in mailward.toml"),
+    mend: made_so!("Both come from `limits.message_size` in mailward.toml (`mailward reload`)"),
     source: "RFC 1870 §4, §6; RFC 7889",
     check: Check::Ask(|scene| {
         Box::pin(each(scene, ANNOUNCING, no_such_door, |scene, door| match door.protocol {

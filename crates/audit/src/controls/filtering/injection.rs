@@ -19,7 +19,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "As a stranger, without a login, messages to the audit's account are sent in its own name: as the envelope's sender, and in From \
          alone. Both must be refused or kept. What other domains ask for isn't tried: it needs names in the DNS. A harmless message \
          has to arrive.",
-        "Publish SPF and DMARC for your domains, with p=reject in the end, and set `dmarc.reject = \"reject\"`: \
+        "Publish SPF and DMARC for your domains, with p=reject in the end, and set `dmarc.reject = \"reject\"`, `mailward reload`: \
          docs/authentication.md.",
         "RFC 9989; M3AAWG Email Authentication BCP",
         |scene| own_name(scene),
@@ -61,7 +61,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Does the test message of spam filters stay out of the inbox?",
         "A spam filter that doesn't run is noticed when users drown.",
         "GTUBE is sent to the audit's account. It must be refused, kept, or filed into Junk. A harmless message has to arrive.",
-        "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`.",
+        "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`, `mailward reload`.",
         "GTUBE, the test string of SpamAssassin and rspamd",
         |scene| gtube(scene),
     ),

@@ -23,7 +23,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "An attack on passwords is seen in the log or not at all; without the address nobody can be shut out.",
         "A login with a made-up name fails where users read mail. Within 5 seconds the log must have a line with that name, and in it \
          the time, the address, the protocol, the mechanism, and the version of TLS; it counts by how many of the six are there.",
-        "Have the log written to a file that the audit can read: `log.file = \"mailward.log\"`.",
+        "Have the log written to a file that the audit can read: `log.file = \"mailward.log\"`, and a restart.",
         "ISO/IEC 27001 Annex A (logging); Mailu #116",
         |scene| failed_login(scene),
     ),
@@ -38,7 +38,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "A message is sent to the audit's account: the log must have a line with the name that the reply gave. A recipient that nobody is is \
          refused: the trace must know the reference that the reply gave. A zip that needs a password is sent: if it is held back, what \
          was found in it must be told.",
-        "Leave `log.level` at \"info\"; `mailward trace` tells of refusals by itself.",
+        "Leave `log.level` at \"info\" (`mailward reload` takes it); `mailward trace` tells of refusals by itself.",
         "mailcow #5361, #5670",
         |scene| trail(scene),
     ),

@@ -2,7 +2,7 @@
 
 use crate::canary::TriedBan;
 use crate::control::Control;
-use crate::doors::READING;
+use crate::doors::{READING, made_so};
 use crate::finding::Finding;
 use crate::inject::{By, Trial, auth, injected, reading};
 use crate::knock::{Kind, KnockError, Talk};
@@ -23,7 +23,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Logins of a made-up name fail where users read mail, at most eight times, until one takes at least 0.9 seconds longer than the \
          first. Then one fails at a door of another protocol, which must take as long. Nobody is banned by that: from loopback hosts \
          never are, so whether bans come by themselves isn't seen.",
-        "Mailward slows down by itself; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        made_so!("Mailward slows down by itself"),
         "docker-mailserver #1821, #1761",
         |scene| slows_down(scene),
     ),
@@ -65,7 +65,7 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Servers remember logins, as looking at a password is slow. One that remembers too loosely lets one user in as another.",
         "Right after the audit's account has logged in, the same name with another password, another name with the same password, and the \
          name with something before and behind it are tried, at each door for readers: all must be refused. One-time codes aren't tried.",
-        "Mailward keeps them apart; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        made_so!("Mailward keeps them apart"),
         "CVE-2025-30189; CVE-2026-27855",
         |scene| never_mixed(scene),
     ),

@@ -19,8 +19,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          wrappings: plain, base64, quoted-printable, zip, zip in zip, a forwarded message, TNEF, an encoded file name and one by RFC \
          2231. Each must be refused or kept in the quarantine, and a file alone, sent once more, as a virus: rules about kinds of files stop it, too, \
          and know nothing else. A harmless file is sent first and has to arrive.",
-        "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, `mailward reload`, then \
-         `mailward antivirus` shows whether it works. `antivirus.action` must be \"reject\" or \"quarantine\".",
+        "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, restart, then `mailward antivirus` \
+         shows whether it works. It has to have signatures (`freshclam` fetches ClamAV's).",
         "CIS Controls 9.7; mailcow #188",
         |scene| viruses(scene),
     ),
