@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod accounts;
 pub(crate) mod apt;
@@ -133,6 +133,8 @@ pub struct Host {
     ours: Ours,
     spaces: BTreeMap<String, Space>,
     walked: OnceLock<Result<walk::Walked, Missed>>,
+    /// What programs have said: some take seconds, and several controls ask the same.
+    asked: Mutex<BTreeMap<Program, Result<Said, Missed>>>,
 }
 
 /// How much room a file system has.
@@ -160,6 +162,7 @@ impl Host {
             ours: Ours::default(),
             spaces: BTreeMap::new(),
             walked: OnceLock::new(),
+            asked: Mutex::default(),
         }
     }
 
@@ -367,12 +370,17 @@ impl Host {
         if self.running { self.text(path) } else { Err(Missed::NotRunning(path.to_owned())) }
     }
 
-    /// What a program says.
+    /// What a program says; it is asked once.
     ///
     /// # Errors
     /// [`Missed`].
     pub fn ask(&self, program: Program) -> Result<Said, Missed> {
-        if self.running { self.programs.ask(program) } else { Err(Missed::NotRunning(program.to_string())) }
+        if !self.running {
+            return Err(Missed::NotRunning(program.to_string()));
+        }
+        // Whoever asks the same meanwhile waits for the answer, as they would for their own.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(program).or_insert_with(|| self.programs.ask(program)).clone()
     }
 
     /// The path is taken as one below the root by the kernel, whatever links it has.

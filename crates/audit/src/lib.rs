@@ -38,6 +38,7 @@ mod host;
 mod inject;
 pub mod knock;
 mod record;
+pub mod reminders;
 pub mod report;
 mod run;
 mod scene;
@@ -46,7 +47,7 @@ mod state;
 
 pub use area::{Area, Dimension};
 pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
-pub use control::{Asked, Cap, Check, Control, Probe};
+pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
 #[doc(hidden)]

@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
 use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
-use mailward_core::{SystemClock, Timestamp, shutdown};
-use mailward_dns::{Lookup, Resolver};
+use mailward_core::limits::{AUDIT_CONTROL_TIME, AUDIT_NAMES_END, AUDIT_NAMES_MAX, AUDIT_NAMES_TIME};
+use mailward_core::{Domain, SystemClock, Timestamp, shutdown};
+use mailward_dns::{Answer, Lookup, Mx, Name, NoDns, Resolver, TlsaRecord};
 use mailward_dns_zone::{Fault, Zone, Zones};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A domain that does everything right, below a signed top.
 const GOOD: &[&str] = &[
@@ -179,5 +183,81 @@ async fn nobody_knows_without_a_server_or_without_the_dns() {
             let lookup: Arc<dyn Lookup> = Arc::new(mailward_dns::NoDns);
             assert_eq!(verdict(id, None, Some(lookup)).await.0, Verdict::NotTested, "{id}");
         }
+    }
+}
+
+/// A DNS that knows no name, and takes its time.
+#[derive(Default)]
+struct Slow {
+    takes: Option<Duration>,
+    asked: AtomicUsize,
+}
+
+impl Slow {
+    /// Nothing, after its time; never, if it has none.
+    fn nothing<T: Send + 'static>(&self) -> Answer<'_, T> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            match self.takes {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+            NoDns.mx(&Domain::parse("example").unwrap()).await.map(|_| unreachable!())
+        })
+    }
+}
+
+impl Lookup for Slow {
+    fn mx<'a>(&'a self, _: &'a Domain) -> Answer<'a, Mx> {
+        self.nothing()
+    }
+    fn addresses<'a>(&'a self, _: &'a Domain) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+    fn tlsa<'a>(&'a self, _: u16, _: &'a Domain) -> Answer<'a, TlsaRecord> {
+        self.nothing()
+    }
+    fn txt<'a>(&'a self, _: &'a Name) -> Answer<'a, Vec<u8>> {
+        self.nothing()
+    }
+    fn ptr(&self, _: IpAddr) -> Answer<'_, Domain> {
+        self.nothing()
+    }
+    fn listed<'a>(&'a self, _: &'a Name) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+}
+
+/// A server with so many domains, and a key for each.
+fn many(domains: usize) -> State {
+    let domains: Vec<String> = (0..domains).map(|number| format!("d{number}.example")).collect();
+    let key = DkimKey { selector: "s1".to_owned(), value: "v=DKIM1; p=AAAA".to_owned(), made: None };
+    let dkim = domains.iter().map(|domain| (domain.clone(), vec![key.clone()])).collect();
+    State { name: Some("mx.example".to_owned()), domains, dkim, ..State::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dns_that_never_answers_is_given_up_before_the_control_s_own_time() {
+    assert!(AUDIT_NAMES_END < AUDIT_CONTROL_TIME);
+    for id in ours() {
+        let began = tokio::time::Instant::now();
+        let (found, said) = verdict(id, Some(many(150)), Some(Arc::new(Slow::default()))).await;
+        assert!(found == Verdict::NotTested && said.contains("in time"), "{id}: {found:?}: {said}");
+        assert!(began.elapsed() <= AUDIT_NAMES_END + Duration::from_secs(1), "{id}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_names_are_asked_for_than_there_is_time_and_room_for() {
+    for id in ["NET-09", "NET-11", "ENC-01", "ENC-03", "ENC-08", "ENC-09"] {
+        let slow = Arc::new(Slow { takes: Some(Duration::from_secs(1)), ..Slow::default() });
+        let (found, said) = verdict(id, Some(many(150)), Some(slow.clone())).await;
+        assert!(found != Verdict::Pass && said.contains("not asked any more"), "{id}: {found:?}: {said}");
+        let most = usize::try_from(AUDIT_NAMES_TIME.as_secs()).unwrap() + 1;
+        assert!(slow.asked.load(Ordering::SeqCst) <= most, "{id}");
+
+        let quick = Arc::new(Slow { takes: Some(Duration::ZERO), ..Slow::default() });
+        verdict(id, Some(many(AUDIT_NAMES_MAX + 50)), Some(quick.clone())).await;
+        assert_eq!(quick.asked.load(Ordering::SeqCst), AUDIT_NAMES_MAX, "{id}");
     }
 }

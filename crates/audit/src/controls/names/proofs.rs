@@ -1,6 +1,6 @@
 //! What domains say that lets others tell whether mail is from them, and that it came by TLS.
 
-use super::ask::{Is, Patience, domains, hosts, missing, texts, worst};
+use super::ask::{Is, Patience, domains, hosts, missing, texts, unasked, worst};
 use super::hosts::of_each;
 use crate::finding::Finding;
 use crate::scene::Scene;
@@ -77,8 +77,8 @@ pub(super) async fn dkim(scene: &Scene) -> Finding {
                 found.push((domain.to_string(), is));
                 break;
             }
-            let is = published(lookup, &domain, &key.selector, &key.value).await;
-            found.push((format!("{}._domainkey.{domain}", key.selector), is));
+            let is = patience.within(published(lookup, &domain, &key.selector, &key.value)).await;
+            found.push((format!("{}._domainkey.{domain}", key.selector), is.unwrap_or_else(|late| late)));
         }
     }
     worst(found, NO_DOMAINS)
