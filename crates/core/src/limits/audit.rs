@@ -142,9 +142,6 @@ pub const AUDIT_ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// busy host may lose one.
 pub const AUDIT_ALIVE_TIME: Duration = Duration::from_secs(30);
 
-/// How often an audit that waits for another one asks whether it is over.
-pub const AUDIT_TURN_LOOK: Duration = Duration::from_secs(1);
-
 /// Days before an action is due at which its owner is reminded.
 pub const AUDIT_REMIND_DAYS: u16 = 7;
 

@@ -294,6 +294,7 @@ fn is_time(text: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
     use super::*;
+    use mailward_core::limits::AUDIT_ALIVE_EVERY;
 
     #[test]
     fn the_log_begins_where_it_is_asked_for_and_hides_nothing_behind_that() {
@@ -307,6 +308,54 @@ mod tests {
         assert_eq!(end_of(&path, Timestamp::from_secs(0)).unwrap(), text);
         assert_eq!(end_of(&path, Timestamp::from_secs(30)).unwrap(), "");
         assert!(end_of(&dir.path().join("none"), Timestamp::from_secs(0)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_ends_with_the_word_or_with_silence() {
+        let of = |local: &str| Address::parse(&format!("{AUDIT_LOCAL}{local}@example.test"), false).unwrap();
+        let turn = Turn(tokio::sync::Mutex::new(Some(Holder { address: of("1"), heard: Instant::now() })));
+        let is_taken = async || turn.0.lock().await.as_ref().is_some_and(Holder::is_alive);
+        for _ in 0..10 {
+            tokio::time::sleep(AUDIT_ALIVE_EVERY).await;
+            turn.alive(&of("1")).await;
+            assert!(is_taken().await);
+        }
+        // Another one's word doesn't count.
+        let half = AUDIT_ALIVE_TIME / 2;
+        tokio::time::sleep(half).await;
+        turn.alive(&of("2")).await;
+        assert!(is_taken().await);
+        tokio::time::sleep(half).await;
+        assert!(!is_taken().await);
+    }
+
+    #[test]
+    fn only_so_much_of_a_log_is_read_and_from_a_whole_line_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let line = format!("{} info x.y z={}\n", Timestamp::from_secs(20).text(), "z".repeat(1_000));
+        let lines = usize::try_from(AUDIT_LOG_MAX).unwrap() / line.len() + 10;
+        std::fs::write(&path, line.repeat(lines)).unwrap();
+        let told = end_of(&path, Timestamp::from_secs(0)).unwrap();
+        assert!(told.len() as u64 <= AUDIT_LOG_MAX && told.len() as u64 > AUDIT_LOG_MAX - 2_000, "{}", told.len());
+        assert!(told.starts_with(&line), "it begins with a whole line");
+    }
+
+    #[test]
+    fn nobody_is_taken_for_the_audit_s_account_who_has_only_its_name() {
+        let user = |address: &str, name: &str| UserInfo {
+            address: Address::parse(address, false).unwrap(),
+            display_name: name.to_owned(),
+            enabled: true,
+            has_password: true,
+            quota_bytes: 0,
+            quota_messages: 0,
+            usage: None,
+            created: Timestamp(0),
+        };
+        assert!(is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), NAME)));
+        assert!(!is_one(&user("alice@example.test", NAME)));
+        assert!(!is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), "Alice")));
     }
 
     #[test]

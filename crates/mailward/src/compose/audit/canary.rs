@@ -7,7 +7,7 @@ use crate::control::{Request, bans, client};
 use crate::failure::Failure;
 use crate::place::Place;
 use mailward_audit::{Account, Answered, Arrived, Canary, Kept, Missed, Progress, TriedBan};
-use mailward_core::limits::{AUDIT_ALIVE_EVERY, AUDIT_RUN_TIME, AUDIT_TURN_LOOK};
+use mailward_core::limits::{AUDIT_ALIVE_EVERY, AUDIT_RUN_TIME};
 use mailward_core::{Address, Secret, Shutdown, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,11 @@ use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// How often an audit that waits for another one asks whether it is over.
+const TURN_LOOK: Duration = Duration::from_secs(1);
 
 /// Where the server is asked.
 #[derive(Clone)]
@@ -72,7 +76,7 @@ impl OwnAccount {
                 return Ok(None);
             }
             progress.waits("another audit goes on; this one begins when it is over");
-            tokio::time::sleep(AUDIT_TURN_LOOK).await;
+            tokio::time::sleep(TURN_LOOK).await;
         };
         let address = Address::parse(&made.address, false).map_err(|error| Failure::Bug(error.to_string()))?;
         let own = Arc::new(Self { server, address, stranger: made.stranger });
