@@ -129,6 +129,8 @@ impl Stat {
 pub struct Host {
     root: PathBuf,
     running: bool,
+    /// The root, once it was opened: a walk asks for every directory below it.
+    opened: OnceLock<rustix::fd::OwnedFd>,
     programs: Box<dyn Programs>,
     ours: Ours,
     spaces: BTreeMap<String, Space>,
@@ -158,6 +160,7 @@ impl Host {
         Self {
             root: root.into(),
             running,
+            opened: OnceLock::new(),
             programs,
             ours: Ours::default(),
             spaces: BTreeMap::new(),
@@ -227,7 +230,7 @@ impl Host {
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
-        Self::names(path, &self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+        Ok(Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?.0)
     }
 
     /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
@@ -235,11 +238,12 @@ impl Host {
     /// # Errors
     /// As [`Host::list`].
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
-        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let (names, directory) = Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
+        let directory = directory.fd().map_err(|error| missed(path, &error.into()))?;
         let mut entries = Vec::new();
-        for name in Self::names(path, &directory)? {
+        for name in names {
             // A name is one step below the directory, and isn't followed.
-            match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(found) => entries.push((name, Stat::of(&found))),
                 Err(rustix::io::Errno::NOENT) => {}
                 Err(error) => return Err(missed(path, &error.into())),
@@ -248,9 +252,11 @@ impl Host {
         Ok(entries)
     }
 
-    fn names(path: &str, directory: &rustix::fd::OwnedFd) -> Result<Vec<String>, Missed> {
+    /// And the directory, which is still open.
+    fn names(path: &str, directory: rustix::fd::OwnedFd) -> Result<(Vec<String>, rustix::fs::Dir), Missed> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
+        let mut directory = rustix::fs::Dir::new(directory).map_err(|error| missed(path, &error.into()))?;
+        while let Some(entry) = directory.read() {
             let entry = entry.map_err(|error| missed(path, &error.into()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name == "." || name == ".." {
@@ -262,7 +268,7 @@ impl Host {
             names.push(name);
         }
         names.sort_unstable();
-        Ok(names)
+        Ok((names, directory))
     }
 
     /// What is known of a file; a symbolic link is followed.
@@ -385,9 +391,16 @@ impl Host {
 
     /// The path is taken as one below the root by the kernel, whatever links it has.
     fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
-        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
-            .map_err(|error| Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string()))?;
+        let root = match self.opened.get() {
+            Some(root) => root,
+            None => {
+                let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty()).map_err(|error| {
+                    Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string())
+                })?;
+                self.opened.get_or_init(|| root)
+            }
+        };
         let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
