@@ -92,14 +92,15 @@ macro_rules! watched {
 watched! {
     SERVER_1 "server-1" Server, ACCOUNT_1 "account-1" Account, ACCOUNT_2 "account-2" Account, BOTH "both" AccountAndMail,
     MAIL_1 "mail-1" Mail, MAIL_2 "mail-2" Mail, SERVER_2 "server-2" Server, HOST_1 "host-1" Host, HOST_2 "host-2" Host,
+    HOST_3 "host-3" Host,
     FREE_1 "free-1" Nothing, FREE_2 "free-2" Nothing, FREE_3 "free-3" Nothing, FREE_4 "free-4" Nothing,
     FREE_5 "free-5" Nothing, FREE_6 "free-6" Nothing, FREE_7 "free-7" Nothing,
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_waits_together_and_nothing_is_answered_beside_what_needs_the_same() {
-    let all: [&'static Control; 9] =
-        [&SERVER_1, &ACCOUNT_1, &ACCOUNT_2, &BOTH, &MAIL_1, &MAIL_2, &SERVER_2, &HOST_1, &HOST_2];
+    let all: [&'static Control; 10] =
+        [&SERVER_1, &ACCOUNT_1, &ACCOUNT_2, &BOTH, &MAIL_1, &MAIL_2, &SERVER_2, &HOST_1, &HOST_2, &HOST_3];
     let began = tokio::time::Instant::now();
     let found = verdicts(&all, Statements::default()).await;
     // Three rounds of what may be together, and each of the two that may not.
@@ -113,7 +114,7 @@ async fn what_waits_waits_together_and_nothing_is_answered_beside_what_needs_the
         ("account-2", &["account-1", "both"]),
         ("both", &["account-1", "account-2", "mail-1", "mail-2"]),
         ("mail-1", &["mail-2", "both"]),
-        ("host-1", &["host-2"]),
+        ("host-1", &["host-2", "host-3"]),
     ] {
         assert!(never.iter().all(|other| !beside(one).contains(*other)), "{one} beside {:?}", beside(one));
         assert!(!beside(one).is_empty(), "{one} is answered alone");

@@ -305,16 +305,14 @@ async fn a_server_is_asked_for_no_more_than_the_limits_say() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_server_that_takes_a_second_for_each_refusal_is_not_asked_until_the_time_is_over() {
+#[tokio::test]
+async fn a_server_that_takes_long_for_each_refusal_is_not_asked_until_the_time_is_over() {
     let mut house = House::new();
-    house.door(Imaps, &[TakesASecond]).await;
-    let began = tokio::time::Instant::now();
+    house.door(Imaps, &[TakesLong]).await;
     let record = asked("POP-06", house.scene()).await;
     assert_eq!(record.verdict, Verdict::NotTested, "{}", record.said);
     assert!(record.said.contains("the words are the same"), "{}", record.said);
     assert!(told(&record).contains(&format!("{KNOCK_LOGINS_IN_WORDS} logins each")), "{}", told(&record));
-    assert!(began.elapsed() < AUDIT_CONTROL_TIME / 2, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,7 +52,7 @@ pub(crate) enum Fault {
     UnknownUserTold,
     UnknownUserFaster,
     SlowsDown,
-    TakesASecond,
+    TakesLong,
     StaysFull,
     LongLinesHeld,
     LiteralsTaken,

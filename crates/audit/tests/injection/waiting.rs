@@ -1,7 +1,7 @@
 //! How long is waited for what the server writes down.
 
-use crate::cases::{asked, scene};
-use crate::house::Fault;
+use crate::cases::asked;
+use crate::house::{Fault, scene};
 use mailward_audit::Verdict;
 use mailward_core::limits::{AUDIT_LOG_LOOK, AUDIT_LOG_TIME};
 use tokio::time::Instant;
