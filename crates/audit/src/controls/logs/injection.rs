@@ -128,7 +128,8 @@ async fn failed_login(scene: &Scene) -> Finding {
         Err(missed) => return missed.into(),
     };
     let Some(line) = lines.first() else {
-        return Finding::fail(format!("a failed login of {name} isn't in the log within 5 seconds"));
+        let within = AUDIT_LOG_TIME.as_secs();
+        return Finding::fail(format!("a failed login of {name} isn't in the log within {within} seconds"));
     };
     let lower = line.to_ascii_lowercase();
     let has = [
