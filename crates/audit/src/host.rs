@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod accounts;
 pub(crate) mod apt;
@@ -133,10 +133,14 @@ impl Stat {
 pub struct Host {
     root: PathBuf,
     running: bool,
+    /// The root, once it was opened: a walk asks for every directory below it.
+    opened: OnceLock<rustix::fd::OwnedFd>,
     programs: Box<dyn Programs>,
     ours: Ours,
     spaces: BTreeMap<String, Space>,
     walked: OnceLock<Result<walk::Walked, Missed>>,
+    /// What programs have said: some take seconds, and several controls ask the same.
+    asked: Mutex<BTreeMap<Program, Result<Said, Missed>>>,
 }
 
 /// How much room a file system has.
@@ -160,10 +164,12 @@ impl Host {
         Self {
             root: root.into(),
             running,
+            opened: OnceLock::new(),
             programs,
             ours: Ours::default(),
             spaces: BTreeMap::new(),
             walked: OnceLock::new(),
+            asked: Mutex::default(),
         }
     }
 
@@ -228,7 +234,7 @@ impl Host {
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
-        Self::names(path, &self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+        Ok(Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?.0)
     }
 
     /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
@@ -236,11 +242,12 @@ impl Host {
     /// # Errors
     /// As [`Host::list`].
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
-        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let (names, directory) = Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
+        let directory = directory.fd().map_err(|error| missed(path, &error.into()))?;
         let mut entries = Vec::new();
-        for name in Self::names(path, &directory)? {
+        for name in names {
             // A name is one step below the directory, and isn't followed.
-            match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(found) => entries.push((name, Stat::of(&found))),
                 Err(rustix::io::Errno::NOENT) => {}
                 Err(error) => return Err(missed(path, &error.into())),
@@ -249,9 +256,11 @@ impl Host {
         Ok(entries)
     }
 
-    fn names(path: &str, directory: &rustix::fd::OwnedFd) -> Result<Vec<String>, Missed> {
+    /// And the directory, which is still open.
+    fn names(path: &str, directory: rustix::fd::OwnedFd) -> Result<(Vec<String>, rustix::fs::Dir), Missed> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
+        let mut directory = rustix::fs::Dir::new(directory).map_err(|error| missed(path, &error.into()))?;
+        while let Some(entry) = directory.read() {
             let entry = entry.map_err(|error| missed(path, &error.into()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name == "." || name == ".." {
@@ -263,7 +272,7 @@ impl Host {
             names.push(name);
         }
         names.sort_unstable();
-        Ok(names)
+        Ok((names, directory))
     }
 
     /// What is known of a file; a symbolic link is followed.
@@ -371,19 +380,31 @@ impl Host {
         if self.running { self.text(path) } else { Err(Missed::NotRunning(path.to_owned())) }
     }
 
-    /// What a program says.
+    /// What a program says; it is asked once.
     ///
     /// # Errors
     /// [`Missed`].
     pub fn ask(&self, program: Program) -> Result<Said, Missed> {
-        if self.running { self.programs.ask(program) } else { Err(Missed::NotRunning(program.to_string())) }
+        if !self.running {
+            return Err(Missed::NotRunning(program.to_string()));
+        }
+        // Whoever asks the same meanwhile waits for the answer, as they would for their own.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(program).or_insert_with(|| self.programs.ask(program)).clone()
     }
 
     /// The path is taken as one below the root by the kernel, whatever links it has.
     fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
-        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
-            .map_err(|error| Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string()))?;
+        let root = match self.opened.get() {
+            Some(root) => root,
+            None => {
+                let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty()).map_err(|error| {
+                    Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string())
+                })?;
+                self.opened.get_or_init(|| root)
+            }
+        };
         let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses

@@ -9,24 +9,19 @@
 pub(crate) mod pack;
 pub(crate) mod specimens;
 
-/// A control of this kind, by what isn't the same in all.
+/// A control of this kind, by what isn't the same in all. It is taken to log in and to bring mail; one that doesn't says what it needs.
 macro_rules! injected {
     ($area:ident, $id:literal, $weight:literal, $cap:expr, $parent:expr, $question:literal, $why:literal, $verified:literal, $mend:expr, $source:literal, |$scene:ident| $check:expr $(,)?) => {
-        $crate::control::Control {
-            id: $id,
-            area: $crate::area::Area::$area,
-            dimension: $crate::area::Dimension::What,
-            weight: $weight,
-            cap: $cap,
-            parent: $parent,
-            probe: $crate::control::Probe::Injection,
-            question: $question,
-            why: $why,
-            verified: $verified,
-            mend: $mend,
-            source: $source,
-            check: $crate::control::Check::Ask(|$scene| Box::pin($check)),
-        }
+        $crate::control::Control::new(
+            $id,
+            $crate::area::Area::$area,
+            $weight,
+            $crate::control::Probe::Injection,
+            $crate::control::Check::Ask(|$scene| Box::pin($check)),
+            [$question, $why, $verified, $mend, $source],
+        )
+        .capped($cap)
+        .below($parent)
     };
 }
 

@@ -40,6 +40,7 @@ pub mod knock;
 mod names;
 pub mod probe;
 mod record;
+pub mod reminders;
 pub mod report;
 mod run;
 mod scene;
@@ -48,7 +49,7 @@ mod state;
 
 pub use area::{Area, Dimension};
 pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
-pub use control::{Asked, Cap, Check, Control, Probe};
+pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
 #[doc(hidden)]

@@ -5,12 +5,15 @@
 
 use mailward_audit::probe::{Aim, Look, Port, Topic, look};
 use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
-use mailward_core::limits::PROBE_TEXTS_MAX;
-use mailward_core::{SystemClock, Timestamp, shutdown};
-use mailward_dns::{Lookup, Resolver};
+use mailward_core::limits::{AUDIT_CONTROL_TIME, AUDIT_NAMES_END, AUDIT_NAMES_MAX, AUDIT_NAMES_TIME, PROBE_TEXTS_MAX};
+use mailward_core::{Domain, SystemClock, Timestamp, shutdown};
+use mailward_dns::{Answer, Lookup, Mx, Name, NoDns, Resolver, TlsaRecord};
 use mailward_dns_zone::{Fault, Zone, Zones};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A domain that does everything right, below a signed top.
 const GOOD: &[&str] = &[
@@ -261,4 +264,80 @@ async fn a_look_from_outside_does_not_know_where_the_dns_does_not_answer_and_kee
     let nobody = looked(&World::good(), None, |aim| aim.lookup = None).await;
     assert_eq!(said(&nobody, "names.spf"), ("not-tested", "the DNS isn't asked (--dns none)"));
     assert_eq!(nobody.names, None);
+}
+
+/// A DNS that knows no name, and takes its time.
+#[derive(Default)]
+struct Slow {
+    takes: Option<Duration>,
+    asked: AtomicUsize,
+}
+
+impl Slow {
+    /// Nothing, after its time; never, if it has none.
+    fn nothing<T: Send + 'static>(&self) -> Answer<'_, T> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            match self.takes {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+            NoDns.mx(&Domain::parse("example").unwrap()).await.map(|_| unreachable!())
+        })
+    }
+}
+
+impl Lookup for Slow {
+    fn mx<'a>(&'a self, _: &'a Domain) -> Answer<'a, Mx> {
+        self.nothing()
+    }
+    fn addresses<'a>(&'a self, _: &'a Domain) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+    fn tlsa<'a>(&'a self, _: u16, _: &'a Domain) -> Answer<'a, TlsaRecord> {
+        self.nothing()
+    }
+    fn txt<'a>(&'a self, _: &'a Name) -> Answer<'a, Vec<u8>> {
+        self.nothing()
+    }
+    fn ptr(&self, _: IpAddr) -> Answer<'_, Domain> {
+        self.nothing()
+    }
+    fn listed<'a>(&'a self, _: &'a Name) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+}
+
+/// A server with so many domains, and a key for each.
+fn many(domains: usize) -> State {
+    let domains: Vec<String> = (0..domains).map(|number| format!("d{number}.example")).collect();
+    let key = DkimKey { selector: "s1".to_owned(), value: "v=DKIM1; p=AAAA".to_owned(), made: None };
+    let dkim = domains.iter().map(|domain| (domain.clone(), vec![key.clone()])).collect();
+    State { name: Some("mx.example".to_owned()), domains, dkim, ..State::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dns_that_never_answers_is_given_up_before_the_control_s_own_time() {
+    assert!(AUDIT_NAMES_END < AUDIT_CONTROL_TIME);
+    for id in ours() {
+        let began = tokio::time::Instant::now();
+        let (found, said) = verdict(id, Some(many(150)), Some(Arc::new(Slow::default()))).await;
+        assert!(found == Verdict::NotTested && said.contains("in time"), "{id}: {found:?}: {said}");
+        assert!(began.elapsed() <= AUDIT_NAMES_END + Duration::from_secs(1), "{id}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_names_are_asked_for_than_there_is_time_and_room_for() {
+    for id in ["NET-09", "NET-11", "ENC-01", "ENC-03", "ENC-08", "ENC-09"] {
+        let slow = Arc::new(Slow { takes: Some(Duration::from_secs(1)), ..Slow::default() });
+        let (found, said) = verdict(id, Some(many(150)), Some(slow.clone())).await;
+        assert!(found != Verdict::Pass && said.contains("not asked any more"), "{id}: {found:?}: {said}");
+        let most = usize::try_from(AUDIT_NAMES_TIME.as_secs()).unwrap() + 1;
+        assert!(slow.asked.load(Ordering::SeqCst) <= most, "{id}");
+
+        let quick = Arc::new(Slow { takes: Some(Duration::ZERO), ..Slow::default() });
+        verdict(id, Some(many(AUDIT_NAMES_MAX + 50)), Some(quick.clone())).await;
+        assert_eq!(quick.asked.load(Ordering::SeqCst), AUDIT_NAMES_MAX, "{id}");
+    }
 }

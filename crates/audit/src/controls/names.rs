@@ -4,32 +4,12 @@ mod ask;
 mod hosts;
 mod proofs;
 
-use crate::area::{Area, Dimension};
+use crate::area::Area;
 use crate::control::{Check, Control, Probe};
 
 /// A question to the DNS. Its words, in order: question, why, how it is verified, mend, source.
-const fn asked(
-    id: &'static str,
-    area: Area,
-    weight: u8,
-    check: Check,
-    [question, why, verified, mend, source]: [&'static str; 5],
-) -> Control {
-    Control {
-        id,
-        area,
-        dimension: Dimension::What,
-        weight,
-        cap: None,
-        parent: None,
-        probe: Probe::Names,
-        question,
-        why,
-        verified,
-        mend,
-        source,
-        check,
-    }
+const fn asked(id: &'static str, area: Area, weight: u8, check: Check, words: [&'static str; 5]) -> Control {
+    Control::new(id, area, weight, Probe::Names, check, words)
 }
 
 pub(super) const CONTROLS: &[Control] = &[

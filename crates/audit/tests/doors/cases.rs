@@ -3,6 +3,10 @@
 use crate::house::{Fault, House, Shows};
 use crate::old_tls::Manners;
 use mailward_audit::{Control, Probe, Protocol, Record, Scene, Verdict, all, find, run};
+use mailward_core::limits::{
+    AUDIT_CONTROL_TIME, KNOCK_CROWD, KNOCK_JUNK, KNOCK_LOGINS, KNOCK_LOGINS_IN_WORDS, KNOCK_REOPEN_PAUSE,
+    KNOCK_REOPEN_TRIES, KNOCK_UNKNOWN_RECIPIENTS,
+};
 use mailward_core::{SystemClock, shutdown};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -278,4 +282,47 @@ fn every_control_is_in_a_table() {
     tables.extend(["POP-02", "POP-18", "ENC-13", "ENC-14", "ENC-16", "ENC-24", "DOS-01", "POP-16"]);
     let missing: Vec<&str> = ours().iter().map(|control| control.id).filter(|id| !tables.contains(id)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Everything that is said about a control, evidence included.
+fn told(record: &Record) -> String {
+    let seen = record.seen.iter().map(|seen| seen.excerpt.as_str());
+    std::iter::once(record.said.as_str()).chain(seen).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_server_is_asked_for_no_more_than_the_limits_say() {
+    for (id, door, fault, says) in [
+        ("DOS-11", Pop3s, NonsenseForever, format!("may be said {KNOCK_JUNK} times")),
+        ("SVC-11", Smtp, UnknownForever, format!("{KNOCK_UNKNOWN_RECIPIENTS} recipients that aren't there")),
+        ("POP-16", Imap, NoCrowdLimit, format!("{KNOCK_CROWD} connections are held")),
+        ("POP-06", Imaps, EarlyData, format!("{KNOCK_LOGINS} logins each")),
+    ] {
+        let mut house = House::new();
+        house.door(door, &[fault]).await;
+        let record = asked(id, house.scene()).await;
+        assert!(told(&record).contains(&says), "{id}: {}", told(&record));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_long_for_each_refusal_is_not_asked_until_the_time_is_over() {
+    let mut house = House::new();
+    house.door(Imaps, &[TakesLong]).await;
+    let record = asked("POP-06", house.scene()).await;
+    assert_eq!(record.verdict, Verdict::NotTested, "{}", record.said);
+    assert!(record.said.contains("the words are the same"), "{}", record.said);
+    assert!(told(&record).contains(&format!("{KNOCK_LOGINS_IN_WORDS} logins each")), "{}", told(&record));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stays_full_is_tried_again_a_few_times_and_is_bad() {
+    let mut house = House::new();
+    house.door(Imap, &[StaysFull]).await;
+    let began = tokio::time::Instant::now();
+    let record = asked("POP-16", house.scene()).await;
+    assert!(record.verdict == Verdict::Fail && record.said.contains("lets nobody in any more"), "{}", record.said);
+    let tries = u32::try_from(KNOCK_REOPEN_TRIES).unwrap();
+    assert!(began.elapsed() >= KNOCK_REOPEN_PAUSE * tries, "{:?}", began.elapsed());
+    assert!(began.elapsed() < AUDIT_CONTROL_TIME, "{:?}", began.elapsed());
 }

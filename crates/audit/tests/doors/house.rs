@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     UnknownUserTold,
     UnknownUserFaster,
     SlowsDown,
+    TakesLong,
+    StaysFull,
     LongLinesHeld,
     LiteralsTaken,
     BracketsTaken,
@@ -135,7 +137,9 @@ impl House {
                     if place.open.fetch_add(1, Ordering::SeqCst) < most {
                         serve(stream, &place).await;
                     }
-                    place.open.fetch_sub(1, Ordering::SeqCst);
+                    if !place.does(Fault::StaysFull) {
+                        place.open.fetch_sub(1, Ordering::SeqCst);
+                    }
                 });
             }
         });

@@ -169,6 +169,9 @@ async fn refusal(rest: &str, place: &Place) -> String {
     if place.does(Fault::SlowsDown) && failures > 2 {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
+    if place.does(Fault::TakesLong) {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
     if place.does(Fault::UnknownUserTold) && !is_known {
         return "NO [AUTHENTICATIONFAILED] there is no such user".to_owned();
     }

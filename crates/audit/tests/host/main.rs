@@ -9,6 +9,7 @@
 )]
 
 mod hostile;
+mod limits;
 mod made;
 mod spoiled;
 mod unknown;

@@ -11,7 +11,7 @@ fn ours() -> Vec<&'static Control> {
     all().into_iter().filter(|control| control.probe == Probe::Injection).collect()
 }
 
-async fn asked(id: &str, scene: Scene) -> Record {
+pub(crate) async fn asked(id: &str, scene: Scene) -> Record {
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     records.remove(0)

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Time for one control: the slowest send a message and follow it, or ask fifty times as one user and as another.
 pub const AUDIT_CONTROL_TIME: Duration = Duration::from_secs(30);
 
+/// Controls that are answered at a time. Most of them wait, for a guard that slows down who fails or for the DNS; what can't be
+/// answered beside others says so by itself.
+pub const AUDIT_AT_ONCE: usize = 6;
+
 /// Time for a program that is asked something.
 pub const AUDIT_PROGRAM_TIME: Duration = Duration::from_secs(10);
 
@@ -66,6 +70,9 @@ pub const KNOCK_JUNK: usize = 150;
 pub const KNOCK_UNKNOWN_RECIPIENTS: usize = 120;
 /// Logins that fail, of each of the two users whose refusals are compared.
 pub const KNOCK_LOGINS: usize = 50;
+/// The same where a server takes so long for each that fifty can't be made: beyond the failures after which servers are known to
+/// say something else.
+pub const KNOCK_LOGINS_IN_WORDS: usize = 6;
 /// Days that an exception lasts at most.
 pub const AUDIT_EXCEPTION_DAYS: u16 = 365;
 
@@ -124,6 +131,19 @@ pub const AUDIT_NAMED_MAX: usize = 12;
 /// Time after which no more names are asked for one control: what a question takes at most is left of
 /// [`AUDIT_CONTROL_TIME`].
 pub const AUDIT_NAMES_TIME: Duration = Duration::from_secs(4);
+
+/// Time after which a control about names says what it knows, whatever it still waits for.
+pub const AUDIT_NAMES_END: Duration = Duration::from_secs(20);
+
+/// How often the server is told that an audit goes on.
+pub const AUDIT_ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// Silence after which the server takes an audit for gone, and lets another one begin: some of the pauses between its words, as a
+/// busy host may lose one.
+pub const AUDIT_ALIVE_TIME: Duration = Duration::from_secs(30);
+
+/// Days before an action is due at which its owner is reminded.
+pub const AUDIT_REMIND_DAYS: u16 = 7;
 
 /// What the names of accounts begin with that an audit makes for itself, before a number: such as `mailward-audit-19c3@`.
 pub const AUDIT_LOCAL: &str = "mailward-audit-";

@@ -216,7 +216,7 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();
-    let mut telling = Telling(print::Progress::new());
+    let mut telling = Telling(print::Progress::new(), false);
     let weights = looking::weights(&config);
     match place.filter(|_| scene.state.is_some()) {
         Some(place) => {
@@ -247,12 +247,18 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| Failure::Bug(format!("the answer can't be read: {error}")))
 }
 
-/// How far it is.
-struct Telling(print::Progress);
+/// How far it is; and whether it was told that it waits.
+struct Telling(print::Progress, bool);
 
 impl Progress for Telling {
     fn begins(&mut self, control: &Control, number: usize, of: usize) {
         self.0.show(format_args!("{number} of {of}: {}", control.id));
     }
     fn ended(&mut self, _: &Record) {}
+    fn waits(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.1, true) {
+            self.0.clear();
+            print::note(why);
+        }
+    }
 }

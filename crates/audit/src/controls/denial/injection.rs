@@ -1,6 +1,6 @@
 //! Whether one message can hold the server.
 
-use crate::control::Control;
+use crate::control::{Control, Needs};
 use crate::doors::{IMAP, logged_in, made_so};
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Specimen, Trial, injected, specimens};
@@ -24,7 +24,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         made_so!("Mailward has a limit (`HEADER_FIELDS_MAX`)"),
         "CVE-2024-23184",
         |scene| quick(scene, "DOS-04", specimens::many_to),
-    ),
+    )
+    .needing(Needs::Server),
     injected!(
         Denial,
         "DOS-05",
@@ -38,7 +39,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         made_so!("Mailward has a limit for parameters"),
         "CVE-2026-27859; RFC 2231",
         |scene| quick(scene, "DOS-05", specimens::many_parameters),
-    ),
+    )
+    .needing(Needs::Server),
     injected!(
         Denial,
         "DOS-06",
@@ -52,7 +54,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         made_so!("Mailward has a limit for nesting"),
         "CVE-2026-26312",
         |scene| nested(scene),
-    ),
+    )
+    .needing(Needs::Server),
 ];
 
 /// How much longer than a harmless message.

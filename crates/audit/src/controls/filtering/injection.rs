@@ -1,7 +1,7 @@
 //! Whether forged and unwanted mail is known.
 
 use crate::canary::Arrived;
-use crate::control::Control;
+use crate::control::{Control, Needs};
 use crate::doors::Grade;
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Followed, Says, Specimen, Trial, injected, reference, specimens, told};
@@ -23,7 +23,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          docs/authentication.md.",
         "RFC 9989; M3AAWG Email Authentication BCP",
         |scene| own_name(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-02",
@@ -37,7 +38,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward refuses them; `mailward content list` and `mailward rules list` show exceptions that you made.",
         "Chen et al. (USENIX Security 2020); Shen et al. (USENIX Security 2021); RFC 5322 §3.6",
         |scene| authors(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-03",
@@ -51,7 +53,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward does so by itself; if this fails, a milter puts it back: `mailward milter` shows them.",
         "RFC 8601 §5",
         |scene| results(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-07",
@@ -64,7 +67,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`, `mailward reload`.",
         "GTUBE, the test string of SpamAssassin and rspamd",
         |scene| gtube(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-22",
@@ -78,7 +82,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward tells it by itself: `mailward trace NAME`, `mailward quarantine show NUMBER`.",
         "Stalwart #470, #471; Mailu #357",
         |scene| explained(scene),
-    ),
+    )
+    .needing(Needs::Mail),
 ];
 
 /// A harmless message first; then these, each said by somebody else.

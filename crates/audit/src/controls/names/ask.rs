@@ -4,12 +4,13 @@ use crate::finding::Finding;
 use crate::names::Is;
 use crate::scene::Scene;
 use mailward_core::Domain;
-use mailward_core::limits::{AUDIT_NAMES_MAX, AUDIT_NAMES_TIME};
+use mailward_core::limits::{AUDIT_NAMES_END, AUDIT_NAMES_MAX, AUDIT_NAMES_TIME};
 use mailward_dns::{LookupError, Mx};
+use std::future::Future;
 use tokio::time::Instant;
 
-/// How long names are asked for one control. Each question may take as long again as the DNS gives it, and a control has to
-/// say in time what it knows.
+/// How long names are asked for one control: no more are begun after `limits::AUDIT_NAMES_TIME`, and none is waited for beyond
+/// `limits::AUDIT_NAMES_END`, as a control has to say in time what it knows.
 pub(super) struct Patience(Instant);
 
 impl Patience {
@@ -22,6 +23,19 @@ impl Patience {
         (self.0.elapsed() > AUDIT_NAMES_TIME)
             .then(|| Is::Unknown("not asked any more, as the DNS answers slowly".to_owned()))
     }
+
+    /// What comes of asking, if it comes in time.
+    pub(super) async fn within<T>(&self, asked: impl Future<Output = T>) -> Result<T, Is> {
+        let left = AUDIT_NAMES_END.saturating_sub(self.0.elapsed());
+        let late = |_| Is::Unknown("no answer in time, as the DNS answers slowly".to_owned());
+        tokio::time::timeout(left, asked).await.map_err(late)
+    }
+}
+
+/// What is found where not even the names to ask about are known in time.
+pub(super) fn unasked(is: Is) -> Finding {
+    let (Is::Good(why) | Is::Bad(why) | Is::Unknown(why)) = is;
+    Finding::not_tested(why)
 }
 
 /// Domains that mail is received for, at most `limits::AUDIT_NAMES_MAX`.

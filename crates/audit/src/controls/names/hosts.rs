@@ -1,6 +1,6 @@
 //! Domains, their mail hosts, and the addresses of these.
 
-use super::ask::{Patience, domains, hosts};
+use super::ask::{Patience, domains, hosts, unasked};
 use crate::finding::Finding;
 use crate::names::{self, missing, worst};
 use crate::scene::Scene;
@@ -17,11 +17,12 @@ pub(super) async fn resolver_validates(scene: &Scene) -> Finding {
     };
     // The root and this domain are signed, so whatever is said of it is proven, also that it has no mail host.
     let Ok(signed) = Domain::parse("org") else { return Finding::error("no name to ask for") };
-    let proven = match lookup.mx(&signed).await {
-        Ok(found) => found.secure,
-        Err(LookupError::NoRecords { secure, .. } | LookupError::NoName { secure, .. }) => secure,
-        Err(error @ LookupError::Bogus { .. }) => return Finding::fail(error.to_string()),
-        Err(error) => return Finding::not_tested(error.to_string()),
+    let proven = match Patience::begins().within(lookup.mx(&signed)).await {
+        Ok(Ok(found)) => found.secure,
+        Ok(Err(LookupError::NoRecords { secure, .. } | LookupError::NoName { secure, .. })) => secure,
+        Ok(Err(error @ LookupError::Bogus { .. })) => return Finding::fail(error.to_string()),
+        Ok(Err(error)) => return Finding::not_tested(error.to_string()),
+        Err(late) => return unasked(late),
     };
     if proven {
         Finding::pass("what is said of a signed domain is proven")
@@ -39,18 +40,20 @@ macro_rules! of_each {
             Ok(lookup) => lookup,
             Err(missed) => return missed.into(),
         };
-        let names: Vec<Domain> = match $names {
-            Ok(names) => names,
-            Err(finding) => return finding,
-        };
         let patience = Patience::begins();
+        let names: Vec<Domain> = match patience.within(async { $names }).await {
+            Ok(Ok(names)) => names,
+            Ok(Err(finding)) => return finding,
+            Err(late) => return unasked(late),
+        };
         let mut found = Vec::new();
         for $name in &names {
             if let Some(is) = patience.ends() {
                 found.push(($name.to_string(), is));
                 break;
             }
-            found.push(($name.to_string(), $is));
+            let is = patience.within(async { $is }).await;
+            found.push(($name.to_string(), is.unwrap_or_else(|late| late)));
         }
         worst(found, $none)
     }};
@@ -82,20 +85,26 @@ pub(super) async fn reverse(scene: &Scene) -> Finding {
         Ok(lookup) => lookup,
         Err(missed) => return missed.into(),
     };
+    let patience = Patience::begins();
     let mut found = Vec::new();
     for host in match own {
         Ok(own) => own,
         Err(finding) => return finding,
     } {
-        let addresses = match lookup.addresses(&host).await {
-            Ok(addresses) => addresses.records,
-            Err(error) => {
+        let addresses = match patience.within(lookup.addresses(&host)).await {
+            Ok(Ok(addresses)) => addresses.records,
+            Ok(Err(error)) => {
                 found.push((host.to_string(), missing(&error)));
+                continue;
+            }
+            Err(late) => {
+                found.push((host.to_string(), late));
                 continue;
             }
         };
         for address in addresses {
-            found.push((address.to_string(), names::leads_back(lookup, address, &host).await));
+            let is = patience.within(names::leads_back(lookup, address, &host)).await;
+            found.push((address.to_string(), is.unwrap_or_else(|late| late)));
         }
     }
     worst(found, "the server has no name")

@@ -1,6 +1,6 @@
 //! What domains say that lets others tell whether mail is from them, and that it came by TLS.
 
-use super::ask::{Patience, domains, hosts};
+use super::ask::{Patience, domains, hosts, unasked};
 use super::hosts::of_each;
 use crate::finding::Finding;
 use crate::names::{self, Is, worst};
@@ -33,8 +33,8 @@ pub(super) async fn dkim(scene: &Scene) -> Finding {
                 found.push((domain.to_string(), is));
                 break;
             }
-            let is = names::dkim(lookup, &domain, &key.selector, Some(&key.value)).await;
-            found.push((format!("{}._domainkey.{domain}", key.selector), is));
+            let is = patience.within(names::dkim(lookup, &domain, &key.selector, Some(&key.value))).await;
+            found.push((format!("{}._domainkey.{domain}", key.selector), is.unwrap_or_else(|late| late)));
         }
     }
     worst(found, NO_DOMAINS)
