@@ -10,11 +10,11 @@ mod encryption;
 mod every;
 mod files;
 mod filtering;
-mod logs;
+pub(crate) mod logs;
 mod names;
 mod network;
 mod not_built;
-mod patches;
+pub(crate) mod patches;
 mod physical;
 mod privileges;
 mod reading;
@@ -32,7 +32,10 @@ use crate::control::Control;
 const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     stated::CONTROLS,
+    stated::COPIES,
+    stated::PEOPLE,
     names::CONTROLS,
+    names::BEYOND,
     state::SERVER,
     state::USERS,
     state::MAIL,
@@ -43,6 +46,7 @@ const BY_AREA: &[&[Control]] = &[
     network::HOST,
     services::CONTROLS,
     services::DOORS,
+    services::WEB,
     services::INJECTION,
     services::HOST,
     access::CONTROLS,
@@ -50,8 +54,11 @@ const BY_AREA: &[&[Control]] = &[
     logs::CONTROLS,
     logs::INJECTION,
     logs::HOST,
+    logs::SHIPPED,
+    logs::SPAN,
     patches::CONTROLS,
     patches::HOST,
+    patches::FIRMWARE,
     viruses::CONTROLS,
     viruses::INJECTION,
     viruses::HOST,
@@ -64,6 +71,7 @@ const BY_AREA: &[&[Control]] = &[
     filtering::INJECTION,
     encryption::CONTROLS,
     encryption::DOORS,
+    encryption::HOST,
     awareness::CONTROLS,
     denial::CONTROLS,
     denial::DOORS,
@@ -75,6 +83,7 @@ const BY_AREA: &[&[Control]] = &[
     files::HOST,
     privileges::CONTROLS,
     privileges::HOST,
+    privileges::ROLES_APART,
     corrective::CONTROLS,
 ];
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
-use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
+use mailward_audit::{DkimKey, Host, Probe, Scene, Settings, State, Verdict, all, find, run};
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use mailward_dns::{Lookup, Resolver};
 use mailward_dns_zone::{Fault, Zone, Zones};
@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// A domain that does everything right, below a signed top.
 const GOOD: &[&str] = &[
     "@ 300 IN MX 10 mx.example.",
+    "mx 300 IN TXT \"v=spf1 a -all\"",
+    "2.0.0.127.bl 300 IN A 127.0.0.2",
     "mx 300 IN A 45.33.32.156",
     "mx 300 IN AAAA 2600:3c01::f03c:91ff:fe18:bb2f",
     "@ 300 IN TXT \"v=spf1 mx -all\"",
@@ -31,6 +33,7 @@ struct World {
     reverse: String,
     signed: bool,
     dnssec: bool,
+    servers: &'static str,
 }
 
 impl World {
@@ -40,6 +43,7 @@ impl World {
             reverse: format!("{REVERSE4}{REVERSE6}"),
             signed: true,
             dnssec: true,
+            servers: "[\"192.0.2.53:53\", \"192.0.2.54:53\"]",
         }
     }
 
@@ -70,6 +74,11 @@ impl World {
             name: Some("mx.example".to_owned()),
             domains: vec!["example".to_owned()],
             dkim: [("example".to_owned(), vec![key])].into(),
+            settings: Some(Settings(
+                [("dns.servers", self.servers), ("lists.hosts", "[\"bl.example 5\", \"wl.example -3\"]")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            )),
             ..State::default()
         };
         verdict(id, Some(state), Some(lookup)).await
@@ -104,6 +113,24 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
     let long = "v=spf1 ip4:10.0.0.0/8 -all";
     let spoiled: Vec<(&str, World, &str)> = vec![
         ("NET-07", World { dnssec: false, ..good() }, "isn't proven"),
+        ("NET-08", World { servers: "[\"192.0.2.53:53\"]", ..good() }, "192.0.2.53:53 is the only one"),
+        ("NET-08", World { servers: "[]", ..good() }, "there are none"),
+        ("NET-08", World { signed: false, ..good().with("2.0.0.127.bl", "") }, "hasn't what has to be on it"),
+        ("NET-08", good().with("2.0.0.127.bl", "*.bl 300 IN A 127.0.0.2"), "has what must not be on it"),
+        ("NET-08", good().with("2.0.0.127.bl", "*.bl 300 IN A 127.255.255.254"), "doesn't answer us"),
+        ("NET-08", good().with("2.0.0.127.bl", "*.bl 300 IN A 192.0.2.1"), "doesn't answer us"),
+        (
+            "NET-16",
+            good().with("2.0.0.127.bl", "2.0.0.127.bl 300 IN A 127.0.0.2\n156.32.33.45.bl 300 IN A 127.0.0.4"),
+            "45.33.32.156 at bl.example: is on it",
+        ),
+        ("ENC-02", World { signed: false, ..good().with("mx 300 IN TXT", "") }, "mx.example: has no SPF record"),
+        ("ENC-02", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
+        (
+            "ENC-02",
+            good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; np=quarantine; rua=mailto:a@example\""),
+            "np=quarantine",
+        ),
         ("NET-09", World { signed: false, ..good() }, "isn't signed"),
         ("NET-10", World { signed: false, ..good() }, "isn't signed"),
         ("NET-11", good().with("IN MX", "@ 300 IN MX 10 gone.example."), "no name gone.example"),
@@ -154,11 +181,16 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
 async fn nobody_knows_where_the_dns_does_not_answer() {
     for (id, name) in [
         ("NET-07", "org."),
+        ("NET-08", "2.0.0.127.bl.example."),
         ("NET-09", "example."),
         ("NET-10", "mx.example."),
         ("NET-11", "example."),
         ("NET-12", "mx.example."),
         ("NET-13", "mx.example."),
+        ("NET-16", "mx.example."),
+        ("NET-16", "156.32.33.45.bl.example."),
+        ("NET-16", "2.0.0.127.bl.example."),
+        ("ENC-02", "_dmarc.example."),
         ("ENC-01", "example."),
         ("ENC-03", "s1._domainkey.example."),
         ("ENC-05", "_dmarc.example."),

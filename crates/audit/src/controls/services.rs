@@ -2,6 +2,7 @@
 
 mod doors;
 mod injection;
+mod web;
 
 pub(super) use doors::{DOORS, forgets_what_was_clear};
 mod host;
@@ -10,5 +11,6 @@ pub(super) use injection::INJECTION;
 use crate::control::Control;
 
 pub(super) use host::{HOST, expected};
+pub(super) use web::WEB;
 
 pub(super) const CONTROLS: &[Control] = &[];

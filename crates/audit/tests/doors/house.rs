@@ -2,7 +2,7 @@
 
 use crate::old_tls::{self, Manners};
 use crate::session::Session;
-use crate::{imap, pop3, smtp};
+use crate::{http, imap, pop3, smtp};
 use mailward_audit::knock::Anchors;
 use mailward_audit::{Account, Door, Host, Protocol, Scene, State};
 use mailward_core::{Clock as _, Secret, SystemClock};
@@ -60,6 +60,17 @@ pub(crate) enum Fault {
     PathsAsNames,
     EarlyData,
     Renegotiates,
+    NoHttp,
+    NoHsts,
+    InlineScripts,
+    InlineStyles,
+    MayBeFramed,
+    PlainCookie,
+    TrustsHost,
+    MetricsOpen,
+    AdminForUsers,
+    AnySite,
+    NoForms,
 }
 
 /// Which certificate it shows.
@@ -212,6 +223,7 @@ async fn serve(stream: TcpStream, place: &Place) {
     match place.protocol {
         Protocol::Imap | Protocol::Imaps => imap::serve(session, place).await,
         Protocol::Pop3 | Protocol::Pop3s => pop3::serve(session, place).await,
+        Protocol::Https => http::serve(session, place).await,
         _ => smtp::serve(session, place).await,
     }
 }

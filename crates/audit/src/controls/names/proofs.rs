@@ -25,7 +25,7 @@ pub(super) async fn spf(scene: &Scene) -> Finding {
 }
 
 /// What the texts of a domain say of who may send.
-fn spf_of(texts: &[Vec<u8>]) -> Is {
+pub(super) fn spf_of(texts: &[Vec<u8>]) -> Is {
     let terms = match select(texts) {
         Ok(None) => return Is::Bad("has no SPF record".to_owned()),
         Ok(Some(terms)) => terms,
