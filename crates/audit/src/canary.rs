@@ -33,6 +33,9 @@ pub trait Canary: fmt::Debug + Send + Sync {
     /// Has an address that nobody uses banned for a moment, tries every door from there, and lifts the ban.
     fn bans(&self) -> Answered<'_, Vec<TriedBan>>;
 
+    /// From now on, mail for one address that nobody has is sent to this port of loopback, over SMTP and in clear; the address.
+    fn sink(&self, port: u16) -> Answered<'_, String>;
+
     /// Takes back what the run left: mail, what is kept of it, and the account itself.
     fn forget(&self) -> Answered<'_, ()>;
 }

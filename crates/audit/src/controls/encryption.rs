@@ -2,9 +2,11 @@
 
 mod doors;
 mod host;
+mod injection;
 
 pub(super) use doors::{DOORS, good_ciphers, good_versions};
 pub(super) use host::HOST;
+pub(super) use injection::INJECTION;
 
 use crate::control::Control;
 

@@ -1,7 +1,9 @@
 //! Mail filtering.
 
+mod alike;
 mod injection;
 
+pub(super) use alike::ALIKE;
 pub(super) use injection::INJECTION;
 
 use crate::control::Control;

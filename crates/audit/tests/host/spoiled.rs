@@ -8,7 +8,7 @@ use mailward_audit::{Drive, Program, Space, Verdict};
 pub(crate) type Spoil = (&'static str, &'static str, fn(&mut Made), &'static [&'static str]);
 
 pub(crate) const SPOILED: &[Spoil] = &[
-    ("PHY-02", "/var/lib/mailward is on", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &[]),
+    ("PHY-02", "/var/lib/mailward is on", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &["ENC-20"]),
     (
         "PHY-02",
         "/var/log is on",
@@ -284,7 +284,7 @@ pub(crate) const SPOILED: &[Spoil] = &[
         |m| m.edit("/proc/701/limits", "Max address space         536870912", "Max address space         unlimited"),
         &[],
     ),
-    ("AVS-12", "the server's user", |m| m.edit("/proc/701/status", "Uid:\t997\t997", "Uid:\t998\t998"), &[]),
+    ("AVS-12", "the server's user", |m| m.edit("/proc/701/status", "Uid:\t997\t997", "Uid:\t998\t998"), &["PRV-05"]),
     ("AVS-12", "socket of the network", |m| m.link("/proc/701/fd/5", "socket:[501]"), &[]),
     ("AVS-13", "10 days ago", |m| m.aged("/var/log/rkhunter.log", 240), &[]),
     ("AVS-13", "nobody searches", |m| m.remove("/var/log/rkhunter.log"), &[]),

@@ -53,7 +53,7 @@ async fn the_text_that_spam_filters_are_tried_with_goes_the_way_of_the_worst_spa
         let of = subject(message.replace('\n', "\r\n").as_bytes(), &[w.alice, w.bob]);
         let verdict = Verdict { findings: w.spam.score(&of, None, &[]).await };
         assert_eq!(verdict.action_for(1), Action::Junk, "{message}: {verdict:?}");
-        assert!(verdict.reasons(1).any(|one| one.rule == "gtube" && one.points == 100_000), "{verdict:?}");
+        assert!(verdict.findings.iter().any(|one| one.rule == "gtube" && one.points == 100_000), "{verdict:?}");
     }
     // On two lines it is talked about.
     let broken = format!("{HEADER}Subject: a trial\n\n{}\n", gtube().replace("ANTI", "ANTI\n"));

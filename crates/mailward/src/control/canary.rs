@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
-use mailward_directory::{NewPassword, NewUser, UserInfo};
+use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName};
+use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
@@ -15,7 +16,7 @@ use mailward_store::{MailStore as _, QuarantineStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 /// What is asked of it. Only accounts that were made here can be meant.
@@ -32,6 +33,8 @@ pub(crate) enum Ask {
     Trace { reference: String },
     /// The log from this time on.
     Log { since: Timestamp },
+    /// Sends what it writes to one address elsewhere to this port of loopback, in clear; the address.
+    Sink { address: Address, port: u16 },
     /// Takes it away.
     Forget { address: Address },
 }
@@ -51,6 +54,13 @@ pub(crate) struct Found {
     pub(crate) folder: String,
     pub(crate) header: String,
 }
+
+/// Whom it writes to elsewhere: nobody, in a domain that there can't be (RFC 2606 §2).
+const SINK: &str = "sink@mailward-audit.invalid";
+/// The route that leads there.
+const SINK_ROUTE: &str = "mailward-audit";
+/// How long a message to there is tried, seconds: no longer than an audit waits for it.
+const SINK_LIFETIME: u64 = 60;
 
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
@@ -75,6 +85,10 @@ impl Desk {
             }
             Ask::Trace { reference } => shown(self.canary_trace(&reference).await?),
             Ask::Log { since } => shown(self.log_since(since).await?),
+            Ask::Sink { address, port } => {
+                self.canary_account(&address).await?;
+                shown(self.canary_sink(&address, port).await?)
+            }
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
                 self.forget_canaries().await?;
@@ -121,6 +135,31 @@ impl Desk {
         Ok(Made { address: address.to_string(), password: text_of(&password), stranger })
     }
 
+    /// Only what that account writes to that address goes there, whatever other routes say.
+    async fn canary_sink(&self, from: &Address, port: u16) -> Result<String, Failure> {
+        let bad = |error: &dyn std::fmt::Display| Failure::Bug(error.to_string());
+        let words = ["host".to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST)];
+        let route = Route {
+            name: RouteName::parse(SINK_ROUTE).map_err(|error| bad(&error))?,
+            to: ForWhom::parse(SINK).map_err(|error| bad(&error))?,
+            from: FromWhom::parse(&from.to_string()).map_err(|error| bad(&error))?,
+            leads: Leads::parse(&words, None, None).map_err(|error| bad(&error))?,
+            lifetime: Some(SINK_LIFETIME),
+            warn_after: Some(0),
+        };
+        self.close_sink().await?;
+        self.routes.add(route, None).await?;
+        Ok(SINK.to_owned())
+    }
+
+    async fn close_sink(&self) -> Result<(), Failure> {
+        let name = RouteName::parse(SINK_ROUTE).map_err(|error| Failure::Bug(error.to_string()))?;
+        match self.routes.remove(&name).await {
+            Ok(()) | Err(DirectoryError::NoRoute(_)) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// Takes away what earlier runs left that were killed.
     pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
         for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
@@ -129,6 +168,7 @@ impl Desk {
         for kept in self.rules.list().await.iter().filter(|kept| kept.comment == NAME) {
             self.rules.remove(kept.id).await?;
         }
+        self.close_sink().await?;
         Ok(())
     }
 

@@ -138,6 +138,10 @@ impl Canary for OwnAccount {
         })
     }
 
+    fn sink(&self, port: u16) -> Answered<'_, String> {
+        Box::pin(self.asked(About::Sink { address: self.address.clone(), port }))
+    }
+
     fn forget(&self) -> Answered<'_, ()> {
         Box::pin(self.asked(About::Forget { address: self.address.clone() }))
     }
