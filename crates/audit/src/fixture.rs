@@ -37,6 +37,17 @@ impl Fixture {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// There is nothing of the kind: no such name, or one at which other records are, or below it.
+    fn nothing<T>(&self, name: &Name, kind: Kind) -> Result<Found<T>, LookupError> {
+        let now = Instant::now();
+        let (name, valid_until) = (name.clone(), now.checked_add(TTL).unwrap_or(now));
+        let mut known = self.texts.keys().chain(self.hosts.keys()).filter_map(|known| Name::parse(known).ok());
+        if known.any(|known| known.is_within(&name)) {
+            return Err(LookupError::NoRecords { name, kind, secure: false, valid_until });
+        }
+        Err(LookupError::NoName { name, secure: false, valid_until })
+    }
+
     fn note(&self, name: &Name) {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(name.as_str().to_owned());
     }
@@ -45,12 +56,6 @@ impl Fixture {
 fn found<T>(records: Vec<T>) -> Result<Found<T>, LookupError> {
     let now = Instant::now();
     Ok(Found { records, secure: false, alias: None, valid_until: now.checked_add(TTL).unwrap_or(now) })
-}
-
-fn none<T>(name: &Name) -> Result<Found<T>, LookupError> {
-    let now = Instant::now();
-    let valid_until = now.checked_add(TTL).unwrap_or(now);
-    Err(LookupError::NoName { name: name.clone(), secure: false, valid_until })
 }
 
 impl Lookup for Fixture {
@@ -64,7 +69,7 @@ impl Lookup for Fixture {
     fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
         Box::pin(async move {
             self.note(name);
-            let Some(hosts) = self.hosts.get(name.as_str()) else { return none(name) };
+            let Some(hosts) = self.hosts.get(name.as_str()) else { return self.nothing(name, Kind::Mx) };
             found(hosts.iter().map(|host| Mx { preference: 10, host: host.clone() }).collect())
         })
     }
@@ -73,7 +78,7 @@ impl Lookup for Fixture {
         Box::pin(async move {
             let name = Name::parse(&host.to_string())?;
             self.note(&name);
-            none(&name)
+            self.nothing(&name, Kind::A)
         })
     }
 
@@ -81,7 +86,7 @@ impl Lookup for Fixture {
         Box::pin(async move {
             let name = Name::tlsa(port, host)?;
             self.note(&name);
-            none(&name)
+            self.nothing(&name, Kind::Tlsa)
         })
     }
 
@@ -90,12 +95,7 @@ impl Lookup for Fixture {
             self.note(name);
             match self.texts.get(name.as_str()) {
                 Some(text) => found(vec![text.clone().into_bytes()]),
-                // A name that others are below is there.
-                None if self.texts.keys().any(|other| other.ends_with(&format!(".{}", name.as_str()))) => {
-                    let valid_until = Instant::now().checked_add(TTL).unwrap_or_else(Instant::now);
-                    Err(LookupError::NoRecords { name: name.clone(), kind: Kind::Txt, secure: false, valid_until })
-                }
-                None => none(name),
+                None => self.nothing(name, Kind::Txt),
             }
         })
     }
@@ -104,14 +104,14 @@ impl Lookup for Fixture {
         Box::pin(async move {
             let name = Name::reverse(address);
             self.note(&name);
-            none(&name)
+            self.nothing(&name, Kind::Ptr)
         })
     }
 
     fn listed<'a>(&'a self, name: &'a Name) -> Answer<'a, IpAddr> {
         Box::pin(async move {
             self.note(name);
-            none(name)
+            self.nothing(name, Kind::A)
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Encryption and digital signature.
 
+mod demanded;
 mod doors;
 mod host;
 mod injection;
 
+pub(super) use demanded::DEMANDED;
 pub(super) use doors::{DOORS, good_ciphers, good_versions};
 pub(super) use host::HOST;
 pub(super) use injection::INJECTION;

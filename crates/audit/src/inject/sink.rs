@@ -3,15 +3,24 @@
 
 use super::{Trial, logged_in, stuffed};
 use crate::finding::Finding;
-use crate::knock::{Kind, KnockError};
+use crate::knock::{Kind as Answered, KnockError};
 use mailward_core::limits::{KNOCK_LINE_MAX, KNOCK_TOTAL_MAX};
+use mailward_tls::authority;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::time::{Duration, timeout};
+use tokio_rustls::TlsAcceptor;
 
-/// How long a message may be on its way to it: less than a control has.
-const ON_ITS_WAY: Duration = Duration::from_secs(15);
+/// How long a message may be on its way to it: less than a control has, also for two.
+const ON_ITS_WAY: Duration = Duration::from_secs(9);
+/// What it calls itself.
+const NAME: &str = "sink.mailward-audit.invalid";
 
 /// A message as it was sent to the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +38,31 @@ pub(crate) enum Sent {
     Refused(String),
     /// It came.
     Came(Caught),
-    /// It was taken, and didn't come in time.
+    /// Somebody came to send it, and left without.
+    Left,
+    /// It was taken, and nobody came in time.
     Lost,
 }
+
+/// How a sink is, and what the server has to demand of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Without TLS, and nothing is demanded.
+    Plain,
+    /// Without TLS, which is demanded: as if somebody between had taken it out.
+    Stripped,
+    /// With a certificate of an authority that nobody trusts, where one that is trusted is demanded.
+    Untrusted,
+}
+
+/// What is spoken with whoever comes, in clear or under TLS.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// A sink and the way to it.
 pub(crate) struct Sink {
     listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     /// Whose mail comes here.
     recipient: String,
 }
@@ -45,15 +72,25 @@ impl Sink {
     ///
     /// # Errors
     /// What is found then.
-    pub(crate) async fn open(trial: &Trial<'_>) -> Result<Self, Finding> {
+    pub(crate) async fn open(trial: &Trial<'_>, kind: Kind) -> Result<Self, Finding> {
+        let settings = trial.scene.state.as_ref().and_then(|state| state.settings.as_ref());
+        if settings.is_some_and(|settings| settings.flag("queue.send") == Ok(false)) {
+            return Err(Finding::not_applicable("the server sends no mail to others: queue.send is false"));
+        }
+        let acceptor = match kind {
+            Kind::Plain | Kind::Stripped => None,
+            Kind::Untrusted => {
+                Some(untrusted().map_err(|why| Finding::not_tested(format!("no certificate can be made: {why}")))?)
+            }
+        };
         let opened = TcpListener::bind(("127.0.0.1", 0)).await;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let (listener, port) = match opened.and_then(|listener| port(&listener).map(|port| (listener, port))) {
             Ok(opened) => opened,
             Err(error) => return Err(Finding::not_tested(format!("no port can be opened on loopback: {error}"))),
         };
-        let recipient = trial.canary.sink(port).await.map_err(Finding::from)?;
-        Ok(Self { listener, recipient })
+        let recipient = trial.canary.sink(port, kind != Kind::Plain).await.map_err(Finding::from)?;
+        Ok(Self { listener, acceptor, recipient })
     }
 
     /// Hands a message in as the audit's account, and catches it. `message` is whole, with its own line ends.
@@ -68,12 +105,32 @@ impl Sink {
         }
     }
 
+    /// The same where it must not be sent here: [`Sent::Left`] once somebody came and left without it.
+    pub(crate) async fn turn_away(&self, trial: &Trial<'_>, message: &[u8]) -> Result<Sent, KnockError> {
+        if let Some(said) = hand_in(trial, &self.recipient, message).await? {
+            return Ok(Sent::Refused(said));
+        }
+        let visited = async {
+            loop {
+                if let Ok((stream, _)) = self.listener.accept().await {
+                    // Whatever breaks off has left.
+                    return served(Box::new(stream), self.acceptor.as_ref()).await.ok().flatten();
+                }
+            }
+        };
+        Ok(match timeout(ON_ITS_WAY, visited).await {
+            Ok(Some(caught)) => Sent::Came(caught),
+            Ok(None) => Sent::Left,
+            Err(_late) => Sent::Lost,
+        })
+    }
+
     /// Connections one after the other, until one brings a message.
     async fn caught(&self) -> Caught {
         loop {
             // One that breaks off comes again, or doesn't come in time.
             if let Ok((stream, _)) = self.listener.accept().await
-                && let Ok(Some(caught)) = served(stream).await
+                && let Ok(Some(caught)) = served(Box::new(stream), self.acceptor.as_ref()).await
             {
                 return caught;
             }
@@ -81,13 +138,29 @@ impl Sink {
     }
 }
 
+/// TLS with a certificate of an authority that was made for it a moment ago.
+fn untrusted() -> Result<TlsAcceptor, String> {
+    let now = SystemTime::now();
+    let authority = authority::create(&[NAME], now).map_err(|error| error.to_string())?;
+    let issued = authority::issue(&authority, &[NAME], now).map_err(|error| error.to_string())?;
+    let chain = CertificateDer::pem_slice_iter(issued.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).map_err(|error| error.to_string())?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| error.to_string())?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
 /// Hands it in; what was said if it was refused.
 async fn hand_in(trial: &Trial<'_>, recipient: &str, message: &[u8]) -> Result<Option<String>, KnockError> {
     let mut talk = logged_in(trial.door, trial.account).await?;
     for (step, wanted) in [
-        (format!("MAIL FROM:<{}>", trial.account.address), Kind::Yes),
-        (format!("RCPT TO:<{recipient}>"), Kind::Yes),
-        ("DATA".to_owned(), Kind::More),
+        (format!("MAIL FROM:<{}>", trial.account.address), Answered::Yes),
+        (format!("RCPT TO:<{recipient}>"), Answered::Yes),
+        ("DATA".to_owned(), Answered::More),
     ] {
         let answer = talk.ask(&step).await?;
         if answer.kind != wanted {
@@ -97,7 +170,7 @@ async fn hand_in(trial: &Trial<'_>, recipient: &str, message: &[u8]) -> Result<O
     let shown = format!("(a message of {} bytes)\r\n.\r\n", message.len());
     let pushed = talk.wire().send_hidden(&stuffed(message), &shown).await;
     match (talk.answer().await, pushed) {
-        (Ok(answer), _) if answer.kind == Kind::Yes => Ok(None),
+        (Ok(answer), _) if answer.kind == Answered::Yes => Ok(None),
         (Ok(answer), _) => Ok(Some(answer.text())),
         // Closed instead of an answer: it isn't taken either.
         (Err(KnockError::Closed), _) => Ok(Some("the connection was closed".to_owned())),
@@ -105,8 +178,8 @@ async fn hand_in(trial: &Trial<'_>, recipient: &str, message: &[u8]) -> Result<O
     }
 }
 
-/// Serves one client (RFC 5321), without TLS and without extensions; the message that it brought.
-async fn served(mut stream: TcpStream) -> io::Result<Option<Caught>> {
+/// Serves one client (RFC 5321), with STARTTLS (RFC 3207) if it can, and no other extension; the message that it brought.
+async fn served(mut stream: Box<dyn Wire>, acceptor: Option<&TlsAcceptor>) -> io::Result<Option<Caught>> {
     let mut pending = Vec::new();
     let mut sender = String::new();
     stream.write_all(b"220 sink.mailward-audit.invalid ESMTP\r\n").await?;
@@ -115,7 +188,17 @@ async fn served(mut stream: TcpStream) -> io::Result<Option<Caught>> {
         let line = String::from_utf8_lossy(&line).into_owned();
         let upper = line.to_ascii_uppercase();
         let reply: &[u8] = match upper.split([' ', ':']).next().unwrap_or_default() {
+            "EHLO" if acceptor.is_some() => b"250-sink.mailward-audit.invalid\r\n250 STARTTLS\r\n",
             "EHLO" | "HELO" => b"250 sink.mailward-audit.invalid\r\n",
+            "STARTTLS" => match acceptor {
+                None => b"502 5.5.1 not here\r\n",
+                Some(acceptor) => {
+                    stream.write_all(b"220 2.0.0 go on\r\n").await?;
+                    pending.clear();
+                    stream = Box::new(acceptor.accept(stream).await?);
+                    continue;
+                }
+            },
             "MAIL" => {
                 let inner = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
                 inner.map_or("", |(inner, _)| inner).clone_into(&mut sender);
@@ -144,7 +227,12 @@ async fn served(mut stream: TcpStream) -> io::Result<Option<Caught>> {
 }
 
 /// What comes up to an end, which is taken as well; `None`: it ends before.
-async fn taken(stream: &mut TcpStream, pending: &mut Vec<u8>, end: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+async fn taken(
+    stream: &mut Box<dyn Wire>,
+    pending: &mut Vec<u8>,
+    end: &[u8],
+    most: usize,
+) -> io::Result<Option<Vec<u8>>> {
     loop {
         if let Some(at) = pending.windows(end.len()).position(|window| window == end) {
             let rest = pending.split_off(at.saturating_add(end.len()));

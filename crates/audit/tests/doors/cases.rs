@@ -110,6 +110,10 @@ const FAULTS: &[(&str, &[Protocol], Fault, &str)] = &[
     ("POP-12", &[Imaps], LiteralsTaken, "1,100 literals are taken"),
     ("POP-13", &[Imaps], BracketsTaken, "5,000 brackets are taken"),
     ("POP-14", &[Imaps], BrokenLoginEndsAll, "ends another session"),
+    ("POP-17", &[Imaps], ListsOthers, "a mailbox of bob@example.org is listed"),
+    ("POP-17", &[Imap], OpensOthers, "Shared/bob@example.org/INBOX opens"),
+    ("POP-17", &[Imaps], InboxOpen, "INBOX is open to anyone"),
+    ("POP-17", &[Imaps], AnyoneMay, "rights for anonymous are taken"),
     ("POP-20", &[Imaps], PathsAsNames, "is taken"),
     ("ENC-12", &[Smtp], NoStartTls, "STARTTLS isn't offered"),
     ("ENC-12", &[Smtp], StartTlsRefused, "STARTTLS is offered, and refused"),
@@ -240,6 +244,7 @@ async fn what_is_put_off_or_refused_before_is_not_tested() {
         ("SVC-21", Https, NoHttp),
         ("SVC-22", Https, NoHttp),
         ("SVC-22", Https, NoForms),
+        ("POP-17", Imaps, NoList),
     ] {
         let mut house = House::new();
         house.door(protocol, &[fault]).await;
@@ -250,7 +255,7 @@ async fn what_is_put_off_or_refused_before_is_not_tested() {
 
 #[tokio::test]
 async fn what_needs_a_login_is_not_tested_without_one() {
-    for id in ["POP-05", "POP-06", "POP-12", "POP-18", "POP-20", "CLI-14"] {
+    for id in ["POP-05", "POP-06", "POP-12", "POP-17", "POP-18", "POP-20", "CLI-14"] {
         let mut house = House::new();
         house.door(Imaps, &[]).await;
         let mut scene = house.scene();

@@ -71,6 +71,11 @@ pub(crate) enum Fault {
     AdminForUsers,
     AnySite,
     NoForms,
+    ListsOthers,
+    NoList,
+    InboxOpen,
+    AnyoneMay,
+    OpensOthers,
 }
 
 /// Which certificate it shows.
@@ -209,7 +214,11 @@ impl House {
             doors: self.doors.clone(),
             anchors: Anchors::only(self.authority.certificate_pem.as_bytes()),
             canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside: None }),
-            state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
+            state: Some(State {
+                domains: vec!["example.org".to_owned()],
+                accounts: Some([(CANARY.to_owned(), true), ("bob@example.org".to_owned(), true)].into()),
+                ..State::default()
+            }),
             ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
         }
     }

@@ -538,6 +538,8 @@ fn server(made: &mut Made) {
     made.file(
         "/proc/700/mountinfo",
         "90 1 253:0 / / ro,noexec,relatime - ext4 /dev/mapper/root rw\n\
+         95 90 0:31 / /dev/shm rw,relatime - tmpfs tmpfs rw\n\
+         96 95 0:32 / /dev/shm rw,noexec,relatime - tmpfs tmpfs rw\n\
          91 90 253:0 /usr/lib /usr/lib ro,relatime - ext4 /dev/mapper/root rw\n\
          92 90 253:0 /usr/local/bin/mailward /usr/local/bin/mailward ro,relatime - ext4 /dev/mapper/root rw\n\
          93 90 253:0 /usr/bin/systemctl /usr/bin/systemctl ro,relatime - ext4 /dev/mapper/root rw\n",

@@ -2,7 +2,7 @@
 
 use crate::house::Fault::{self, *};
 use crate::house::{PASSWORD, scene};
-use mailward_audit::{Control, Probe, Record, Scene, Verdict, all, find, run};
+use mailward_audit::{Control, Probe, Record, Scene, Settings, Verdict, all, find, run};
 use mailward_core::{SystemClock, shutdown};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,6 +50,9 @@ const FAULTS: &[(&str, Fault, &str)] = &[
     ("FLT-03", KeepsForged, "is still there"),
     ("FLT-03", NoResults, "0 results"),
     ("FLT-07", Delivers(".gtube"), "GTUBE: arrived in INBOX"),
+    ("ENC-11", SendsInClear, "sent all the same: no STARTTLS, a certificate that nobody vouches for"),
+    ("ENC-11", BelievesAnybody, "sent all the same: a certificate that nobody vouches for"),
+    ("FLT-08", LearnsNothing, "into Junk isn't learned"),
     ("FLT-22", RemembersNothing, "nothing tells why"),
     ("SVC-07", AnySender, "a sender elsewhere: arrived"),
     ("SVC-07", Delivers(".svc-07.from"), "From a colleague: arrived"),
@@ -89,6 +92,7 @@ async fn what_is_told_in_part_is_worth_a_part() {
         ("LOG-07", LogBrief, 33),
         ("LOG-08", NoReference, 66),
         ("LOG-08", RemembersNothing, 33),
+        ("FLT-08", LearnsSpamAlone, 50),
         ("ENC-07", Unsigned, 50),
         ("ENC-07", SignedByAnother, 50),
         ("ENC-07", EnvelopeElsewhere, 50),
@@ -129,6 +133,17 @@ async fn what_fails_by_two_faults_alone_is_found_and_one_of_them_is_borne() {
 }
 
 #[tokio::test]
+async fn a_server_that_sends_nothing_to_others_sends_nothing_wrong() {
+    for id in ["SVC-09", "ENC-07", "ENC-11"] {
+        let mut alone = scene(&[]).await;
+        let settings = Settings([("queue.send".to_owned(), "false".to_owned())].into());
+        alone.state.as_mut().unwrap().settings = Some(settings);
+        let record = asked(id, alone).await;
+        assert_eq!(record.verdict, Verdict::NotApplicable, "{id}: {}", record.said);
+    }
+}
+
+#[tokio::test]
 async fn few_recipients_are_no_crowd() {
     let mut few = scene(&[]).await;
     few.state.as_mut().unwrap().aliases = Some([("sales@example.org".to_owned(), 9)].into());
@@ -162,6 +177,12 @@ const BLIND: &[(&str, Fault)] = &[
     ("SVC-16", NoAliases),
     ("ENC-07", NoSink),
     ("ENC-07", SendsNothing),
+    ("FLT-08", Refuses("harmless")),
+    ("ENC-11", NoSink),
+    ("ENC-11", SendsNothing),
+    ("ENC-11", SendsNothingSecured),
+    ("FLT-08", NoLearning),
+    ("FLT-08", NoMove),
     ("FLT-16", Refuses("harmless")),
     ("FLT-16", PutsOff(".a-name-of")),
     ("LOG-07", LogUnreadable),

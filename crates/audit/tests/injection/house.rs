@@ -72,6 +72,13 @@ pub(crate) enum Fault {
     SignedByAnother,
     EnvelopeElsewhere,
     SpfFails,
+    LearnsNothing,
+    LearnsSpamAlone,
+    NoLearning,
+    SendsInClear,
+    BelievesAnybody,
+    SendsNothingSecured,
+    NoMove,
 }
 
 #[derive(Debug)]
@@ -80,7 +87,8 @@ pub(crate) struct Place {
     mail: Mutex<Vec<(String, String, Vec<u8>)>>,
     kept: Mutex<Vec<(String, String)>>,
     log: Mutex<String>,
-    sink: Mutex<Option<u16>>,
+    sink: Mutex<Option<(u16, bool)>>,
+    learned: Mutex<(u64, u64)>,
     failures: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -110,6 +118,7 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         kept: Mutex::default(),
         log: Mutex::default(),
         sink: Mutex::default(),
+        learned: Mutex::default(),
         failures: Mutex::default(),
     });
     let mut doors = Vec::new();
@@ -274,8 +283,27 @@ impl Place {
                     session.say(&format!("{tag} {}", if taken { "OK in" } else { "NO wrong" })).await;
                 }
                 "FETCH" if self.does(Fault::StructureKills) => return,
+                "UID" if line.contains(" SEARCH ") => {
+                    session.say("* SEARCH 1").await;
+                    session.say(&format!("{tag} OK done")).await;
+                }
+                "UID" if self.does(Fault::NoMove) => session.say(&format!("{tag} BAD what")).await,
+                "UID" => {
+                    self.learns(line.ends_with("Junk"));
+                    session.say(&format!("{tag} OK moved")).await;
+                }
                 _ => session.say(&format!("{tag} OK done")).await,
             }
+        }
+    }
+
+    fn learns(&self, junk: bool) {
+        let mut learned = self.learned.lock().unwrap();
+        match junk {
+            _ if self.does(Fault::LearnsNothing) => {}
+            true => *learned = (learned.0 + 1, learned.1),
+            false if self.does(Fault::LearnsSpamAlone) => {}
+            false => *learned = (learned.0 - 1, learned.1 + 1),
         }
     }
 
@@ -335,8 +363,8 @@ impl Place {
 
     /// To the audit's own sink, as a server sends.
     async fn send_on(&self, message: &[u8]) {
-        let Some(port) = *self.sink.lock().unwrap() else { return };
-        if self.does(Fault::SendsNothing) {
+        let Some((port, demands_tls)) = *self.sink.lock().unwrap() else { return };
+        if self.does(Fault::SendsNothing) || (demands_tls && self.does(Fault::SendsNothingSecured)) {
             return;
         }
         let mut message = String::from_utf8_lossy(message).trim_end_matches("\r\n.\r\n").to_owned() + "\r\n";
@@ -350,6 +378,20 @@ impl Place {
         let sender = if self.does(Fault::EnvelopeElsewhere) { "bounces@example.net" } else { CANARY };
         let mut session = Session::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
         session.line(1_000).await.unwrap();
+        if demands_tls && !self.does(Fault::SendsInClear) {
+            session.say("EHLO mx.example.org").await;
+            let mut offers = false;
+            while let Some(line) = session.line(1_000).await {
+                offers |= line.ends_with("STARTTLS");
+                if line.starts_with("250 ") {
+                    break;
+                }
+            }
+            // It believes no certificate of an authority that it doesn't know, unless it is told.
+            if !(offers && self.does(Fault::BelievesAnybody)) {
+                return;
+            }
+        }
         for command in
             ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
         {
@@ -465,12 +507,21 @@ impl Canary for Place {
         })
     }
 
-    fn sink(&self, port: u16) -> Answered<'_, String> {
+    fn learned(&self) -> Answered<'_, (u64, u64)> {
+        Box::pin(async move {
+            if self.does(Fault::NoLearning) {
+                return missed("what was learned");
+            }
+            Ok(*self.learned.lock().unwrap())
+        })
+    }
+
+    fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String> {
         Box::pin(async move {
             if self.does(Fault::NoSink) {
                 return missed("a way elsewhere");
             }
-            *self.sink.lock().unwrap() = Some(port);
+            *self.sink.lock().unwrap() = Some((port, demands_tls));
             Ok("sink@mailward-audit.invalid".to_owned())
         })
     }

@@ -58,7 +58,10 @@ fn keys_are_closed(scene: &Scene) -> Answer {
             other => other?,
         };
         demands.ask(stat.mode & 0o077 == 0, format!("{path} has mode {:04o}", stat.mode));
-        demands.ask(server == 0 || stat.uid != server, format!("{path} is the network-facing process's own"));
+        demands.ask(
+            server != 0 && stat.uid != server,
+            format!("{path} is open to the process that speaks with the network"),
+        );
         demands.show(path, format!("mode {:04o}, owner {}; the server is user {server}", stat.mode, stat.uid));
     }
     if demands.is_empty() {

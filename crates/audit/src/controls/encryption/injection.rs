@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::controls::services::message;
 use crate::finding::Finding;
-use crate::inject::sink::{Caught, Sent, Sink};
+use crate::inject::sink::{Caught, Kind, Sent, Sink};
 use crate::inject::{By, Trial, injected};
 use crate::scene::Scene;
 use mailward_core::{Address, Domain, SpfResult};
@@ -37,7 +37,7 @@ async fn proven(scene: &Scene) -> Finding {
         Ok(lookup) => lookup,
         Err(missed) => return missed.into(),
     };
-    let sink = match Sink::open(&trial).await {
+    let sink = match Sink::open(&trial, Kind::Plain).await {
         Ok(sink) => sink,
         Err(finding) => return finding,
     };

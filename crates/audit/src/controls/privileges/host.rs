@@ -5,11 +5,12 @@ use crate::control::{Check, Control};
 use crate::controls::viruses::{has_network, status_lines};
 use crate::finding::Finding;
 use crate::host::reading::{
-    Answer, Demands, Process, base, is_asked, is_below, left_to_its_host, machine, mounts, named, processes, setting,
-    tell, units,
+    Answer, Demands, Mount, Process, base, is_asked, is_below, left_to_its_host, machine, mounts, named, processes,
+    setting, tell, units,
 };
 use crate::host::{Missed, Program};
 use crate::scene::{Machine, Scene};
+use std::collections::BTreeSet;
 
 const PRIVILEGES: Control = base(Area::Privileges);
 
@@ -247,14 +248,17 @@ fn nothing_is_started(scene: &Scene) -> Answer {
     if mounts.is_empty() {
         return Err(Missed::Odd(path, "it has no mounts".to_owned()));
     }
-    let open: Vec<&str> = mounts
-        .iter()
-        .filter(|mount| !mount.has("noexec") && !may_be_started(scene, &mount.point))
-        .map(|mount| mount.point.as_str())
-        .collect();
-    let shown: String =
-        mounts.iter().filter(|mount| !mount.has("noexec")).map(|mount| mount.line.clone() + "\n").collect();
+    let may: Vec<&Mount> = seen(&mounts).into_iter().filter(|mount| !mount.has("noexec")).collect();
+    let open: Vec<&str> =
+        may.iter().filter(|mount| !may_be_started(scene, &mount.point)).map(|mount| mount.point.as_str()).collect();
+    let shown: String = may.iter().map(|mount| mount.line.clone() + "\n").collect();
     Ok(started(open.is_empty(), &named(&open)).showing(format!("{path}, what isn't noexec"), shown))
+}
+
+/// Of several at one place the last one is what is seen there.
+fn seen(mounts: &[Mount]) -> Vec<&Mount> {
+    let mut places = BTreeSet::new();
+    mounts.iter().rev().filter(|mount| places.insert(mount.point.as_str())).collect()
 }
 
 fn started(nothing: bool, places: &str) -> Finding {

@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::doors::our_domain;
 use crate::finding::Finding;
-use crate::inject::sink::{Sent, Sink};
+use crate::inject::sink::{Kind, Sent, Sink};
 use crate::inject::{By, Trial, date, injected};
 use crate::scene::Scene;
 
@@ -38,7 +38,7 @@ async fn line_ends(scene: &Scene) -> Finding {
         Ok(trial) => trial,
         Err(finding) => return finding,
     };
-    let sink = match Sink::open(&trial).await {
+    let sink = match Sink::open(&trial, Kind::Plain).await {
         Ok(sink) => sink,
         Err(finding) => return finding,
     };
@@ -60,7 +60,7 @@ async fn line_ends(scene: &Scene) -> Finding {
                 said.push_str(&format!("{name}: came without them\n"))
             }
             Ok(Sent::Came(_)) => bad.push(name),
-            Ok(Sent::Lost) => unknown.push(format!("{name}: taken, and nowhere")),
+            Ok(Sent::Left | Sent::Lost) => unknown.push(format!("{name}: taken, and nowhere")),
             // A server may close on such a message, before a word.
             Err(error) => unknown.push(format!("{name}: {error}")),
         }
