@@ -7,6 +7,7 @@
 //! newest seal, and [`Archive::verify`] takes one that somebody wrote down.
 
 mod seal;
+mod secrets;
 
 pub use seal::Seal;
 

@@ -7,6 +7,7 @@
 //! **Never a pass by refusing everything**: of each kind a harmless twin is sent as well, which has to arrive.
 
 pub(crate) mod pack;
+pub(crate) mod sink;
 pub(crate) mod specimens;
 
 /// A control of this kind, by what isn't the same in all. It is taken to log in and to bring mail; one that doesn't says what it needs.
@@ -391,7 +392,7 @@ pub(crate) async fn auth(talk: &mut Talk, user: &str, password: &[u8]) -> Result
 }
 
 /// With a dot more before each line that begins with one, and the end (RFC 5321 §4.5.2).
-fn stuffed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len().saturating_add(16));
     let mut fresh = true;
     for byte in message {
@@ -409,7 +410,7 @@ fn stuffed(message: &[u8]) -> Vec<u8> {
 }
 
 /// A time as messages have it (RFC 5322 §3.3), UTC.
-fn date(at: mailward_core::Timestamp) -> String {
+pub(crate) fn date(at: mailward_core::Timestamp) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     // `2026-01-02T03:04:05…`, which every time that there is has.
     let text = at.text();

@@ -34,6 +34,7 @@ mod controls;
 mod doors;
 pub mod evidence;
 mod finding;
+mod fixture;
 mod host;
 mod inject;
 pub mod knock;
@@ -60,6 +61,6 @@ pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
-    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Settings, SettingsFile,
-    State, TrustRule,
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Rescan, Settings,
+    SettingsFile, State, TrustRule,
 };

@@ -152,7 +152,7 @@ pub(crate) async fn spf(lookup: &dyn Lookup, domain: &Domain) -> Is {
 }
 
 /// What the texts of a domain say of who may send.
-fn spf_of(texts: &[Vec<u8>]) -> Is {
+pub(crate) fn spf_of(texts: &[Vec<u8>]) -> Is {
     let terms = match select(texts) {
         Ok(None) => return Is::Bad("has no SPF record".to_owned()),
         Ok(Some(terms)) => terms,

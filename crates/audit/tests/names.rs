@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
 use mailward_audit::probe::{Aim, Look, Port, Topic, look};
-use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
+use mailward_audit::{DkimKey, Host, Probe, Scene, Settings, State, Verdict, all, find, run};
 use mailward_core::limits::{AUDIT_CONTROL_TIME, AUDIT_NAMES_END, AUDIT_NAMES_MAX, AUDIT_NAMES_TIME, PROBE_TEXTS_MAX};
 use mailward_core::{Domain, SystemClock, Timestamp, shutdown};
 use mailward_dns::{Answer, Lookup, Mx, Name, NoDns, Resolver, TlsaRecord};
@@ -15,14 +15,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+const KEY: &str = "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"";
+
 /// A domain that does everything right, below a signed top.
 const GOOD: &[&str] = &[
     "@ 300 IN MX 10 mx.example.",
+    "mx 300 IN TXT \"v=spf1 a -all\"",
     "mx 300 IN A 45.33.32.156",
     "mx 300 IN AAAA 2600:3c01::f03c:91ff:fe18:bb2f",
     "@ 300 IN TXT \"v=spf1 mx -all\"",
     "_dmarc 300 IN TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@example\"",
-    "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
+    KEY,
     "_mta-sts 300 IN TXT \"v=STSv1; id=20260101\"",
     "_smtp._tls 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example\"",
     "_25._tcp.mx 300 IN TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -37,6 +40,9 @@ struct World {
     reverse: String,
     signed: bool,
     dnssec: bool,
+    servers: &'static str,
+    /// Records of a list of hosts, whose zone isn't signed.
+    list: &'static str,
 }
 
 impl World {
@@ -46,6 +52,8 @@ impl World {
             reverse: format!("{REVERSE4}{REVERSE6}"),
             signed: true,
             dnssec: true,
+            servers: "[\"192.0.2.53:53\", \"192.0.2.54:53\"]",
+            list: "2.0.0.127 300 IN A 127.0.0.2\n",
         }
     }
 
@@ -62,7 +70,13 @@ impl World {
     async fn lookup(&self, fault: Option<&str>) -> (Zones, Arc<dyn Lookup>) {
         let text = self.lines.join("\n") + "\n";
         let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
-        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::plain("arpa.", &self.reverse)]).await;
+        let zones = Zones::start(&[
+            zone,
+            Zone::signed("org.", ""),
+            Zone::plain("arpa.", &self.reverse),
+            Zone::plain("bl.test.", self.list),
+        ])
+        .await;
         if let Some(name) = fault {
             zones.fault(name, None, Fault::ServFail);
         }
@@ -81,6 +95,11 @@ impl World {
             name: Some("mx.example".to_owned()),
             domains: vec!["example".to_owned()],
             dkim: [("example".to_owned(), vec![key])].into(),
+            settings: Some(Settings(
+                [("dns.servers", self.servers), ("lists.hosts", "[\"bl.test 5\", \"wl.test -3\"]")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            )),
             ..State::default()
         };
         verdict(id, Some(state), Some(lookup)).await
@@ -104,7 +123,8 @@ fn ours() -> Vec<&'static str> {
 #[tokio::test]
 async fn everything_passes_in_a_good_world() {
     for id in ours() {
-        let (found, said) = World::good().verdict(id, None).await;
+        // Of names that there aren't the test's DNS has no proofs.
+        let (found, said) = World { signed: id != "ENC-02", ..World::good() }.verdict(id, None).await;
         assert_eq!(found, Verdict::Pass, "{id}: {said}");
     }
 }
@@ -115,6 +135,25 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
     let long = "v=spf1 ip4:10.0.0.0/8 -all";
     let spoiled: Vec<(&str, World, &str)> = vec![
         ("NET-07", World { dnssec: false, ..good() }, "isn't proven"),
+        ("NET-08", World { servers: "[\"192.0.2.53:53\"]", ..good() }, "192.0.2.53:53 is the only one"),
+        ("NET-08", World { servers: "[]", ..good() }, "there are none"),
+        ("NET-08", World { list: "3.0.0.127 300 IN A 127.0.0.2\n", ..good() }, "hasn't what has to be on it"),
+        ("NET-08", World { list: "* 300 IN A 127.0.0.2\n", ..good() }, "has what must not be on it"),
+        ("NET-08", World { list: "* 300 IN A 127.255.255.254\n", ..good() }, "doesn't answer us"),
+        ("NET-08", World { list: "* 300 IN A 192.0.2.1\n", ..good() }, "doesn't answer us"),
+        (
+            "NET-16",
+            World { list: "2.0.0.127 300 IN A 127.0.0.2\n156.32.33.45 300 IN A 127.0.0.4\n", ..good() },
+            "45.33.32.156 at bl.test: is on it",
+        ),
+        ("ENC-02", World { signed: false, ..good().with("mx 300 IN TXT", "") }, "mx.example: has no SPF record"),
+        ("ENC-02", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
+        (
+            "ENC-02",
+            World { signed: false, ..good() }
+                .with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; np=quarantine; rua=mailto:a@example\""),
+            "np=quarantine",
+        ),
         ("NET-09", World { signed: false, ..good() }, "isn't signed"),
         ("NET-10", World { signed: false, ..good() }, "isn't signed"),
         ("NET-11", good().with("IN MX", "@ 300 IN MX 10 gone.example."), "no name gone.example"),
@@ -135,7 +174,7 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx -all\"\n@ 300 IN TXT \"v=spf1 a -all\""), ""),
         ("ENC-03", World { signed: false, ..good().with("_domainkey", "") }, "isn't published"),
         ("ENC-03", good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=AAAA\""), "another key"),
-        ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", GOOD[5].trim_end_matches('"'))), "t=y"),
+        ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", KEY.trim_end_matches('"'))), "t=y"),
         ("ENC-05", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=none; rua=mailto:a@example\""), "p=none"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject\""), "rua"),
@@ -165,11 +204,16 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
 async fn nobody_knows_where_the_dns_does_not_answer() {
     for (id, name) in [
         ("NET-07", "org."),
+        ("NET-08", "2.0.0.127.bl.test."),
         ("NET-09", "example."),
         ("NET-10", "mx.example."),
         ("NET-11", "example."),
         ("NET-12", "mx.example."),
         ("NET-13", "mx.example."),
+        ("NET-16", "mx.example."),
+        ("NET-16", "156.32.33.45.bl.test."),
+        ("NET-16", "2.0.0.127.bl.test."),
+        ("ENC-02", "_dmarc.example."),
         ("ENC-01", "example."),
         ("ENC-03", "s1._domainkey.example."),
         ("ENC-05", "_dmarc.example."),

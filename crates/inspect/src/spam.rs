@@ -13,6 +13,7 @@
 //! **Limits**: `limits::SPAM_*`.
 
 pub mod evaluate;
+mod gtube;
 mod hash;
 mod judge;
 mod learn;

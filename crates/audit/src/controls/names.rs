@@ -1,8 +1,13 @@
 //! What the DNS says of our names, asked as another mail server would ask. Of several domains and hosts the worst counts.
 
 mod ask;
+mod beyond;
 mod hosts;
+mod lists;
+mod nobody;
 mod proofs;
+
+pub(super) use beyond::BEYOND;
 
 use crate::area::Area;
 use crate::control::{Check, Control, Probe};

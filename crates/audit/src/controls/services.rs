@@ -2,6 +2,9 @@
 
 mod doors;
 mod injection;
+mod sent;
+mod web;
+mod wide;
 
 pub(super) use doors::DOORS;
 mod host;
@@ -10,5 +13,8 @@ pub(super) use injection::INJECTION;
 use crate::control::Control;
 
 pub(super) use host::{HOST, expected};
+pub(super) use sent::{SENT, message};
+pub(super) use web::WEB;
+pub(super) use wide::WIDE_ALIASES;
 
 pub(super) const CONTROLS: &[Control] = &[];

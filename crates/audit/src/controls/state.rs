@@ -1,12 +1,16 @@
 //! What the server knows of itself. It tells facts ([`crate::State`]); what they are worth is decided here.
 
 mod audits;
+mod engines;
 mod mail;
+mod own;
 mod server;
 mod users;
 
 pub(super) use audits::CONTROLS as AUDITS;
+pub(super) use engines::CONTROLS as ENGINES;
 pub(super) use mail::CONTROLS as MAIL;
+pub(super) use own::CONTROLS as OWN;
 pub(super) use server::CONTROLS as SERVER;
 pub(super) use users::CONTROLS as USERS;
 

@@ -1,5 +1,11 @@
 //! What only people know: each answer has a name, a date, an end, and a file where one shows it.
 
+mod copies;
+mod people;
+
+pub(super) use copies::COPIES;
+pub(super) use people::PEOPLE;
+
 use crate::area::Area;
 use crate::control::{Cap, Check, Control, Probe};
 

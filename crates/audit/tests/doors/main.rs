@@ -6,6 +6,7 @@
 
 mod cases;
 mod house;
+mod http;
 mod imap;
 mod knocking;
 mod old_tls;

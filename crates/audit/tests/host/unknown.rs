@@ -1,6 +1,6 @@
 //! What can't be known is not tested, never passed.
 
-use crate::made::{Made, good, look};
+use crate::made::{Made, good, journal, look};
 use crate::of_the_host;
 use mailward_audit::{Program, Verdict};
 use mailward_core::limits::{AUDIT_HASHED_MAX, AUDIT_INCLUDE_FILES};
@@ -142,12 +142,38 @@ pub(crate) const UNKNOWN: &[Hide] = &[
         m.stopped();
         m.forgets(Program::OurUnit);
     }),
+    ("LOG-02", |m| m.said.running = false),
+    ("LOG-02", |m| {
+        m.remove("/etc/rsyslog.d/ship.conf");
+        m.directory("/etc/rsyslog.d/ship.conf");
+    }),
+    ("LOG-04", |m| m.remove(&journal(60))),
+    ("LOG-04", |m| {
+        m.remove(&journal(60));
+        m.file(&journal(3), "");
+        m.aged("/etc/machine-id", 3 * 24);
+    }),
+    ("LOG-04", Made::stopped),
+    ("PAT-09", |m| m.forgets(Program::FirmwareUpdates)),
+    ("PAT-09", |m| m.says(Program::FirmwareUpdates, "\x1b[2Jno JSON")),
+    ("PAT-09", |m| m.refuses(Program::FirmwareUpdates)),
+    ("ENC-18", Made::stopped),
+    ("ENC-18", |m| m.remove("/var/lib/mailward/keys")),
+    ("ENC-20", |m| m.remove("/proc/self/mountinfo")),
+    ("PRV-05", Made::stopped),
+    ("PRV-06", Made::stopped),
+    ("PRV-12", |m| m.said.state.as_mut().unwrap().version = None),
     ("PRV-01", Made::stopped),
     ("PRV-02", |m| m.remove("/proc/sys/kernel/cap_last_cap")),
     ("PRV-03", Made::stopped),
     ("PRV-04", |m| m.forgets(Program::OurExposure)),
     ("PRV-07", |m| m.forgets(Program::OurUnit)),
-    ("PRV-08", |m| m.forgets(Program::OurUnit)),
+    ("PRV-08", |m| m.remove("/proc/700/mountinfo")),
+    ("PRV-08", |m| m.file("/proc/700/mountinfo", "nothing that anybody can read\n")),
+    ("PRV-08", |m| {
+        m.stopped();
+        m.forgets(Program::OurUnit);
+    }),
     ("PRV-09", |m| {
         m.said.machine = None;
     }),

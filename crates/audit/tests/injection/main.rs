@@ -13,3 +13,4 @@ mod house;
 #[allow(dead_code, reason = "shared with the tests of doors, which need more of it")]
 mod session;
 mod waiting;
+mod signing;

@@ -128,7 +128,9 @@ impl AuditDesk {
         });
         let faults: Vec<String> = faults.collect();
         // One that can't be read is among the faults.
-        let newest = self.archive.newest().ok().flatten().map(|run| Newest {
+        let newest = self.archive.newest().ok().flatten();
+        let secrets = newest.as_ref().map(Run::with_secrets).unwrap_or_default();
+        let newest = newest.map(|run| Newest {
             number: run.number,
             ended: run.ended,
             asked: run.records.len(),
@@ -140,7 +142,7 @@ impl AuditDesk {
                 .map(|record| record.id.clone())
                 .collect(),
         });
-        Ok(Audits { seals: verified.seals, runs: verified.runs, faults, newest })
+        Ok(Audits { seals: verified.seals, runs: verified.runs, faults, newest, secrets, left: 0 })
     }
 
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {

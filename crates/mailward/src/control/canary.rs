@@ -8,7 +8,8 @@ use mailward_core::limits::{
 };
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
-use mailward_directory::{NewPassword, NewUser, UserInfo};
+use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName, RouteTls};
+use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
@@ -17,7 +18,7 @@ use mailward_store::{MailStore as _, QuarantineStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use tokio::time::Instant;
 
@@ -37,6 +38,10 @@ pub(crate) enum Ask {
     Trace { reference: String },
     /// The log from this time on.
     Log { since: Timestamp },
+    /// How many messages the spam filter learned from it: as spam, and as none.
+    Learned { address: Address },
+    /// Sends what it writes to one address elsewhere to this port of loopback; the address.
+    Sink { address: Address, port: u16, demands_tls: bool },
     /// Takes it away.
     Forget { address: Address },
 }
@@ -83,6 +88,13 @@ pub(crate) struct Found {
     pub(crate) header: String,
 }
 
+/// Where it writes to elsewhere: a domain that there can't be (RFC 2606 §2).
+const ELSEWHERE: &str = "mailward-audit.invalid";
+/// What the routes are called that lead there, before a number.
+const SINK_ROUTE: &str = "mailward-audit-";
+/// How long a message to there is tried, seconds: no longer than an audit waits for it.
+const SINK_LIFETIME: u64 = 60;
+
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
 
@@ -109,6 +121,15 @@ impl Desk {
             Ask::Alive { address } => {
                 self.audit.turn.alive(&address).await;
                 Ok(Value::Null)
+            }
+            Ask::Learned { address } => {
+                let account = self.canary_account(&address).await?;
+                let known = self.spam_filter().await?.knowledge(Some(account));
+                shown((known.spam, known.ham))
+            }
+            Ask::Sink { address, port, demands_tls } => {
+                self.canary_account(&address).await?;
+                shown(self.canary_sink(&address, port, demands_tls).await?)
             }
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
@@ -173,6 +194,38 @@ impl Desk {
         self.forget_canaries().await
     }
 
+    /// Only what that account writes to that address goes there, whatever other routes say.
+    /// Each has a route, and so a lane, of its own: what waits in one is in nobody's way.
+    async fn canary_sink(&self, from: &Address, port: u16, demands_tls: bool) -> Result<String, Failure> {
+        let bad = |error: &dyn std::fmt::Display| Failure::Bug(error.to_string());
+        let to = format!("sink-{port}@{ELSEWHERE}");
+        let tls = if demands_tls { RouteTls::StartTls } else { RouteTls::Opportunistic };
+        let words = ["host".to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST)];
+        let route = Route {
+            name: RouteName::parse(&format!("{SINK_ROUTE}{port}")).map_err(|error| bad(&error))?,
+            to: ForWhom::parse(&to).map_err(|error| bad(&error))?,
+            from: FromWhom::parse(&from.to_string()).map_err(|error| bad(&error))?,
+            leads: Leads::parse(&words, Some(tls), None).map_err(|error| bad(&error))?,
+            lifetime: Some(SINK_LIFETIME),
+            warn_after: Some(0),
+        };
+        self.routes.add(route, None).await?;
+        Ok(to)
+    }
+
+    async fn close_sinks(&self) -> Result<(), Failure> {
+        let is_ours = |route: &&Route| route.name.to_string().starts_with(SINK_ROUTE) && is_elsewhere(&route.to);
+        let names: Vec<RouteName> =
+            self.routes.table().routes().filter(is_ours).map(|route| route.name.clone()).collect();
+        for name in names {
+            match self.routes.remove(&name).await {
+                Ok(()) | Err(DirectoryError::NoRoute(_)) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Takes away what earlier runs left that were killed.
     pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
         for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
@@ -181,6 +234,7 @@ impl Desk {
         for kept in self.rules.list().await.iter().filter(|kept| kept.comment == NAME) {
             self.rules.remove(kept.id).await?;
         }
+        self.close_sinks().await?;
         Ok(())
     }
 
@@ -251,6 +305,12 @@ impl Desk {
         let read = tokio::task::spawn_blocking(move || end_of(&file, since)).await;
         read.map_err(|error| Failure::Bug(error.to_string()))?
     }
+}
+
+/// Whether it is of an address in the domain that the audit writes to.
+fn is_elsewhere(to: &ForWhom) -> bool {
+    let ForWhom::Address(address) = to else { return false };
+    address.domain().is_some_and(|domain| domain.as_str() == ELSEWHERE)
 }
 
 fn text_of(secret: &Secret) -> String {

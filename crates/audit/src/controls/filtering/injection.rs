@@ -180,7 +180,7 @@ async fn results(scene: &Scene) -> Finding {
 }
 
 /// Values of the fields of this name, unfolded.
-fn fields_named(header: &[u8], name: &str) -> Vec<String> {
+pub(super) fn fields_named(header: &[u8], name: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(header).replace("\r\n", "\n");
     let mut found: Vec<String> = Vec::new();
     let mut within = false;

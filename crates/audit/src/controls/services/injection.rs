@@ -136,7 +136,12 @@ async fn recipients(trial: &Trial<'_>, addresses: &[String]) -> Result<(Vec<Aske
 }
 
 /// Asks, and judges all but the audit's account, which has to be taken.
-async fn asked(scene: &Scene, addresses: fn(&str, &Scene) -> Vec<String>, wanted: Kind, good: &str) -> Finding {
+pub(super) async fn asked(
+    scene: &Scene,
+    addresses: fn(&str, &Scene) -> Vec<String>,
+    wanted: Kind,
+    good: &str,
+) -> Finding {
     let trial = match Trial::by(By::Stranger, scene) {
         Ok(trial) => trial,
         Err(finding) => return finding,

@@ -167,6 +167,14 @@ impl Canary for OwnAccount {
         })
     }
 
+    fn learned(&self) -> Answered<'_, (u64, u64)> {
+        Box::pin(self.asked(About::Learned { address: self.address.clone() }))
+    }
+
+    fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String> {
+        Box::pin(self.asked(About::Sink { address: self.address.clone(), port, demands_tls }))
+    }
+
     fn forget(&self) -> Answered<'_, ()> {
         Box::pin(self.asked(About::Forget { address: self.address.clone() }))
     }
