@@ -24,6 +24,7 @@ mod reading;
 mod signs;
 mod table;
 mod tokens;
+mod witness;
 
 pub use hash::TokenKey;
 pub use judge::{Judged, judge, step};
