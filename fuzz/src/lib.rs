@@ -28,6 +28,7 @@ pub mod names;
 pub mod pack;
 pub mod parcel;
 pub mod pop3_command;
+pub mod probe_texts;
 pub mod qmail;
 pub mod qmail_scanner;
 pub mod rates;
@@ -56,7 +57,7 @@ pub mod written;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 50] = [
+pub const TARGETS: [Target; 51] = [
     ("address", address::run),
     ("ambiguity", ambiguity::run),
     ("arc", arc::run),
@@ -84,6 +85,7 @@ pub const TARGETS: [Target; 50] = [
     ("pack", pack::run),
     ("parcel", parcel::run),
     ("pop3_command", pop3_command::run),
+    ("probe_texts", probe_texts::run),
     ("qmail", qmail::run),
     ("qmail_scanner", qmail_scanner::run),
     ("rates", rates::run),

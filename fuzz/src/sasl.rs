@@ -27,7 +27,7 @@ fn exchange(data: &[u8]) {
     let keys = Credential::from_bytes(STORED).expect("it is of the form").scram().clone();
     let mut messages = data.splitn(2, |b| *b == 0);
     let (first, last) = (messages.next().unwrap_or_default(), messages.next().unwrap_or_default());
-    let bindings = ChannelBindings { exporter: Some([1; 32]), server_end_point: Some(vec![2; 32]) };
+    let bindings = ChannelBindings { exporter: Some([1; 32]), server_end_point: Some(vec![2; 32]), agreed: None };
     for (plus, advertised) in [(false, false), (false, true), (true, true)] {
         let Ok(known) = ScramServer::new(plus, advertised, bindings.clone()).client_first(first) else { continue };
         assert!(!known.user().contains('\0'));

@@ -1,7 +1,7 @@
-//! A server's first flight of TLS and a certificate, as whoever answers an audit may send them.
+//! A server's first flight of TLS, a certificate, and answers, as whoever answers an audit may send them.
 
 use mailward_audit::knock::tls::{Heard, read};
-use mailward_audit::knock::{Answer, certificate};
+use mailward_audit::knock::{Answer, Page, certificate};
 use mailward_core::limits::KNOCK_CHAIN_MAX;
 
 pub fn run(data: &[u8]) {
@@ -18,6 +18,9 @@ pub fn run(data: &[u8]) {
     if let Ok(own) = certificate(data) {
         assert!(own.serial.len() <= data.len() * 3);
         assert!(own.names.len() <= data.len());
+    }
+    if let Some(page) = Page::read(data) {
+        assert!(page.content.len() <= data.len() && page.fields.len() <= data.len());
     }
     let lines: Vec<Vec<u8>> = data.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     for answer in [Answer::smtp(lines.clone()), Answer::imap(lines.clone()), Answer::pop3(lines)] {

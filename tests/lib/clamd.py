@@ -19,20 +19,19 @@ MARKER = b"a marker that only this test has"
 class Clamd:
     """A daemon with its socket at `self.socket`; `more` are lines of its configuration."""
 
-    def __init__(self, directory, stream_max="8M", digests=(), patterns=(), more=""):
-        """`digests` are files that are found as they are, `patterns` bytes that are found anywhere; each with its name."""
+    def __init__(self, directory, stream_max="8M", digests=(), patterns=(), more="", knows_eicar=True):
+        """`digests` are files that are found as they are, `patterns` bytes that are found anywhere; each with its name. One that doesn't
+        know EICAR has the other signatures alone, until `learns`."""
         self.root = peers.fetch("clamav-daemon")
         self.home = Path(directory)
         self.home.mkdir(parents=True)
         self.home.chmod(0o755)
         self.socket = self.home / "clamd.ctl"
-        database = self.home / "database"
+        self.database = database = self.home / "database"
         database.mkdir()
-        digest = hashlib.md5(EICAR).hexdigest()
-        digests = [f"{digest}:{len(EICAR)}:Test.Eicar", *(f"{hashlib.md5(data).hexdigest()}:{len(data)}:{name}" for name, data in digests)]
-        patterns = [("Test.Marker", MARKER), *patterns]
-        (database / "test.hdb").write_text("".join(f"{line}\n" for line in digests))
-        (database / "test.ndb").write_text("".join(f"{name}:0:*:{data.hex()}\n" for name, data in patterns))
+        if knows_eicar:
+            digests = [("Test.Eicar", EICAR), *digests]
+        self.learns(digests, [("Test.Marker", MARKER), *patterns])
         self.settings = self.home / "clamd.conf"
         self.settings.write_text(
             f"LocalSocket {self.socket}\nLocalSocketMode 666\nDatabaseDirectory {database}\nForeground yes\n"
@@ -41,6 +40,14 @@ class Clamd:
         )
         self.process = None
         self.start()
+
+    def learns(self, digests, patterns):
+        """Has these signatures, from its next start on."""
+        lines = [f"{hashlib.md5(data).hexdigest()}:{len(data)}:{name}\n" for name, data in digests]
+        # An empty file is one that it doesn't take.
+        if lines:
+            (self.database / "test.hdb").write_text("".join(lines))
+        (self.database / "test.ndb").write_text("".join(f"{name}:0:*:{data.hex()}\n" for name, data in patterns))
 
     def libraries(self):
         return ":".join(map(str, self.root.glob("usr/lib/*-linux-gnu")))

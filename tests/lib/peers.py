@@ -19,6 +19,7 @@ KEPT = Path(os.environ.get("MAILWARD_PEERS") or Path(os.environ.get("CARGO_TARGE
 PACKAGES = (
     "postfix", "exim4-daemon-light", "opensmtpd", "libfaketime", "opendkim", "rspamd", "clamav-daemon", "clamav-milter",
     "clamav", "libc-icap-mod-virus-scan", "spamd", "clamav-testfiles", "7zip", "gcab", "genisoimage", "arj", "ncompress", "zstd", "cpio",
+    "testssl.sh",
 )  # fmt: skip
 
 
@@ -28,38 +29,51 @@ class Missing(Exception):
 
 def fetch(package):
     """The directory that a package is unpacked into."""
-    place = KEPT / package
+    return kept(package, lambda place: unpack(package, place))
+
+
+def kept(name, make):
+    """A directory below `KEPT`, made once by `make`, by one story at a time."""
+    place = KEPT / name
     KEPT.mkdir(parents=True, exist_ok=True)
-    with open(KEPT / f"{package}.lock", "w") as lock:
+    with open(KEPT / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             try:
-                unpack(package, place)
+                make(place)
             except (OSError, subprocess.CalledProcessError) as error:
                 output = getattr(error, "stdout", b"") or b""
-                raise Missing(f"Debian's package {package} can't be fetched: {error}\n{output.decode('utf-8', 'replace')[-2000:]}") from None
+                raise Missing(f"{name} can't be fetched: {error}\n{output.decode('utf-8', 'replace')[-2000:]}") from None
     return place
 
 
 def unpack(package, place):
-    run = lambda *words, **more: subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, **more).stdout.decode()
-    # What would have to come with it. What would have to go, as another mail server, stays where it is.
-    planned = run("apt-get", "install", "--simulate", "--no-install-recommends", "--reinstall", package)
-    names = dict.fromkeys([package, *re.findall(r"(?m)^Inst (\S+)", planned)])
     fetched = place.with_suffix(".new")
     shutil.rmtree(fetched, ignore_errors=True)
-    (fetched / "packages").mkdir(parents=True)
-    # Nobody but root has to read it: the fetching is done by root.
-    run("apt-get", "download", "-o", "APT::Sandbox::User=root", *names, cwd=fetched / "packages")
-    for one in sorted((fetched / "packages").glob("*.deb")):
-        run("dpkg-deb", "--extract", str(one), str(fetched))
+    for one in download([package], fetched / "packages"):
+        command("dpkg-deb", "--extract", str(one), str(fetched))
     shutil.rmtree(fetched / "packages")
     # Some still name directories that have been links into /usr for long.
     for part in ("bin", "sbin", "lib"):
         if (fetched / part).is_dir():
-            run("cp", "-a", "--no-clobber", f"{fetched / part}/.", str(fetched / "usr" / part))
+            command("cp", "-a", "--no-clobber", f"{fetched / part}/.", str(fetched / "usr" / part))
             shutil.rmtree(fetched / part)
     fetched.rename(place)
+
+
+def download(packages, place):
+    """The files of packages, and of what would have to come with them; what would have to go, as another mail server, stays
+    where it is."""
+    place.mkdir(parents=True)
+    planned = command("apt-get", "install", "--simulate", "--no-install-recommends", "--reinstall", *packages)
+    names = dict.fromkeys([*packages, *re.findall(r"(?m)^Inst (\S+)", planned)])
+    # Nobody but root has to read it: the fetching is done by root.
+    command("apt-get", "download", "-o", "APT::Sandbox::User=root", *names, cwd=place)
+    return sorted(place.glob("*.deb"))
+
+
+def command(*words, **more):
+    return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, **more).stdout.decode()
 
 
 @contextlib.contextmanager

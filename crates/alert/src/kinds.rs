@@ -14,6 +14,8 @@ pub(crate) struct Kind {
     pub(crate) by: &'static [&'static str],
     /// The field that differs among what is one alert all the same; its values are told together.
     pub(crate) gathers: Option<&'static str>,
+    /// The field that has the address of whoever it is about: a mail of it alone goes to them, too. We write it, nobody else.
+    pub(crate) who: Option<&'static str>,
     /// Whether strangers can cause as many different ones as they like.
     pub(crate) strangers: bool,
     /// The alert that it is the end of.
@@ -26,7 +28,7 @@ const USUAL: &[&str] = &[
 ];
 
 const fn alert(name: &'static str, by: &'static [&'static str], says: &'static str, mend: &'static str) -> Kind {
-    Kind { name, says, mend, by, gathers: None, strangers: false, ends: None }
+    Kind { name, says, mend, by, gathers: None, who: None, strangers: false, ends: None }
 }
 
 /// One that strangers can cause in any number: where all of a kind is one topic, they can't.
@@ -35,7 +37,7 @@ const fn strange(kind: Kind) -> Kind {
 }
 
 const fn end(name: &'static str, by: &'static [&'static str], ends: &'static str, says: &'static str) -> Kind {
-    Kind { name, says, mend: "", by, gathers: None, strangers: false, ends: Some(ends) }
+    Kind { name, says, mend: "", by, gathers: None, who: None, strangers: false, ends: Some(ends) }
 }
 
 const LOG: &str = "see the log";
@@ -84,6 +86,15 @@ const KINDS: &[Kind] = &[
     Kind {
         gathers: Some("control"),
         ..alert("audit.failed", &[], "The audit found what it didn't find before", "mailward audit actions")
+    },
+    Kind {
+        who: Some("who"),
+        ..alert(
+            "audit.reminder",
+            &["who"],
+            "What an audit found is to be mended soon, or overdue",
+            "mailward audit actions",
+        )
     },
     alert("audit.stopped", &[], "The daily audit can't be made", "mailward audit run, which tells more"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),

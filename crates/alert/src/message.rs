@@ -1,8 +1,9 @@
 //! What is told at once, and how it reads.
 
-use mailward_core::Timestamp;
+use crate::kinds;
 use mailward_core::event::Words;
 use mailward_core::limits::{ALERT_ITEMS_MAX, ALERT_ITEMS_WHOLE, ALERT_JSON_MAX};
+use mailward_core::{Address, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -141,9 +142,21 @@ impl Message {
         message
     }
 
+    /// What it tells of people, each in a message of its own that is for them.
+    pub(crate) fn own_letters(&self) -> Vec<(Address, Self)> {
+        let own = |(number, item): (usize, &Item)| {
+            let field = kinds::of(&item.event).who?;
+            let (_, who) = item.fields.iter().find(|(name, _)| name == field)?;
+            let who = Address::parse(who, true).ok()?;
+            let id = format!("{}p{number}", self.id);
+            Some((who, Self { id, items: vec![item.clone()], more: 0, then: None, ..*self }))
+        };
+        self.items.iter().enumerate().filter_map(own).collect()
+    }
+
     /// A trial.
     pub(crate) fn trial(made: Timestamp) -> Self {
-        let kind = crate::kinds::of("alert.test");
+        let kind = kinds::of("alert.test");
         let item = Item {
             event: kind.name.to_owned(),
             state: State::New,

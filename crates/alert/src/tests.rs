@@ -101,6 +101,37 @@ fn several_within_seconds_go_in_one_message_and_different_things_are_told_apart(
 }
 
 #[test]
+fn whom_a_reminder_is_about_gets_it_in_a_mail_of_their_own_that_holds_nothing_else() {
+    let mut book = Book::default();
+    let reminder = |who: &str| heard(&Event::alert("audit.reminder").with("overdue", 1).with("who", who));
+    book.hear(&reminder("ada@s.example"), at(0));
+    book.hear(&disk(), at(0));
+    book.hear(&heard(&Event::alert("audit.reminder").with("overdue", 2)), at(0));
+    // Words of whoever else: a field of that name in another alert leads nowhere.
+    book.hear(&heard(&Event::alert("some.thing").with("who", "evil@elsewhere.example")), at(0));
+    book.hear(&reminder("no address\r\nBcc: evil@elsewhere.example"), at(0));
+    let message = book.take(at(GATHER)).unwrap();
+    assert_eq!(message.items.len(), 5, "everybody else hears of all, in one message");
+    let own = message.own_letters();
+    let [(who, letter)] = own.as_slice() else { panic!("{own:?}") };
+    assert_eq!((who.to_string().as_str(), letter.items.len(), letter.more), ("ada@s.example", 1, 0));
+    assert!(letter.id.starts_with(&message.id) && letter.id != message.id);
+    assert!(!letter.lines().join("\n").contains("store.refuses"));
+}
+
+#[test]
+fn a_reminder_of_every_day_is_told_every_day() {
+    let mut book = Book::default();
+    let reminder = heard(&Event::alert("audit.reminder").with("overdue", 1).with("who", "ada@s.example"));
+    for day in 0..5 {
+        let now = day * 24 * HOUR;
+        book.hear(&reminder, at(now));
+        assert_eq!(book.due(at(now)), Some(at(now + GATHER)), "day {day}");
+        assert_eq!(book.take(at(now + GATHER)).unwrap().items.len(), 1);
+    }
+}
+
+#[test]
 fn what_is_over_is_told_once_and_what_comes_and_goes_only_in_its_pauses() {
     let mut book = Book::default();
     let (on, off) = (heard(&Event::alert("stress.entered")), heard(&Event::info("stress.left")));

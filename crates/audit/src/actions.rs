@@ -92,10 +92,14 @@ impl Action {
         self.closed.is_none()
     }
 
-    /// Whether it should be over and isn't: an exception holds as long as it does.
+    /// When it has to be over: an exception gives time as long as it holds.
+    pub fn until(&self) -> Timestamp {
+        self.exception.as_ref().map_or(self.due, |exception| exception.until.max(self.due))
+    }
+
+    /// Whether it should be over and isn't.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        let until = self.exception.as_ref().map_or(self.due, |exception| exception.until.max(self.due));
-        self.is_open() && now > until
+        self.is_open() && now > self.until()
     }
 }
 

@@ -33,6 +33,13 @@ pub trait Canary: fmt::Debug + Send + Sync {
     /// Has an address that nobody uses banned for a moment, tries every door from there, and lifts the ban.
     fn bans(&self) -> Answered<'_, Vec<TriedBan>>;
 
+    /// How many messages the spam filter learned from the account: as spam, and as none.
+    fn learned(&self) -> Answered<'_, (u64, u64)>;
+
+    /// From now on, what the account writes to one address that nobody has is sent to this port of loopback, over SMTP: where TLS is
+    /// demanded, under it and to nobody else than 127.0.0.1, else as it can be had; the address.
+    fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String>;
+
     /// Takes back what the run left: mail, what is kept of it, and the account itself.
     fn forget(&self) -> Answered<'_, ()>;
 }

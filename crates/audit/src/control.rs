@@ -37,22 +37,83 @@ pub struct Control {
     pub source: &'static str,
     /// What answers it.
     pub check: Check,
+    /// What it needs to itself while it is answered.
+    pub needs: Needs,
 }
 
 impl Control {
+    /// A question of what is done. Its words, in order: question, why, how it is verified, mend, source. It has no cap and no
+    /// parent, and needs what is usual for its kind ([`Needs::usual`]); the methods below say otherwise.
+    pub const fn new(
+        id: &'static str,
+        area: Area,
+        weight: u8,
+        probe: Probe,
+        check: Check,
+        [question, why, verified, mend, source]: [&'static str; 5],
+    ) -> Self {
+        let needs = Needs::usual(probe, &check);
+        Self {
+            id,
+            area,
+            dimension: Dimension::What,
+            weight,
+            cap: None,
+            parent: None,
+            probe,
+            question,
+            why,
+            verified,
+            mend,
+            source,
+            check,
+            needs,
+        }
+    }
+
+    /// The same without a name and without words, for controls that give them by the names of the fields. They say what they need
+    /// as well, if their check is one that asks.
+    pub const fn of(area: Area, probe: Probe) -> Self {
+        Self::new("", area, 5, probe, Check::Stated { days: 0 }, [""; 5])
+    }
+
+    /// Of another of the three questions.
+    #[must_use]
+    pub const fn about(self, dimension: Dimension) -> Self {
+        Self { dimension, ..self }
+    }
+
+    /// Its failure caps the total.
+    #[must_use]
+    pub const fn capped(self, cap: Option<Cap>) -> Self {
+        Self { cap, ..self }
+    }
+
+    /// Pointless where that one fails.
+    #[must_use]
+    pub const fn below(self, parent: Option<&'static str>) -> Self {
+        Self { parent, ..self }
+    }
+
+    /// Needs this to itself.
+    #[must_use]
+    pub const fn needing(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
     /// Whether its failure caps the total.
     pub const fn is_starred(&self) -> bool {
         matches!(self.cap, Some(Cap::Hole))
     }
 }
 
-/// What the failure of one control does to the whole score.
+/// What one control that doesn't pass does to the whole score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cap {
     /// ★: a hole through which others send, read or take over: at most 40 of 100.
     Hole,
-    /// Nobody knows whether what was lost could be had back: at most 70 of 100.
+    /// Nobody knows whether what was lost could be had back: at most 70 of 100, unless it passes or doesn't apply.
     Restore,
 }
 
@@ -84,6 +145,57 @@ pub enum Probe {
     Injection,
     /// What people say, with a name, a date and a file.
     Statement,
+}
+
+/// What a control needs to itself while it is answered: no other that needs the same is answered beside it, so that it finds what it
+/// would find alone. What waits for the network, for a guard or for the DNS costs next to nothing meanwhile, so that several
+/// controls wait at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Needs {
+    /// The audit's account: it logs in. Servers count by user which logins fail and let that user's next one wait, whoever makes
+    /// it: a login beside a control that guesses finds another server than one alone. This is the longest queue, so it comes first.
+    Account,
+    /// Both of these.
+    AccountAndMail,
+    /// The way of mail: it brings messages. What one host may bring at a time is little, and a server whose scanners are busy puts
+    /// off what comes beside.
+    Mail,
+    /// The host's disk and processor: it looks, and doesn't wait. Two walks at once are slower than one after the other.
+    Host,
+    /// Nothing: it asks and waits, and changes nothing that another control looks at. Logins of made-up users are among them:
+    /// each control makes up its own, and what fails is counted for that one.
+    Nothing,
+    /// All of the server: it takes all places of a door, has an address banned, measures how long an answer takes, or asks for
+    /// whichever message is the newest. Nothing is answered beside it, and it comes last.
+    Server,
+}
+
+impl Needs {
+    /// What is usual for a kind: a control at the doors or with messages of its own that doesn't say otherwise is taken to log in
+    /// and to bring mail.
+    pub const fn usual(probe: Probe, check: &Check) -> Self {
+        match (check, probe) {
+            (Check::Look(_) | Check::Every(_) | Check::Stated { .. }, _) => Needs::Host,
+            (Check::Ask(_), Probe::Names) => Needs::Nothing,
+            (Check::Ask(_), _) => Needs::AccountAndMail,
+        }
+    }
+
+    /// Whether what needs this may be answered beside what needs that.
+    pub const fn goes_beside(self, other: Self) -> bool {
+        match (self, other) {
+            (Needs::Server, _) | (_, Needs::Server) | (Needs::Host, Needs::Host) => false,
+            _ => !(self.logs_in() && other.logs_in() || self.brings_mail() && other.brings_mail()),
+        }
+    }
+
+    const fn logs_in(self) -> bool {
+        matches!(self, Needs::Account | Needs::AccountAndMail)
+    }
+
+    const fn brings_mail(self) -> bool {
+        matches!(self, Needs::Mail | Needs::AccountAndMail)
+    }
 }
 
 /// A check that waits for something.

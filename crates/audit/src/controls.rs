@@ -10,11 +10,11 @@ mod encryption;
 mod every;
 mod files;
 mod filtering;
-mod logs;
+pub(crate) mod logs;
 mod names;
 mod network;
 mod not_built;
-mod patches;
+pub(crate) mod patches;
 mod physical;
 mod privileges;
 mod reading;
@@ -32,26 +32,38 @@ use crate::control::Control;
 const BY_AREA: &[&[Control]] = &[
     every::CONTROLS,
     stated::CONTROLS,
+    stated::COPIES,
+    stated::PEOPLE,
     names::CONTROLS,
+    names::BEYOND,
     state::SERVER,
     state::USERS,
     state::MAIL,
     state::AUDITS,
+    state::OWN,
+    state::ENGINES,
     physical::CONTROLS,
     physical::HOST,
     network::CONTROLS,
     network::HOST,
+    network::OUTSIDE,
     services::CONTROLS,
     services::DOORS,
+    services::WEB,
     services::INJECTION,
+    services::SENT,
+    services::WIDE_ALIASES,
     services::HOST,
     access::CONTROLS,
     access::HOST,
     logs::CONTROLS,
     logs::INJECTION,
     logs::HOST,
+    logs::SHIPPED,
+    logs::SPAN,
     patches::CONTROLS,
     patches::HOST,
+    patches::FIRMWARE,
     viruses::CONTROLS,
     viruses::INJECTION,
     viruses::HOST,
@@ -59,15 +71,22 @@ const BY_AREA: &[&[Control]] = &[
     clients::DOORS,
     reading::CONTROLS,
     reading::DOORS,
+    reading::OTHERS,
     reading::INJECTION,
     filtering::CONTROLS,
     filtering::INJECTION,
+    filtering::ALIKE,
+    filtering::LEARNING,
     encryption::CONTROLS,
     encryption::DOORS,
+    encryption::HOST,
+    encryption::INJECTION,
+    encryption::DEMANDED,
     awareness::CONTROLS,
     denial::CONTROLS,
     denial::DOORS,
     denial::INJECTION,
+    denial::SLOW_ONES,
     denial::HOST,
     backup::CONTROLS,
     standby::CONTROLS,
@@ -75,6 +94,7 @@ const BY_AREA: &[&[Control]] = &[
     files::HOST,
     privileges::CONTROLS,
     privileges::HOST,
+    privileges::ROLES_APART,
     corrective::CONTROLS,
 ];
 

@@ -6,10 +6,19 @@
 //! what is done to strangers for how they look: bans never hit loopback, connections of its network aren't counted (those of its
 //! address are), and the DNS knows nothing of it.
 
+pub(crate) mod certificates;
+pub(crate) mod ciphers;
+pub(crate) mod clear;
+pub(crate) mod commands;
+pub(crate) mod content;
+pub(crate) mod relay;
+pub(crate) mod secured;
+
 use crate::finding::{Exhibit, Finding};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
 use futures_util::stream::{self, StreamExt as _};
+use mailward_core::Timestamp;
 use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_SESSION_TIME};
 use std::fmt;
 use std::future::Future;
@@ -162,7 +171,7 @@ async fn looked(
 }
 
 /// The worst counts, and is told with where it was seen.
-fn joined(seen: Vec<(&Door, Seen)>) -> Finding {
+pub(crate) fn joined(seen: Vec<(&Door, Seen)>) -> Finding {
     let of = |grade: Grade| {
         let told = seen.iter().filter(|(_, seen)| seen.grade == grade);
         told.map(|(door, seen)| format!("{door}: {}", seen.said)).collect::<Vec<_>>()
@@ -189,11 +198,26 @@ pub(crate) fn our_domain<'a>(scene: &'a Scene, door: &'a Door) -> &'a str {
     told.map_or(door.name.as_str(), String::as_str)
 }
 
-/// Who gets the messages that a control sends: the account that is there for it, or else whom every server has.
-pub(crate) fn our_recipient(scene: &Scene, door: &Door) -> String {
-    match &scene.canary {
-        Some(account) => account.address.clone(),
-        None => format!("postmaster@{}", our_domain(scene, door)),
+/// Whom what is said at a door is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Us {
+    /// A domain of the server.
+    pub(crate) domain: String,
+    /// Who gets the messages that are sent.
+    pub(crate) recipient: String,
+    /// When the look began.
+    pub(crate) now: Timestamp,
+}
+
+impl Us {
+    /// Messages go to the account that is there for it, or else to whom every server has.
+    pub(crate) fn of(scene: &Scene, door: &Door) -> Self {
+        let domain = our_domain(scene, door).to_owned();
+        let recipient = match &scene.canary {
+            Some(account) => account.address.clone(),
+            None => format!("postmaster@{domain}"),
+        };
+        Self { domain, recipient, now: scene.now }
     }
 }
 
@@ -221,6 +245,7 @@ impl Protocol {
             Protocol::Pop3s => "pop3s",
             Protocol::Lmtp => "lmtp",
             Protocol::Https => "https",
+            Protocol::ManageSieve => "managesieve",
         }
     }
 }
@@ -228,7 +253,11 @@ impl Protocol {
 /// How to mend what nobody can set: what Mailward does of itself, and who it is that doesn't.
 macro_rules! made_so {
     ($does:literal) => {
-        concat!($does, "; if this fails, another program listens at that port: `ss -ltnp` names it.")
+        concat!(
+            $does,
+            "; if this fails, another program answers at that port (`ss -ltnp` names it), or something on the way changes what is \
+             said (`nft list ruleset` shows redirects; a firewall's mail inspection and virus scanners in front do it, too)."
+        )
     };
 }
 pub(crate) use made_so;

@@ -7,11 +7,13 @@
 //! newest seal, and [`Archive::verify`] takes one that somebody wrote down.
 
 mod seal;
+mod secrets;
 
 pub use seal::Seal;
 
 use crate::actions::Actions;
 use crate::record::{Record, sha256};
+use crate::reminders::Reminders;
 use crate::scene::Statements;
 use crate::score::{Score, Weights, score};
 use mailward_core::Timestamp;
@@ -19,6 +21,7 @@ use mailward_core::limits::{AUDIT_EXCERPT_MAX, AUDIT_FILE_MAX, AUDIT_KEEP_DAYS, 
 use mailward_vault::EvidenceKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -26,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 const STATEMENTS: &str = "statements.json";
 const ACTIONS: &str = "actions.json";
+const REMINDERS: &str = "reminders.json";
 
 /// One audit: what was found, and what it is worth.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +115,11 @@ pub struct Verified {
     /// What is wrong; nothing if it is empty.
     pub faults: Vec<Fault>,
 }
+
+/// Runs whose records were found to be worth what their seals say, by the hash of their file and that worth: who looks again and
+/// finds the same hash has the same bytes, and would count the same.
+#[derive(Debug, Default)]
+pub struct Counted(BTreeSet<(String, u32)>);
 
 /// The directory.
 #[derive(Clone, Debug)]
@@ -205,6 +214,22 @@ impl Archive {
         written_down: Option<&str>,
         now: Timestamp,
     ) -> Result<Verified, EvidenceError> {
+        self.verify_anew(public, written_down, now, &mut Counted::default())
+    }
+
+    /// The same, by whoever did so before: what is `counted` isn't counted again, and what is found sound comes to it. Hashes,
+    /// signatures and the chain are looked at as ever.
+    ///
+    /// # Errors
+    /// As [`Archive::verify`].
+    pub fn verify_anew(
+        &self,
+        public: Option<&[u8]>,
+        written_down: Option<&str>,
+        now: Timestamp,
+        counted: &mut Counted,
+    ) -> Result<Verified, EvidenceError> {
+        let before_this = std::mem::take(&mut counted.0);
         let bytes = self.read("seals")?.unwrap_or_default();
         let mut verified = Verified { seals: 0, runs: 0, newest: None, faults: Vec::new() };
         let mut before: Option<Seal> = None;
@@ -226,8 +251,11 @@ impl Archive {
                 None => wrong("its file is gone".to_owned()),
                 Some(bytes) => {
                     verified.runs = verified.runs.saturating_add(1);
-                    if let Some(what) = seal.run_fault(&bytes) {
-                        wrong(what);
+                    let worth = (seal.file.clone(), seal.total);
+                    match seal.run_fault(&bytes, before_this.contains(&worth)) {
+                        Some(what) => wrong(what),
+                        // What is gone from the archive is forgotten, so that this is never longer than it.
+                        None => drop(counted.0.insert(worth)),
                     }
                 }
             }
@@ -308,6 +336,22 @@ impl Archive {
     /// [`EvidenceError`].
     pub fn keep_actions(&self, actions: &Actions) -> Result<(), EvidenceError> {
         self.keep_document(ACTIONS, actions)
+    }
+
+    /// What was told of what is to be done; nothing before somebody was reminded.
+    ///
+    /// # Errors
+    /// [`EvidenceError`].
+    pub fn reminders(&self) -> Result<Reminders, EvidenceError> {
+        self.document(REMINDERS).map(Option::unwrap_or_default)
+    }
+
+    /// Keeps what was told.
+    ///
+    /// # Errors
+    /// [`EvidenceError`].
+    pub fn keep_reminders(&self, reminders: &Reminders) -> Result<(), EvidenceError> {
+        self.keep_document(REMINDERS, reminders)
     }
 
     fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, EvidenceError> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(crate) mod accounts;
 pub(crate) mod apt;
@@ -45,6 +45,10 @@ pub enum Missed {
     /// There is no such file.
     #[error("{0} isn't there")]
     Absent(String),
+    /// There is no such file, and nothing else either where every host has files: a tree that isn't mounted, or a directory that is
+    /// no host's. Nothing follows from it.
+    #[error("nothing is in {1} here, so that {0} isn't there tells nothing")]
+    NoTree(String, String),
     /// It takes more rights than this run has.
     #[error("{0} can't be read without root's rights; run `mailward audit run` as root")]
     NoRight(String),
@@ -129,10 +133,14 @@ impl Stat {
 pub struct Host {
     root: PathBuf,
     running: bool,
+    /// The root, once it was opened: a walk asks for every directory below it.
+    opened: OnceLock<rustix::fd::OwnedFd>,
     programs: Box<dyn Programs>,
     ours: Ours,
     spaces: BTreeMap<String, Space>,
     walked: OnceLock<Result<walk::Walked, Missed>>,
+    /// What programs have said: some take seconds, and several controls ask the same.
+    asked: Mutex<BTreeMap<Program, Result<Said, Missed>>>,
 }
 
 /// How much room a file system has.
@@ -156,10 +164,12 @@ impl Host {
         Self {
             root: root.into(),
             running,
+            opened: OnceLock::new(),
             programs,
             ours: Ours::default(),
             spaces: BTreeMap::new(),
             walked: OnceLock::new(),
+            asked: Mutex::default(),
         }
     }
 
@@ -224,7 +234,7 @@ impl Host {
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
-        Self::names(path, &self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)
+        Ok(Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?.0)
     }
 
     /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
@@ -232,11 +242,12 @@ impl Host {
     /// # Errors
     /// As [`Host::list`].
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
-        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let (names, directory) = Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
+        let directory = directory.fd().map_err(|error| missed(path, &error.into()))?;
         let mut entries = Vec::new();
-        for name in Self::names(path, &directory)? {
+        for name in names {
             // A name is one step below the directory, and isn't followed.
-            match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(found) => entries.push((name, Stat::of(&found))),
                 Err(rustix::io::Errno::NOENT) => {}
                 Err(error) => return Err(missed(path, &error.into())),
@@ -245,9 +256,11 @@ impl Host {
         Ok(entries)
     }
 
-    fn names(path: &str, directory: &rustix::fd::OwnedFd) -> Result<Vec<String>, Missed> {
+    /// And the directory, which is still open.
+    fn names(path: &str, directory: rustix::fd::OwnedFd) -> Result<(Vec<String>, rustix::fs::Dir), Missed> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(directory).map_err(|error| missed(path, &error.into()))? {
+        let mut directory = rustix::fs::Dir::new(directory).map_err(|error| missed(path, &error.into()))?;
+        while let Some(entry) = directory.read() {
             let entry = entry.map_err(|error| missed(path, &error.into()))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name == "." || name == ".." {
@@ -259,7 +272,7 @@ impl Host {
             names.push(name);
         }
         names.sort_unstable();
-        Ok(names)
+        Ok((names, directory))
     }
 
     /// What is known of a file; a symbolic link is followed.
@@ -367,26 +380,42 @@ impl Host {
         if self.running { self.text(path) } else { Err(Missed::NotRunning(path.to_owned())) }
     }
 
-    /// What a program says.
+    /// What a program says; it is asked once.
     ///
     /// # Errors
     /// [`Missed`].
     pub fn ask(&self, program: Program) -> Result<Said, Missed> {
-        if self.running { self.programs.ask(program) } else { Err(Missed::NotRunning(program.to_string())) }
+        if !self.running {
+            return Err(Missed::NotRunning(program.to_string()));
+        }
+        // Whoever asks the same meanwhile waits for the answer, as they would for their own.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(program).or_insert_with(|| self.programs.ask(program)).clone()
     }
 
     /// The path is taken as one below the root by the kernel, whatever links it has.
     fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
-        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty())
-            .map_err(|error| Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string()))?;
+        let root = match self.opened.get() {
+            Some(root) => root,
+            None => {
+                let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let root = rustix::fs::openat(CWD, &self.root, directory, Mode::empty()).map_err(|error| {
+                    Missed::Odd(self.root.display().to_string(), io::Error::from(error).to_string())
+                })?;
+                self.opened.get_or_init(|| root)
+            }
+        };
         let below = Path::new(path).strip_prefix("/").unwrap_or(Path::new(path));
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
         // to be told so.
         let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK } | OFlags::CLOEXEC;
-        rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT)
-            .map_err(|error| missed(path, &error.into()))
+        rustix::fs::openat2(&root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| {
+            match missed(path, &error.into()) {
+                Missed::Absent(path) => absent(&root, path),
+                other => other,
+            }
+        })
     }
 }
 
@@ -394,6 +423,23 @@ impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").field("root", &self.root).field("running", &self.running).finish_non_exhaustive()
     }
+}
+
+/// Trees in which every host has something: an empty one isn't known.
+const TREES: [&str; 5] = ["etc", "proc", "sys", "usr", "var"];
+
+/// What isn't there is a fact only where something else is.
+fn absent(root: &rustix::fd::OwnedFd, path: String) -> Missed {
+    let top = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let Some(tree) = TREES.iter().find(|tree| **tree == top) else { return Missed::Absent(path) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let names = rustix::fs::openat2(root, *tree, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        .and_then(|directory| rustix::fs::Dir::read_from(&directory));
+    let is_known = match names {
+        Ok(names) => names.filter_map(Result::ok).any(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")),
+        Err(error) => error == rustix::io::Errno::ACCESS,
+    };
+    if is_known { Missed::Absent(path) } else { Missed::NoTree(path, format!("/{tree}")) }
 }
 
 fn missed(path: &str, error: &io::Error) -> Missed {

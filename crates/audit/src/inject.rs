@@ -7,26 +7,22 @@
 //! **Never a pass by refusing everything**: of each kind a harmless twin is sent as well, which has to arrive.
 
 pub(crate) mod pack;
+pub(crate) mod sink;
 pub(crate) mod specimens;
 
-/// A control of this kind, by what isn't the same in all.
+/// A control of this kind, by what isn't the same in all. It is taken to log in and to bring mail; one that doesn't says what it needs.
 macro_rules! injected {
     ($area:ident, $id:literal, $weight:literal, $cap:expr, $parent:expr, $question:literal, $why:literal, $verified:literal, $mend:expr, $source:literal, |$scene:ident| $check:expr $(,)?) => {
-        $crate::control::Control {
-            id: $id,
-            area: $crate::area::Area::$area,
-            dimension: $crate::area::Dimension::What,
-            weight: $weight,
-            cap: $cap,
-            parent: $parent,
-            probe: $crate::control::Probe::Injection,
-            question: $question,
-            why: $why,
-            verified: $verified,
-            mend: $mend,
-            source: $source,
-            check: $crate::control::Check::Ask(|$scene| Box::pin($check)),
-        }
+        $crate::control::Control::new(
+            $id,
+            $crate::area::Area::$area,
+            $weight,
+            $crate::control::Probe::Injection,
+            $crate::control::Check::Ask(|$scene| Box::pin($check)),
+            [$question, $why, $verified, $mend, $source],
+        )
+        .capped($cap)
+        .below($parent)
     };
 }
 
@@ -396,7 +392,7 @@ pub(crate) async fn auth(talk: &mut Talk, user: &str, password: &[u8]) -> Result
 }
 
 /// With a dot more before each line that begins with one, and the end (RFC 5321 §4.5.2).
-fn stuffed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len().saturating_add(16));
     let mut fresh = true;
     for byte in message {
@@ -414,7 +410,7 @@ fn stuffed(message: &[u8]) -> Vec<u8> {
 }
 
 /// A time as messages have it (RFC 5322 §3.3), UTC.
-fn date(at: mailward_core::Timestamp) -> String {
+pub(crate) fn date(at: mailward_core::Timestamp) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     // `2026-01-02T03:04:05…`, which every time that there is has.
     let text = at.text();

@@ -5,17 +5,21 @@
 //!
 //! **In**: a [`Door`](crate::Door). **Out**: [`Talk`], a dialogue by lines over TCP or TLS, as SMTP, LMTP, IMAP and POP3 have it,
 //! with a transcript; [`Shown`], what a server showed when TLS began, not judged; [`judge`], which judges it; [`tls`], a look at
-//! what of TLS it takes that our own TLS doesn't speak, from SSL 3.0 on, by its first flight alone and without any cryptography.
+//! what of TLS it takes that our own TLS doesn't speak, from SSL 3.0 on, by its first flight alone and without any cryptography;
+//! [`page()`], one request by HTTP.
 //!
 //! **Limits**: `limits::KNOCK_*`, for each read: silence, line, total, and the time of a connection.
 //!
 //! **Failure**: [`KnockError`], whatever a server says; a transcript tells how far it came.
 //!
-//! **Standards**: RFC 5321, 3207, 2033 (SMTP, STARTTLS, LMTP), 9051 and 3501 (IMAP), 1939, 2449 and 2595 (POP3), 8446, 5246, 4346,
+//! **Standards**: RFC 5321, 3207, 2033 (SMTP, STARTTLS, LMTP), 9051 and 3501 (IMAP), 1939, 2449 and 2595 (POP3), 5804 (ManageSieve), 9112
+//! (HTTP/1.1), 8446, 5246, 4346,
 //! 2246 and 6101 (TLS 1.3 to SSL 3.0), 5746, 7627.
 
 mod answer;
 mod certificate;
+mod pace;
+mod page;
 mod scram;
 mod talk;
 pub mod tls;
@@ -23,6 +27,9 @@ mod wire;
 
 pub use answer::{Answer, Kind};
 pub use certificate::{Anchors, Certificate, Key, Offer, Shown, Untrusted, certificate, judge};
+pub use pace::Pace;
+pub(crate) use pace::at_once;
+pub use page::{Asking, Page, page};
 pub use scram::{Binding, login as scram_login};
 pub use talk::Talk;
 pub use wire::Wire;

@@ -34,10 +34,14 @@ mod controls;
 mod doors;
 pub mod evidence;
 mod finding;
+mod fixture;
 mod host;
 mod inject;
 pub mod knock;
+mod names;
+pub mod probe;
 mod record;
+pub mod reminders;
 pub mod report;
 mod run;
 mod scene;
@@ -46,7 +50,7 @@ mod state;
 
 pub use area::{Area, Dimension};
 pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
-pub use control::{Asked, Cap, Check, Control, Probe};
+pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
 #[doc(hidden)]
@@ -57,6 +61,6 @@ pub use run::{Progress, run};
 pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
-    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Settings, SettingsFile,
-    State, TrustRule,
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Rescan, Settings,
+    SettingsFile, State, TrustRule,
 };

@@ -81,7 +81,8 @@ impl Output {
         self.excerpt.truncate(at);
     }
 
-    fn of(exhibit: Exhibit) -> Self {
+    /// What is kept of an exhibit.
+    pub(crate) fn of(exhibit: Exhibit) -> Self {
         let cut = exhibit.output.get(..AUDIT_EXCERPT_MAX).unwrap_or(&exhibit.output);
         Self {
             input: exhibit.input,
@@ -109,6 +110,19 @@ pub fn sha256_of(mut from: impl io::Read) -> io::Result<String> {
             read => context.update(block.get(..read).unwrap_or_default()),
         }
     }
+}
+
+/// Bytes of hexadecimal digits. Nothing for what isn't hexadecimal: no key and no signature is empty.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let pairs = digits.unwrap_or_default();
+    pairs
+        .chunks_exact(2)
+        .filter_map(|pair| match pair {
+            [high, low] => u8::try_from(high.saturating_mul(16).saturating_add(*low)).ok(),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Bytes in hexadecimal.

@@ -1,13 +1,14 @@
-//! Runs controls, one after the other: an audit is never in the way of mail.
+//! Runs controls: a few at a time, as most of them wait; an audit is never in the way of mail.
 
 use crate::control::{Check, Control};
 use crate::finding::{Finding, Verdict};
 use crate::record::Record;
 use crate::scene::Scene;
 use futures_util::FutureExt as _;
-use mailward_core::limits::AUDIT_CONTROL_TIME;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use mailward_core::limits::{AUDIT_AT_ONCE, AUDIT_CONTROL_TIME};
 use mailward_core::{Clock, Shutdown};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub trait Progress: Send {
     fn begins(&mut self, control: &Control, number: usize, of: usize);
     /// And is over.
     fn ended(&mut self, record: &Record);
+    /// Nothing is begun yet: why, in words.
+    fn waits(&mut self, _why: &str) {}
 }
 
 /// Nobody is told.
@@ -26,7 +29,8 @@ impl Progress for () {
 }
 
 /// Runs `controls`, parents before their children whatever their order in the list, and returns a record of each in the list's
-/// order. A stop leaves the rest "not tested". A child of a control that isn't in the list is run.
+/// order. At most `limits::AUDIT_AT_ONCE` are answered at a time, and beside each other only those that may be ([`Needs`]). A stop
+/// leaves the rest "not tested". A child of a control that isn't in the list is run.
 pub async fn run(
     controls: &[&'static Control],
     scene: Arc<Scene>,
@@ -34,44 +38,74 @@ pub async fn run(
     stop: &Shutdown,
     progress: &mut dyn Progress,
 ) -> Vec<Record> {
+    let listed: BTreeSet<&'static str> = controls.iter().map(|control| control.id).collect();
+    let mut waiting: Vec<&'static Control> = controls.to_vec();
+    // Those with the longest queue first; otherwise in the list's order.
+    waiting.sort_by_key(|control| control.needs);
     let mut done: BTreeMap<&'static str, Record> = BTreeMap::new();
-    let mut number = 0_usize;
-    // As many rounds as generations: a control waits until its parent is done.
-    for _generation in 0..controls.len() {
-        let before = done.len();
-        for control in controls {
-            if done.contains_key(control.id) {
-                continue;
-            }
-            let parent = control.parent.filter(|id| controls.iter().any(|other| other.id == *id));
-            let parent = match parent {
-                None => None,
-                Some(id) => match done.get(id) {
-                    Some(record) => Some((id, record.verdict)),
-                    None => continue,
-                },
-            };
-            number = number.saturating_add(1);
+    let mut going: Vec<&'static Control> = Vec::new();
+    let mut answers = FuturesUnordered::new();
+    loop {
+        // One after the other: what is settled without asking may let its children go on.
+        while let Some((place, parent)) = next(&waiting, &going, &listed, &done) {
+            let control = waiting.remove(place);
+            let number = done.len().saturating_add(going.len()).saturating_add(1);
             progress.begins(control, number, controls.len());
             let began = clock.now();
-            let finding = match parent {
-                _ if stop.is_fired() => Finding::not_tested("the run was stopped before"),
-                Some((id, Verdict::Fail | Verdict::Error | Verdict::NotRun)) => Finding {
+            let settled = match parent {
+                _ if stop.is_fired() => Some(Finding::not_tested("the run was stopped before")),
+                Some((id, Verdict::Fail | Verdict::Error | Verdict::NotRun)) => Some(Finding {
                     verdict: Verdict::NotRun,
                     said: format!("not run, because {id} failed"),
                     exhibits: Vec::new(),
-                },
-                _ => one(control, Arc::clone(&scene)).await,
+                }),
+                _ => None,
             };
-            let record = Record::new(control, began, clock.now(), finding);
-            progress.ended(&record);
-            done.insert(control.id, record);
+            match settled {
+                Some(finding) => {
+                    let record = Record::new(control, began, clock.now(), finding);
+                    progress.ended(&record);
+                    done.insert(control.id, record);
+                }
+                None => {
+                    going.push(control);
+                    let scene = Arc::clone(&scene);
+                    answers.push(async move { (control, began, one(control, scene).await) });
+                }
+            }
         }
-        if done.len() == before {
-            break;
-        }
+        // Nothing goes, and what waits waits for itself.
+        let Some((control, began, finding)) = answers.next().await else { break };
+        going.retain(|other| other.id != control.id);
+        let record = Record::new(control, began, clock.now(), finding);
+        progress.ended(&record);
+        done.insert(control.id, record);
     }
     controls.iter().filter_map(|control| done.remove(control.id)).collect()
+}
+
+/// A parent, and how it ended.
+type Parent = Option<(&'static str, Verdict)>;
+
+/// The first that may begin now: its place among those that wait, and its parent.
+fn next(
+    waiting: &[&'static Control],
+    going: &[&'static Control],
+    listed: &BTreeSet<&'static str>,
+    done: &BTreeMap<&'static str, Record>,
+) -> Option<(usize, Parent)> {
+    if going.len() >= AUDIT_AT_ONCE {
+        return None;
+    }
+    waiting.iter().enumerate().find_map(|(place, control)| {
+        if !going.iter().all(|other| control.needs.goes_beside(other.needs)) {
+            return None;
+        }
+        match control.parent.filter(|id| listed.contains(id)) {
+            None => Some((place, None)),
+            Some(id) => done.get(id).map(|record| (place, Some((id, record.verdict)))),
+        }
+    })
 }
 
 /// Runs one; a panic and a control that takes too long are errors.

@@ -5,6 +5,7 @@ use crate::area::Area;
 use crate::canary::Canary;
 use crate::host::{Host, Missed};
 use crate::knock::Anchors;
+use crate::probe::Peers;
 use crate::state::State;
 use mailward_core::{Secret, Timestamp};
 use mailward_dns::Lookup;
@@ -37,6 +38,8 @@ pub struct Scene {
     pub actions: Option<Actions>,
     /// What kind of machine it is said to be; `None`: what it looks like.
     pub machine: Option<Machine>,
+    /// What peers saw from elsewhere.
+    pub peers: Peers,
     /// When the audit began; what is old or over is so at this time.
     pub now: Timestamp,
 }
@@ -56,6 +59,7 @@ impl Scene {
             deputies: BTreeMap::new(),
             actions: None,
             machine: None,
+            peers: Peers::default(),
             now,
         }
     }
@@ -115,6 +119,8 @@ pub enum Protocol {
     Lmtp,
     /// HTTPS.
     Https,
+    /// ManageSieve with STARTTLS.
+    ManageSieve,
 }
 
 /// One listening socket.

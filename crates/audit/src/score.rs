@@ -3,6 +3,7 @@
 use crate::actions::OVERDUE_MOST;
 use crate::area::{Area, Dimension};
 use crate::control::Cap;
+use crate::finding::Verdict;
 use crate::record::Record;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -87,7 +88,12 @@ pub fn score(records: &[Record], weights: &Weights, overdue: &[String]) -> Score
 
 fn capped(record: &Record) -> Option<Capped> {
     let cap: Cap = record.cap?;
-    record.verdict.is_failure().then(|| Capped { most: cap.most(), id: record.id.clone(), why: record.said.clone() })
+    let caps = match cap {
+        Cap::Hole => record.verdict.is_failure(),
+        // That nobody can tell is what this one is about.
+        Cap::Restore => !matches!(record.verdict, Verdict::Pass | Verdict::NotApplicable),
+    };
+    caps.then(|| Capped { most: cap.most(), id: record.id.clone(), why: record.said.clone() })
 }
 
 /// `None`: nothing of it applies.

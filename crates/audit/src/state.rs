@@ -43,6 +43,10 @@ pub struct State {
     pub alert_ways: Option<Vec<AlertWay>>,
     /// Virus scanners that are asked.
     pub engines: Option<Vec<Engine>>,
+    /// What came of looking at stored mail again.
+    pub rescan: Option<Rescan>,
+    /// Aliases, and to how many mailboxes here each leads.
+    pub aliases: Option<BTreeMap<String, usize>>,
     /// Messages that are kept in the quarantine.
     pub quarantine: Option<Quarantine>,
     /// Domains here, and until when the newest report tells that others made of them within a week: `None` if there is none.
@@ -209,6 +213,17 @@ pub struct Engine {
     pub made: Option<Timestamp>,
 }
 
+/// What came of looking at stored mail with what virus scanners know by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rescan {
+    /// When one was brought to its end last; `None`: never.
+    pub done: Option<Timestamp>,
+    /// Messages that it looked at.
+    pub looked: u64,
+    /// Those that went into the quarantine.
+    pub found: u64,
+}
+
 /// What is kept in the quarantine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
@@ -231,6 +246,10 @@ pub struct Audits {
     pub faults: Vec<String>,
     /// The newest one.
     pub newest: Option<Newest>,
+    /// Controls of that one whose evidence looks as if it had a secret in it.
+    pub secrets: Vec<String>,
+    /// Accounts of earlier audits that are still there.
+    pub left: usize,
 }
 
 /// The newest audit that was kept. Only whole ones are.

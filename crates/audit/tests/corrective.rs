@@ -1,11 +1,17 @@
 //! What becomes of what was found.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test says what it expects"
+)]
 
 use mailward_audit::actions::{Actions, Exception, ExceptionError};
 use mailward_audit::evidence::Run;
 use mailward_audit::{Area, Finding, Record, Verdict, Weights, find, score};
 use mailward_core::Timestamp;
+use mailward_core::limits::{AUDIT_EXCEPTION_DAYS, AUDIT_WORDS_MAX};
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400;
@@ -83,9 +89,15 @@ fn an_overdue_mandatory_control_caps_until_it_is_excepted() {
         actions.except("PHY-WHY-1", except("Ada@example.test", "no money", 30)),
         Err(ExceptionError::Owner(_))
     ));
-    assert!(matches!(actions.except("PHY-WHY-1", except("bob", "no money", 366)), Err(ExceptionError::Until)));
+    assert!(matches!(
+        actions.except("PHY-WHY-1", except("bob", "no money", i64::from(AUDIT_EXCEPTION_DAYS) + 1)),
+        Err(ExceptionError::Until)
+    ));
     assert!(matches!(actions.except("PHY-WHY-1", except("bob", "no money", 0)), Err(ExceptionError::Until)));
     assert!(matches!(actions.except("PHY-WHY-1", except("bob", " ", 3)), Err(ExceptionError::Reason)));
+    let long = |characters: usize| except("bob", &"\u{e9}".repeat(characters), i64::from(AUDIT_EXCEPTION_DAYS));
+    assert!(matches!(actions.clone().except("PHY-WHY-1", long(AUDIT_WORDS_MAX + 1)), Err(ExceptionError::Reason)));
+    assert!(actions.clone().except("PHY-WHY-1", long(AUDIT_WORDS_MAX)).is_ok());
     assert!(matches!(actions.except("PHY-WHY-2", except("bob", "no money", 3)), Err(ExceptionError::NoAction(_))));
     actions.except("phy-why-1", except("bob", "no money this year", 30)).unwrap();
     assert!(actions.cap(at(38)).is_empty());

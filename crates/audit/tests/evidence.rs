@@ -7,9 +7,9 @@
     reason = "a test says what it expects"
 )]
 
-use mailward_audit::evidence::{Archive, Run};
+use mailward_audit::evidence::{Archive, Counted, Run};
 use mailward_audit::{Area, Dimension, Finding, Probe, Record, Verdict, Weights, find, score};
-use mailward_core::limits::{AUDIT_KEEP_DAYS, AUDIT_RUN_MAX};
+use mailward_core::limits::{AUDIT_KEEP_DAYS, AUDIT_RUN_MAX, AUDIT_SEALS_MAX};
 use mailward_core::{Secret, Timestamp};
 use mailward_vault::EvidenceKey;
 use proptest::prelude::*;
@@ -177,4 +177,36 @@ fn a_run_is_never_larger_than_it_may_be_and_its_hashes_stay() {
     assert!(cut.records[0].seen[0].excerpt.len() < 4096);
     assert_eq!(cut.records[0].seen[0].sha256, kept.records[0].seen[0].sha256);
     assert!(faults(&archive, 1).is_empty());
+}
+
+#[test]
+fn what_was_counted_before_is_not_counted_again_and_a_changed_byte_is_found_all_the_same() {
+    let data = tempfile::tempdir().unwrap();
+    let archive = three(data.path());
+    let now = Timestamp::from_secs(3 * DAY);
+    let mut counted = Counted::default();
+    let mut look = || archive.verify_anew(Some(key().public()), None, now, &mut counted).unwrap();
+    assert_eq!((look().runs, look().faults.len()), (3, 0));
+    let file = data.path().join("audit/00000002.json");
+    let whole = fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    changed[40] ^= 1;
+    fs::write(&file, &changed).unwrap();
+    for _ in 0..2 {
+        let faults = look().faults;
+        assert_eq!((faults.len(), faults[0].number), (1, Some(2)), "{faults:?}");
+    }
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(look().faults, []);
+}
+
+#[test]
+fn only_so_many_seals_are_read() {
+    let data = tempfile::tempdir().unwrap();
+    let archive = three(data.path());
+    let seals = data.path().join("audit/seals");
+    let text = fs::read_to_string(&seals).unwrap();
+    let first = text.split_inclusive('\n').next().unwrap();
+    fs::write(&seals, first.repeat(AUDIT_SEALS_MAX + 5)).unwrap();
+    assert_eq!(archive.history().unwrap().len(), AUDIT_SEALS_MAX);
 }

@@ -1,22 +1,31 @@
-//! What the DNS says: every control passes in a good world, fails where its one thing is spoiled, and doesn't know where nobody answers.
+//! What the DNS says: every control passes in a good world, fails where its one thing is spoiled, and doesn't know where nobody answers;
+//! and so does a look from outside, with what it has to ask besides.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
-use mailward_audit::{DkimKey, Host, Probe, Scene, State, Verdict, all, find, run};
-use mailward_core::{SystemClock, Timestamp, shutdown};
-use mailward_dns::{Lookup, Resolver};
+use mailward_audit::probe::{Aim, Look, Port, Topic, look};
+use mailward_audit::{DkimKey, Host, Probe, Scene, Settings, State, Verdict, all, find, run};
+use mailward_core::limits::{AUDIT_CONTROL_TIME, AUDIT_NAMES_END, AUDIT_NAMES_MAX, AUDIT_NAMES_TIME, PROBE_TEXTS_MAX};
+use mailward_core::{Domain, SystemClock, Timestamp, shutdown};
+use mailward_dns::{Answer, Lookup, Mx, Name, NoDns, Resolver, TlsaRecord};
 use mailward_dns_zone::{Fault, Zone, Zones};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+const KEY: &str = "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"";
 
 /// A domain that does everything right, below a signed top.
 const GOOD: &[&str] = &[
     "@ 300 IN MX 10 mx.example.",
+    "mx 300 IN TXT \"v=spf1 a -all\"",
     "mx 300 IN A 45.33.32.156",
     "mx 300 IN AAAA 2600:3c01::f03c:91ff:fe18:bb2f",
     "@ 300 IN TXT \"v=spf1 mx -all\"",
     "_dmarc 300 IN TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@example\"",
-    "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
+    KEY,
     "_mta-sts 300 IN TXT \"v=STSv1; id=20260101\"",
     "_smtp._tls 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example\"",
     "_25._tcp.mx 300 IN TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -31,6 +40,9 @@ struct World {
     reverse: String,
     signed: bool,
     dnssec: bool,
+    servers: &'static str,
+    /// Records of a list of hosts, whose zone isn't signed.
+    list: &'static str,
 }
 
 impl World {
@@ -40,6 +52,8 @@ impl World {
             reverse: format!("{REVERSE4}{REVERSE6}"),
             signed: true,
             dnssec: true,
+            servers: "[\"192.0.2.53:53\", \"192.0.2.54:53\"]",
+            list: "2.0.0.127 300 IN A 127.0.0.2\n",
         }
     }
 
@@ -52,15 +66,26 @@ impl World {
         self
     }
 
-    async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
+    /// A DNS that has it; it answers as long as the first of both is kept.
+    async fn lookup(&self, fault: Option<&str>) -> (Zones, Arc<dyn Lookup>) {
         let text = self.lines.join("\n") + "\n";
         let zone = if self.signed { Zone::signed("example.", &text) } else { Zone::plain("example.", &text) };
-        let zones = Zones::start(&[zone, Zone::signed("org.", ""), Zone::plain("arpa.", &self.reverse)]).await;
+        let zones = Zones::start(&[
+            zone,
+            Zone::signed("org.", ""),
+            Zone::plain("arpa.", &self.reverse),
+            Zone::plain("bl.test.", self.list),
+        ])
+        .await;
         if let Some(name) = fault {
             zones.fault(name, None, Fault::ServFail);
         }
         let config = mailward_core::config::Dns { dnssec: self.dnssec, ..zones.config() };
-        let lookup: Arc<dyn Lookup> = Arc::new(Resolver::new(&config).unwrap());
+        (zones, Arc::new(Resolver::new(&config).unwrap()))
+    }
+
+    async fn verdict(&self, id: &str, fault: Option<&str>) -> (Verdict, String) {
+        let (_zones, lookup) = self.lookup(fault).await;
         let key = DkimKey {
             selector: "s1".to_owned(),
             value: "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".to_owned(),
@@ -70,6 +95,11 @@ impl World {
             name: Some("mx.example".to_owned()),
             domains: vec!["example".to_owned()],
             dkim: [("example".to_owned(), vec![key])].into(),
+            settings: Some(Settings(
+                [("dns.servers", self.servers), ("lists.hosts", "[\"bl.test 5\", \"wl.test -3\"]")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            )),
             ..State::default()
         };
         verdict(id, Some(state), Some(lookup)).await
@@ -93,7 +123,8 @@ fn ours() -> Vec<&'static str> {
 #[tokio::test]
 async fn everything_passes_in_a_good_world() {
     for id in ours() {
-        let (found, said) = World::good().verdict(id, None).await;
+        // Of names that there aren't the test's DNS has no proofs.
+        let (found, said) = World { signed: id != "ENC-02", ..World::good() }.verdict(id, None).await;
         assert_eq!(found, Verdict::Pass, "{id}: {said}");
     }
 }
@@ -104,6 +135,25 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
     let long = "v=spf1 ip4:10.0.0.0/8 -all";
     let spoiled: Vec<(&str, World, &str)> = vec![
         ("NET-07", World { dnssec: false, ..good() }, "isn't proven"),
+        ("NET-08", World { servers: "[\"192.0.2.53:53\"]", ..good() }, "192.0.2.53:53 is the only one"),
+        ("NET-08", World { servers: "[]", ..good() }, "there are none"),
+        ("NET-08", World { list: "3.0.0.127 300 IN A 127.0.0.2\n", ..good() }, "hasn't what has to be on it"),
+        ("NET-08", World { list: "* 300 IN A 127.0.0.2\n", ..good() }, "has what must not be on it"),
+        ("NET-08", World { list: "* 300 IN A 127.255.255.254\n", ..good() }, "doesn't answer us"),
+        ("NET-08", World { list: "* 300 IN A 192.0.2.1\n", ..good() }, "doesn't answer us"),
+        (
+            "NET-16",
+            World { list: "2.0.0.127 300 IN A 127.0.0.2\n156.32.33.45 300 IN A 127.0.0.4\n", ..good() },
+            "45.33.32.156 at bl.test: is on it",
+        ),
+        ("ENC-02", World { signed: false, ..good().with("mx 300 IN TXT", "") }, "mx.example: has no SPF record"),
+        ("ENC-02", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
+        (
+            "ENC-02",
+            World { signed: false, ..good() }
+                .with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject; np=quarantine; rua=mailto:a@example\""),
+            "np=quarantine",
+        ),
         ("NET-09", World { signed: false, ..good() }, "isn't signed"),
         ("NET-10", World { signed: false, ..good() }, "isn't signed"),
         ("NET-11", good().with("IN MX", "@ 300 IN MX 10 gone.example."), "no name gone.example"),
@@ -124,7 +174,7 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
         ("ENC-01", good().with("spf1", "@ 300 IN TXT \"v=spf1 mx -all\"\n@ 300 IN TXT \"v=spf1 a -all\""), ""),
         ("ENC-03", World { signed: false, ..good().with("_domainkey", "") }, "isn't published"),
         ("ENC-03", good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=AAAA\""), "another key"),
-        ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", GOOD[5].trim_end_matches('"'))), "t=y"),
+        ("ENC-03", good().with("_domainkey", &format!("{}; t=y\"", KEY.trim_end_matches('"'))), "t=y"),
         ("ENC-05", World { signed: false, ..good().with("DMARC1", "") }, "no DMARC record"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=none; rua=mailto:a@example\""), "p=none"),
         ("ENC-05", good().with("DMARC1", "_dmarc 300 IN TXT \"v=DMARC1; p=reject\""), "rua"),
@@ -154,11 +204,16 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
 async fn nobody_knows_where_the_dns_does_not_answer() {
     for (id, name) in [
         ("NET-07", "org."),
+        ("NET-08", "2.0.0.127.bl.test."),
         ("NET-09", "example."),
         ("NET-10", "mx.example."),
         ("NET-11", "example."),
         ("NET-12", "mx.example."),
         ("NET-13", "mx.example."),
+        ("NET-16", "mx.example."),
+        ("NET-16", "156.32.33.45.bl.test."),
+        ("NET-16", "2.0.0.127.bl.test."),
+        ("ENC-02", "_dmarc.example."),
         ("ENC-01", "example."),
         ("ENC-03", "s1._domainkey.example."),
         ("ENC-05", "_dmarc.example."),
@@ -179,5 +234,154 @@ async fn nobody_knows_without_a_server_or_without_the_dns() {
             let lookup: Arc<dyn Lookup> = Arc::new(mailward_dns::NoDns);
             assert_eq!(verdict(id, None, Some(lookup)).await.0, Verdict::NotTested, "{id}");
         }
+    }
+}
+
+/// A look at the names of the world's host, whose doors are closed to us; there is one port that is open.
+async fn looked(world: &World, fault: Option<&str>, change: impl FnOnce(&mut Aim)) -> Look {
+    let (_zones, lookup) = world.lookup(fault).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut aim = Aim {
+        addresses: vec!["127.0.0.1".parse().unwrap()],
+        ports: vec![Port { number: listener.local_addr().unwrap().port(), role: None }],
+        lookup: Some(lookup),
+        selectors: vec!["s1".to_owned()],
+        skip: vec![Topic::Doors, Topic::Tls, Topic::Relay, Topic::Mail, Topic::Web, Topic::Users],
+        ..Aim::at("mx.example")
+    };
+    change(&mut aim);
+    look(&aim, &SystemClock, &mut ()).await.unwrap()
+}
+
+fn said<'a>(look: &'a Look, name: &str) -> (&'a str, &'a str) {
+    let found = look.findings.iter().find(|found| found.name == name).unwrap();
+    (&found.verdict, &found.said)
+}
+
+#[tokio::test]
+async fn a_look_from_outside_reads_the_names_of_a_good_world() {
+    let look = looked(&World::good(), None, |_| {}).await;
+    assert_eq!(look.domain.as_deref(), Some("example"), "what is left without the first label has mail hosts");
+    for name in ["mx", "host", "spf", "dkim", "dmarc", "tls-rpt", "signed", "host-signed", "ipv6"] {
+        let (verdict, said) = said(&look, &format!("names.{name}"));
+        assert_eq!(verdict, "pass", "{name}: {said}");
+    }
+    // 127.0.0.1 isn't an address of the host, there is no page, and no door that could show a certificate.
+    assert_eq!(said(&look, "names.reverse").0, "fail");
+    assert!(said(&look, "names.mta-sts").1.contains("its policy can't be had"), "{:?}", said(&look, "names.mta-sts"));
+    assert!(said(&look, "names.dane").1.contains("could be compared with"), "{:?}", said(&look, "names.dane"));
+    assert_eq!(said(&look, "names.lists").0, "not-tested");
+    assert_eq!(said(&look, "names.autoconfig").0, "fail");
+    let names = look.names.unwrap();
+    assert_eq!((names.spf.as_deref(), names.mx.len(), names.tlsa.len()), (Some("v=spf1 mx -all"), 1, 1));
+}
+
+#[tokio::test]
+async fn a_look_from_outside_finds_what_is_wrong_with_names() {
+    let elsewhere = World::good().with("IN MX", "@ 300 IN MX 10 other.example.\nother 300 IN A 45.33.32.157");
+    let found = looked(&elsewhere, None, |_| {}).await;
+    assert!(said(&found, "names.host").1.contains("mx.example isn't among them"), "{:?}", said(&found, "names.host"));
+    let revoked = World::good().with("_domainkey", "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=\"");
+    let found = looked(&revoked, None, |_| {}).await;
+    assert!(said(&found, "names.dkim").1.contains("revoked"), "{:?}", said(&found, "names.dkim"));
+    let listed = "1.0.0.127.bl 300 IN A 127.0.0.4\n1.0.0.127.full 300 IN A 127.255.255.254";
+    let mut world = World { signed: false, ..World::good() };
+    world.lines.extend(listed.lines().map(str::to_owned));
+    let lists = |zone: &'static str| move |aim: &mut Aim| aim.lists = vec![zone.parse().unwrap()];
+    let found = looked(&world, None, lists("bl.example")).await;
+    assert!(said(&found, "names.lists").1.contains("is listed (127.0.0.4)"), "{:?}", said(&found, "names.lists"));
+    let found = looked(&world, None, lists("full.example")).await;
+    assert_eq!(said(&found, "names.lists").0, "not-tested", "a list that refuses us says nothing of anybody");
+    let found = looked(&world, None, lists("none.example")).await;
+    assert_eq!(said(&found, "names.lists").0, "pass", "{:?}", said(&found, "names.lists"));
+}
+
+#[tokio::test]
+async fn a_look_from_outside_does_not_know_where_the_dns_does_not_answer_and_keeps_only_so_much() {
+    let found = looked(&World::good(), Some("_dmarc.example."), |_| {}).await;
+    assert_eq!(said(&found, "names.dmarc").0, "not-tested");
+    let many: Vec<String> =
+        (0..PROBE_TEXTS_MAX + 5).map(|number| format!("@ 300 IN MX {number} mx{number}.example.")).collect();
+    let flood = World::good().with("IN MX", &many.join("\n"));
+    let found = looked(&flood, None, |_| {}).await;
+    assert_eq!(found.names.unwrap().mx.len(), PROBE_TEXTS_MAX);
+    let nobody = looked(&World::good(), None, |aim| aim.lookup = None).await;
+    assert_eq!(said(&nobody, "names.spf"), ("not-tested", "the DNS isn't asked (--dns none)"));
+    assert_eq!(nobody.names, None);
+}
+
+/// A DNS that knows no name, and takes its time.
+#[derive(Default)]
+struct Slow {
+    takes: Option<Duration>,
+    asked: AtomicUsize,
+}
+
+impl Slow {
+    /// Nothing, after its time; never, if it has none.
+    fn nothing<T: Send + 'static>(&self) -> Answer<'_, T> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            match self.takes {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+            NoDns.mx(&Domain::parse("example").unwrap()).await.map(|_| unreachable!())
+        })
+    }
+}
+
+impl Lookup for Slow {
+    fn mx<'a>(&'a self, _: &'a Domain) -> Answer<'a, Mx> {
+        self.nothing()
+    }
+    fn addresses<'a>(&'a self, _: &'a Domain) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+    fn tlsa<'a>(&'a self, _: u16, _: &'a Domain) -> Answer<'a, TlsaRecord> {
+        self.nothing()
+    }
+    fn txt<'a>(&'a self, _: &'a Name) -> Answer<'a, Vec<u8>> {
+        self.nothing()
+    }
+    fn ptr(&self, _: IpAddr) -> Answer<'_, Domain> {
+        self.nothing()
+    }
+    fn listed<'a>(&'a self, _: &'a Name) -> Answer<'a, IpAddr> {
+        self.nothing()
+    }
+}
+
+/// A server with so many domains, and a key for each.
+fn many(domains: usize) -> State {
+    let domains: Vec<String> = (0..domains).map(|number| format!("d{number}.example")).collect();
+    let key = DkimKey { selector: "s1".to_owned(), value: "v=DKIM1; p=AAAA".to_owned(), made: None };
+    let dkim = domains.iter().map(|domain| (domain.clone(), vec![key.clone()])).collect();
+    State { name: Some("mx.example".to_owned()), domains, dkim, ..State::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dns_that_never_answers_is_given_up_before_the_control_s_own_time() {
+    assert!(AUDIT_NAMES_END < AUDIT_CONTROL_TIME);
+    for id in ours() {
+        let began = tokio::time::Instant::now();
+        let (found, said) = verdict(id, Some(many(150)), Some(Arc::new(Slow::default()))).await;
+        assert!(found == Verdict::NotTested && said.contains("in time"), "{id}: {found:?}: {said}");
+        assert!(began.elapsed() <= AUDIT_NAMES_END + Duration::from_secs(1), "{id}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_names_are_asked_for_than_there_is_time_and_room_for() {
+    for id in ["NET-09", "NET-11", "ENC-01", "ENC-03", "ENC-08", "ENC-09"] {
+        let slow = Arc::new(Slow { takes: Some(Duration::from_secs(1)), ..Slow::default() });
+        let (found, said) = verdict(id, Some(many(150)), Some(slow.clone())).await;
+        assert!(found != Verdict::Pass && said.contains("not asked any more"), "{id}: {found:?}: {said}");
+        let most = usize::try_from(AUDIT_NAMES_TIME.as_secs()).unwrap() + 1;
+        assert!(slow.asked.load(Ordering::SeqCst) <= most, "{id}");
+
+        let quick = Arc::new(Slow { takes: Some(Duration::ZERO), ..Slow::default() });
+        verdict(id, Some(many(AUDIT_NAMES_MAX + 50)), Some(quick.clone())).await;
+        assert_eq!(quick.asked.load(Ordering::SeqCst), AUDIT_NAMES_MAX, "{id}");
     }
 }

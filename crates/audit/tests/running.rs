@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
 use mailward_audit::{
-    Area, Check, Control, Dimension, Finding, Host, Probe, Scene, Statement, Statements, Verdict, all, find, run,
+    Area, Asked, Check, Control, Dimension, Finding, Host, Needs, Probe, Record, Scene, Statement, Statements, Verdict,
+    all, find, run,
 };
+use mailward_core::limits::{AUDIT_AT_ONCE, AUDIT_CONTROL_TIME, AUDIT_EXHIBITS_MAX};
 use mailward_core::{Clock, Timestamp, shutdown};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -25,21 +28,13 @@ fn scene(statements: Statements) -> Arc<Scene> {
 }
 
 const fn control(id: &'static str, parent: Option<&'static str>, check: Check) -> Control {
-    Control {
-        id,
-        area: Area::Logs,
-        dimension: Dimension::What,
-        weight: 10,
-        cap: None,
-        parent,
-        probe: Probe::Host,
-        question: "Is it so?",
-        why: "because",
-        verified: "by looking",
-        mend: "mend it",
-        source: "ours",
-        check,
-    }
+    let words = ["Is it so?", "because", "by looking", "mend it", "ours"];
+    Control::new(id, Area::Logs, 10, Probe::Host, check, words).below(parent)
+}
+
+/// One that waits for ten seconds.
+const fn waits(id: &'static str, needs: Needs, check: Check) -> Control {
+    control(id, None, check).needing(needs)
 }
 
 static CHILD: Control = control("X-2", Some("X-1"), Check::Look(|_| Finding::pass("it is")));
@@ -65,8 +60,91 @@ async fn the_children_of_what_failed_are_not_run_whatever_their_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_panics_or_hangs_is_an_error_and_the_run_goes_on() {
+    let began = tokio::time::Instant::now();
     let found = verdicts(&[&PANICS, &HANGS, &CHILD], Statements::default()).await;
     assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), [Verdict::Error, Verdict::Error, Verdict::Pass]);
+    assert_eq!(found[1].1, format!("no answer within {} seconds", AUDIT_CONTROL_TIME.as_secs()));
+    assert!(began.elapsed() >= AUDIT_CONTROL_TIME && began.elapsed() < AUDIT_CONTROL_TIME * 2);
+}
+
+/// Controls that are being answered.
+static GOING: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+/// Waits, and tells which others were answered beside it.
+fn watched(id: &'static str) -> Asked<'static> {
+    Box::pin(async move {
+        let mut beside = BTreeSet::new();
+        GOING.lock().unwrap().push(id);
+        for _second in 0..10 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            beside.extend(GOING.lock().unwrap().iter().filter(|other| **other != id).copied());
+        }
+        GOING.lock().unwrap().retain(|other| *other != id);
+        Finding::pass(beside.into_iter().collect::<Vec<_>>().join(" "))
+    })
+}
+
+macro_rules! watched {
+    ($($name:ident $id:literal $needs:ident),* $(,)?) => {
+        $(static $name: Control = waits($id, Needs::$needs, Check::Ask(|_| watched($id)));)*
+    };
+}
+watched! {
+    SERVER_1 "server-1" Server, ACCOUNT_1 "account-1" Account, ACCOUNT_2 "account-2" Account, BOTH "both" AccountAndMail,
+    MAIL_1 "mail-1" Mail, MAIL_2 "mail-2" Mail, SERVER_2 "server-2" Server, HOST_1 "host-1" Host, HOST_2 "host-2" Host,
+    HOST_3 "host-3" Host,
+    FREE_1 "free-1" Nothing, FREE_2 "free-2" Nothing, FREE_3 "free-3" Nothing, FREE_4 "free-4" Nothing,
+    FREE_5 "free-5" Nothing, FREE_6 "free-6" Nothing, FREE_7 "free-7" Nothing,
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_waits_together_and_nothing_is_answered_beside_what_needs_the_same() {
+    let all: [&'static Control; 10] =
+        [&SERVER_1, &ACCOUNT_1, &ACCOUNT_2, &BOTH, &MAIL_1, &MAIL_2, &SERVER_2, &HOST_1, &HOST_2, &HOST_3];
+    let began = tokio::time::Instant::now();
+    let found = verdicts(&all, Statements::default()).await;
+    // Three rounds of what may be together, and each of the two that may not.
+    assert_eq!(began.elapsed().as_secs(), 50);
+    let beside = |id: &str| -> BTreeSet<String> {
+        let place = all.iter().position(|control| control.id == id).unwrap();
+        found[place].1.split_whitespace().map(str::to_owned).collect()
+    };
+    for (one, never) in [
+        ("account-1", &["account-2", "both"][..]),
+        ("account-2", &["account-1", "both"]),
+        ("both", &["account-1", "account-2", "mail-1", "mail-2"]),
+        ("mail-1", &["mail-2", "both"]),
+        ("host-1", &["host-2", "host-3"]),
+    ] {
+        assert!(never.iter().all(|other| !beside(one).contains(*other)), "{one} beside {:?}", beside(one));
+        assert!(!beside(one).is_empty(), "{one} is answered alone");
+    }
+    assert_eq!((beside("server-1"), beside("server-2")), (BTreeSet::new(), BTreeSet::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_so_many_are_answered_at_a_time() {
+    let all: [&'static Control; 7] = [&FREE_1, &FREE_2, &FREE_3, &FREE_4, &FREE_5, &FREE_6, &FREE_7];
+    assert_eq!(all.len(), AUDIT_AT_ONCE + 1);
+    let began = tokio::time::Instant::now();
+    let found = verdicts(&all, Statements::default()).await;
+    assert_eq!(began.elapsed().as_secs(), 20);
+    assert_eq!(found[6].1, "", "the last one waits for a place");
+    assert_eq!(found[0].1.split_whitespace().count(), AUDIT_AT_ONCE - 1);
+}
+
+#[test]
+fn what_two_controls_may_do_to_each_other_is_the_same_both_ways() {
+    use Needs::{Account, AccountAndMail, Host, Mail, Nothing, Server};
+    let all = [Account, AccountAndMail, Mail, Host, Nothing, Server];
+    for one in all {
+        for other in all {
+            assert_eq!(one.goes_beside(other), other.goes_beside(one), "{one:?} {other:?}");
+        }
+        assert_eq!(one.goes_beside(one), one == Nothing, "{one:?}");
+        assert_eq!(Server.goes_beside(one), false);
+    }
+    assert!(Account.goes_beside(Mail) && Mail.goes_beside(Host));
 }
 
 #[tokio::test]
@@ -96,6 +174,38 @@ async fn what_a_stop_leaves_is_not_tested() {
     trigger.fire();
     let records = run(&[&FAILS], scene(Statements::default()), &Still, &stop, &mut ()).await;
     assert_eq!(records[0].verdict, Verdict::NotTested);
+}
+
+#[test]
+fn only_so_many_exhibits_are_kept() {
+    let finding = (0..AUDIT_EXHIBITS_MAX + 9)
+        .fold(Finding::pass("so it is"), |finding, number| finding.showing(number.to_string(), "x"));
+    let record = Record::new(&FAILS, Timestamp(0), Timestamp(0), finding);
+    assert_eq!((record.seen.len(), record.seen[0].input.as_str()), (AUDIT_EXHIBITS_MAX, "0"));
+}
+
+/// What fills doors, bans, or measures times; and nothing that logs in or brings mail says that it needs nothing.
+#[test]
+fn what_disturbs_others_says_so() {
+    for (id, needs) in [
+        ("DOS-01", Needs::Server),
+        ("POP-16", Needs::Server),
+        ("POP-08", Needs::Server),
+        ("DOS-04", Needs::Server),
+        ("POP-06", Needs::Account),
+        ("POP-09", Needs::Account),
+        ("POP-15", Needs::Account),
+        ("SVC-07", Needs::AccountAndMail),
+        ("AVS-03", Needs::Mail),
+        ("NET-07", Needs::Nothing),
+        ("FIL-05", Needs::Host),
+    ] {
+        assert_eq!(find(id).unwrap().needs, needs, "{id}");
+    }
+    for control in all() {
+        let looks = !matches!(control.check, Check::Ask(_));
+        assert_eq!(looks, control.needs == Needs::Host, "{}", control.id);
+    }
 }
 
 #[test]

@@ -85,6 +85,24 @@ fn a_hole_caps_the_total_and_says_why() {
 }
 
 #[test]
+fn a_backup_that_nobody_knows_to_be_restorable_caps_the_total() {
+    let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    let with = |verdict| {
+        let mut restored = record(Area::Backup, Dimension::What, 1, verdict);
+        restored.cap = Some(Cap::Restore);
+        score(&all.iter().cloned().chain([restored]).collect::<Vec<_>>(), &Weights::default(), &[]).total
+    };
+    for unknown in [Verdict::NotTested, Verdict::NotRun, Verdict::Error, Verdict::Partial(50), Verdict::Fail] {
+        assert_eq!(with(unknown), 70_000, "{unknown:?}");
+    }
+    assert_eq!((with(Verdict::Pass), with(Verdict::NotApplicable)), (100_000, 100_000));
+    // A hole is one that was found.
+    let mut hole = record(Area::Services, Dimension::What, 1, Verdict::NotTested);
+    hole.cap = Some(Cap::Hole);
+    assert!(score(&all.iter().cloned().chain([hole]).collect::<Vec<_>>(), &Weights::default(), &[]).total > 90_000);
+}
+
+#[test]
 fn an_overdue_action_caps_the_total() {
     let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
     let score = score(&all, &Weights::default(), &["LOG-09".to_owned()]);

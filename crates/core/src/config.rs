@@ -39,7 +39,7 @@ mod tests;
 
 pub use alerts::{AlertMail, Alerts, Webhook};
 pub use antivirus::{Antivirus, EngineLine, EnginePlace, OnVirus, RescanEvery, WhenDown};
-pub use audit::{AUDIT_AREAS, Audit, AuditMachine, AuditPerson, AuditWeight};
+pub use audit::{AUDIT_AREAS, Audit, AuditMachine, AuditPeer, AuditPerson, AuditWeight};
 pub use content::{Attachments, Content, ContentLine, DictionaryFile, FileCare, is_name};
 pub use dmarc::{Authentication, Dmarc, Obeyed};
 pub use guard::Guard;

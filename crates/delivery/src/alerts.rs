@@ -3,7 +3,7 @@
 use crate::prepare;
 use crate::queue::chance::Chance;
 use crate::queue::notice::Writer;
-use mailward_core::event::{Events, Words};
+use mailward_core::event::{Event, Events, Words};
 use mailward_core::limits::ALERT_LINE_MAX;
 use mailward_core::{Address, Clock, Domain, Timestamp};
 use mailward_directory::{Directory, Resolution};
@@ -86,6 +86,14 @@ impl Postman {
         let tell = vec![self.delivery(to, text.into_bytes())?];
         self.queue.settle(Settlement { tell, ..Settlement::default() }).await?;
         Ok(())
+    }
+
+    /// Brings a letter to somebody whom it is about. Where it can't be brought, that is told in the log alone: others have it.
+    pub async fn bring_also(&self, to: &Address, letter: &Letter<'_>) {
+        if let Err(error) = self.bring(Some(std::slice::from_ref(to)), letter).await {
+            let event = Event::warn("alert.unsent").with("way", "mail").with("message", letter.id).with("to", to);
+            self.writer.events.emit(event.with("reason", error));
+        }
     }
 
     /// A whole message to these, or to the postmaster, as it is committed.

@@ -9,7 +9,7 @@ use mailward_core::event::{Event, Events};
 use mailward_core::limits::{AUTH_FAILURE_DELAY, LOGIN_WAIT_MAX};
 use mailward_core::{AccountId, Address, Peer, Secret};
 use mailward_vault::{
-    Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, WrongMark, WrongMarks,
+    Agreed, Asked, ChannelBindings, Credential, Decoy, ScramKeys, VaultError, VerifiedCache, WrongMark, WrongMarks,
     new_server_secret,
 };
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -102,6 +102,26 @@ impl Why {
     }
 }
 
+/// How somebody logs in: for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct How {
+    /// The SASL mechanism, or `password`.
+    pub(crate) mechanism: &'static str,
+    /// What carries it.
+    pub(crate) tls: Option<Agreed>,
+}
+
+impl How {
+    /// Adds it to an event.
+    fn told(self, event: Event) -> Event {
+        let event = event.with("mechanism", self.mechanism);
+        match self.tls {
+            Some(tls) => event.with("tls", tls.version).with("cipher", tls.cipher),
+            None => event,
+        }
+    }
+}
+
 /// A user name as a client gave it, looked up.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -163,16 +183,21 @@ impl Authenticator {
         Ok(Sasl::new(Arc::clone(self), mechanism, bindings, peer.clone()))
     }
 
-    /// Logs in by name and password (IMAP LOGIN, POP3 USER and PASS). `tls` tells whether the connection has it.
+    /// Logs in by name and password (IMAP LOGIN, POP3 USER and PASS). `tls`: of the connection, if it has it.
     ///
     /// # Errors
     /// [`LoginError`]; [`LoginError::Refused`] comes after `limits::AUTH_FAILURE_DELAY`.
-    pub async fn password(&self, user: &str, password: &Secret, tls: bool, peer: &Peer) -> Result<Login, LoginError> {
-        if !tls {
-            return Err(LoginError::NeedsTls);
-        }
+    pub async fn password(
+        &self,
+        user: &str,
+        password: &Secret,
+        tls: Option<&ChannelBindings>,
+        peer: &Peer,
+    ) -> Result<Login, LoginError> {
+        let bindings = tls.ok_or(LoginError::NeedsTls)?;
         let claim = self.claim(user);
-        self.verify_password(&claim, password, None, "password", peer).await
+        let how = How { mechanism: "password", tls: bindings.agreed };
+        self.verify_password(&claim, password, None, how, peer).await
     }
 
     /// Looks a user name up.
@@ -188,7 +213,7 @@ impl Authenticator {
         claim: &Claim,
         password: &Secret,
         objection: Option<Why>,
-        mechanism: &'static str,
+        how: How,
         peer: &Peer,
     ) -> Result<Login, LoginError> {
         let account = claim.account.as_deref();
@@ -200,7 +225,7 @@ impl Authenticator {
             account.map(|a| Asked { account: a.record.id, user: &claim.user, credential: stored, secret: password });
         let known = asked.zip(self.verified.as_ref()).is_some_and(|(asked, cache)| cache.knows(asked, Instant::now()));
         let known = known && objection.is_none() && claim.is_open();
-        let tried = self.tried(claim, (mark.as_ref(), known), mechanism, peer).await?;
+        let tried = self.tried(claim, (mark.as_ref(), known), how, peer).await?;
         if known {
             return self.succeed(claim, tried).await;
         }
@@ -227,7 +252,7 @@ impl Authenticator {
         &'a self,
         claim: &'a Claim,
         (mark, remembered): (Option<&'a WrongMark>, bool),
-        mechanism: &'static str,
+        how: How,
         peer: &'a Peer,
     ) -> Result<Tried<'a>, LoginError> {
         let account = claim.account.as_deref().map(|account| (account.record.id, &account.address));
@@ -235,7 +260,7 @@ impl Authenticator {
         let mut word = self.watch.before(&attempt);
         // From here on the watch is told what came of it, also if this is dropped.
         let began = tokio::time::Instant::now();
-        let mut tried = Tried { auth: self, attempt, mechanism, began, dropped: Some(Failed::Left) };
+        let mut tried = Tried { auth: self, attempt, how, began, dropped: Some(Failed::Left) };
         if let Before::Wait(time) = word {
             tokio::time::sleep(time.min(LOGIN_WAIT_MAX)).await;
             tried.began = tokio::time::Instant::now();
@@ -270,8 +295,8 @@ impl Authenticator {
 
     /// The secret was right: makes the proof.
     pub(crate) async fn succeed(&self, claim: &Claim, tried: Tried<'_>) -> Result<Login, LoginError> {
-        let (mechanism, peer) = (tried.mechanism, tried.attempt.peer);
-        match self.proof(claim, mechanism, peer) {
+        let (how, peer) = (tried.how, tried.attempt.peer);
+        match self.proof(claim, how, peer) {
             Some(login) => {
                 tried.succeeded();
                 Ok(login)
@@ -282,37 +307,37 @@ impl Authenticator {
 
     /// Makes the proof, if the account is now what it was when the credential was taken: hashing takes time, and a
     /// SCRAM exchange as long as the client likes.
-    pub(crate) fn proof(&self, claim: &Claim, mechanism: &'static str, peer: &Peer) -> Option<Login> {
+    pub(crate) fn proof(&self, claim: &Claim, how: How, peer: &Peer) -> Option<Login> {
         let now = claim.account.as_ref().and_then(|account| self.directory.account_now(account.record.id));
         let same = now.as_ref().zip(claim.account.as_ref()).is_some_and(|(now, then)| {
             now.record.enabled && now.record.credential == then.record.credential && now.address == then.address
         });
         let account = now.filter(|_| same)?;
         let event = Event::info("login.succeeded").with_peer(peer).with("user", &account.address);
-        self.events.emit(event.with("mechanism", mechanism));
+        self.events.emit(how.told(event));
         let credential = fingerprint(&account.record.credential);
         Some(Login { account: account.record.id, address: account.address.clone(), credential })
     }
 
     /// An exchange that fails for what nobody's secret has to do with: tells the log why, waits, and gives the client the one
     /// answer. The watch counts it as it counts malformed ones.
-    pub(crate) async fn fail_unnamed(&self, user: &str, why: Why, mechanism: &'static str, peer: &Peer) -> LoginError {
+    pub(crate) async fn fail_unnamed(&self, user: &str, why: Why, how: How, peer: &Peer) -> LoginError {
         self.watch.malformed(peer);
-        self.tell_failure(user, why.name(), mechanism, peer);
+        self.tell_failure(user, why.name(), how, peer);
         tokio::time::sleep(AUTH_FAILURE_DELAY).await;
         LoginError::Refused
     }
 
     /// A message that is no message of the mechanism tells nothing of any user: the answer needs no delay.
-    pub(crate) fn malformed(&self, mechanism: &'static str, peer: &Peer) -> LoginError {
+    pub(crate) fn malformed(&self, how: How, peer: &Peer) -> LoginError {
         self.watch.malformed(peer);
-        self.tell_failure("", Why::Malformed.name(), mechanism, peer);
+        self.tell_failure("", Why::Malformed.name(), how, peer);
         LoginError::Malformed
     }
 
-    fn tell_failure(&self, user: &str, why: &'static str, mechanism: &'static str, peer: &Peer) {
+    fn tell_failure(&self, user: &str, why: &'static str, how: How, peer: &Peer) {
         let event = Event::warn("login.failed").with_peer(peer).with("user", user);
-        self.events.emit(event.with("mechanism", mechanism).with("reason", why));
+        self.events.emit(how.told(event).with("reason", why));
     }
 }
 
@@ -321,7 +346,7 @@ impl Authenticator {
 pub(crate) struct Tried<'a> {
     auth: &'a Authenticator,
     attempt: Attempt<'a>,
-    mechanism: &'static str,
+    how: How,
     /// When it was let try: the answer to a failure comes `AUTH_FAILURE_DELAY` after that, whatever was done meanwhile.
     began: tokio::time::Instant,
     /// What the watch is told if this is dropped; nothing once it was told what came of it.
@@ -347,7 +372,7 @@ impl Tried<'_> {
             Why::OtherIdentity | Why::Binding | Why::Changed => Failed::Other,
             _ => Failed::Wrong,
         });
-        self.auth.tell_failure(self.attempt.user, why.name(), self.mechanism, self.attempt.peer);
+        self.auth.tell_failure(self.attempt.user, why.name(), self.how, self.attempt.peer);
         tokio::time::sleep_until(self.due()).await;
         LoginError::Refused
     }
@@ -355,14 +380,14 @@ impl Tried<'_> {
     /// The client's message was none.
     pub(crate) fn malformed(mut self) -> LoginError {
         self.tell(Failed::Malformed);
-        self.auth.tell_failure(self.attempt.user, Why::Malformed.name(), self.mechanism, self.attempt.peer);
+        self.auth.tell_failure(self.attempt.user, Why::Malformed.name(), self.how, self.attempt.peer);
         LoginError::Malformed
     }
 
     /// It is not the client's fault.
     pub(crate) fn undecided(mut self, why: &'static str, error: LoginError) -> LoginError {
         self.tell(Failed::Undecided);
-        self.auth.tell_failure(self.attempt.user, why, self.mechanism, self.attempt.peer);
+        self.auth.tell_failure(self.attempt.user, why, self.how, self.attempt.peer);
         error
     }
 

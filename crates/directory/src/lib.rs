@@ -22,7 +22,7 @@
 //! password is wrong (attacks A6, C4). A refused change says why and changes nothing. If the store fails, the last
 //! snapshot stays in use, and an error says so.
 //!
-//! **Standards**: RFC 5321 §4.5.1 (postmaster), RFC 5233 (subaddresses), SASL PLAIN (RFC 4616), LOGIN
+//! **Standards**: RFC 5321 §4.5.1 (postmaster), RFC 2142 §4 (abuse), RFC 5233 (subaddresses), SASL PLAIN (RFC 4616), LOGIN
 //! (draft-murchison-sasl-login), SCRAM-SHA-256 and -PLUS (RFC 5802, 7677).
 
 mod admin;

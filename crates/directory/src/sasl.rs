@@ -1,6 +1,6 @@
 //! SASL exchanges: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 and -PLUS.
 
-use crate::auth::{Authenticator, Claim, Login, Why};
+use crate::auth::{Authenticator, Claim, How, Login, Why};
 use crate::error::LoginError;
 use mailward_core::limits::SASL_LINE_MAX;
 use mailward_core::{Peer, Secret};
@@ -40,6 +40,7 @@ impl Mechanism {
 pub struct Sasl {
     authenticator: Arc<Authenticator>,
     mechanism: Mechanism,
+    how: How,
     peer: Peer,
     state: State,
 }
@@ -83,7 +84,8 @@ impl Sasl {
             Mechanism::Plain => State::Plain,
             Mechanism::Login => State::LoginUser,
         };
-        Self { authenticator, mechanism, peer, state }
+        let how = How { mechanism: mechanism.name(), tls: bindings.agreed };
+        Self { authenticator, mechanism, how, peer, state }
     }
 
     /// The mechanism's name.
@@ -98,40 +100,40 @@ impl Sasl {
     /// [`LoginError`]; every further step is [`LoginError::Malformed`].
     pub async fn step(&mut self, response: Option<&[u8]>) -> Result<SaslStep, LoginError> {
         let state = std::mem::replace(&mut self.state, State::Over);
-        let (name, auth) = (self.mechanism.name(), Arc::clone(&self.authenticator));
+        let (how, auth) = (self.how, Arc::clone(&self.authenticator));
         let Some(message) = response else {
             // All our mechanisms let the client begin; without an initial response it is asked to.
             let prompt = match state {
                 State::LoginUser => USERNAME,
                 State::Plain | State::ScramFirst(_) => b"",
-                _ => return Err(auth.malformed(name, &self.peer)),
+                _ => return Err(auth.malformed(how, &self.peer)),
             };
             self.state = state;
             return Ok(SaslStep::Challenge(prompt.to_vec()));
         };
         if message.len() > SASL_LINE_MAX {
-            return Err(auth.malformed(name, &self.peer));
+            return Err(auth.malformed(how, &self.peer));
         }
         match state {
             State::Plain => {
                 let Some((authorize, user, password)) = parse_sasl_plain(message) else {
-                    return Err(auth.malformed(name, &self.peer));
+                    return Err(auth.malformed(how, &self.peer));
                 };
                 let claim = auth.claim(user);
                 let objection = other_identity(&auth, &claim, authorize);
                 let password = Secret::new(password);
-                auth.verify_password(&claim, &password, objection, name, &self.peer).await.map(SaslStep::Done)
+                auth.verify_password(&claim, &password, objection, how, &self.peer).await.map(SaslStep::Done)
             }
             State::LoginUser => {
                 let Ok(user) = std::str::from_utf8(message) else {
-                    return Err(auth.malformed(name, &self.peer));
+                    return Err(auth.malformed(how, &self.peer));
                 };
                 self.state = State::LoginPassword(auth.claim(user));
                 Ok(SaslStep::Challenge(PASSWORD.to_vec()))
             }
             State::LoginPassword(claim) => {
                 let password = Secret::new(message);
-                auth.verify_password(&claim, &password, None, name, &self.peer).await.map(SaslStep::Done)
+                auth.verify_password(&claim, &password, None, how, &self.peer).await.map(SaslStep::Done)
             }
             State::ScramFirst(server) => {
                 let first = match server.client_first(message) {
@@ -148,7 +150,7 @@ impl Sasl {
                 Ok(SaslStep::Challenge(challenge))
             }
             State::ScramFinal { due, claim, objection } => {
-                let tried = auth.tried(&claim, (None, false), name, &self.peer).await?;
+                let tried = auth.tried(&claim, (None, false), how, &self.peer).await?;
                 let answer = match due.verify(message) {
                     Ok(answer) => answer,
                     Err(ScramError::Refused) => {
@@ -167,19 +169,19 @@ impl Sasl {
                 self.state = State::ScramEnd(claim);
                 Ok(SaslStep::Challenge(answer))
             }
-            State::ScramEnd(claim) if message.is_empty() => match auth.proof(&claim, name, &self.peer) {
+            State::ScramEnd(claim) if message.is_empty() => match auth.proof(&claim, how, &self.peer) {
                 Some(login) => Ok(SaslStep::Done(login)),
-                None => Err(auth.fail_unnamed(&claim.user, Why::Changed, name, &self.peer).await),
+                None => Err(auth.fail_unnamed(&claim.user, Why::Changed, how, &self.peer).await),
             },
-            State::ScramEnd(_) | State::Over => Err(auth.malformed(name, &self.peer)),
+            State::ScramEnd(_) | State::Over => Err(auth.malformed(how, &self.peer)),
         }
     }
 
     /// Before anybody was named.
     async fn scram_error(&self, error: ScramError, why: Why) -> LoginError {
         match error {
-            ScramError::Malformed => self.authenticator.malformed(self.mechanism.name(), &self.peer),
-            ScramError::Refused => self.authenticator.fail_unnamed("", why, self.mechanism.name(), &self.peer).await,
+            ScramError::Malformed => self.authenticator.malformed(self.how, &self.peer),
+            ScramError::Refused => self.authenticator.fail_unnamed("", why, self.how, &self.peer).await,
             ScramError::Randomness => LoginError::Unavailable,
         }
     }

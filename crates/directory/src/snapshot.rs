@@ -261,6 +261,19 @@ impl Snapshot {
         Ok(walk.ends.into_resolution())
     }
 
+    /// Who gets mail to an office that every domain has and this one gave to nobody: its postmaster (RFC 5321 §4.5.1), or who hears
+    /// of abuse (RFC 2142 §4), which is the postmaster's as well. A catch-all is somebody for abuse, and not for the postmaster.
+    fn stand_in<'a>(&'a self, domain: &'a DomainEntry, address: &Address) -> Option<&'a Name> {
+        let folded = fold(address.local().as_str());
+        match folded.split('+').next() {
+            Some("postmaster") => self.postmaster(),
+            Some("abuse") if domain.catch_all.is_none() => {
+                domain.names.get("postmaster").filter(|name| name.is_active()).or_else(|| self.postmaster())
+            }
+            _ => None,
+        }
+    }
+
     /// Who gets mail to a postmaster whom a domain doesn't have: the first domain's, or else the oldest account.
     fn postmaster(&self) -> Option<&Name> {
         let of_first = self.first.as_ref().and_then(|d| self.domains.get(d)).and_then(|d| d.names.get("postmaster"));
@@ -318,10 +331,8 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let mut found = Snapshot::reached(domain, address.local());
-        // RFC 5321 §4.5.1: every domain has a postmaster.
-        let folded = fold(address.local().as_str());
-        if folded.split('+').next() == Some("postmaster") && !found.as_ref().is_some_and(|(name, _)| name.is_active()) {
-            found = self.snapshot.postmaster().map(|name| (name, None)).or(found);
+        if !found.as_ref().is_some_and(|(name, _)| name.is_active()) {
+            found = self.snapshot.stand_in(domain, address).map(|name| (name, None)).or(found);
         }
         match found {
             Some((Name::Account(account), _)) if !account.record.enabled => {

@@ -9,6 +9,7 @@ use mailward_directory::{
     UserSettings,
 };
 use mailward_store::{LocalStore, MailStore, Options};
+use mailward_vault::ChannelBindings;
 use std::sync::Arc;
 
 fn address(text: &str) -> Address {
@@ -52,7 +53,8 @@ async fn a_house_is_set_up_and_is_still_there_after_a_restart() {
     let store = LocalStore::open(dir.path(), Options::default()).unwrap();
     let directory = Directory::open(store.clone()).await.unwrap();
     let auth = Authenticator::new(Arc::clone(&directory), Events::nowhere());
-    let login = auth.password("alice@example.test", &password, true, &peer()).await.unwrap();
+    let login =
+        auth.password("alice@example.test", &password, Some(&ChannelBindings::default()), &peer()).await.unwrap();
     assert!(directory.may_send_as(&login, &address("sales@example.test")));
     let mailboxes = store.mailboxes(login.account()).await.unwrap();
     assert!(mailboxes.iter().any(|m| m.name.is_inbox()), "an account has an INBOX from the first");
@@ -68,7 +70,7 @@ async fn a_house_is_set_up_and_is_still_there_after_a_restart() {
 
     let off = UserSettings { enabled: Some(false), ..Default::default() };
     directory.set_user(&address("alice@example.test"), off).await.unwrap();
-    let refused = auth.password("alice@example.test", &password, true, &peer()).await;
+    let refused = auth.password("alice@example.test", &password, Some(&ChannelBindings::default()), &peer()).await;
     assert_eq!(refused.err(), Some(LoginError::Refused));
     let still = directory.remove_user(&address("bob@example.test")).await;
     assert!(matches!(still, Err(DirectoryError::StillTarget(..))));

@@ -13,6 +13,7 @@
 //! **Limits**: `limits::SPAM_*`.
 
 pub mod evaluate;
+mod gtube;
 mod hash;
 mod judge;
 mod learn;
@@ -23,6 +24,7 @@ mod reading;
 mod signs;
 mod table;
 mod tokens;
+mod witness;
 
 pub use hash::TokenKey;
 pub use judge::{Judged, judge, step};

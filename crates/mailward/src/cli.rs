@@ -18,6 +18,7 @@ mod greylist;
 mod lists;
 pub(crate) mod migrate;
 mod milter;
+mod probe;
 mod quarantine;
 mod queue;
 mod rates;
@@ -99,6 +100,7 @@ enum Verb {
     Migrate(migrate::Migrate),
     Store(store::Store),
     Audit(audit::AuditVerb),
+    Probe(Box<probe::Probe>),
     Alert(alert::AlertVerb),
     Bench(bench::BenchArgs),
     Supervise(supervise::Supervise),
@@ -143,6 +145,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Migrate(verb) => verb.run(place),
         Verb::Store(verb) => verb.run(place),
         Verb::Audit(verb) => verb.run(place),
+        Verb::Probe(verb) => verb.run(place),
         Verb::Alert(verb) => verb.run(place),
         Verb::Supervise(verb) => verb.run(place),
         Verb::Scanner(verb) => verb.run(),

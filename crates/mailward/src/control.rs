@@ -204,10 +204,11 @@ pub(crate) enum Request {
     Routes {
         ask: routes::Ask,
     },
-    /// Virus scanners.
+    /// The audit.
     Audit {
         ask: audit::Ask,
     },
+    /// Virus scanners.
     Antivirus {
         ask: antivirus::Ask,
     },

@@ -202,7 +202,8 @@ impl Session {
                 }
                 Intent::Password { user, password } => {
                     let auth = Arc::clone(&self.context.auth);
-                    match auth.password(&user, &password, wire.is_tls(), &self.peer).await {
+                    let bindings = wire.tls().map(|tls| &tls.bindings);
+                    match auth.password(&user, &password, bindings, &self.peer).await {
                         Ok(login) => self.open(&login).await,
                         Err(error) => self.machine.deny(denial(&error)),
                     }

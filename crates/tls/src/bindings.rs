@@ -1,7 +1,7 @@
 //! Computing channel bindings of a TLS session.
 
 use aws_lc_rs::digest;
-use mailward_vault::ChannelBindings;
+use mailward_vault::{Agreed, ChannelBindings};
 use rustls::ProtocolVersion;
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -11,12 +11,16 @@ use x509_parser::signature_algorithm::SignatureAlgorithm;
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// What a login on this connection may bind to.
-pub(crate) fn of(connection: &rustls::ServerConnection, server_end_point: Option<Vec<u8>>) -> ChannelBindings {
+pub(crate) fn of(
+    connection: &rustls::ServerConnection,
+    server_end_point: Option<Vec<u8>>,
+    agreed: Agreed,
+) -> ChannelBindings {
     // With TLS 1.2 the exporter is unique only under conditions (RFC 9266 §3) that clients don't tell us of.
     let exporter = (connection.protocol_version() == Some(ProtocolVersion::TLSv1_3))
         .then(|| connection.export_keying_material([0u8; 32], EXPORTER_LABEL, Some(&[])).ok())
         .flatten();
-    ChannelBindings { exporter, server_end_point }
+    ChannelBindings { exporter, server_end_point, agreed: Some(agreed) }
 }
 
 /// RFC 5929 §4.1: the hash of the certificate by the hash function of its signature, SHA-256 in place of MD5 and

@@ -4,7 +4,7 @@ use crate::acceptor::Acceptor;
 use crate::bindings;
 use crate::error::TlsError;
 use mailward_core::limits::TLS_HANDSHAKE_TIME;
-use mailward_vault::ChannelBindings;
+use mailward_vault::{Agreed, ChannelBindings};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -95,7 +95,7 @@ impl TlsInfo {
     fn of(connection: &rustls::ServerConnection, end_point: Option<Vec<u8>>) -> Self {
         let version = version_name(connection.protocol_version());
         let cipher = cipher_name(connection.negotiated_cipher_suite());
-        let bindings = bindings::of(connection, end_point);
+        let bindings = bindings::of(connection, end_point, Agreed { version, cipher });
         Self { version, cipher, sni: connection.server_name().map(str::to_owned), bindings }
     }
 }

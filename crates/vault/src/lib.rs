@@ -39,7 +39,7 @@ mod source;
 mod srs;
 mod wrong;
 
-pub use bindings::ChannelBindings;
+pub use bindings::{Agreed, ChannelBindings};
 pub use cache::{Asked, VerifiedCache};
 pub use credential::{Credential, ScramKeys};
 pub use decoy::Decoy;

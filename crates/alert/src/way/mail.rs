@@ -33,7 +33,15 @@ impl Way for ByMail {
         Box::pin(async move {
             let letter =
                 Letter { id: &message.id, made: message.made, subject: &message.subject(), lines: &message.lines() };
-            self.postman.bring(self.to.as_deref(), &letter).await.map_err(|error| WayError(error.to_string()))
+            self.postman.bring(self.to.as_deref(), &letter).await.map_err(|error| WayError(error.to_string()))?;
+            for (who, own) in message.own_letters() {
+                if self.to.as_ref().is_some_and(|to| to.contains(&who)) {
+                    continue;
+                }
+                let letter = Letter { id: &own.id, made: own.made, subject: &own.subject(), lines: &own.lines() };
+                self.postman.bring_also(&who, &letter).await;
+            }
+            Ok(())
         })
     }
 }

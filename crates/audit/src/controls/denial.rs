@@ -2,10 +2,12 @@
 
 mod doors;
 mod injection;
+mod slow;
 
 pub(super) use doors::{DOORS, counts_connections};
 mod host;
 pub(super) use injection::INJECTION;
+pub(super) use slow::SLOW_ONES;
 
 use crate::control::Control;
 

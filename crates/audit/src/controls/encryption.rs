@@ -1,8 +1,14 @@
 //! Encryption and digital signature.
 
+mod demanded;
 mod doors;
+mod host;
+mod injection;
 
-pub(super) use doors::{DOORS, good_ciphers, good_versions};
+pub(super) use demanded::DEMANDED;
+pub(super) use doors::DOORS;
+pub(super) use host::HOST;
+pub(super) use injection::INJECTION;
 
 use crate::control::Control;
 

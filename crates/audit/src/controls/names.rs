@@ -1,35 +1,20 @@
 //! What the DNS says of our names, asked as another mail server would ask. Of several domains and hosts the worst counts.
 
 mod ask;
+mod beyond;
 mod hosts;
+mod lists;
+mod nobody;
 mod proofs;
 
-use crate::area::{Area, Dimension};
+pub(super) use beyond::BEYOND;
+
+use crate::area::Area;
 use crate::control::{Check, Control, Probe};
 
 /// A question to the DNS. Its words, in order: question, why, how it is verified, mend, source.
-const fn asked(
-    id: &'static str,
-    area: Area,
-    weight: u8,
-    check: Check,
-    [question, why, verified, mend, source]: [&'static str; 5],
-) -> Control {
-    Control {
-        id,
-        area,
-        dimension: Dimension::What,
-        weight,
-        cap: None,
-        parent: None,
-        probe: Probe::Names,
-        question,
-        why,
-        verified,
-        mend,
-        source,
-        check,
-    }
+const fn asked(id: &'static str, area: Area, weight: u8, check: Check, words: [&'static str; 5]) -> Control {
+    Control::new(id, area, weight, Probe::Names, check, words)
 }
 
 pub(super) const CONTROLS: &[Control] = &[
@@ -42,7 +27,7 @@ pub(super) const CONTROLS: &[Control] = &[
             "Are answers of the DNS proven by DNSSEC before they are believed?",
             "Whoever can forge an answer of the DNS decides where mail goes and who may send it.",
             "MX of the signed domain org is asked for through the server's own resolver; the answer has to be proven, whatever it is.",
-            "Set dns.dnssec = true, and use a resolver that passes signatures on: docs/dns.md.",
+            "Set dns.dnssec = true, restart, and use a resolver that passes signatures on: docs/dns.md.",
             "RFC 4035, RFC 7672",
         ],
     ),

@@ -2,9 +2,11 @@
 
 mod doors;
 mod injection;
+mod others;
 
 pub(super) use doors::DOORS;
 pub(super) use injection::INJECTION;
+pub(super) use others::OTHERS;
 
 use crate::control::Control;
 

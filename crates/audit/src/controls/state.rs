@@ -1,16 +1,20 @@
 //! What the server knows of itself. It tells facts ([`crate::State`]); what they are worth is decided here.
 
 mod audits;
+mod engines;
 mod mail;
+mod own;
 mod server;
 mod users;
 
 pub(super) use audits::CONTROLS as AUDITS;
+pub(super) use engines::CONTROLS as ENGINES;
 pub(super) use mail::CONTROLS as MAIL;
+pub(super) use own::CONTROLS as OWN;
 pub(super) use server::CONTROLS as SERVER;
 pub(super) use users::CONTROLS as USERS;
 
-use crate::area::{Area, Dimension};
+use crate::area::Area;
 use crate::control::{Check, Control, Probe};
 use crate::finding::Finding;
 use crate::host::Missed;
@@ -21,28 +25,8 @@ use mailward_core::Timestamp;
 const DAY: i64 = 86_400;
 
 /// A question to the server. Its words, in order: question, why, how it is verified, mend, source.
-const fn known(
-    id: &'static str,
-    area: Area,
-    weight: u8,
-    check: Check,
-    [question, why, verified, mend, source]: [&'static str; 5],
-) -> Control {
-    Control {
-        id,
-        area,
-        dimension: Dimension::What,
-        weight,
-        cap: None,
-        parent: None,
-        probe: Probe::State,
-        question,
-        why,
-        verified,
-        mend,
-        source,
-        check,
-    }
+const fn known(id: &'static str, area: Area, weight: u8, check: Check, words: [&'static str; 5]) -> Control {
+    Control::new(id, area, weight, Probe::State, check, words)
 }
 
 /// What was found, or why nothing could be.

@@ -1,6 +1,12 @@
 //! What only people know: each answer has a name, a date, an end, and a file where one shows it.
 
-use crate::area::{Area, Dimension};
+mod copies;
+mod people;
+
+pub(super) use copies::COPIES;
+pub(super) use people::PEOPLE;
+
+use crate::area::Area;
 use crate::control::{Cap, Check, Control, Probe};
 
 /// A question of what is done that people answer. Its words, in order: question, why, mend, source.
@@ -11,21 +17,8 @@ const fn stated(
     days: u16,
     [question, why, mend, source]: [&'static str; 4],
 ) -> Control {
-    Control {
-        id,
-        area,
-        dimension: Dimension::What,
-        weight,
-        cap: None,
-        parent: None,
-        probe: Probe::Statement,
-        question,
-        why,
-        verified: "Somebody has said so, and what they said isn't too old; the hash of what they showed is kept.",
-        mend,
-        source,
-        check: Check::Stated { days },
-    }
+    let verified = "Somebody has said so, and what they said isn't too old; the hash of what they showed is kept.";
+    Control::new(id, area, weight, Probe::Statement, Check::Stated { days }, [question, why, verified, mend, source])
 }
 
 pub(super) const CONTROLS: &[Control] = &[

@@ -1,7 +1,7 @@
 //! One line of the chain.
 
 use super::{EvidenceError, Run, kept_for};
-use crate::record::{hex, sha256};
+use crate::record::{hex, sha256, unhex};
 use crate::score::score;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use mailward_core::Timestamp;
@@ -110,10 +110,13 @@ impl Seal {
         }
     }
 
-    /// What is wrong with the run whose file has these bytes.
-    pub(super) fn run_fault(&self, bytes: &[u8]) -> Option<String> {
+    /// What is wrong with the run whose file has these bytes. `counted`: what bytes of this hash are worth was counted before.
+    pub(super) fn run_fault(&self, bytes: &[u8], counted: bool) -> Option<String> {
         if sha256(bytes) != self.file {
             return Some("its file has changed since it was sealed".to_owned());
+        }
+        if counted {
+            return None;
         }
         let run: Run = match serde_json::from_slice(bytes) {
             Ok(run) => run,
@@ -125,17 +128,4 @@ impl Seal {
         }
         None
     }
-}
-
-/// Nothing for what isn't hexadecimal: no key and no signature is empty.
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let pairs = digits.unwrap_or_default();
-    pairs
-        .chunks_exact(2)
-        .filter_map(|pair| match pair {
-            [high, low] => u8::try_from(high.saturating_mul(16).saturating_add(*low)).ok(),
-            _ => None,
-        })
-        .collect()
 }

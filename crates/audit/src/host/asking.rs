@@ -154,6 +154,12 @@ mod tests {
     }
 
     #[test]
+    fn programs_of_this_host_have_their_time_and_no_more() {
+        let programs = HostPrograms::default();
+        assert_eq!((programs.time, programs.most), (AUDIT_PROGRAM_TIME, AUDIT_FILE_MAX));
+    }
+
+    #[test]
     fn what_is_late_is_killed_with_what_it_started() {
         let (directory, programs) =
             host("chronyc", "sleep 600 & echo $! > \"$(dirname \"$0\")/child\"; wait", Duration::from_secs(1));

@@ -74,3 +74,30 @@ fn of_device(host: &Host, path: &str, depth: usize) -> Result<Below, Missed> {
     }
     Ok(if slaves.is_empty() { Below::Plain } else { Below::Encrypted })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// A device on a device, so many of them, the lowest encrypted.
+    fn stacked(devices: usize) -> Result<Below, Missed> {
+        let root = tempfile::tempdir().unwrap();
+        let block = root.path().join("sys/class/block");
+        for number in 0..devices {
+            std::fs::create_dir_all(block.join(format!("d{number}/slaves/d{}", number + 1))).unwrap();
+        }
+        let lowest = block.join(format!("d{devices}/dm"));
+        std::fs::create_dir_all(&lowest).unwrap();
+        std::fs::write(lowest.join("uuid"), "CRYPT-LUKS2-1\n").unwrap();
+        let host = Host::at(root.path(), true, Box::new(BTreeMap::new()));
+        of_device(&host, "/sys/class/block/d0", 0)
+    }
+
+    #[test]
+    fn devices_on_each_other_are_followed_so_far_and_no_farther() {
+        assert_eq!(stacked(AUDIT_DEVICE_DEPTH - 1), Ok(Below::Encrypted));
+        let missed = stacked(AUDIT_DEVICE_DEPTH).unwrap_err();
+        assert!(missed.to_string().contains("lie on each other"), "{missed}");
+    }
+}

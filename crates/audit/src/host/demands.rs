@@ -1,8 +1,8 @@
 //! Demands that are met or not, and the finding that they make together.
 
 use super::Missed;
-use crate::area::{Area, Dimension};
-use crate::control::{Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Control, Probe};
 use crate::finding::Finding;
 use mailward_core::limits::AUDIT_NAMED_MAX;
 
@@ -16,21 +16,7 @@ pub(crate) fn tell(answer: Answer) -> Finding {
 
 /// What all controls of the host have in common; the rest is each one's own.
 pub(crate) const fn base(area: Area) -> Control {
-    Control {
-        id: "",
-        area,
-        dimension: Dimension::What,
-        weight: 5,
-        cap: None,
-        parent: None,
-        probe: Probe::Host,
-        question: "",
-        why: "",
-        verified: "",
-        mend: "",
-        source: "",
-        check: Check::Stated { days: 0 },
-    }
+    Control::of(area, Probe::Host)
 }
 
 /// Demands, each met or not.

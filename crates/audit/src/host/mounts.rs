@@ -34,6 +34,11 @@ pub(crate) fn mounts(host: &Host) -> Result<Vec<Mount>, Missed> {
     }
 }
 
+/// What is mounted where a process looks: its own namespace.
+pub(crate) fn of_process(host: &Host, pid: u32) -> Result<Vec<Mount>, Missed> {
+    Ok(host.live(&format!("/proc/{pid}/mountinfo"))?.lines().filter_map(mounted).collect())
+}
+
 /// The file system that a path is on: the longest mount point above it, the last of those with the same.
 pub(crate) fn holding<'a>(mounts: &'a [Mount], path: &str) -> Option<&'a Mount> {
     mounts.iter().filter(|mount| is_below(path, &mount.point)).max_by_key(|mount| mount.point.len())

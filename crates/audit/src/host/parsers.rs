@@ -31,7 +31,11 @@ pub fn all(bytes: &[u8]) {
     let mut sudo = sudo::Sudo::default();
     let _included = sudo.take("/etc/sudoers", &text);
     let _settings = (settings::written(&text, "net.ipv4.ip_forward"), units::shown(&text), processes::status(&text));
+    let _carriers = (crate::controls::logs::rsyslog(&text), crate::controls::logs::syslog_ng(&text));
+    let _firmware = crate::controls::patches::outdated(bytes);
+    let _first = crate::controls::logs::first_time(&text);
     for line in text.lines() {
+        let _head = crate::controls::logs::head_time(line);
         if let Some(key) = crate::controls::access::ssh::key(line) {
             assert_eq!(
                 key.bits.is_some(),

@@ -61,6 +61,26 @@ pub(crate) fn listening(host: &Host) -> Result<Vec<Socket>, Missed> {
     Ok(found)
 }
 
+/// Where the TCP connections of a process lead that are established.
+pub(crate) fn connected(host: &Host, pid: u32) -> Result<Vec<SocketAddr>, Missed> {
+    let held: Vec<u64> = processes::descriptors(host, pid)?.iter().filter_map(|descriptor| inode(descriptor)).collect();
+    let mut found = Vec::new();
+    for file in ["tcp", "tcp6"] {
+        let text = processes::gone(host.live(&format!("/proc/net/{file}")))?.unwrap_or_default();
+        found.extend(
+            text.lines().skip(1).filter_map(connection).filter(|(inode, _)| held.contains(inode)).map(|(_, to)| to),
+        );
+    }
+    Ok(found)
+}
+
+/// A line of `/proc/net/tcp` of a connection that is established (TCP_ESTABLISHED is 1): its inode, and where it leads.
+fn connection(line: &str) -> Option<(u64, SocketAddr)> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    (*fields.get(3)? == "01").then_some(())?;
+    Some((fields.get(9)?.parse().ok()?, address(fields.get(2)?)?))
+}
+
 /// A line of `/proc/net/tcp` or its like. `Some(None)`: it doesn't wait for strangers.
 pub(crate) fn socket(line: &str, transport: Transport) -> Option<Option<Socket>> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();

@@ -196,3 +196,33 @@ pub(crate) fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
     pattern.get(p..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files that include each the next, so many of them.
+    fn chained(files: usize) -> Result<Option<Sshd>, Missed> {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: String| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("usr/sbin/sshd", String::new());
+        write("etc/ssh/sshd_config", "Include /etc/ssh/1\n".to_owned());
+        for number in 1..files {
+            write(&format!("etc/ssh/{number}"), format!("Include /etc/ssh/{}\n", number + 1));
+        }
+        write(&format!("etc/ssh/{files}"), "PermitRootLogin no\n".to_owned());
+        settings(&Host::at(root.path(), false, Box::new(BTreeMap::new())))
+    }
+
+    #[test]
+    fn files_that_include_each_other_are_followed_so_far_and_no_farther() {
+        let sshd = chained(AUDIT_INCLUDE_DEPTH).unwrap().unwrap();
+        assert_eq!(sshd.get("permitrootlogin", "yes"), "no");
+        let missed = chained(AUDIT_INCLUDE_DEPTH + 1).unwrap_err();
+        assert!(missed.to_string().contains("include each other"), "{missed}");
+    }
+}

@@ -171,10 +171,12 @@ mod tests {
             links: 1,
             device: 0,
         };
-        for _ in 0..5 {
-            walked.note("/x", &stat, false, 2);
+        for _ in 0..AUDIT_WALK_KEPT + 5 {
+            walked.note("/x", &stat, false, AUDIT_WALK_KEPT);
         }
-        assert_eq!((walked.set_id.len(), walked.writable_files.len(), walked.unowned.len()), (2, 2, 2));
+        for list in [&walked.set_id, &walked.writable_files, &walked.unowned] {
+            assert_eq!(list.len(), AUDIT_WALK_KEPT);
+        }
     }
 
     #[test]

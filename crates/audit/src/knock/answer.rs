@@ -72,6 +72,17 @@ impl Answer {
         Self { kind, code: None, lines }
     }
 
+    /// An answer of ManageSieve (RFC 5804 §1.2), by its lines.
+    pub fn sieve(lines: Vec<Vec<u8>>) -> Self {
+        let last = lines.last().map(Vec::as_slice).unwrap_or_default();
+        let kind = match sieve_word(last).to_ascii_uppercase().as_slice() {
+            b"OK" => Kind::Yes,
+            b"NO" | b"BYE" => Kind::No,
+            _ => Kind::Odd,
+        };
+        Self { kind, code: None, lines }
+    }
+
     /// Its last line as text, cut to what a sentence has room for. Hostile, but for control characters, which are marked.
     pub fn text(&self) -> String {
         let last = self.lines.last().map(Vec::as_slice).unwrap_or_default();
@@ -86,15 +97,22 @@ impl Answer {
     }
 
     /// The features that an answer to EHLO (RFC 5321 §4.1.1.1), CAPABILITY or CAPA (RFC 2449 §5) names, upper case, each with its
-    /// parameters. Of IMAP's capabilities each is one.
+    /// parameters. Of IMAP's capabilities each is one; of ManageSieve's (RFC 5804 §1.7) the quotes are left out.
     pub fn features(&self) -> Vec<String> {
         let upper = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_ascii_uppercase();
         if self.code.is_some() {
-            return self.lines.iter().skip(1).filter_map(|line| line.get(4..)).map(upper).collect();
+            let told = self.lines.iter().skip(1).filter_map(|line| line.get(4..)).map(upper);
+            return told.filter(|feature| !feature.is_empty()).collect();
         }
         if self.lines.first().is_some_and(|line| line.starts_with(b"+OK")) {
             let body = self.lines.iter().skip(1).filter(|line| line.as_slice() != b".");
             return body.map(|line| upper(line)).collect();
+        }
+        if self.lines.first().is_some_and(|line| line.starts_with(b"\"")) {
+            let words = |text: String| {
+                text.split('"').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+            };
+            return self.lines.iter().filter(|line| !ends_sieve(line)).map(|line| words(upper(line))).collect();
         }
         let told = self.lines.iter().filter_map(|line| {
             let text = upper(line);
@@ -111,6 +129,16 @@ pub(super) fn smtp_code(line: &[u8]) -> Option<u16> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// What a line of ManageSieve begins with.
+fn sieve_word(line: &[u8]) -> &[u8] {
+    line.split(|byte| matches!(byte, b' ' | b'(')).next().unwrap_or_default()
+}
+
+/// Whether a line ends an answer of ManageSieve.
+pub(super) fn ends_sieve(line: &[u8]) -> bool {
+    [&b"OK"[..], b"NO", b"BYE"].iter().any(|word| sieve_word(line).eq_ignore_ascii_case(word))
 }
 
 /// The length of the literal that a line of IMAP ends with, if it ends with one (RFC 9051 §4.3).
@@ -145,6 +173,11 @@ mod tests {
             (Answer::pop3(lines("-ERR")), Kind::No),
             (Answer::pop3(lines("+ ")), Kind::More),
             (Answer::pop3(lines("what")), Kind::Odd),
+            (Answer::sieve(lines("\"SASL\" \"PLAIN\"\nOK \"ready\"")), Kind::Yes),
+            (Answer::sieve(lines("OK(WARNINGS) \"x\"")), Kind::Yes),
+            (Answer::sieve(lines("NO \"x\"")), Kind::No),
+            (Answer::sieve(lines("bye")), Kind::No),
+            (Answer::sieve(lines("what")), Kind::Odd),
         ] {
             assert_eq!(answer.kind, kind, "{answer:?}");
         }
@@ -158,6 +191,8 @@ mod tests {
         assert_eq!(imap.features(), ["IMAP4REV1", "STARTTLS", "LOGINDISABLED"]);
         let pop3 = Answer::pop3(lines("+OK\nTOP\nSASL PLAIN\n."));
         assert_eq!(pop3.features(), ["TOP", "SASL PLAIN"]);
+        let sieve = Answer::sieve(lines("\"IMPLEMENTATION\" \"x 1\"\n\"SASL\" \"\"\n\"STARTTLS\"\nOK"));
+        assert_eq!(sieve.features(), ["IMPLEMENTATION X 1", "SASL", "STARTTLS"]);
     }
 
     #[test]
@@ -171,7 +206,8 @@ mod tests {
         fn whatever_a_server_says_is_an_answer_and_its_text_acts_on_no_terminal(
             said in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6),
         ) {
-            for answer in [Answer::smtp(said.clone()), Answer::imap(said.clone()), Answer::pop3(said.clone())] {
+            let sieve = Answer::sieve(said.clone());
+            for answer in [Answer::smtp(said.clone()), Answer::imap(said.clone()), Answer::pop3(said.clone()), sieve] {
                 prop_assert!(!answer.text().chars().any(char::is_control));
                 prop_assert!(!answer.whole().chars().any(|c| c.is_control() && c != '\n'));
                 prop_assert!(answer.text().chars().count() <= 120);

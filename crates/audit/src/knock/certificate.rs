@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Version;
 
 /// What a client offers when TLS begins. Clones share what they remember of each other's sessions.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +149,8 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms).or_else(|error| let_by(certificate, error))
     }
 
     fn verify_tls13_signature(
@@ -157,12 +159,23 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms).or_else(|error| let_by(certificate, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// What no verifier of today reads is recorded all the same: certificates older than version 3, and RSA keys below 2,048 bits. That they
+/// prove nothing is what they are judged for.
+fn let_by(certificate: &CertificateDer<'_>, error: rustls::Error) -> Result<HandshakeSignatureValid, rustls::Error> {
+    let is_old = X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| {
+        let is_short = matches!(parsed.public_key().parsed(), Ok(PublicKey::RSA(key)) if key.key_size() < 2048);
+        parsed.version() != X509Version::V3 || is_short
+    });
+    if is_old { Ok(HandshakeSignatureValid::assertion()) } else { Err(error) }
 }
 
 /// Whose certificates are trusted. The default trusts nobody.
@@ -235,6 +248,8 @@ pub struct Certificate {
     pub key: Key,
     /// The object identifier of the algorithm that it is signed with.
     pub signature: String,
+    /// Whether it says that it was made by itself: issuer and subject are one (RFC 5280 §3.2).
+    pub self_signed: bool,
 }
 
 /// A public key.
@@ -325,6 +340,7 @@ pub fn certificate(der: &[u8]) -> Result<Certificate, KnockError> {
         until: Timestamp::from_secs(validity.not_after.timestamp()),
         key,
         signature: parsed.signature_algorithm.algorithm.to_id_string(),
+        self_signed: parsed.issuer().as_raw() == parsed.subject().as_raw(),
     })
 }
 

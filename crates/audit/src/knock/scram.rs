@@ -122,5 +122,7 @@ mod tests {
         {
             assert!(answer(challenge, "abc", "n=u,r=abc", b"n,,", b"p").is_err(), "{challenge}");
         }
+        let much = format!("r=abc,s=YQ==,i={}", KNOCK_SCRAM_ITERATIONS_MAX + 1);
+        assert!(answer(&much, "abc", "n=u,r=abc", b"n,,", b"p").is_err());
     }
 }

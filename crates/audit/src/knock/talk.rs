@@ -2,7 +2,7 @@
 
 use super::answer::{self, Answer, Kind};
 use super::certificate::Offer;
-use super::{KnockError, Wire};
+use super::{KnockError, Wire, pace};
 use crate::scene::{Door, Protocol};
 use mailward_core::limits::KNOCK_LINES_MAX;
 
@@ -40,6 +40,13 @@ impl Talk {
     /// # Errors
     /// As [`Talk::open`].
     pub async fn open_offering(door: &Door, offer: Offer) -> Result<Self, KnockError> {
+        match Self::open_once(door, offer.clone()).await {
+            Err(error) if pace::comes_again(&error).await => Self::open_once(door, offer).await,
+            other => other,
+        }
+    }
+
+    async fn open_once(door: &Door, offer: Offer) -> Result<Self, KnockError> {
         let mut talk = Self::connected(door).await?;
         if door.protocol.begins_with_tls() {
             talk.wire.start_tls(&door.name, offer).await?;
@@ -65,6 +72,10 @@ impl Talk {
         if !door.protocol.begins_with_tls() {
             talk.ask_for_tls().await?;
             talk.wire.start_tls(&door.name, offer).await?;
+            // RFC 5804 §2.2: there the server says what it can without being asked.
+            if talk.protocol.speaks() == Speaks::Sieve {
+                talk.greet().await?;
+            }
         }
         Ok(talk)
     }
@@ -74,6 +85,13 @@ impl Talk {
     /// # Errors
     /// As [`Talk::secured`].
     pub async fn up_to_tls(door: &Door) -> Result<Wire, KnockError> {
+        match Self::up_to_tls_once(door).await {
+            Err(error) if pace::comes_again(&error).await => Self::up_to_tls_once(door).await,
+            other => other,
+        }
+    }
+
+    async fn up_to_tls_once(door: &Door) -> Result<Wire, KnockError> {
         let mut talk = Self::connected(door).await?;
         if !door.protocol.begins_with_tls() {
             talk.greet().await?;
@@ -108,7 +126,7 @@ impl Talk {
                 self.hello().await?;
                 self.ask("STARTTLS").await?
             }
-            Speaks::Imap => self.ask("STARTTLS").await?,
+            Speaks::Imap | Speaks::Sieve => self.ask("STARTTLS").await?,
             Speaks::Pop3 => self.ask("STLS").await?,
         };
         match answer.kind {
@@ -202,7 +220,7 @@ impl Talk {
         let answer = match self.protocol.speaks() {
             Speaks::Smtp => self.ask(&format!("EHLO {}", self.wire.literal())).await?,
             Speaks::Lmtp => self.ask(&format!("LHLO {}", self.wire.literal())).await?,
-            Speaks::Imap => self.ask("CAPABILITY").await?,
+            Speaks::Imap | Speaks::Sieve => self.ask("CAPABILITY").await?,
             Speaks::Pop3 => self.list("CAPA").await?,
         };
         match answer.kind {
@@ -231,7 +249,7 @@ impl Talk {
     /// The command that begins a login by SASL.
     pub const fn sasl(&self) -> &'static str {
         match self.protocol.speaks() {
-            Speaks::Imap => "AUTHENTICATE",
+            Speaks::Imap | Speaks::Sieve => "AUTHENTICATE",
             _ => "AUTH",
         }
     }
@@ -260,6 +278,16 @@ impl Talk {
                     lines.push(line);
                     if !goes_on {
                         return Ok(Answer::smtp(lines));
+                    }
+                }
+                Speaks::Sieve => {
+                    let literal = answer::literal(&line);
+                    let over = answer::ends_sieve(&line);
+                    lines.push(line);
+                    if let Some(length) = literal {
+                        lines.push(self.wire.bytes(length).await?);
+                    } else if over {
+                        return Ok(Answer::sieve(lines));
                     }
                 }
                 Speaks::Imap => {
@@ -303,6 +331,7 @@ enum Speaks {
     Lmtp,
     Imap,
     Pop3,
+    Sieve,
 }
 
 impl Protocol {
@@ -316,6 +345,7 @@ impl Protocol {
         match self {
             Protocol::Imap | Protocol::Imaps => "z1 LOGOUT\r\n",
             Protocol::Https => "GET / HTTP/1.0\r\n\r\n",
+            Protocol::ManageSieve => "LOGOUT\r\n",
             _ => "QUIT\r\n",
         }
     }
@@ -326,6 +356,7 @@ impl Protocol {
             Protocol::Lmtp => Speaks::Lmtp,
             Protocol::Imap | Protocol::Imaps => Speaks::Imap,
             Protocol::Pop3 | Protocol::Pop3s => Speaks::Pop3,
+            Protocol::ManageSieve => Speaks::Sieve,
             // Nobody holds a dialogue by lines there; it is looked at for its TLS alone.
             Protocol::Https => Speaks::Smtp,
         }

@@ -13,11 +13,11 @@ pub use heard::{Exchange, Heard, ServerHello, Want, read};
 pub use hello::Hello;
 pub use manners::{Renegotiation, renegotiates, takes_early_data};
 
-use super::{KnockError, Talk};
+use super::{KnockError, Talk, at_once};
 use crate::doors::Waiting;
 use crate::scene::Door;
 use futures_util::stream::{self, StreamExt as _};
-use mailward_core::limits::{KNOCK_AT_ONCE, KNOCK_FLIGHT_MAX};
+use mailward_core::limits::KNOCK_FLIGHT_MAX;
 use suites::Suite;
 
 /// A version, by its number on the wire.
@@ -165,7 +165,7 @@ pub async fn groups(door: &Door, version: Version) -> Result<Vec<&'static str>, 
         each.push(Box::pin(async move { Ok(takes_group(door, version, id).await?.then_some(name)) }));
     }
     let found: Vec<Result<Option<&'static str>, KnockError>> =
-        stream::iter(each).buffered(KNOCK_AT_ONCE.div_euclid(2)).collect().await;
+        stream::iter(each).buffered(at_once().div_euclid(2)).collect().await;
     found.into_iter().filter_map(Result::transpose).collect()
 }
 

@@ -1,7 +1,7 @@
 //! One connection: bytes and lines, in clear or under TLS, with limits and a transcript.
 
-use super::KnockError;
 use super::certificate::{Offer, Shown};
+use super::{KnockError, pace};
 use mailward_core::limits::{
     KNOCK_ANSWER_TIME, KNOCK_CONNECT_TIME, KNOCK_LINE_MAX, KNOCK_SESSION_TIME, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
 };
@@ -47,6 +47,7 @@ impl Wire {
     /// # Errors
     /// As there.
     pub async fn connect_from(ours: Option<IpAddr>, address: SocketAddr) -> Result<Self, KnockError> {
+        pace::turn().await;
         let connecting = async {
             let Some(ours) = ours else { return TcpStream::connect(address).await };
             let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };

@@ -114,7 +114,7 @@ fn caps(page: &mut Markup, report: &Report) {
         for most in mosts {
             let of: Vec<&str> = score.caps.iter().filter(|cap| cap.most == most).map(|cap| cap.id.as_str()).collect();
             page.element("li", &[], |page| {
-                let what = if most == OVERDUE_MOST { "are overdue" } else { "fail" };
+                let what = if most == OVERDUE_MOST { "are overdue" } else { "don't pass" };
                 page.text(&format!("At most {most} of 1,000 while these {what}: "));
                 page.words("b", &[], &of.iter().take(CAPS).copied().collect::<Vec<&str>>().join(", "));
                 if let Some(more) = of.len().checked_sub(CAPS).filter(|more| *more > 0) {

@@ -3,6 +3,10 @@
 use crate::house::{Fault, House, Shows};
 use crate::old_tls::Manners;
 use mailward_audit::{Control, Probe, Protocol, Record, Scene, Verdict, all, find, run};
+use mailward_core::limits::{
+    AUDIT_CONTROL_TIME, KNOCK_CROWD, KNOCK_JUNK, KNOCK_LOGINS, KNOCK_LOGINS_IN_WORDS, KNOCK_REOPEN_PAUSE,
+    KNOCK_REOPEN_TRIES, KNOCK_UNKNOWN_RECIPIENTS,
+};
 use mailward_core::{SystemClock, shutdown};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +34,7 @@ async fn house(faulty: &[Protocol], faults: &[Fault]) -> House {
         Protocol::Imaps,
         Protocol::Pop3,
         Protocol::Pop3s,
+        Protocol::Https,
     ] {
         house.door(protocol, if faulty.contains(&protocol) { faults } else { &[] }).await;
     }
@@ -50,7 +55,7 @@ async fn every_control_passes_at_doors_that_have_no_fault() {
 }
 
 use Fault::*;
-use Protocol::{Imap, Imaps, Lmtp, Pop3, Pop3s, Smtp, Submission, Submissions};
+use Protocol::{Https, Imap, Imaps, Lmtp, Pop3, Pop3s, Smtp, Submission, Submissions};
 
 /// Which fault, at which doors, which control has to find, and with which words.
 const FAULTS: &[(&str, &[Protocol], Fault, &str)] = &[
@@ -83,6 +88,15 @@ const FAULTS: &[(&str, &[Protocol], Fault, &str)] = &[
     ("SVC-13", &[Smtp], Version, "it says 4.96"),
     ("SVC-13", &[Imaps], Version, "it says Dovecot-2.3.19"),
     ("SVC-17", &[Smtp], CountsNoHops, "passed on 101 times is taken"),
+    ("SVC-19", &[Https], NoHsts, "no Strict-Transport-Security for a year"),
+    ("SVC-19", &[Https], InlineScripts, "keeps scripts out"),
+    ("SVC-19", &[Https], InlineStyles, "allows styles inline"),
+    ("SVC-19", &[Https], MayBeFramed, "others may frame it"),
+    ("SVC-19", &[Https], PlainCookie, "the cookie s isn't Secure"),
+    ("SVC-20", &[Https], TrustsHost, "what stands in Host is on the page"),
+    ("SVC-21", &[Https], MetricsOpen, "/metrics is answered to nobody with 200"),
+    ("SVC-21", &[Https], AdminForUsers, "/admin is answered to a user who is no administrator with 302"),
+    ("SVC-22", &[Https], AnySite, "is answered with 404"),
     ("CLI-14", &[Smtp], SizeNotHeld, "a byte more is taken"),
     ("CLI-14", &[Imaps], LiteralsTaken, "more is asked for"),
     ("POP-01", &[Imap], LoginInClear, "LOGINDISABLED isn't named"),
@@ -100,6 +114,10 @@ const FAULTS: &[(&str, &[Protocol], Fault, &str)] = &[
     ("POP-12", &[Imaps], LiteralsTaken, "1,100 literals are taken"),
     ("POP-13", &[Imaps], BracketsTaken, "5,000 brackets are taken"),
     ("POP-14", &[Imaps], BrokenLoginEndsAll, "ends another session"),
+    ("POP-17", &[Imaps], ListsOthers, "a mailbox of bob@example.org is listed"),
+    ("POP-17", &[Imap], OpensOthers, "Shared/bob@example.org/INBOX opens"),
+    ("POP-17", &[Imaps], InboxOpen, "INBOX is open to anyone"),
+    ("POP-17", &[Imaps], AnyoneMay, "rights for anonymous are taken"),
     ("POP-20", &[Imaps], PathsAsNames, "is taken"),
     ("ENC-12", &[Smtp], NoStartTls, "STARTTLS isn't offered"),
     ("ENC-12", &[Smtp], StartTlsRefused, "STARTTLS is offered, and refused"),
@@ -205,7 +223,7 @@ async fn old_tls_is_found_in_each_of_its_parts() {
 #[tokio::test]
 async fn nobody_says_of_a_door_that_is_shut_or_unknown_that_it_is_good() {
     let mut house = House::new();
-    for protocol in [Smtp, Submission, Submissions, Imap, Imaps, Pop3, Pop3s] {
+    for protocol in [Smtp, Submission, Submissions, Imap, Imaps, Pop3, Pop3s, Https] {
         house.shut(protocol);
     }
     for control in ours() {
@@ -225,6 +243,12 @@ async fn what_is_put_off_or_refused_before_is_not_tested() {
         ("POP-06", Imaps, SlowsDown),
         ("DOS-01", Imap, NoCrowdLimit),
         ("POP-16", Imap, NoCrowdLimit),
+        ("SVC-19", Https, NoHttp),
+        ("SVC-20", Https, NoHttp),
+        ("SVC-21", Https, NoHttp),
+        ("SVC-22", Https, NoHttp),
+        ("SVC-22", Https, NoForms),
+        ("POP-17", Imaps, NoList),
     ] {
         let mut house = House::new();
         house.door(protocol, &[fault]).await;
@@ -235,7 +259,7 @@ async fn what_is_put_off_or_refused_before_is_not_tested() {
 
 #[tokio::test]
 async fn what_needs_a_login_is_not_tested_without_one() {
-    for id in ["POP-05", "POP-06", "POP-12", "POP-18", "POP-20", "CLI-14"] {
+    for id in ["POP-05", "POP-06", "POP-12", "POP-17", "POP-18", "POP-20", "CLI-14"] {
         let mut house = House::new();
         house.door(Imaps, &[]).await;
         let mut scene = house.scene();
@@ -252,6 +276,10 @@ async fn a_server_without_such_doors_is_not_asked_and_one_without_clear_doors_ta
     house.door(Submissions, &[]).await;
     for (id, verdict) in [
         ("SVC-08", Verdict::NotApplicable),
+        ("SVC-19", Verdict::NotApplicable),
+        ("SVC-20", Verdict::NotApplicable),
+        ("SVC-21", Verdict::NotApplicable),
+        ("SVC-22", Verdict::NotApplicable),
         ("ENC-12", Verdict::NotApplicable),
         ("POP-02", Verdict::NotApplicable),
         ("POP-01", Verdict::Pass),
@@ -278,4 +306,47 @@ fn every_control_is_in_a_table() {
     tables.extend(["POP-02", "POP-18", "ENC-13", "ENC-14", "ENC-16", "ENC-24", "DOS-01", "POP-16"]);
     let missing: Vec<&str> = ours().iter().map(|control| control.id).filter(|id| !tables.contains(id)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Everything that is said about a control, evidence included.
+fn told(record: &Record) -> String {
+    let seen = record.seen.iter().map(|seen| seen.excerpt.as_str());
+    std::iter::once(record.said.as_str()).chain(seen).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_server_is_asked_for_no_more_than_the_limits_say() {
+    for (id, door, fault, says) in [
+        ("DOS-11", Pop3s, NonsenseForever, format!("may be said {KNOCK_JUNK} times")),
+        ("SVC-11", Smtp, UnknownForever, format!("{KNOCK_UNKNOWN_RECIPIENTS} recipients that aren't there")),
+        ("POP-16", Imap, NoCrowdLimit, format!("{KNOCK_CROWD} connections are held")),
+        ("POP-06", Imaps, EarlyData, format!("{KNOCK_LOGINS} logins each")),
+    ] {
+        let mut house = House::new();
+        house.door(door, &[fault]).await;
+        let record = asked(id, house.scene()).await;
+        assert!(told(&record).contains(&says), "{id}: {}", told(&record));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_long_for_each_refusal_is_not_asked_until_the_time_is_over() {
+    let mut house = House::new();
+    house.door(Imaps, &[TakesLong]).await;
+    let record = asked("POP-06", house.scene()).await;
+    assert_eq!(record.verdict, Verdict::NotTested, "{}", record.said);
+    assert!(record.said.contains("the words are the same"), "{}", record.said);
+    assert!(told(&record).contains(&format!("{KNOCK_LOGINS_IN_WORDS} logins each")), "{}", told(&record));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stays_full_is_tried_again_a_few_times_and_is_bad() {
+    let mut house = House::new();
+    house.door(Imap, &[StaysFull]).await;
+    let began = tokio::time::Instant::now();
+    let record = asked("POP-16", house.scene()).await;
+    assert!(record.verdict == Verdict::Fail && record.said.contains("lets nobody in any more"), "{}", record.said);
+    let tries = u32::try_from(KNOCK_REOPEN_TRIES).unwrap();
+    assert!(began.elapsed() >= KNOCK_REOPEN_PAUSE * tries, "{:?}", began.elapsed());
+    assert!(began.elapsed() < AUDIT_CONTROL_TIME, "{:?}", began.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use crate::old_tls::{self, Manners};
 use crate::session::Session;
-use crate::{imap, pop3, smtp};
+use crate::{http, imap, pop3, smtp};
 use mailward_audit::knock::Anchors;
 use mailward_audit::{Account, Door, Host, Protocol, Scene, State};
 use mailward_core::{Clock as _, Secret, SystemClock};
@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     UnknownUserTold,
     UnknownUserFaster,
     SlowsDown,
+    TakesLong,
+    StaysFull,
     LongLinesHeld,
     LiteralsTaken,
     BracketsTaken,
@@ -60,6 +62,22 @@ pub(crate) enum Fault {
     PathsAsNames,
     EarlyData,
     Renegotiates,
+    NoHttp,
+    NoHsts,
+    InlineScripts,
+    InlineStyles,
+    MayBeFramed,
+    PlainCookie,
+    TrustsHost,
+    MetricsOpen,
+    AdminForUsers,
+    AnySite,
+    NoForms,
+    ListsOthers,
+    NoList,
+    InboxOpen,
+    AnyoneMay,
+    OpensOthers,
 }
 
 /// Which certificate it shows.
@@ -135,7 +153,9 @@ impl House {
                     if place.open.fetch_add(1, Ordering::SeqCst) < most {
                         serve(stream, &place).await;
                     }
-                    place.open.fetch_sub(1, Ordering::SeqCst);
+                    if !place.does(Fault::StaysFull) {
+                        place.open.fetch_sub(1, Ordering::SeqCst);
+                    }
                 });
             }
         });
@@ -198,7 +218,11 @@ impl House {
             doors: self.doors.clone(),
             anchors: Anchors::only(self.authority.certificate_pem.as_bytes()),
             canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside: None }),
-            state: Some(State { domains: vec!["example.org".to_owned()], ..State::default() }),
+            state: Some(State {
+                domains: vec!["example.org".to_owned()],
+                accounts: Some([(CANARY.to_owned(), true), ("bob@example.org".to_owned(), true)].into()),
+                ..State::default()
+            }),
             ..Scene::of(Host::ours(Box::new(BTreeMap::new())), SystemClock.now())
         }
     }
@@ -212,6 +236,7 @@ async fn serve(stream: TcpStream, place: &Place) {
     match place.protocol {
         Protocol::Imap | Protocol::Imaps => imap::serve(session, place).await,
         Protocol::Pop3 | Protocol::Pop3s => pop3::serve(session, place).await,
+        Protocol::Https => http::serve(session, place).await,
         _ => smtp::serve(session, place).await,
     }
 }

@@ -84,11 +84,26 @@ async fn talk(session: &mut Session, place: &Place) {
                 session.say(&format!("{tag} OK bye")).await;
                 return;
             }
+            "LIST" if rest == "\"\" \"*\"" => {
+                session.say("* LIST () \"/\" INBOX").await;
+                if has(Fault::ListsOthers) {
+                    session.say("* LIST () \"/\" \"Shared/bob@example.org/INBOX\"").await;
+                }
+                if has(Fault::NoList) { "NO" } else { "OK done" }.to_owned()
+            }
+            "GETACL" if known => {
+                let anyone = if has(Fault::InboxOpen) { " anyone lr" } else { "" };
+                session.say(&format!("* ACL INBOX canary lrs{anyone}")).await;
+                "OK done".to_owned()
+            }
+            "SETACL" if known => if has(Fault::AnyoneMay) { "OK done" } else { "NO nobody is called so" }.to_owned(),
+            "DELETEACL" if known => "OK done".to_owned(),
             "LIST" if has(Fault::BracketsTaken) => "OK done".to_owned(),
             "SEARCH" | "EXAMINE" | "DELETE" if known => "OK done".to_owned(),
             "CREATE" | "SELECT" if known => {
                 let bad = ["..", "/etc", "&AC8-", "\0", "a/a/a"].iter().any(|part| rest.contains(part));
-                if bad && !has(Fault::PathsAsNames) { "NO no such name" } else { "OK done" }.to_owned()
+                let others = rest.contains("bob") && !has(Fault::OpensOthers);
+                if others || (bad && !has(Fault::PathsAsNames)) { "NO no such name" } else { "OK done" }.to_owned()
             }
             "COMPRESS" if known => {
                 session.say(&format!("{tag} OK packed from here")).await;
@@ -168,6 +183,9 @@ async fn refusal(rest: &str, place: &Place) -> String {
     }
     if place.does(Fault::SlowsDown) && failures > 2 {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
+    if place.does(Fault::TakesLong) {
+        tokio::time::sleep(Duration::from_millis(400)).await;
     }
     if place.does(Fault::UnknownUserTold) && !is_known {
         return "NO [AUTHENTICATIONFAILED] there is no such user".to_owned();

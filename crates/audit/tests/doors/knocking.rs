@@ -5,13 +5,15 @@ use crate::old_tls::Manners;
 use crate::tls_bytes::{self, Picked};
 use mailward_audit::knock::tls::{self, Exchange, Heard, Hello, Renegotiation, Version, suites};
 use mailward_audit::knock::{Key, KnockError, Talk, certificate, judge};
-use mailward_audit::{Door, Protocol};
+use mailward_audit::{Door, Protocol, Scene, Verdict, find, run};
 use mailward_core::limits::{
-    KNOCK_CHAIN_MAX, KNOCK_FLIGHT_MAX, KNOCK_LINE_MAX, KNOCK_LINES_MAX, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
+    AUDIT_CONTROL_TIME, KNOCK_ANSWER_TIME, KNOCK_CHAIN_MAX, KNOCK_CONNECT_TIME, KNOCK_FLIGHT_MAX, KNOCK_LINE_MAX,
+    KNOCK_LINES_MAX, KNOCK_SESSION_TIME, KNOCK_TOTAL_MAX, KNOCK_TRANSCRIPT_MAX,
 };
-use mailward_core::{Clock as _, SystemClock};
+use mailward_core::{Clock as _, SystemClock, shutdown};
 use proptest::prelude::*;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -81,7 +83,33 @@ async fn a_refusal_nonsense_and_silence_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_is_not_waited_for_forever() {
-    assert!(matches!(refused(Vec::new()).await, KnockError::Late | KnockError::Connect(_)));
+    let began = tokio::time::Instant::now();
+    let (error, took) = (refused(Vec::new()).await, began.elapsed());
+    let limit = match error {
+        KnockError::Late => KNOCK_ANSWER_TIME,
+        KnockError::Connect(_) => KNOCK_CONNECT_TIME,
+        other => panic!("{other}"),
+    };
+    assert!(took >= limit && took < limit * 2, "{took:?}");
+}
+
+/// A server whose greeting goes on and on, slowly enough to be no flood and quickly enough to be no silence.
+#[tokio::test(start_paused = true)]
+async fn a_session_has_an_end_before_its_control_has() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.write_all(b"220-not yet\r\n").await.is_ok() {
+            tokio::time::sleep(KNOCK_ANSWER_TIME / 2).await;
+        }
+    });
+    let scene = Scene { doors: vec![door(Protocol::Smtp, address)], ..House::new().scene() };
+    let (_trigger, stop) = shutdown::channel();
+    let began = tokio::time::Instant::now();
+    let records = run(&[find("SVC-13").unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
+    assert!(records[0].verdict == Verdict::NotTested && records[0].said.contains("in time"), "{}", records[0].said);
+    assert!(began.elapsed() >= KNOCK_SESSION_TIME && began.elapsed() < AUDIT_CONTROL_TIME, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -6,10 +6,13 @@
 
 mod cases;
 mod house;
+mod http;
 mod imap;
 mod knocking;
 mod old_tls;
+mod outside;
 mod pop3;
+mod probing;
 mod session;
 mod smtp;
 mod tls_bytes;

@@ -55,10 +55,12 @@ fn hostile_answers_of_programs_pass_nothing() {
         for said in made.said.programs.values_mut() {
             said.out.clone_from(&content);
         }
+        let unit = made.spoiled(|made| made.remove("/proc/700/mountinfo"), |scene| look(scene, "PRV-08"));
+        assert_ne!(unit.verdict, Verdict::Pass, "{}", unit.said);
         let scene = made.scene();
         for id in [
-            "PHY-10", "PHY-12", "PHY-13", "NET-03", "NET-04", "SVC-01", "LOG-05", "LOG-06", "PRV-04", "PRV-07",
-            "PRV-08",
+            "PHY-10", "PHY-12", "PHY-13", "NET-03", "NET-04", "SVC-01", "LOG-05", "LOG-06", "PAT-09", "PRV-04",
+            "PRV-07",
         ] {
             let finding = look(&scene, id);
             assert_ne!(finding.verdict, Verdict::Pass, "{id}: {}", finding.said);

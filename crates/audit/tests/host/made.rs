@@ -2,7 +2,10 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
-use mailward_audit::{Check, Door, Drive, Finding, Host, Machine, Program, Protocol, Said, Scene, Space, State, find};
+use mailward_audit::{
+    Check, Door, Drive, Finding, Host, Machine, Program, Protocol, Said, Scene, Space, State, Statement, Statements,
+    find,
+};
 use mailward_core::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,6 +35,7 @@ pub(crate) struct Spoken {
     pub(crate) machine: Option<Machine>,
     pub(crate) running: bool,
     pub(crate) spaces: BTreeMap<String, Space>,
+    pub(crate) statements: Statements,
 }
 
 enum Undo {
@@ -198,9 +202,9 @@ impl Made {
     }
 
     pub(crate) fn scene(&self) -> Scene {
-        let Spoken { programs, state, doors, machine, running, spaces } = self.said.clone();
+        let Spoken { programs, state, doors, machine, running, spaces, statements } = self.said.clone();
         let host = Host::at(self.root.path(), running, Box::new(programs)).with_spaces(spaces);
-        Scene { doors, state, machine, ..Scene::of(host, Timestamp::from_secs(NOW)) }
+        Scene { doors, state, machine, statements, ..Scene::of(host, Timestamp::from_secs(NOW)) }
     }
 
     /// What one control finds.
@@ -280,12 +284,19 @@ const UNIT: &str = "LoadState=loaded\nUMask=0077\nProtectSystem=strict\nProtectH
 MemoryDenyWriteExecute=yes\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\nMemoryMax=2147483648\nTasksMax=512\nLimitNOFILE=8192\n\
 SystemCallFilter=read write execve\nNoExecPaths=/\nExecPaths=/usr/local/bin/mailward /usr/lib /lib\nEnvironment=LANG=C\n";
 
+/// A file of the journal that begins so many days ago.
+pub(crate) fn journal(days: i64) -> String {
+    let micros = (NOW - days * 86_400) * 1_000_000;
+    format!("/var/log/journal/9a3c/system@9a3c0bb2b2f94bb5-0000000000000001-{micros:016x}.journal")
+}
+
 /// Everything as it should be, on a machine of one's own.
 pub(crate) fn good() -> Made {
     let said = Spoken {
         programs: BTreeMap::new(),
         state: Some(State {
             pid: Some(700),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             domains: vec!["example.org".to_owned()],
             accounts: Some([("bob@example.org".to_owned(), true)].into()),
             ..State::default()
@@ -300,6 +311,7 @@ pub(crate) fn good() -> Made {
         machine: Some(Machine::Metal),
         running: true,
         spaces: ["/var/log", DATA].map(|path| (path.to_owned(), Space { bytes_free: 40, files_free: 90 })).into(),
+        statements: Statements([("BKP-05".to_owned(), yes())].into()),
     };
     let (root, before) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut made = Made { root, before, undo: Vec::new(), said };
@@ -311,6 +323,11 @@ pub(crate) fn good() -> Made {
     packages(&mut made);
     server(&mut made);
     made
+}
+
+fn yes() -> Statement {
+    let at = Timestamp::from_secs(NOW - 86_400);
+    Statement { share: Some(100), says: "yes".to_owned(), who: "Ada".to_owned(), at, until: None, file: None }
 }
 
 fn people(made: &mut Made) {
@@ -439,7 +456,15 @@ fn services(made: &mut Made) {
     made.file("/usr/lib/systemd/systemd-journald", "");
     made.file("/etc/systemd/journald.conf", "[Journal]\n#Storage=auto\n");
     made.file("/etc/systemd/journald.conf.d/keep.conf", "[Journal]\nStorage=persistent\n");
-    made.directory("/var/log/journal");
+    let journal = journal(60);
+    made.file(&journal, "");
+    made.mode(&journal, 0o640);
+    made.file("/etc/machine-id", "9a3c0bb2b2f94bb59e8c8e1b6e0a51d4\n");
+    made.aged("/etc/machine-id", 400 * 24);
+    made.file(
+        "/etc/rsyslog.d/ship.conf",
+        "action(type=\"omfwd\" target=\"log.example.org\" port=\"6514\" protocol=\"tcp\"\n  StreamDriver=\"gtls\" StreamDriverMode=\"1\")\n",
+    );
     made.directory("/var/log/audit");
     for log in ["/var/log/mail.log", "/var/log/rkhunter.log", "/var/log/aide/aide.log"] {
         made.file(log, "");
@@ -480,6 +505,8 @@ fn packages(made: &mut Made) {
     );
     made.file("/var/lib/apt/periodic/update-success-stamp", "");
     made.file("/var/lib/apt/periodic/unattended-upgrades-stamp", "");
+    made.says(Program::FirmwareUpdates, "{\"Devices\":[]}\n");
+    made.file("/var/lib/fwupd/metadata/lvfs/firmware.xml.gz", "");
     made.file("/usr/bin/ls", "ls");
     // MD5 of `ls`.
     made.file("/var/lib/dpkg/info/coreutils.md5sums", "44ba5ca65651b4f36f1927576dd35436  usr/bin/ls\n");
@@ -503,7 +530,20 @@ fn server(made: &mut Made) {
     made.process(700, 1, "mailward", &["/usr/local/bin/mailward", "serve"], 998);
     made.process(701, 700, "mailward", &["mailward", "scanner"], 997);
     made.process(702, 700, "mailward", &["mailward", "supervise"], 998);
+    // Roles that a server may have.
+    made.process(703, 700, "mailward", &["mailward", "vault"], 996);
+    made.process(704, 700, "mailward", &["mailward", "egress"], 995);
+    made.process(310, 1, "rsyslogd", &["/usr/sbin/rsyslogd", "-n"], 0);
     made.edit("/proc/700/status", "CapEff:\t0000000000000000", "CapEff:\t0000000000000400");
+    made.file(
+        "/proc/700/mountinfo",
+        "90 1 253:0 / / ro,noexec,relatime - ext4 /dev/mapper/root rw\n\
+         95 90 0:31 / /dev/shm rw,relatime - tmpfs tmpfs rw\n\
+         96 95 0:32 / /dev/shm rw,noexec,relatime - tmpfs tmpfs rw\n\
+         91 90 253:0 /usr/lib /usr/lib ro,relatime - ext4 /dev/mapper/root rw\n\
+         92 90 253:0 /usr/local/bin/mailward /usr/local/bin/mailward ro,relatime - ext4 /dev/mapper/root rw\n\
+         93 90 253:0 /usr/bin/systemctl /usr/bin/systemctl ro,relatime - ext4 /dev/mapper/root rw\n",
+    );
     for file in ["tcp", "udp"] {
         made.file(
             &format!("/proc/net/{file}"),
@@ -515,6 +555,12 @@ fn server(made: &mut Made) {
     made.socket("tcp", [10, 0, 0, 5], 22, 503, 300);
     made.socket("tcp", [127, 0, 0, 1], 6010, 504, 300);
     made.socket("udp", [0, 0, 0, 0], 68, 505, 1);
+    // 10.0.0.5 to 192.0.2.99, port 6514.
+    made.add(
+        "/proc/net/tcp",
+        "   5: 0500000A:C000 630200C0:1972 01 00000000:00000000 00:00000000 00000000     0        0 506 1 0\n",
+    );
+    made.link("/proc/310/fd/5", "socket:[506]");
     made.file("/sys/fs/cgroup/system.slice/mailward.service/memory.max", "2147483648\n");
     made.file("/sys/fs/cgroup/system.slice/mailward.service/pids.max", "max\n");
     made.file("/sys/fs/cgroup/system.slice/pids.max", "512\n");

@@ -9,6 +9,7 @@
 )]
 
 mod hostile;
+mod limits;
 mod made;
 mod spoiled;
 mod unknown;
@@ -85,12 +86,12 @@ fn no_secret_of_a_host_that_does_not_run_is_shown() {
 #[test]
 fn what_only_ones_own_metal_has_does_not_apply_elsewhere() {
     for (machine, ids) in [
-        (Machine::Virtual, &["PHY-09", "PHY-10", "PHY-11", "PHY-13", "PRV-09"][..]),
+        (Machine::Virtual, &["PHY-09", "PHY-10", "PHY-11", "PHY-13", "PAT-09", "PRV-09"][..]),
         (
             Machine::Container,
             &[
                 "PHY-04", "PHY-05", "PHY-06", "PHY-07", "PHY-08", "PHY-09", "PHY-10", "PHY-11", "PHY-12", "PHY-13",
-                "PHY-14", "LOG-01", "LOG-05", "LOG-06", "PAT-13", "PRV-04", "PRV-07",
+                "PHY-14", "LOG-01", "LOG-05", "LOG-06", "PAT-09", "PAT-13", "PRV-04", "PRV-07",
             ],
         ),
     ] {

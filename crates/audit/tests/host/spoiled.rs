@@ -1,6 +1,6 @@
 //! One thing is spoiled, one verdict changes.
 
-use crate::made::{DATA, Made, good, key, look, rsa};
+use crate::made::{DATA, Made, good, journal, key, look, rsa};
 use crate::of_the_host;
 use mailward_audit::{Drive, Program, Space, Verdict};
 
@@ -8,7 +8,7 @@ use mailward_audit::{Drive, Program, Space, Verdict};
 pub(crate) type Spoil = (&'static str, &'static str, fn(&mut Made), &'static [&'static str]);
 
 pub(crate) const SPOILED: &[Spoil] = &[
-    ("PHY-02", "/var/lib/mailward is on", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &[]),
+    ("PHY-02", "/var/lib/mailward is on", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &["ENC-20"]),
     (
         "PHY-02",
         "/var/log is on",
@@ -284,7 +284,7 @@ pub(crate) const SPOILED: &[Spoil] = &[
         |m| m.edit("/proc/701/limits", "Max address space         536870912", "Max address space         unlimited"),
         &[],
     ),
-    ("AVS-12", "the server's user", |m| m.edit("/proc/701/status", "Uid:\t997\t997", "Uid:\t998\t998"), &[]),
+    ("AVS-12", "the server's user", |m| m.edit("/proc/701/status", "Uid:\t997\t997", "Uid:\t998\t998"), &["PRV-05"]),
     ("AVS-12", "socket of the network", |m| m.link("/proc/701/fd/5", "socket:[501]"), &[]),
     ("AVS-13", "10 days ago", |m| m.aged("/var/log/rkhunter.log", 240), &[]),
     ("AVS-13", "nobody searches", |m| m.remove("/var/log/rkhunter.log"), &[]),
@@ -399,6 +399,42 @@ pub(crate) const SPOILED: &[Spoil] = &[
         |m| m.edit("/proc/700/status", "CapBnd:\t0000000000000400", "CapBnd:\t000001ffffffffff"),
         &[],
     ),
+    ("PRV-05", "of 3 users", |m| m.edit("/proc/704/status", "Uid:\t995\t995", "Uid:\t998\t998"), &[]),
+    ("PRV-06", "has files open", |m| m.link("/proc/703/fd/5", "/var/lib/mailward/mailward.db"), &[]),
+    ("PRV-06", "speaks with everybody", |m| m.file("/proc/703/cmdline", "mailward\0other\0"), &[]),
+    ("PRV-12", "speaks with everybody", |m| m.file("/proc/704/cmdline", "mailward\0other\0"), &[]),
+    ("ENC-18", "has mode 0644", |m| m.mode(&format!("{DATA}/keys/tls.pem"), 0o644), &["FIL-01"]),
+    ("ENC-20", "nobody has said so", |m| m.said.statements.0.clear(), &[]),
+    ("ENC-20", "isn't encrypted", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &["PHY-02"]),
+    ("LOG-02", "nobody is told", |m| m.remove("/etc/rsyslog.d/ship.conf"), &[]),
+    ("LOG-02", "in clear", |m| m.edit("/etc/rsyslog.d/ship.conf", "Mode=\"1\"", "Mode=\"0\""), &[]),
+    ("LOG-02", "has a connection", |m| m.edit("/proc/net/tcp", ":1972 01 ", ":1972 06 "), &[]),
+    (
+        "LOG-04",
+        "reaches back 3 days alone",
+        |m| {
+            m.remove(&journal(60));
+            m.file(&journal(3), "");
+            m.mode(&journal(3), 0o640);
+        },
+        &[],
+    ),
+    (
+        "LOG-04",
+        "for 401 days",
+        |m| {
+            m.file(&journal(401), "");
+            m.mode(&journal(401), 0o640);
+        },
+        &[],
+    ),
+    (
+        "PAT-09",
+        "newer for UEFI dbx",
+        |m| m.says(Program::FirmwareUpdates, r#"{"Devices":[{"Name":"UEFI dbx","Releases":[{}]},{"Name":"SSD"}]}"#),
+        &[],
+    ),
+    ("PAT-09", "wasn't told for 30 days", |m| m.aged("/var/lib/fwupd/metadata/lvfs/firmware.xml.gz", 31 * 24), &[]),
     ("PRV-03", "may gain rights", |m| m.edit("/proc/702/status", "NoNewPrivs:\t1", "NoNewPrivs:\t0"), &[]),
     ("PRV-03", "for anything", |m| m.edit("/proc/700/status", "Seccomp:\t2", "Seccomp:\t0"), &[]),
     ("PRV-04", "exposure is 4.1", |m| m.says_otherwise(Program::OurExposure, "1.8 OK", "4.1 OK"), &[]),
@@ -411,9 +447,18 @@ pub(crate) const SPOILED: &[Spoil] = &[
     ),
     (
         "PRV-08",
-        "any program",
-        |m| m.says_otherwise(Program::OurUnit, "ExecPaths=/usr/local", "ExecPaths=/usr/bin /usr/local"),
+        "any program of /usr/bin",
+        |m| m.add("/proc/700/mountinfo", "94 90 253:0 /usr/bin /usr/bin ro,relatime - ext4 /dev/mapper/root rw\n"),
         &[],
+    ),
+    (
+        "PRV-08",
+        "any program",
+        |m| {
+            m.stopped();
+            m.says_otherwise(Program::OurUnit, "ExecPaths=/usr/local", "ExecPaths=/usr/bin /usr/local");
+        },
+        &["*"],
     ),
     (
         "PRV-09",

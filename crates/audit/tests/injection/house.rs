@@ -1,6 +1,7 @@
 //! A mail server of the test's own, with what it tells of itself; it does things wrong when told.
 
 use crate::session::Session;
+use crate::signing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_audit::knock::Anchors;
@@ -8,6 +9,8 @@ use mailward_audit::{
     Account, Answered, Arrived, Canary, Door, Host, Kept, Missed, Protocol, Scene, State, Statements, TriedBan,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, Timestamp};
+use mailward_dns::Lookup;
+use mailward_dns_zone::{Data, Records};
 use mailward_tls::authority;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -57,6 +60,25 @@ pub(crate) enum Fault {
     NoLogin,
     StructureKills,
     TellsNothing,
+    TakesEverybody,
+    NoAliases,
+    MarksNothing,
+    OneAtATime,
+    SendsBareLines,
+    TakesBareLines,
+    SendsNothing,
+    NoSink,
+    Unsigned,
+    SignedByAnother,
+    EnvelopeElsewhere,
+    SpfFails,
+    LearnsNothing,
+    LearnsSpamAlone,
+    NoLearning,
+    SendsInClear,
+    BelievesAnybody,
+    SendsNothingSecured,
+    NoMove,
 }
 
 #[derive(Debug)]
@@ -65,6 +87,8 @@ pub(crate) struct Place {
     mail: Mutex<Vec<(String, String, Vec<u8>)>>,
     kept: Mutex<Vec<(String, String)>>,
     log: Mutex<String>,
+    sink: Mutex<Option<(u16, bool)>>,
+    learned: Mutex<(u64, u64)>,
     failures: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -93,6 +117,8 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         mail: Mutex::default(),
         kept: Mutex::default(),
         log: Mutex::default(),
+        sink: Mutex::default(),
+        learned: Mutex::default(),
         failures: Mutex::default(),
     });
     let mut doors = Vec::new();
@@ -104,6 +130,10 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let place = Arc::clone(&place);
+                if protocol == Protocol::Smtp && place.does(Fault::OneAtATime) {
+                    place.serve(protocol, stream).await;
+                    continue;
+                }
                 tokio::spawn(async move { place.serve(protocol, stream).await });
             }
         });
@@ -115,15 +145,34 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         doors,
         anchors: Anchors::only(tls().1.as_bytes()),
         canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside }),
-        names: None,
-        state: Some(State { domains: vec!["example.org".to_owned()], name: Some(NAME.to_owned()), ..State::default() }),
+        names: Some(names(&place)),
+        state: Some(State {
+            domains: vec!["example.org".to_owned()],
+            name: Some(NAME.to_owned()),
+            aliases: (!place.does(Fault::NoAliases))
+                .then(|| [("everybody@example.org".to_owned(), 10), ("sales@example.org".to_owned(), 9)].into()),
+            ..State::default()
+        }),
         statements: Statements::default(),
         owners: BTreeMap::new(),
         deputies: BTreeMap::new(),
+        peers: mailward_audit::probe::Peers::default(),
         actions: None,
         machine: None,
         now: SystemClock.now(),
     }
+}
+
+/// The DNS of the house.
+fn names(place: &Place) -> Arc<dyn Lookup> {
+    let spf = if place.does(Fault::SpfFails) { "v=spf1 -all" } else { "v=spf1 mx -all" };
+    let records = Records::default()
+        .with("example.org", Data::Mx(10, NAME.to_owned()))
+        .with(NAME, Data::Address("45.33.32.156".parse().unwrap()))
+        .txt("example.org", spf)
+        .txt(&format!("s1._domainkey.{}", signing::DOMAIN), &signing::record())
+        .txt("s1._domainkey.example.net", &signing::record());
+    Arc::new(records)
 }
 
 /// What is done with a message.
@@ -235,14 +284,33 @@ impl Place {
                     session.say(&format!("{tag} {}", if taken { "OK in" } else { "NO wrong" })).await;
                 }
                 "FETCH" if self.does(Fault::StructureKills) => return,
+                "UID" if line.contains(" SEARCH ") => {
+                    session.say("* SEARCH 1").await;
+                    session.say(&format!("{tag} OK done")).await;
+                }
+                "UID" if self.does(Fault::NoMove) => session.say(&format!("{tag} BAD what")).await,
+                "UID" => {
+                    self.learns(line.ends_with("Junk"));
+                    session.say(&format!("{tag} OK moved")).await;
+                }
                 _ => session.say(&format!("{tag} OK done")).await,
             }
         }
     }
 
+    fn learns(&self, junk: bool) {
+        let mut learned = self.learned.lock().unwrap();
+        match junk {
+            _ if self.does(Fault::LearnsNothing) => {}
+            true => *learned = (learned.0 + 1, learned.1),
+            false if self.does(Fault::LearnsSpamAlone) => {}
+            false => *learned = (learned.0 - 1, learned.1 + 1),
+        }
+    }
+
     async fn smtp(&self, mut session: Session, protocol: Protocol) {
         session.say(&format!("220 {NAME} ESMTP")).await;
-        let mut user = false;
+        let (mut user, mut to_sink) = (false, false);
         while let Some(line) = session.line(20_000).await {
             self.note(&format!("debug said {line}"));
             let upper = line.to_ascii_uppercase();
@@ -260,21 +328,79 @@ impl Place {
                     "550 not from outside".to_owned()
                 }
                 "MAIL" => "250 fine".to_owned(),
+                "RCPT" if user && line.contains("sink@") => {
+                    to_sink = true;
+                    "250 fine".to_owned()
+                }
                 "RCPT" if self.does(Fault::PutsRecipientsOff) && !line.contains(CANARY) => "451 later".to_owned(),
                 "RCPT" if line.contains("nobody") && !self.does(Fault::TakesUnknown) => {
                     format!("550 nobody{reference}")
+                }
+                "RCPT" if line.contains("everybody@") && !self.does(Fault::TakesEverybody) => {
+                    "550 not for strangers".to_owned()
                 }
                 "RCPT" if line.contains("abuse@") && self.does(Fault::NoAbuse) => "550 nobody".to_owned(),
                 "RCPT" => "250 fine".to_owned(),
                 "DATA" => {
                     session.say("354 go on").await;
                     let Some(message) = session.until(&[b"\r\n.\r\n"]).await else { return };
+                    let bare = signing::is_bare(&message);
+                    if user && to_sink {
+                        let refuses = bare && !self.does(Fault::SendsBareLines) && !self.does(Fault::TakesBareLines);
+                        let reply = if refuses { "554 bare line ends" } else { "250 taken" };
+                        session.say(reply).await;
+                        if !refuses {
+                            self.send_on(&message).await;
+                        }
+                        continue;
+                    }
                     self.take(message, &reference).await
                 }
                 _ => "500 what".to_owned(),
             };
             session.say(&reply).await;
         }
+    }
+
+    /// To the audit's own sink, as a server sends.
+    async fn send_on(&self, message: &[u8]) {
+        let Some((port, demands_tls)) = *self.sink.lock().unwrap() else { return };
+        if self.does(Fault::SendsNothing) || (demands_tls && self.does(Fault::SendsNothingSecured)) {
+            return;
+        }
+        let mut message = String::from_utf8_lossy(message).trim_end_matches("\r\n.\r\n").to_owned() + "\r\n";
+        if !self.does(Fault::SendsBareLines) {
+            message = message.replace("\r\n", "\n").replace(['\r', '\n'], "\n").replace('\n', "\r\n");
+        }
+        if !self.does(Fault::Unsigned) {
+            let domain = if self.does(Fault::SignedByAnother) { "example.net" } else { signing::DOMAIN };
+            message = signing::signed(domain, &message);
+        }
+        let sender = if self.does(Fault::EnvelopeElsewhere) { "bounces@example.net" } else { CANARY };
+        let mut session = Session::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        session.line(1_000).await.unwrap();
+        if demands_tls && !self.does(Fault::SendsInClear) {
+            session.say("EHLO mx.example.org").await;
+            let mut offers = false;
+            while let Some(line) = session.line(1_000).await {
+                offers |= line.ends_with("STARTTLS");
+                if line.starts_with("250 ") {
+                    break;
+                }
+            }
+            // It believes no certificate of an authority that it doesn't know, unless it is told.
+            if !(offers && self.does(Fault::BelievesAnybody)) {
+                return;
+            }
+        }
+        for command in
+            ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
+        {
+            session.say(command).await;
+            session.line(1_000).await.unwrap();
+        }
+        session.say(&format!("{}.", message.replace("\r\n.", "\r\n.."))).await;
+        session.line(1_000).await.unwrap();
     }
 
     async fn take(&self, message: Vec<u8>, reference: &str) -> String {
@@ -313,6 +439,10 @@ impl Place {
                         .join("\r\n"),
                 };
                 let ours = if self.does(Fault::NoResults) { String::new() } else { ours };
+                let odd =
+                    marker.contains(".flt-16.") && !marker.contains("harmless") && !self.does(Fault::MarksNothing);
+                let mark = if odd { ";\r\n spam/name-is-address=2.50" } else { "" };
+                let ours = format!("{ours}Mailward-Verdict: deliver; score=1.00{mark}\r\n");
                 self.note(&format!("info message.accepted id={name}"));
                 self.mail.lock().unwrap().push((marker, folder.to_owned(), format!("{ours}{header}\r\n").into_bytes()));
                 format!("250 taken {name}")
@@ -375,6 +505,25 @@ impl Canary for Place {
             let (door, before) = ("imaps 127.0.0.1:993".to_owned(), "answered".to_owned());
             let banned = if acts { "nothing" } else { "ANSWERED" }.to_owned();
             Ok(vec![TriedBan { door, before, banned, acts: Some(acts) }])
+        })
+    }
+
+    fn learned(&self) -> Answered<'_, (u64, u64)> {
+        Box::pin(async move {
+            if self.does(Fault::NoLearning) {
+                return missed("what was learned");
+            }
+            Ok(*self.learned.lock().unwrap())
+        })
+    }
+
+    fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String> {
+        Box::pin(async move {
+            if self.does(Fault::NoSink) {
+                return missed("a way elsewhere");
+            }
+            *self.sink.lock().unwrap() = Some((port, demands_tls));
+            Ok("sink@mailward-audit.invalid".to_owned())
         })
     }
 

@@ -39,6 +39,8 @@ pub struct Audit {
     pub deputies: Vec<AuditPerson>,
     /// What areas count for where it isn't the default.
     pub weights: Vec<AuditWeight>,
+    /// Whose looks from outside count.
+    pub peers: Vec<AuditPeer>,
 }
 
 impl Default for Audit {
@@ -49,6 +51,7 @@ impl Default for Audit {
             owners: Vec::new(),
             deputies: Vec::new(),
             weights: Vec::new(),
+            peers: Vec::new(),
         }
     }
 }
@@ -167,5 +170,48 @@ impl fmt::Display for AuditWeight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let area = AUDIT_AREAS.get(self.area).unwrap_or(&"");
         write!(f, "{area} {}.{:02}", self.weight / 100, self.weight.rem_euclid(100))
+    }
+}
+
+/// Whose looks from outside count: `second.example.org 3d40…`, a name for people and a public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditPeer {
+    /// A name without blanks, 1 to 64 letters, digits, `.`, `-` and `_`.
+    pub name: String,
+    /// Its key: 64 hexadecimal digits, lower case.
+    pub key: String,
+}
+
+impl AuditPeer {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} must be a name and a public key of 64 hexadecimal digits, which `mailward probe --sign` tells"
+            )
+        };
+        let (name, key) = text.split_once(' ').ok_or_else(wrong)?;
+        let is_name = (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+        let key = key.trim().to_ascii_lowercase();
+        let is_key = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_name && is_key { Ok(Self { name: name.to_owned(), key }) } else { Err(wrong()) }
+    }
+
+    /// The key's 32 bytes.
+    #[must_use]
+    pub fn key_bytes(&self) -> Vec<u8> {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+        let pairs = self.key.as_bytes().chunks_exact(2);
+        pairs.map(|pair| pair.iter().fold(0_u8, |byte, one| byte.wrapping_shl(4) | digit(*one))).collect()
+    }
+}
+
+impl fmt::Display for AuditPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.key)
     }
 }

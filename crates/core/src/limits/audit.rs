@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Time for one control: the slowest send a message and follow it, or ask fifty times as one user and as another.
 pub const AUDIT_CONTROL_TIME: Duration = Duration::from_secs(30);
 
+/// Controls that are answered at a time. Most of them wait, for a guard that slows down who fails or for the DNS; what can't be
+/// answered beside others says so by itself.
+pub const AUDIT_AT_ONCE: usize = 6;
+
 /// Time for a program that is asked something.
 pub const AUDIT_PROGRAM_TIME: Duration = Duration::from_secs(10);
 
@@ -66,6 +70,9 @@ pub const KNOCK_JUNK: usize = 150;
 pub const KNOCK_UNKNOWN_RECIPIENTS: usize = 120;
 /// Logins that fail, of each of the two users whose refusals are compared.
 pub const KNOCK_LOGINS: usize = 50;
+/// The same where a server takes so long for each that fifty can't be made: beyond the failures after which servers are known to
+/// say something else.
+pub const KNOCK_LOGINS_IN_WORDS: usize = 6;
 /// Days that an exception lasts at most.
 pub const AUDIT_EXCEPTION_DAYS: u16 = 365;
 
@@ -125,5 +132,59 @@ pub const AUDIT_NAMED_MAX: usize = 12;
 /// [`AUDIT_CONTROL_TIME`].
 pub const AUDIT_NAMES_TIME: Duration = Duration::from_secs(4);
 
+/// Time after which a control about names says what it knows, whatever it still waits for.
+pub const AUDIT_NAMES_END: Duration = Duration::from_secs(20);
+
+/// How often the server is told that an audit goes on.
+pub const AUDIT_ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// Silence after which the server takes an audit for gone, and lets another one begin: some of the pauses between its words, as a
+/// busy host may lose one.
+pub const AUDIT_ALIVE_TIME: Duration = Duration::from_secs(30);
+
+/// Days before an action is due at which its owner is reminded.
+pub const AUDIT_REMIND_DAYS: u16 = 7;
+
 /// What the names of accounts begin with that an audit makes for itself, before a number: such as `mailward-audit-19c3@`.
 pub const AUDIT_LOCAL: &str = "mailward-audit-";
+
+// ---- looks from outside ---------------------------------------------------------------------------------------
+
+/// Connections a second of one look, at most.
+pub const KNOCK_RATE_MAX: u32 = 200;
+/// Connections a second of one look, unless told otherwise: below what servers take for an attack.
+pub const PROBE_RATE: u32 = 40;
+/// Ports of one address that are tried at once.
+pub const PROBE_PORTS_AT_ONCE: usize = 32;
+/// Doors that are looked at at once, ...
+pub const PROBE_DOORS_AT_ONCE: usize = 3;
+/// ... and connections to each: some servers let a single address have little more than a dozen.
+pub const PROBE_AT_ONCE: usize = 3;
+/// How long a server that has too many connections is left alone before it is asked once more.
+pub const PROBE_AGAIN_PAUSE: Duration = Duration::from_secs(1);
+/// Ports of one look.
+pub const PROBE_PORTS_MAX: usize = 200;
+/// Addresses of a host that are looked at.
+pub const PROBE_ADDRESSES_MAX: usize = 16;
+/// Selectors, lists, recipients and addresses that may be named, of each.
+pub const PROBE_NAMES_MAX: usize = 20;
+/// Time for one question at one door: slow servers make strangers wait a second for each mistake.
+pub const PROBE_QUESTION_TIME: Duration = Duration::from_secs(120);
+/// Time for what is asked of one name in the DNS, all its questions together.
+pub const PROBE_NAMES_TIME: Duration = Duration::from_secs(30);
+/// Features that are kept of one answer, ...
+pub const PROBE_FEATURES_MAX: usize = 100;
+/// ... and characters of one text of others.
+pub const PROBE_TEXT_MAX: usize = 300;
+/// Texts that are kept of one name.
+pub const PROBE_TEXTS_MAX: usize = 50;
+/// Bytes of a web server's answer that are read: a policy of MTA-STS is the longest that matters.
+pub const PROBE_PAGE_MAX: usize = 80 * 1024;
+/// Bytes of a look that is kept, and of a peer's that is read.
+pub const PROBE_STATE_MAX: usize = 4 * 1024 * 1024;
+/// Files of peers that are read.
+pub const PROBE_PEERS_MAX: usize = 64;
+/// Days that a peer's look counts.
+pub const PROBE_VANTAGE_DAYS: u16 = 30;
+/// Differences between two looks that are told.
+pub const PROBE_CHANGES_MAX: usize = 500;

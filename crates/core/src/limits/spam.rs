@@ -13,7 +13,7 @@ pub const SPAM_FIELD_MAX: usize = 2_048;
 pub const SPAM_TAGS_MAX: usize = 4_096;
 /// Links of one text that are looked at.
 pub const SPAM_LINKS_MAX: usize = 512;
-/// Runs of four letters of a subject that are tokens.
+/// Runs of four letters of a subject, and of each author's name and address, that are tokens.
 pub const SPAM_LETTERS_MAX: usize = 100;
 /// Bytes of shown text that are counted by their kinds: enough for shares of letters, digits and marks.
 pub const SPAM_FORM_MAX: usize = 16 * 1024;

@@ -1,6 +1,6 @@
 //! What administrators may do, and what they may not.
 
-use super::fake::{House, PASSWORD, address, domain, peer};
+use super::fake::{House, PASSWORD, address, domain, peer, tls13};
 use crate::{DirectoryError, DomainSettings, NewPassword, NewUser, UserSettings};
 use mailward_core::Secret;
 use mailward_core::limits::{ALIAS_DEPTH_MAX, ALIAS_TARGETS_MAX, DISPLAY_NAME_MAX};
@@ -255,7 +255,7 @@ async fn a_generated_password_is_told_once_and_opens() {
     let user = NewUser { password: NewPassword::Generated, ..new_user("zoe@example.test") };
     let (info, password) = house.directory.add_user(user).await.unwrap();
     assert!(info.has_password);
-    let login = house.auth.password("zoe@example.test", &password.unwrap(), true, &peer()).await.unwrap();
+    let login = house.auth.password("zoe@example.test", &password.unwrap(), Some(&tls13()), &peer()).await.unwrap();
     assert_eq!(login.address().to_string(), "zoe@example.test");
     let given = NewPassword::Given(Secret::new(PASSWORD));
     let told = house.directory.set_password(&address("zoe@example.test"), given).await.unwrap();

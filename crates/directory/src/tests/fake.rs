@@ -5,7 +5,7 @@ use mailward_core::event::Events;
 use mailward_core::{AccountId, Address, Domain, DomainId, Listener, Peer, Secret, Timestamp};
 use mailward_store::records::{AccountChange, AccountRecord, AliasChange, AliasRecord, DomainChange, DomainRecord};
 use mailward_store::{DirectoryStore, Pending, StoreError};
-use mailward_vault::ChannelBindings;
+use mailward_vault::{Agreed, ChannelBindings};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -162,7 +162,8 @@ pub(super) fn peer() -> Peer {
 }
 
 pub(super) fn tls13() -> ChannelBindings {
-    ChannelBindings { exporter: Some([7; 32]), server_end_point: Some(vec![9; 32]) }
+    let agreed = Some(Agreed { version: "TLSv1.3", cipher: "TLS13_AES_256_GCM_SHA384" });
+    ChannelBindings { exporter: Some([7; 32]), server_end_point: Some(vec![9; 32]), agreed }
 }
 
 impl House {

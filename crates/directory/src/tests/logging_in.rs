@@ -25,7 +25,7 @@ async fn house() -> House {
 
 async fn password(house: &House, user: &str, password: &str) -> Result<String, LoginError> {
     let secret = Secret::new(password);
-    house.auth.password(user, &secret, true, &peer()).await.map(|login| login.address().to_string())
+    house.auth.password(user, &secret, Some(&tls13()), &peer()).await.map(|login| login.address().to_string())
 }
 
 /// Plays an exchange whose messages don't depend on the answers.
@@ -121,6 +121,22 @@ async fn a_user_gets_in_by_every_way_there_is() {
     let lines = house.events.lines();
     assert_eq!(lines.iter().filter(|l| l.starts_with("info login.succeeded")).count(), 7);
     assert!(lines[0].contains("session=7 from=local listener=submission user=alice@example.test mechanism=PLAIN"));
+}
+
+/// Who looks for logins that a weak connection carried, or for a program that is too old, finds them in the log.
+#[tokio::test]
+async fn the_log_tells_what_carried_a_login_whatever_came_of_it() {
+    let house = house().await;
+    assert!(play(&house, "PLAIN", &[Some(b"\0alice@example.test\0wrong")]).await.is_err());
+    assert!(play(&house, "PLAIN", &[Some(b"no message of it")]).await.is_err());
+    assert!(password(&house, "nobody@example.test", PASSWORD).await.is_err());
+    assert!(password(&house, "alice@example.test", PASSWORD).await.is_ok());
+    let lines = house.events.lines();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (line, mechanism) in lines.iter().zip(["PLAIN", "PLAIN", "password", "password"]) {
+        let told = format!("mechanism={mechanism} tls=TLSv1.3 cipher=TLS13_AES_256_GCM_SHA384");
+        assert!(line.contains(&told), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -220,7 +236,7 @@ async fn nobody_logs_in_in_clear_text() {
         assert_eq!(house.auth.begin(mechanism, None, &peer()).err(), Some(LoginError::NeedsTls));
     }
     let secret = Secret::new(PASSWORD);
-    let refused = house.auth.password("alice@example.test", &secret, false, &peer()).await;
+    let refused = house.auth.password("alice@example.test", &secret, None, &peer()).await;
     assert_eq!(refused.err(), Some(LoginError::NeedsTls));
 }
 
@@ -228,7 +244,7 @@ async fn nobody_logs_in_in_clear_text() {
 #[tokio::test]
 async fn only_what_is_advertised_is_taken() {
     let house = house().await;
-    let tls12 = ChannelBindings { exporter: None, server_end_point: Some(vec![9; 32]) };
+    let tls12 = ChannelBindings { exporter: None, server_end_point: Some(vec![9; 32]), agreed: None };
     assert_eq!(house.auth.mechanisms(Some(&tls13())), ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]);
     assert_eq!(house.auth.mechanisms(Some(&tls12)), ["SCRAM-SHA-256", "PLAIN", "LOGIN"]);
     assert_eq!(house.auth.begin("SCRAM-SHA-256-PLUS", Some(&tls12), &peer()).err(), Some(LoginError::UnknownMechanism));
@@ -356,7 +372,7 @@ async fn a_changed_password_or_a_disabled_account_is_not_remembered() {
 async fn a_login_stands_until_the_account_has_another_password_or_is_disabled_or_gone() {
     let house = house().await;
     let login = async |user: &str| {
-        house.auth.password(user, &Secret::new("violin copper meadow"), true, &peer()).await.unwrap()
+        house.auth.password(user, &Secret::new("violin copper meadow"), Some(&tls13()), &peer()).await.unwrap()
     };
     let set = async |user: &str| {
         let new = NewPassword::Given(Secret::new("violin copper meadow"));
@@ -424,7 +440,8 @@ async fn a_login_sends_as_itself_and_as_aliases_that_list_it() {
     house.alias("me@other.test", &["alice@example.test"]).await;
     house.alias("bobs@example.test", &["bob@example.test", "sales@example.test"]).await;
     house.alias("far@example.test", &["alice@elsewhere.test"]).await;
-    let login = house.auth.password("alice@example.test", &Secret::new(PASSWORD), true, &peer()).await.unwrap();
+    let login =
+        house.auth.password("alice@example.test", &Secret::new(PASSWORD), Some(&tls13()), &peer()).await.unwrap();
     assert_eq!(login.account(), alice);
     let may = |from: &str| house.directory.may_send_as(&login, &address(from));
     for own in

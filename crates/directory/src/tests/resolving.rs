@@ -130,6 +130,23 @@ async fn every_domain_has_a_postmaster() {
     );
 }
 
+/// RFC 2142 §4: who is hurt by our users can say so.
+#[tokio::test]
+async fn every_domain_hears_of_abuse() {
+    let house = house().await;
+    assert_eq!(house.goes("Abuse@other.test"), "alice", "nobody is called so: the oldest account");
+    house.user("postmaster@example.test").await;
+    assert_eq!(house.goes("abuse@other.test"), "postmaster", "the postmaster of the first domain");
+    house.alias("postmaster@other.test", &["carol@other.test"]).await;
+    assert_eq!(house.goes("abuse+x@other.test"), "carol", "its own postmaster");
+    house.alias("abuse@other.test", &["bob@example.test"]).await;
+    assert_eq!(house.goes("abuse@other.test"), "bob", "whoever is called so");
+    assert_eq!(house.goes("abused@other.test"), "UnknownUser");
+    let all = DomainSettings { catch_all: Some(Some(address("bob@example.test"))), ..Default::default() };
+    house.directory.set_domain(&domain("example.test"), all).await.unwrap();
+    assert_eq!(house.goes("abuse@example.test"), "bob", "a catch-all is somebody");
+}
+
 /// Puts aliases in without the directory's checks.
 fn smuggle(house: &House, aliases: &[(&str, &[&str])]) {
     let done = house.store.change(|tables| {

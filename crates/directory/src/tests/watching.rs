@@ -78,7 +78,7 @@ fn with(house: &House, directory: Arc<Directory>, watch: &Arc<Watch>) -> Arc<Aut
 
 impl Watched {
     async fn password(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        self.auth.password(user, &Secret::new(password), true, &peer()).await.map(drop)
+        self.auth.password(user, &Secret::new(password), Some(&tls13()), &peer()).await.map(drop)
     }
     async fn sasl(&self, mechanism: &str, messages: &[&[u8]]) -> Result<(), LoginError> {
         let mut sasl = self.auth.begin(mechanism, Some(&tls13()), &peer())?;

@@ -86,10 +86,10 @@ impl Session {
     }
 
     async fn login(&mut self, user: &Bytes, password: Secret) -> Result<Done, Stop> {
-        let tls = self.io.wire().is_some_and(mailward_tls::Wire::is_tls);
+        let bindings = self.io.wire().and_then(|wire| wire.tls()).map(|tls| &tls.bindings);
         // A name that isn't UTF-8 is nobody's; it takes the same way as any other wrong one.
         let user = String::from_utf8_lossy(user);
-        let result = self.context.auth.password(&user, &password, tls, &self.peer).await;
+        let result = self.context.auth.password(&user, &password, bindings, &self.peer).await;
         drop(password);
         self.settle_login(result)
     }

@@ -111,7 +111,10 @@ async fn a_login_that_no_longer_stands_opens_no_session() {
     let entry = permit.enter(&peer, &house.context.shutdown);
     let directory = &house.context.directory;
     let (auth, secret) = (&house.context.auth, Secret::new(PASSWORD));
-    let login = auth.password("alice@example.test", &secret, true, &peer).await.unwrap();
+    let login = auth
+        .password("alice@example.test", &secret, Some(&mailward_tls::ChannelBindings::default()), &peer)
+        .await
+        .unwrap();
     assert!(entry.logged_in(&login, directory));
     let new = NewPassword::Given(Secret::new("violin copper meadow"));
     directory.set_password(login.address(), new).await.unwrap();

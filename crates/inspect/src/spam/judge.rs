@@ -5,9 +5,13 @@
 //! remembered with the message, so that taking it back is exact. **Counts**: in how many messages of each kind a token was, as
 //! naive Bayes reads it. The weights tell kinds apart where they are like each other; the counts hold where mail changes.
 //!
+//! The weights are read of the whole message. The counts are read of each [`Witness`] by itself, by its own length, and none of them
+//! says more than [`LOUDEST`]: what a header tells is few words beside a text, and is worth as much.
+//!
 //! A user's weights are learned on top of the server's: what the server gets right already moves them little.
 
 use super::table::Table;
+use super::witness::{WITNESSES, Witness};
 use mailward_core::limits::{SPAM_LEARNED_LEAST, SPAM_USER_LEAST};
 use mailward_store::records::Lesson;
 
@@ -18,9 +22,9 @@ const RATE: f64 = 30.0;
 /// A judgement that is wrong by less than this moves nothing: tokens of what is well known don't grow without end.
 const KNOWN: f64 = 0.02;
 /// How much what the weights say counts.
-const WEIGHTS: f64 = 0.28;
-/// How much what the counts say counts.
-const COUNTS: f64 = 0.068;
+const WEIGHTS: f64 = 0.15;
+/// Most that one witness's counts say, either way.
+const LOUDEST: f64 = 1.6;
 /// What a token that nobody saw counts for, in messages, before its own count.
 const PRIOR: f64 = 0.02;
 /// Messages that a token has to be in until half of what it says is believed.
@@ -30,7 +34,33 @@ const INDIFFERENT: f64 = 0.1;
 /// Fewer tokens than this count as so many: a message of three words proves little.
 const TOKENS_LEAST: f64 = 64.0;
 /// From the sum to the odds.
-const ODDS: f64 = 6.0;
+const ODDS: f64 = 1.25;
+
+/// How much a witness's counts count, and fewer tokens than what count as so many.
+const fn heard(witness: Witness) -> (f64, f64) {
+    match witness {
+        Witness::Rest => (0.0, 1.0),
+        Witness::Subject => (0.07, 16.0),
+        Witness::Author => (0.063, 32.0),
+        Witness::Order => (0.073, 8.0),
+        Witness::Route => (0.128, 8.0),
+        Witness::Shape => (0.218, 8.0),
+        Witness::Text => (0.027, 64.0),
+        Witness::Links => (0.056, 16.0),
+    }
+}
+
+/// Each at its place.
+const ALL: [Witness; WITNESSES] = [
+    Witness::Rest,
+    Witness::Subject,
+    Witness::Author,
+    Witness::Order,
+    Witness::Route,
+    Witness::Shape,
+    Witness::Text,
+    Witness::Links,
+];
 
 /// What is known of a message by its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,11 +94,26 @@ pub fn judge(tokens: &[u64], server: &Table, user: Option<&Table>) -> Option<Jud
     if let Some(user) = user {
         let (weights, own) = sums(tokens, user);
         linear += weights * trust(user);
-        counts.sum += own.sum * trust(user);
+        counts.said.iter_mut().zip(own.said).for_each(|(said, own)| *said += own * trust(user));
         known = known.max(own.known);
     }
-    let margin = WEIGHTS * scaled(linear, tokens) + COUNTS * scaled(counts.sum, tokens);
+    let margin = WEIGHTS * scaled(linear, tokens) + together(&counts.said, tokens);
     Some(Judged { margin, known, tokens: tokens.len() })
+}
+
+/// What the counts of all witnesses say.
+fn together(said: &[f64; WITNESSES], tokens: &[u64]) -> f64 {
+    let mut lengths = [0u32; WITNESSES];
+    for token in tokens {
+        if let Some(length) = lengths.get_mut(Witness::place_of(*token)) {
+            *length = length.saturating_add(1);
+        }
+    }
+    let each = ALL.into_iter().zip(said).zip(lengths).map(|((witness, said), length)| {
+        let (loud, least) = heard(witness);
+        (loud * said / f64::from(length).max(least).sqrt()).clamp(-LOUDEST, LOUDEST)
+    });
+    each.sum()
 }
 
 /// How much a user's own table counts: little while they said only one thing of mail, as everything would look like that.
@@ -105,7 +150,7 @@ pub(super) fn step_without(tokens: &[u64], server: &Table, user: Option<&Table>,
 
 #[derive(Clone, Copy, Default)]
 struct Counted {
-    sum: f64,
+    said: [f64; WITNESSES],
     known: usize,
 }
 
@@ -118,7 +163,9 @@ fn sums(tokens: &[u64], table: &Table) -> (f64, Counted) {
         let Some(counts) = table.get(*token) else { continue };
         linear = linear.saturating_add(counts.weight.into());
         counted.known = counted.known.saturating_add(1);
-        counted.sum += odds.say(counts.spam, counts.ham);
+        if let Some(said) = counted.said.get_mut(Witness::place_of(*token)) {
+            *said += odds.say(counts.spam, counts.ham);
+        }
     }
     #[expect(clippy::cast_precision_loss, reason = "a sum of some thousand weights")]
     let linear = linear as f64 / UNIT;

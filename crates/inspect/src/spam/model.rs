@@ -222,6 +222,7 @@ impl Spam {
         for sign in signs(subject, &reading, contents, proven) {
             mine.push(Finding::new(Check::Spam, sign.name(), Action::Deliver, sign.reason()).worth(sign.points()));
         }
+        mine.extend(super::gtube::found(&reading));
         if let Some(gate) = of_gate(subject) {
             mine.push(gate);
         }

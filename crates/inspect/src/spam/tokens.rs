@@ -12,7 +12,8 @@ mod words;
 
 use super::hash::TokenKey;
 use super::reading::{Reading, Text};
-use mailward_core::limits::SPAM_TOKENS_MAX;
+use super::witness::Witness;
+use mailward_core::limits::{SPAM_LETTERS_MAX, SPAM_TOKENS_MAX};
 use mailward_message::decode::file_name;
 use mailward_message::{Part, Structure};
 use std::collections::HashSet;
@@ -23,7 +24,7 @@ pub(super) use page::hosts;
 pub(super) use words::is_invisible;
 
 /// By which tokens are made: what was learned by another isn't undone by this.
-pub const TOKENS_VERSION: u8 = 2;
+pub const TOKENS_VERSION: u8 = 3;
 
 /// Where a token was found: the same word means something else elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,22 @@ enum Kind {
     File,
     Shape,
     Form,
+    NameLetters,
+}
+
+impl Kind {
+    const fn witness(self) -> Witness {
+        match self {
+            Self::Word => Witness::Text,
+            Self::Subject | Self::Letters => Witness::Subject,
+            Self::Name | Self::Address | Self::Domain | Self::NameLetters => Witness::Author,
+            Self::Order => Witness::Order,
+            Self::Route => Witness::Route,
+            Self::Shape => Witness::Shape,
+            Self::Host | Self::Path => Witness::Links,
+            Self::Field | Self::Value | Self::Tag | Self::Part | Self::File | Self::Form => Witness::Rest,
+        }
+    }
 }
 
 /// The tokens of a message, each once, at most `limits::SPAM_TOKENS_MAX`, the header's first. Structure and reading must be the
@@ -103,12 +120,12 @@ fn running(text: &str, sink: &mut Sink<'_>) {
             return;
         }
         let number = sink.number(Kind::Word, word.lower());
-        sink.put(number);
+        sink.put(Kind::Word, number);
         if before != 0 {
-            sink.put(TokenKey::pair(before, number, 1));
+            sink.put(Kind::Word, TokenKey::pair(before, number, 1));
         }
         if earlier != 0 {
-            sink.put(TokenKey::pair(earlier, number, 2));
+            sink.put(Kind::Word, TokenKey::pair(earlier, number, 2));
         }
         (earlier, before) = (before, number);
         full = sink.is_full();
@@ -150,14 +167,22 @@ impl<'k> Sink<'k> {
     fn number(&self, kind: Kind, bytes: &[u8]) -> u64 {
         self.key.hash(kind as u8, bytes)
     }
-    fn put(&mut self, token: u64) {
+    fn put(&mut self, kind: Kind, token: u64) {
+        let token = kind.witness().sign(token);
         if !self.is_full() && self.seen.insert(token) {
             self.tokens.push(token);
         }
     }
     fn word(&mut self, kind: Kind, word: words::Word<'_>) {
         let number = self.number(kind, word.lower());
-        self.put(number);
+        self.put(kind, number);
+    }
+    /// Each four letters in a row, at most `limits::SPAM_LETTERS_MAX`: they hold where words are written in ever other ways.
+    fn letters(&mut self, kind: Kind, text: &str) {
+        for letters in text.to_lowercase().as_bytes().windows(4).take(SPAM_LETTERS_MAX) {
+            let number = self.number(kind, letters);
+            self.put(kind, number);
+        }
     }
     /// Pieces as one, small letters.
     fn text(&mut self, kind: Kind, pieces: &[&str]) {
@@ -169,6 +194,6 @@ impl<'k> Sink<'k> {
             self.scratch.extend(piece.iter().map(u8::to_ascii_lowercase));
         }
         let number = self.key.hash(kind as u8, &self.scratch);
-        self.put(number);
+        self.put(kind, number);
     }
 }

@@ -9,6 +9,8 @@
     clippy::cast_possible_truncation
 )]
 
+mod evaluation;
+mod judging;
 mod learning;
 mod peers;
 mod scoring;

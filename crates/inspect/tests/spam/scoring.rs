@@ -34,6 +34,36 @@ async fn an_ordinary_letter_has_nothing_but_that_it_is_the_first() {
     assert_eq!(found(&alternative).await, ["first-contact"]);
 }
 
+/// Put together here, so that this file can be sent by mail.
+fn gtube() -> String {
+    ["XJS*C4JDBQADN1.NSBN3*2IDNEN", "*GTUBE-STANDARD-ANTI-UBE-TEST", "-EMAIL*C.34X"].concat()
+}
+
+#[tokio::test]
+async fn the_text_that_spam_filters_are_tried_with_goes_the_way_of_the_worst_spam() {
+    let dir = tempfile::tempdir().unwrap();
+    let w = world(dir.path(), config::Spam::default()).await;
+    let plain = format!("{HEADER}Subject: a trial\n\n{}\n", gtube());
+    let quoted = format!(
+        "{HEADER}Subject: a trial\nContent-Transfer-Encoding: quoted-printable\n\n{}\n",
+        gtube().replace('*', "=2A").replace("-TEST", "-=\nTEST")
+    );
+    let page = format!("{HEADER}Subject: a trial\nContent-Type: text/html\n\n<p>{}</p>\n", gtube());
+    for message in [&plain, &quoted, &page] {
+        let of = subject(message.replace('\n', "\r\n").as_bytes(), &[w.alice, w.bob]);
+        let verdict = Verdict { findings: w.spam.score(&of, None, &[]).await };
+        assert_eq!(verdict.action_for(1), Action::Junk, "{message}: {verdict:?}");
+        assert!(verdict.findings.iter().any(|one| one.rule == "gtube" && one.points == 100_000), "{verdict:?}");
+    }
+    // On two lines it is talked about.
+    let broken = format!("{HEADER}Subject: a trial\n\n{}\n", gtube().replace("ANTI", "ANTI\n"));
+    assert_eq!(found(&broken).await, ["first-contact"]);
+    w.spam.set(&config::Spam { reject: Points(Some(1_500)), ..config::Spam::default() });
+    let of = subject(plain.replace('\n', "\r\n").as_bytes(), &[w.alice]);
+    let verdict = Verdict { findings: w.spam.score(&of, None, &[]).await };
+    assert_eq!(verdict.action_for(0), Action::Reject, "where the worst spam is refused, so is this");
+}
+
 #[tokio::test]
 async fn signs_of_the_header_are_seen() {
     let body = "\n\nhello\n";

@@ -65,6 +65,18 @@ fn letters_of_a_subject_are_tokens_up_to_their_limit() {
 }
 
 #[test]
+fn letters_of_who_wrote_it_are_tokens_up_to_their_limit() {
+    let from = |name: &str| of(format!("From: \"{name}\" <a@b.example>\r\nSubject: x\r\n\r\nx\r\n").as_bytes());
+    let shared = |one: &str, other: &str| from(one).intersection(&from(other)).count();
+    assert!(shared("cheaploans", "xcheaploansx") > shared("cheaploans", "ourplumber"));
+    let long: String =
+        (0..SPAM_LETTERS_MAX + 4).map(|n| char::from(b'a' + u8::try_from(n * n % 26).unwrap())).collect();
+    assert_eq!(from(&format!("{long}y")), from(&format!("{long}z")));
+    let short = &long[..20];
+    assert_ne!(from(&format!("{short}y")), from(&format!("{short}z")));
+}
+
+#[test]
 fn neighbours_are_tokens_of_their_own() {
     let (one, other) = (of(&plain("alpha beta gamma")), of(&plain("gamma beta alpha")));
     assert_ne!(one, other);

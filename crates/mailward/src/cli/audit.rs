@@ -14,7 +14,7 @@ use crate::place::{Place, Where};
 use crate::print;
 use clap::{Args, Subcommand, ValueEnum};
 use mailward_audit::evidence::Run;
-use mailward_audit::{Area, Control, Host, Probe, Progress, Record, all};
+use mailward_audit::{Area, Control, Host, Probe, Progress, Record, all, find};
 use mailward_core::shutdown;
 use mailward_dns::{Lookup, Resolver};
 use serde_json::Value;
@@ -65,14 +65,19 @@ enum What {
 #[derive(Debug, Args)]
 #[command(
     after_help = "What needs root, a running server or systemd and hasn't got it is \"not tested\", and worth nothing.
-Only a whole audit is kept: with --area, --probe or --root it is shown and forgotten.
+Only a whole audit is kept: with --control, --area, --probe or --root it is shown and forgotten, and
+closes no action.
 
 Examples:
   mailward audit run
+  mailward audit run --control SVC-04,ENC-16      (look again at what was mended)
   mailward audit run --probe host --root /mnt/other --json
   mailward audit run --area files --area privileges"
 )]
 pub(crate) struct Looking {
+    /// Only these, by their names, with commas between; may be given again
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    control: Vec<String>,
     /// Only this area; may be given again
     #[arg(long, value_name = "AREA")]
     area: Vec<String>,
@@ -142,16 +147,28 @@ fn area(name: &str) -> Result<Area, Failure> {
     })
 }
 
+/// A control by its name.
+fn control(id: &str) -> Result<&'static Control, Failure> {
+    find(id.trim()).ok_or_else(|| {
+        Failure::Refused(format!("there is no control {}; `mailward audit controls` lists them", print::tame(id)))
+    })
+}
+
 impl Looking {
     fn run(self, place: &Where) -> Result<(), Failure> {
+        let named = self.control.iter().map(|id| Ok(control(id)?.id)).collect::<Result<Vec<&str>, Failure>>()?;
         let areas = self.area.iter().map(|name| area(name)).collect::<Result<Vec<Area>, Failure>>()?;
         let probes: Vec<Probe> = self.probe.iter().map(|way| way.probe()).collect();
         let controls: Vec<&'static Control> = all()
             .into_iter()
+            .filter(|control| named.is_empty() || named.contains(&control.id))
             .filter(|control| areas.is_empty() || areas.contains(&control.area))
             .filter(|control| probes.is_empty() || probes.contains(&control.probe))
             .collect();
-        let is_whole = areas.is_empty() && probes.is_empty() && self.root.is_none();
+        if controls.is_empty() {
+            return Err(Failure::Usage("there is no control of which all of that is true".to_owned()));
+        }
+        let is_whole = named.is_empty() && areas.is_empty() && probes.is_empty() && self.root.is_none();
         let (place, host) = match &self.root {
             // Another host's files: nothing of the server here belongs to it.
             Some(root) => (None, Host::at(root, false, Box::new(BTreeMap::new()))),
@@ -166,7 +183,17 @@ impl Looking {
             Some(place) if is_whole && !self.forget => keep(place, run)?,
             _ => run,
         };
-        if self.json { print::json(&run) } else { table::summary(&run) }
+        match run.records.as_slice() {
+            _ if self.json => print::json(&run),
+            [record] if !named.is_empty() => table::whole(record),
+            records if !named.is_empty() => table::records(records.iter()),
+            records => {
+                table::summary(&run)?;
+                // What is forgotten can't be asked for later.
+                let is_gone = run.number == 0;
+                table::records(records.iter().filter(|record| is_gone && record.verdict.is_failure()))
+            }
+        }
     }
 }
 
@@ -189,7 +216,7 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();
-    let mut telling = Telling(print::Progress::new());
+    let mut telling = Telling(print::Progress::new(), false);
     let weights = looking::weights(&config);
     match place.filter(|_| scene.state.is_some()) {
         Some(place) => {
@@ -220,12 +247,18 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| Failure::Bug(format!("the answer can't be read: {error}")))
 }
 
-/// How far it is.
-struct Telling(print::Progress);
+/// How far it is; and whether it was told that it waits.
+struct Telling(print::Progress, bool);
 
 impl Progress for Telling {
     fn begins(&mut self, control: &Control, number: usize, of: usize) {
         self.0.show(format_args!("{number} of {of}: {}", control.id));
     }
     fn ended(&mut self, _: &Record) {}
+    fn waits(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.1, true) {
+            self.0.clear();
+            print::note(why);
+        }
+    }
 }

@@ -11,11 +11,13 @@ use crate::place::Place;
 use jiff::Zoned;
 use mailward_audit::evidence::Run;
 use mailward_audit::knock::Anchors;
+use mailward_audit::probe::Peers;
+use mailward_audit::reminders::{Reminder, letters};
 use mailward_audit::{
     Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
     Weights, all, run, score,
 };
-use mailward_core::config::{Audit, AuditMachine, AuditPerson};
+use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::AUDIT_RUN_TIME;
 use mailward_core::{Clock as _, Listener, Shutdown, SystemClock};
@@ -77,8 +79,15 @@ pub(crate) fn scene(
         deputies: people(&config.deputies),
         actions,
         machine,
+        peers: peers(&config.peers, data),
         now: SystemClock.now(),
     }
+}
+
+/// What peers saw from elsewhere: files in the data directory, signed with keys that the configuration names.
+fn peers(lines: &[AuditPeer], data: &Path) -> Peers {
+    let keys = lines.iter().map(|line| (line.name.clone(), line.key_bytes())).collect();
+    Peers::in_directory(&data.join("audit/peers"), &keys)
 }
 
 /// The host that this runs on, and where we are on it.
@@ -140,16 +149,23 @@ pub(crate) async fn look_within(
     if !needs_account(controls) {
         return Ok(look(controls, scene, weights, stop, progress).await);
     }
-    let own = match OwnAccount::make(server).await {
-        Ok((own, account)) => {
+    let own = match OwnAccount::make(server, stop, progress).await {
+        Ok(Some((own, account))) => {
             scene.canary = Some(account);
             Some(own)
         }
+        Ok(None) => return Err(Failure::Refused("another audit goes on, and didn't end in time".to_owned())),
         // No domain, for one: that is what controls say then.
         Err(Failure::Refused(_) | Failure::NoServer(_)) => None,
         Err(other) => return Err(other),
     };
+    // What is asked of the server of now is asked when it is this one's turn.
+    scene.now = SystemClock.now();
+    let alive = own.clone().map(|own| tokio::spawn(own.stay()));
     let run = tokio::time::timeout(AUDIT_RUN_TIME, look(controls, scene, weights, stop, progress)).await;
+    if let Some(alive) = alive {
+        alive.abort();
+    }
     if let Some(own) = own {
         // What is left goes by itself, later.
         let _later = own.forget().await;
@@ -203,6 +219,10 @@ async fn every_day(desk: Desk, events: Events, mut shutdown: Shutdown) {
         events.emit(Event::alert("audit.stopped").with("why", failure));
     }
     loop {
+        // Every hour, whether or not audits are made here: they come together, once a day.
+        if let Err(failure) = remind(&desk, &events).await {
+            events.emit(Event::alert("audit.stopped").with("why", failure));
+        }
         let hour = desk.server.as_ref().and_then(|server| server.audit().hour);
         let wait = hour.map_or(Duration::from_secs(3_600), |hour| until(hour, &Zoned::now()));
         tokio::select! {
@@ -244,6 +264,27 @@ async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), F
     let kept = desk.audit_keep(run, people(&config.owners)).await?;
     tell(events, &before, &kept);
     Ok(())
+}
+
+/// Reminds people of what is to be mended: each of theirs, in an alert that goes to them as well.
+async fn remind(desk: &Desk, events: &Events) -> Result<(), Failure> {
+    let Some(server) = &desk.server else { return Ok(()) };
+    let config = server.audit();
+    let (audit, events) = (desk.audit.clone(), events.clone());
+    let reminded = tokio::task::spawn_blocking(move || {
+        let tell = |due: &[Reminder]| {
+            for letter in letters(due) {
+                let event = Event::alert("audit.reminder").with("due", letter.due).with("overdue", letter.overdue);
+                let event = match &letter.to {
+                    Some(who) => event.with("who", who),
+                    None => event,
+                };
+                events.emit(event.in_words(&letter.subject, &letter.lines));
+            }
+        };
+        audit.remind(&people(&config.deputies), &weights(&config), tell)
+    });
+    reminded.await.map_err(|error| Failure::Bug(error.to_string()))?
 }
 
 /// Tells what changed, and nothing else.

@@ -6,8 +6,10 @@ use super::desk::{Desk, shown};
 use crate::compose::audit::failing;
 use crate::failure::Failure;
 use mailward_audit::actions::{Actions, Exception};
-use mailward_audit::evidence::{Archive, EvidenceError, Run};
-use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict};
+use mailward_audit::evidence::{Archive, Counted, EvidenceError, Run};
+use mailward_audit::probe::Vantage;
+use mailward_audit::reminders::Reminder;
+use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict, Weights};
 use mailward_core::{Clock as _, SystemClock};
 use mailward_vault::EvidenceKey;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ pub(crate) enum Ask {
     Verify { seal: Option<String> },
     /// Keep what somebody said.
     Answer { control: String, statement: Statement },
+    /// Sign what this installation saw of another host, and nothing else: see [`Vantage`].
+    Sign { look: String },
     /// Let something be for a while.
     Except { control: String, exception: Exception },
 }
@@ -55,6 +59,10 @@ pub(crate) struct AuditDesk {
     key: Arc<EvidenceKey>,
     /// Held from reading to writing: the daily run and one by hand may end together.
     writing: Arc<Mutex<()>>,
+    /// Kept audits whose score this process has counted again, by what was counted.
+    counted: Arc<Mutex<Counted>>,
+    /// Whose turn it is to have an account.
+    pub(super) turn: Arc<super::canary::Turn>,
 }
 
 impl From<EvidenceError> for Failure {
@@ -70,7 +78,8 @@ impl AuditDesk {
     /// Of a data directory, with the server's secret.
     pub(crate) fn of(data: &Path, secret: &mailward_core::Secret) -> Result<Self, Failure> {
         let key = EvidenceKey::new(secret).map_err(|error| Failure::Refused(error.to_string()))?;
-        Ok(Self { archive: Archive::in_data(data), key: Arc::new(key), writing: Arc::default() })
+        let (writing, counted, turn) = (Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { archive: Archive::in_data(data), key: Arc::new(key), writing, counted, turn })
     }
 
     /// Keeps a run, and what is to be done because of it.
@@ -86,20 +95,42 @@ impl AuditDesk {
         Ok(kept)
     }
 
+    /// What is to be told of what is to be done. It counts as told once `tell` was called.
+    pub(crate) fn remind(
+        &self,
+        deputies: &BTreeMap<Area, String>,
+        weights: &Weights,
+        tell: impl FnOnce(&[Reminder]),
+    ) -> Result<(), Failure> {
+        let _alone = self.alone();
+        let Some(actions) = self.archive.actions()? else { return Ok(()) };
+        let mut reminders = self.archive.reminders()?;
+        let due = reminders.due(&actions, deputies, weights, SystemClock.now());
+        if !due.is_empty() {
+            tell(&due);
+            self.archive.keep_reminders(&reminders)?;
+        }
+        Ok(())
+    }
+
     fn alone(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of audits that were kept. All of them are looked at again.
+    /// What is known of audits that were kept. Every byte of them is hashed again; the same bytes aren't counted again.
     fn past(&self) -> Result<Audits, Failure> {
-        let verified = self.archive.verify(Some(self.key.public()), None, SystemClock.now())?;
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let verified = self.archive.verify_anew(Some(self.key.public()), None, SystemClock.now(), &mut counted)?;
+        drop(counted);
         let faults = verified.faults.into_iter().map(|fault| match fault.number {
             Some(number) => format!("audit {number}: {}", fault.what),
             None => fault.what,
         });
         let faults: Vec<String> = faults.collect();
         // One that can't be read is among the faults.
-        let newest = self.archive.newest().ok().flatten().map(|run| Newest {
+        let newest = self.archive.newest().ok().flatten();
+        let secrets = newest.as_ref().map(Run::with_secrets).unwrap_or_default();
+        let newest = newest.map(|run| Newest {
             number: run.number,
             ended: run.ended,
             asked: run.records.len(),
@@ -111,7 +142,7 @@ impl AuditDesk {
                 .map(|record| record.id.clone())
                 .collect(),
         });
-        Ok(Audits { seals: verified.seals, runs: verified.runs, faults, newest })
+        Ok(Audits { seals: verified.seals, runs: verified.runs, faults, newest, secrets, left: 0 })
     }
 
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {
@@ -133,6 +164,11 @@ impl AuditDesk {
                 statements.0.insert(control, statement);
                 self.archive.keep_statements(&statements)?;
                 Ok(Value::Null)
+            }
+            Ask::Sign { look } => {
+                let refused = |error: String| Failure::Refused(format!("the look: {error}"));
+                let look = Vantage::parse(look.as_bytes()).and_then(|look| look.signed(&self.key)).map_err(refused)?;
+                Ok(json!({ "line": look.line().map_err(refused)?, "key": look.key }))
             }
             Ask::Except { control, exception } => {
                 let _alone = self.alone();
@@ -190,7 +226,7 @@ impl Desk {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
     use super::*;
-    use mailward_audit::{Weights, score};
+    use mailward_audit::score;
     use mailward_core::{Secret, Timestamp};
 
     #[test]

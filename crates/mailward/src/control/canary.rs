@@ -3,10 +3,13 @@
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
-use mailward_core::limits::{AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME};
+use mailward_core::limits::{
+    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME,
+};
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
-use mailward_directory::{NewPassword, NewUser, UserInfo};
+use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName, RouteTls};
+use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
@@ -15,15 +18,18 @@ use mailward_store::{MailStore as _, QuarantineStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use tokio::time::Instant;
 
 /// What is asked of it. Only accounts that were made here can be meant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Ask {
-    /// Makes one: see [`Made`]. It goes by itself after `limits::AUDIT_RUN_TIME`.
+    /// Makes one: see [`Made`]; nothing while another audit goes on. It goes by itself after `limits::AUDIT_RUN_TIME`.
     Make,
+    /// The audit goes on: said every `limits::AUDIT_ALIVE_EVERY`.
+    Alive { address: Address },
     /// Messages in its mailboxes whose header has this text: a list of [`Found`].
     Arrived { address: Address, marker: String },
     /// The same of what is kept for it in the quarantine: a list of what was found in each.
@@ -32,6 +38,10 @@ pub(crate) enum Ask {
     Trace { reference: String },
     /// The log from this time on.
     Log { since: Timestamp },
+    /// How many messages the spam filter learned from it: as spam, and as none.
+    Learned { address: Address },
+    /// Sends what it writes to one address elsewhere to this port of loopback; the address.
+    Sink { address: Address, port: u16, demands_tls: bool },
     /// Takes it away.
     Forget { address: Address },
 }
@@ -45,12 +55,45 @@ pub(crate) struct Made {
     pub(crate) stranger: IpAddr,
 }
 
+/// Whose turn it is. Two audits at once would fill the doors for each other and count each other's failures, so only one has an
+/// account; another waits until it is over, or wasn't heard of for `limits::AUDIT_ALIVE_TIME`, as its process was killed.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(tokio::sync::Mutex<Option<Holder>>);
+
+#[derive(Debug)]
+struct Holder {
+    address: Address,
+    heard: Instant,
+}
+
+impl Holder {
+    fn is_alive(&self) -> bool {
+        self.heard.elapsed() < AUDIT_ALIVE_TIME
+    }
+}
+
+impl Turn {
+    /// It goes on.
+    async fn alive(&self, address: &Address) {
+        if let Some(holder) = self.0.lock().await.as_mut().filter(|holder| holder.address == *address) {
+            holder.heard = Instant::now();
+        }
+    }
+}
+
 /// A message in a mailbox.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Found {
     pub(crate) folder: String,
     pub(crate) header: String,
 }
+
+/// Where it writes to elsewhere: a domain that there can't be (RFC 2606 §2).
+const ELSEWHERE: &str = "mailward-audit.invalid";
+/// What the routes are called that lead there, before a number.
+const SINK_ROUTE: &str = "mailward-audit-";
+/// How long a message to there is tried, seconds: no longer than an audit waits for it.
+const SINK_LIFETIME: u64 = 60;
 
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
@@ -75,9 +118,22 @@ impl Desk {
             }
             Ask::Trace { reference } => shown(self.canary_trace(&reference).await?),
             Ask::Log { since } => shown(self.log_since(since).await?),
+            Ask::Alive { address } => {
+                self.audit.turn.alive(&address).await;
+                Ok(Value::Null)
+            }
+            Ask::Learned { address } => {
+                let account = self.canary_account(&address).await?;
+                let known = self.spam_filter().await?.knowledge(Some(account));
+                shown((known.spam, known.ham))
+            }
+            Ask::Sink { address, port, demands_tls } => {
+                self.canary_account(&address).await?;
+                shown(self.canary_sink(&address, port, demands_tls).await?)
+            }
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
-                self.forget_canaries().await?;
+                self.end_turn(&address).await?;
                 Ok(Value::Null)
             }
         }
@@ -88,7 +144,13 @@ impl Desk {
         shown(try_doors(&self.bans, self.server()?.doors()).await?)
     }
 
-    async fn make_canary(&self) -> Result<Made, Failure> {
+    /// Nothing while another audit goes on.
+    async fn make_canary(&self) -> Result<Option<Made>, Failure> {
+        let mut turn = self.audit.turn.0.lock().await;
+        if turn.as_ref().is_some_and(Holder::is_alive) {
+            return Ok(None);
+        }
+        *turn = None;
         self.forget_canaries().await?;
         let domains = self.directory.list_domains();
         let domain = domains.iter().find(|domain| domain.enabled);
@@ -115,10 +177,53 @@ impl Desk {
         tokio::spawn(async move {
             tokio::time::sleep(AUDIT_RUN_TIME).await;
             if desk.directory.account_id(&whose).is_some() {
-                let _gone_already = desk.forget_canaries().await;
+                let _gone_already = desk.end_turn(&whose).await;
             }
         });
-        Ok(Made { address: address.to_string(), password: text_of(&password), stranger })
+        *turn = Some(Holder { address: address.clone(), heard: Instant::now() });
+        Ok(Some(Made { address: address.to_string(), password: text_of(&password), stranger }))
+    }
+
+    /// Takes one away, and with it whatever is left of others, if no other audit goes on meanwhile.
+    async fn end_turn(&self, address: &Address) -> Result<(), Failure> {
+        let mut turn = self.audit.turn.0.lock().await;
+        if turn.as_ref().is_some_and(|holder| holder.address != *address && holder.is_alive()) {
+            return self.forget_canary(address).await;
+        }
+        *turn = None;
+        self.forget_canaries().await
+    }
+
+    /// Only what that account writes to that address goes there, whatever other routes say.
+    /// Each has a route, and so a lane, of its own: what waits in one is in nobody's way.
+    async fn canary_sink(&self, from: &Address, port: u16, demands_tls: bool) -> Result<String, Failure> {
+        let bad = |error: &dyn std::fmt::Display| Failure::Bug(error.to_string());
+        let to = format!("sink-{port}@{ELSEWHERE}");
+        let tls = if demands_tls { RouteTls::StartTls } else { RouteTls::Opportunistic };
+        let words = ["host".to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST)];
+        let route = Route {
+            name: RouteName::parse(&format!("{SINK_ROUTE}{port}")).map_err(|error| bad(&error))?,
+            to: ForWhom::parse(&to).map_err(|error| bad(&error))?,
+            from: FromWhom::parse(&from.to_string()).map_err(|error| bad(&error))?,
+            leads: Leads::parse(&words, Some(tls), None).map_err(|error| bad(&error))?,
+            lifetime: Some(SINK_LIFETIME),
+            warn_after: Some(0),
+        };
+        self.routes.add(route, None).await?;
+        Ok(to)
+    }
+
+    async fn close_sinks(&self) -> Result<(), Failure> {
+        let is_ours = |route: &&Route| route.name.to_string().starts_with(SINK_ROUTE) && is_elsewhere(&route.to);
+        let names: Vec<RouteName> =
+            self.routes.table().routes().filter(is_ours).map(|route| route.name.clone()).collect();
+        for name in names {
+            match self.routes.remove(&name).await {
+                Ok(()) | Err(DirectoryError::NoRoute(_)) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Takes away what earlier runs left that were killed.
@@ -129,6 +234,7 @@ impl Desk {
         for kept in self.rules.list().await.iter().filter(|kept| kept.comment == NAME) {
             self.rules.remove(kept.id).await?;
         }
+        self.close_sinks().await?;
         Ok(())
     }
 
@@ -201,6 +307,12 @@ impl Desk {
     }
 }
 
+/// Whether it is of an address in the domain that the audit writes to.
+fn is_elsewhere(to: &ForWhom) -> bool {
+    let ForWhom::Address(address) = to else { return false };
+    address.domain().is_some_and(|domain| domain.as_str() == ELSEWHERE)
+}
+
 fn text_of(secret: &Secret) -> String {
     String::from_utf8_lossy(secret.expose()).into_owned()
 }
@@ -242,6 +354,7 @@ fn is_time(text: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
     use super::*;
+    use mailward_core::limits::AUDIT_ALIVE_EVERY;
 
     #[test]
     fn the_log_begins_where_it_is_asked_for_and_hides_nothing_behind_that() {
@@ -255,6 +368,54 @@ mod tests {
         assert_eq!(end_of(&path, Timestamp::from_secs(0)).unwrap(), text);
         assert_eq!(end_of(&path, Timestamp::from_secs(30)).unwrap(), "");
         assert!(end_of(&dir.path().join("none"), Timestamp::from_secs(0)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_ends_with_the_word_or_with_silence() {
+        let of = |local: &str| Address::parse(&format!("{AUDIT_LOCAL}{local}@example.test"), false).unwrap();
+        let turn = Turn(tokio::sync::Mutex::new(Some(Holder { address: of("1"), heard: Instant::now() })));
+        let is_taken = async || turn.0.lock().await.as_ref().is_some_and(Holder::is_alive);
+        for _ in 0..10 {
+            tokio::time::sleep(AUDIT_ALIVE_EVERY).await;
+            turn.alive(&of("1")).await;
+            assert!(is_taken().await);
+        }
+        // Another one's word doesn't count.
+        let half = AUDIT_ALIVE_TIME / 2;
+        tokio::time::sleep(half).await;
+        turn.alive(&of("2")).await;
+        assert!(is_taken().await);
+        tokio::time::sleep(half).await;
+        assert!(!is_taken().await);
+    }
+
+    #[test]
+    fn only_so_much_of_a_log_is_read_and_from_a_whole_line_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let line = format!("{} info x.y z={}\n", Timestamp::from_secs(20).text(), "z".repeat(1_000));
+        let lines = usize::try_from(AUDIT_LOG_MAX).unwrap() / line.len() + 10;
+        std::fs::write(&path, line.repeat(lines)).unwrap();
+        let told = end_of(&path, Timestamp::from_secs(0)).unwrap();
+        assert!(told.len() as u64 <= AUDIT_LOG_MAX && told.len() as u64 > AUDIT_LOG_MAX - 2_000, "{}", told.len());
+        assert!(told.starts_with(&line), "it begins with a whole line");
+    }
+
+    #[test]
+    fn nobody_is_taken_for_the_audit_s_account_who_has_only_its_name() {
+        let user = |address: &str, name: &str| UserInfo {
+            address: Address::parse(address, false).unwrap(),
+            display_name: name.to_owned(),
+            enabled: true,
+            has_password: true,
+            quota_bytes: 0,
+            quota_messages: 0,
+            usage: None,
+            created: Timestamp(0),
+        };
+        assert!(is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), NAME)));
+        assert!(!is_one(&user("alice@example.test", NAME)));
+        assert!(!is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), "Alice")));
     }
 
     #[test]

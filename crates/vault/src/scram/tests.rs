@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const EXPORTER: [u8; 32] = [7; 32];
 
 fn bindings() -> ChannelBindings {
-    ChannelBindings { exporter: Some(EXPORTER), server_end_point: Some(vec![9; 32]) }
+    ChannelBindings { exporter: Some(EXPORTER), server_end_point: Some(vec![9; 32]), agreed: None }
 }
 
 fn keys(password: &str) -> ScramKeys {

@@ -1,7 +1,7 @@
 //! What clients are told, compared with what is done.
 
-use crate::area::{Area, Dimension};
-use crate::control::{Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Check, Control, Needs, Probe};
 use crate::doors::{Seen, each, made_so, no_such_door};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
@@ -11,17 +11,12 @@ const ANNOUNCING: &[Protocol] = &[Protocol::Smtp, Protocol::Imap, Protocol::Imap
 
 pub(in crate::controls) const DOORS: &[Control] = &[Control {
     id: "CLI-14",
-    area: Area::Clients,
-    dimension: Dimension::What,
     weight: 2,
-    cap: None,
-    parent: None,
-    probe: Probe::Doors,
     question: "Is the size of messages that is announced the one that is held to?",
     why: "Where it isn't, a program sends a large message to its end and only then learns that it was too large.",
     verified: "SMTP: EHLO names SIZE; a sender that announces a byte more must be refused with 552, one that announces just so many \
                taken. IMAP, with the audit's account: APPENDLIMIT is named; an upload of a byte more must be refused before it is sent.",
-    mend: made_so!("Both come from `limits.message_size` in mailward.toml"),
+    mend: made_so!("Both come from `limits.message_size` in mailward.toml (`mailward reload`)"),
     source: "RFC 1870 §4, §6; RFC 7889",
     check: Check::Ask(|scene| {
         Box::pin(each(scene, ANNOUNCING, no_such_door, |scene, door| match door.protocol {
@@ -29,6 +24,8 @@ pub(in crate::controls) const DOORS: &[Control] = &[Control {
             _ => Box::pin(imap(scene, door)),
         }))
     }),
+    needs: Needs::Account,
+    ..Control::of(Area::Clients, Probe::Doors)
 }];
 
 async fn smtp(door: &Door) -> Result<Seen, KnockError> {

@@ -2,8 +2,8 @@
 
 mod crowd;
 
-use crate::area::{Area, Dimension};
-use crate::control::{Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Check, Control, Needs, Probe};
 use crate::doors::{LINES, Seen, each, in_turn, made_so, no_such_door};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol};
@@ -14,12 +14,7 @@ pub(in crate::controls) use crowd::counts_connections;
 pub(in crate::controls) const DOORS: &[Control] = &[
     Control {
         id: "DOS-01",
-        area: Area::Denial,
-        dimension: Dimension::What,
         weight: 10,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Can no single address take all connections of a door?",
         why: "One computer that opens connection after connection keeps everybody else out.",
         verified: "260 connections are held to each door for a moment, one door after the other, until one is refused. From loopback \
@@ -29,15 +24,12 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         check: Check::Ask(|scene| {
             Box::pin(in_turn(scene, LINES, no_such_door, |_, door| Box::pin(counts_connections(door))))
         }),
+        needs: Needs::Server,
+        ..Control::of(Area::Denial, Probe::Doors)
     },
     Control {
         id: "DOS-11",
-        area: Area::Denial,
-        dimension: Dimension::What,
         weight: 5,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Is a session ended that says nothing but nonsense?",
         why: "Each session costs memory and a place. Who plays with the server, or guesses at it, should pay for it.",
         verified: "At each door 150 commands are said that no standard has, and by SMTP 150 that do nothing; the session must be ended \
@@ -45,6 +37,8 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward ends such sessions"),
         source: "Postfix smtpd_hard_error_limit, smtpd_junk_command_limit",
         check: Check::Ask(|scene| Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(ends_nonsense(door))))),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Denial, Probe::Doors)
     },
 ];
 

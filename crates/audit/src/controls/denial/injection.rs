@@ -1,7 +1,7 @@
 //! Whether one message can hold the server.
 
-use crate::control::Control;
-use crate::doors::{IMAP, logged_in};
+use crate::control::{Control, Needs};
+use crate::doors::{IMAP, logged_in, made_so};
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Specimen, Trial, injected, specimens};
 use crate::knock::{Kind, KnockError};
@@ -21,10 +21,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Servers have been found whose work grew with the square of the number of addresses: one message kept them busy for hours.",
         "Such a message is sent to the audit's account. The answer must come no more than a second later than that to a harmless one, and \
          a harmless one must arrive afterwards. Whether it is taken or refused doesn't matter.",
-        "Mailward has a limit (`HEADER_FIELDS_MAX`); if this fails, another program listens at that port.",
+        made_so!("Mailward has a limit (`HEADER_FIELDS_MAX`)"),
         "CVE-2024-23184",
         |scene| quick(scene, "DOS-04", specimens::many_to),
-    ),
+    )
+    .needing(Needs::Server),
     injected!(
         Denial,
         "DOS-05",
@@ -35,10 +36,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Parameters may come in pieces, and putting them together has cost servers minutes for one message.",
         "A message whose Content-Type has 20,000 pieces of one parameter is sent to the audit's account. The answer must come no more \
          than a second later than that to a harmless one, and a harmless one must arrive afterwards.",
-        "Mailward has a limit for parameters; if this fails, another program listens at that port.",
+        made_so!("Mailward has a limit for parameters"),
         "CVE-2026-27859; RFC 2231",
         |scene| quick(scene, "DOS-05", specimens::many_parameters),
-    ),
+    )
+    .needing(Needs::Server),
     injected!(
         Denial,
         "DOS-06",
@@ -49,10 +51,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Deep and broken nesting has brought servers down when a mail program asked what a message is made of.",
         "A message with 200 messages within each other, the innermost broken off, is sent to the audit's account. If it arrives, its \
          structure is asked for by IMAP (BODYSTRUCTURE): an answer must come, and the session go on.",
-        "Mailward has a limit for nesting; if this fails, another program listens at that port.",
+        made_so!("Mailward has a limit for nesting"),
         "CVE-2026-26312",
         |scene| nested(scene),
-    ),
+    )
+    .needing(Needs::Server),
 ];
 
 /// How much longer than a harmless message.

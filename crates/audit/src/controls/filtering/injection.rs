@@ -1,7 +1,7 @@
 //! Whether forged and unwanted mail is known.
 
 use crate::canary::Arrived;
-use crate::control::Control;
+use crate::control::{Control, Needs};
 use crate::doors::Grade;
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Followed, Says, Specimen, Trial, injected, reference, specimens, told};
@@ -19,11 +19,12 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "As a stranger, without a login, messages to the audit's account are sent in its own name: as the envelope's sender, and in From \
          alone. Both must be refused or kept. What other domains ask for isn't tried: it needs names in the DNS. A harmless message \
          has to arrive.",
-        "Publish SPF and DMARC for your domains, with p=reject in the end, and set `dmarc.reject = \"reject\"`: \
+        "Publish SPF and DMARC for your domains, with p=reject in the end, and set `dmarc.reject = \"reject\"`, `mailward reload`: \
          docs/authentication.md.",
         "RFC 9989; M3AAWG Email Authentication BCP",
         |scene| own_name(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-02",
@@ -37,7 +38,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward refuses them; `mailward content list` and `mailward rules list` show exceptions that you made.",
         "Chen et al. (USENIX Security 2020); Shen et al. (USENIX Security 2021); RFC 5322 §3.6",
         |scene| authors(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-03",
@@ -51,7 +53,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward does so by itself; if this fails, a milter puts it back: `mailward milter` shows them.",
         "RFC 8601 §5",
         |scene| results(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-07",
@@ -61,10 +64,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Does the test message of spam filters stay out of the inbox?",
         "A spam filter that doesn't run is noticed when users drown.",
         "GTUBE is sent to the audit's account. It must be refused, kept, or filed into Junk. A harmless message has to arrive.",
-        "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`.",
+        "Train the spam filter (docs/spam.md), or have another one asked as well: `spam.peers`, `mailward reload`.",
         "GTUBE, the test string of SpamAssassin and rspamd",
         |scene| gtube(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Filtering,
         "FLT-22",
@@ -78,7 +82,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward tells it by itself: `mailward trace NAME`, `mailward quarantine show NUMBER`.",
         "Stalwart #470, #471; Mailu #357",
         |scene| explained(scene),
-    ),
+    )
+    .needing(Needs::Mail),
 ];
 
 /// A harmless message first; then these, each said by somebody else.
@@ -175,7 +180,7 @@ async fn results(scene: &Scene) -> Finding {
 }
 
 /// Values of the fields of this name, unfolded.
-fn fields_named(header: &[u8], name: &str) -> Vec<String> {
+pub(super) fn fields_named(header: &[u8], name: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(header).replace("\r\n", "\n");
     let mut found: Vec<String> = Vec::new();
     let mut within = false;

@@ -1,6 +1,6 @@
 //! Whether the log tells what happened, and nothing that it must not.
 
-use crate::control::Control;
+use crate::control::{Control, Needs};
 use crate::finding::Finding;
 use crate::host::Missed;
 use crate::inject::{By, Fate, Says, Trial, auth, injected, reading, reference, specimens};
@@ -23,10 +23,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "An attack on passwords is seen in the log or not at all; without the address nobody can be shut out.",
         "A login with a made-up name fails where users read mail. Within 5 seconds the log must have a line with that name, and in it \
          the time, the address, the protocol, the mechanism, and the version of TLS; it counts by how many of the six are there.",
-        "Have the log written to a file that the audit can read: `log.file = \"mailward.log\"`.",
+        "Have the log written to a file that the audit can read: `log.file = \"mailward.log\"`, and a restart.",
         "ISO/IEC 27001 Annex A (logging); Mailu #116",
         |scene| failed_login(scene),
-    ),
+    )
+    .needing(Needs::Nothing),
     injected!(
         Logs,
         "LOG-08",
@@ -38,10 +39,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "A message is sent to the audit's account: the log must have a line with the name that the reply gave. A recipient that nobody is is \
          refused: the trace must know the reference that the reply gave. A zip that needs a password is sent: if it is held back, what \
          was found in it must be told.",
-        "Leave `log.level` at \"info\"; `mailward trace` tells of refusals by itself.",
+        "Leave `log.level` at \"info\" (`mailward reload` takes it); `mailward trace` tells of refusals by itself.",
         "mailcow #5361, #5670",
         |scene| trail(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Logs,
         "LOG-09",
@@ -55,7 +57,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward never writes one; if this fails, another program writes into that log.",
         "chasquid, which writes AUTH <redacted>; CWE-532",
         |scene| no_secrets(scene),
-    ),
+    )
+    .needing(Needs::Account),
     injected!(
         Logs,
         "LOG-10",
@@ -70,7 +73,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward escapes them; if this fails, another program writes into that log.",
         "CWE-117",
         |scene| one_record(scene),
-    ),
+    )
+    .needing(Needs::Mail),
 ];
 
 /// Lines of the log since then that fit, as soon as one does; or none when the time is over.
@@ -124,7 +128,8 @@ async fn failed_login(scene: &Scene) -> Finding {
         Err(missed) => return missed.into(),
     };
     let Some(line) = lines.first() else {
-        return Finding::fail(format!("a failed login of {name} isn't in the log within 5 seconds"));
+        let within = AUDIT_LOG_TIME.as_secs();
+        return Finding::fail(format!("a failed login of {name} isn't in the log within {within} seconds"));
     };
     let lower = line.to_ascii_lowercase();
     let has = [

@@ -20,7 +20,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         question: "Is it known what kind of machine this is?",
         why: "Half of this area is the provider's on a rented machine, and yours on your own. Who doesn't know takes care of neither.",
         verified: "What the audit was told, else systemd-detect-virt, /proc/cpuinfo and /sys/class/dmi.",
-        mend: "Say it: audit.machine in mailward.toml is \"metal\", \"virtual\" or \"container\".",
+        mend: "Say it: audit.machine in mailward.toml is \"metal\", \"virtual\" or \"container\"; then `mailward reload`.",
         source: "Lynis, tests of virtual machines",
         check: Check::Look(|scene| tell(is_known(scene))),
         ..PHYSICAL

@@ -5,10 +5,12 @@ use crate::control::{Check, Control};
 use crate::controls::viruses::{has_network, status_lines};
 use crate::finding::Finding;
 use crate::host::reading::{
-    Answer, Demands, Process, base, left_to_its_host, machine, mounts, processes, setting, tell, units,
+    Answer, Demands, Mount, Process, base, is_asked, is_below, left_to_its_host, machine, mounts, named, processes,
+    setting, tell, units,
 };
 use crate::host::{Missed, Program};
 use crate::scene::{Machine, Scene};
+use std::collections::BTreeSet;
 
 const PRIVILEGES: Control = base(Area::Privileges);
 
@@ -72,9 +74,11 @@ pub(in crate::controls) const HOST: &[Control] = &[
         id: "PRV-08",
         question: "Can the server start no other program?",
         why: "Whoever takes it over wants a shell first.",
-        verified: "The unit: SystemCallFilter without execve, or NoExecPaths=/ with nothing but the server and libraries in ExecPaths.",
-        mend: "systemctl edit mailward: [Service] NoExecPaths=/, ExecPaths=/usr/local/bin/mailward /usr/lib /lib /lib64. (Leave it out where \
-               alerts or scanners are commands.)",
+        verified: "/proc/PID/mountinfo of the running server: every file system is mounted noexec, but for the server itself, libraries, and \
+                   those programs that its daily audit asks. Else the unit: SystemCallFilter without execve, or NoExecPaths=/ with \
+                   nothing more in ExecPaths.",
+        mend: "Use the unit that comes with Mailward, with NoExecPaths=/ and the ExecPaths that it has; take out what was added for alerts or \
+               scanners that are commands, if nobody needs it.",
         source: "qmail, security guarantee: programs and files are not addresses",
         check: Check::Look(|scene| tell(nothing_is_started(scene))),
         ..PRIVILEGES
@@ -222,27 +226,66 @@ fn unit_is_closed(scene: &Scene) -> Answer {
 }
 
 fn nothing_is_started(scene: &Scene) -> Answer {
-    let unit = units::service(&scene.host)?;
+    let unit = units::service(&scene.host);
+    let Some(pid) = scene.state.as_ref().and_then(|state| state.pid) else {
+        let unit = unit?;
+        let nowhere = unit.get("NoExecPaths").unwrap_or_default().split_whitespace().any(|path| path == "/");
+        let mut allowed = unit.get("ExecPaths").unwrap_or_default().split_whitespace();
+        let few = allowed.all(|path| may_be_started(scene, path.trim_start_matches(['-', '+'])));
+        return Ok(started(!may_exec(&unit) || (nowhere && few), "")
+            .showing(unit.read_from.as_str(), unit.shown(&["SystemCallFilter", "NoExecPaths", "ExecPaths"])));
+    };
+    // The unit says nothing of a server that was started by hand: what runs is asked itself.
+    let process = processes::process(&scene.host, pid)?;
+    if let (Ok(unit), Some(process)) = (&unit, &process)
+        && !may_exec(unit)
+        && process.number("Seccomp") == Some(2)
+    {
+        return Ok(started(true, "").showing(unit.read_from.as_str(), unit.shown(&["SystemCallFilter"])));
+    }
+    let path = format!("/proc/{pid}/mountinfo");
+    let mounts = mounts::of_process(&scene.host, pid)?;
+    if mounts.is_empty() {
+        return Err(Missed::Odd(path, "it has no mounts".to_owned()));
+    }
+    let may: Vec<&Mount> = seen(&mounts).into_iter().filter(|mount| !mount.has("noexec")).collect();
+    let open: Vec<&str> =
+        may.iter().filter(|mount| !may_be_started(scene, &mount.point)).map(|mount| mount.point.as_str()).collect();
+    let shown: String = may.iter().map(|mount| mount.line.clone() + "\n").collect();
+    Ok(started(open.is_empty(), &named(&open)).showing(format!("{path}, what isn't noexec"), shown))
+}
+
+/// Of several at one place the last one is what is seen there.
+fn seen(mounts: &[Mount]) -> Vec<&Mount> {
+    let mut places = BTreeSet::new();
+    mounts.iter().rev().filter(|mount| places.insert(mount.point.as_str())).collect()
+}
+
+fn started(nothing: bool, places: &str) -> Finding {
+    match (nothing, places) {
+        (true, _) => Finding::pass("the server can start no other program"),
+        (false, "") => Finding::fail("the server may start any program"),
+        (false, places) => Finding::fail(format!("the server may start any program of {places}")),
+    }
+}
+
+/// The server itself, what it is linked with, and what its audit asks.
+fn may_be_started(scene: &Scene, path: &str) -> bool {
+    const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
+    path == scene.host.ours_here().program
+        || LIBRARIES.iter().any(|libraries| is_below(path, libraries))
+        || is_asked(path)
+}
+
+/// Whether the unit's filter lets the server start programs.
+fn may_exec(unit: &units::Service) -> bool {
     let calls = unit.get("SystemCallFilter").unwrap_or_default();
     // systemd shows the calls; a unit's file may name groups, of which those with execve are @process and what has it in it.
-    let may_exec = calls.is_empty()
+    calls.is_empty()
         || calls.starts_with('~')
         || calls
             .split_whitespace()
-            .any(|call| ["execve", "execveat", "@process", "@system-service", "@default"].contains(&call));
-    let nowhere = unit.get("NoExecPaths").unwrap_or_default().split_whitespace().any(|path| path == "/");
-    let allowed: Vec<&str> = unit.get("ExecPaths").unwrap_or_default().split_whitespace().collect();
-    let ours = scene.host.ours_here().program.as_str();
-    let few = allowed
-        .iter()
-        .map(|path| path.trim_start_matches(['-', '+']))
-        .all(|path| path == ours || path.starts_with("/lib") || path.starts_with("/usr/lib"));
-    let finding = if !may_exec || (nowhere && few) {
-        Finding::pass("the server can start no other program")
-    } else {
-        Finding::fail("the server may start any program")
-    };
-    Ok(finding.showing(unit.read_from.as_str(), unit.shown(&["SystemCallFilter", "NoExecPaths", "ExecPaths"])))
+            .any(|call| ["execve", "execveat", "@process", "@system-service", "@default"].contains(&call))
 }
 
 fn container_is_closed(scene: &Scene) -> Answer {

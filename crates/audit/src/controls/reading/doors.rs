@@ -1,16 +1,14 @@
 //! How users read their mail, asked at the doors.
 
-mod clear;
 mod guessing;
 mod limits;
 mod login;
 
-use crate::area::{Area, Dimension};
-use crate::control::{Asked, Cap, Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Asked, Cap, Check, Control, Needs, Probe};
 use crate::controls::denial::counts_connections;
-use crate::controls::encryption::{good_ciphers, good_versions};
-use crate::controls::services::forgets_what_was_clear;
-use crate::doors::{IMAP, READING, Seen, each, in_turn, made_so, no_such_door};
+use crate::doors::ciphers::{good_ciphers, good_versions};
+use crate::doors::{IMAP, READING, Seen, clear, each, in_turn, made_so, no_such_door};
 use crate::finding::{Finding, Verdict};
 use crate::scene::{Protocol, Scene};
 
@@ -23,22 +21,17 @@ fn none_in_clear() -> Finding {
 }
 
 macro_rules! control {
-    ($id:literal, $weight:literal, $cap:expr, $question:literal, $why:literal, $verified:literal, $mend:expr, $source:literal, $check:expr $(,)?) => {
-        Control {
-            id: $id,
-            area: Area::Reading,
-            dimension: Dimension::What,
-            weight: $weight,
-            cap: $cap,
-            parent: None,
-            probe: Probe::Doors,
-            question: $question,
-            why: $why,
-            verified: $verified,
-            mend: $mend,
-            source: $source,
-            check: Check::Ask($check),
-        }
+    ($id:literal, $weight:literal, $cap:expr, $needs:ident, $question:literal, $why:literal, $verified:literal, $mend:expr, $source:literal, $check:expr $(,)?) => {
+        Control::new(
+            $id,
+            Area::Reading,
+            $weight,
+            Probe::Doors,
+            Check::Ask($check),
+            [$question, $why, $verified, $mend, $source],
+        )
+        .capped($cap)
+        .needing(Needs::$needs)
     };
 }
 
@@ -53,6 +46,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-01",
         10,
         Some(Cap::Hole),
+        Nothing,
         "Is no password for reading mail taken in clear?",
         "A password that is said in clear is read by everybody on the way: a hotel's network, a provider, a neighbour.",
         "Doors that begin in clear must be closed, or name LOGINDISABLED (IMAP) and no way to log in (POP3), and refuse LOGIN, USER \
@@ -65,6 +59,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-02",
         10,
         None,
+        Nothing,
         "Is reading mail encrypted with nothing older than TLS 1.2, and with keys that are forgotten afterwards?",
         "Old versions and ciphers have been broken, and passwords go through them.",
         "As ENC-13 and ENC-14, at the doors for readers.",
@@ -76,6 +71,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-03",
         10,
         Some(Cap::Hole),
+        Nothing,
         "Can nobody on the way put words into a reader's session, or make it one without TLS?",
         "Words that are put before TLS begins are taken for the user's; a session that says at once that somebody is logged in makes \
          programs skip TLS.",
@@ -89,6 +85,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-04",
         5,
         None,
+        Nothing,
         "Can users log in without showing the server their password, and in no old way?",
         "With SCRAM or a token the password isn't said. NTLM, CRAM-MD5 and DIGEST-MD5 have been broken, or need the password stored.",
         "Under TLS each door for readers must offer SCRAM-SHA-256 (or its PLUS form) or OAUTHBEARER, and none of NTLM, CRAM-MD5, \
@@ -101,6 +98,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-05",
         5,
         None,
+        Account,
         "Is a login that is bound to its TLS session refused in another one?",
         "The binding is what tells user and server that nobody stands between. A server that offers it and doesn't look gives a \
          promise that it doesn't keep.",
@@ -116,11 +114,12 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-06",
         10,
         None,
+        Account,
         "Is a wrong password refused alike, in words and in time, whether or not there is such a user?",
         "Otherwise a stranger learns which users there are, and guesses at these alone.",
         "Fifty logins of the audit's account with a wrong password, and fifty of a user that isn't there, in turn. The words must be \
          the same; the times must not differ (Mann-Whitney, p > 0.01, in one of two rounds). Where the server slows down who fails, \
-         as it should, too few are made to tell about times, and that is said.",
+         as it should, fifty take too long: six of each are made, their words compared, and it is said that times weren't.",
         NOT_OURS,
         "CWE-208; CVE-2026-27856",
         |scene| Box::pin(guessing::tells_nobody_apart(scene)),
@@ -129,6 +128,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-11",
         10,
         None,
+        Nothing,
         "Does nobody make the server keep much before logging in?",
         "A stranger who makes it hold as much as they like takes its memory, and the server dies.",
         "Without a login, under TLS: a literal of 1,025 bytes must be refused (IMAP), and a line of 64 KiB that doesn't end must be \
@@ -141,6 +141,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-12",
         10,
         None,
+        Account,
         "Are literals of one command limited in number and in sum, for users too?",
         "One user, or whoever has one password, takes the server's memory with a single command otherwise.",
         "The audit's account sends a SEARCH with 1,100 literals, and one with 300 literals of 4,096 bytes; both must be refused.",
@@ -152,6 +153,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-13",
         5,
         None,
+        Nothing,
         "Are brackets within brackets refused cheaply?",
         "A parser that follows them down as far as they go runs out of memory, and everybody's session ends.",
         "A LIST with 5,000 opening brackets is sent without its end. Meanwhile another session must be greeted; then the line is \
@@ -164,6 +166,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-14",
         5,
         None,
+        Nothing,
         "Does a broken login end nobody else's session?",
         "Otherwise one stranger throws all users out, again and again.",
         "Two sessions under TLS: in one a login by SASL is answered with what isn't base64, which must be refused; the other must go \
@@ -176,6 +179,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-16",
         5,
         None,
+        Server,
         "Can no single address hold all places of readers?",
         "One computer that opens connection after connection keeps all users out.",
         "As DOS-01, at the doors for readers. How long idle sessions last, and how many one user may have, isn't tried.",
@@ -187,6 +191,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-18",
         5,
         None,
+        Account,
         "Is what users pack unpacked only as far as it is read?",
         "A few bytes unpack to gigabytes, which take the server's memory.",
         "The audit's account begins COMPRESS=DEFLATE, if it is offered, and sends a line of 8 MiB that packs to a few kilobytes; it must \
@@ -199,6 +204,7 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         "POP-20",
         10,
         None,
+        Account,
         "Do names of mailboxes lead nowhere but to mailboxes?",
         "A name that is taken for a path of the host opens files of others.",
         "The audit's account asks for mailboxes with names that lead out of a directory, hold NUL, hide a slash, or have 1,000 levels; \

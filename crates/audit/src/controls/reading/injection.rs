@@ -1,12 +1,13 @@
 //! What becomes of who guesses passwords, and of who doesn't.
 
 use crate::canary::TriedBan;
-use crate::control::Control;
-use crate::doors::READING;
+use crate::control::{Control, Needs};
+use crate::doors::{READING, made_so};
 use crate::finding::Finding;
 use crate::inject::{By, Trial, auth, injected, reading};
 use crate::knock::{Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol, Scene};
+use futures_util::future::try_join_all;
 use mailward_core::limits::KNOCK_SESSION_TIME;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,10 +24,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Logins of a made-up name fail where users read mail, at most eight times, until one takes at least 0.9 seconds longer than the \
          first. Then one fails at a door of another protocol, which must take as long. Nobody is banned by that: from loopback hosts \
          never are, so whether bans come by themselves isn't seen.",
-        "Mailward slows down by itself; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        made_so!("Mailward slows down by itself"),
         "docker-mailserver #1821, #1761",
         |scene| slows_down(scene),
-    ),
+    )
+    .needing(Needs::Nothing),
     injected!(
         Reading,
         "POP-08",
@@ -40,7 +42,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "`mailward ban test` shows it door by door.",
         "docker-mailserver #3238, #3897; Mailu #1727, #1263",
         |scene| bans_act(scene),
-    ),
+    )
+    .needing(Needs::Server),
     injected!(
         Reading,
         "POP-09",
@@ -54,7 +57,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Mailward lets known devices in; if this fails, look at `mailward trace ADDRESS`.",
         "docker-mailserver #1135",
         |scene| still_logs_in(scene),
-    ),
+    )
+    .needing(Needs::Account),
     injected!(
         Reading,
         "POP-15",
@@ -65,10 +69,11 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Servers remember logins, as looking at a password is slow. One that remembers too loosely lets one user in as another.",
         "Right after the audit's account has logged in, the same name with another password, another name with the same password, and the \
          name with something before and behind it are tried, at each door for readers: all must be refused. One-time codes aren't tried.",
-        "Mailward keeps them apart; if this fails, another program listens at that port: `ss -ltnp` names it.",
+        made_so!("Mailward keeps them apart"),
         "CVE-2025-30189; CVE-2026-27855",
         |scene| never_mixed(scene),
-    ),
+    )
+    .needing(Needs::Account),
 ];
 
 /// A login that takes so much longer than the first is one that was made to wait: it is less than the shortest wait that is of any use.
@@ -250,13 +255,12 @@ async fn mixed(door: &Door, user: &str, password: &[u8]) -> Result<Option<Vec<&'
         ("another name with the same password", format!("{local}-other@{domain}"), password),
         ("the name in a domain that isn't here", format!("{local}@other.invalid"), password),
     ];
-    let mut taken = Vec::new();
-    for (what, user, password) in wrong {
-        if tried(door, &user, password).await?.0 {
-            taken.push(what);
-        }
-    }
-    Ok(Some(taken))
+    // All of them at once, as the login that was right is remembered for a while only, and each refusal has its pause.
+    let tries = wrong.iter().map(|(what, user, password)| async move {
+        Ok::<_, KnockError>(tried(door, user, password).await?.0.then_some(*what))
+    });
+    let taken = try_join_all(tries).await?;
+    Ok(Some(taken.into_iter().flatten().collect()))
 }
 
 #[cfg(test)]

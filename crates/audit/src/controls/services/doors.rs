@@ -1,16 +1,11 @@
 //! Service control, asked at the doors.
 
-mod commands;
-mod content;
-mod relay;
-mod secured;
-
-use crate::area::{Area, Dimension};
-use crate::control::{Cap, Check, Control, Probe};
-use crate::doors::{LINES, SENDING, SMTP, SUBMISSION, each, made_so, no_such_door};
+use crate::area::Area;
+use crate::control::{Cap, Check, Control, Needs, Probe};
+use crate::doors::{
+    LINES, SENDING, SMTP, SUBMISSION, Us, commands, content, each, made_so, no_such_door, relay, secured,
+};
 use crate::scene::Protocol;
-
-pub(in crate::controls) use secured::forgets_what_was_clear;
 
 /// Where TLS may begin after something was said in clear.
 const IN_CLEAR: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::Lmtp, Protocol::Imap, Protocol::Pop3];
@@ -18,12 +13,8 @@ const IN_CLEAR: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::
 pub(in crate::controls) const DOORS: &[Control] = &[
     Control {
         id: "SVC-04",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Doors,
         question: "Does the server refuse to pass on mail of strangers to strangers, in whatever form they ask?",
         why: "A server that relays sends other people's spam in your name within hours. It is listed everywhere, and your own mail \
               no longer arrives.",
@@ -35,17 +26,17 @@ pub(in crate::controls) const DOORS: &[Control] = &[
                `mailward reload`. `mailward rules list` shows rules that let clients relay.",
         source: "nmap smtp-open-relay; the relay test of abuse.net; RFC 5321 §7.1",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SENDING, no_such_door, |scene, door| Box::pin(relay::refused(scene, door))))
+            Box::pin(each(scene, SENDING, no_such_door, |scene, door| {
+                Box::pin(async move { relay::refused(&Us::of(scene, door), door).await })
+            }))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-05",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Doors,
         question: "Does nobody hand in mail at the doors for users without logging in?",
         why: "Who may hand in mail there without a login sends in the name of any of your users.",
         verified: "At each submission door MAIL is said without a login, before TLS (where it begins in clear) and after it; it must \
@@ -53,17 +44,17 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward takes nothing there without a login"),
         source: "RFC 6409 §4.3",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SUBMISSION, no_such_door, |scene, door| Box::pin(relay::needs_login(scene, door))))
+            Box::pin(each(scene, SUBMISSION, no_such_door, |scene, door| {
+                Box::pin(async move { relay::needs_login(&Us::of(scene, door), door).await })
+            }))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-06",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Doors,
         question: "Is no password taken by SMTP in clear, nor at all where other servers bring mail?",
         why: "A password that is said in clear is read by everybody on the way. A login at the door for servers is one more place to \
               guess at, which nobody needs.",
@@ -74,15 +65,13 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(secured::no_login_in_clear(door))))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-08",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Doors,
         question: "Does nothing but CRLF, a dot and CRLF end a message?",
         why: "Where another sequence ends it as well, a sender hides a second message in the first, which then comes from your server \
               with your name and passes all checks (SMTP smuggling).",
@@ -92,17 +81,17 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward refuses such messages"),
         source: "CVE-2023-51764, CVE-2023-51765, CVE-2023-51766; Postfix smtpd_forbid_bare_newline; RFC 5321 §2.3.8, §4.1.1.4",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::ends_once(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { content::ends_once(&Us::of(scene, door), door).await })
+            }))
         }),
+        needs: Needs::Mail,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-10",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Doors,
         question: "Is what was said in clear forgotten when TLS begins?",
         why: "Otherwise somebody on the way puts commands of their own before a user's, inside the user's session: mail is sent, and \
               passwords are caught, in spite of TLS.",
@@ -113,15 +102,12 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         check: Check::Ask(|scene| {
             Box::pin(each(scene, IN_CLEAR, no_such_door, |_, door| Box::pin(secured::forgets_what_was_clear(door))))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-11",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 5,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Can nobody find out the users by asking for names?",
         why: "A list of your users is what spammers and guessers of passwords begin with.",
         verified: "VRFY and EXPN of the postmaster and of a name that nobody has must be answered alike, and without an address. In \
@@ -129,17 +115,16 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward ends such a session after 50 unknown recipients"),
         source: "Lynis MAIL-8820; nmap smtp-enum-users; RFC 5321 §7.3",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(commands::tells_no_users(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { commands::tells_no_users(&Us::of(scene, door), door).await })
+            }))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-12",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 5,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Are strangers offered no command that is for other times or for friends?",
         why: "ETRN and TURN start the queue or turn a connection round, XCLIENT and XFORWARD let a client claim another address, NTLM \
               tells the names of the inside network.",
@@ -150,15 +135,12 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         check: Check::Ask(|scene| {
             Box::pin(each(scene, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-13",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 2,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Do greetings keep the versions of programs and system to themselves?",
         why: "Who knows the version knows the holes of it, and searches the Internet for all who have it.",
         verified: "What each door says in its greeting, its features, and to HELP (SMTP) or ID (IMAP), is searched for version \
@@ -168,15 +150,12 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         check: Check::Ask(|scene| {
             Box::pin(each(scene, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))))
         }),
+        needs: Needs::Nothing,
+        ..Control::of(Area::Services, Probe::Doors)
     },
     Control {
         id: "SVC-17",
-        area: Area::Services,
-        dimension: Dimension::What,
         weight: 5,
-        cap: None,
-        parent: None,
-        probe: Probe::Doors,
         question: "Is a message refused that goes round in circles?",
         why: "Two servers that pass a message to each other do so until a disk is full, unless one of them counts.",
         verified: "A message with 101 Received fields is sent to the audit's account, or else the postmaster; it must be refused with \
@@ -184,7 +163,11 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         mend: made_so!("Mailward refuses beyond 50"),
         source: "RFC 5321 §6.3; Postfix hopcount_limit",
         check: Check::Ask(|scene| {
-            Box::pin(each(scene, SMTP, no_such_door, |scene, door| Box::pin(content::counts_hops(scene, door))))
+            Box::pin(each(scene, SMTP, no_such_door, |scene, door| {
+                Box::pin(async move { content::counts_hops(&Us::of(scene, door), door).await })
+            }))
         }),
+        needs: Needs::Mail,
+        ..Control::of(Area::Services, Probe::Doors)
     },
 ];

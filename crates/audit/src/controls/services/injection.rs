@@ -1,6 +1,6 @@
 //! Whose names may be used, and who is let be written to.
 
-use crate::control::Control;
+use crate::control::{Control, Needs};
 use crate::doors::{Grade, our_domain};
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Followed, Says, Specimen, Trial, injected, specimens, told};
@@ -38,7 +38,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Remove the catch-all of the domain: `mailward domain set DOMAIN --no-catch-all`.",
         "RFC 5321 §3.6.2; the backscatter that servers are listed for",
         |scene| unknown_refused(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Services,
         "SVC-24",
@@ -52,7 +53,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "`mailward alias add abuse@DOMAIN PERSON@DOMAIN`, and the same for postmaster.",
         "RFC 5321 §4.5.1; RFC 2142",
         |scene| offices(scene),
-    ),
+    )
+    .needing(Needs::Mail),
 ];
 
 /// An address that can't be anybody's here.
@@ -134,7 +136,12 @@ async fn recipients(trial: &Trial<'_>, addresses: &[String]) -> Result<(Vec<Aske
 }
 
 /// Asks, and judges all but the audit's account, which has to be taken.
-async fn asked(scene: &Scene, addresses: fn(&str, &Scene) -> Vec<String>, wanted: Kind, good: &str) -> Finding {
+pub(super) async fn asked(
+    scene: &Scene,
+    addresses: fn(&str, &Scene) -> Vec<String>,
+    wanted: Kind,
+    good: &str,
+) -> Finding {
     let trial = match Trial::by(By::Stranger, scene) {
         Ok(trial) => trial,
         Err(finding) => return finding,

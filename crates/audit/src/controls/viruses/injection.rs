@@ -1,6 +1,6 @@
 //! Whether what is dangerous arrives.
 
-use crate::control::{Cap, Control};
+use crate::control::{Cap, Control, Needs};
 use crate::finding::Finding;
 use crate::inject::{By, Fate, Specimen, Trial, injected, reference, specimens, told};
 use crate::scene::Scene;
@@ -19,11 +19,12 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          wrappings: plain, base64, quoted-printable, zip, zip in zip, a forwarded message, TNEF, an encoded file name and one by RFC \
          2231. Each must be refused or kept in the quarantine, and a file alone, sent once more, as a virus: rules about kinds of files stop it, too, \
          and know nothing else. A harmless file is sent first and has to arrive.",
-        "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, `mailward reload`, then \
-         `mailward antivirus` shows whether it works. `antivirus.action` must be \"reject\" or \"quarantine\".",
+        "Install a scanner and name it: `antivirus.engines = [\"clamd unix:/run/clamav/clamd.ctl\"]`, restart, then `mailward antivirus` \
+         shows whether it works. It has to have signatures (`freshclam` fetches ClamAV's).",
         "CIS Controls 9.7; mailcow #188",
         |scene| viruses(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Viruses,
         "AVS-05",
@@ -39,7 +40,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
          quarantine.",
         "CWE-409",
         |scene| bombs(scene),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Viruses,
         "AVS-06",
@@ -53,7 +55,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Set `attachments.encrypted = \"quarantine\"`, `mailward reload`, and make exceptions for who needs it (docs/attachments.md).",
         "mailcow #3266",
         |scene| stopped(scene, "AVS-06", By::Stranger, specimens::locked, "archives with a password are kept back"),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Viruses,
         "AVS-07",
@@ -74,7 +77,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
             specimens::dangerous,
             "dangerous kinds are stopped whatever their name"
         ),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Viruses,
         "AVS-09",
@@ -89,7 +93,8 @@ pub(in crate::controls) const INJECTION: &[Control] = &[
         "Leave the rules on ambiguous mail on: docs/ambiguous-mail.md.",
         "draft-chen-email-mime-ambiguity-defense-00",
         |scene| stopped(scene, "AVS-09", By::Stranger, specimens::ambiguous, "mail with two readings is stopped"),
-    ),
+    )
+    .needing(Needs::Mail),
     injected!(
         Viruses,
         "AVS-10",

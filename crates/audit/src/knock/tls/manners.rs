@@ -122,6 +122,8 @@ async fn heard(stream: &mut TcpStream) -> Result<Renegotiation, KnockError> {
             21 => return Ok(Renegotiation::Refused),
             // A greeting, and what it says to a goodbye.
             23 => {}
+            // Some leave TLS at that, and say in clear what went wrong: nothing was begun.
+            _ if kind.is_ascii_graphic() => return Ok(Renegotiation::Refused),
             _ => return Err(KnockError::Odd("what comes back under TLS is no record")),
         }
         let mut body = vec![0; usize::from(u16::from_be_bytes([high, low]))];

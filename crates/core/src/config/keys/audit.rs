@@ -2,12 +2,14 @@
 
 use super::Key;
 use crate::config::value::{quoted, quoted_texts};
-use crate::config::{AuditMachine, AuditPerson, AuditWeight};
+use crate::config::{AuditMachine, AuditPeer, AuditPerson, AuditWeight};
 
 /// Lines of people: an area each, and one for all.
 const PEOPLE_MAX: usize = 64;
 /// Lines of weights.
 const WEIGHTS_MAX: usize = 18;
+/// Lines of peers.
+const PEERS_MAX: usize = 32;
 
 /// In the order of the file.
 pub(super) const KEYS: &[Key] = &[
@@ -73,5 +75,17 @@ pub(super) const KEYS: &[Key] = &[
             v.each(what, WEIGHTS_MAX, AuditWeight::parse).map(|all| c.audit.weights = all)
         },
         write: |c| quoted_texts(&c.audit.weights),
+    },
+    Key {
+        path: "audit.peers",
+        form: "list of \"NAME KEY\", or \"none\"",
+        unit: "whose looks from outside count",
+        help: "Other installations that look at this one: a name, and the public key that `mailward probe --sign`\ntells there. Their files are put into DATA/audit/peers/. See docs/probe.md.",
+        reloads: true,
+        read: |c, v| {
+            let what = "strings such as [\"second.example.org 3d40…\"]";
+            v.each(what, PEERS_MAX, AuditPeer::parse).map(|all| c.audit.peers = all)
+        },
+        write: |c| quoted_texts(&c.audit.peers),
     },
 ];

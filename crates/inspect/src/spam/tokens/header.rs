@@ -1,7 +1,7 @@
 //! What a header says, and how it is written.
 
 use super::{Kind, Sink, words};
-use mailward_core::limits::{SPAM_FIELD_MAX, SPAM_FIELDS_MAX, SPAM_LETTERS_MAX};
+use mailward_core::limits::{SPAM_FIELD_MAX, SPAM_FIELDS_MAX};
 use mailward_message::decode::header_text;
 use mailward_message::header::{Field, fields, unfold};
 use mailward_message::{EnvelopeAddress, Structure};
@@ -138,7 +138,7 @@ fn value(name: &str, field: &Field<'_>, sink: &mut Sink<'_>) {
     let kind = sink.number(Kind::Field, name.as_bytes());
     words::each(&text, |word| {
         let number = sink.number(Kind::Value, word.lower());
-        sink.put(super::TokenKey::pair(kind, number, 3));
+        sink.put(Kind::Value, super::TokenKey::pair(kind, number, 3));
     });
 }
 
@@ -146,21 +146,16 @@ fn subject_words(subject: &str, sink: &mut Sink<'_>) {
     let mut before = 0u64;
     words::each(subject, |word| {
         let number = sink.number(Kind::Subject, word.lower());
-        sink.put(number);
+        sink.put(Kind::Subject, number);
         if word.is_shouted() {
             sink.text(Kind::Shape, &["subject shouts"]);
         }
         if before != 0 {
-            sink.put(super::TokenKey::pair(before, number, 1));
+            sink.put(Kind::Subject, super::TokenKey::pair(before, number, 1));
         }
         before = number;
     });
-    // Four letters in a row hold where words are written in ever other ways.
-    let lower = subject.to_lowercase();
-    for letters in lower.as_bytes().windows(4).take(SPAM_LETTERS_MAX) {
-        let number = sink.number(Kind::Letters, letters);
-        sink.put(number);
-    }
+    sink.letters(Kind::Letters, subject);
     sink.text(Kind::Shape, &["subject ", &shape(subject)]);
     if subject.contains("   ") {
         sink.text(Kind::Shape, &["subject gap"]);
@@ -169,12 +164,15 @@ fn subject_words(subject: &str, sink: &mut Sink<'_>) {
 
 fn addresses(field: &str, list: &[EnvelopeAddress], sink: &mut Sink<'_>) {
     for address in list.iter().take(4) {
-        if let Some(name) = &address.name {
-            words::each(&header_text(name.as_bytes()), |word| sink.word(Kind::Name, word));
+        let name = address.name.as_ref().map(|name| header_text(name.as_bytes()));
+        if let Some(name) = &name {
+            words::each(name, |word| sink.word(Kind::Name, word));
         } else {
             sink.text(Kind::Shape, &[field, " no name"]);
         }
         let (mailbox, host) = (address.mailbox.as_deref().unwrap_or(""), address.host.as_deref().unwrap_or(""));
+        let whole = format!("\"{}\" <{mailbox}@{host}>", name.as_deref().unwrap_or_default());
+        sink.letters(Kind::NameLetters, &whole);
         sink.text(Kind::Address, &[field, " ", mailbox, "@", host]);
         sink.text(Kind::Shape, &[field, " ", &shape(mailbox)]);
         let mut upper = host;

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::place::{Place, Where};
 use crate::print;
 use clap::Args;
-use mailward_audit::{Control, Probe, Statement, all, find, sha256_of};
+use mailward_audit::{Control, Probe, Statement, all, sha256_of};
 use mailward_core::limits::AUDIT_WORDS_MAX;
 use mailward_core::{Clock as _, SystemClock, Timestamp};
 use serde::Deserialize;
@@ -137,13 +137,9 @@ fn ask(what: &str) -> Result<String, Failure> {
 
 /// A question that people answer.
 fn question(id: &str) -> Result<&'static Control, Failure> {
-    match find(id) {
-        Some(control) if control.probe == Probe::Statement => Ok(control),
-        Some(control) => Err(Failure::Refused(format!("{} isn't answered by people, but by looking", control.id))),
-        None => Err(Failure::Refused(format!(
-            "there is no control {}; `mailward audit controls` lists them",
-            print::tame(id)
-        ))),
+    match super::control(id)? {
+        control if control.probe == Probe::Statement => Ok(control),
+        control => Err(Failure::Refused(format!("{} isn't answered by people, but by looking", control.id))),
     }
 }
 

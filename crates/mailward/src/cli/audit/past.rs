@@ -1,7 +1,7 @@
 //! What audits found, and what became of it.
 
 use super::table;
-use super::{area, read};
+use super::{area, control, read};
 use crate::control::audit::{Ask, Known};
 use crate::control::{Request, client};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use crate::print::{self, Field as _};
 use clap::Args;
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::evidence::{Run, Seal};
-use mailward_audit::{Check, Record, Verdict, all, find, points};
+use mailward_audit::{Check, Record, Verdict, all, points};
 use mailward_core::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
@@ -337,12 +337,7 @@ impl Controls {
     pub(super) fn run(self) -> Result<(), Failure> {
         let controls = match &self.id {
             None => all(),
-            Some(id) => vec![find(id).ok_or_else(|| {
-                Failure::Refused(format!(
-                    "there is no control {}; `mailward audit controls` lists them",
-                    print::tame(id)
-                ))
-            })?],
+            Some(id) => vec![control(id)?],
         };
         if self.json {
             let told = controls.iter().map(|control| {

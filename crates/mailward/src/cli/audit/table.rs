@@ -69,10 +69,10 @@ pub(super) fn summary(run: &Run) -> Result<(), Failure> {
         points(run.weights.sum())
     ))?;
     for cap in &run.score.caps {
-        let why = format!("at most {} while {} fails: {}", cap.most, cap.id, print::tame(&cap.why));
+        let why = format!("at most {} while {} doesn't pass: {}", cap.most, cap.id, print::tame(&cap.why));
         print::line(why)?;
     }
-    if let Some(first) = run.records.iter().find(|record| record.verdict.is_failure()) {
+    if let Some(first) = run.records.iter().find(|record| run.number != 0 && record.verdict.is_failure()) {
         print::line(format_args!("`mailward audit show --failed` tells what failed, such as {}", first.id))?;
     }
     Ok(())

@@ -6,14 +6,20 @@ use crate::control::desk::Desk;
 use crate::control::{Request, bans, client};
 use crate::failure::Failure;
 use crate::place::Place;
-use mailward_audit::{Account, Answered, Arrived, Canary, Kept, Missed, TriedBan};
-use mailward_core::{Address, Secret, Timestamp};
+use mailward_audit::{Account, Answered, Arrived, Canary, Kept, Missed, Progress, TriedBan};
+use mailward_core::limits::{AUDIT_ALIVE_EVERY, AUDIT_RUN_TIME};
+use mailward_core::{Address, Secret, Shutdown, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often an audit that waits for another one asks whether it is over.
+const TURN_LOOK: Duration = Duration::from_secs(1);
 
 /// Where the server is asked.
 #[derive(Clone)]
@@ -55,14 +61,37 @@ pub(crate) struct OwnAccount {
 }
 
 impl OwnAccount {
-    /// Makes it.
-    pub(crate) async fn make(server: Server) -> Result<(Arc<Self>, Account), Failure> {
-        let made: Made = read(server.ask(About::Make).await?)?;
+    /// Makes it, as soon as no other audit goes on; nothing if that is after `limits::AUDIT_RUN_TIME`, or the word to stop came.
+    pub(crate) async fn make(
+        server: Server,
+        stop: &Shutdown,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<(Arc<Self>, Account)>, Failure> {
+        let began = Instant::now();
+        let made: Made = loop {
+            if let Some(made) = read(server.ask(About::Make).await?)? {
+                break made;
+            }
+            if stop.is_fired() || began.elapsed() >= AUDIT_RUN_TIME {
+                return Ok(None);
+            }
+            progress.waits("another audit goes on; this one begins when it is over");
+            tokio::time::sleep(TURN_LOOK).await;
+        };
         let address = Address::parse(&made.address, false).map_err(|error| Failure::Bug(error.to_string()))?;
         let own = Arc::new(Self { server, address, stranger: made.stranger });
         let inside: Arc<dyn Canary> = own.clone();
         let password = Secret::new(made.password.as_str());
-        Ok((own, Account { address: made.address, password, inside: Some(inside) }))
+        Ok(Some((own, Account { address: made.address, password, inside: Some(inside) })))
+    }
+
+    /// Tells the server that the audit goes on, without end.
+    pub(crate) async fn stay(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(AUDIT_ALIVE_EVERY).await;
+            // One that is lost is one of some.
+            let _heard: Result<(), Missed> = self.asked(About::Alive { address: self.address.clone() }).await;
+        }
     }
 
     async fn asked<T: DeserializeOwned>(&self, about: About) -> Result<T, Missed> {
@@ -136,6 +165,14 @@ impl Canary for OwnAccount {
             };
             Ok(all.into_iter().map(one).collect())
         })
+    }
+
+    fn learned(&self) -> Answered<'_, (u64, u64)> {
+        Box::pin(self.asked(About::Learned { address: self.address.clone() }))
+    }
+
+    fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String> {
+        Box::pin(self.asked(About::Sink { address: self.address.clone(), port, demands_tls }))
     }
 
     fn forget(&self) -> Answered<'_, ()> {

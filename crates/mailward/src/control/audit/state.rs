@@ -4,8 +4,8 @@ use crate::control::canary;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use mailward_audit::{
-    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Passwords, Quarantine, Settings, SettingsFile, State,
-    TrustRule,
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Passwords, Quarantine, Rescan, Settings, SettingsFile,
+    State, TrustRule,
 };
 use mailward_core::limits::{
     AUDIT_NAMES_MAX, DMARC_REPORT_PAGE, HASHES_AT_ONCE, QUARANTINE_MESSAGES_MAX, QUARANTINE_PAGE,
@@ -13,9 +13,11 @@ use mailward_core::limits::{
 use mailward_core::rule::Action;
 use mailward_core::{Address, Clock as _, Listener, Secret, SystemClock, Timestamp};
 use mailward_delivery::dmarc_reports::Heard;
+use mailward_directory::Resolution;
 use mailward_gate::rules::{KeptRule, Source};
 use mailward_inspect::antivirus::Health;
 use mailward_inspect::quarantine::Note;
+use mailward_inspect::rescan::{self, End, Last, Run, Whose};
 use mailward_store::records::{AccountRecord, DkimState, Scope, Shelf};
 use mailward_store::{DirectoryStore as _, QuarantineStore as _, SendingStore as _, ShelfStore as _, StoreError};
 use mailward_sts::Day;
@@ -84,6 +86,8 @@ impl Desk {
             trusting: Some(self.trusting().await),
             alert_ways: self.alert_ways().await,
             engines: server.map(|_| self.virus_scanners()),
+            rescan: self.rescanned().await.ok(),
+            aliases: Some(self.aliases()),
             quarantine: self.quarantined().await.ok(),
             dmarc_heard: self.dmarc_heard().await.ok(),
             audits: self.audits().await,
@@ -110,6 +114,26 @@ impl Desk {
             })
             .filter(|(_, out): &(String, Vec<String>)| !out.is_empty())
             .collect()
+    }
+
+    /// The last time that all users' mail was looked at to the end, or what of it came lately.
+    async fn rescanned(&self) -> Result<Rescan, StoreError> {
+        let Last { last, whole } = rescan::last(self.store.clone()).await?;
+        let done = |run: &Run| {
+            let is_all = run.scope.whose == Whose::All && run.scope.folder.is_none();
+            is_all && run.end == Some(End::Done)
+        };
+        let newest = last.into_iter().chain(whole).filter(done).max_by_key(|run| run.ended);
+        Ok(newest.map_or_else(Rescan::default, |run| Rescan { done: run.ended, looked: run.looked, found: run.found }))
+    }
+
+    fn aliases(&self) -> BTreeMap<String, usize> {
+        let led = |address: &Address| match self.directory.resolve(address) {
+            Resolution::Deliver { local, .. } => local.len(),
+            _ => 0,
+        };
+        let aliases = self.directory.list_aliases(None).into_iter();
+        aliases.map(|alias| (alias.address.to_string(), led(&alias.address))).collect()
     }
 
     async fn passwords(&self) -> Option<Passwords> {
@@ -228,7 +252,10 @@ impl Desk {
 
     async fn audits(&self) -> Option<Audits> {
         let desk = self.audit.clone();
-        tokio::task::spawn_blocking(move || desk.past()).await.ok()?.ok()
+        let past = tokio::task::spawn_blocking(move || desk.past()).await.ok()?.ok()?;
+        // This one's account is made after it was told.
+        let left = self.directory.list_users(None, None).await.ok()?.iter().filter(|user| canary::is_one(user)).count();
+        Some(Audits { left, ..past })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Passwords in clear, and what is left of clear text once TLS runs.
 
-use crate::doors::Seen;
+use super::Seen;
 use crate::knock::tls::{Hello, Version, suites};
 use crate::knock::{Answer, Kind, KnockError, Offer, Talk};
 use crate::scene::{Door, Protocol};
 
 /// AUTH before TLS, and at the door for servers.
-pub(super) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
     let mut bad = Vec::new();
     let mut seen = Vec::new();
     let for_servers = matches!(door.protocol, Protocol::Smtp | Protocol::Lmtp);
@@ -34,9 +34,11 @@ pub(super) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
 
 async fn offered(talk: &mut Talk, how: &str, bad: &mut Vec<String>) -> Result<(), KnockError> {
     let features = talk.features().await?;
-    if let Some(auth) =
-        features.iter().find(|feature| *feature == "AUTH" || feature.starts_with("AUTH") && feature.len() > 4)
-    {
+    // Without a way behind it, nothing is offered; some wrote `AUTH=` before there was a standard.
+    let has_ways = |feature: &&String| {
+        feature.strip_prefix("AUTH").is_some_and(|ways| ways.starts_with([' ', '=']) && ways.len() > 1)
+    };
+    if let Some(auth) = features.iter().find(has_ways) {
         bad.push(format!("{auth} is offered {how}"));
     }
     // Without a password: only whether one is asked for.
@@ -49,7 +51,7 @@ async fn offered(talk: &mut Talk, how: &str, bad: &mut Vec<String>) -> Result<()
 }
 
 /// A command behind STARTTLS in the same segment.
-pub(in crate::controls) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockError> {
     let mut talk = Talk::open(door).await?;
     let features = talk.features().await?;
     if !features.iter().any(|feature| feature == "STARTTLS" || feature == "STLS") {

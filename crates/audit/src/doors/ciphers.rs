@@ -1,10 +1,12 @@
 //! Versions, suites, groups and manners of TLS.
 
-use crate::doors::Seen;
+use super::Seen;
 use crate::knock::KnockError;
 use crate::knock::tls::{
     Exchange, GROUPS, HYBRID, Heard, Hello, Renegotiation, ServerHello, Version, Want, ask, groups, has_order,
-    renegotiates, suites, taken, takes, takes_early_data, takes_group,
+    renegotiates,
+    suites::{self, Suite},
+    taken, takes, takes_early_data, takes_group,
 };
 use crate::scene::{Door, Protocol};
 use std::fmt::Write as _;
@@ -30,53 +32,92 @@ async fn versions(door: &Door) -> Result<Vec<(Version, ServerHello)>, KnockError
 }
 
 /// ENC-13, and half of POP-02.
-pub(in crate::controls) async fn good_versions(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn good_versions(door: &Door) -> Result<Seen, KnockError> {
     let found = versions(door).await?;
-    let names: Vec<&str> = found.iter().map(|(version, _)| version.name()).collect();
-    let old = found.iter().filter(|(version, _)| !version.is_good());
-    let mut bad: Vec<String> = old.map(|(version, _)| format!("{} is taken", version.name())).collect();
-    if !found.iter().any(|(version, _)| version.is_good()) {
-        bad.push("neither TLS 1.2 nor 1.3 is taken".to_owned());
-    }
-    let list: Vec<String> =
-        found.iter().map(|(version, hello)| format!("{}: {}", version.name(), suite(hello))).collect();
-    Ok(Seen::unless(&bad, names.join(", ")).showing(format!("{door}, versions"), list.join("\n")))
+    let list: Vec<(Version, &str)> = found.iter().map(|(version, hello)| (*version, suite(hello))).collect();
+    Ok(judge_versions(door, &list))
 }
 
 fn suite(hello: &ServerHello) -> &'static str {
     suites::find(hello.suite).map_or("an unknown suite", |suite| suite.name)
 }
 
-/// ENC-14, and the other half of POP-02.
-pub(in crate::controls) async fn good_ciphers(door: &Door) -> Result<Seen, KnockError> {
-    let (mut bad, mut list, mut count) = (Vec::new(), String::new(), 0_usize);
+/// Whether these versions, each with a suite, are good.
+pub(crate) fn judge_versions(door: &Door, found: &[(Version, &str)]) -> Seen {
+    let names: Vec<&str> = found.iter().map(|(version, _)| version.name()).collect();
+    let old = found.iter().filter(|(version, _)| !version.is_good());
+    let mut bad: Vec<String> = old.map(|(version, _)| format!("{} is taken", version.name())).collect();
+    if !found.iter().any(|(version, _)| version.is_good()) {
+        bad.push("neither TLS 1.2 nor 1.3 is taken".to_owned());
+    }
+    let list: Vec<String> = found.iter().map(|(version, suite)| format!("{}: {suite}", version.name())).collect();
+    Seen::unless(&bad, names.join(", ")).showing(format!("{door}, versions"), list.join("\n"))
+}
+
+/// What a door takes in one version.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    /// The version.
+    pub(crate) version: Version,
+    /// The suites, in the order in which the server picks them.
+    pub(crate) suites: Vec<&'static Suite>,
+    /// The groups.
+    pub(crate) groups: Vec<&'static str>,
+    /// The length of the prime of its DHE suites, in bits.
+    pub(crate) prime: Option<usize>,
+    /// Whether the client's order counts, where some of the suites are weak.
+    client_picks: bool,
+}
+
+/// What a door takes, in every version that it takes.
+///
+/// # Errors
+/// As [`crate::knock::tls::ask`].
+pub(crate) async fn all_taken(door: &Door) -> Result<Vec<Taken>, KnockError> {
+    let mut all = Vec::new();
     for (version, _) in versions(door).await? {
-        let all = taken(door, version).await?;
-        count = count.saturating_add(all.len());
+        let suites = taken(door, version).await?;
+        // Among suites that are all good a client may choose: its processor knows best.
+        let client_picks =
+            suites.iter().any(|suite| !suite.is_good()) && has_order(door, version, &suites).await? == Some(false);
+        let groups = groups(door, version).await?;
+        let has_prime = suites.iter().any(|suite| suite.name.starts_with("TLS_DHE_"));
+        let prime = if has_prime { prime(door, version).await? } else { None };
+        all.push(Taken { version, suites, groups, prime, client_picks });
+    }
+    Ok(all)
+}
+
+/// ENC-14, and the other half of POP-02.
+pub(crate) async fn good_ciphers(door: &Door) -> Result<Seen, KnockError> {
+    Ok(judge_ciphers(door, &all_taken(door).await?))
+}
+
+/// Whether what is taken is good.
+pub(crate) fn judge_ciphers(door: &Door, all: &[Taken]) -> Seen {
+    let (mut bad, mut list, mut count) = (Vec::new(), String::new(), 0_usize);
+    for Taken { version, suites, groups, prime, client_picks } in all {
+        count = count.saturating_add(suites.len());
         let _infallible = writeln!(list, "{}:", version.name());
-        for suite in &all {
+        for suite in suites {
             let _infallible = writeln!(list, "  {}", suite.name);
         }
-        bad.extend(all.iter().filter(|suite| !suite.is_good()).map(|suite| format!("{} is taken", suite.name)));
-        // Among suites that are all good a client may choose: its processor knows best.
-        if all.iter().any(|suite| !suite.is_good()) && has_order(door, version, &all).await? == Some(false) {
+        bad.extend(suites.iter().filter(|suite| !suite.is_good()).map(|suite| format!("{} is taken", suite.name)));
+        if *client_picks {
             bad.push(format!("in {} the client's order counts, among suites of which some are weak", version.name()));
         }
-        let groups = groups(door, version).await?;
         let _infallible = writeln!(list, "  groups: {}", groups.join(", "));
         bad.extend(
             groups.iter().filter(|group| SMALL.contains(group)).map(|group| format!("the group {group} is taken")),
         );
-        if all.iter().any(|suite| suite.name.starts_with("TLS_DHE_"))
-            && let Some(bits) = prime(door, version).await?
-        {
+        if let Some(bits) = prime {
             let _infallible = writeln!(list, "  prime: {bits} bits");
-            if bits < 2048 {
+            if *bits < 2048 {
                 bad.push(format!("a prime of {bits} bits"));
             }
         }
     }
-    Ok(Seen::unless(&bad, format!("{count} suites, all good")).showing(format!("{door}, suites"), list))
+    Seen::unless(&bad, format!("{count} suites, all good")).showing(format!("{door}, suites"), list)
 }
 
 /// The length of the prime of a door's DHE suites.
@@ -95,7 +136,7 @@ async fn prime(door: &Door, version: Version) -> Result<Option<usize>, KnockErro
 }
 
 /// ENC-15.
-pub(super) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
     let found = versions(door).await?;
     let mut bad = Vec::new();
     let mut list = Vec::new();
@@ -139,22 +180,29 @@ pub(super) async fn good_manners(door: &Door) -> Result<Seen, KnockError> {
             bad.push(format!("in {} it signs over SHA-1 or MD5", version.name()));
         }
     }
-    if renegotiates(door).await? == Renegotiation::Begun {
-        bad.push("it begins anew when a client asks for it".to_owned());
+    let mut unknown = Vec::new();
+    match renegotiates(door).await {
+        Ok(Renegotiation::Begun) => bad.push("it begins anew when a client asks for it".to_owned()),
+        Ok(Renegotiation::None | Renegotiation::Refused) => {}
+        Err(error) => unknown.push(format!("whether it begins anew when a client asks for it: {error}")),
     }
     // A web server's dialogue isn't ours to hold: there its tickets are not seen.
-    if door.protocol != Protocol::Https
-        && found.iter().any(|(version, _)| *version == Version::TLS13)
-        && takes_early_data(door).await?
-    {
-        bad.push("it takes early data".to_owned());
+    if door.protocol != Protocol::Https && found.iter().any(|(version, _)| *version == Version::TLS13) {
+        match takes_early_data(door).await {
+            Ok(true) => bad.push("it takes early data".to_owned()),
+            Ok(false) => {}
+            Err(error) => unknown.push(format!("whether it takes early data: {error}")),
+        }
     }
-    Ok(Seen::unless(&bad, "no compression, no renegotiation by clients, no early data")
-        .showing(format!("{door}, manners"), list.join("\n")))
+    let seen = match (bad.is_empty(), unknown.is_empty()) {
+        (true, false) => Seen::unknown(unknown.join("; ")),
+        _ => Seen::unless(&bad, "no compression, no renegotiation by clients, no early data"),
+    };
+    Ok(seen.showing(format!("{door}, manners"), list.join("\n")))
 }
 
 /// ENC-24.
-pub(super) async fn is_hybrid(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn is_hybrid(door: &Door) -> Result<Seen, KnockError> {
     if takes(door, Version::TLS13).await?.is_none() {
         return Ok(Seen::bad("it doesn't speak TLS 1.3, which this needs"));
     }

@@ -1,8 +1,8 @@
 //! Whether TLS begins, and what certificates prove.
 
-use crate::doors::{Grade, Seen, TLS, Waiting, no_such_door};
+use super::{Grade, Seen, TLS, Waiting, no_such_door};
 use crate::finding::Finding;
-use crate::knock::{Certificate, KnockError, Offer, Shown, Talk, certificate, judge};
+use crate::knock::{Anchors, Certificate, KnockError, Offer, Shown, Talk, certificate, judge};
 use crate::scene::{Door, Scene};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::Timestamp;
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 const DAYS_LEFT: i64 = 14;
 
 /// STARTTLS at a door for servers.
-pub(super) async fn begins_tls(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn begins_tls(door: &Door) -> Result<Seen, KnockError> {
     let mut talk = Talk::open(door).await?;
     let features = talk.features().await?;
     if !features.iter().any(|feature| feature == "STARTTLS") {
@@ -34,7 +34,7 @@ pub(super) async fn begins_tls(door: &Door) -> Result<Seen, KnockError> {
 }
 
 /// Every door's certificate, and whether they are one.
-pub(super) async fn good_everywhere(scene: &Scene) -> Finding {
+pub(crate) async fn good_everywhere(scene: &Scene) -> Finding {
     if scene.doors.is_empty() {
         return Finding::not_tested("no door is known: the server doesn't run, or couldn't say where it listens");
     }
@@ -42,20 +42,25 @@ pub(super) async fn good_everywhere(scene: &Scene) -> Finding {
     if doors.is_empty() {
         return no_such_door();
     }
-    if scene.anchors.is_empty() {
-        return Finding::not_tested("this host trusts no authority (Debian: apt-get install ca-certificates)");
-    }
     let mut each: Vec<Waiting<'_, (&Door, Result<Shown, KnockError>)>> = Vec::new();
     for door in doors {
         each.push(Box::pin(async move { (door, shown(door).await) }));
     }
     let all: Vec<(&Door, Result<Shown, KnockError>)> = stream::iter(each).buffered(KNOCK_AT_ONCE).collect().await;
+    together(&all, &scene.anchors, scene.now)
+}
+
+/// Whether what every door shows is good, and the same.
+pub(crate) fn together(all: &[(&Door, Result<Shown, KnockError>)], anchors: &Anchors, now: Timestamp) -> Finding {
+    if anchors.is_empty() {
+        return Finding::not_tested("this host trusts no authority (Debian: apt-get install ca-certificates)");
+    }
     let (mut bad, mut unknown, mut good) = (Vec::new(), Vec::new(), Vec::new());
     let (mut serials, mut exhibits) = (BTreeSet::new(), Vec::new());
     for (door, shown) in all {
         let seen = match shown {
-            Ok(shown) => judged(scene, door, &shown, &mut serials),
-            Err(error) => Seen::from(error),
+            Ok(shown) => judged(anchors, now, door, shown, &mut serials),
+            Err(error) => Seen::from(error.clone()),
         };
         let told = format!("{door}: {}", seen.said);
         match seen.grade {
@@ -82,21 +87,21 @@ pub(super) async fn good_everywhere(scene: &Scene) -> Finding {
 }
 
 /// No greeting is needed to see a certificate.
-async fn shown(door: &Door) -> Result<Shown, KnockError> {
+pub(crate) async fn shown(door: &Door) -> Result<Shown, KnockError> {
     let mut wire = Talk::up_to_tls(door).await?;
     wire.start_tls(&door.name, Offer::default()).await.cloned()
 }
 
-fn judged(scene: &Scene, door: &Door, shown: &Shown, serials: &mut BTreeSet<String>) -> Seen {
+fn judged(anchors: &Anchors, now: Timestamp, door: &Door, shown: &Shown, serials: &mut BTreeSet<String>) -> Seen {
     let read: Result<Vec<Certificate>, KnockError> = shown.chain.iter().map(|der| certificate(der)).collect();
     let Ok(read) = read else { return Seen::bad("what it shows can't be read as certificates") };
     let Some(own) = read.first() else { return Seen::bad("it shows no certificate") };
     serials.insert(own.serial.clone());
     let mut bad = Vec::new();
-    if let Err(why) = judge(&shown.chain, &door.name, &scene.anchors, scene.now) {
+    if let Err(why) = judge(&shown.chain, &door.name, anchors, now) {
         bad.push(format!("for {}: {why}", door.name));
     }
-    let left = days(scene.now, own.until);
+    let left = days(now, own.until);
     if left < DAYS_LEFT {
         bad.push(format!("{left} days are left"));
     }
@@ -123,6 +128,7 @@ fn judged(scene: &Scene, door: &Door, shown: &Shown, serials: &mut BTreeSet<Stri
     Seen::unless(&bad, format!("good for {left} days, {}", own.key)).showing(format!("{door}, certificates"), list)
 }
 
-fn days(from: Timestamp, until: Timestamp) -> i64 {
+/// Whole days from one time to another; less than 0 if that is over.
+pub(crate) fn days(from: Timestamp, until: Timestamp) -> i64 {
     until.0.saturating_sub(from.0).div_euclid(86_400_000)
 }

@@ -1,13 +1,13 @@
 //! Where a message ends, and how often it may have been passed on.
 
-use crate::doors::{Grade, Seen, Waiting, our_domain, our_recipient, settled};
+use super::{Grade, Seen, Us, Waiting, settled};
 use crate::knock::{Answer, Kind, KnockError, Talk};
-use crate::scene::{Door, Scene};
+use crate::scene::Door;
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::KNOCK_LINES_MAX;
 
 /// What servers have been found to take for the end of a message, and what people call it.
-pub(super) const ENDS: [(&str, &[u8]); 11] = [
+const ENDS: [(&str, &[u8]); 11] = [
     ("LF . LF", b"\n.\n"),
     ("LF . CRLF", b"\n.\r\n"),
     ("CRLF . LF", b"\r\n.\n"),
@@ -28,10 +28,10 @@ const AT_ONCE: usize = 4;
 const HOPS: usize = 101;
 
 /// A message for every candidate, none of which may end it.
-pub(super) async fn ends_once(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn ends_once(us: &Us, door: &Door) -> Result<Seen, KnockError> {
     let mut each: Vec<Waiting<'_, (&str, Seen)>> = Vec::new();
     for (name, end) in ENDS {
-        each.push(Box::pin(async move { (name, settled(ends_at(scene, door, name, end).await)) }));
+        each.push(Box::pin(async move { (name, settled(ends_at(us, door, name, end).await)) }));
     }
     let all: Vec<(&str, Seen)> = stream::iter(each).buffered(AT_ONCE).collect().await;
     let of = |grade: Grade| {
@@ -48,12 +48,12 @@ pub(super) async fn ends_once(scene: &Scene, door: &Door) -> Result<Seen, KnockE
     Ok(found)
 }
 
-async fn ends_at(scene: &Scene, door: &Door, name: &str, end: &[u8]) -> Result<Seen, KnockError> {
-    let mut talk = match begun(scene, door).await? {
+async fn ends_at(us: &Us, door: &Door, name: &str, end: &[u8]) -> Result<Seen, KnockError> {
+    let mut talk = match begun(us, door).await? {
         Ok(talk) => talk,
         Err(seen) => return Ok(seen),
     };
-    let mut message = header(scene, door, &format!("where a message ends ({name})"));
+    let mut message = header(us, &format!("where a message ends ({name})"));
     message.extend_from_slice(b"\r\nThis is a trial by the server's own audit. Nothing has to be done about it.");
     message.extend_from_slice(end);
     message.extend_from_slice(b"NOOP\r\n\r\n.\r\n");
@@ -86,8 +86,8 @@ async fn ends_at(scene: &Scene, door: &Door, name: &str, end: &[u8]) -> Result<S
 }
 
 /// A message that was passed on too often.
-pub(super) async fn counts_hops(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
-    let mut talk = match begun(scene, door).await? {
+pub(crate) async fn counts_hops(us: &Us, door: &Door) -> Result<Seen, KnockError> {
+    let mut talk = match begun(us, door).await? {
         Ok(talk) => talk,
         Err(seen) => return Ok(seen),
     };
@@ -97,7 +97,7 @@ pub(super) async fn counts_hops(scene: &Scene, door: &Door) -> Result<Seen, Knoc
             format!("Received: from h{hop}.invalid by h{hop}.invalid with ESMTP; Thu, 1 Jan 2026 00:00:00 +0000\r\n");
         message.extend_from_slice(field.as_bytes());
     }
-    message.extend_from_slice(&header(scene, door, "a message that goes round in circles"));
+    message.extend_from_slice(&header(us, "a message that goes round in circles"));
     message.extend_from_slice(b"\r\nThis is a trial by the server's own audit.\r\n.\r\n");
     talk.wire().send(&message).await?;
     let answer = talk.answer().await?;
@@ -110,12 +110,11 @@ pub(super) async fn counts_hops(scene: &Scene, door: &Door) -> Result<Seen, Knoc
 }
 
 /// A session up to where the message's first byte is due; or why there is none.
-async fn begun(scene: &Scene, door: &Door) -> Result<Result<Talk, Seen>, KnockError> {
+async fn begun(us: &Us, door: &Door) -> Result<Result<Talk, Seen>, KnockError> {
     let mut talk = Talk::open(door).await?;
     talk.hello().await?;
     // The null sender: nothing is sent back to anybody, and it is nobody's name.
-    let recipient = our_recipient(scene, door);
-    let steps = ["MAIL FROM:<>".to_owned(), format!("RCPT TO:<{recipient}>"), "DATA".to_owned()];
+    let steps = ["MAIL FROM:<>".to_owned(), format!("RCPT TO:<{}>", us.recipient), "DATA".to_owned()];
     for (step, wanted) in steps.iter().zip([Kind::Yes, Kind::Yes, Kind::More]) {
         let answer: Answer = talk.ask(step).await?;
         if answer.kind != wanted {
@@ -126,10 +125,8 @@ async fn begun(scene: &Scene, door: &Door) -> Result<Result<Talk, Seen>, KnockEr
     Ok(Ok(talk))
 }
 
-fn header(scene: &Scene, door: &Door, subject: &str) -> Vec<u8> {
-    let us = our_domain(scene, door);
-    let to = our_recipient(scene, door);
-    let id = scene.now.0;
+fn header(us: &Us, subject: &str) -> Vec<u8> {
+    let (us, to, id) = (&us.domain, &us.recipient, us.now.0);
     format!(
         "From: Mailward audit <postmaster@{us}>\r\nTo: <{to}>\r\nSubject: Audit: {subject}\r\n\
          Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <audit.{id}@{us}>\r\nAuto-Submitted: auto-generated\r\n"

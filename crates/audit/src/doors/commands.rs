@@ -1,8 +1,8 @@
 //! What servers say of themselves and of their users.
 
-use crate::doors::{Seen, our_domain};
+use super::{Seen, Us};
 use crate::knock::{Kind, KnockError, Talk};
-use crate::scene::{Door, Protocol, Scene};
+use crate::scene::{Door, Protocol};
 use mailward_core::limits::KNOCK_UNKNOWN_RECIPIENTS;
 use std::net::IpAddr;
 
@@ -10,8 +10,8 @@ use std::net::IpAddr;
 const NOBODY: &str = "nobody-of-this-name-0x2a";
 
 /// VRFY, EXPN, and recipients that aren't there.
-pub(super) async fn tells_no_users(scene: &Scene, door: &Door) -> Result<Seen, KnockError> {
-    let us = our_domain(scene, door);
+pub(crate) async fn tells_no_users(us: &Us, door: &Door) -> Result<Seen, KnockError> {
+    let us = &us.domain;
     let mut bad = Vec::new();
     let mut talk = Talk::open(door).await?;
     talk.hello().await?;
@@ -32,7 +32,7 @@ pub(super) async fn tells_no_users(scene: &Scene, door: &Door) -> Result<Seen, K
     if sender.kind != Kind::Yes {
         first = first.heard(door, &talk);
         return Ok(if bad.is_empty() {
-            Seen { grade: crate::doors::Grade::Unknown, said: sender.text(), ..first }
+            Seen { grade: super::Grade::Unknown, said: sender.text(), ..first }
         } else {
             first
         });
@@ -69,7 +69,7 @@ pub(super) async fn tells_no_users(scene: &Scene, door: &Door) -> Result<Seen, K
 const UNWANTED: [&str; 6] = ["ETRN", "TURN", "ATRN", "XCLIENT", "XFORWARD", "NTLM"];
 
 /// EHLO before and after TLS.
-pub(super) async fn offers_little(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn offers_little(door: &Door) -> Result<Seen, KnockError> {
     let mut bad = Vec::new();
     let mut talk = Talk::open(door).await?;
     let mut features = talk.features().await?;
@@ -94,7 +94,7 @@ pub(super) async fn offers_little(door: &Door) -> Result<Seen, KnockError> {
 }
 
 /// Greeting, features, HELP and ID.
-pub(super) async fn says_no_version(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn says_no_version(door: &Door) -> Result<Seen, KnockError> {
     let mut talk = Talk::open(door).await?;
     let mut said = talk.greeting().whole();
     let more = match door.protocol {
@@ -117,12 +117,17 @@ const SYSTEMS: [&str; 10] =
     ["debian", "ubuntu", "linux", "freebsd", "openbsd", "windows", "centos", "fedora", "solaris", "darwin"];
 
 /// Words that are versions, or name a system. Addresses and names of hosts aren't, nor names of protocols.
-pub(super) fn versions(said: &str) -> Vec<String> {
+fn versions(said: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut before = "";
     for word in said.split(|c: char| c.is_whitespace() || "()[]<>\",;".contains(c)) {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let is_status = is_code(before.trim_matches('-')) && word.starts_with(['2', '4', '5']) && is_version(word);
+        // `250 2.0.0`, and `250-2.0.0` where more lines follow.
+        let (code, word) = match word.split_once('-') {
+            Some((code, rest)) if is_code(code) => (code, rest),
+            _ => (before.trim_matches('-'), word),
+        };
+        let is_status = is_code(code) && word.starts_with(['2', '4', '5']) && is_version(word);
         before = word;
         if is_status || word.parse::<IpAddr>().is_ok() || word.trim_start_matches("IPv6:").parse::<IpAddr>().is_ok() {
             continue;
@@ -172,6 +177,7 @@ mod tests {
             ("* CAPABILITY IMAP4rev1 IMAP4rev2 AUTH=SCRAM-SHA-256", vec![]),
             ("250 2.0.0 fine", vec![]),
             ("250 fine 2.0.0", vec!["2.0.0"]),
+            ("214-2.0.0 This is smtpd\n214 2.0.0 end", vec![]),
         ] {
             assert_eq!(versions(said), found, "{said}");
         }

@@ -1,7 +1,7 @@
 //! What readers' doors take and say before TLS.
 
-use super::forgets_what_was_clear;
-use crate::doors::{Grade, Seen};
+use super::secured::forgets_what_was_clear;
+use super::{Grade, Seen};
 use crate::knock::{Answer, Kind, KnockError, Talk};
 use crate::scene::{Door, Protocol};
 
@@ -9,7 +9,7 @@ use crate::scene::{Door, Protocol};
 const NOBODY: &str = "nobody@audit.invalid";
 
 /// Every way to log in, before TLS.
-pub(super) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
     let mut bad = Vec::new();
     let mut talk = Talk::open(door).await?;
     let features = talk.features().await?;
@@ -25,8 +25,13 @@ pub(super) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
             }
             _ => {}
         }
+    } else if door.protocol == Protocol::ManageSieve {
+        // RFC 5804 §1.7: an empty list where nobody logs in yet.
+        let offered = features.iter().filter(|one| one.starts_with("SASL "));
+        bad.extend(offered.map(|one| format!("{one} is offered")));
+        return Ok(Seen::unless(&bad, "no way to log in is offered before TLS").heard(door, &talk));
     } else {
-        let offered = features.iter().filter(|one| *one == "USER" || one.starts_with("SASL"));
+        let offered = features.iter().filter(|one| *one == "USER" || one.starts_with("SASL "));
         bad.extend(offered.map(|one| format!("{one} is offered")));
         if talk.greeting().whole().contains('@') && talk.greeting().whole().contains('<') {
             bad.push("APOP is offered".to_owned());
@@ -58,7 +63,7 @@ async fn said(talk: &mut Talk, command: &str) -> Result<Option<Answer>, KnockErr
 }
 
 /// Injection, PREAUTH, and features that are told anew.
-pub(super) async fn begins_anew(door: &Door) -> Result<Seen, KnockError> {
+pub(crate) async fn begins_anew(door: &Door) -> Result<Seen, KnockError> {
     let forgets = forgets_what_was_clear(door).await?;
     if forgets.grade != Grade::Good {
         return Ok(forgets);

@@ -1,0 +1,323 @@
+//! What the DNS says of the host and of a domain whose mail it takes.
+
+use super::look::{NamesSeen, plain, plain_bytes};
+use super::web;
+use crate::doors::Waiting;
+use crate::finding::Finding;
+use crate::knock::{Anchors, Shown};
+use crate::names::{self, Is, missing, texts, worst};
+use mailward_core::limits::{PROBE_NAMES_TIME, PROBE_TEXTS_MAX};
+use mailward_core::{Domain, Timestamp};
+use mailward_dns::{Lookup, LookupError, Mx, Name, Tlsa};
+use mailward_sts::{Mode, Policy};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// What is asked about.
+pub(super) struct About<'a> {
+    pub(super) lookup: &'a dyn Lookup,
+    /// The host's name; nothing if it is known by an address alone.
+    pub(super) host: Option<&'a Domain>,
+    pub(super) domain: Option<&'a Domain>,
+    pub(super) addresses: &'a [IpAddr],
+    pub(super) selectors: &'a [String],
+    pub(super) lists: &'a [Domain],
+    /// What doors for servers showed.
+    pub(super) shown: Vec<&'a Shown>,
+    pub(super) anchors: &'a Anchors,
+    pub(super) now: Timestamp,
+    /// Where pages are served by HTTPS: 443 but for trials.
+    pub(super) https: u16,
+}
+
+/// The domain that is meant where none was named: the host's name if it has mail hosts, or else what is left without its first label
+/// where that isn't a top-level domain.
+pub(super) async fn guess_domain(lookup: Option<&dyn Lookup>, host: &Domain) -> Option<Domain> {
+    let above = host.as_str().split_once('.').map(|(_, above)| above);
+    if let Some(lookup) = lookup {
+        for candidate in [Some(host.clone()), above.and_then(|above| Domain::parse(above).ok())].into_iter().flatten() {
+            if matches!(lookup.mx(&candidate).await, Ok(found) if found.records.iter().any(|mx| !mx.is_null())) {
+                return Some(candidate);
+            }
+        }
+    }
+    let above = above.filter(|above| above.contains('.')).and_then(|above| Domain::parse(above).ok());
+    Some(above.unwrap_or_else(|| host.clone()))
+}
+
+/// What is there, as it stands there.
+pub(super) async fn seen(about: &About<'_>) -> NamesSeen {
+    let mut seen = NamesSeen::default();
+    if let Some(domain) = about.domain {
+        if let Ok(found) = about.lookup.mx(domain).await {
+            let mut all: Vec<&Mx> = found.records.iter().collect();
+            all.sort_by_key(|mx| mx.preference);
+            let told = all.iter().take(PROBE_TEXTS_MAX).map(|mx| plain(&format!("{} {}", mx.preference, mx.host)));
+            seen.mx = told.collect();
+        }
+        seen.spf = record(about.lookup, "", domain, "v=spf1").await;
+        seen.dmarc = record(about.lookup, "_dmarc", domain, "v=DMARC1").await;
+        seen.mta_sts = record(about.lookup, "_mta-sts", domain, "v=STSv1").await;
+        seen.tls_rpt = record(about.lookup, "_smtp._tls", domain, "v=TLSRPTv1").await;
+    }
+    if let Some(host) = about.host
+        && let Ok(found) = about.lookup.tlsa(25, host).await
+    {
+        let told = found.records.iter().take(PROBE_TEXTS_MAX).map(|one| {
+            let data = crate::record::hex(&one.data);
+            plain(&format!("{} {} {} {data}", one.usage, one.selector, one.matching))
+        });
+        seen.tlsa = told.collect();
+    }
+    for address in about.addresses {
+        if let Ok(found) = about.lookup.ptr(*address).await {
+            let names = found.records.iter().take(PROBE_TEXTS_MAX).map(ToString::to_string).collect();
+            seen.reverse.insert(address.to_string(), names);
+        }
+    }
+    seen
+}
+
+/// The text at a name that begins so.
+async fn record(lookup: &dyn Lookup, below: &str, domain: &Domain, begins: &str) -> Option<String> {
+    let texts = texts(lookup, below, domain).await.ok()?;
+    let begins = begins.as_bytes();
+    let found = texts.iter().find(|text| text.get(..begins.len()).is_some_and(|b| b.eq_ignore_ascii_case(begins)));
+    found.map(|text| plain_bytes(text))
+}
+
+/// What is found for the question of this name; nothing for those that aren't about names.
+pub(super) async fn ask(about: &About<'_>, question: &str) -> Option<Finding> {
+    let asked: Waiting<'_, Finding> = match question {
+        "names.mx" => of_domain(about, |about, domain| Box::pin(names::mx(about.lookup, domain))),
+        "names.host" => of_domain(about, |about, domain| Box::pin(is_mail_host(about, domain))),
+        "names.spf" => of_domain(about, |about, domain| Box::pin(names::spf(about.lookup, domain))),
+        "names.dmarc" => of_domain(about, |about, domain| Box::pin(names::dmarc(about.lookup, domain))),
+        "names.mta-sts" => of_domain(about, |about, domain| Box::pin(mta_sts(about, domain))),
+        "names.tls-rpt" => of_domain(about, |about, domain| Box::pin(names::tls_reports(about.lookup, domain))),
+        "names.signed" => of_domain(about, |about, domain| Box::pin(names::signed(about.lookup, domain))),
+        "names.autoconfig" => of_domain(about, |about, domain| Box::pin(autoconfig(about, domain))),
+        "names.dkim" => Box::pin(dkim(about)),
+        "names.dane" => of_host(about, |about, host| Box::pin(dane(about, host))),
+        "names.host-signed" => of_host(about, |about, host| Box::pin(names::host_signed(about.lookup, host))),
+        "names.ipv6" => of_host(about, |about, host| Box::pin(names::ipv6(about.lookup, host))),
+        "names.reverse" => Box::pin(reverse(about)),
+        "names.lists" => Box::pin(lists(about)),
+        _ => return None,
+    };
+    Some(asked.await)
+}
+
+/// What is found of a name within its time.
+async fn in_time(asked: Waiting<'_, Is>) -> Is {
+    let late = |time: Duration| Is::Unknown(format!("the DNS doesn't say within {} seconds", time.as_secs()));
+    tokio::time::timeout(PROBE_NAMES_TIME, asked).await.unwrap_or_else(|_late| late(PROBE_NAMES_TIME))
+}
+
+type Looks = for<'a> fn(&'a About<'a>, &'a Domain) -> Waiting<'a, Is>;
+
+fn of_domain<'a>(about: &'a About<'a>, look: Looks) -> Waiting<'a, Finding> {
+    Box::pin(async move {
+        let Some(domain) = about.domain else {
+            return Finding::not_tested("no domain is known whose mail the host takes: --domain names one");
+        };
+        worst(vec![(domain.to_string(), in_time(look(about, domain)).await)], "")
+    })
+}
+
+fn of_host<'a>(about: &'a About<'a>, look: Looks) -> Waiting<'a, Finding> {
+    Box::pin(async move {
+        let Some(host) = about.host else {
+            return Finding::not_tested("the host is known by an address alone: --name names it");
+        };
+        worst(vec![(host.to_string(), in_time(look(about, host)).await)], "")
+    })
+}
+
+async fn is_mail_host(about: &About<'_>, domain: &Domain) -> Is {
+    let Some(host) = about.host else {
+        return Is::Unknown("the host is known by an address alone: --name names it".to_owned());
+    };
+    match about.lookup.mx(domain).await {
+        Ok(found) => {
+            let hosts: Vec<String> = found.records.iter().map(|mx| plain(mx.host.trim_end_matches('.'))).collect();
+            if hosts.iter().any(|one| one.eq_ignore_ascii_case(host.as_str())) {
+                Is::Good("one of its mail hosts is this one".to_owned())
+            } else {
+                Is::Bad(format!("its mail hosts are {}, and {host} isn't among them", hosts.join(", ")))
+            }
+        }
+        Err(error) => missing(&error),
+    }
+}
+
+async fn dkim(about: &About<'_>) -> Finding {
+    let Some(domain) = about.domain else {
+        return Finding::not_tested("no domain is known whose mail the host takes: --domain names one");
+    };
+    if about.selectors.is_empty() {
+        return Finding::not_tested("no selector was named: --selector names one");
+    }
+    let mut found = Vec::new();
+    for selector in about.selectors {
+        let is = in_time(Box::pin(names::dkim(about.lookup, domain, selector, None))).await;
+        found.push((format!("{selector}._domainkey.{domain}"), is));
+    }
+    worst(found, "")
+}
+
+async fn reverse(about: &About<'_>) -> Finding {
+    let Some(host) = about.host else {
+        return Finding::not_tested("the host is known by an address alone: --name names it");
+    };
+    let mut found = Vec::new();
+    for address in about.addresses {
+        let is = in_time(Box::pin(names::leads_back(about.lookup, *address, host))).await;
+        found.push((address.to_string(), is));
+    }
+    worst(found, "the host has no address")
+}
+
+async fn lists(about: &About<'_>) -> Finding {
+    if about.lists.is_empty() {
+        return Finding::not_tested("no list was named: --dnsbl names one");
+    }
+    let mut found = Vec::new();
+    for list in about.lists {
+        for address in about.addresses {
+            let is = in_time(Box::pin(listed(about.lookup, *address, list))).await;
+            found.push((format!("{address} at {list}"), is));
+        }
+    }
+    worst(found, "the host has no address")
+}
+
+/// Whether a list has an address (RFC 5782 §2.1).
+async fn listed(lookup: &dyn Lookup, address: IpAddr, list: &Domain) -> Is {
+    let name = match Name::listed(address, list) {
+        Ok(name) => name,
+        Err(error) => return Is::Unknown(error.to_string()),
+    };
+    let found = match lookup.listed(&name).await {
+        Ok(found) => found.records,
+        Err(LookupError::NoName { .. } | LookupError::NoRecords { .. }) => return Is::Good("isn't listed".to_owned()),
+        Err(error) => return Is::Unknown(error.to_string()),
+    };
+    let codes: Vec<Ipv4Addr> = found
+        .into_iter()
+        .filter_map(|code| match code {
+            IpAddr::V4(code) => Some(code),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    let told = codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    // Lists refuse resolvers that ask too much with 127.255.255.x; what isn't of 127.0.0.0/8 comes from somebody between.
+    let is_listing =
+        |code: &Ipv4Addr| code.octets().starts_with(&[127]) && !code.octets().starts_with(&[127, 255, 255]);
+    if codes.iter().any(is_listing) {
+        Is::Bad(format!("is listed ({told})"))
+    } else {
+        Is::Unknown(format!("the list doesn't answer this resolver ({told})"))
+    }
+}
+
+/// The record, and the page that it promises (RFC 8461 §3.3).
+async fn mta_sts(about: &About<'_>, domain: &Domain) -> Is {
+    let record = match names::mta_sts(about.lookup, domain).await {
+        Is::Good(record) => record,
+        other => return other,
+    };
+    let host = match Domain::parse(&format!("mta-sts.{domain}")) {
+        Ok(host) => host,
+        Err(error) => return Is::Unknown(error.to_string()),
+    };
+    let path = "/.well-known/mta-sts.txt";
+    let page = match web::fetch(about.lookup, &host, about.https, path, about.anchors, about.now).await {
+        Ok(page) => page,
+        Err(why) => return Is::Bad(format!("has a record, but its policy can't be had: {}", plain(&why))),
+    };
+    if page.status != 200 || page.kind != "text/plain" {
+        return Is::Bad(format!("its policy is answered with {} and {:?}", page.banner(), plain(&page.kind)));
+    }
+    let policy = match Policy::parse(&page.body) {
+        Ok(policy) => policy,
+        Err(error) => return Is::Bad(format!("its policy can't be read: {error}")),
+    };
+    if policy.mode != Mode::Enforce {
+        return Is::Bad(format!("its policy enforces nothing (mode: {})", policy.mode));
+    }
+    let hosts = match about.lookup.mx(domain).await {
+        Ok(found) => found.records,
+        Err(error) => return missing(&error),
+    };
+    match hosts.iter().filter_map(|mx| mx.host_name().ok()).find(|host| !policy.names(host)) {
+        Some(host) => Is::Bad(format!("its policy doesn't name {host}, so mail for it is held up")),
+        None => Is::Good(format!("{record}, enforced, and names every mail host")),
+    }
+}
+
+/// TLSA records, and whether they fit what is shown (RFC 7672 §3.1).
+async fn dane(about: &About<'_>, host: &Domain) -> Is {
+    let told = match names::dane(about.lookup, host).await {
+        Is::Good(told) => told,
+        other => return other,
+    };
+    let records: Vec<Tlsa> = match about.lookup.tlsa(25, host).await {
+        Ok(found) => found.records.iter().filter_map(Tlsa::usable).collect(),
+        Err(error) => return missing(&error),
+    };
+    if about.shown.is_empty() {
+        return Is::Unknown(format!(
+            "{told} is published; port 25 showed no certificate that it could be compared with"
+        ));
+    }
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(about.now.secs()).unwrap_or(0)));
+    let bases: Vec<Domain> = std::iter::once(host.clone()).chain(about.domain.cloned()).collect();
+    for shown in &about.shown {
+        let chain: Vec<CertificateDer<'_>> =
+            shown.chain.iter().map(|one| CertificateDer::from(one.as_slice())).collect();
+        if let Err(why) = mailward_tls::dane::fitting(&records, &chain, &bases, now) {
+            return Is::Bad(format!("{told} doesn't fit what port 25 shows, so mail is held up: {why}"));
+        }
+    }
+    Is::Good(format!("{told} fits what port 25 shows"))
+}
+
+/// Settings for mail programs, as Thunderbird and others ask for them.
+async fn autoconfig(about: &About<'_>, domain: &Domain) -> Is {
+    let host = match Domain::parse(&format!("autoconfig.{domain}")) {
+        Ok(host) => host,
+        Err(error) => return Is::Unknown(error.to_string()),
+    };
+    let path = format!("/mail/config-v1.1.xml?emailaddress=postmaster@{domain}");
+    let page = match web::fetch(about.lookup, &host, about.https, &path, about.anchors, about.now).await {
+        Ok(page) => page,
+        Err(why) => return Is::Bad(format!("has no settings for mail programs: {}", plain(&why))),
+    };
+    let text = String::from_utf8_lossy(&page.body).to_ascii_lowercase();
+    if page.status != 200 || !text.contains("<clientconfig") {
+        return Is::Bad(format!("its settings are answered with {}", page.banner()));
+    }
+    let sockets = text.split("<sockettype>").skip(1).map(|rest| rest.split('<').next().unwrap_or_default().trim());
+    let weak: Vec<String> = sockets.filter(|kind| *kind != "ssl").map(plain).collect();
+    if weak.is_empty() {
+        Is::Good("settings for mail programs are there".to_owned())
+    } else {
+        Is::Bad(format!("its settings offer {}, not TLS from the first byte alone", weak.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dns_that_never_answers_leaves_a_name_unknown() {
+        let before = Instant::now();
+        let is = in_time(Box::pin(std::future::pending())).await;
+        assert_eq!(before.elapsed(), PROBE_NAMES_TIME);
+        assert!(matches!(is, Is::Unknown(_)));
+    }
+}

@@ -1,0 +1,290 @@
+"""Other people's tools that look at a mail server from outside: nmap, sslyze and testssl.sh. Each gives facts, `{(port, fact): value}`,
+in one form, so that they can be laid beside one another; port 0 is the host's. Facts that a tool doesn't tell aren't there.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import ssl
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import peers
+from house import WORK, Failed, run
+
+# Facts, and how a value stands in the table.
+PORTS, BANNER, STARTTLS, CLEAR, RELAY = "open ports", "banner", "STARTTLS offered", "logins in clear", "open relay"
+VRFY, EXPN = "VRFY tells who is there", "EXPN tells who is there"
+VERSIONS, SUITES, WEAK, CURVES = "TLS versions", "suites", "weak suites", "curves"
+SHA256, NAMES, UNTIL, SELF, BITS = "certificate", "names", "valid until", "self-signed", "key bits"
+FACTS = (PORTS, BANNER, STARTTLS, CLEAR, RELAY, VRFY, EXPN, VERSIONS, SUITES, WEAK, CURVES, SHA256, NAMES, UNTIL, SELF, BITS)
+
+MAIL_PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995, 4190)
+# What is said before TLS begins there.
+STARTS = {25: "smtp", 587: "smtp", 110: "pop3", 143: "imap", 4190: "sieve"}
+
+
+def weak(suites):
+    """Which kinds of weakness there are in suites, by their names at IANA."""
+    kinds = {"anon": "anonymous", "_NULL_": "no encryption", "EXPORT": "export", "RC4": "RC4", "3DES": "3DES", "WITH_DES_": "DES", "_RC2_": "RC2"}
+    return frozenset(kind for part, kind in kinds.items() if any(part in suite for suite in suites))
+
+
+def taken(versions, suites):
+    return {VERSIONS: frozenset(versions), SUITES: frozenset(suites), WEAK: weak(suites)}
+
+
+def greeting(text):
+    """A banner without the time that it tells."""
+    return re.sub(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss", text)
+
+
+def digest(pem):
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+# ---- nmap ---------------------------------------------------------------------------------------------------
+
+
+class Nmap:
+    """nmap with its scripts for mail and TLS. `known` is a user that the host has; nobody has the other names that it asks for."""
+
+    name = "nmap"
+
+    def look(self, host, ports, known):
+        names = WORK / f"{host.name}-names"
+        names.write_text(f"{known}\n")
+        scripts = "banner,smtp-commands,smtp-open-relay,smtp-enum-users,ssl-enum-ciphers,ssl-cert,imap-capabilities,pop3-capabilities"
+        asked = [f"userdb={names}", f"smtp-enum-users.domain={host.name}", "smtp-open-relay.domain=third.example"]
+        facts = self.read(self.ask(host, ports, scripts, [*asked, "smtp-enum-users.methods={VRFY}"]), VRFY)
+        if 25 in facts[0, PORTS]:
+            facts |= self.read(self.ask(host, [25], "smtp-enum-users", [*asked, "smtp-enum-users.methods={EXPN}"]), EXPN, [25])
+        return facts
+
+    def ask(self, host, ports, scripts, asked):
+        text = run(
+            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-", host.four
+        ).text  # fmt: skip
+        (WORK / f"{host.name}-nmap-{len(ports)}.xml").write_text(text)
+        return xml.fromstring(text[text.index("<?xml") :])
+
+    def read(self, tree, enumerated, only=None):
+        facts, opened = {}, []
+        for port in tree.iter("port"):
+            number = int(port.get("portid"))
+            if port.find("state").get("state") != "open":
+                continue
+            opened.append(number)
+            for script in port.iter("script"):
+                said = getattr(self, script.get("id").replace("-", "_"))(script, number, enumerated)
+                facts |= {(number, fact): value for fact, value in said.items()}
+        if only is None:
+            facts[0, PORTS] = tuple(opened)
+        return facts
+
+    def banner(self, script, port, _):
+        # It breaks lines to fit a terminal, and has all that came in a while.
+        return {BANNER: greeting(script.get("output").replace("\n", "").split("\\x0D\\x0A")[0])}
+
+    def smtp_commands(self, script, port, _):
+        words = script.get("output").split("\n")[0].upper().split(", ")
+        logins = frozenset(one for word in words if word.startswith("AUTH ") for one in word.split()[1:])
+        return {STARTTLS: "STARTTLS" in words, CLEAR: logins} if port in STARTS else {}
+
+    def smtp_open_relay(self, script, port, _):
+        said = script.get("output")
+        if "is an open relay" in said:
+            return {RELAY: True}
+        return {RELAY: False} if "all tests failed" in said or "authentication needed" in said else {}
+
+    def smtp_enum_users(self, script, port, enumerated):
+        said = script.get("output")
+        if port != 25:
+            return {}
+        return {enumerated: False} if "Couldn't find any" in said or "unhandled status" in said else {enumerated: True}
+
+    def imap_capabilities(self, script, port, _):
+        # The tag of the server's answer sticks to a word.
+        words = [re.sub(r"A\d{4}$", "", word) for word in re.split(r"[^A-Z0-9=+\-]+", script.get("output").upper())]
+        return self.clear(port, words, "STARTTLS", None if "LOGINDISABLED" in script.get("output").upper() else "LOGIN", "AUTH=")
+
+    def pop3_capabilities(self, script, port, _):
+        said = script.get("output").upper()
+        facts = self.clear(port, said.split(), "STLS", "USER" if re.search(r"\bUSER\b", said) else None, "")
+        methods = re.search(r"\bSASL\(([^)]*)\)", said)
+        if CLEAR in facts and methods:
+            facts[CLEAR] |= frozenset(methods[1].split())
+        return facts
+
+    def clear(self, port, words, starts, login, prefix):
+        if port not in STARTS:
+            return {}
+        found = {word.removeprefix(prefix) for word in words if prefix and prefix in word and word.startswith(prefix)}
+        return {STARTTLS: any(word.startswith(starts) for word in words), CLEAR: frozenset(found | ({login} if login else set()))}
+
+    def ssl_enum_ciphers(self, script, port, _):
+        versions, suites = [], []
+        for table in script.findall("table"):
+            versions.append(table.get("key").replace("TLSv", "TLS ").replace("SSLv", "SSL "))
+            # Those of TLS 1.3 have names of its own.
+            suites += [one.text.replace("TLS_AKE_WITH_", "TLS_") for one in table.iter("elem") if one.get("key") == "name"]
+        return taken(versions, suites)
+
+    def ssl_cert(self, script, port, _):
+        within = lambda *keys: script.find("/".join(f"*[@key='{key}']" for key in keys))
+        sides = [{one.get("key"): one.text for one in within(side) or ()} for side in ("subject", "issuer")]
+        names = {sides[0].get("commonName")}
+        extensions = within("extensions")
+        for table in [] if extensions is None else extensions:
+            parts = {one.get("key"): one.text for one in table}
+            if parts["name"] == "X509v3 Subject Alternative Name":
+                names |= {one.strip().removeprefix("DNS:") for one in parts["value"].split(",")}
+        return {
+            NAMES: frozenset(names - {None}), UNTIL: within("validity", "notAfter").text[:10], SELF: sides[0] == sides[1],
+            BITS: int(within("pubkey", "bits").text), SHA256: digest(within("pem").text.strip()),
+        }  # fmt: skip
+
+
+# ---- sslyze -------------------------------------------------------------------------------------------------
+
+
+class Sslyze:
+    """sslyze, which comes by pip and is kept beside other people's programs."""
+
+    name = "sslyze"
+
+    def __init__(self):
+        self.place = sslyze()
+
+    def look(self, host, ports, known):
+        out = WORK / f"{host.name}-sslyze.json"
+        run(
+            sys.executable, "-m", "sslyze", "--mozilla_config=disable", "--starttls=auto", "--certinfo", "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1",
+            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}", *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
+            env={"PYTHONPATH": str(self.place)}, ok=(0, 1),
+        )  # fmt: skip
+        facts = {}
+        for result in json.loads(out.read_text())["server_scan_results"]:
+            port = result["server_location"]["port"]
+            facts |= {(port, fact): value for fact, value in self.read(result).items()}
+        return facts
+
+    def read(self, result):
+        if result["connectivity_status"] != "COMPLETED":
+            return {}
+        scan, versions, suites = result["scan_result"], [], []
+        if any(one["status"] == "ERROR" for one in scan.values()):
+            broken = {name: one["error_trace"] for name, one in scan.items() if one["status"] == "ERROR"}
+            raise Failed(f"sslyze can't tell of {result['server_location']}: {broken}"[:2000])
+        for name in ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3"):
+            accepted = scan[f"{name}_cipher_suites"]["result"]["accepted_cipher_suites"]
+            if accepted:
+                versions.append(name.replace("_", " ", 1).replace("_", ".").upper())
+                suites += [one["cipher_suite"]["name"] for one in accepted]
+        facts = taken(versions, suites)
+        curves = scan["elliptic_curves"]["result"] or {}
+        if curves.get("supported_curves"):
+            facts[CURVES] = frozenset({"prime256v1": "secp256r1"}.get(one["name"], one["name"].lower()) for one in curves["supported_curves"])
+        if scan["certificate_info"]["status"] == "COMPLETED":
+            leaf = scan["certificate_info"]["result"]["certificate_deployments"][0]["received_certificate_chain"][0]
+            common = [one["value"] for one in leaf["subject"]["attributes"] if one["oid"]["name"] == "commonName"]
+            facts |= {
+                NAMES: frozenset([*common, *leaf["subject_alternative_name"]["dns_names"]]), UNTIL: leaf["not_valid_after"][:10],
+                SELF: leaf["subject"]["rfc4514_string"] == leaf["issuer"]["rfc4514_string"], BITS: leaf["public_key"]["key_size"],
+                SHA256: digest(leaf["as_pem"].strip()),
+            }  # fmt: skip
+        return facts
+
+
+def sslyze():
+    """Where it is. Wants the network, once; what pip gets has to have the hashes that are written down beside this file."""
+
+    def make(place):
+        fetched = place.with_suffix(".new")
+        shutil.rmtree(fetched, ignore_errors=True)
+        words = ["install", "--quiet", "--no-deps", "--require-hashes", "--target", str(fetched), "-r", str(Path(__file__).with_name("sslyze.txt"))]
+        # pip's settings are those of the user whose tests these are.
+        peers.command(sys.executable, "-m", "pip", *words, env={**os.environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir})
+        fetched.rename(place)
+
+    return peers.kept("sslyze", make)
+
+
+# ---- testssl.sh ---------------------------------------------------------------------------------------------
+
+
+class Testssl:
+    """testssl.sh: protocols, kinds of suites, certificate. It needs a while, so it isn't asked about every port."""
+
+    name = "testssl.sh"
+
+    def __init__(self):
+        self.place = peers.fetch("testssl.sh")
+
+    def look(self, host, ports, known):
+        facts = {}
+        # It wants a program that asks the DNS, also where it isn't to ask.
+        usr = self.place / "usr"
+        around = {
+            "PATH": f"{usr / 'bin'}:{os.environ['PATH']}", "LD_LIBRARY_PATH": ":".join(map(str, usr.glob("lib/*-linux-gnu"))), "TERM": "dumb",
+            "TESTSSL_INSTALL_DIR": str(self.place / "etc/testssl"),
+        }  # fmt: skip
+        for port in ports:
+            out = WORK / f"{host.name}-{port}-testssl.json"
+            start = ["--starttls", STARTS[port]] if port in STARTS else []
+            words = ["-p", "-s", "-S", *start, "--nodns", "none", "--warnings", "off", "--color", "0", "--jsonfile", out, "--ip", host.four]
+            done = run("bash", usr / "bin/testssl", *words, f"{host.name}:{port}", env=around, ok=None)
+            if not out.exists():
+                raise Failed(f"testssl.sh says nothing of {host.name}:{port}\n{done.text[-3000:]}")
+            said = {one["id"].split(" ")[0]: one["finding"] for one in json.loads(out.read_text())}
+            facts |= {(port, fact): value for fact, value in self.read(said).items()}
+        return facts
+
+    def read(self, said):
+        names = {"SSLv2": "SSL 2.0", "SSLv3": "SSL 3.0", "TLS1": "TLS 1.0", "TLS1_1": "TLS 1.1", "TLS1_2": "TLS 1.2", "TLS1_3": "TLS 1.3"}
+        kinds = {"NULL": "no encryption", "aNULL": "anonymous", "EXPORT": "export", "3DES_IDEA": "3DES"}
+        offered = lambda key: said[key].startswith("offered")
+        alternative = [name for name in said["cert_subjectAltName"].split() if "." in name]
+        until = datetime.datetime.strptime(said["cert_notAfter"], "%Y-%m-%d %H:%M")
+        return {
+            VERSIONS: frozenset(name for key, name in names.items() if offered(key)),
+            WEAK: frozenset(kind for key, kind in kinds.items() if offered(f"cipherlist_{key}")),
+            NAMES: frozenset([said["cert_commonName"], *alternative]), UNTIL: until.strftime("%Y-%m-%d"),
+            SELF: "self signed" in said["cert_chain_of_trust"], BITS: int(re.search(r"(\d+) bits", said["cert_keySize"])[1]),
+            SHA256: said["cert_fingerprintSHA256"].lower(),
+        }  # fmt: skip
+
+
+# ---- ours ---------------------------------------------------------------------------------------------------
+
+
+def ours(look, host):
+    """The same facts of what `mailward probe --json` says, at the host's IPv4 address."""
+    facts = {(0, PORTS): tuple(one["port"] for one in look["ports"] if one["address"] == host.four and one["state"] == "open" and one["role"])}
+    for door in look["doors"]:
+        if door["address"] != host.four:
+            continue
+        said = {BANNER: door["banner"] and greeting(door["banner"])}
+        if door["port"] in STARTS:
+            said |= {STARTTLS: door["starttls"], CLEAR: None if door["auth_clear"] is None else frozenset(door["auth_clear"])}
+        if door["relay"]:
+            said[RELAY] = door["relay"]["through"] > 0
+        if door["port"] == 25:
+            said |= {fact: door[reply] and door[reply][:3] in ("250", "251") for fact, reply in ((VRFY, "vrfy"), (EXPN, "expn"))}
+        if door["tls"]:
+            versions = door["tls"]["versions"]
+            said |= taken([one["version"] for one in versions], [suite for one in versions for suite in one["suites"]])
+            said[CURVES] = frozenset(group for one in versions for group in one["groups"] if not group.startswith("ffdhe"))
+        if door["certificate"]:
+            shown = door["certificate"]
+            said |= {
+                SHA256: shown["sha256"].replace(":", ""), NAMES: frozenset(shown["names"]), UNTIL: shown["until"][:10], SELF: shown["self_signed"],
+                BITS: shown["key_bits"],
+            }  # fmt: skip
+        facts |= {(door["port"], fact): value for fact, value in said.items() if value is not None}
+    return facts
