@@ -85,11 +85,12 @@ def heard(client, server):
 
 
 class Box:
-    """What stands before one port. `session(client, dial)` is one of those below; `dial(port)` connects to the server."""
+    """What stands before one port, and listens there, or at another one. `session(client, dial)` is one of those below; `dial(port)`
+    connects to the server."""
 
-    def __init__(self, network, port):
-        self.port, self.session = port, passes_on
-        self.listener = network.do(lambda: socket.create_server((HOST, port), backlog=600))
+    def __init__(self, network, port, session, listens=None):
+        self.port, self.session = port, session
+        self.listener = network.do(lambda: socket.create_server((HOST, port if listens is None else listens), backlog=600))
         threading.Thread(target=self.opens, daemon=True).start()
 
     def opens(self):
@@ -117,12 +118,21 @@ class Between:
 
     def __init__(self, ports):
         self.network = Network()
-        self.boxes = {door: Box(self.network, port) for door, port in ports.items()}
+        self.boxes = {door: Box(self.network, port, passes_on) for door, port in ports.items()}
 
     def have(self, faults):
         """These doors' boxes have these faults, all others none."""
         for door, box in self.boxes.items():
             box.session = faults.get(door, passes_on)
+
+    def redirects(self, door, session):
+        """Has a firewall lead who comes to a door to another port, where a box with a fault listens."""
+        box = Box(self.network, self.boxes[door].port, session, listens=0)
+        rules = (
+            "add table ip between; add chain ip between out { type nat hook output priority -100; }; "
+            f"add rule ip between out tcp dport {box.port} redirect to :{box.listener.getsockname()[1]}"
+        )
+        self.network.run("nft", rules)
 
     def inside(self, *words):
         return ["nsenter", f"--net={self.network.path}", *map(str, words)]
