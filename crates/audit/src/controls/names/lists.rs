@@ -1,8 +1,8 @@
 //! Lists in the DNS: whether they answer us, and whether we are on one.
 
-use super::ask::{Is, worst};
 use crate::finding::Finding;
 use crate::host::Missed;
+use crate::names::{Is, worst};
 use crate::scene::Scene;
 use mailward_core::Domain;
 use mailward_core::config::{ListKind, ListLine};

@@ -1,8 +1,8 @@
 //! Names that send no mail: what others are told of mail from there.
 
-use super::ask::{Is, Patience, domains, hosts, texts, worst};
-use super::proofs::spf_of;
+use super::ask::{Patience, domains, hosts};
 use crate::finding::Finding;
+use crate::names::{Is, spf_of, texts, worst};
 use crate::scene::Scene;
 use mailward_core::Domain;
 use mailward_inspect::dmarc::{Request, discover};

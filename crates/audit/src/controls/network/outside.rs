@@ -1,6 +1,6 @@
 //! What peers saw of this server from elsewhere.
 
-use crate::area::{Area, Dimension};
+use crate::area::Area;
 use crate::control::{Cap, Check, Control, Probe};
 use crate::finding::{Exhibit, Finding};
 use crate::host::Transport;
@@ -13,12 +13,7 @@ use std::fmt::Write as _;
 pub(in crate::controls) const OUTSIDE: &[Control] = &[
     Control {
         id: "NET-02",
-        area: Area::Network,
-        dimension: Dimension::What,
         weight: 10,
-        cap: None,
-        parent: None,
-        probe: Probe::Outside,
         question: "Are the ports that can be reached from outside exactly those that the server means to have?",
         why: "What a firewall or a provider lets through is seen from outside alone: a port too many is a program that nobody watches, one \
               too few is mail that doesn't come.",
@@ -28,15 +23,12 @@ pub(in crate::controls) const OUTSIDE: &[Control] = &[
                `mailward probe HOST --sign FILE`, and put the file into DATA/audit/peers/.",
         source: "NIST SP 800-45, network infrastructure",
         check: Check::Look(as_declared),
+        ..Control::of(Area::Network, Probe::Outside)
     },
     Control {
         id: "NET-17",
-        area: Area::Network,
-        dimension: Dimension::What,
         weight: 10,
         cap: Some(Cap::Hole),
-        parent: None,
-        probe: Probe::Outside,
         question: "Can nobody outside reach databases, administration, metrics or control sockets?",
         why: "Such programs trust whoever can reach them: one that is open hands over the mail of all users, or the host.",
         verified: "A peer's signed look of the last 30 days, in which the ports where such programs usually listen were tried at every \
@@ -45,6 +37,7 @@ pub(in crate::controls) const OUTSIDE: &[Control] = &[
                `mailward probe HOST --sign FILE`, and put the file into DATA/audit/peers/.",
         source: "advice to CVE-2026-27856",
         check: Check::Look(nothing_inside),
+        ..Control::of(Area::Network, Probe::Outside)
     },
 ];
 

@@ -1,19 +1,14 @@
 //! Whether a user can read what isn't theirs.
 
-use crate::area::{Area, Dimension};
-use crate::control::{Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Check, Control, Needs, Probe};
 use crate::doors::{IMAP, Looked, NO_CANARY, Seen, each, logged_in, no_such_door, quoted};
 use crate::knock::Kind;
 use crate::scene::{Door, Scene};
 
 pub(in crate::controls) const OTHERS: &[Control] = &[Control {
     id: "POP-17",
-    area: Area::Reading,
-    dimension: Dimension::What,
     weight: 10,
-    cap: None,
-    parent: None,
-    probe: Probe::Doors,
     question: "Can a user neither see nor open others' mailboxes, nor give rights to everybody?",
     why: "One who may read what everybody may, and one mailbox that was opened to anyone, are how a stolen password becomes all mail.",
     verified: "The audit's account lists all mailboxes, and opens another user's INBOX by seven names that servers have for it: none may be there. Its own \
@@ -22,6 +17,8 @@ pub(in crate::controls) const OTHERS: &[Control] = &[Control {
            `ss -ltnp` names it.",
     source: "RFC 4314; CVE-2026-40020",
     check: Check::Ask(|scene| Box::pin(each(scene, IMAP, no_such_door, |scene, door| others(scene, door)))),
+    needs: Needs::Account,
+    ..Control::of(Area::Reading, Probe::Doors)
 }];
 
 fn others<'a>(scene: &'a Scene, door: &'a Door) -> Looked<'a> {

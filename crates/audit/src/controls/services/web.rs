@@ -1,7 +1,7 @@
 //! Pages: what a browser is told, and who may do what.
 
-use crate::area::{Area, Dimension};
-use crate::control::{Check, Control, Probe};
+use crate::area::Area;
+use crate::control::{Check, Control, Needs, Probe};
 use crate::doors::{Looked, Seen, in_turn, made_so};
 use crate::finding::Finding;
 use crate::knock::{Asking, KnockError, Page, page};
@@ -12,21 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 const PAGES: &[Protocol] = &[Protocol::Https];
 
 /// What the questions of pages have in common.
-const BASE: Control = Control {
-    id: "",
-    area: Area::Services,
-    dimension: Dimension::What,
-    weight: 10,
-    cap: None,
-    parent: None,
-    probe: Probe::Doors,
-    question: "",
-    why: "",
-    verified: "",
-    mend: "",
-    source: "",
-    check: Check::Stated { days: 0 },
-};
+const BASE: Control =
+    Control { weight: 10, needs: Needs::Nothing, ..Control::of(Area::Services, Probe::Doors) };
 
 pub(in crate::controls) const WEB: &[Control] = &[
     Control {
