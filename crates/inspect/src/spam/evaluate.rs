@@ -86,9 +86,8 @@ pub struct Judgement {
 pub struct Evaluation {
     /// The messages that were judged.
     pub judged: Vec<Judgement>,
-    /// Of a corpus that was halved: the half that was learned, each message judged by what was learned of other parts of that half; by
-    /// age of older parts alone, so that the oldest part isn't judged. A threshold that comes from it owes nothing to the half that
-    /// it is tried on.
+    /// Of a corpus that was halved: the half that was learned, each message judged by what was learned of other parts of that half. A
+    /// threshold that comes from it owes nothing to the half that it is tried on.
     pub learned: Option<Vec<Judgement>>,
 }
 
@@ -100,7 +99,7 @@ impl Evaluation {
     }
 }
 
-/// Parts of what was learned, each of which is judged by the others, or by those that are older.
+/// Parts of what was learned, each of which is judged by the others.
 const PARTS: usize = 5;
 
 /// Judges the messages of a corpus. Nothing is said of a message by a table that knows too little.
@@ -112,46 +111,37 @@ pub fn evaluate(samples: &[Sample], split: Split) -> Evaluation {
     match split {
         Split::Folds(folds) => {
             let all: Vec<&Sample> = samples.iter().collect();
-            Evaluation { judged: by_parts(&all, folds.max(2)), learned: None }
+            Evaluation { judged: by_parts(&all, folds.max(2), true), learned: None }
         }
         Split::Odd => {
             let (learn, others): (Vec<&Sample>, Vec<&Sample>) = (every(0), every(1));
-            let learned = Some(by_parts(&learn, PARTS));
-            Evaluation { judged: judged(mixed(learn), &others), learned }
+            let learned = Some(by_parts(&learn, PARTS, true));
+            Evaluation { judged: judged(in_order(learn, true), &others), learned }
         }
         Split::Age => {
             let mut ordered: Vec<&Sample> = samples.iter().collect();
             ordered.sort_by_key(|sample| sample.date);
             let newer = ordered.split_off(ordered.len() / 2);
-            let learned = Some(by_older_parts(&ordered, PARTS));
+            let learned = Some(by_parts(&ordered, PARTS, false));
             Evaluation { judged: judged(ordered, &newer), learned }
         }
     }
 }
 
 /// Judges each part, taken by turns, by what was learned from the others.
-fn by_parts(all: &[&Sample], parts: usize) -> Vec<Judgement> {
+fn by_parts(all: &[&Sample], parts: usize, mixed: bool) -> Vec<Judgement> {
     let of = |part: usize, inside: bool| -> Vec<&Sample> {
         let wanted = |at: usize| (at.checked_rem(parts) == Some(part)) == inside;
         all.iter().enumerate().filter(|(at, _)| wanted(*at)).map(|(_, sample)| *sample).collect()
     };
-    (0..parts).flat_map(|part| judged(mixed(of(part, false)), &of(part, true))).collect()
+    (0..parts).flat_map(|part| judged(in_order(of(part, false), mixed), &of(part, true))).collect()
 }
 
-/// Judges each part of what is in order, but the first, by what is older: neighbours in time are alike, and who knows tomorrow's mail
-/// judges today's better than anybody will.
-fn by_older_parts(ordered: &[&Sample], parts: usize) -> Vec<Judgement> {
-    let end = |part: usize| ordered.len().saturating_mul(part).checked_div(parts).unwrap_or(0);
-    let of = |part: usize| {
-        let (older, rest) = ordered.split_at(end(part));
-        judged(older.to_vec(), rest.get(..end(part.saturating_add(1)).saturating_sub(older.len())).unwrap_or(rest))
-    };
-    (1..parts).flat_map(of).collect()
-}
-
-/// What is of all times has no order, and who learns one kind first and then the other learns the order.
-fn mixed(mut learn: Vec<&Sample>) -> Vec<&Sample> {
-    shuffle(&mut learn);
+/// What is of all times is mixed: it has no order, and who learns one kind first and then the other learns the order.
+fn in_order(mut learn: Vec<&Sample>, mixed: bool) -> Vec<&Sample> {
+    if mixed {
+        shuffle(&mut learn);
+    }
     learn
 }
 

@@ -6,7 +6,7 @@
 //! naive Bayes reads it. The weights tell kinds apart where they are like each other; the counts hold where mail changes.
 //!
 //! The weights are read of the whole message. The counts are read of each [`Witness`] by itself, by its own length, and none of them
-//! says more than [`LOUDEST`]: what a header tells is few words beside a text, and is worth as much.
+//! says more than [`LOUDEST`]: what a header tells is a few words beside a text's thousand, and is worth as much.
 //!
 //! A user's weights are learned on top of the server's: what the server gets right already moves them little.
 
@@ -31,12 +31,18 @@ const PRIOR: f64 = 0.02;
 const DOUBT: f64 = 0.5;
 /// A token that is nearer to the middle than this says nothing.
 const INDIFFERENT: f64 = 0.1;
+/// Where fewer honest messages than spam are known: how often a token that none of them has may be in honest mail, in messages as many
+/// as those that are known. Most words of honest mail are in none of twenty letters, and many of them in one of five hundred spams.
+const UNSEEN: f64 = 0.2;
+/// Messages of the rarer kind after which half of what speaks against a message is said.
+const GROWN: f64 = 30.0;
 /// Fewer tokens than this count as so many: a message of three words proves little.
 const TOKENS_LEAST: f64 = 64.0;
 /// From the sum to the odds.
 const ODDS: f64 = 1.25;
 
-/// How much a witness's counts count, and fewer tokens than what count as so many.
+/// How much a witness's counts count, and fewer tokens than what count as so many. A regression over what each said of messages that
+/// weren't learned; twice or half as much changes little.
 const fn heard(witness: Witness) -> (f64, f64) {
     match witness {
         Witness::Rest => (0.0, 1.0),
@@ -65,7 +71,7 @@ const ALL: [Witness; WITNESSES] = [
 /// What is known of a message by its tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Judged {
-    /// Below 0 for ham, above for spam; about 1 is reached by one honest message in thousands.
+    /// Below 0 for ham, above for spam; about 0.8 is reached by one honest message in thousands.
     pub margin: f64,
     /// Tokens that are known.
     pub known: usize,
@@ -85,7 +91,8 @@ impl Judged {
 #[must_use]
 pub fn judge(tokens: &[u64], server: &Table, user: Option<&Table>) -> Option<Judged> {
     let learned = |of: fn(&Table) -> u64| of(server).saturating_add(user.map_or(0, of));
-    if learned(|table| table.spam).min(learned(|table| table.ham)) < SPAM_LEARNED_LEAST {
+    let rarer = learned(|table| table.spam).min(learned(|table| table.ham));
+    if rarer < SPAM_LEARNED_LEAST {
         return None;
     }
     let (weights, mut counts) = sums(tokens, server);
@@ -97,7 +104,10 @@ pub fn judge(tokens: &[u64], server: &Table, user: Option<&Table>) -> Option<Jud
         counts.said.iter_mut().zip(own.said).for_each(|(said, own)| *said += own * trust(user));
         known = known.max(own.known);
     }
-    let margin = WEIGHTS * scaled(linear, tokens) + together(&counts.said, tokens);
+    let mut margin = WEIGHTS * scaled(linear, tokens) + together(&counts.said, tokens);
+    if margin > 0.0 {
+        margin *= small(rarer) / (small(rarer) + GROWN);
+    }
     Some(Judged { margin, known, tokens: tokens.len() })
 }
 
@@ -180,6 +190,8 @@ struct Odds {
     both: bool,
     per_spam: f64,
     per_ham: f64,
+    /// Share of honest messages that a token may be in though none that is known has it.
+    unseen: f64,
     few: [Option<f64>; (FEW * FEW) as usize],
 }
 
@@ -187,7 +199,8 @@ impl Odds {
     fn of(table: &Table) -> Self {
         let both = table.spam > 0 && table.ham > 0;
         let (per_spam, per_ham) = (1.0 / small(table.spam.max(1)), 1.0 / small(table.ham.max(1)));
-        Self { both, per_spam, per_ham, few: [None; (FEW * FEW) as usize] }
+        let unseen = UNSEEN * (per_ham - per_spam).max(0.0);
+        Self { both, per_spam, per_ham, unseen, few: [None; (FEW * FEW) as usize] }
     }
 
     /// The logarithm of the odds of a token that was in so many messages of each kind, as far as it is believed.
@@ -215,7 +228,7 @@ impl Odds {
         if seen <= 0.0 {
             return 0.0;
         }
-        let share = spam * self.per_spam / (spam * self.per_spam + ham * self.per_ham);
+        let share = spam * self.per_spam / (spam * self.per_spam + ham * self.per_ham + self.unseen);
         let likely = (PRIOR * 0.5 + seen * share) / (PRIOR + seen);
         if (likely - 0.5).abs() < INDIFFERENT {
             return 0.0;
