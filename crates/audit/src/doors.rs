@@ -44,6 +44,7 @@ pub(crate) const LINES: &[Protocol] = &[
     Protocol::Imaps,
     Protocol::Pop3,
     Protocol::Pop3s,
+    Protocol::ManageSieve,
 ];
 /// Where TLS may begin.
 pub(crate) const TLS: &[Protocol] = &[
@@ -55,6 +56,7 @@ pub(crate) const TLS: &[Protocol] = &[
     Protocol::Pop3,
     Protocol::Pop3s,
     Protocol::Https,
+    Protocol::ManageSieve,
 ];
 
 /// What one door's answers amount to.

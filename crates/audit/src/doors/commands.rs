@@ -99,7 +99,7 @@ pub(crate) async fn says_no_version(door: &Door) -> Result<Seen, KnockError> {
     let mut said = talk.greeting().whole();
     let more = match door.protocol {
         Protocol::Imap | Protocol::Imaps => Some("ID NIL"),
-        Protocol::Pop3 | Protocol::Pop3s => None,
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::ManageSieve => None,
         _ => Some("HELP"),
     };
     said.push('\n');

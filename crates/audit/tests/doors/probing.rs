@@ -444,15 +444,63 @@ impl rustls::server::ResolvesServerCert for Always {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_of_version_1_is_read_and_fails_instead_of_ending_the_look() {
+fn old_acceptor() -> tokio_rustls::TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(Always(version_1())));
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    tokio_rustls::TlsAcceptor::from(Arc::new(config))
+}
+
+/// ManageSieve as RFC 5804 has it: it says what it can before anybody asks, and again once TLS runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn managesieve_is_spoken_before_tls_and_after_it() {
+    const CLEAR: &[u8] = b"\"IMPLEMENTATION\" \"sieve 1.2\"\r\n\"SASL\" \"\"\r\n\"STARTTLS\"\r\nOK \"ready\"\r\n";
+    const SECURED: &[u8] = b"\"IMPLEMENTATION\" {9}\r\nsieve 1.2\r\n\"SASL\" \"PLAIN\"\r\nOK\r\n";
+    let acceptor = old_acceptor();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let _gone = stream.write_all(CLEAR).await;
+                let mut space = [0; 1024];
+                loop {
+                    let count = stream.read(&mut space).await.unwrap_or(0);
+                    if count == 0 {
+                        return;
+                    }
+                    if space.starts_with(b"STARTTLS") {
+                        break;
+                    }
+                    let _gone = stream.write_all(CLEAR).await;
+                }
+                let _gone = stream.write_all(b"OK\r\n").await;
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let _gone = stream.write_all(SECURED).await;
+                while stream.read(&mut space).await.is_ok_and(|count| count > 0) {
+                    let _gone = stream.write_all(SECURED).await;
+                }
+            });
+        }
+    });
+    let skip = vec![Topic::Names];
+    let look = looked(&Aim { skip, ..aim(vec![Port { number: port, role: Some(4190) }]) }).await;
+    let door = &look.doors[0];
+    assert_eq!((door.protocol.as_str(), door.error.as_deref()), ("managesieve", None));
+    assert_eq!((door.starttls, door.auth_clear.as_deref()), (Some(true), Some(&[][..])));
+    assert_eq!(door.auth_tls.as_deref(), Some(&["PLAIN".to_owned()][..]));
+    assert!(door.certificate.is_some() && door.tls.is_some());
+    assert_eq!(found(&look, "readers.clear-login").verdict, "pass", "{}", found(&look, "readers.clear-login").said);
+    assert_eq!(found(&look, "tls.versions").verdict, "pass", "{}", found(&look, "tls.versions").said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_version_1_is_read_and_fails_instead_of_ending_the_look() {
+    let acceptor = old_acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -19,8 +19,8 @@ pub(in crate::controls) const DOORS: &[Control] = &[
         why: "A server that relays sends other people's spam in your name within hours. It is listed everywhere, and your own mail \
               no longer arrives.",
         verified: "Both batteries of relay attempts (nmap's smtp-open-relay with later research, and the 17 probes of abuse.net) are \
-                   made at each door of SMTP, submission and LMTP, without a login. Each must be refused with 5yz. A domain of RFC \
-                   2606 is the third party, and no message is sent. The server sees the address that this host has at that door; \
+                   made at each door of SMTP, submission and LMTP, without a login. Each must be refused: with 5yz, or with 4.7.z \
+                   and words of relaying. A domain of RFC 2606 is the third party, and no message is sent. The server sees the address that this host has at that door; \
                    where hosts are let relay by their address, what holds for others has to be asked from elsewhere.",
         mend: "Take hosts out of `relay.from` in mailward.toml that you don't own, set `relay.any_sender = false`, then \
                `mailward reload`. `mailward rules list` shows rules that let clients relay.",
