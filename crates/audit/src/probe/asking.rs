@@ -128,9 +128,12 @@ async fn to_recipients(asked: &Asked<'_>, at: &[At], look: Looks) -> Finding {
     if seen.is_empty() { no_such_door() } else { joined(seen) }
 }
 
+/// A door by its place in the list, and the attempts that were made there.
+type Tried = (usize, Result<Vec<relay::Made>, KnockError>);
+
 /// Makes every attempt at every door, and keeps how many came through.
 async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
-    let mut tried: Vec<Waiting<'_, (usize, Result<Vec<relay::Made>, KnockError>)>> = Vec::new();
+    let mut tried: Vec<Waiting<'_, Tried>> = Vec::new();
     for (number, at) in at.iter().enumerate().filter(|(_, at)| SENDING.contains(&at.door.protocol)) {
         if speechless(at).is_some() {
             continue;
