@@ -52,15 +52,16 @@ def digest(pem):
 
 
 class Nmap:
-    """nmap with its scripts for mail and TLS. `known` is a user that the host has; nobody has the other names that it asks for."""
+    """nmap with its scripts for mail and TLS. `known` is the address of a user that the host has."""
 
     name = "nmap"
 
     def look(self, host, ports, known):
         names = WORK / f"{host.name}-names"
-        names.write_text(f"{known}\n")
+        user, domain = known.split("@")
+        names.write_text(f"{user}\n")
         scripts = "banner,smtp-commands,smtp-open-relay,smtp-enum-users,ssl-enum-ciphers,ssl-cert,imap-capabilities,pop3-capabilities"
-        asked = [f"userdb={names}", f"smtp-enum-users.domain={host.name}", "smtp-open-relay.domain=third.example"]
+        asked = [f"userdb={names}", f"smtp-enum-users.domain={domain}", "smtp-open-relay.domain=third.example"]
         facts = self.read(self.ask(host, ports, scripts, [*asked, "smtp-enum-users.methods={VRFY}"]), VRFY)
         if 25 in facts[0, PORTS]:
             facts |= self.read(self.ask(host, [25], "smtp-enum-users", [*asked, "smtp-enum-users.methods={EXPN}"]), EXPN, [25])
