@@ -69,7 +69,8 @@ class Nmap:
 
     def ask(self, host, ports, scripts, asked):
         text = run(
-            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-", host.four
+            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-",
+            host.four,
         ).text  # fmt: skip
         (WORK / f"{host.name}-nmap-{len(ports)}.xml").write_text(text)
         return xml.fromstring(text[text.index("<?xml") :])
@@ -166,7 +167,8 @@ class Sslyze:
         out = WORK / f"{host.name}-sslyze.json"
         run(
             sys.executable, "-m", "sslyze", "--mozilla_config=disable", "--starttls=auto", "--certinfo", "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1",
-            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}", *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
+            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}",
+            *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
             env={"PYTHONPATH": str(self.place)}, ok=(0, 1),
         )  # fmt: skip
         facts = {}
