@@ -4,6 +4,7 @@ in one form, so that they can be laid beside one another; port 0 is the host's. 
 
 import datetime
 import hashlib
+import ipaddress
 import json
 import os
 import pwd
@@ -42,6 +43,11 @@ def taken(versions, suites):
 def greeting(text):
     """A banner without the time that it tells."""
     return re.sub(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss", text)
+
+
+def plain(kind, name):
+    """A name of a certificate as it is usually written."""
+    return str(ipaddress.ip_address(name)) if kind == "IP Address" else name
 
 
 def digest(pem):
@@ -145,7 +151,7 @@ class Nmap:
         for table in [] if extensions is None else extensions:
             parts = {one.get("key"): one.text for one in table}
             if parts["name"] == "X509v3 Subject Alternative Name":
-                names |= {one.strip().removeprefix("DNS:") for one in parts["value"].split(",")}
+                names |= {plain(*one.strip().partition(":")[::2]) for one in parts["value"].split(",")}
         return {
             NAMES: frozenset(names - {None}), UNTIL: within("validity", "notAfter").text[:10], SELF: sides[0] == sides[1],
             BITS: int(within("pubkey", "bits").text), SHA256: digest(within("pem").text.strip()),
