@@ -33,7 +33,7 @@ class Host:
     it. We are at `gate`; its resolver is there, too. It begins with the files of the host `like`, if there is one."""
 
     def __init__(self, name, number, directory, like=None):
-        self.name, self.domain = f"mx.{name}.test", f"{name}.test"
+        self.name = f"mx.{name}.test"
         self.gate, self.four, self.six = f"10.66.{number}.1", f"10.66.{number}.2", f"fd66:{number}::2"
         self.network = Network()
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", self.network.path)
@@ -62,7 +62,7 @@ class Host:
             # The first process of all gets the orphans, and waits for none.
             "trap '' CHLD", "echo ready", "exec sleep infinity",
         ]  # fmt: skip
-        self.log = self.home / "output"
+        self.log, self.begun = self.home / "output", []
         with open(self.log, "wb") as output:
             self.holder = subprocess.Popen(
                 ["nsenter", f"--net={self.network.path}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child",
@@ -95,7 +95,8 @@ class Host:
     def begin(self, *words):
         """Begins a program of it that stays in front; what it writes is in the log."""
         with open(self.log, "ab") as output:
-            subprocess.Popen(self.words(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=PATH)
+            process = subprocess.Popen(self.words(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=PATH)
+        self.begun.append(process)
 
     def install(self, files, answers=""):
         """Installs packages; `answers` are for their questions, as debconf-set-selections takes them."""
@@ -125,7 +126,8 @@ class Host:
             os.kill(self.first, signal.SIGKILL)
 
     def ended(self):
-        self.holder.wait(PATIENCE)
+        for process in (self.holder, *self.begun):
+            process.wait(PATIENCE)
         if self in Process.running:
             Process.running.remove(self)
 

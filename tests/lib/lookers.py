@@ -4,6 +4,7 @@ in one form, so that they can be laid beside one another; port 0 is the host's. 
 
 import datetime
 import hashlib
+import ipaddress
 import json
 import os
 import pwd
@@ -44,6 +45,11 @@ def greeting(text):
     return re.sub(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss", text)
 
 
+def plain(kind, name):
+    """A name of a certificate as it is usually written."""
+    return str(ipaddress.ip_address(name)) if kind == "IP Address" else name
+
+
 def digest(pem):
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
@@ -52,15 +58,16 @@ def digest(pem):
 
 
 class Nmap:
-    """nmap with its scripts for mail and TLS. `known` is a user that the host has; nobody has the other names that it asks for."""
+    """nmap with its scripts for mail and TLS. `known` is the address of a user that the host has."""
 
     name = "nmap"
 
     def look(self, host, ports, known):
         names = WORK / f"{host.name}-names"
-        names.write_text(f"{known}\n")
+        user, domain = known.split("@")
+        names.write_text(f"{user}\n")
         scripts = "banner,smtp-commands,smtp-open-relay,smtp-enum-users,ssl-enum-ciphers,ssl-cert,imap-capabilities,pop3-capabilities"
-        asked = [f"userdb={names}", f"smtp-enum-users.domain={host.name}", "smtp-open-relay.domain=third.example"]
+        asked = [f"userdb={names}", f"smtp-enum-users.domain={domain}", "smtp-open-relay.domain=third.example"]
         facts = self.read(self.ask(host, ports, scripts, [*asked, "smtp-enum-users.methods={VRFY}"]), VRFY)
         if 25 in facts[0, PORTS]:
             facts |= self.read(self.ask(host, [25], "smtp-enum-users", [*asked, "smtp-enum-users.methods={EXPN}"]), EXPN, [25])
@@ -68,7 +75,8 @@ class Nmap:
 
     def ask(self, host, ports, scripts, asked):
         text = run(
-            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-", host.four
+            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-",
+            host.four,
         ).text  # fmt: skip
         (WORK / f"{host.name}-nmap-{len(ports)}.xml").write_text(text)
         return xml.fromstring(text[text.index("<?xml") :])
@@ -143,7 +151,7 @@ class Nmap:
         for table in [] if extensions is None else extensions:
             parts = {one.get("key"): one.text for one in table}
             if parts["name"] == "X509v3 Subject Alternative Name":
-                names |= {one.strip().removeprefix("DNS:") for one in parts["value"].split(",")}
+                names |= {plain(*one.strip().partition(":")[::2]) for one in parts["value"].split(",")}
         return {
             NAMES: frozenset(names - {None}), UNTIL: within("validity", "notAfter").text[:10], SELF: sides[0] == sides[1],
             BITS: int(within("pubkey", "bits").text), SHA256: digest(within("pem").text.strip()),
@@ -165,7 +173,8 @@ class Sslyze:
         out = WORK / f"{host.name}-sslyze.json"
         run(
             sys.executable, "-m", "sslyze", "--mozilla_config=disable", "--starttls=auto", "--certinfo", "--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1",
-            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}", *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
+            "--tlsv1_2", "--tlsv1_3", "--elliptic_curves", "--quiet", "--slow_connection", f"--json_out={out}",
+            *[f"{host.name}:{port}{{{host.four}}}" for port in ports],
             env={"PYTHONPATH": str(self.place)}, ok=(0, 1),
         )  # fmt: skip
         facts = {}

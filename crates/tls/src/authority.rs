@@ -66,7 +66,7 @@ pub fn create(domains: &[&str], now: SystemTime) -> Result<Authority, TlsError> 
         let domain = mailward_core::Domain::parse_utf8(domain).map_err(|_| TlsError::Name((*domain).to_owned()))?;
         permitted.push(GeneralSubtree::DnsName(domain.as_str().to_owned()));
     }
-    permitted.push(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(IpAddr::V4(Ipv4Addr::LOCALHOST), 8)));
+    permitted.push(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8)));
     permitted.push(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(IpAddr::V6(Ipv6Addr::LOCALHOST), 128)));
     params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
     let certificate = params.self_signed(&key)?;
