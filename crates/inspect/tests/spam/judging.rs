@@ -61,18 +61,20 @@ fn good_words_in_the_text_speak_for_the_text_alone() {
 #[test]
 fn who_knows_much_spam_and_few_honest_letters_doesn_t_take_other_honest_ones_for_spam() {
     let mut table = Table::default();
-    // A language has more words than twelve letters: each has some of its own, and spam has most of them sooner or later.
+    // A language has more words than twelve letters, and spam has most of them sooner or later. None of the twelve was written with
+    // the program that other honest people use as well as spammers do.
     let text =
-        |number: usize| -> String { (0..80).map(|n| format!("w{} ", (number * 977 + n * n * 31) % 4_001)).collect() };
+        |number: usize| -> String { (0..80).map(|n| format!("w{} ", (number * 977 + n * n * 31) % 801)).collect() };
+    let mailed = |letter: String| format!("X-Mailer: Everybody's Mail 3\nX-Priority: 3\n{letter}");
     for number in 0..300 {
         let spam = text(number) + &words("cheap", 10, number + 1);
-        table.learn(&of(&letter(&format!("h{number}.example"), number, &spam)), Lesson::Spam, 0);
+        table.learn(&of(&mailed(letter(&format!("h{number}.example"), number, &spam))), Lesson::Spam, 0);
     }
     for number in 1_000..1_012 {
         table.learn(&of(&letter(&format!("friend{number}.example"), number, &text(number))), Lesson::Ham, 0);
     }
     for number in 2_000..2_040 {
-        let told = points(&table, &letter(&format!("other{number}.example"), number, &text(number)));
+        let told = points(&table, &mailed(letter(&format!("other{number}.example"), number, &text(number))));
         assert!(told < 400, "{number}: {told}");
     }
 }
