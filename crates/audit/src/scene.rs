@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// SMTP's own (RFC 5321 §4.5.4.2).
+pub const MAIL_PORT: u16 = 25;
+
 /// What an audit looks at.
 pub struct Scene {
     /// The host.
@@ -37,6 +40,8 @@ pub struct Scene {
     pub actions: Option<Actions>,
     /// What kind of machine it is said to be; `None`: what it looks like.
     pub machine: Option<Machine>,
+    /// The port at which other mail hosts are asked.
+    pub mail_port: u16,
     /// When the audit began; what is old or over is so at this time.
     pub now: Timestamp,
 }
@@ -56,6 +61,7 @@ impl Scene {
             deputies: BTreeMap::new(),
             actions: None,
             machine: None,
+            mail_port: MAIL_PORT,
             now,
         }
     }

@@ -12,8 +12,8 @@ use jiff::Zoned;
 use mailward_audit::evidence::Run;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
-    Weights, all, run, score,
+    Area, Canary as _, Control, Door, Host, HostPrograms, MAIL_PORT, Machine, Ours, Probe, Progress, Protocol, Record,
+    Scene, Weights, all, run, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -77,6 +77,7 @@ pub(crate) fn scene(
         deputies: people(&config.deputies),
         actions,
         machine,
+        mail_port: MAIL_PORT,
         now: SystemClock.now(),
     }
 }
