@@ -9,9 +9,10 @@ from signed import A, MX, TXT, Signed, openssl
 def zone():
     """What the DNS should say of the demo's domain."""
     names = Signed(dnssec=False)
-    names.add("example.test", TXT, "v=spf1 -all")
+    names.add("example.test", TXT, "v=spf1 mx -all")
     names.add("example.test", MX, (10, "mail.example.test"))
-    names.add("mail.example.test", A, "203.0.113.9")
+    # One that is nobody's private one; nothing is sent there.
+    names.add("mail.example.test", A, "45.33.32.156")
     names.add("_dmarc.example.test", TXT, "v=DMARC1; p=reject")
     return names
 

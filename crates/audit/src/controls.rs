@@ -36,6 +36,7 @@ const BY_AREA: &[&[Control]] = &[
     stated::PEOPLE,
     names::CONTROLS,
     names::BEYOND,
+    names::BESIDE,
     state::SERVER,
     state::USERS,
     state::MAIL,

@@ -58,7 +58,7 @@ pub use host::parsers;
 pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
-pub use scene::{Account, Door, Machine, Protocol, Scene, Statement, Statements};
+pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
     Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Rescan, Settings,

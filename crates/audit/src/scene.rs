@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// SMTP's own (RFC 5321 §4.5.4.2).
+pub const MAIL_PORT: u16 = 25;
+
 /// What an audit looks at.
 pub struct Scene {
     /// The host.
@@ -40,6 +43,8 @@ pub struct Scene {
     pub machine: Option<Machine>,
     /// What peers saw from elsewhere.
     pub peers: Peers,
+    /// The port at which other mail hosts are asked.
+    pub mail_port: u16,
     /// When the audit began; what is old or over is so at this time.
     pub now: Timestamp,
 }
@@ -60,6 +65,7 @@ impl Scene {
             actions: None,
             machine: None,
             peers: Peers::default(),
+            mail_port: MAIL_PORT,
             now,
         }
     }

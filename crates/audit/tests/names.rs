@@ -14,6 +14,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 
 const KEY: &str = "s1._domainkey 300 IN TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"";
 
@@ -43,6 +45,8 @@ struct World {
     servers: &'static str,
     /// Records of a list of hosts, whose zone isn't signed.
     list: &'static str,
+    /// The port of other mail hosts.
+    port: u16,
 }
 
 impl World {
@@ -54,6 +58,7 @@ impl World {
             dnssec: true,
             servers: "[\"192.0.2.53:53\", \"192.0.2.54:53\"]",
             list: "2.0.0.127 300 IN A 127.0.0.2\n",
+            port: 25,
         }
     }
 
@@ -102,14 +107,23 @@ impl World {
             )),
             ..State::default()
         };
-        verdict(id, Some(state), Some(lookup)).await
+        verdict_at(id, Some(state), Some(lookup), self.port).await
     }
 }
 
 async fn verdict(id: &str, state: Option<State>, names: Option<Arc<dyn Lookup>>) -> (Verdict, String) {
+    verdict_at(id, state, names, 25).await
+}
+
+async fn verdict_at(
+    id: &str,
+    state: Option<State>,
+    names: Option<Arc<dyn Lookup>>,
+    mail_port: u16,
+) -> (Verdict, String) {
     let root = tempfile::tempdir().unwrap();
     let host = Host::at(root.path(), false, Box::new(BTreeMap::new()));
-    let scene = Scene { names, state, ..Scene::of(host, Timestamp(0)) };
+    let scene = Scene { names, state, mail_port, ..Scene::of(host, Timestamp(0)) };
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     let record = records.remove(0);
@@ -125,7 +139,77 @@ async fn everything_passes_in_a_good_world() {
     for id in ours() {
         // Of names that there aren't the test's DNS has no proofs.
         let (found, said) = World { signed: id != "ENC-02", ..World::good() }.verdict(id, None).await;
-        assert_eq!(found, Verdict::Pass, "{id}: {said}");
+        // Nobody is beside it.
+        let wanted = if BESIDE.contains(&id) { Verdict::NotApplicable } else { Verdict::Pass };
+        assert_eq!(found, wanted, "{id}: {said}");
+    }
+}
+
+/// Controls that ask other mail hosts.
+const BESIDE: [&str; 2] = ["FLT-23", "STB-07"];
+
+/// What another mail host says to each recipient, and whether it offers STARTTLS.
+struct Beside {
+    to_nobody: &'static str,
+    to_elsewhere: &'static str,
+    to_postmaster: &'static str,
+    offers: bool,
+}
+
+impl Beside {
+    const fn good() -> Self {
+        Self { to_nobody: "550 nobody", to_elsewhere: "550 not here", to_postmaster: "250 fine", offers: true }
+    }
+
+    /// Listens on loopback; at which port.
+    async fn listens(self) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (read, mut write) = stream.into_split();
+            let mut lines = BufReader::new(read).lines();
+            write.write_all(b"220 mx2.example\r\n").await.unwrap();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let reply = match line.as_str() {
+                    line if line.starts_with("EHLO") && self.offers => "250-mx2.example\r\n250 STARTTLS",
+                    line if line.contains("postmaster@") => self.to_postmaster,
+                    line if line.contains(".invalid") => self.to_elsewhere,
+                    line if line.contains("nobody-of") => self.to_nobody,
+                    _ => "250 fine",
+                };
+                write.write_all(format!("{reply}\r\n").as_bytes()).await.unwrap();
+            }
+        });
+        port
+    }
+}
+
+#[tokio::test]
+async fn hosts_beside_this_one_are_asked_and_nothing_is_sent() {
+    let good = Beside::good;
+    for (id, host, verdict, words) in [
+        ("FLT-23", good(), Verdict::Pass, ""),
+        ("STB-07", good(), Verdict::Pass, ""),
+        ("FLT-23", Beside { to_nobody: "250 fine", ..good() }, Verdict::Fail, "is answered with 250 fine"),
+        ("FLT-23", Beside { to_elsewhere: "250 fine", ..good() }, Verdict::Fail, "nobody@mailward-audit.invalid is"),
+        ("FLT-23", Beside { offers: false, ..good() }, Verdict::Fail, "STARTTLS isn't offered"),
+        ("STB-07", Beside { to_nobody: "250 fine", ..good() }, Verdict::Fail, "is answered with 250 fine"),
+        ("STB-07", Beside { to_postmaster: "550 nobody", ..good() }, Verdict::Fail, "postmaster@example is"),
+        ("STB-07", Beside { to_nobody: "450 later", ..good() }, Verdict::NotTested, "450 later"),
+        ("FLT-23", Beside { to_nobody: "450 later", ..good() }, Verdict::NotTested, "450 later"),
+    ] {
+        let port = host.listens().await;
+        let world = World { port, ..World::good() }
+            .with("IN MX", "@ 300 IN MX 10 mx.example.\n@ 300 IN MX 20 mx2.example.\nmx2 300 IN A 127.0.0.1");
+        let (found, said) = world.verdict(id, None).await;
+        assert!(found == verdict && said.contains(words), "{id}: {found:?}: {said}");
+    }
+    // Nobody listens there.
+    let shut = World { port: 9, ..World::good() }.with("IN MX", "@ 300 IN MX 20 mx2.example.\nmx2 300 IN A 127.0.0.1");
+    for id in BESIDE {
+        assert_eq!(shut.verdict(id, None).await.0, Verdict::NotTested, "{id}");
+        assert_eq!(World::good().verdict(id, Some("example.")).await.0, Verdict::NotTested, "{id}: without the DNS");
     }
 }
 
@@ -191,7 +275,7 @@ async fn each_fails_where_its_one_thing_is_spoiled() {
             "mail",
         ),
     ];
-    for id in ours() {
+    for id in ours().into_iter().filter(|id| !BESIDE.contains(id)) {
         assert!(spoiled.iter().any(|(spoiled, ..)| *spoiled == id), "nothing spoils {id}");
     }
     for (id, world, says) in spoiled {

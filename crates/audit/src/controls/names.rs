@@ -1,12 +1,14 @@
 //! What the DNS says of our names, asked as another mail server would ask. Of several domains and hosts the worst counts.
 
 mod ask;
+mod beside;
 mod beyond;
 mod hosts;
 mod lists;
 mod nobody;
 mod proofs;
 
+pub(super) use beside::BESIDE;
 pub(super) use beyond::BEYOND;
 
 use crate::area::Area;

@@ -385,7 +385,7 @@ pub(crate) const SPOILED: &[Spoil] = &[
         "PRV-01",
         "mailward serve (process 700) is root",
         |m| m.edit("/proc/700/status", "Uid:\t998\t998", "Uid:\t0\t0"),
-        &["NET-04"],
+        &["NET-04", "ENC-18"],
     ),
     (
         "PRV-02",
@@ -403,6 +403,12 @@ pub(crate) const SPOILED: &[Spoil] = &[
     ("PRV-06", "has files open", |m| m.link("/proc/703/fd/5", "/var/lib/mailward/mailward.db"), &[]),
     ("PRV-06", "speaks with everybody", |m| m.file("/proc/703/cmdline", "mailward\0other\0"), &[]),
     ("PRV-12", "speaks with everybody", |m| m.file("/proc/704/cmdline", "mailward\0other\0"), &[]),
+    (
+        "ENC-18",
+        "open to the process that speaks with the network",
+        |m| m.edit("/proc/700/status", "Uid:\t998\t998", "Uid:\t0\t0"),
+        &["NET-04", "PRV-01"],
+    ),
     ("ENC-18", "has mode 0644", |m| m.mode(&format!("{DATA}/keys/tls.pem"), 0o644), &["FIL-01"]),
     ("ENC-20", "nobody has said so", |m| m.said.statements.0.clear(), &[]),
     ("ENC-20", "isn't encrypted", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &["PHY-02"]),

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Account, Answered, Arrived, Canary, Door, Host, Kept, Missed, Protocol, Scene, State, Statements, TriedBan,
+    Account, Answered, Arrived, Canary, Door, Host, Kept, MAIL_PORT, Missed, Protocol, Scene, State, Statements,
+    TriedBan,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, Timestamp};
 use mailward_dns::Lookup;
@@ -159,6 +160,7 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         peers: mailward_audit::probe::Peers::default(),
         actions: None,
         machine: None,
+        mail_port: MAIL_PORT,
         now: SystemClock.now(),
     }
 }

@@ -36,7 +36,12 @@ mod tests {
         let whole = PIECES.concat();
         assert_eq!(whole.len(), 68);
         assert!(holds(&whole) && holds(&format!("XJS*C4 {whole}!")) && holds(&format!("{}{whole}", PIECES[0])));
-        for less in [whole.to_lowercase(), whole.replace("-UBE", "-UBE\r\n"), whole[..67].to_owned(), String::new()] {
+        for less in [
+            whole.to_lowercase(),
+            whole.replace("-UBE", "-UBE\r\n"),
+            whole.trim_end_matches('X').to_owned(),
+            String::new(),
+        ] {
             assert!(!holds(&less), "{less}");
         }
     }

@@ -14,8 +14,8 @@ use mailward_audit::knock::Anchors;
 use mailward_audit::probe::Peers;
 use mailward_audit::reminders::{Reminder, letters};
 use mailward_audit::{
-    Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
-    Weights, all, run, score,
+    Area, Canary as _, Control, Door, Host, HostPrograms, MAIL_PORT, Machine, Ours, Probe, Progress, Protocol, Record,
+    Scene, Weights, all, run, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -80,6 +80,7 @@ pub(crate) fn scene(
         actions,
         machine,
         peers: peers(&config.peers, data),
+        mail_port: MAIL_PORT,
         now: SystemClock.now(),
     }
 }
