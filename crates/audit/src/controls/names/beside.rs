@@ -1,11 +1,12 @@
 //! Other hosts that take mail for our domains: whether they are as strict as this one. They are asked over the network, at the port of mail.
 
-use super::ask::{Is, domains, missing, worst};
+use super::ask::domains;
 use super::asked;
 use crate::area::Area;
 use crate::control::{Check, Control};
 use crate::finding::Finding;
 use crate::knock::{Kind, KnockError, Talk};
+use crate::names::{Is, missing, worst};
 use crate::scene::{Door, Protocol, Scene};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::Domain;
