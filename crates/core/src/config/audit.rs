@@ -215,3 +215,29 @@ impl fmt::Display for AuditPeer {
         write!(f, "{} {}", self.name, self.key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_a_name_and_a_key_and_is_written_as_it_was_read() {
+        let key = "3d40".repeat(16);
+        let peer = AuditPeer::parse(&format!("second.example.org {}", key.to_uppercase())).unwrap();
+        assert_eq!(peer.to_string(), format!("second.example.org {key}"));
+        assert_eq!((peer.key_bytes().len(), peer.key_bytes()[1]), (32, 0x40));
+        for wrong in ["", "second", "second 3d40"] {
+            assert!(AuditPeer::parse(wrong).is_err(), "{wrong}");
+        }
+        let (long, other) = ("x".repeat(65), key.replace('3', "g"));
+        for wrong in [
+            format!(" {key}"),
+            format!("a b {key}"),
+            format!("a {key}0"),
+            format!("{long} {key}"),
+            format!("a {other}"),
+        ] {
+            assert!(AuditPeer::parse(&wrong).is_err(), "{wrong}");
+        }
+    }
+}
