@@ -7,14 +7,14 @@ use mailward_core::limits::{
     AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME,
 };
 use mailward_core::rule::Rule;
-use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
+use mailward_core::{AccountId, Address, Clock as _, Domain, Secret, SystemClock, Timestamp};
 use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName, RouteTls};
 use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
-use mailward_store::records::{KeptFor, UidRange};
-use mailward_store::{MailStore as _, QuarantineStore as _};
+use mailward_store::records::{KeptFor, QueueFilter, Steer, UidRange};
+use mailward_store::{MailStore as _, QuarantineStore as _, QueueStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -243,8 +243,24 @@ impl Desk {
             for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
                 self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
             }
+            self.forget_sent(account).await?;
             self.directory.remove_user(address).await?;
             super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);
+        }
+        Ok(())
+    }
+
+    /// What still waits to be sent elsewhere is nobody's, and nobody is to hear that it failed.
+    async fn forget_sent(&self, account: AccountId) -> Result<(), Failure> {
+        let domain = Domain::parse(ELSEWHERE).map_err(|error| Failure::Bug(error.to_string()))?;
+        let filter = QueueFilter { submitter: Some(account), domain: Some(domain), ..QueueFilter::default() };
+        let mut after = None;
+        for _step in 0..AUDIT_FOLLOWED_MAX {
+            let steered = self.store.steer(filter.clone(), Steer::Remove, after).await?;
+            after = steered.next;
+            if after.is_none() {
+                break;
+            }
         }
         Ok(())
     }
