@@ -12,5 +12,5 @@ mod house;
 #[path = "../doors/session.rs"]
 #[allow(dead_code, reason = "shared with the tests of doors, which need more of it")]
 mod session;
-mod waiting;
 mod signing;
+mod waiting;

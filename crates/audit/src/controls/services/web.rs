@@ -12,8 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 const PAGES: &[Protocol] = &[Protocol::Https];
 
 /// What the questions of pages have in common.
-const BASE: Control =
-    Control { weight: 10, needs: Needs::Nothing, ..Control::of(Area::Services, Probe::Doors) };
+const BASE: Control = Control { weight: 10, needs: Needs::Nothing, ..Control::of(Area::Services, Probe::Doors) };
 
 pub(in crate::controls) const WEB: &[Control] = &[
     Control {
