@@ -410,9 +410,9 @@ impl Host {
         // A pipe that nobody writes to doesn't hold us up; without reading there is nothing to wait for, and the kernel refuses
         // to be told so.
         let flags = if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NONBLOCK } | OFlags::CLOEXEC;
-        rustix::fs::openat2(&root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| {
+        rustix::fs::openat2(root, below, flags, Mode::empty(), ResolveFlags::IN_ROOT).map_err(|error| {
             match missed(path, &error.into()) {
-                Missed::Absent(path) => absent(&root, path),
+                Missed::Absent(path) => absent(root, path),
                 other => other,
             }
         })

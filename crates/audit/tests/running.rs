@@ -142,7 +142,7 @@ fn what_two_controls_may_do_to_each_other_is_the_same_both_ways() {
             assert_eq!(one.goes_beside(other), other.goes_beside(one), "{one:?} {other:?}");
         }
         assert_eq!(one.goes_beside(one), one == Nothing, "{one:?}");
-        assert_eq!(Server.goes_beside(one), false);
+        assert!(!Server.goes_beside(one), "{one:?}");
     }
     assert!(Account.goes_beside(Mail) && Mail.goes_beside(Host));
 }

@@ -170,7 +170,8 @@ impl Fonts {
     /// What a page says, in every reading: where one name may be several fonts, each gives one, and where it isn't known whether
     /// there is a blank, there is one and there is none.
     pub(super) fn readings(&self, page: &[Piece]) -> Vec<String> {
-        let (mut by_font, mut font): (HashMap<&[u8], Vec<&[u8]>>, &[u8]) = (HashMap::new(), b"");
+        let mut by_font: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
+        let mut font: &[u8] = b"";
         for piece in page {
             match piece {
                 Piece::Font(name) => font = name,
