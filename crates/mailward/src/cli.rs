@@ -54,7 +54,6 @@ use clap::{Parser, Subcommand};
     after_help = "Examples:
   mailward demo                     try it: a whole server on loopback, nothing to configure
   mailward setup example.org        make a real one; `mailward serve` runs it
-  mailward user add joe@example.org --generate
 Every command takes --config FILE or --data DIR. `mailward help VERB` tells more."
 )]
 pub(crate) struct Cli {

@@ -25,27 +25,25 @@ use std::sync::Arc;
 /// Look at a mail server of your own as strangers see it: doors, TLS, relaying, names
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Needs nothing of the server; best run from elsewhere. Exit code 65: something mandatory failed.
-Messages go to --recipient alone. docs/probe.md lists what is asked.
+    after_help = "Best run from elsewhere. Messages go to --recipient alone. docs/probe.md lists what is asked.
 
 Examples:
   mailward probe mx.example.org --i-am-responsible-for mx.example.org
-  mailward probe mx.example.org --recipient probe@example.org --json
-  mailward probe mx.example.test --address 127.0.0.1 --ports 25=20025,993=20993 --ca ca.pem --dns none"
+  mailward probe mx.example.org --recipient probe@example.org --json"
 )]
 pub(crate) struct Probe {
     /// A host's name, or an address
     host: String,
-    /// The first time: the same again, to say that it is yours to look at
+    /// The first time: the same again; it is yours to look at
     #[arg(long, value_name = "HOST")]
     i_am_responsible_for: Option<String>,
-    /// Look here instead of at the addresses that the DNS has; may be given again
+    /// Look here, not where the DNS says; may be given again
     #[arg(long, value_name = "ADDRESS")]
     address: Vec<IpAddr>,
     /// The name that certificates have to prove [usual: HOST]
     #[arg(long)]
     name: Option<Domain>,
-    /// A domain whose mail the host takes [usual: HOST, or what is left without its first label]
+    /// Whose mail it takes [usual: HOST, or without its first label]
     #[arg(long)]
     domain: Option<Domain>,
     /// Look at these ports alone: 25=25025,993,8080
@@ -57,7 +55,7 @@ pub(crate) struct Probe {
     /// Ask this resolver; `none`: ask none [usual: the system's]
     #[arg(long, value_name = "ADDRESS")]
     dns: Option<String>,
-    /// Believe the DNS without proof: for resolvers that pass no signatures on
+    /// Believe the DNS without proof, if the resolver passes none on
     #[arg(long)]
     no_dnssec: bool,
     /// Keys of DNSSEC instead of the root's, for trials
@@ -69,11 +67,11 @@ pub(crate) struct Probe {
     /// A list of addresses in the DNS; may be given again
     #[arg(long, value_name = "ZONE")]
     dnsbl: Vec<Domain>,
-    /// An address of the server that gets trial messages; may be given again
+    /// An address that gets trial messages; may be given again
     #[arg(long, value_name = "ADDRESS")]
     recipient: Vec<Address>,
-    /// Leave this out; may be given again
-    #[arg(long, value_enum, value_name = "TOPIC")]
+    /// Leave out doors, tls, relay, mail, web, names or users
+    #[arg(long, value_enum, value_name = "TOPIC", hide_possible_values = true)]
     skip: Vec<Skip>,
     /// Connections a second at most
     #[arg(long, value_name = "N", default_value_t = PROBE_RATE, value_parser = clap::value_parser!(u32).range(1..=i64::from(KNOCK_RATE_MAX)))]
@@ -84,7 +82,7 @@ pub(crate) struct Probe {
     /// Keep nothing
     #[arg(long, conflicts_with = "state")]
     forget: bool,
-    /// Write what the audit of that server reads: which ports are open, signed by the server here
+    /// Write what that server's audit reads, signed by the server here
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
     /// Print JSON

@@ -35,7 +35,7 @@ pub(in crate::controls) const SLOW_ONES: &[Control] = &[injected!(
     "One computer can hold hundreds of connections open and say a letter now and then. A server that waits for each with all it has is down.",
     "200 sessions are begun at a door for servers, each from another address of loopback, and say one letter after the other. Meanwhile eight sessions \
      greet and leave: at most one of them may take two seconds. How long slow ones are borne isn't waited for.",
-    "limits.connections and limits.stress_enter in mailward.toml; Mailward gives slow clients less time the fewer places are left.",
+    "limits.connections and limits.stress_enter in mailward.toml, then `mailward reload`; Mailward gives slow clients less time the fewer places are left.",
     "Postfix smtpd_min_data_rate and per-request deadlines; Slowloris (2009)",
     |scene| slow_ones(scene),
 )];

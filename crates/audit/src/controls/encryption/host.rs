@@ -27,7 +27,7 @@ pub(in crate::controls) const HOST: &[Control] = &[
         question: "Is stored mail encrypted, and are backups so with another key?",
         why: "A disk that is sold, and a backup that is lost, are read by whoever finds them; one key for both is lost with either.",
         verified: "The device below the data directory; and that somebody said of BKP-05 that backups are encrypted with a key that isn't here.",
-        mend: "Put the data directory on LUKS; encrypt backups to a public key, and say so: `mailward audit answer BKP-05`.",
+        mend: "Put the data directory on LUKS; encrypt backups to a public key, and say so: `mailward audit answer --who ADDRESS BKP-05 yes`.",
         source: "ISO/IEC 27001:2022 A.8.24",
         check: Check::Look(|scene| tell(mail_is_encrypted(scene))),
         ..ENCRYPTION

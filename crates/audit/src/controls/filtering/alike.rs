@@ -19,7 +19,7 @@ pub(in crate::controls) const ALIKE: &[Control] = &[injected!(
     "As a stranger, three messages are sent to the audit's account: with an address of yours as the name, with a name of letters of two writings, and from a \
      domain that begins with yours. Each must be refused, kept, filed into Junk, or say something in its header that a harmless message doesn't. \
      One part in three of the points is for each.",
-    "`mailward rules add` and docs/rules.md: a rule that marks what you know is written in your names; spam.mark lower shows more.",
+    "`mailward rules add` and docs/rules.md: a rule that marks what you know is written in your names; spam.mark lower (and `mailward reload`) shows more.",
     "practice: orders to pay that a forged boss gave",
     |scene| alike(scene),
 )];

@@ -18,7 +18,7 @@ pub(in crate::controls) const SPAN: &[Control] = &[Control {
     verified: "The oldest line of the server's log file and of those that were rotated, or the oldest file of the journal, against the \
                age of the host (/etc/machine-id).",
     mend: "In /etc/systemd/journald.conf.d/keep.conf: MaxRetentionSec=1year, SystemMaxUse large enough; or `rotate 52` with `weekly` in \
-           logrotate for log.file.",
+           logrotate for the file that the server writes.",
     source: "ISO/IEC 27001 Annex A, logging; flaws of other servers whose logs last a day or two",
     check: Check::Look(|scene| tell(reaches_back(scene))),
     ..LOGS

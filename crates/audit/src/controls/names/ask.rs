@@ -32,6 +32,11 @@ impl Patience {
     }
 }
 
+/// What is found, if it is in time.
+pub(super) async fn in_time(asked: impl Future<Output = Finding>) -> Finding {
+    Patience::begins().within(asked).await.unwrap_or_else(unasked)
+}
+
 /// What is found where not even the names to ask about are known in time.
 pub(super) fn unasked(is: Is) -> Finding {
     let (Is::Good(why) | Is::Bad(why) | Is::Unknown(why)) = is;

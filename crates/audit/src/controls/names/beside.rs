@@ -1,6 +1,6 @@
 //! Other hosts that take mail for our domains: whether they are as strict as this one. They are asked over the network, at the port of mail.
 
-use super::ask::domains;
+use super::ask::{Patience, domains, unasked};
 use super::asked;
 use crate::area::Area;
 use crate::control::{Check, Control};
@@ -47,9 +47,7 @@ pub(in crate::controls) const BESIDE: &[Control] = &[
     ),
 ];
 
-/// Hosts that are asked at the same time.
-const AT_ONCE: usize = 4;
-/// Hosts that are asked at all: nobody has more.
+/// Hosts that are asked, all at the same time: nobody has more.
 const MOST: usize = 16;
 
 /// A host beside this one, and a domain that it takes mail for.
@@ -62,9 +60,10 @@ type Asking = for<'a> fn(&'a Beside, &'a str) -> crate::doors::Waiting<'a, Resul
 
 /// Asks each host beside this one.
 async fn each(scene: &Scene, ask: Asking) -> Finding {
-    let hosts = match beside(scene).await {
-        Ok(hosts) => hosts,
-        Err(finding) => return finding,
+    let hosts = match Patience::begins().within(beside(scene)).await {
+        Ok(Ok(hosts)) => hosts,
+        Ok(Err(finding)) => return finding,
+        Err(late) => return unasked(late),
     };
     let nobody = format!("nobody-of-this-name-{}", scene.now.0);
     let nobody = nobody.as_str();
@@ -76,7 +75,7 @@ async fn each(scene: &Scene, ask: Asking) -> Finding {
         };
         (format!("{} for {}", host.door.name, host.domain), is)
     });
-    let found: Vec<(String, Is)> = asked.buffered(AT_ONCE).collect().await;
+    let found: Vec<(String, Is)> = asked.buffered(MOST).collect().await;
     worst(found, "no other host takes mail for the domains here")
 }
 

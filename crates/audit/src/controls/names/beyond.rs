@@ -1,5 +1,6 @@
 //! What the DNS says of us beyond our own records: lists, and names that nobody sends from.
 
+use super::ask::in_time;
 use super::{asked, lists, nobody};
 use crate::area::Area;
 use crate::control::{Check, Control};
@@ -9,14 +10,14 @@ pub(in crate::controls) const BEYOND: &[Control] = &[
         "NET-08",
         Area::Network,
         5,
-        Check::Ask(|scene| Box::pin(lists::resolvers(scene))),
+        Check::Ask(|scene| Box::pin(in_time(lists::resolvers(scene)))),
         [
             "Has the server two resolvers, or one of its own, that lists in the DNS answer?",
             "One that is elsewhere is away at times, and no mail goes. Lists shut out public resolvers: every answer is then \"not listed\", \
              and nobody notices.",
             "dns.servers, or else /etc/resolv.conf: two, or one on this host. And the test points of lists of addresses (lists.hosts, or else two \
              that most servers ask): 127.0.0.2 is on each, 127.0.0.1 isn't, and none answers with 127.255.255.x.",
-            "apt-get install unbound, and dns.servers = [\"127.0.0.1:53\"] in mailward.toml: docs/dns.md.",
+            "apt-get install unbound, and dns.servers = [\"127.0.0.1:53\"] in mailward.toml, then restart the server: docs/dns.md.",
             "Lynis NETW-2705; RFC 5782 section 5",
         ],
     ),
@@ -24,7 +25,7 @@ pub(in crate::controls) const BEYOND: &[Control] = &[
         "NET-16",
         Area::Network,
         5,
-        Check::Ask(|scene| Box::pin(lists::listed(scene))),
+        Check::Ask(|scene| Box::pin(in_time(lists::listed(scene)))),
         [
             "Is no address of this server on a list of those who send spam?",
             "Half of the world refuses mail from there, and says so to the senders alone.",
@@ -38,7 +39,7 @@ pub(in crate::controls) const BEYOND: &[Control] = &[
         "ENC-02",
         Area::Encryption,
         5,
-        Check::Ask(|scene| Box::pin(nobody::nothing_is_sent(scene))),
+        Check::Ask(|scene| Box::pin(in_time(nobody::nothing_is_sent(scene)))),
         [
             "Are others told to refuse mail from names of yours that send none?",
             "Whoever can't send in the domain's name sends from one below it, which looks as good.",

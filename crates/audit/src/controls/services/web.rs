@@ -33,7 +33,7 @@ pub(in crate::controls) const WEB: &[Control] = &[
         why: "A link for a new password that leads where an attacker said is sent to the user by your own server.",
         verified: "Pages at the HTTPS door with a foreign name in Host, X-Forwarded-Host and Forwarded, and in the request itself: it must be nowhere in \
                    the answer.",
-        mend: "Set web.origin in mailward.toml; links are made of it alone. If this fails, another program answers there: `ss -ltnp` names it.",
+        mend: "Set web.origin in mailward.toml and restart the server; links are made of it alone. If this fails, another program answers there: `ss -ltnp` names it.",
         source: "CVE-2025-25198",
         check: Check::Ask(|scene| Box::pin(in_turn(scene, PAGES, no_pages, |scene, door| named(scene, door)))),
         ..BASE
@@ -55,7 +55,7 @@ pub(in crate::controls) const WEB: &[Control] = &[
         why: "A user who is logged in opens a page elsewhere, and it presses buttons here in their name.",
         verified: "POST at the HTTPS door with Origin and Sec-Fetch-Site of another site is refused with 403, and isn't where they are this server's own. \
                    Nothing is changed: the address is nobody's.",
-        mend: made_so!("Mailward compares Origin and Sec-Fetch-Site with web.origin"),
+        mend: made_so!("Mailward compares Origin and Sec-Fetch-Site with web.origin (set it, then restart the server)"),
         source: "OWASP, cross-site request forgery; Fetch Metadata",
         check: Check::Ask(|scene| Box::pin(in_turn(scene, PAGES, no_pages, |scene, door| foreign(scene, door)))),
         ..BASE
