@@ -24,13 +24,11 @@ use std::sync::Arc;
 
 /// Look at a mail server of your own as strangers see it: doors, TLS, relaying, names
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Best run from elsewhere. Messages go to --recipient alone. docs/probe.md lists what is asked.
+#[command(after_help = "Best run from elsewhere. Messages go to --recipient alone. docs/probe.md lists what is asked.
 
 Examples:
   mailward probe mx.example.org --i-am-responsible-for mx.example.org
-  mailward probe mx.example.org --recipient probe@example.org --json"
-)]
+  mailward probe mx.example.org --recipient probe@example.org --json")]
 pub(crate) struct Probe {
     /// A host's name, or an address
     host: String,
