@@ -3,6 +3,7 @@
 mod peculiar;
 
 use crate::house::{CANARY, Fault, House, NAME, PASSWORD, Shows};
+use crate::knocking::saying;
 use crate::old_tls::Manners;
 use mailward_audit::Protocol;
 use mailward_audit::knock::Anchors;
@@ -240,26 +241,9 @@ async fn messages_go_to_the_named_recipient_and_to_nobody_else() {
     assert!(!named.is_empty() && named.iter().all(|line| *line == "RCPT TO:<probe@example.org>"), "{named:?}");
 }
 
-/// A listener that says this, and then nothing more.
-async fn saying(words: Vec<u8>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let words = words.clone();
-            tokio::spawn(async move {
-                let _gone = stream.write_all(&words).await;
-                let mut space = [0; 1024];
-                while stream.read(&mut space).await.is_ok_and(|count| count > 0) {}
-            });
-        }
-    });
-    port
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_accepts_and_says_nothing_and_one_that_never_ends_a_line_pass_nothing() {
-    let (silent, endless) = (saying(Vec::new()).await, saying(vec![b'x'; 200_000]).await);
+    let (silent, endless) = (saying(Vec::new()).await.port(), saying(vec![b'x'; 200_000]).await.port());
     let ports = [(25, silent), (143, endless)].map(|(role, number)| Port { number, role: Some(role) });
     let look = looked(&aim(ports.to_vec())).await;
     assert_eq!(found(&look, "doors.answer").verdict, "fail");
@@ -308,7 +292,7 @@ async fn quick(faults: &[Fault], inside: Option<u16>) -> Look {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_nobody_should_reach_is_found_open() {
-    let inside = saying(Vec::new()).await;
+    let inside = saying(Vec::new()).await.port();
     let look = quick(&[], Some(inside)).await;
     let found = found(&look, "ports.inside");
     assert_eq!(found.verdict, "fail");
@@ -384,7 +368,7 @@ async fn features_and_texts_without_end_are_cut() {
         words.extend(b"250-FEATURE\r\n");
     }
     words.extend(b"250 END\r\n252 x\r\n252 x\r\n");
-    let port = saying(words).await;
+    let port = saying(words).await.port();
     let skip = vec![Topic::Doors, Topic::Tls, Topic::Relay, Topic::Users, Topic::Names];
     let look = looked(&Aim { skip, ..aim(vec![Port { number: port, role: Some(25) }]) }).await;
     let door = &look.doors[0];

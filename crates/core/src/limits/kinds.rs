@@ -26,7 +26,7 @@ pub const PDF_FILTERS_MAX: usize = 4;
 /// Entries of a PDF's fonts that tell what their glyphs mean, all its fonts together, that are kept.
 pub const PDF_GLYPHS_MAX: usize = 200_000;
 /// What a PDF's pages show that is kept to be read with its fonts: bytes, and 8 for each string, line and font.
-pub const PDF_SHOWN_MAX: usize = 4 * 1024 * 1024;
+pub const PDF_SHOWN_MAX: usize = 1024 * 1024;
 /// Shortest base64 in a page that is decoded to see what it is, characters. Icons and tokens are shorter than programs.
 pub const PAGE_BASE64_MIN: usize = 256;
 /// Shortest array of numbers in a page that is read as bytes.

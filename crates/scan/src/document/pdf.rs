@@ -48,8 +48,12 @@ pub(super) fn look(bytes: &[u8], look: &mut Look<'_>) {
         at = data_start(bytes, start).saturating_add(data.len()).max(start.saturating_add(6));
     }
     reader.objects(from(bytes, at), None, look);
+    let mut named = reader.fonts.named();
     for page in &reader.pages {
-        for reading in reader.fonts.readings(page) {
+        if look.text_room() == 0 {
+            break;
+        }
+        for reading in named.readings(page) {
             look.text(&reading);
         }
     }

@@ -91,13 +91,10 @@ impl Glyphs {
         while !rest.is_empty() {
             let found = self.lens.iter().find_map(|len| {
                 let (len, code) = code_of(rest.get(..*len)?)?;
-                Some((len, self.one(len, code)?))
+                self.one(len, code, text).map(|()| len)
             });
             let len = match found {
-                Some((len, meaning)) => {
-                    text.push_str(&meaning);
-                    len
-                }
+                Some(len) => len,
                 None => {
                     unknown = unknown.saturating_add(1);
                     self.lens.first().copied().unwrap_or(1)
@@ -108,19 +105,22 @@ impl Glyphs {
         unknown
     }
 
-    fn one(&self, len: usize, code: u32) -> Option<String> {
+    fn one(&self, len: usize, code: u32, text: &mut String) -> Option<()> {
         if let Some(meaning) = self.single.get(&(len, code)) {
-            return Some(meaning.clone());
+            text.push_str(meaning);
+            return Some(());
         }
         let ((row_len, low), (high, meaning)) = self.rows.range(..=(len, code)).next_back()?;
         if *row_len != len || code > *high {
             return None;
         }
         // Only the last character counts on.
-        let mut letters: Vec<char> = meaning.chars().collect();
-        let last = letters.pop()?;
-        letters.push(char::from_u32(u32::from(last).checked_add(code.checked_sub(*low)?)?)?);
-        Some(letters.into_iter().collect())
+        let mut letters = meaning.chars();
+        let last = letters.next_back()?;
+        let counted = char::from_u32(u32::from(last).checked_add(code.checked_sub(*low)?)?)?;
+        text.push_str(letters.as_str());
+        text.push(counted);
+        Some(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::glyphs::Glyphs;
 use super::tokens::{self, digits, string};
 use crate::bytes::{from, head, holds, tail};
+use mailward_core::limits::SCAN_TEXT_MAX;
 use std::collections::{BTreeSet, HashMap};
 
 /// How far a string is moved away before a blank is seen, thousandths of the font's size.
@@ -15,6 +16,12 @@ const NUMBER_MAX: usize = 32;
 const PIECE: usize = 8;
 /// Fonts of one name whose maps are tried on a page: pages may call different fonts by one name.
 const READINGS_MAX: usize = 4;
+/// Fonts of one name among which these are chosen.
+const CANDIDATES_MAX: usize = 16;
+/// Bytes of a page's strings that are read with each of them to choose.
+const SAMPLE_MAX: usize = 4 * 1024;
+/// The same for a whole document, each font counted.
+const TRIED_MAX: usize = 1024 * 1024;
 
 /// A page's text, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -151,25 +158,53 @@ pub(super) struct Fonts {
 }
 
 impl Fonts {
-    /// The maps of fonts of a name, those first that explain most of these strings.
-    fn fitting(&self, name: &[u8], strings: &[&[u8]]) -> Vec<&Glyphs> {
-        let mut found: Vec<(usize, &Glyphs)> = self
-            .called
-            .get(name)
-            .into_iter()
-            .flatten()
-            .filter_map(|font| self.maps.get(self.map_of.get(font)?))
-            .take(READINGS_MAX.saturating_mul(READINGS_MAX))
-            .map(|map| (strings.iter().map(|s| map.read(s, &mut String::new())).fold(0, usize::saturating_add), map))
-            .collect();
-        found.sort_by_key(|(unknown, _)| *unknown);
-        found.truncate(READINGS_MAX);
-        found.into_iter().map(|(_, map)| map).collect()
+    /// The maps of each name, once for all pages: the references are gone through once.
+    pub(super) fn named(&self) -> Named<'_> {
+        let maps = |fonts: &BTreeSet<u64>| {
+            let maps = fonts.iter().filter_map(|font| self.maps.get(self.map_of.get(font)?));
+            maps.take(CANDIDATES_MAX).collect::<Vec<&Glyphs>>()
+        };
+        let maps = self.called.iter().map(|(name, fonts)| (name.as_slice(), maps(fonts)));
+        Named { maps: maps.filter(|(_, maps)| !maps.is_empty()).collect(), tries: TRIED_MAX }
+    }
+}
+
+/// The maps that a name may mean.
+#[derive(Debug)]
+pub(super) struct Named<'f> {
+    maps: HashMap<&'f [u8], Vec<&'f Glyphs>>,
+    /// Bytes that may still be read to see which map fits best; then their order stays.
+    tries: usize,
+}
+
+impl<'f> Named<'f> {
+    /// The maps of fonts of a name, those first that explain most of how the page's strings begin.
+    fn fitting(&mut self, name: &[u8], strings: &[&[u8]]) -> Vec<&'f Glyphs> {
+        let Some(maps) = self.maps.get(name) else { return Vec::new() };
+        let mut maps = maps.clone();
+        if maps.len() > 1 {
+            let (mut tried, mut left) =
+                (Vec::new(), SAMPLE_MAX.min(self.tries.checked_div(maps.len()).unwrap_or_default()));
+            for string in strings {
+                let string = head(string, left);
+                left = left.saturating_sub(string.len());
+                self.tries = self.tries.saturating_sub(string.len().saturating_mul(maps.len()));
+                tried.push(string);
+                if left == 0 {
+                    break;
+                }
+            }
+            maps.sort_by_cached_key(|map| {
+                tried.iter().map(|string| map.read(string, &mut String::new())).fold(0, usize::saturating_add)
+            });
+        }
+        maps.truncate(READINGS_MAX);
+        maps
     }
 
     /// What a page says, in every reading: where one name may be several fonts, each gives one, and where it isn't known whether
-    /// there is a blank, there is one and there is none.
-    pub(super) fn readings(&self, page: &[Piece]) -> Vec<String> {
+    /// there is a blank, there is one and there is none. None is longer than `limits::SCAN_TEXT_MAX` and a string.
+    pub(super) fn readings(&mut self, page: &[Piece]) -> Vec<String> {
         let mut by_font: HashMap<&[u8], Vec<&[u8]>> = HashMap::new();
         let mut font: &[u8] = b"";
         for piece in page {
@@ -182,10 +217,11 @@ impl Fonts {
         let maps: HashMap<&[u8], Vec<&Glyphs>> =
             by_font.iter().map(|(name, strings)| (*name, self.fitting(name, strings))).collect();
         let most = maps.values().map(Vec::len).max().unwrap_or_default().max(1);
+        let along = if page.contains(&Piece::Along) { &[false, true][..] } else { &[false] };
         let mut readings: Vec<String> = Vec::new();
         for number in 0..most {
-            for along_is_blank in [false, true] {
-                let reading = one_reading(page, along_is_blank, |name| {
+            for along_is_blank in along {
+                let reading = one_reading(page, *along_is_blank, |name| {
                     let maps = maps.get(name)?;
                     maps.get(number).or_else(|| maps.last()).copied()
                 });
@@ -201,6 +237,9 @@ impl Fonts {
 fn one_reading<'f>(page: &[Piece], along_is_blank: bool, map: impl Fn(&[u8]) -> Option<&'f Glyphs>) -> String {
     let (mut out, mut line, mut blank, mut glyphs) = (String::new(), false, false, None);
     for piece in page {
+        if out.len() >= SCAN_TEXT_MAX {
+            break;
+        }
         let text = match piece {
             Piece::Font(name) => {
                 glyphs = map(name);
@@ -244,4 +283,24 @@ fn one_reading<'f>(page: &[Piece], along_is_blank: bool, map: impl Fn(&[u8]) -> 
 
 fn in_letters(raw: &[u8]) -> bool {
     raw.iter().all(|b| matches!(b, 9 | 10 | 13 | 0x20..=0x7e | 0xa0..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailward_core::limits::PDF_SHOWN_MAX;
+
+    #[test]
+    fn no_reading_is_longer_than_text_may_be_and_one_string() {
+        // Each code means 32 letters.
+        let map = format!("begincmap beginbfchar <01> <{}> endbfchar endcmap", "0041".repeat(32));
+        let mut fonts = Fonts::default();
+        fonts.called.insert(b"F1".to_vec(), [3].into());
+        fonts.map_of.insert(3, 4);
+        fonts.maps.insert(4, Glyphs::of(map.as_bytes(), &mut 10));
+        let shown = format!("BT /F1 9 Tf {} ET", "(\u{1}\u{1}\u{1}\u{1}) Tj ".repeat(PDF_SHOWN_MAX / 16));
+        let page = pieces(shown.as_bytes(), &mut PDF_SHOWN_MAX.clone());
+        let longest = fonts.named().readings(&page).iter().map(String::len).max().unwrap();
+        assert!((SCAN_TEXT_MAX..SCAN_TEXT_MAX + 4 * 32).contains(&longest), "{longest}");
+    }
 }

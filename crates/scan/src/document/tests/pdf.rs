@@ -169,3 +169,31 @@ fn maps_and_pages_without_end_stay_within_their_limits() {
     let after = |lines: usize| look_at(&pdf(&[page(&"[-300]".repeat(lines)), page("(the end) Tj")])).text;
     assert_eq!((after(PDF_SHOWN_MAX / 8 - 10), after(PDF_SHOWN_MAX / 8)), ("the end".to_owned(), String::new()));
 }
+
+#[test]
+fn glyphs_that_mean_much_swell_no_further_than_text_may() {
+    // Each code means 32 letters, in four fonts of one name; the page shows as many codes as there is room for.
+    let wide = format!("begincmap beginbfchar <01> <{}> endbfchar endcmap", "0041".repeat(32));
+    let mut parts: Vec<Vec<u8>> = (0..4)
+        .map(|font| {
+            let (own, map) = (100 + font, 200 + font);
+            format!("{} 0 obj\n<</F1 {own} 0 R>>\nendobj\n{own} 0 obj\n<</ToUnicode {map} 0 R>>\nendobj\n", 300 + font)
+                .into_bytes()
+        })
+        .collect();
+    parts.extend((0..4).map(|font| stream(200 + font, "", wide.as_bytes())));
+    let shown = format!("/F1 9 Tf {}", "(\u{1}\u{1}\u{1}\u{1}) Tj ".repeat(PDF_SHOWN_MAX / 16));
+    parts.push(page(&shown));
+    let bytes = pdf(&parts);
+    assert_eq!(look_at(&bytes).text.len(), SCAN_TEXT_MAX);
+}
+
+#[test]
+fn names_that_call_everything_on_every_page_cost_no_more_than_once() {
+    let mut parts = vec![b"1 0 obj\n<<".to_vec()];
+    parts.extend((0..20_000).map(|to| format!("/F1 {} 0 R", to + 10).into_bytes()));
+    parts.push(b">>\nendobj\n".to_vec());
+    parts.extend((0..5_000).map(|_| stream(5, "", b"BT /F1 9 Tf <0001> Tj ET")));
+    parts.push(page("(the end) Tj"));
+    assert_eq!(look_at(&pdf(&parts)).text, "the end");
+}
