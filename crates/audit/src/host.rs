@@ -1,8 +1,11 @@
 //! The host, read through one façade: files below a root, and a few programs. Tests point it at a root of their own.
 
+use directory::Buffer;
 use mailward_core::limits::{AUDIT_FILE_MAX, AUDIT_LIST_MAX};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,6 +18,7 @@ mod asking;
 pub(crate) mod blocks;
 mod debian_version;
 pub(crate) mod demands;
+mod directory;
 pub(crate) mod hash;
 pub(crate) mod ini;
 pub(crate) mod machine;
@@ -115,6 +119,15 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// What is known of a name in a directory (shown as `path`), which isn't followed; nothing if it is gone.
+    fn below(directory: &OwnedFd, name: &CStr, path: &str) -> Result<Option<Self>, Missed> {
+        match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(Self::of(&found))),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(missed(path, &error.into())),
+        }
+    }
+
     fn of(found: &rustix::fs::Stat) -> Self {
         Self {
             kind: FileType::from_raw_mode(found.st_mode),
@@ -134,11 +147,12 @@ pub struct Host {
     root: PathBuf,
     running: bool,
     /// The root, once it was opened: a walk asks for every directory below it.
-    opened: OnceLock<rustix::fd::OwnedFd>,
+    opened: OnceLock<OwnedFd>,
     programs: Box<dyn Programs>,
     ours: Ours,
     spaces: BTreeMap<String, Space>,
     walked: OnceLock<Result<walk::Walked, Missed>>,
+    listening: OnceLock<Result<Vec<sockets::Socket>, Missed>>,
     /// What programs have said: some take seconds, and several controls ask the same.
     asked: Mutex<BTreeMap<Program, Result<Said, Missed>>>,
 }
@@ -169,6 +183,7 @@ impl Host {
             ours: Ours::default(),
             spaces: BTreeMap::new(),
             walked: OnceLock::new(),
+            listening: OnceLock::new(),
             asked: Mutex::default(),
         }
     }
@@ -229,12 +244,14 @@ impl Host {
         }
     }
 
-    /// The names in a directory, sorted, at most `limits::AUDIT_LIST_MAX`.
+    /// The names in a directory, sorted, at most `limits::AUDIT_LIST_MAX`; what in them isn't text is replaced.
     ///
     /// # Errors
     /// [`Missed`]; also where there are more.
     pub fn list(&self, path: &str) -> Result<Vec<String>, Missed> {
-        Ok(Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?.0)
+        let mut names = self.each(path, |_, name| Ok(Some(name.to_string_lossy().into_owned())))?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The names in a directory, sorted, each with what is known of it; what is gone by then is left out.
@@ -242,37 +259,28 @@ impl Host {
     /// # Errors
     /// As [`Host::list`].
     pub(crate) fn entries(&self, path: &str) -> Result<Vec<(String, Stat)>, Missed> {
-        let (names, directory) = Self::names(path, self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
-        let directory = directory.fd().map_err(|error| missed(path, &error.into()))?;
-        let mut entries = Vec::new();
-        for name in names {
-            // A name is one step below the directory, and isn't followed.
-            match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(found) => entries.push((name, Stat::of(&found))),
-                Err(rustix::io::Errno::NOENT) => {}
-                Err(error) => return Err(missed(path, &error.into())),
-            }
-        }
+        let mut entries = self.each(path, |directory, name| {
+            Ok(Stat::below(directory, name, path)?.map(|stat| (name.to_string_lossy().into_owned(), stat)))
+        })?;
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(entries)
     }
 
-    /// And the directory, which is still open.
-    fn names(path: &str, directory: rustix::fd::OwnedFd) -> Result<(Vec<String>, rustix::fs::Dir), Missed> {
-        let mut names = Vec::new();
-        let mut directory = rustix::fs::Dir::new(directory).map_err(|error| missed(path, &error.into()))?;
-        while let Some(entry) = directory.read() {
-            let entry = entry.map_err(|error| missed(path, &error.into()))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name == "." || name == ".." {
-                continue;
-            }
-            if names.len() >= AUDIT_LIST_MAX {
+    fn each<T>(
+        &self,
+        path: &str,
+        mut make: impl FnMut(&OwnedFd, &CStr) -> Result<Option<T>, Missed>,
+    ) -> Result<Vec<T>, Missed> {
+        let directory = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut made = Vec::new();
+        Buffer::new().each(&directory, path, |name| {
+            if made.len() >= AUDIT_LIST_MAX {
                 return Err(Missed::Odd(path.to_owned(), format!("more than {AUDIT_LIST_MAX} entries")));
             }
-            names.push(name);
-        }
-        names.sort_unstable();
-        Ok((names, directory))
+            made.extend(make(&directory, name)?);
+            Ok(())
+        })?;
+        Ok(made)
     }
 
     /// What is known of a file; a symbolic link is followed.
@@ -332,6 +340,11 @@ impl Host {
     /// What a walk over all of the host's files finds; it is walked once.
     fn walked(&self) -> Result<&walk::Walked, Missed> {
         self.walked.get_or_init(|| walk::walk(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The sockets that listen; they are looked for once, as the kernel goes through all its connections for it.
+    fn listening(&self) -> Result<Vec<sockets::Socket>, Missed> {
+        self.listening.get_or_init(|| sockets::look(self)).clone()
     }
 
     /// Root's number: the owner of `/`. Of a host's files in a directory of somebody else it is theirs.
@@ -394,7 +407,7 @@ impl Host {
     }
 
     /// The path is taken as one below the root by the kernel, whatever links it has.
-    fn open(&self, path: &str, flags: OFlags) -> Result<rustix::fd::OwnedFd, Missed> {
+    fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Missed> {
         let root = match self.opened.get() {
             Some(root) => root,
             None => {
@@ -429,7 +442,7 @@ impl fmt::Debug for Host {
 const TREES: [&str; 5] = ["etc", "proc", "sys", "usr", "var"];
 
 /// What isn't there is a fact only where something else is.
-fn absent(root: &rustix::fd::OwnedFd, path: String) -> Missed {
+fn absent(root: &OwnedFd, path: String) -> Missed {
     let top = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     let Some(tree) = TREES.iter().find(|tree| **tree == top) else { return Missed::Absent(path) };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -20,6 +20,8 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct HostPrograms {
     directories: Vec<PathBuf>,
+    /// Is there where systemd runs the host (sd_booted(3)).
+    systemd: PathBuf,
     time: Duration,
     most: u64,
 }
@@ -27,7 +29,7 @@ pub struct HostPrograms {
 impl Default for HostPrograms {
     fn default() -> Self {
         let directories = PATH.split(':').map(PathBuf::from).collect();
-        Self { directories, time: AUDIT_PROGRAM_TIME, most: AUDIT_FILE_MAX }
+        Self { directories, systemd: "/run/systemd/system".into(), time: AUDIT_PROGRAM_TIME, most: AUDIT_FILE_MAX }
     }
 }
 
@@ -42,6 +44,9 @@ enum News {
 impl Programs for HostPrograms {
     fn ask(&self, program: Program) -> Result<Said, Missed> {
         let name = program.to_string();
+        if program.asks_systemd() && !self.systemd.is_dir() {
+            return Err(Missed::NotReached(format!("systemd doesn't run this host, so {name} has nothing to say")));
+        }
         let Some((first, words)) = program.words().split_first() else { return Err(Missed::NoProgram(name)) };
         let path = self.directories.iter().map(|directory| directory.join(first)).find(|path| path.is_file());
         let path = path.ok_or_else(|| Missed::NoProgram((*first).to_owned()))?;
@@ -135,7 +140,8 @@ mod tests {
         let path = directory.path().join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let programs = HostPrograms { directories: vec![directory.path().to_owned()], time, most: 4096 };
+        let systemd = directory.path().to_owned();
+        let programs = HostPrograms { directories: vec![directory.path().to_owned()], systemd, time, most: 4096 };
         (directory, programs)
     }
 
@@ -190,6 +196,15 @@ mod tests {
         let (_directory, programs) = host("auditctl", "while :; do echo a line without end; done", LONG);
         let missed = programs.ask(Program::AuditRules).unwrap_err();
         assert!(matches!(&missed, Missed::Odd(_, why) if why.contains("4096 bytes")), "{missed}");
+    }
+
+    #[test]
+    fn where_systemd_does_not_run_its_programs_are_not_asked() {
+        let (directory, mut programs) = host("systemctl", "echo mailward.service", Duration::from_secs(20));
+        assert_eq!(programs.ask(Program::EnabledUnits).unwrap().out, b"mailward.service\n");
+        programs.systemd = directory.path().join("none");
+        let missed = programs.ask(Program::EnabledUnits).unwrap_err();
+        assert!(missed.to_string().starts_with("systemd doesn't run this host"), "{missed}");
     }
 
     #[test]

@@ -76,6 +76,14 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Whether it has nothing to say where systemd doesn't run the host. `systemctl` would answer all the same, after it looked
+    /// through all units' files many times over.
+    pub(super) const fn asks_systemd(self) -> bool {
+        matches!(self, Program::EnabledUnits | Program::OurUnit | Program::OurExposure | Program::TimeSettings)
+    }
+}
+
 /// Directories that the asked programs are in, as systems have them.
 const PLACES: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 

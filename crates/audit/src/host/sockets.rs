@@ -39,6 +39,10 @@ impl fmt::Display for Socket {
 
 /// The sockets that listen, with their owners as far as this run may see them.
 pub(crate) fn listening(host: &Host) -> Result<Vec<Socket>, Missed> {
+    host.listening()
+}
+
+pub(super) fn look(host: &Host) -> Result<Vec<Socket>, Missed> {
     let mut found = Vec::new();
     for (file, transport) in
         [("tcp", Transport::Tcp), ("tcp6", Transport::Tcp), ("udp", Transport::Udp), ("udp6", Transport::Udp)]

@@ -101,6 +101,10 @@ pub const AUDIT_FOLLOWED_MAX: usize = 500;
 
 /// Bytes of a header of such a message that are looked at.
 pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;
+
+/// Bytes of a directory that are read at once, some thousand names; a name has 255 bytes at most.
+pub const AUDIT_DIRECTORY_READ: usize = 64 * 1024;
+
 /// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
 pub const AUDIT_WALK_MAX: usize = 2_000_000;
 

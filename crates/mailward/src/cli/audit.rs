@@ -213,6 +213,7 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     let names = names.map(|resolver| Arc::new(resolver) as Arc<dyn Lookup>);
     let data = place.map_or(Path::new("/"), Place::data);
     let scene = looking::scene(&config, host, known, names, data);
+    looking::give_way(true);
     let failed = |e| Failure::io("threads can't be started", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (_never, stop) = shutdown::channel();

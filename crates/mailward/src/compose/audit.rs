@@ -198,12 +198,19 @@ pub(crate) async fn look(
     }
 }
 
+/// Makes this thread, those that it starts, and the programs that they ask, wait for who has mail to move. Of a host that is
+/// busy on all its processors an audit that is waited for still gets a tenth of one, and a daily one what is left.
+pub(crate) fn give_way(is_waited_for: bool) {
+    let steps = if is_waited_for { 10 } else { 19 };
+    // On Linux this is the thread's own priority; threads and programs begin with that of who starts them.
+    let _as_it_was = rustix::process::nice(steps);
+}
+
 /// Audits every day at the configured hour, in a thread of its own that gives way to everything else.
 pub(super) fn daily(desk: Desk, events: Events, shutdown: Shutdown) {
     let told = events.clone();
     let spawned = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-        // On Linux this is the thread's own priority; those that it starts have it, too.
-        let _as_it_was = rustix::process::nice(19);
+        give_way(false);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(every_day(desk, events, shutdown)),
             Err(error) => events.emit(Event::alert("audit.stopped").with("why", error)),
