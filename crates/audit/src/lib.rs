@@ -32,6 +32,7 @@ pub mod classic;
 mod control;
 mod controls;
 mod doors;
+mod effort;
 pub mod evidence;
 mod finding;
 mod fixture;

@@ -1,6 +1,7 @@
 //! Runs controls: a few at a time, as most of them wait; an audit is never in the way of mail.
 
-use crate::control::{Check, Control};
+use crate::control::{Check, Control, Needs};
+use crate::effort::{Effort, of_this_thread};
 use crate::finding::{Finding, Verdict};
 use crate::record::Record;
 use crate::scene::Scene;
@@ -11,6 +12,7 @@ use mailward_core::{Clock, Shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who is told how far it is.
 pub trait Progress: Send {
@@ -29,8 +31,9 @@ impl Progress for () {
 }
 
 /// Runs `controls`, parents before their children whatever their order in the list, and returns a record of each in the list's
-/// order. At most `limits::AUDIT_AT_ONCE` are answered at a time, and beside each other only those that may be ([`Needs`]). A stop
-/// leaves the rest "not tested". A child of a control that isn't in the list is run.
+/// order. At most `limits::AUDIT_AT_ONCE` are answered at a time, and beside each other only those that may be ([`Needs`]); those
+/// that look at the host wait while the run has had more of the processor than `limits::AUDIT_SHARE`. A stop leaves the rest "not
+/// tested". A child of a control that isn't in the list is run.
 pub async fn run(
     controls: &[&'static Control],
     scene: Arc<Scene>,
@@ -45,9 +48,13 @@ pub async fn run(
     let mut done: BTreeMap<&'static str, Record> = BTreeMap::new();
     let mut going: Vec<&'static Control> = Vec::new();
     let mut answers = FuturesUnordered::new();
+    let mut effort = Effort::begin();
+    let mut stopped = stop.clone();
     loop {
+        let rest = if stop.is_fired() { Duration::ZERO } else { effort.rest() };
+        let rested = |control: &Control| rest.is_zero() || control.needs != Needs::Host;
         // One after the other: what is settled without asking may let its children go on.
-        while let Some((place, parent)) = next(&waiting, &going, &listed, &done) {
+        while let Some((place, parent)) = next(&waiting, &going, &listed, &done, rested) {
             let control = waiting.remove(place);
             let number = done.len().saturating_add(going.len()).saturating_add(1);
             progress.begins(control, number, controls.len());
@@ -74,8 +81,16 @@ pub async fn run(
                 }
             }
         }
-        // Nothing goes, and what waits waits for itself.
-        let Some((control, began, finding)) = answers.next().await else { break };
+        let answered = tokio::select! {
+            biased;
+            Some(answered) = answers.next() => answered,
+            () = stopped.fired(), if !rest.is_zero() => continue,
+            () = tokio::time::sleep(rest), if !rest.is_zero() => continue,
+            // Nothing goes, and what waits waits for itself.
+            else => break,
+        };
+        let (control, began, (finding, took)) = answered;
+        effort.add(took);
         going.retain(|other| other.id != control.id);
         let record = Record::new(control, began, clock.now(), finding);
         progress.ended(&record);
@@ -93,12 +108,13 @@ fn next(
     going: &[&'static Control],
     listed: &BTreeSet<&'static str>,
     done: &BTreeMap<&'static str, Record>,
+    may: impl Fn(&Control) -> bool,
 ) -> Option<(usize, Parent)> {
     if going.len() >= AUDIT_AT_ONCE {
         return None;
     }
     waiting.iter().enumerate().find_map(|(place, control)| {
-        if !going.iter().all(|other| control.needs.goes_beside(other.needs)) {
+        if !may(control) || !going.iter().all(|other| control.needs.goes_beside(other.needs)) {
             return None;
         }
         match control.parent.filter(|id| listed.contains(id)) {
@@ -108,19 +124,33 @@ fn next(
     })
 }
 
-/// Runs one; a panic and a control that takes too long are errors.
-async fn one(control: &'static Control, scene: Arc<Scene>) -> Finding {
+/// Runs one; a panic and a control that takes too long are errors. And the processor time that it had in a thread of its own.
+async fn one(control: &'static Control, scene: Arc<Scene>) -> (Finding, Duration) {
     let looked = async {
         match control.check {
-            Check::Look(look) => tokio::task::spawn_blocking(move || look(&scene)).await.map_err(drop),
-            Check::Every(look) => tokio::task::spawn_blocking(move || look(&scene, control.area)).await.map_err(drop),
-            Check::Ask(ask) => AssertUnwindSafe(ask(&scene)).catch_unwind().await.map_err(drop),
-            Check::Stated { days } => Ok(crate::scene::stated(&scene, control.id, days)),
+            Check::Look(look) => apart(move || look(&scene)).await,
+            Check::Every(look) => apart(move || look(&scene, control.area)).await,
+            Check::Ask(ask) => {
+                let answered = AssertUnwindSafe(ask(&scene)).catch_unwind().await.map_err(drop);
+                answered.map(|finding| (finding, Duration::ZERO))
+            }
+            Check::Stated { days } => Ok((crate::scene::stated(&scene, control.id, days), Duration::ZERO)),
         }
     };
+    let error = |why: String| (Finding::error(why), Duration::ZERO);
     match tokio::time::timeout(AUDIT_CONTROL_TIME, looked).await {
-        Ok(Ok(finding)) => finding,
-        Ok(Err(())) => Finding::error("the check broke off; this is a fault of the audit itself"),
-        Err(_) => Finding::error(format!("no answer within {} seconds", AUDIT_CONTROL_TIME.as_secs())),
+        Ok(Ok(answered)) => answered,
+        Ok(Err(())) => error("the check broke off; this is a fault of the audit itself".to_owned()),
+        Err(_) => error(format!("no answer within {} seconds", AUDIT_CONTROL_TIME.as_secs())),
     }
+}
+
+/// Looks in a thread that may wait for a disk.
+async fn apart(look: impl FnOnce() -> Finding + Send + 'static) -> Result<(Finding, Duration), ()> {
+    let timed = move || {
+        let before = of_this_thread();
+        let finding = look();
+        (finding, of_this_thread().saturating_sub(before))
+    };
+    tokio::task::spawn_blocking(timed).await.map_err(drop)
 }

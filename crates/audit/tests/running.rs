@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test says what it expects")]
 
 use mailward_audit::{
-    Area, Asked, Check, Control, Dimension, Finding, Host, Needs, Probe, Record, Scene, Statement, Statements, Verdict,
-    all, find, run,
+    Area, Asked, Check, Control, Dimension, Finding, Host, Needs, Probe, Progress, Record, Scene, Statement,
+    Statements, Verdict, all, find, run,
 };
-use mailward_core::limits::{AUDIT_AT_ONCE, AUDIT_CONTROL_TIME, AUDIT_EXHIBITS_MAX};
+use mailward_core::limits::{AUDIT_AT_ONCE, AUDIT_CONTROL_TIME, AUDIT_EXHIBITS_MAX, AUDIT_SHARE, AUDIT_SPREAD};
 use mailward_core::{Clock, Timestamp, shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -120,6 +120,63 @@ async fn what_waits_waits_together_and_nothing_is_answered_beside_what_needs_the
         assert!(!beside(one).is_empty(), "{one} is answered alone");
     }
     assert_eq!((beside("server-1"), beside("server-2")), (BTreeSet::new(), BTreeSet::new()));
+}
+
+/// Takes a tenth of a second of the processor.
+fn works(_: &Scene) -> Finding {
+    let time = || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap();
+    let began = time();
+    while time().saturating_sub(began) < Duration::from_millis(100) {
+        std::hint::black_box(());
+    }
+    Finding::pass("it is")
+}
+static WORKS: Control = control("works", None, Check::Look(works));
+static LOOKS: Control = control("looks", None, Check::Look(|_| Finding::pass("it is")));
+static ASKS: Control = waits("asks", Needs::Account, Check::Ask(|_| asks()));
+static ASKS_ON: Control = waits("asks on", Needs::Account, Check::Ask(|_| asks()));
+
+fn asks() -> Asked<'static> {
+    Box::pin(async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Finding::pass("it is")
+    })
+}
+
+/// Which were begun, and when.
+struct Begun(tokio::time::Instant, Vec<(&'static str, Duration)>);
+impl Progress for Begun {
+    fn begins(&mut self, control: &Control, _: usize, _: usize) {
+        self.1.push((control.id, self.0.elapsed()));
+    }
+    fn ended(&mut self, _: &Record) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_took_a_lot_of_the_processor_looks_on_later_while_others_ask_on() {
+    let (_trigger, stop) = shutdown::channel();
+    let mut begun = Begun(tokio::time::Instant::now(), Vec::new());
+    run(&[&WORKS, &LOOKS, &ASKS, &ASKS_ON], scene(Statements::default()), &Still, &stop, &mut begun).await;
+    assert_eq!(begun.1.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["asks", "works", "asks on", "looks"]);
+    // A tenth of a second is the share of this time.
+    let share = Duration::from_millis(100) * 100 / AUDIT_SHARE;
+    assert!(begun.1[3].1 >= share && begun.1[3].1 <= AUDIT_SPREAD, "{:?}", begun.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_stopped_rests_no_more() {
+    let (trigger, stop) = shutdown::channel();
+    let controls: [&'static Control; 2] = [&WORKS, &LOOKS];
+    let began = tokio::time::Instant::now();
+    let after_a_second = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        trigger.fire();
+    };
+    let mut nobody = ();
+    let (records, ()) =
+        tokio::join!(run(&controls, scene(Statements::default()), &Still, &stop, &mut nobody), after_a_second);
+    assert_eq!((records[0].verdict, records[1].verdict), (Verdict::Pass, Verdict::NotTested));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,7 +84,12 @@ impl<See: FnMut(&str, &Stat) -> bool> Visit<'_, See> {
             };
             let path = format!("{}/{}", last.path, name.to_string_lossy());
             // One step below a directory that is held: whatever is put in its place meanwhile leads nowhere else.
-            let opened = rustix::fs::openat(&last.directory, &name, DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+            let opened = rustix::fs::openat(
+                &last.directory,
+                &name,
+                DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+            );
             if open.len() > AUDIT_WALK_DEPTH {
                 return Err(self.odd(format!("it is deeper than {AUDIT_WALK_DEPTH} directories")));
             }

@@ -5,6 +5,12 @@ use std::time::Duration;
 /// Time for one control: the slowest send a message and follow it, or ask fifty times as one user and as another.
 pub const AUDIT_CONTROL_TIME: Duration = Duration::from_secs(30);
 
+/// Hundredths of one processor that a run may have had when it goes on to look at the host. What its walk over all files takes
+/// depends on how many there are; everything else is less than this.
+pub const AUDIT_SHARE: u32 = 4;
+/// Time over which a run spreads what it does, where that share would take longer: whoever waits for it gets it within a minute.
+pub const AUDIT_SPREAD: Duration = Duration::from_secs(50);
+
 /// Controls that are answered at a time. Most of them wait, for a guard that slows down who fails or for the DNS; what can't be
 /// answered beside others says so by itself.
 pub const AUDIT_AT_ONCE: usize = 6;
