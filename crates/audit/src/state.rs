@@ -53,6 +53,8 @@ pub struct State {
     pub dmarc_heard: Option<BTreeMap<String, Option<Timestamp>>>,
     /// Audits before this one.
     pub audits: Option<Audits>,
+    /// What users' programs logged in over.
+    pub clients: Option<Clients>,
 }
 
 /// A key that signs mail.
@@ -265,4 +267,30 @@ pub struct Newest {
     pub failing: Vec<String>,
     /// Controls that broke off.
     pub broken: Vec<String>,
+}
+
+/// What users' programs logged in over. No user is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// Since when every login is counted.
+    pub begun: Option<Timestamp>,
+    /// Whether nobody could log in before that.
+    pub from_first: bool,
+    /// Those of which there were some within `limits::CLIENT_DAYS`.
+    pub logins: Vec<Logins>,
+}
+
+/// Logins of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logins {
+    /// The door: `imaps`.
+    pub door: String,
+    /// What carried them: `TLSv1.3`, `TLSv1.2`, `other` for another version, `none`.
+    pub carrier: String,
+    /// Whether they came from this host itself.
+    pub here: bool,
+    /// How many within `limits::CLIENT_MONTH` days.
+    pub logins: u64,
+    /// The day of the last of them, in UTC: `2026-11-26`.
+    pub last: String,
 }

@@ -11,8 +11,8 @@
 
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::{
-    Administration, AlertWay, Area, Audits, Check, DkimKey, Engine, Hashes, Host, Newest, Passwords, Probe, Quarantine,
-    Rescan, Scene, Settings, SettingsFile, State, TrustRule, Verdict, all, find, run,
+    Administration, AlertWay, Area, Audits, Check, Clients, DkimKey, Door, Engine, Hashes, Host, Logins, Newest, Passwords,
+    Probe, Protocol, Quarantine, Rescan, Scene, Settings, SettingsFile, State, TrustRule, Verdict, all, find, run,
 };
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use proptest::prelude::*;
@@ -123,6 +123,17 @@ impl World {
                 secrets: Vec::new(),
                 left: 0,
             }),
+            clients: Some(Clients {
+                begun: Some(days_ago(91)),
+                from_first: false,
+                logins: vec![
+                    logins("imaps", "TLSv1.3", 700),
+                    logins("submissions", "TLSv1.2", 7),
+                    Logins { here: true, ..logins("submission", "none", 1) },
+                    // Before this month.
+                    logins("pop3s", "other", 0),
+                ],
+            }),
             ..State::default()
         };
         let mut actions = Actions::default();
@@ -171,7 +182,9 @@ async fn verdict(
     actions: Option<Actions>,
 ) -> (Verdict, String) {
     let host = Host::at(root, true, Box::new(BTreeMap::new()));
-    let scene = Scene { state, actions, ..Scene::of(host, Timestamp::from_secs(NOW)) };
+    let door = |protocol| Door { protocol, address: ([127, 0, 0, 1], 9).into(), name: "mx.example.org".to_owned() };
+    let doors = [Protocol::Smtp, Protocol::Submissions, Protocol::Imap, Protocol::Imaps].map(door).to_vec();
+    let scene = Scene { state, actions, doors, ..Scene::of(host, Timestamp::from_secs(NOW)) };
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     let record = records.remove(0);
@@ -186,6 +199,11 @@ fn rule(place: &str, made: Option<(&str, i64, &str)>) -> TrustRule {
         made: made.map(|(_, days, _)| days_ago(days)),
         why: made.map(|(_, _, why)| why.to_owned()),
     }
+}
+
+fn logins(door: &str, carrier: &str, logins: u64) -> Logins {
+    let last = "2027-01-14".to_owned();
+    Logins { door: door.to_owned(), carrier: carrier.to_owned(), here: false, logins, last }
 }
 
 fn way(name: &str, beside: bool, told: Option<i64>) -> AlertWay {
@@ -252,6 +270,7 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
     };
     let engines = |engines: Vec<Engine>| World::good().but(|state| state.engines = Some(engines));
     let ways = |ways: Vec<AlertWay>| World::good().but(|state| state.alert_ways = Some(ways));
+    let clients = |spoil: fn(&mut Clients)| World::good().but(|state| spoil(state.clients.as_mut().unwrap()));
     let rules = |rules: Vec<TrustRule>| World::good().but(|state| state.trusting = Some(rules));
     vec![
         (
@@ -283,6 +302,17 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
         ("CAP-12", audits(|a| a.secrets.push("OSA-03".to_owned())), "evidence of OSA-03"),
         ("CAP-12", audits(|a| a.left = 2), "2 accounts of earlier audits"),
         ("CLI-06", good(), "2 accounts"),
+        ("CLI-05", clients(|c| c.logins.push(logins("imap", "none", 3))), "3 at imap without TLS, the last on 2027-01-14"),
+        ("CLI-05", clients(|c| c.logins.push(logins("pop3", "other", 1))), "1 at pop3 under TLS (other)"),
+        ("CLI-05", clients(|c| c.logins.push(logins("pop3", "\x1b[2J", 1))), "1 at pop3"),
+        // What is bad is told, however little is known.
+        (
+            "CLI-05",
+            clients(|c| *c = Clients { begun: Some(ago(1)), from_first: false, logins: vec![logins("imap", "none", 1)] }),
+            "1 at imap",
+        ),
+        ("SVC-18", clients(|c| drop(c.logins.remove(0))), "nobody logged in within 90 days by: IMAP"),
+        ("SVC-18", clients(|c| c.logins.clear()), "IMAP, submission"),
         ("CLI-09", passwords(|p| p.tried.extend([("qwertyuiop12".to_owned(), true)])), "qwertyuiop12"),
         (
             "CLI-12",
@@ -405,6 +435,17 @@ async fn nobody_knows_where_the_server_does_not_tell() {
         ("FLT-14", World::good().set("gate.greylist_wait", "60\nother = 1")),
         ("ENC-04", World::good().but(|s| s.dkim.get_mut("example.org").unwrap()[0].made = None)),
         ("CLI-09", World::good().but(|s| s.passwords.as_mut().unwrap().tried.clear())),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = Some(days_ago(29)))),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = Some(days_ago(-1)))),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = None)),
+        (
+            "SVC-18",
+            World::good().but(|s| {
+                let clients = s.clients.as_mut().unwrap();
+                (clients.begun, clients.from_first) = (Some(days_ago(89)), true);
+                clients.logins.remove(0);
+            }),
+        ),
         ("DOS-14", World { memory: None, ..World::good() }),
         ("DOS-14", World { memory: Some("MemTotal: much\n".to_owned()), ..World::good() }),
     ];
@@ -426,8 +467,26 @@ async fn what_makes_no_sense_is_not_asked() {
         let (found, said) = World::good().but(nobody).verdict(id).await;
         assert_eq!(found, Verdict::NotApplicable, "{id}: {said}");
     }
+    let unused = World::good().but(|state| state.clients.as_mut().unwrap().logins.clear());
+    let (found, said) = unused.verdict("CLI-05").await;
+    assert_eq!((found, said.as_str()), (Verdict::NotApplicable, "nobody logged in within 30 days"));
     let (found, said) = World::good().with(|actions| drop(actions.0.remove("PHY-02"))).verdict("CAP-04").await;
     assert_eq!(found, Verdict::NotApplicable, "{said}");
+}
+
+/// A server of two days doesn't fail for its age, and claims no month.
+#[tokio::test]
+async fn logins_of_a_young_server_are_good_as_far_as_they_go() {
+    let young = World::good().but(|state| {
+        let clients = state.clients.as_mut().unwrap();
+        (clients.begun, clients.from_first) = (Some(days_ago(2)), true);
+    });
+    let (found, said) = young.verdict("CLI-05").await;
+    assert_eq!(found, Verdict::Pass, "{said}");
+    assert!(said.contains("700 logins under TLS 1.3, 7 under TLS 1.2, 1 from this host itself without TLS"), "{said}");
+    assert!(said.contains("since 2027-01-13, when the server began to count"), "{said}");
+    let (_, said) = World::good().verdict("CLI-05").await;
+    assert!(said.ends_with("within 30 days"), "{said}");
 }
 
 #[tokio::test]

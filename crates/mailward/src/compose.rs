@@ -317,7 +317,7 @@ where
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
-        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, watch.clients.beside(logins)),
         forwarder,
         directory,
         inside,

@@ -2,6 +2,7 @@
 
 mod audits;
 mod engines;
+mod logins;
 mod mail;
 mod own;
 mod server;
@@ -9,6 +10,7 @@ mod users;
 
 pub(super) use audits::CONTROLS as AUDITS;
 pub(super) use engines::CONTROLS as ENGINES;
+pub(super) use logins::CONTROLS as LOGINS;
 pub(super) use mail::CONTROLS as MAIL;
 pub(super) use own::CONTROLS as OWN;
 pub(super) use server::CONTROLS as SERVER;

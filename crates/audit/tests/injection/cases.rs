@@ -53,6 +53,14 @@ const FAULTS: &[(&str, Fault, &str)] = &[
     ("ENC-11", SendsInClear, "sent all the same: no STARTTLS, a certificate that nobody vouches for"),
     ("ENC-11", BelievesAnybody, "sent all the same: a certificate that nobody vouches for"),
     ("FLT-08", LearnsNothing, "into Junk isn't learned"),
+    ("FLT-10", LinkActsWhenOpened, "the message went when its links were only followed"),
+    ("FLT-10", LinkActsTwice, "a link that was used is taken again (200 for /release)"),
+    ("FLT-10", LinkNeverEnds, "a link that is over can be looked at (200); a link that is over can be used"),
+    ("FLT-10", LinkDoesNothing, "POST (200) doesn't release the message"),
+    ("FLT-10", AnyLink, "GET of a word that was never given is answered with 200"),
+    ("FLT-10", TagsInDigest, "the subject is a tag in the digest; the sender's name is a tag in the digest"),
+    ("FLT-10", TagsOnPage, "a file's name is a tag in its page"),
+    ("FLT-10", NamesNoFile, "a file's name isn't in its page"),
     ("FLT-22", RemembersNothing, "nothing tells why"),
     ("SVC-07", AnySender, "a sender elsewhere: arrived"),
     ("SVC-07", Delivers(".svc-07.from"), "From a colleague: arrived"),
@@ -166,6 +174,10 @@ const BLIND: &[(&str, Fault)] = &[
     ("FLT-02", PutsOff(".no-from")),
     ("FLT-03", Refuses(".flt-03.")),
     ("FLT-07", Refuses("harmless")),
+    ("FLT-10", Refuses(".flt-10.")),
+    ("FLT-10", NoDigest),
+    ("FLT-10", HoldsNothing),
+    ("FLT-10", NoPages),
     ("FLT-22", Delivers(".flt-22.")),
     ("SVC-07", NoLogin),
     ("SVC-14", PutsRecipientsOff),
@@ -223,6 +235,24 @@ async fn without_an_account_or_doors_or_a_word_from_inside_nothing_is_tested() {
             assert_eq!(record.verdict, Verdict::NotTested, "{}: {}", record.id, record.said);
         }
     }
+}
+
+#[tokio::test]
+async fn where_no_digest_has_links_there_is_nothing_to_ask() {
+    let nothing = asked("FLT-10", scene(&[NothingForUsers]).await).await;
+    assert_eq!(nothing.verdict, Verdict::NotApplicable, "{}", nothing.said);
+    let mut without = scene(&[]).await;
+    without.doors.retain(|door| door.protocol != mailward_audit::Protocol::Https);
+    let without = asked("FLT-10", without).await;
+    assert_eq!(without.verdict, Verdict::NotApplicable, "{}", without.said);
+}
+
+/// Whoever reads the evidence can't use the links.
+#[tokio::test]
+async fn no_word_of_a_link_is_evidence() {
+    let record = asked("FLT-10", scene(&[]).await).await;
+    let shown: String = record.seen.iter().map(|seen| seen.excerpt.as_str()).collect();
+    assert!(shown.contains("/quarantine/(word)/release") && !shown.contains(crate::pages::WORD), "{shown}");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! A mail server of the test's own, with what it tells of itself; it does things wrong when told.
 
+use crate::pages::{self, Pages};
 use crate::session::Session;
 use crate::signing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Account, Answered, Arrived, Canary, Door, Host, Kept, MAIL_PORT, Missed, Protocol, Scene, State, Statements,
+    Account, Answered, Arrived, Canary, Digest, Door, Host, Kept, MAIL_PORT, Missed, Protocol, Scene, State, Statements,
     TriedBan,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, Timestamp};
@@ -80,6 +81,18 @@ pub(crate) enum Fault {
     BelievesAnybody,
     SendsNothingSecured,
     NoMove,
+    LinkActsWhenOpened,
+    LinkActsTwice,
+    LinkNeverEnds,
+    LinkDoesNothing,
+    AnyLink,
+    TagsInDigest,
+    TagsOnPage,
+    NamesNoFile,
+    NoPages,
+    NoDigest,
+    NothingForUsers,
+    HoldsNothing,
 }
 
 #[derive(Debug)]
@@ -91,6 +104,7 @@ pub(crate) struct Place {
     sink: Mutex<Option<(u16, bool)>>,
     learned: Mutex<(u64, u64)>,
     failures: Mutex<BTreeMap<String, usize>>,
+    pub(crate) pages: Mutex<Pages>,
 }
 
 fn tls() -> &'static (TlsAcceptor, String) {
@@ -121,9 +135,10 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         sink: Mutex::default(),
         learned: Mutex::default(),
         failures: Mutex::default(),
+        pages: Mutex::default(),
     });
     let mut doors = Vec::new();
-    for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps] {
+    for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps, Protocol::Https] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         doors.push(Door { protocol, address: listener.local_addr().unwrap(), name: NAME.to_owned() });
         let place = Arc::clone(&place);
@@ -187,7 +202,7 @@ enum Judged {
 }
 
 impl Place {
-    fn does(&self, fault: Fault) -> bool {
+    pub(crate) fn does(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
 
@@ -217,7 +232,7 @@ impl Place {
             Judged::Lose
         } else if self.has(marker, Fault::Refuses) {
             Judged::Refuse
-        } else if marker.contains("harmless") || marker.contains(".svc-07.a-") {
+        } else if marker.contains("harmless") || marker.contains(".svc-07.a-") || marker.contains(".flt-10.") {
             Judged::Deliver("INBOX")
         } else if marker.contains("gtube") || marker.contains("zip-with-a-password") || marker.contains(".avs-06.") {
             Judged::Keep("spam/gtube: 1000 points")
@@ -246,7 +261,11 @@ impl Place {
         if protocol != Protocol::Smtp && !session.start_tls(&tls().0, false).await {
             return;
         }
-        if protocol == Protocol::Imaps { self.imap(session).await } else { self.smtp(session, protocol).await }
+        match protocol {
+            Protocol::Imaps => self.imap(session).await,
+            Protocol::Https => pages::serve(session, self).await,
+            _ => self.smtp(session, protocol).await,
+        }
     }
 
     /// Whether the login is taken, after whatever time.
@@ -407,7 +426,10 @@ impl Place {
 
     async fn take(&self, message: Vec<u8>, reference: &str) -> String {
         let head = String::from_utf8_lossy(&message[..message.len().min(2_000)]).into_owned();
-        let marker = head.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned();
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+        // One whose subject is hostile has it elsewhere alone.
+        let named = field("Message-ID: <").split('@').next().unwrap().to_owned();
+        let marker = if named.contains(".flt-10.") { named } else { field("Subject: ") };
         if self.has(&marker, Fault::Slow) {
             tokio::time::sleep(Duration::from_millis(1_500)).await;
         }
@@ -450,6 +472,20 @@ impl Place {
                 format!("250 taken {name}")
             }
         }
+    }
+}
+
+impl Place {
+    /// The marker of what is kept for the audit.
+    pub(crate) fn held(&self) -> Option<String> {
+        let kept = self.kept.lock().unwrap();
+        kept.iter().map(|(marker, _)| marker.clone()).find(|marker| marker.contains(".flt-10."))
+    }
+
+    /// Into the mailbox.
+    pub(crate) fn release(&self, marker: &str) {
+        self.kept.lock().unwrap().retain(|(of, _)| of != marker);
+        self.mail.lock().unwrap().push((marker.to_owned(), "INBOX".to_owned(), Vec::new()));
     }
 }
 
@@ -527,6 +563,23 @@ impl Canary for Place {
             *self.sink.lock().unwrap() = Some((port, demands_tls));
             Ok("sink@mailward-audit.invalid".to_owned())
         })
+    }
+
+    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
+        Box::pin(async move {
+            if self.does(Fault::NothingForUsers) {
+                return Ok(false);
+            }
+            if !self.does(Fault::HoldsNothing) {
+                self.mail.lock().unwrap().retain(|(of, ..)| of != marker);
+                self.kept.lock().unwrap().push((marker.to_owned(), "the audit has it kept".to_owned()));
+            }
+            Ok(true)
+        })
+    }
+
+    fn digest(&self, lasts: Duration) -> Answered<'_, Option<Digest>> {
+        Box::pin(async move { Ok((!self.does(Fault::NoDigest)).then(|| pages::digest(self, lasts))) })
     }
 
     fn forget(&self) -> Answered<'_, ()> {

@@ -101,6 +101,16 @@ pub const AUDIT_FOLLOWED_MAX: usize = 500;
 
 /// Bytes of a header of such a message that are looked at.
 pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;
+
+/// Bytes of a digest of the quarantine that are looked at: it tells of a few messages.
+pub const AUDIT_DIGEST_MAX: u64 = 256 * 1024;
+
+/// How long links last that are to be seen ending: enough to follow one, and little of [`AUDIT_CONTROL_TIME`].
+pub const AUDIT_LINK_ENDS: Duration = Duration::from_secs(4);
+
+/// How long links last that are to be followed.
+pub const AUDIT_LINK_TIME: Duration = Duration::from_secs(120);
+
 /// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
 pub const AUDIT_WALK_MAX: usize = 2_000_000;
 

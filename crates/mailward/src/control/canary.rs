@@ -3,8 +3,11 @@
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
+use mailward_audit::Digest;
+use mailward_core::config::KeptClass;
 use mailward_core::limits::{
-    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME,
+    AUDIT_ALIVE_TIME, AUDIT_DIGEST_MAX, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX,
+    AUDIT_RUN_TIME, QUARANTINE_NOTE_MAX,
 };
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Domain, Secret, SystemClock, Timestamp};
@@ -13,13 +16,17 @@ use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
-use mailward_store::records::{KeptFor, QueueFilter, Steer, UidRange};
+use mailward_inspect::{Action, Check, Finding};
+use mailward_message::Structure;
+use mailward_message::decode::part_text;
+use mailward_store::records::{KeptFor, MailboxRecord, MessageRecord, QueueFilter, Steer, UidRange};
 use mailward_store::{MailStore as _, QuarantineStore as _, QueueStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is asked of it. Only accounts that were made here can be meant.
@@ -42,6 +49,10 @@ pub(crate) enum Ask {
     Learned { address: Address },
     /// Sends what it writes to one address elsewhere to this port of loopback; the address.
     Sink { address: Address, port: u16, demands_tls: bool },
+    /// Takes a message of it into the quarantine; whether users may decide on what is kept there for such a reason.
+    Hold { address: Address, marker: String },
+    /// Makes a digest for it alone, by links that end after so many milliseconds: a [`Digest`], or nothing.
+    Digest { address: Address, milliseconds: u64 },
     /// Takes it away.
     Forget { address: Address },
 }
@@ -88,6 +99,13 @@ pub(crate) struct Found {
     pub(crate) header: String,
 }
 
+/// The same with where it is.
+struct Marked {
+    mailbox: MailboxRecord,
+    message: MessageRecord,
+    header: String,
+}
+
 /// Where it writes to elsewhere: a domain that there can't be (RFC 2606 §2).
 const ELSEWHERE: &str = "mailward-audit.invalid";
 /// What the routes are called that lead there, before a number.
@@ -130,6 +148,14 @@ impl Desk {
             Ask::Sink { address, port, demands_tls } => {
                 self.canary_account(&address).await?;
                 shown(self.canary_sink(&address, port, demands_tls).await?)
+            }
+            Ask::Hold { address, marker } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_hold(account, &address, &marker).await?)
+            }
+            Ask::Digest { address, milliseconds } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_digest(account, Duration::from_millis(milliseconds)).await?)
             }
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
@@ -274,17 +300,64 @@ impl Desk {
     }
 
     async fn canary_mail(&self, account: AccountId, marker: &str) -> Result<Vec<Found>, Failure> {
+        let found = self.canary_messages(account, marker).await?;
+        Ok(found.into_iter().map(|one| Found { folder: one.mailbox.name.to_string(), header: one.header }).collect())
+    }
+
+    /// Messages in its mailboxes whose header has this text.
+    async fn canary_messages(&self, account: AccountId, marker: &str) -> Result<Vec<Marked>, Failure> {
         let mut found = Vec::new();
         for mailbox in self.store.mailboxes(account).await? {
             for message in self.store.messages(mailbox.id, vec![UidRange::ALL], AUDIT_FOLLOWED_MAX).await? {
                 let bytes = self.store.read(message.blob, 0, message.size.min(AUDIT_HEADER_MAX)).await?;
                 let header = header(&bytes);
                 if header.contains(marker) {
-                    found.push(Found { folder: mailbox.name.to_string(), header });
+                    found.push(Marked { mailbox: mailbox.clone(), message, header });
                 }
             }
         }
         Ok(found)
+    }
+
+    /// As if it had been kept when it came. What is tried is what users are shown of it: no filter has to be hit for that.
+    async fn canary_hold(&self, account: AccountId, address: &Address, marker: &str) -> Result<bool, Failure> {
+        let Some(class) = self.quarantine_settings().users_release.first().copied() else { return Ok(false) };
+        let check = match class {
+            KeptClass::Spam => Check::Spam,
+            KeptClass::Attachments => Check::Attachments,
+            KeptClass::Structure => Check::Structure,
+            KeptClass::Content => Check::Content,
+        };
+        let found = self.canary_messages(account, marker).await?.into_iter().next();
+        let Marked { mailbox, message, .. } =
+            found.ok_or_else(|| Failure::Refused("no message of the audit has this in its header".to_owned()))?;
+        let described = self.store.blobs(vec![message.blob]).await?;
+        let envelope = described.first().and_then(|blob| Structure::from_bytes(&blob.structure).ok());
+        let envelope = envelope.map(|structure| structure.envelope().clone()).unwrap_or_default();
+        let finding = Finding::new(check, "audit", Action::Quarantine, "the audit has it kept");
+        let stored = Note::of_stored(&envelope, address, vec![finding]);
+        let note = Note { direction: "incoming".to_owned(), administrators: false, ..stored };
+        let lasts = i64::try_from(AUDIT_RUN_TIME.as_millis()).unwrap_or(i64::MAX);
+        let expires = Timestamp(SystemClock.now().0.saturating_add(lasts));
+        let bytes = note.to_bytes(QUARANTINE_NOTE_MAX).into();
+        self.store.withdraw(mailbox.id, message.uid, bytes, expires, Vec::new()).await?;
+        Ok(true)
+    }
+
+    async fn canary_digest(&self, account: AccountId, lasts: Duration) -> Result<Option<Digest>, Failure> {
+        let digests = self.server()?.digests();
+        let told = digests.tell_for_trial(account, lasts.min(AUDIT_RUN_TIME)).await;
+        let Some(id) = told.map_err(|error| Failure::Refused(error.to_string()))? else { return Ok(None) };
+        let found = self.canary_messages(account, &format!("Message-ID: <{id}@")).await?.into_iter().next();
+        let Marked { message, .. } =
+            found.ok_or_else(|| Failure::Refused("the digest isn't where it was brought".to_owned()))?;
+        let bytes = self.store.read(message.blob, 0, message.size.min(AUDIT_DIGEST_MAX)).await?;
+        let structure = Structure::parse(&bytes);
+        let of = |subtype: &str| {
+            let part = structure.parts().find(|part| part.is_text() && part.subtype.eq_ignore_ascii_case(subtype));
+            part.map(|part| part_text(&bytes, part)).unwrap_or_default()
+        };
+        Ok(Some(Digest { text: of("plain"), html: of("html") }))
     }
 
     async fn canary_kept(&self, account: AccountId, marker: &str) -> Result<Vec<String>, Failure> {

@@ -48,11 +48,13 @@ pub enum Shelf {
     DmarcHeard,
     /// To whom the quarantine was shown, and by what word they answer.
     Digests,
+    /// What users' programs logged in over.
+    Clients,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Routes,
         Self::MtaSts,
         Self::TlsReports,
@@ -74,6 +76,7 @@ impl Shelf {
         Self::DmarcReports,
         Self::DmarcHeard,
         Self::Digests,
+        Self::Clients,
     ];
 
     /// Its number in the database, for good.
@@ -100,6 +103,7 @@ impl Shelf {
             Self::DmarcReports => 19,
             Self::DmarcHeard => 20,
             Self::Digests => 21,
+            Self::Clients => 22,
         }
     }
 }
