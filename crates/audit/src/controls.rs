@@ -44,6 +44,7 @@ const BY_AREA: &[&[Control]] = &[
     state::OWN,
     state::ENGINES,
     state::LOGINS,
+    state::UPKEEP,
     physical::CONTROLS,
     physical::HOST,
     network::CONTROLS,

@@ -61,6 +61,6 @@ pub use run::{Progress, run};
 pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
-    Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, Logins, Newest, Passwords, Quarantine, Rescan, Settings,
-    SettingsFile, State, TrustRule,
+    Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, LastLogin, LastLogins, Log, Logins, Newest,
+    Passwords, Quarantine, Rescan, Settings, SettingsFile, Silence, State, TrustRule, Verified,
 };

@@ -1,12 +1,13 @@
 //! What users' programs logged in over: counted by day, door and version of TLS, so that it can be said that no login of a month
-//! was below what is safe, and which doors nobody uses. No user and no address is in it.
+//! was below what is safe, and which doors nobody uses. No user and no address is in that. Beside it, the day of each account's last
+//! login, so that accounts are found that nobody uses.
 //!
 //! **In**: every login that succeeded, by whatever protocol ([`Clients::beside`]), but those of the audit's own account, which are no
 //! user's. **Out**: [`Seen`]: since when is counted, and
 //! what was. Days are those of UTC.
 //!
 //! **Limits**: `limits::CLIENT_DAYS` are looked back; `limits::CLIENT_RECORDS_MAX` days have a record, which has at most a line for
-//! each door, carrier and side.
+//! each door, carrier and side; `limits::CLIENT_ACCOUNTS_MAX` accounts, each for `limits::CLIENT_LAST_DAYS`.
 //!
 //! **Failure**: counting never waits. What can't be written is tried again; a kill forgets the logins of the last
 //! `limits::CLIENTS_WRITE_TIME`, and nothing else. Where something that was written can't be read, it isn't known any more what
@@ -14,13 +15,16 @@
 
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
-use mailward_core::limits::{AUDIT_LOCAL, CLIENT_DAYS, CLIENT_MONTH, CLIENT_RECORDS_MAX, CLIENTS_WRITE_TIME};
-use mailward_core::{Clock, Listener, Peer, Shutdown, Timestamp};
+use mailward_core::limits::{
+    AUDIT_LOCAL, CLIENT_ACCOUNTS_MAX, CLIENT_DAYS, CLIENT_LAST_DAYS, CLIENT_MONTH, CLIENT_RECORDS_MAX, CLIENTS_WRITE_TIME,
+    PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
+};
+use mailward_core::{AccountId, Clock, Listener, Peer, Shutdown, Timestamp};
 use mailward_directory::{Attempt, Before, Failed, LoginWatch};
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use mailward_store::{DirectoryStore, ShelfStore, StoreError};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -96,6 +100,10 @@ pub struct Seen {
     pub from_first: bool,
     /// What there was.
     pub sums: Vec<Sum>,
+    /// The day of each account's last login, of those that had one since.
+    pub last: HashMap<AccountId, Timestamp>,
+    /// Not all of those had room.
+    pub is_full: bool,
 }
 
 /// Since when is counted.
@@ -122,6 +130,10 @@ struct Inner {
     /// By the number of the day since 1970.
     days: BTreeMap<i64, Day>,
     unwritten: BTreeSet<i64>,
+    /// The day of each account's last login, and of which that isn't written.
+    last: HashMap<AccountId, i64>,
+    last_unwritten: BTreeSet<AccountId>,
+    is_full: bool,
 }
 
 /// See the [module](self). One for the whole server.
@@ -156,19 +168,24 @@ impl Clients {
         clock: Arc<dyn Clock>,
         events: Events,
     ) -> Result<Arc<Self>, StoreError> {
-        let (mut begun, mut days, mut is_whole) = (None, BTreeMap::new(), true);
-        // A record each, and the one that says since when.
-        let records = shelf.shelf(Shelf::Clients, None, CLIENT_RECORDS_MAX.saturating_add(1)).await?;
-        let is_new = records.is_empty();
-        for record in records {
-            match read(&record) {
-                Some(Read::Begun(at)) => begun = Some(at),
-                Some(Read::Day(number, day)) => drop(days.insert(number, day)),
-                None => {
-                    is_whole = false;
-                    events.emit(Event::alert("clients.unreadable").with("record", &record.key));
+        let (mut begun, mut days, mut last, mut is_whole) = (None, BTreeMap::new(), HashMap::new(), true);
+        let (mut is_new, mut after) = (true, None);
+        loop {
+            let page = shelf.shelf(Shelf::Clients, after, PAGE_ROWS_MAX).await?;
+            for record in &page {
+                is_new = false;
+                match read(record) {
+                    Some(Read::Begun(at)) => begun = Some(at),
+                    Some(Read::Day(number, day)) => drop(days.insert(number, day)),
+                    Some(Read::Last(account, day)) => drop(last.insert(account, day)),
+                    None => {
+                        is_whole = false;
+                        events.emit(Event::alert("clients.unreadable").with("record", &record.key));
+                    }
                 }
             }
+            let Some(newest) = page.into_iter().next_back() else { break };
+            after = Some(newest.key);
         }
         let (begun, begun_written) = match begun.filter(|_| is_whole) {
             Some(begun) => (begun, true),
@@ -177,7 +194,8 @@ impl Clients {
                 (Begun { at: clock.now(), from_first: nobody }, false)
             }
         };
-        let inner = Mutex::new(Inner { begun, begun_written, days, unwritten: BTreeSet::new() });
+        let (unwritten, last_unwritten) = (BTreeSet::new(), BTreeSet::new());
+        let inner = Mutex::new(Inner { begun, begun_written, days, unwritten, last, last_unwritten, is_full: false });
         let (failed, writing) = (AtomicBool::new(false), tokio::sync::Mutex::default());
         let clients = Arc::new(Self { shelf, clock, events, inner, failed, writing });
         if !begun_written {
@@ -192,9 +210,12 @@ impl Clients {
         Arc::new(Counting { clients: Arc::clone(self), watch })
     }
 
-    fn count(&self, kind: Kind) {
+    fn count(&self, kind: Kind, account: Option<AccountId>) {
         let today = self.today();
         let mut inner = self.inner();
+        if let Some(account) = account {
+            inner.note_last(account, today);
+        }
         let logins = inner.days.entry(today).or_default().entry(kind).or_default();
         *logins = logins.saturating_add(1);
         inner.unwritten.insert(today);
@@ -220,7 +241,8 @@ impl Clients {
         }
         let at = |day: i64| Timestamp::from_secs(day.saturating_mul(DAY));
         let sums = sums.into_iter().map(|(kind, (logins, day))| Sum { kind, logins, last: at(day) }).collect();
-        Seen { begun: inner.begun.at, from_first: inner.begun.from_first, sums }
+        let last = inner.last.iter().map(|(account, day)| (*account, at(*day))).collect();
+        Seen { begun: inner.begun.at, from_first: inner.begun.from_first, sums, last, is_full: inner.is_full }
     }
 
     /// Writes what changed since it was written last.
@@ -229,26 +251,20 @@ impl Clients {
     /// What the store says; it will be tried again.
     pub async fn save(&self) -> Result<(), StoreError> {
         let _alone = self.writing.lock().await;
-        let (changes, days) = {
-            let mut inner = self.inner();
-            let days = std::mem::take(&mut inner.unwritten);
-            let mut changes = Vec::new();
-            if !inner.begun_written {
-                changes.push(put(BEGUN.to_owned(), &inner.begun, None));
+        loop {
+            let taken = self.inner().take();
+            if taken.changes.is_empty() {
+                return Ok(());
             }
-            changes.extend(days.iter().filter_map(|day| Some(written(*day, inner.days.get(day)?))));
-            (changes, days)
-        };
-        if changes.is_empty() {
-            return Ok(());
+            let done = self.shelf.change_shelf(taken.changes).await;
+            let mut inner = self.inner();
+            if let Err(error) = done {
+                inner.unwritten.extend(taken.days);
+                inner.last_unwritten.extend(taken.accounts);
+                return Err(error);
+            }
+            inner.begun_written = true;
         }
-        let done = self.shelf.change_shelf(changes).await;
-        let mut inner = self.inner();
-        match &done {
-            Ok(()) => inner.begun_written = true,
-            Err(_) => inner.unwritten.extend(days),
-        }
-        done
     }
 
     /// Writes every `limits::CLIENTS_WRITE_TIME` until the word to stop. Whoever stops the server saves once more, when all
@@ -284,6 +300,46 @@ impl Clients {
     }
 }
 
+/// What is to be written in one commit.
+struct Taken {
+    changes: Vec<ShelfChange>,
+    days: BTreeSet<i64>,
+    accounts: BTreeSet<AccountId>,
+}
+
+impl Inner {
+    /// Each account is noted once a day: most logins write nothing for it.
+    fn note_last(&mut self, account: AccountId, today: i64) {
+        let is_known = self.last.contains_key(&account);
+        if !is_known && self.last.len() >= CLIENT_ACCOUNTS_MAX {
+            self.last.retain(|_, day| is_within(*day, today, CLIENT_LAST_DAYS));
+            self.is_full = self.last.len() >= CLIENT_ACCOUNTS_MAX;
+            if self.is_full {
+                return;
+            }
+        }
+        if self.last.insert(account, today) != Some(today) {
+            self.last_unwritten.insert(account);
+        }
+    }
+
+    fn take(&mut self) -> Taken {
+        let days = std::mem::take(&mut self.unwritten);
+        let mut changes = Vec::new();
+        if !self.begun_written {
+            changes.push(put(BEGUN.to_owned(), &self.begun, None));
+        }
+        changes.extend(days.iter().filter_map(|day| Some(written(*day, self.days.get(day)?))));
+        let room = SHELF_CHANGES_MAX.saturating_sub(changes.len());
+        let accounts: BTreeSet<AccountId> = self.last_unwritten.iter().take(room).copied().collect();
+        for account in &accounts {
+            self.last_unwritten.remove(account);
+        }
+        changes.extend(accounts.iter().filter_map(|account| Some(last_of(*account, *self.last.get(account)?))));
+        Taken { changes, days, accounts }
+    }
+}
+
 /// Today, so many days before it, and tomorrow: a clock may be set back a little.
 const fn is_within(day: i64, today: i64, days: i64) -> bool {
     let age = today.saturating_sub(day);
@@ -295,14 +351,20 @@ const fn is_within(day: i64, today: i64, days: i64) -> bool {
 enum Read {
     Begun(Begun),
     Day(i64, Day),
+    Last(AccountId, i64),
 }
 
 const PREFIX: &str = "day/";
+const LAST: &str = "last/";
 
 /// `None`: not ours to read, or from another version.
 fn read(record: &Shelved) -> Option<Read> {
     if record.key == BEGUN {
         return serde_json::from_slice(&record.value).ok().map(Read::Begun);
+    }
+    if let Some(number) = record.key.strip_prefix(LAST) {
+        let account = number.parse::<i64>().ok().filter(|account| account.to_string() == number)?;
+        return Some(Read::Last(AccountId(account), serde_json::from_slice(&record.value).ok()?));
     }
     let text = record.key.strip_prefix(PREFIX)?;
     let day = Timestamp::of_day(text).filter(|day| day.text().get(..10) == Some(text))?.secs().div_euclid(DAY);
@@ -325,6 +387,11 @@ fn written(day: i64, counts: &Day) -> ShelfChange {
     put(format!("{PREFIX}{}", text.get(..10).unwrap_or_default()), &lines, Some(Timestamp::from_secs(over)))
 }
 
+fn last_of(account: AccountId, day: i64) -> ShelfChange {
+    let over = day.saturating_add(CLIENT_LAST_DAYS).saturating_mul(DAY);
+    put(format!("{LAST}{}", account.0), &day, Some(Timestamp::from_secs(over)))
+}
+
 fn put(key: String, value: &impl Serialize, expires: Option<Timestamp>) -> ShelfChange {
     // Texts and numbers always become JSON.
     let value = Bytes::from(serde_json::to_vec(value).unwrap_or_default());
@@ -342,6 +409,7 @@ pub fn reads_back(key: &str, value: &[u8]) -> bool {
     match read(&record) {
         None => true,
         Some(Read::Begun(begun)) => again(put(BEGUN.to_owned(), &begun, None)) == Some(Read::Begun(begun)),
+        Some(Read::Last(account, day)) => again(last_of(account, day)) == Some(Read::Last(account, day)),
         Some(Read::Day(day, counts)) => again(written(day, &counts)) == Some(Read::Day(day, counts)),
     }
 }
@@ -363,7 +431,8 @@ impl LoginWatch for Counting {
         let is_audit = attempt.account.is_some_and(|(_, address)| address.local().as_str().starts_with(AUDIT_LOCAL));
         if !is_audit {
             let here = attempt.peer.address.is_none_or(|ip| ip.to_canonical().is_loopback());
-            self.clients.count(Kind { door: attempt.peer.listener, carrier: Carrier::of(attempt.tls), here });
+            let kind = Kind { door: attempt.peer.listener, carrier: Carrier::of(attempt.tls), here };
+            self.clients.count(kind, attempt.account.map(|(account, _)| account));
         }
         self.watch.succeeded(attempt);
     }

@@ -357,6 +357,7 @@ where
     events.emit(
         Event::info("server.started").with("version", env!("CARGO_PKG_VERSION")).with("data", place.data().display()),
     );
+    tokio::spawn(running.clone().tell_alive(shutdown.clone()));
     notify::tell("READY=1");
 
     let result = tokio::select! {

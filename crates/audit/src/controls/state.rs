@@ -6,6 +6,7 @@ mod logins;
 mod mail;
 mod own;
 mod server;
+mod upkeep;
 mod users;
 
 pub(super) use audits::CONTROLS as AUDITS;
@@ -14,6 +15,7 @@ pub(super) use logins::CONTROLS as LOGINS;
 pub(super) use mail::CONTROLS as MAIL;
 pub(super) use own::CONTROLS as OWN;
 pub(super) use server::CONTROLS as SERVER;
+pub(super) use upkeep::CONTROLS as UPKEEP;
 pub(super) use users::CONTROLS as USERS;
 
 use crate::area::Area;

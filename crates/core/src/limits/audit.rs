@@ -102,6 +102,15 @@ pub const AUDIT_FOLLOWED_MAX: usize = 500;
 /// Bytes of a header of such a message that are looked at.
 pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;
 
+/// How often a server writes a sign of life into its log, so that silence can be told from lines that were taken out.
+pub const LOG_ALIVE_EVERY: Duration = Duration::from_secs(900);
+
+/// How far back the log is looked at for silence: a day, seconds.
+pub const AUDIT_SILENCE_BACK: i64 = 86_400;
+
+/// Times of silence that are told of a log.
+pub const AUDIT_SILENCES_MAX: usize = 20;
+
 /// Bytes of a digest of the quarantine that are looked at: it tells of a few messages.
 pub const AUDIT_DIGEST_MAX: u64 = 256 * 1024;
 

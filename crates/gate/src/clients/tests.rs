@@ -144,6 +144,52 @@ async fn a_record_that_can_not_be_read_is_told_and_counting_begins_anew() {
 }
 
 #[tokio::test]
+async fn the_day_of_each_account_s_last_login_is_remembered_over_a_kill() {
+    let mut house = House::new().await;
+    let login = |house: &House, account: i64| {
+        let peer = Peer { session: 1, address: None, port: None, listener: Listener::Imaps };
+        let address: Address = "joe@s.example".parse().unwrap();
+        let account = Some((AccountId(account), &address));
+        let attempt = Attempt { user: "", account, peer: &peer, mark: None, remembered: false, tls: Some("TLSv1.3") };
+        house.clients.beside(Arc::new(NobodyWatches)).succeeded(&attempt);
+    };
+    let many = i64::try_from(SHELF_CHANGES_MAX).unwrap() + 5;
+    (0..many).for_each(|account| login(&house, account));
+    house.clients.save().await.unwrap();
+    house.clock.forward(DAY_TIME * 100);
+    login(&house, 7);
+    house.clients.save().await.unwrap();
+    let before = house.clients.seen().last;
+    house = house.again().await;
+    let last = house.clients.seen().last;
+    assert_eq!(last, before);
+    assert_eq!((last.len(), last[&AccountId(8)].text()), (many as usize, "2023-11-14T00:00:00.000Z".to_owned()));
+    assert_eq!(last[&AccountId(7)].text(), "2024-02-22T00:00:00.000Z");
+}
+
+#[test]
+fn so_many_accounts_have_a_last_login_and_that_there_are_more_is_told() {
+    let begun = Begun { at: Timestamp(0), from_first: true };
+    let mut inner = Inner {
+        begun,
+        begun_written: true,
+        days: BTreeMap::new(),
+        unwritten: BTreeSet::new(),
+        last: HashMap::new(),
+        last_unwritten: BTreeSet::new(),
+        is_full: false,
+    };
+    let many = i64::try_from(CLIENT_ACCOUNTS_MAX).unwrap();
+    (0..many).for_each(|account| inner.note_last(AccountId(account), 5));
+    assert!(!inner.is_full);
+    inner.note_last(AccountId(0), 6);
+    inner.note_last(AccountId(many), 6);
+    assert!(inner.is_full && inner.last.len() == CLIENT_ACCOUNTS_MAX);
+    inner.note_last(AccountId(many), 6 + CLIENT_LAST_DAYS);
+    assert!(!inner.is_full && inner.last.len() == 2, "those that nobody asks for give way");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_for_a_moment_makes_no_month_forgotten() {
     let house = House::new().await;
     house.login(Listener::Imaps, "192.0.2.1", Some("TLSv1.1"));
@@ -180,7 +226,7 @@ async fn what_was_counted_is_written_by_itself() {
 
 proptest! {
     #[test]
-    fn no_record_makes_it_panic(key in "(begun|day/[0-9-]{0,12}|[a-z/]{0,8})", value in "[ -~]{0,120}") {
+    fn no_record_makes_it_panic(key in "(begun|day/[0-9-]{0,12}|last/[0-9+-]{0,8}|[a-z/]{0,8})", value in "([0-9-]{1,20}|[ -~]{0,120})") {
         prop_assert!(reads_back(&key, value.as_bytes()));
     }
 

@@ -413,7 +413,7 @@ fn header(bytes: &[u8]) -> String {
 }
 
 /// The log from the first line on that is of this time or later, whatever the lines behind it look like.
-fn end_of(path: &Path, since: Timestamp) -> Result<String, Failure> {
+pub(super) fn end_of(path: &Path, since: Timestamp) -> Result<String, Failure> {
     let failed = |error| Failure::io(path.display(), error);
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();

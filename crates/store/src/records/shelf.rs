@@ -50,11 +50,13 @@ pub enum Shelf {
     Digests,
     /// What users' programs logged in over.
     Clients,
+    /// What came of looking after the store.
+    Upkeep,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Routes,
         Self::MtaSts,
         Self::TlsReports,
@@ -77,6 +79,7 @@ impl Shelf {
         Self::DmarcHeard,
         Self::Digests,
         Self::Clients,
+        Self::Upkeep,
     ];
 
     /// Its number in the database, for good.
@@ -104,6 +107,7 @@ impl Shelf {
             Self::DmarcHeard => 20,
             Self::Digests => 21,
             Self::Clients => 22,
+            Self::Upkeep => 23,
         }
     }
 }

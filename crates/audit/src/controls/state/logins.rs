@@ -40,6 +40,20 @@ pub(crate) const CONTROLS: &[Control] = &[
             "NIST SP 800-45 version 2",
         ],
     ),
+    known(
+        "AWR-08",
+        Area::Awareness,
+        5,
+        Check::Look(|scene| told(nobody_is_gone(scene))),
+        [
+            "Is every account that nobody used for 90 days disabled?",
+            "The mailbox of somebody who left is read by whoever has the password, and nobody is there to notice.",
+            "Enabled accounts with a password: when each was made, and the day of its last login as the server counts them. What it doesn't know of \
+             the 90 days isn't taken for good.",
+            "`mailward user set ADDRESS --disable`; `--enable` undoes it. Have an exception approved for accounts that only get mail for others.",
+            "ISO/IEC 27001:2022 A.5.18 (access rights)",
+        ],
+    ),
 ];
 
 fn clients(scene: &Scene) -> Result<(&Clients, Timestamp), Missed> {
@@ -131,4 +145,36 @@ fn doors_are_used(scene: &Scene) -> Told {
         Finding::of(open.len().saturating_sub(unused.len()), open.len(), said)
     };
     Ok(finding.showing(SEEN, seen(clients, begun)))
+}
+
+fn nobody_is_gone(scene: &Scene) -> Told {
+    let (_, begun) = clients(scene)?;
+    let logins = fact(scene, "when its users logged in", |state| state.last_logins.as_ref())?;
+    if logins.accounts.is_empty() {
+        return Ok(Finding::not_applicable("there is no account that anybody could log in as"));
+    }
+    let counted = days_since(begun, scene.now);
+    let is_recent = |at: Timestamp| days_since(at, scene.now) <= CLIENT_DAYS;
+    let (mut gone, mut unknown) = (Vec::new(), 0_usize);
+    for (address, account) in &logins.accounts {
+        match account.last {
+            Some(last) if is_recent(last) => {}
+            _ if is_recent(account.made) => {}
+            Some(last) => gone.push(format!("{address} (since {})", day(last))),
+            // It is older than 90 days, and so is the count.
+            None if counted > CLIENT_DAYS && !logins.is_full => gone.push(format!("{address} (never)")),
+            None => unknown = unknown.saturating_add(1),
+        }
+    }
+    let all = logins.accounts.len();
+    let finding = if !gone.is_empty() {
+        let said = format!("nobody logged in for {CLIENT_DAYS} days as {} of {all}: {}", gone.len(), some(&gone));
+        Finding::of(all.saturating_sub(gone.len()), all, said)
+    } else if unknown > 0 {
+        let why = if logins.is_full { "not all have room".to_owned() } else { format!("logins are counted since {}", day(begun)) };
+        Finding::not_tested(format!("when somebody last logged in as {unknown} of {all} isn't known: {why}"))
+    } else {
+        Finding::pass(format!("each of {all} accounts was used within {CLIENT_DAYS} days, or is younger"))
+    };
+    Ok(finding.showing("accounts that nobody used", lines(&gone)))
 }

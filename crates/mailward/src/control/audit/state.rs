@@ -4,7 +4,7 @@ use crate::control::canary;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
 use mailward_audit::{
-    Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, Logins, Passwords, Quarantine, Rescan, Settings, SettingsFile,
+    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Passwords, Quarantine, Rescan, Settings, SettingsFile,
     State, TrustRule,
 };
 use mailward_core::limits::{
@@ -56,7 +56,7 @@ const fn administers(listener: Listener) -> bool {
 impl Desk {
     /// All of it. What can't be told is left out.
     pub(super) async fn audit_state(&self) -> Result<State, Failure> {
-        let server = self.server.as_ref();
+        let (server, seen) = (self.server.as_ref(), self.watch.clients.seen());
         let mut users = self.directory.list_users(None, None).await?;
         // The audit's own account is nobody's.
         users.retain(|user| !canary::is_one(user));
@@ -91,21 +91,11 @@ impl Desk {
             quarantine: self.quarantined().await.ok(),
             dmarc_heard: self.dmarc_heard().await.ok(),
             audits: self.audits().await,
-            clients: Some(self.clients()),
+            clients: Some(self.clients(&seen)),
+            last_logins: self.last_logins(&seen).await.ok(),
+            log: self.log_of_day().await,
+            verified: self.verified().await,
         })
-    }
-
-    /// What users logged in over.
-    fn clients(&self) -> Clients {
-        let seen = self.watch.clients.seen();
-        let logins = seen.sums.into_iter().map(|sum| Logins {
-            door: sum.kind.door.name().to_owned(),
-            carrier: sum.kind.carrier.name().to_owned(),
-            here: sum.kind.here,
-            logins: sum.logins,
-            last: sum.last.text().chars().take(10).collect(),
-        });
-        Clients { begun: Some(seen.begun), from_first: seen.from_first, logins: logins.collect() }
     }
 
     fn settings_file(&self, server: &crate::compose::Running) -> SettingsFile {
