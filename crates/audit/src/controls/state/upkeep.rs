@@ -38,7 +38,7 @@ pub(crate) const CONTROLS: &[Control] = &[
             "Was every byte of the store checked within 30 days, with nothing wrong?",
             "Disks forget, silently. What nobody reads is found to be gone on the day that it is needed, and in every backup by then.",
             "When `mailward store verify`, which reads and hashes every message, was done last beside the running server, and what it found.",
-            "Let it run every month beside the server, by a timer of systemd: `mailward store verify`. If it finds something: docs/store.md.",
+            "Write into /etc/cron.d/mailward: `0 3 1 * * root /usr/local/bin/mailward store verify`; do it now by hand. If it finds something: docs/store.md.",
             "practice of databases and file systems that scrub",
         ],
     ),
