@@ -42,6 +42,10 @@ pub trait Canary: fmt::Debug + Send + Sync {
     /// demanded, under it and to nobody else than 127.0.0.1, else as it can be had; the address.
     fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String>;
 
+    /// From now on, what anybody writes to an address of the server that nobody else has is forwarded to this port of loopback, over
+    /// SMTP; the address.
+    fn forward(&self, port: u16) -> Answered<'_, String>;
+
     /// Takes a message of the account's mailboxes, whose header has this text, into the quarantine, for a reason for which users
     /// are shown what is kept, and may decide; false: users here may decide on nothing.
     fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool>;

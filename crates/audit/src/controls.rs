@@ -86,6 +86,7 @@ const BY_AREA: &[&[Control]] = &[
     encryption::HOST,
     encryption::INJECTION,
     encryption::DEMANDED,
+    encryption::FORWARDED,
     awareness::CONTROLS,
     denial::CONTROLS,
     denial::DOORS,

@@ -53,6 +53,11 @@ const FAULTS: &[(&str, Fault, &str)] = &[
     ("ENC-11", SendsInClear, "sent all the same: no STARTTLS, a certificate that nobody vouches for"),
     ("ENC-11", BelievesAnybody, "sent all the same: a certificate that nobody vouches for"),
     ("FLT-08", LearnsNothing, "into Junk isn't learned"),
+    ("FLT-18", GoesRound, "is forwarded again"),
+    ("FLT-18", PutsRoundOff, "is to come again: 451 later"),
+    ("ENC-23", Unsealed, "it has no seal"),
+    ("ENC-23", SealBroken, "its seal doesn't hold"),
+    ("ENC-23", SealedByAnother, "its last seal is of example.net, and not of example.org"),
     ("FLT-22", RemembersNothing, "nothing tells why"),
     ("SVC-07", AnySender, "a sender elsewhere: arrived"),
     ("SVC-07", Delivers(".svc-07.from"), "From a colleague: arrived"),
@@ -153,11 +158,14 @@ async fn what_fails_by_two_faults_alone_is_found_and_one_of_them_is_borne() {
     let mut blind = scene(&[]).await;
     blind.names = None;
     assert_eq!(asked("ENC-07", blind).await.verdict, Verdict::NotTested);
+    let mut blind = scene(&[]).await;
+    blind.names = None;
+    assert_eq!(asked("ENC-23", blind).await.verdict, Verdict::NotTested);
 }
 
 #[tokio::test]
 async fn a_server_that_sends_nothing_to_others_sends_nothing_wrong() {
-    for id in ["SVC-09", "ENC-07", "ENC-11"] {
+    for id in ["SVC-09", "ENC-07", "ENC-11", "FLT-18", "ENC-23"] {
         let mut alone = scene(&[]).await;
         let settings = Settings([("queue.send".to_owned(), "false".to_owned())].into());
         alone.state.as_mut().unwrap().settings = Some(settings);
@@ -189,6 +197,10 @@ const BLIND: &[(&str, Fault)] = &[
     ("FLT-02", PutsOff(".no-from")),
     ("FLT-03", Refuses(".flt-03.")),
     ("FLT-07", Refuses("harmless")),
+    ("FLT-18", NoForwarding),
+    ("FLT-18", ForwardsNothing),
+    ("ENC-23", NoForwarding),
+    ("ENC-23", ForwardsNothing),
     ("FLT-10", Refuses(".flt-10.")),
     ("FLT-10", NoDigest),
     ("FLT-10", HoldsNothing),

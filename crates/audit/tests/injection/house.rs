@@ -26,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) const NAME: &str = "mx.example.org";
 pub(crate) const CANARY: &str = "audit-1@example.org";
 pub(crate) const PASSWORD: &str = "plum wagon ferry";
+/// What forwards, before the @.
+const FORWARDING: &str = "audit-1-on";
 const REFERENCE: &str = "7K2Q-9XMT";
 
 /// What it does wrong.
@@ -93,6 +95,13 @@ pub(crate) enum Fault {
     NoDigest,
     NothingForUsers,
     HoldsNothing,
+    NoForwarding,
+    ForwardsNothing,
+    GoesRound,
+    PutsRoundOff,
+    Unsealed,
+    SealBroken,
+    SealedByAnother,
 }
 
 #[derive(Debug)]
@@ -188,7 +197,9 @@ fn names(place: &Place) -> Arc<dyn Lookup> {
         .with(NAME, Data::Address("45.33.32.156".parse().unwrap()))
         .txt("example.org", spf)
         .txt(&format!("s1._domainkey.{}", signing::DOMAIN), &signing::record())
-        .txt("s1._domainkey.example.net", &signing::record());
+        .txt("s1._domainkey.example.net", &signing::record())
+        .txt("arc._domainkey.example.org", &signing::sealing_record())
+        .txt("arc._domainkey.example.net", &signing::sealing_record());
     Arc::new(records)
 }
 
@@ -331,7 +342,7 @@ impl Place {
 
     async fn smtp(&self, mut session: Session, protocol: Protocol) {
         session.say(&format!("220 {NAME} ESMTP")).await;
-        let (mut user, mut to_sink) = (false, false);
+        let (mut user, mut to_sink, mut forwards) = (false, false, false);
         while let Some(line) = session.line(20_000).await {
             self.note(&format!("debug said {line}"));
             let upper = line.to_ascii_uppercase();
@@ -353,6 +364,10 @@ impl Place {
                     to_sink = true;
                     "250 fine".to_owned()
                 }
+                "RCPT" if line.contains(FORWARDING) => {
+                    forwards = true;
+                    "250 fine".to_owned()
+                }
                 "RCPT" if self.does(Fault::PutsRecipientsOff) && !line.contains(CANARY) => "451 later".to_owned(),
                 "RCPT" if line.contains("nobody") && !self.does(Fault::TakesUnknown) => {
                     format!("550 nobody{reference}")
@@ -365,6 +380,14 @@ impl Place {
                 "DATA" => {
                     session.say("354 go on").await;
                     let Some(message) = session.until(&[b"\r\n.\r\n"]).await else { return };
+                    if forwards {
+                        let (reply, onward) = self.forwarded(&message);
+                        session.say(reply).await;
+                        if let Some(onward) = onward {
+                            self.deliver_to_sink("", &onward).await;
+                        }
+                        continue;
+                    }
                     let bare = signing::is_bare(&message);
                     if user && to_sink {
                         let refuses = bare && !self.does(Fault::SendsBareLines) && !self.does(Fault::TakesBareLines);
@@ -414,14 +437,35 @@ impl Place {
                 return;
             }
         }
-        for command in
-            ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
-        {
-            session.say(command).await;
-            session.line(1_000).await.unwrap();
+        hand_over(session, sender, &message).await;
+    }
+
+    /// What becomes of a message for an address that forwards.
+    fn forwarded(&self, message: &[u8]) -> (&'static str, Option<String>) {
+        let text = String::from_utf8_lossy(message).trim_end_matches("\r\n.\r\n").to_owned() + "\r\n";
+        let mark = format!("Delivered-To: {FORWARDING}@example.org\r\n");
+        let came_before = text.contains(&mark);
+        if came_before && !self.does(Fault::GoesRound) {
+            return (if self.does(Fault::PutsRoundOff) { "451 later" } else { "554 5.4.6 in a circle" }, None);
         }
-        session.say(&format!("{}.", message.replace("\r\n.", "\r\n.."))).await;
+        if self.does(Fault::ForwardsNothing) {
+            return ("250 taken", None);
+        }
+        let marked = format!("{mark}{text}");
+        let sealed = match () {
+            () if self.does(Fault::Unsealed) || came_before => marked,
+            () if self.does(Fault::SealedByAnother) => signing::sealed("example.net", &marked),
+            () if self.does(Fault::SealBroken) => signing::sealed("example.org", &marked).replace("trial", "trick"),
+            () => signing::sealed("example.org", &marked),
+        };
+        ("250 taken", Some(sealed))
+    }
+
+    async fn deliver_to_sink(&self, sender: &str, message: &str) {
+        let Some((port, _)) = *self.sink.lock().unwrap() else { return };
+        let mut session = Session::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
         session.line(1_000).await.unwrap();
+        hand_over(session, sender, message).await;
     }
 
     async fn take(&self, message: Vec<u8>, reference: &str) -> String {
@@ -473,6 +517,18 @@ impl Place {
             }
         }
     }
+}
+
+/// As a server that has greeted.
+async fn hand_over(mut session: Session, sender: &str, message: &str) {
+    for command in
+        ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
+    {
+        session.say(command).await;
+        session.line(1_000).await.unwrap();
+    }
+    session.say(&format!("{}.", message.replace("\r\n.", "\r\n.."))).await;
+    session.line(1_000).await.unwrap();
 }
 
 impl Place {
@@ -562,6 +618,16 @@ impl Canary for Place {
             }
             *self.sink.lock().unwrap() = Some((port, demands_tls));
             Ok("sink@mailward-audit.invalid".to_owned())
+        })
+    }
+
+    fn forward(&self, port: u16) -> Answered<'_, String> {
+        Box::pin(async move {
+            if self.does(Fault::NoForwarding) {
+                return missed("an address that forwards");
+            }
+            *self.sink.lock().unwrap() = Some((port, false));
+            Ok(format!("{FORWARDING}@example.org"))
         })
     }
 

@@ -4,6 +4,7 @@ use crate::house::Fault::*;
 use crate::house::Place;
 use crate::session::Session;
 use mailward_audit::Digest;
+use mailward_core::limits::{AUDIT_LINK_ENDS, AUDIT_LINK_TIME};
 use std::time::{Duration, Instant};
 
 /// What words begin with.
@@ -30,6 +31,7 @@ fn shown(tags: &[&str], raw: bool) -> String {
 }
 
 pub(crate) fn digest(place: &Place, lasts: Duration) -> Digest {
+    assert!([AUDIT_LINK_ENDS, AUDIT_LINK_TIME].contains(&lasts), "{lasts:?}");
     let marker = place.held().unwrap_or_default();
     let mut pages = place.pages.lock().unwrap();
     let word = format!("{WORD}{:08}", pages.0.len());

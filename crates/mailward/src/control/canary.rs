@@ -1,5 +1,10 @@
 //! The audit's own account: made for a run, asked about, and taken away with all that it left.
 
+mod held;
+mod sinks;
+
+pub(crate) use sinks::is_alias;
+
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
@@ -49,6 +54,8 @@ pub(crate) enum Ask {
     Learned { address: Address },
     /// Sends what it writes to one address elsewhere to this port of loopback; the address.
     Sink { address: Address, port: u16, demands_tls: bool },
+    /// Has what strangers send to an alias of its go on to this port of loopback; the alias.
+    Forward { address: Address, port: u16 },
     /// Takes a message of it into the quarantine; whether users may decide on what is kept there for such a reason.
     Hold { address: Address, marker: String },
     /// Makes a digest for it alone, by links that end after so many milliseconds: a [`Digest`], or nothing.
@@ -106,13 +113,6 @@ struct Marked {
     header: String,
 }
 
-/// Where it writes to elsewhere: a domain that there can't be (RFC 2606 §2).
-const ELSEWHERE: &str = "mailward-audit.invalid";
-/// What the routes are called that lead there, before a number.
-const SINK_ROUTE: &str = "mailward-audit-";
-/// How long a message to there is tried, seconds: no longer than an audit waits for it.
-const SINK_LIFETIME: u64 = 60;
-
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
 
@@ -148,6 +148,10 @@ impl Desk {
             Ask::Sink { address, port, demands_tls } => {
                 self.canary_account(&address).await?;
                 shown(self.canary_sink(&address, port, demands_tls).await?)
+            }
+            Ask::Forward { address, port } => {
+                self.canary_account(&address).await?;
+                shown(self.canary_forward(&address, port).await?)
             }
             Ask::Hold { address, marker } => {
                 let account = self.canary_account(&address).await?;
@@ -220,38 +224,6 @@ impl Desk {
         self.forget_canaries().await
     }
 
-    /// Only what that account writes to that address goes there, whatever other routes say.
-    /// Each has a route, and so a lane, of its own: what waits in one is in nobody's way.
-    async fn canary_sink(&self, from: &Address, port: u16, demands_tls: bool) -> Result<String, Failure> {
-        let bad = |error: &dyn std::fmt::Display| Failure::Bug(error.to_string());
-        let to = format!("sink-{port}@{ELSEWHERE}");
-        let tls = if demands_tls { RouteTls::StartTls } else { RouteTls::Opportunistic };
-        let words = ["host".to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST)];
-        let route = Route {
-            name: RouteName::parse(&format!("{SINK_ROUTE}{port}")).map_err(|error| bad(&error))?,
-            to: ForWhom::parse(&to).map_err(|error| bad(&error))?,
-            from: FromWhom::parse(&from.to_string()).map_err(|error| bad(&error))?,
-            leads: Leads::parse(&words, Some(tls), None).map_err(|error| bad(&error))?,
-            lifetime: Some(SINK_LIFETIME),
-            warn_after: Some(0),
-        };
-        self.routes.add(route, None).await?;
-        Ok(to)
-    }
-
-    async fn close_sinks(&self) -> Result<(), Failure> {
-        let is_ours = |route: &&Route| route.name.to_string().starts_with(SINK_ROUTE) && is_elsewhere(&route.to);
-        let names: Vec<RouteName> =
-            self.routes.table().routes().filter(is_ours).map(|route| route.name.clone()).collect();
-        for name in names {
-            match self.routes.remove(&name).await {
-                Ok(()) | Err(DirectoryError::NoRoute(_)) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Takes away what earlier runs left that were killed.
     pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
         for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
@@ -269,7 +241,7 @@ impl Desk {
             for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
                 self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
             }
-            self.forget_sent(account).await?;
+            self.forget_sent().await?;
             self.directory.remove_user(address).await?;
             super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);
         }
@@ -277,9 +249,10 @@ impl Desk {
     }
 
     /// What still waits to be sent elsewhere is nobody's, and nobody is to hear that it failed.
-    async fn forget_sent(&self, account: AccountId) -> Result<(), Failure> {
-        let domain = Domain::parse(ELSEWHERE).map_err(|error| Failure::Bug(error.to_string()))?;
-        let filter = QueueFilter { submitter: Some(account), domain: Some(domain), ..QueueFilter::default() };
+    async fn forget_sent(&self) -> Result<(), Failure> {
+        let domain = Some(sinks::elsewhere()?);
+        // What others sent to its alias is nobody's, and nobody else sends there.
+        let filter = QueueFilter { domain, ..QueueFilter::default() };
         let mut after = None;
         for _step in 0..AUDIT_FOLLOWED_MAX {
             let steered = self.store.steer(filter.clone(), Steer::Remove, after).await?;
@@ -319,47 +292,6 @@ impl Desk {
         Ok(found)
     }
 
-    /// As if it had been kept when it came. What is tried is what users are shown of it: no filter has to be hit for that.
-    async fn canary_hold(&self, account: AccountId, address: &Address, marker: &str) -> Result<bool, Failure> {
-        let Some(class) = self.quarantine_settings().users_release.first().copied() else { return Ok(false) };
-        let check = match class {
-            KeptClass::Spam => Check::Spam,
-            KeptClass::Attachments => Check::Attachments,
-            KeptClass::Structure => Check::Structure,
-            KeptClass::Content => Check::Content,
-        };
-        let found = self.canary_messages(account, marker).await?.into_iter().next();
-        let Marked { mailbox, message, .. } =
-            found.ok_or_else(|| Failure::Refused("no message of the audit has this in its header".to_owned()))?;
-        let described = self.store.blobs(vec![message.blob]).await?;
-        let envelope = described.first().and_then(|blob| Structure::from_bytes(&blob.structure).ok());
-        let envelope = envelope.map(|structure| structure.envelope().clone()).unwrap_or_default();
-        let finding = Finding::new(check, "audit", Action::Quarantine, "the audit has it kept");
-        let stored = Note::of_stored(&envelope, address, vec![finding]);
-        let note = Note { direction: "incoming".to_owned(), administrators: false, ..stored };
-        let lasts = i64::try_from(AUDIT_RUN_TIME.as_millis()).unwrap_or(i64::MAX);
-        let expires = Timestamp(SystemClock.now().0.saturating_add(lasts));
-        let bytes = note.to_bytes(QUARANTINE_NOTE_MAX).into();
-        self.store.withdraw(mailbox.id, message.uid, bytes, expires, Vec::new()).await?;
-        Ok(true)
-    }
-
-    async fn canary_digest(&self, account: AccountId, lasts: Duration) -> Result<Option<Digest>, Failure> {
-        let digests = self.server()?.digests();
-        let told = digests.tell_for_trial(account, lasts.min(AUDIT_RUN_TIME)).await;
-        let Some(id) = told.map_err(|error| Failure::Refused(error.to_string()))? else { return Ok(None) };
-        let found = self.canary_messages(account, &format!("Message-ID: <{id}@")).await?.into_iter().next();
-        let Marked { message, .. } =
-            found.ok_or_else(|| Failure::Refused("the digest isn't where it was brought".to_owned()))?;
-        let bytes = self.store.read(message.blob, 0, message.size.min(AUDIT_DIGEST_MAX)).await?;
-        let structure = Structure::parse(&bytes);
-        let of = |subtype: &str| {
-            let part = structure.parts().find(|part| part.is_text() && part.subtype.eq_ignore_ascii_case(subtype));
-            part.map(|part| part_text(&bytes, part)).unwrap_or_default()
-        };
-        Ok(Some(Digest { text: of("plain"), html: of("html") }))
-    }
-
     async fn canary_kept(&self, account: AccountId, marker: &str) -> Result<Vec<String>, Failure> {
         let mut found = Vec::new();
         for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
@@ -394,12 +326,6 @@ impl Desk {
         let read = tokio::task::spawn_blocking(move || end_of(&file, since)).await;
         read.map_err(|error| Failure::Bug(error.to_string()))?
     }
-}
-
-/// Whether it is of an address in the domain that the audit writes to.
-fn is_elsewhere(to: &ForWhom) -> bool {
-    let ForWhom::Address(address) = to else { return false };
-    address.domain().is_some_and(|domain| domain.as_str() == ELSEWHERE)
 }
 
 fn text_of(secret: &Secret) -> String {

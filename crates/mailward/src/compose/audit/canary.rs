@@ -175,6 +175,10 @@ impl Canary for OwnAccount {
         Box::pin(self.asked(About::Sink { address: self.address.clone(), port, demands_tls }))
     }
 
+    fn forward(&self, port: u16) -> Answered<'_, String> {
+        Box::pin(self.asked(About::Forward { address: self.address.clone(), port }))
+    }
+
     fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
         Box::pin(self.asked(About::Hold { address: self.address.clone(), marker: marker.to_owned() }))
     }

@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_looked_back_and_three_signs_of_life_may_be_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, now) = (dir.path().join("mailward.log"), at(0));
+        let back = |seconds: i64| Timestamp::from_secs(now.secs() - seconds).text();
+        let every = i64::try_from(LOG_ALIVE_EVERY.as_secs()).unwrap();
+        let lines = [AUDIT_SILENCE_BACK + 1, AUDIT_SILENCE_BACK, every * 7, every * 4, every * 3];
+        let text: String = lines.iter().map(|seconds| format!("{} info server.alive\n", back(*seconds))).collect();
+        std::fs::write(&file, text).unwrap();
+        let log = log_of(&file, now).unwrap();
+        assert_eq!(log.since.map(Timestamp::text), Some(back(AUDIT_SILENCE_BACK)));
+        let told: Vec<String> = log.silences.iter().map(|silence| silence.from.text()).collect();
+        assert_eq!(told, [back(AUDIT_SILENCE_BACK)], "the others are no longer than three");
+    }
+
+    #[test]
     fn so_many_silences_are_told() {
         let text: String = (0..100).map(|hour| line(hour * 60, "server.alive")).collect();
         assert_eq!(silences(&text, at(0)).silences.len(), AUDIT_SILENCES_MAX);

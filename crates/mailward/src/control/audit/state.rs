@@ -113,6 +113,7 @@ impl Desk {
         self.directory
             .list_aliases(None)
             .into_iter()
+            .filter(|alias| !canary::is_alias(&alias.address, &alias.targets))
             .map(|alias| {
                 (alias.address.to_string(), alias.targets.iter().filter(is_out).map(Address::to_string).collect())
             })
