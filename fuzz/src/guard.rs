@@ -7,4 +7,5 @@ pub fn run(data: &[u8]) {
     let value = value.get(1..).unwrap_or_default();
     assert!(mailward_gate::bans::reads_back(key, value));
     assert!(mailward_gate::logins::reads_back(key, value));
+    assert!(mailward_gate::clients::reads_back(key, value));
 }

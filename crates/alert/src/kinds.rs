@@ -99,6 +99,12 @@ const KINDS: &[Kind] = &[
     alert("audit.stopped", &[], "The daily audit can't be made", "mailward audit run, which tells more"),
     alert("ban.unreadable", &[], "A ban can't be read", LOG),
     alert("ban.unwritten", &[], "Bans can't be written: they act, and a restart forgets them", "see to the disk"),
+    alert(
+        "clients.unreadable",
+        &[],
+        "A count of logins can't be read, and counting begins anew: audits know less for a while",
+        LOG,
+    ),
     alert("config.refused", &[], "A reload was refused, and the old settings stay", "mailward config check"),
     alert("credential.damaged", &["user"], "A stored password can't be read", "mailward user password ADDRESS"),
     alert("device.unreadable", &[], "A device of a user can't be read, and isn't known any more", LOG),

@@ -3,10 +3,12 @@
 
 use crate::host::Missed;
 use mailward_core::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// An answer that is waited for.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, Missed>> + Send + 'a>>;
@@ -40,6 +42,18 @@ pub trait Canary: fmt::Debug + Send + Sync {
     /// demanded, under it and to nobody else than 127.0.0.1, else as it can be had; the address.
     fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String>;
 
+    /// From now on, what anybody writes to an address of the server that nobody else has is forwarded to this port of loopback, over
+    /// SMTP; the address.
+    fn forward(&self, port: u16) -> Answered<'_, String>;
+
+    /// Takes a message of the account's mailboxes, whose header has this text, into the quarantine, for a reason for which users
+    /// are shown what is kept, and may decide; false: users here may decide on nothing.
+    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool>;
+
+    /// Makes a digest of what is kept for the account, for it alone and whatever the hour, by links that end after this time, and
+    /// takes it out of the account's mailbox; `None`: nothing is told, or there are no pages for its links.
+    fn digest(&self, lasts: Duration) -> Answered<'_, Option<Digest>>;
+
     /// Takes back what the run left: mail, what is kept of it, and the account itself.
     fn forget(&self) -> Answered<'_, ()>;
 }
@@ -58,6 +72,15 @@ pub struct Arrived {
 pub struct Kept {
     /// What was found in it, in words. Hostile in part.
     pub why: String,
+}
+
+/// A digest of the quarantine, decoded. Hostile in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// As plain text.
+    pub text: String,
+    /// As HTML.
+    pub html: String,
 }
 
 /// What one door did with an address that is banned.

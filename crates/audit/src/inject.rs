@@ -156,7 +156,7 @@ pub(crate) struct Says {
 }
 
 /// A domain that there can't be (RFC 2606 §2).
-const NOBODY: &str = "mailward-audit.invalid";
+pub(crate) const NOBODY: &str = "mailward-audit.invalid";
 
 impl<'a> Trial<'a> {
     /// What it takes; or why it can't be.
@@ -209,13 +209,18 @@ impl<'a> Trial<'a> {
     /// Sends a message to the audit's account and finds out where it is.
     pub(crate) async fn follow(&self, id: &str, specimen: &Specimen, says: &Says) -> Followed {
         let marker = self.marker(id, specimen.name);
-        let message = self.message(&marker, says, &specimen.content);
-        let sent = tokio::time::timeout(KNOCK_SESSION_TIME, self.send(&says.sender, &message)).await;
+        let message = self.message(&marker, &marker, says, &specimen.content);
+        self.bring(specimen.name, &marker, &says.sender, &message).await
+    }
+
+    /// The same with a message that is written already, and has this marker in its header.
+    pub(crate) async fn bring(&self, name: &str, marker: &str, sender: &str, message: &[u8]) -> Followed {
+        let sent = tokio::time::timeout(KNOCK_SESSION_TIME, self.send(sender, message)).await;
         let (fate, said, transcript) = match sent {
             Err(_late) => (Fate::Unknown(KnockError::Late.to_string()), String::new(), Vec::new()),
             Ok(Err(error)) => (Fate::Unknown(error.to_string()), String::new(), Vec::new()),
             Ok(Ok(Sent { end: End::Taken(said), transcript })) => {
-                let fate = match self.found(&marker, &said).await {
+                let fate = match self.found(marker, &said).await {
                     Ok(fate) => fate,
                     Err(missed) => Fate::Unknown(missed.to_string()),
                 };
@@ -223,7 +228,7 @@ impl<'a> Trial<'a> {
             }
             Ok(Ok(Sent { end: End::Not(fate, said), transcript })) => (fate, said, transcript),
         };
-        Followed { name: specimen.name.to_owned(), fate, said, transcript }
+        Followed { name: name.to_owned(), fate, said, transcript }
     }
 
     /// Where a message is that was taken: delivery is part of taking it, so that it is there at once.
@@ -239,10 +244,11 @@ impl<'a> Trial<'a> {
         })
     }
 
-    fn message(&self, marker: &str, says: &Says, content: &[u8]) -> Vec<u8> {
+    /// A message to the audit's account.
+    pub(crate) fn message(&self, marker: &str, subject: &str, says: &Says, content: &[u8]) -> Vec<u8> {
         let us = our_domain(self.scene, self.door);
         let mut message = format!(
-            "{}To: <{}>\r\nSubject: {marker}\r\nDate: {}\r\nMessage-ID: <{marker}@{us}>\r\nAuto-Submitted: auto-generated\r\n",
+            "{}To: <{}>\r\nSubject: {subject}\r\nDate: {}\r\nMessage-ID: <{marker}@{us}>\r\nAuto-Submitted: auto-generated\r\n",
             says.fields,
             self.account.address,
             date(self.scene.now),

@@ -50,7 +50,7 @@ mod score;
 mod state;
 
 pub use area::{Area, Dimension};
-pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
+pub use canary::{Answered, Arrived, Canary, Digest, Kept, TriedBan};
 pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};
@@ -62,6 +62,6 @@ pub use run::{Progress, run};
 pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
-    Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Rescan, Settings,
-    SettingsFile, State, TrustRule,
+    Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, LastLogin, LastLogins, Log, Logins, Newest,
+    Passwords, Quarantine, Rescan, Settings, SettingsFile, Silence, State, TrustRule, Verified,
 };

@@ -53,6 +53,14 @@ pub struct State {
     pub dmarc_heard: Option<BTreeMap<String, Option<Timestamp>>>,
     /// Audits before this one.
     pub audits: Option<Audits>,
+    /// What users' programs logged in over.
+    pub clients: Option<Clients>,
+    /// Enabled accounts with a password, and when somebody logged in as each.
+    pub last_logins: Option<LastLogins>,
+    /// What its log of the last day tells of itself; `None`: it can't read it.
+    pub log: Option<Log>,
+    /// The last time that every byte of the store was checked.
+    pub verified: Option<Verified>,
 }
 
 /// A key that signs mail.
@@ -265,4 +273,85 @@ pub struct Newest {
     pub failing: Vec<String>,
     /// Controls that broke off.
     pub broken: Vec<String>,
+}
+
+/// What users' programs logged in over. No user is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// Since when every login is counted.
+    pub begun: Option<Timestamp>,
+    /// Whether nobody could log in before that.
+    pub from_first: bool,
+    /// Those of which there were some within `limits::CLIENT_DAYS`.
+    pub logins: Vec<Logins>,
+}
+
+/// Logins of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logins {
+    /// The door: `imaps`.
+    pub door: String,
+    /// What carried them: `TLSv1.3`, `TLSv1.2`, `other` for another version, `none`.
+    pub carrier: String,
+    /// Whether they came from this host itself.
+    pub here: bool,
+    /// How many within `limits::CLIENT_MONTH` days.
+    pub logins: u64,
+    /// The day of the last of them, in UTC: `2026-11-26`.
+    pub last: String,
+}
+
+/// When users logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLogins {
+    /// Not all of them had room: who isn't known here may have logged in.
+    pub is_full: bool,
+    /// By address.
+    pub accounts: BTreeMap<String, LastLogin>,
+}
+
+/// When somebody logged in as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLogin {
+    /// When the account was made.
+    pub made: Timestamp,
+    /// The day of the last login, since they are counted ([`Clients::begun`]).
+    pub last: Option<Timestamp>,
+}
+
+/// What a log tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Its file.
+    pub file: String,
+    /// How often there should be a sign of life, seconds.
+    pub every: u64,
+    /// The first sign of life within the last day: from there on it is looked at.
+    pub since: Option<Timestamp>,
+    /// The last line.
+    pub until: Option<Timestamp>,
+    /// Times without a line, each longer than three signs of life are apart, at most `limits::AUDIT_SILENCES_MAX`.
+    pub silences: Vec<Silence>,
+}
+
+/// A time without a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// The line before it.
+    pub from: Timestamp,
+    /// The line after it, or now.
+    pub to: Timestamp,
+    /// Whether the line before it says that the server was stopped, and the one after it that it was started.
+    pub stopped: bool,
+}
+
+/// What came of checking the store (`mailward store verify`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When that began; `None`: never.
+    pub began: Option<Timestamp>,
+    /// Contents that were read and hashed.
+    pub contents: u64,
+    /// What was wrong.
+    pub problems: u64,
 }

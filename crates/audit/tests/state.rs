@@ -11,8 +11,8 @@
 
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::{
-    Administration, AlertWay, Area, Audits, Check, DkimKey, Engine, Hashes, Host, Newest, Passwords, Probe, Quarantine,
-    Rescan, Scene, Settings, SettingsFile, State, TrustRule, Verdict, all, find, run,
+    Administration, AlertWay, Area, Audits, Check, Clients, DkimKey, Door, Engine, Hashes, Host, LastLogin, LastLogins, Log, Logins, Newest, Passwords,
+    Probe, Protocol, Quarantine, Rescan, Scene, Settings, SettingsFile, Silence, State, TrustRule, Verified as Checked, Verdict, all, find, run,
 };
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use proptest::prelude::*;
@@ -63,6 +63,7 @@ impl World {
             ("limits.connections", "4000"),
             ("limits.stress_enter", "80"),
             ("limits.stress_leave", "60"),
+            ("log.level", "\"info\""),
             ("logins.guard", "true"),
             ("quarantine.days", "30"),
             ("quarantine.digest", "\"daily\""),
@@ -123,6 +124,33 @@ impl World {
                 secrets: Vec::new(),
                 left: 0,
             }),
+            clients: Some(Clients {
+                begun: Some(days_ago(91)),
+                from_first: false,
+                logins: vec![
+                    logins("imaps", "TLSv1.3", 700),
+                    logins("submissions", "TLSv1.2", 7),
+                    Logins { here: true, ..logins("submission", "none", 1) },
+                    // Before this month.
+                    logins("pop3s", "other", 0),
+                ],
+            }),
+            last_logins: Some(LastLogins {
+                is_full: false,
+                accounts: [
+                    ("ada@example.org".to_owned(), LastLogin { made: days_ago(400), last: Some(days_ago(90)) }),
+                    ("new@example.org".to_owned(), LastLogin { made: days_ago(90), last: None }),
+                ]
+                .into(),
+            }),
+            log: Some(Log {
+                file: "/var/lib/mailward/mailward.log".to_owned(),
+                every: 900,
+                since: Some(ago(24)),
+                until: Some(ago(0)),
+                silences: vec![Silence { from: ago(5), to: ago(3), stopped: true }],
+            }),
+            verified: Some(Checked { began: Some(days_ago(30)), contents: 700, problems: 0 }),
             ..State::default()
         };
         let mut actions = Actions::default();
@@ -171,7 +199,9 @@ async fn verdict(
     actions: Option<Actions>,
 ) -> (Verdict, String) {
     let host = Host::at(root, true, Box::new(BTreeMap::new()));
-    let scene = Scene { state, actions, ..Scene::of(host, Timestamp::from_secs(NOW)) };
+    let door = |protocol| Door { protocol, address: ([127, 0, 0, 1], 9).into(), name: "mx.example.org".to_owned() };
+    let doors = [Protocol::Smtp, Protocol::Submissions, Protocol::Imap, Protocol::Imaps].map(door).to_vec();
+    let scene = Scene { state, actions, doors, ..Scene::of(host, Timestamp::from_secs(NOW)) };
     let (_trigger, stop) = shutdown::channel();
     let mut records = run(&[find(id).unwrap()], Arc::new(scene), &SystemClock, &stop, &mut ()).await;
     let record = records.remove(0);
@@ -186,6 +216,11 @@ fn rule(place: &str, made: Option<(&str, i64, &str)>) -> TrustRule {
         made: made.map(|(_, days, _)| days_ago(days)),
         why: made.map(|(_, _, why)| why.to_owned()),
     }
+}
+
+fn logins(door: &str, carrier: &str, logins: u64) -> Logins {
+    let last = "2027-01-14".to_owned();
+    Logins { door: door.to_owned(), carrier: carrier.to_owned(), here: false, logins, last }
 }
 
 fn way(name: &str, beside: bool, told: Option<i64>) -> AlertWay {
@@ -252,6 +287,12 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
     };
     let engines = |engines: Vec<Engine>| World::good().but(|state| state.engines = Some(engines));
     let ways = |ways: Vec<AlertWay>| World::good().but(|state| state.alert_ways = Some(ways));
+    let clients = |spoil: fn(&mut Clients)| World::good().but(|state| spoil(state.clients.as_mut().unwrap()));
+    let last = |spoil: fn(&mut LastLogin)| {
+        World::good().but(|s| spoil(s.last_logins.as_mut().unwrap().accounts.get_mut("ada@example.org").unwrap()))
+    };
+    let log = |spoil: fn(&mut Log)| World::good().but(|state| spoil(state.log.as_mut().unwrap()));
+    let verified = |spoil: fn(&mut Checked)| World::good().but(|state| spoil(state.verified.as_mut().unwrap()));
     let rules = |rules: Vec<TrustRule>| World::good().but(|state| state.trusting = Some(rules));
     vec![
         (
@@ -283,6 +324,28 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
         ("CAP-12", audits(|a| a.secrets.push("OSA-03".to_owned())), "evidence of OSA-03"),
         ("CAP-12", audits(|a| a.left = 2), "2 accounts of earlier audits"),
         ("CLI-06", good(), "2 accounts"),
+        ("CLI-05", clients(|c| c.logins.push(logins("imap", "none", 3))), "3 at imap without TLS, the last on 2027-01-14"),
+        ("CLI-05", clients(|c| c.logins.push(logins("pop3", "other", 1))), "1 at pop3 under TLS (other)"),
+        ("CLI-05", clients(|c| c.logins.push(logins("pop3", "\x1b[2J", 1))), "1 at pop3"),
+        // What is bad is told, however little is known.
+        (
+            "CLI-05",
+            clients(|c| *c = Clients { begun: Some(ago(1)), from_first: false, logins: vec![logins("imap", "none", 1)] }),
+            "1 at imap",
+        ),
+        ("SVC-18", clients(|c| drop(c.logins.remove(0))), "nobody logged in within 90 days by: IMAP"),
+        ("SVC-18", clients(|c| c.logins.clear()), "IMAP, submission"),
+        ("AWR-08", last(|l| l.last = Some(days_ago(91))), "as 1 of 2: ada@example.org (since "),
+        ("AWR-08", last(|l| l.last = None), "ada@example.org (never)"),
+        (
+            "LOG-12",
+            log(|l| l.silences.push(Silence { from: ago(2), to: ago(1), stopped: false })),
+            "the server wasn't stopped: from 2027-01-15T06",
+        ),
+        ("LOG-12", log(|l| l.since = None).set("log.level", "\"warn\""), "log.level is warn"),
+        ("FIL-10", good().but(|s| s.verified = Some(Checked::default())), "never checked"),
+        ("FIL-10", verified(|v| v.began = Some(days_ago(31))), "31 days ago"),
+        ("FIL-10", verified(|v| v.problems = 2), "2 problems"),
         ("CLI-09", passwords(|p| p.tried.extend([("qwertyuiop12".to_owned(), true)])), "qwertyuiop12"),
         (
             "CLI-12",
@@ -405,6 +468,40 @@ async fn nobody_knows_where_the_server_does_not_tell() {
         ("FLT-14", World::good().set("gate.greylist_wait", "60\nother = 1")),
         ("ENC-04", World::good().but(|s| s.dkim.get_mut("example.org").unwrap()[0].made = None)),
         ("CLI-09", World::good().but(|s| s.passwords.as_mut().unwrap().tried.clear())),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = Some(days_ago(29)))),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = Some(days_ago(-1)))),
+        ("CLI-05", World::good().but(|s| s.clients.as_mut().unwrap().begun = None)),
+        (
+            "SVC-18",
+            World::good().but(|s| {
+                let clients = s.clients.as_mut().unwrap();
+                (clients.begun, clients.from_first) = (Some(days_ago(89)), true);
+                clients.logins.remove(0);
+            }),
+        ),
+        (
+            "AWR-08",
+            World::good().but(|s| {
+                s.clients.as_mut().unwrap().begun = Some(days_ago(90));
+                s.last_logins.as_mut().unwrap().accounts.get_mut("ada@example.org").unwrap().last = None;
+            }),
+        ),
+        (
+            "AWR-08",
+            World::good().but(|s| {
+                let logins = s.last_logins.as_mut().unwrap();
+                (logins.is_full, logins.accounts.get_mut("ada@example.org").unwrap().last) = (true, None);
+            }),
+        ),
+        ("LOG-12", World::good().but(|s| s.log.as_mut().unwrap().since = None)),
+        (
+            "FIL-10",
+            World::good().but(|s| {
+                s.verified = Some(Checked::default());
+                let clients = s.clients.as_mut().unwrap();
+                (clients.begun, clients.from_first) = (Some(days_ago(29)), true);
+            }),
+        ),
         ("DOS-14", World { memory: None, ..World::good() }),
         ("DOS-14", World { memory: Some("MemTotal: much\n".to_owned()), ..World::good() }),
     ];
@@ -426,8 +523,28 @@ async fn what_makes_no_sense_is_not_asked() {
         let (found, said) = World::good().but(nobody).verdict(id).await;
         assert_eq!(found, Verdict::NotApplicable, "{id}: {said}");
     }
+    let empty = World::good().but(|state| state.last_logins = Some(LastLogins::default()));
+    assert_eq!(empty.verdict("AWR-08").await.0, Verdict::NotApplicable);
+    let unused = World::good().but(|state| state.clients.as_mut().unwrap().logins.clear());
+    let (found, said) = unused.verdict("CLI-05").await;
+    assert_eq!((found, said.as_str()), (Verdict::NotApplicable, "nobody logged in within 30 days"));
     let (found, said) = World::good().with(|actions| drop(actions.0.remove("PHY-02"))).verdict("CAP-04").await;
     assert_eq!(found, Verdict::NotApplicable, "{said}");
+}
+
+/// A server of two days doesn't fail for its age, and claims no month.
+#[tokio::test]
+async fn logins_of_a_young_server_are_good_as_far_as_they_go() {
+    let young = World::good().but(|state| {
+        let clients = state.clients.as_mut().unwrap();
+        (clients.begun, clients.from_first) = (Some(days_ago(2)), true);
+    });
+    let (found, said) = young.verdict("CLI-05").await;
+    assert_eq!(found, Verdict::Pass, "{said}");
+    assert!(said.contains("700 logins under TLS 1.3, 7 under TLS 1.2, 1 from this host itself without TLS"), "{said}");
+    assert!(said.contains("since 2027-01-13, when the server began to count"), "{said}");
+    let (_, said) = World::good().verdict("CLI-05").await;
+    assert!(said.ends_with("within 30 days"), "{said}");
 }
 
 #[tokio::test]
@@ -447,7 +564,7 @@ proptest! {
 
     /// Nothing that a server tells makes a control break off, nor pass on a value that can't be read.
     #[test]
-    fn no_value_makes_a_control_break_off(key in 0_usize..22, value in "[ -~\\x00\\x1b\\n]{0,24}") {
+    fn no_value_makes_a_control_break_off(key in 0_usize..23, value in "[ -~\\x00\\x1b\\n]{0,24}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let name = World::good().state.settings.unwrap().0.into_keys().nth(key).unwrap();
         for id in ours() {

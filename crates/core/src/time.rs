@@ -38,6 +38,17 @@ impl Timestamp {
         let days = days_from_civil(year, month, day);
         (civil_from_days(days) == (year, month, day)).then(|| Self::from_secs(days.saturating_mul(86_400)))
     }
+    /// What [`Timestamp::text`] wrote; `None` if it is anything else.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        let day = Self::of_day(text.get(..10)?)?;
+        let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+        let (hours, minutes, seconds, millis) = (part(11, 13)?, part(14, 16)?, part(17, 19)?, part(20, 23)?);
+        let minutes = hours.saturating_mul(60).saturating_add(minutes);
+        let millis = minutes.saturating_mul(60).saturating_add(seconds).saturating_mul(1_000).saturating_add(millis);
+        // Whatever is out of its range, or stands elsewhere, is written otherwise.
+        Some(Self(day.0.saturating_add(millis))).filter(|time| time.text() == text)
+    }
     /// RFC 3339 in UTC with milliseconds, without a time zone database: `2026-01-02T03:04:05.678Z`.
     #[must_use]
     pub fn text(self) -> String {
@@ -106,6 +117,26 @@ mod tests {
     fn times_are_written_in_utc() {
         assert_eq!(Timestamp(1_709_210_096_789).text(), "2024-02-29T12:34:56.789Z");
         assert_eq!(Timestamp(0).text(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written_and_nothing_else_is() {
+        for time in [0, 1_709_210_096_789, 1_800_000_000_000, 253_402_300_799_999] {
+            assert_eq!(Timestamp::of_text(&Timestamp(time).text()), Some(Timestamp(time)));
+        }
+        for none in [
+            "",
+            "2026-01-02",
+            "2026-01-02T03:04:05Z",
+            "2026-01-02T24:00:00.000Z",
+            "2026-01-02T00:60:00.000Z",
+            "2026-01-02 03:04:05.678Z",
+            "2026-01-02T+3:04:05.678Z",
+            "2026-01-02T03:04:05.678Z ",
+            "2026-01-02T03:04:05.67\u{e9}",
+        ] {
+            assert_eq!(Timestamp::of_text(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ use mailward_vault::VaultError;
 use pace::Due;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// What digests are made of.
@@ -239,32 +240,72 @@ impl Digests {
             return Ok(false);
         }
         let found = self.found(Some(account), last, |note| note.is_for_users(&settings.users_release)).await?;
-        if found.items.is_empty() {
+        let id = format!("digest.{}.{}", account.0, newest.0);
+        let reader = Reader { account, address: &address, origin, now };
+        let Some(Written { delivery, mut notes, messages }) = self.written(&reader, found, &id, None)? else {
             return Ok(false);
+        };
+        notes.push(noted(key, newest, now));
+        self.bring(delivery, notes, &address.to_string(), messages).await
+    }
+
+    /// Tells one user all that is kept for them and theirs to decide on, told before or not, whatever the hour, by links that
+    /// last no longer than this. Nothing is noted: their next digest is what it would have been. Answers what the letter's
+    /// `Message-ID` begins with; none if there is nothing to tell, or no page that links could lead to.
+    ///
+    /// # Errors
+    /// [`DigestError`].
+    pub async fn tell_for_trial(&self, account: AccountId, lasts: Duration) -> Result<Option<String>, DigestError> {
+        let _alone = self.sending.lock().await;
+        let (settings, now) = (self.settings.load_full(), self.parts.clock.now());
+        let Some((origin, address)) = self.parts.origin.as_ref().zip(self.parts.directory.address_of(account)) else {
+            return Ok(None);
+        };
+        let found = self.found(Some(account), 0, |note| note.is_for_users(&settings.users_release)).await?;
+        let lasts = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
+        let until = Timestamp(now.0.saturating_add(lasts));
+        let id = format!("digest.trial.{}.{}", account.0, now.0);
+        let written = self.written(&Reader { account, address: &address, origin, now }, found, &id, Some(until))?;
+        let Some(Written { delivery, notes, messages }) = written else { return Ok(None) };
+        let is_there = self.bring(delivery, notes, &address.to_string(), messages).await?;
+        Ok(is_there.then_some(id))
+    }
+
+    /// A user's letter, with what has to be noted for its links; none if there is nothing to tell. `until`: when they end at the
+    /// latest.
+    fn written(
+        &self,
+        reader: &Reader<'_>,
+        found: Found,
+        id: &str,
+        until: Option<Timestamp>,
+    ) -> Result<Option<Written>, DigestError> {
+        let Reader { account, address, origin, now } = *reader;
+        if found.items.is_empty() {
+            return Ok(None);
         }
-        let mut notes = vec![noted(key, newest, now)];
-        let mut linked = Vec::with_capacity(found.items.len());
+        let (mut notes, mut linked) = (Vec::new(), Vec::with_capacity(found.items.len()));
         for item in found.items {
-            let link = self.parts.links.make(account, item.id, now, item.expires)?;
+            let goes = until.map_or(item.expires, |until| until.min(item.expires));
+            let link = self.parts.links.make(account, item.id, now, goes)?;
             notes.push(link.keep);
             linked.push((item, link.word));
         }
-        let words = for_user(&self.parts.hostname, origin, &address, &linked, found.more);
-        let id = format!("digest.{}.{}", account.0, newest.0);
+        let words = for_user(&self.parts.hostname, origin, address, &linked, found.more);
         let letter = Letter {
             hostname: &self.parts.hostname,
-            to: std::slice::from_ref(&address),
+            to: std::slice::from_ref(address),
             subject: &words.subject,
             date: now,
-            id: &id,
+            id,
             text: &words.text,
             html: &words.html,
         };
-        let Ok(content) = prepare(letter.written(), 0) else { return Ok(false) };
+        let Ok(content) = prepare(letter.written(), 0) else { return Ok(None) };
         // Into their own mailbox, wherever else their mail goes: whoever has a link can release.
         let targets = vec![Target { account, mailbox: None, flags: Flags::NONE }];
         let delivery = Delivery { content, targets, queued: Vec::new(), kept: None };
-        self.bring(delivery, notes, &address.to_string(), linked.len()).await
+        Ok(Some(Written { delivery, notes, messages: linked.len() }))
     }
 
     /// Tells the administrators, if something new is kept.
@@ -356,6 +397,24 @@ impl Digests {
         }
         Ok(found)
     }
+}
+
+/// Whom a digest is for, and when it is made.
+struct Reader<'a> {
+    account: AccountId,
+    address: &'a Address,
+    /// What links begin with.
+    origin: &'a Origin,
+    now: Timestamp,
+}
+
+/// A letter to a user.
+struct Written {
+    delivery: Delivery,
+    /// For the commit that brings it.
+    notes: Vec<ShelfChange>,
+    /// How many it tells of.
+    messages: usize,
 }
 
 /// What a digest tells of.

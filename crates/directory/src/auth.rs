@@ -256,7 +256,8 @@ impl Authenticator {
         peer: &'a Peer,
     ) -> Result<Tried<'a>, LoginError> {
         let account = claim.account.as_deref().map(|account| (account.record.id, &account.address));
-        let attempt = Attempt { user: &claim.user, account, peer, mark, remembered };
+        let tls = how.tls.map(|agreed| agreed.version);
+        let attempt = Attempt { user: &claim.user, account, peer, mark, remembered, tls };
         let mut word = self.watch.before(&attempt);
         // From here on the watch is told what came of it, also if this is dropped.
         let began = tokio::time::Instant::now();

@@ -17,6 +17,8 @@ pub struct Attempt<'a> {
     pub mark: Option<&'a WrongMark>,
     /// The password is the account's: it was found right a short while ago.
     pub remembered: bool,
+    /// The version of TLS that carries it, such as `TLSv1.3`; `None` where nobody says so.
+    pub tls: Option<&'static str>,
 }
 
 /// What to do with it.

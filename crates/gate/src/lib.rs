@@ -10,7 +10,8 @@
 //! [`ConnectionPermit`], [`SessionPermit`], [`SenderPermit`], [`RelayPermit`], or a refusal that says why;
 //! [`SessionInfo`]s for an administrator.
 //!
-//! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols.
+//! Who is banned gets nothing ([`bans`]); who guesses passwords is slowed and banned ([`logins`]), over all protocols. What users'
+//! programs log in over is counted ([`clients`]).
 //!
 //! What the DNS says of a client, its greeting and the domain of a sender is found out by [`Reputation`]: lists
 //! ([`Listed`]), names that lead back ([`Reverse`]), [`SenderDomain`]. It says what is so; what follows is weighed by [`score`],
@@ -44,6 +45,7 @@
 pub mod bans;
 pub mod battery;
 mod bounce;
+pub mod clients;
 mod connections;
 mod gateway;
 pub mod greylist;

@@ -317,7 +317,7 @@ where
         dmarc: dmarc.as_ref().map(|reporter| dmarc::watch(reporter, store, &directory, &reach)),
         hostname,
         store: store.clone(),
-        auth: Authenticator::watched(directory.clone(), events.clone(), secret, logins),
+        auth: Authenticator::watched(directory.clone(), events.clone(), secret, watch.clients.beside(logins)),
         forwarder,
         directory,
         inside,
@@ -357,6 +357,7 @@ where
     events.emit(
         Event::info("server.started").with("version", env!("CARGO_PKG_VERSION")).with("data", place.data().display()),
     );
+    tokio::spawn(running.clone().tell_alive(shutdown.clone()));
     notify::tell("READY=1");
 
     let result = tokio::select! {

@@ -1,10 +1,12 @@
 //! Mail filtering.
 
 mod alike;
+mod digest;
 mod injection;
 mod learning;
 
 pub(super) use alike::ALIKE;
+pub(super) use digest::DIGEST;
 pub(super) use injection::INJECTION;
 pub(super) use learning::LEARNING;
 

@@ -2,16 +2,20 @@
 
 mod audits;
 mod engines;
+mod logins;
 mod mail;
 mod own;
 mod server;
+mod upkeep;
 mod users;
 
 pub(super) use audits::CONTROLS as AUDITS;
 pub(super) use engines::CONTROLS as ENGINES;
+pub(super) use logins::CONTROLS as LOGINS;
 pub(super) use mail::CONTROLS as MAIL;
 pub(super) use own::CONTROLS as OWN;
 pub(super) use server::CONTROLS as SERVER;
+pub(super) use upkeep::CONTROLS as UPKEEP;
 pub(super) use users::CONTROLS as USERS;
 
 use crate::area::Area;

@@ -1,7 +1,7 @@
 //! A mail server of the audit's own, for as long as one message takes: what the server sends elsewhere comes here, and is looked at as the
 //! other side sees it.
 
-use super::{Trial, logged_in, stuffed};
+use super::{Trial, stuffed};
 use crate::finding::Finding;
 use crate::knock::{Kind as Answered, KnockError};
 use mailward_core::limits::{KNOCK_LINE_MAX, KNOCK_TOTAL_MAX};
@@ -73,27 +73,35 @@ impl Sink {
     /// # Errors
     /// What is found then.
     pub(crate) async fn open(trial: &Trial<'_>, kind: Kind) -> Result<Self, Finding> {
-        let settings = trial.scene.state.as_ref().and_then(|state| state.settings.as_ref());
-        if settings.is_some_and(|settings| settings.flag("queue.send") == Ok(false)) {
-            return Err(Finding::not_applicable("the server sends no mail to others: queue.send is false"));
-        }
+        sends(trial)?;
         let acceptor = match kind {
             Kind::Plain | Kind::Stripped => None,
             Kind::Untrusted => {
                 Some(untrusted().map_err(|why| Finding::not_tested(format!("no certificate can be made: {why}")))?)
             }
         };
-        let opened = TcpListener::bind(("127.0.0.1", 0)).await;
-        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-        let (listener, port) = match opened.and_then(|listener| port(&listener).map(|port| (listener, port))) {
-            Ok(opened) => opened,
-            Err(error) => return Err(Finding::not_tested(format!("no port can be opened on loopback: {error}"))),
-        };
+        let (listener, port) = listening().await?;
         let recipient = trial.canary.sink(port, kind != Kind::Plain).await.map_err(Finding::from)?;
         Ok(Self { listener, acceptor, recipient })
     }
 
-    /// Hands a message in as the audit's account, and catches it. `message` is whole, with its own line ends.
+    /// The same behind an address of the server that forwards: what strangers send there comes here.
+    ///
+    /// # Errors
+    /// What is found then.
+    pub(crate) async fn behind(trial: &Trial<'_>) -> Result<Self, Finding> {
+        sends(trial)?;
+        let (listener, port) = listening().await?;
+        let recipient = trial.canary.forward(port).await.map_err(Finding::from)?;
+        Ok(Self { listener, acceptor: None, recipient })
+    }
+
+    /// Whom to write to, so that it comes here.
+    pub(crate) fn recipient(&self) -> &str {
+        &self.recipient
+    }
+
+    /// Hands a message in as whoever tries, and catches it. `message` is whole, with its own line ends.
     pub(crate) async fn catch(&self, trial: &Trial<'_>, message: &[u8]) -> Result<Sent, KnockError> {
         let handed = hand_in(trial, &self.recipient, message).await?;
         if let Some(said) = handed {
@@ -138,6 +146,24 @@ impl Sink {
     }
 }
 
+/// A server that sends nothing to others sends nothing here.
+fn sends(trial: &Trial<'_>) -> Result<(), Finding> {
+    let settings = trial.scene.state.as_ref().and_then(|state| state.settings.as_ref());
+    match settings.is_some_and(|settings| settings.flag("queue.send") == Ok(false)) {
+        true => Err(Finding::not_applicable("the server sends no mail to others: queue.send is false")),
+        false => Ok(()),
+    }
+}
+
+/// A port of loopback.
+async fn listening() -> Result<(TcpListener, u16), Finding> {
+    let opened = TcpListener::bind(("127.0.0.1", 0)).await;
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    opened
+        .and_then(|listener| port(&listener).map(|port| (listener, port)))
+        .map_err(|error| Finding::not_tested(format!("no port can be opened on loopback: {error}")))
+}
+
 /// TLS with a certificate of an authority that was made for it a moment ago.
 fn untrusted() -> Result<TlsAcceptor, String> {
     let now = SystemTime::now();
@@ -156,9 +182,9 @@ fn untrusted() -> Result<TlsAcceptor, String> {
 
 /// Hands it in; what was said if it was refused.
 async fn hand_in(trial: &Trial<'_>, recipient: &str, message: &[u8]) -> Result<Option<String>, KnockError> {
-    let mut talk = logged_in(trial.door, trial.account).await?;
+    let mut talk = trial.session().await?;
     for (step, wanted) in [
-        (format!("MAIL FROM:<{}>", trial.account.address), Answered::Yes),
+        (format!("MAIL FROM:<{}>", trial.plainly().sender), Answered::Yes),
         (format!("RCPT TO:<{recipient}>"), Answered::Yes),
         ("DATA".to_owned(), Answered::More),
     ] {

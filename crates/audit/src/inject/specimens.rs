@@ -56,6 +56,12 @@ pub(crate) fn harmless() -> Specimen {
     Specimen { name: "a harmless file", content: in_base64("text/plain", "filename=\"notes.txt\"", NOTHING) }
 }
 
+/// The same with a name of any kind (RFC 2231 §4).
+pub(crate) fn named(name: &str) -> Vec<u8> {
+    let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    in_base64("text/plain", &format!("filename*=UTF-8''{encoded}"), NOTHING)
+}
+
 /// The test virus, wrapped in nine ways, in files whose names say nothing: what stops it is who knows it.
 pub(crate) fn viruses() -> Vec<Specimen> {
     let virus = eicar();

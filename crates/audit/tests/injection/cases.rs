@@ -53,6 +53,11 @@ const FAULTS: &[(&str, Fault, &str)] = &[
     ("ENC-11", SendsInClear, "sent all the same: no STARTTLS, a certificate that nobody vouches for"),
     ("ENC-11", BelievesAnybody, "sent all the same: a certificate that nobody vouches for"),
     ("FLT-08", LearnsNothing, "into Junk isn't learned"),
+    ("FLT-18", GoesRound, "is forwarded again"),
+    ("FLT-18", PutsRoundOff, "is to come again: 451 later"),
+    ("ENC-23", Unsealed, "it has no seal"),
+    ("ENC-23", SealBroken, "its seal doesn't hold"),
+    ("ENC-23", SealedByAnother, "its last seal is of example.net, and not of example.org"),
     ("FLT-22", RemembersNothing, "nothing tells why"),
     ("SVC-07", AnySender, "a sender elsewhere: arrived"),
     ("SVC-07", Delivers(".svc-07.from"), "From a colleague: arrived"),
@@ -83,6 +88,29 @@ async fn every_fault_is_found_and_told() {
             wrong.push(format!("{id} {fault:?}: {:?} {}", record.verdict, record.said));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same of links, each of which takes as long as one lasts.
+const LINK_FAULTS: &[(Fault, &str)] = &[
+    (LinkActsWhenOpened, "the message went when its links were only followed"),
+    (LinkActsTwice, "a link that was used is taken again (200 for /release)"),
+    (LinkNeverEnds, "a link that is over can be looked at (200); a link that is over can be used"),
+    (LinkDoesNothing, "POST (200) doesn't release the message"),
+    (AnyLink, "GET of a word that was never given is answered with 200"),
+    (TagsInDigest, "the subject is a tag in the digest; the sender's name is a tag in the digest"),
+    (TagsOnPage, "a file's name is a tag in its page"),
+    (NamesNoFile, "a file's name isn't in its page"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_of_links_is_found_and_told() {
+    let asked_at_once = LINK_FAULTS.iter().map(|(fault, words)| async move {
+        let record = asked("FLT-10", scene(&[*fault]).await).await;
+        let is_found = record.verdict == Verdict::Fail && record.said.contains(words);
+        (!is_found).then(|| format!("{fault:?}: {:?} {}", record.verdict, record.said))
+    });
+    let wrong: Vec<String> = futures_util::future::join_all(asked_at_once).await.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -130,11 +158,14 @@ async fn what_fails_by_two_faults_alone_is_found_and_one_of_them_is_borne() {
     let mut blind = scene(&[]).await;
     blind.names = None;
     assert_eq!(asked("ENC-07", blind).await.verdict, Verdict::NotTested);
+    let mut blind = scene(&[]).await;
+    blind.names = None;
+    assert_eq!(asked("ENC-23", blind).await.verdict, Verdict::NotTested);
 }
 
 #[tokio::test]
 async fn a_server_that_sends_nothing_to_others_sends_nothing_wrong() {
-    for id in ["SVC-09", "ENC-07", "ENC-11"] {
+    for id in ["SVC-09", "ENC-07", "ENC-11", "FLT-18", "ENC-23"] {
         let mut alone = scene(&[]).await;
         let settings = Settings([("queue.send".to_owned(), "false".to_owned())].into());
         alone.state.as_mut().unwrap().settings = Some(settings);
@@ -166,6 +197,14 @@ const BLIND: &[(&str, Fault)] = &[
     ("FLT-02", PutsOff(".no-from")),
     ("FLT-03", Refuses(".flt-03.")),
     ("FLT-07", Refuses("harmless")),
+    ("FLT-18", NoForwarding),
+    ("FLT-18", ForwardsNothing),
+    ("ENC-23", NoForwarding),
+    ("ENC-23", ForwardsNothing),
+    ("FLT-10", Refuses(".flt-10.")),
+    ("FLT-10", NoDigest),
+    ("FLT-10", HoldsNothing),
+    ("FLT-10", NoPages),
     ("FLT-22", Delivers(".flt-22.")),
     ("SVC-07", NoLogin),
     ("SVC-14", PutsRecipientsOff),
@@ -226,6 +265,24 @@ async fn without_an_account_or_doors_or_a_word_from_inside_nothing_is_tested() {
 }
 
 #[tokio::test]
+async fn where_no_digest_has_links_there_is_nothing_to_ask() {
+    let nothing = asked("FLT-10", scene(&[NothingForUsers]).await).await;
+    assert_eq!(nothing.verdict, Verdict::NotApplicable, "{}", nothing.said);
+    let mut without = scene(&[]).await;
+    without.doors.retain(|door| door.protocol != mailward_audit::Protocol::Https);
+    let without = asked("FLT-10", without).await;
+    assert_eq!(without.verdict, Verdict::NotApplicable, "{}", without.said);
+}
+
+/// Whoever reads the evidence can't use the links.
+#[tokio::test]
+async fn no_word_of_a_link_is_evidence() {
+    let record = asked("FLT-10", scene(&[]).await).await;
+    let shown: String = record.seen.iter().map(|seen| seen.excerpt.as_str()).collect();
+    assert!(shown.contains("/quarantine/(word)/release") && !shown.contains(crate::pages::WORD), "{shown}");
+}
+
+#[tokio::test]
 async fn what_there_is_no_door_for_is_no_question() {
     for id in ["AVS-03", "AVS-10", "SVC-07", "SVC-14", "FLT-01"] {
         let mut scene = scene(&[]).await;
@@ -239,7 +296,7 @@ async fn what_there_is_no_door_for_is_no_question() {
 fn every_control_is_in_both_tables() {
     let mut fails: BTreeSet<&str> = FAULTS.iter().map(|(id, ..)| *id).collect();
     // In tests of their own above.
-    fails.extend(["LOG-08", "DOS-06", "FLT-16", "ENC-07"]);
+    fails.extend(["LOG-08", "DOS-06", "FLT-16", "ENC-07", "FLT-10"]);
     let mut blind: BTreeSet<&str> = BLIND.iter().map(|(id, _)| *id).collect();
     // It says nothing of a server that it can't reach: that is in the test of doors.
     blind.extend(["POP-07", "DOS-02"]);

@@ -1,12 +1,13 @@
 //! A mail server of the test's own, with what it tells of itself; it does things wrong when told.
 
+use crate::pages::{self, Pages};
 use crate::session::Session;
 use crate::signing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mailward_audit::knock::Anchors;
 use mailward_audit::{
-    Account, Answered, Arrived, Canary, Door, Host, Kept, MAIL_PORT, Missed, Protocol, Scene, State, Statements,
+    Account, Answered, Arrived, Canary, Digest, Door, Host, Kept, MAIL_PORT, Missed, Protocol, Scene, State, Statements,
     TriedBan,
 };
 use mailward_core::{Clock as _, Secret, SystemClock, Timestamp};
@@ -25,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) const NAME: &str = "mx.example.org";
 pub(crate) const CANARY: &str = "audit-1@example.org";
 pub(crate) const PASSWORD: &str = "plum wagon ferry";
+/// What forwards, before the @.
+const FORWARDING: &str = "audit-1-on";
 const REFERENCE: &str = "7K2Q-9XMT";
 
 /// What it does wrong.
@@ -80,6 +83,25 @@ pub(crate) enum Fault {
     BelievesAnybody,
     SendsNothingSecured,
     NoMove,
+    LinkActsWhenOpened,
+    LinkActsTwice,
+    LinkNeverEnds,
+    LinkDoesNothing,
+    AnyLink,
+    TagsInDigest,
+    TagsOnPage,
+    NamesNoFile,
+    NoPages,
+    NoDigest,
+    NothingForUsers,
+    HoldsNothing,
+    NoForwarding,
+    ForwardsNothing,
+    GoesRound,
+    PutsRoundOff,
+    Unsealed,
+    SealBroken,
+    SealedByAnother,
 }
 
 #[derive(Debug)]
@@ -91,6 +113,7 @@ pub(crate) struct Place {
     sink: Mutex<Option<(u16, bool)>>,
     learned: Mutex<(u64, u64)>,
     failures: Mutex<BTreeMap<String, usize>>,
+    pub(crate) pages: Mutex<Pages>,
 }
 
 fn tls() -> &'static (TlsAcceptor, String) {
@@ -121,9 +144,10 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         sink: Mutex::default(),
         learned: Mutex::default(),
         failures: Mutex::default(),
+        pages: Mutex::default(),
     });
     let mut doors = Vec::new();
-    for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps] {
+    for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps, Protocol::Https] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         doors.push(Door { protocol, address: listener.local_addr().unwrap(), name: NAME.to_owned() });
         let place = Arc::clone(&place);
@@ -173,7 +197,9 @@ fn names(place: &Place) -> Arc<dyn Lookup> {
         .with(NAME, Data::Address("45.33.32.156".parse().unwrap()))
         .txt("example.org", spf)
         .txt(&format!("s1._domainkey.{}", signing::DOMAIN), &signing::record())
-        .txt("s1._domainkey.example.net", &signing::record());
+        .txt("s1._domainkey.example.net", &signing::record())
+        .txt("arc._domainkey.example.org", &signing::sealing_record())
+        .txt("arc._domainkey.example.net", &signing::sealing_record());
     Arc::new(records)
 }
 
@@ -187,7 +213,7 @@ enum Judged {
 }
 
 impl Place {
-    fn does(&self, fault: Fault) -> bool {
+    pub(crate) fn does(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
 
@@ -217,7 +243,7 @@ impl Place {
             Judged::Lose
         } else if self.has(marker, Fault::Refuses) {
             Judged::Refuse
-        } else if marker.contains("harmless") || marker.contains(".svc-07.a-") {
+        } else if marker.contains("harmless") || marker.contains(".svc-07.a-") || marker.contains(".flt-10.") {
             Judged::Deliver("INBOX")
         } else if marker.contains("gtube") || marker.contains("zip-with-a-password") || marker.contains(".avs-06.") {
             Judged::Keep("spam/gtube: 1000 points")
@@ -246,7 +272,11 @@ impl Place {
         if protocol != Protocol::Smtp && !session.start_tls(&tls().0, false).await {
             return;
         }
-        if protocol == Protocol::Imaps { self.imap(session).await } else { self.smtp(session, protocol).await }
+        match protocol {
+            Protocol::Imaps => self.imap(session).await,
+            Protocol::Https => pages::serve(session, self).await,
+            _ => self.smtp(session, protocol).await,
+        }
     }
 
     /// Whether the login is taken, after whatever time.
@@ -312,7 +342,7 @@ impl Place {
 
     async fn smtp(&self, mut session: Session, protocol: Protocol) {
         session.say(&format!("220 {NAME} ESMTP")).await;
-        let (mut user, mut to_sink) = (false, false);
+        let (mut user, mut to_sink, mut forwards) = (false, false, false);
         while let Some(line) = session.line(20_000).await {
             self.note(&format!("debug said {line}"));
             let upper = line.to_ascii_uppercase();
@@ -334,6 +364,10 @@ impl Place {
                     to_sink = true;
                     "250 fine".to_owned()
                 }
+                "RCPT" if line.contains(FORWARDING) => {
+                    forwards = true;
+                    "250 fine".to_owned()
+                }
                 "RCPT" if self.does(Fault::PutsRecipientsOff) && !line.contains(CANARY) => "451 later".to_owned(),
                 "RCPT" if line.contains("nobody") && !self.does(Fault::TakesUnknown) => {
                     format!("550 nobody{reference}")
@@ -346,6 +380,14 @@ impl Place {
                 "DATA" => {
                     session.say("354 go on").await;
                     let Some(message) = session.until(&[b"\r\n.\r\n"]).await else { return };
+                    if forwards {
+                        let (reply, onward) = self.forwarded(&message);
+                        session.say(reply).await;
+                        if let Some(onward) = onward {
+                            self.deliver_to_sink("", &onward).await;
+                        }
+                        continue;
+                    }
                     let bare = signing::is_bare(&message);
                     if user && to_sink {
                         let refuses = bare && !self.does(Fault::SendsBareLines) && !self.does(Fault::TakesBareLines);
@@ -395,19 +437,43 @@ impl Place {
                 return;
             }
         }
-        for command in
-            ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
-        {
-            session.say(command).await;
-            session.line(1_000).await.unwrap();
+        hand_over(session, sender, &message).await;
+    }
+
+    /// What becomes of a message for an address that forwards.
+    fn forwarded(&self, message: &[u8]) -> (&'static str, Option<String>) {
+        let text = String::from_utf8_lossy(message).trim_end_matches("\r\n.\r\n").to_owned() + "\r\n";
+        let mark = format!("Delivered-To: {FORWARDING}@example.org\r\n");
+        let came_before = text.contains(&mark);
+        if came_before && !self.does(Fault::GoesRound) {
+            return (if self.does(Fault::PutsRoundOff) { "451 later" } else { "554 5.4.6 in a circle" }, None);
         }
-        session.say(&format!("{}.", message.replace("\r\n.", "\r\n.."))).await;
+        if self.does(Fault::ForwardsNothing) {
+            return ("250 taken", None);
+        }
+        let marked = format!("{mark}{text}");
+        let sealed = match () {
+            () if self.does(Fault::Unsealed) || came_before => marked,
+            () if self.does(Fault::SealedByAnother) => signing::sealed("example.net", &marked),
+            () if self.does(Fault::SealBroken) => signing::sealed("example.org", &marked).replace("trial", "trick"),
+            () => signing::sealed("example.org", &marked),
+        };
+        ("250 taken", Some(sealed))
+    }
+
+    async fn deliver_to_sink(&self, sender: &str, message: &str) {
+        let Some((port, _)) = *self.sink.lock().unwrap() else { return };
+        let mut session = Session::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
         session.line(1_000).await.unwrap();
+        hand_over(session, sender, message).await;
     }
 
     async fn take(&self, message: Vec<u8>, reference: &str) -> String {
         let head = String::from_utf8_lossy(&message[..message.len().min(2_000)]).into_owned();
-        let marker = head.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned();
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+        // One whose subject is hostile has it elsewhere alone.
+        let named = field("Message-ID: <").split('@').next().unwrap().to_owned();
+        let marker = if named.contains(".flt-10.") { named } else { field("Subject: ") };
         if self.has(&marker, Fault::Slow) {
             tokio::time::sleep(Duration::from_millis(1_500)).await;
         }
@@ -450,6 +516,32 @@ impl Place {
                 format!("250 taken {name}")
             }
         }
+    }
+}
+
+/// As a server that has greeted.
+async fn hand_over(mut session: Session, sender: &str, message: &str) {
+    for command in
+        ["EHLO mx.example.org", &format!("MAIL FROM:<{sender}>"), "RCPT TO:<sink@mailward-audit.invalid>", "DATA"]
+    {
+        session.say(command).await;
+        session.line(1_000).await.unwrap();
+    }
+    session.say(&format!("{}.", message.replace("\r\n.", "\r\n.."))).await;
+    session.line(1_000).await.unwrap();
+}
+
+impl Place {
+    /// The marker of what is kept for the audit.
+    pub(crate) fn held(&self) -> Option<String> {
+        let kept = self.kept.lock().unwrap();
+        kept.iter().map(|(marker, _)| marker.clone()).find(|marker| marker.contains(".flt-10."))
+    }
+
+    /// Into the mailbox.
+    pub(crate) fn release(&self, marker: &str) {
+        self.kept.lock().unwrap().retain(|(of, _)| of != marker);
+        self.mail.lock().unwrap().push((marker.to_owned(), "INBOX".to_owned(), Vec::new()));
     }
 }
 
@@ -527,6 +619,33 @@ impl Canary for Place {
             *self.sink.lock().unwrap() = Some((port, demands_tls));
             Ok("sink@mailward-audit.invalid".to_owned())
         })
+    }
+
+    fn forward(&self, port: u16) -> Answered<'_, String> {
+        Box::pin(async move {
+            if self.does(Fault::NoForwarding) {
+                return missed("an address that forwards");
+            }
+            *self.sink.lock().unwrap() = Some((port, false));
+            Ok(format!("{FORWARDING}@example.org"))
+        })
+    }
+
+    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
+        Box::pin(async move {
+            if self.does(Fault::NothingForUsers) {
+                return Ok(false);
+            }
+            if !self.does(Fault::HoldsNothing) {
+                self.mail.lock().unwrap().retain(|(of, ..)| of != marker);
+                self.kept.lock().unwrap().push((marker.to_owned(), "the audit has it kept".to_owned()));
+            }
+            Ok(true)
+        })
+    }
+
+    fn digest(&self, lasts: Duration) -> Answered<'_, Option<Digest>> {
+        Box::pin(async move { Ok((!self.does(Fault::NoDigest)).then(|| pages::digest(self, lasts))) })
     }
 
     fn forget(&self) -> Answered<'_, ()> {

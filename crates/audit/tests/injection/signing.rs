@@ -4,6 +4,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mailward_message::dkim::ChainStatus;
+use mailward_core::{Clock as _, Domain, SystemClock};
+use mailward_vault::dkim::{Algorithm, ArcSeal, Key, Signer};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) const DOMAIN: &str = "example.org";
 
@@ -27,6 +31,26 @@ pub(crate) fn signed(domain: &str, message: &str) -> String {
     let input = format!("{}{}{own}", field("From:"), field("Subject:"));
     let signature = key().sign(digest(&SHA256, input.as_bytes()).as_ref());
     format!("{own}{}\r\n{message}", STANDARD.encode(signature.as_ref()))
+}
+
+/// A key of RSA, which alone seals (RFC 8617 §4.1.3), made once.
+fn sealing() -> &'static Arc<Key> {
+    static KEY: OnceLock<Arc<Key>> = OnceLock::new();
+    KEY.get_or_init(|| Arc::new(Key::generate(Algorithm::RsaSha256).unwrap()))
+}
+
+/// What the DNS says of it.
+pub(crate) fn sealing_record() -> String {
+    mailward_vault::dkim::record(Algorithm::RsaSha256, &sealing().public().unwrap())
+}
+
+/// With a seal of ARC, as of a server that forwards.
+pub(crate) fn sealed(domain: &str, message: &str) -> String {
+    let signer = Arc::new(Signer::new(Domain::parse(domain).unwrap(), vec![("arc".to_owned(), sealing().clone())]));
+    let mut signing = signer.begin_seal(SystemClock.now());
+    signing.push(message.as_bytes()).unwrap();
+    let seal = ArcSeal { instance: 1, chain: ChainStatus::None, before: b"", results: "mx.example.org;\r\n\tdkim=none" };
+    format!("{}{message}", String::from_utf8(signing.seal(&seal).unwrap().unwrap()).unwrap())
 }
 
 /// Whether a CR or an LF stands alone in it.

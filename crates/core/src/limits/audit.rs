@@ -110,6 +110,23 @@ pub const AUDIT_HEADER_MAX: u64 = 64 * 1024;
 
 /// Bytes of a directory that are read at once, some thousand names; a name has 255 bytes at most.
 pub const AUDIT_DIRECTORY_READ: usize = 64 * 1024;
+/// How often a server writes a sign of life into its log, so that silence can be told from lines that were taken out.
+pub const LOG_ALIVE_EVERY: Duration = Duration::from_secs(900);
+
+/// How far back the log is looked at for silence: a day, seconds.
+pub const AUDIT_SILENCE_BACK: i64 = 86_400;
+
+/// Times of silence that are told of a log.
+pub const AUDIT_SILENCES_MAX: usize = 20;
+
+/// Bytes of a digest of the quarantine that are looked at: it tells of a few messages.
+pub const AUDIT_DIGEST_MAX: u64 = 256 * 1024;
+
+/// How long links last that are to be seen ending: enough to follow one, and little of [`AUDIT_CONTROL_TIME`].
+pub const AUDIT_LINK_ENDS: Duration = Duration::from_secs(4);
+
+/// How long links last that are to be followed.
+pub const AUDIT_LINK_TIME: Duration = Duration::from_secs(120);
 
 /// Files and directories looked at in one walk over a host: twice what a large server has beside its mail.
 pub const AUDIT_WALK_MAX: usize = 2_000_000;

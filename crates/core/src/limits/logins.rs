@@ -130,3 +130,18 @@ pub const DEVICES_PER_ACCOUNT: usize = 32;
 pub const DEVICE_NOTE: Duration = Duration::from_secs(86_400);
 /// An owner's account is told to be under attack once in that time.
 pub const ACCOUNT_TOLD: Duration = Duration::from_secs(86_400);
+
+// ---- what logins came over ---------------------------------------------------------------------------------
+
+/// Days before today whose logins are summed up by door and version of TLS: what an audit asks for.
+pub const CLIENT_MONTH: i64 = 30;
+/// Days before today of which is known what was logged in over, so that a door that nobody needs is found.
+pub const CLIENT_DAYS: i64 = 90;
+/// Days that have a record of it: those, today, and some that a clock which was wrong made up. One more puts out the oldest.
+pub const CLIENT_RECORDS_MAX: usize = 100;
+/// Accounts whose last login is known; of one more it isn't, and that is told. 100 bytes each.
+pub const CLIENT_ACCOUNTS_MAX: usize = 200_000;
+/// Days that an account's last login is remembered: longer than anybody asks back.
+pub const CLIENT_LAST_DAYS: i64 = 800;
+/// How often what was counted is written: what a kill forgets at most.
+pub const CLIENTS_WRITE_TIME: Duration = Duration::from_secs(10);

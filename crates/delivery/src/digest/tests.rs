@@ -291,6 +291,30 @@ async fn a_word_leads_one_user_to_one_message_acts_once_and_ends() {
 }
 
 #[tokio::test]
+async fn a_trial_tells_one_user_whatever_the_hour_by_links_that_end_and_takes_nothing_from_the_next_digest() {
+    let office = Office::new().await;
+    office.digests.set(&Quarantine { digest: DigestPace::Never, ..Quarantine::default() });
+    let lasts = Duration::from_secs(3);
+    assert_eq!(office.digests.tell_for_trial(office.joe, lasts).await.unwrap(), None, "there is nothing to tell");
+    office.keep("for both", Check::Spam, &[office.joe, office.ann]).await;
+    office.keep("a virus", Check::Antivirus, &[office.joe]).await;
+    let id = office.digests.tell_for_trial(office.joe, lasts).await.unwrap().unwrap();
+    let told = office.inbox(office.joe).await;
+    assert!(told.len() == 1 && told[0].contains(&format!("Message-ID: <{id}@")), "{told:?}");
+    assert!(told[0].contains("for both") && !told[0].contains("a virus"), "{}", told[0]);
+    assert_eq!(office.inbox(office.ann).await, [""; 0], "nobody else hears of it");
+    let (links, word) = (office.digests.links(), words(&told[0]).remove(0));
+    office.clock.0.fetch_add(2_999, Ordering::Relaxed);
+    assert!(links.follow(&word).await.unwrap().is_some());
+    office.clock.0.fetch_add(1, Ordering::Relaxed);
+    assert!(links.follow(&word).await.unwrap().is_none(), "three seconds are over");
+    office.digests.set(&daily());
+    office.digests.send_now().await.unwrap();
+    let told = office.inbox(office.joe).await;
+    assert!(told.len() == 2 && told[1].contains("for both"), "{told:?}");
+}
+
+#[tokio::test]
 async fn what_became_of_a_message_is_remembered_with_who_did_it() {
     let office = Office::new().await;
     let id = office.keep("one", Check::Spam, &[office.joe]).await;

@@ -59,7 +59,7 @@ impl House {
         let mark: WrongMark = self.marks.of(tried.user, b"credential", &Secret::new(tried.password));
         let account = account(tried.user).zip(address.as_ref());
         let remembered = tried.password == "remembered";
-        then(&Attempt { user: tried.user, account, peer: &peer, mark: Some(&mark), remembered })
+        then(&Attempt { user: tried.user, account, peer: &peer, mark: Some(&mark), remembered, tls: None })
     }
 
     fn before(&self, tried: Try<'_>) -> Before {
@@ -259,7 +259,7 @@ async fn so_many_wrong_passwords_are_known_again() {
     let address = "user1@example.test".parse().unwrap();
     let mark = h.marks.of("user1@example.test", b"another", &Secret::new("old 1"));
     let account = Some((AccountId(1), &address));
-    let attempt = Attempt { user: "user1@example.test", account, peer: &peer, mark: Some(&mark), remembered: false };
+    let attempt = Attempt { user: "user1@example.test", account, peer: &peer, mark: Some(&mark), remembered: false, tls: None };
     assert_ne!(h.logins.before(&attempt), Before::Refuse);
 }
 
@@ -512,6 +512,7 @@ async fn who_comes_by_a_unix_socket_or_with_the_guard_off_is_not_counted() {
         peer: &peer,
         mark: None,
         remembered: false,
+        tls: None,
     };
     for _ in 0..100 {
         assert_eq!(h.logins.before(&attempt), Before::Go);

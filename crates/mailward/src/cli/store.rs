@@ -1,11 +1,13 @@
 //! `mailward store`: looking after the store.
 
 use crate::compose::privilege;
+use crate::control::audit::Ask;
 use crate::control::{Request, client};
 use crate::failure::Failure;
 use crate::place::{Place, Where};
 use crate::print::{self, Field as _};
 use clap::{Args, Subcommand};
+use mailward_core::{Clock as _, SystemClock, Timestamp};
 use mailward_store::maintenance::{self, Problem, Salvaged, Stats, Verified};
 
 /// Check, repair, compact and measure the store
@@ -22,7 +24,8 @@ pub(crate) struct Store {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Check every record, reference and counter, and the search index
-    #[command(after_help = "Reads every message. May run beside the server. Exit code 65 if anything is wrong.
+    #[command(after_help = "Reads every message. May run beside the server, which then remembers for its audit when that was.
+Exit code 65 if anything is wrong.
 
 Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
     Verify {
@@ -77,8 +80,10 @@ impl Store {
 fn verify(place: &Place, json: bool) -> Result<(), Failure> {
     privilege::become_owner_of(place.data())?;
     let mut progress = print::Progress::new();
+    let began = SystemClock.now();
     let found = maintenance::verify(place.data(), |done, all| progress.show(format_args!("{done} of {all}")))?;
     drop(progress);
+    note(place, began, &found);
     let Verified { contents, bytes, messages, mailboxes, queued, problems } = &found;
     if json {
         print::json(&found)?;
@@ -90,6 +95,14 @@ fn verify(place: &Place, json: bool) -> Result<(), Failure> {
         ))?;
     }
     whole(problems, "`mailward store salvage` keeps what can be kept")
+}
+
+/// Tells the server that runs on it, for audits. A copy that no server runs on stays as it is; that it couldn't be told is no
+/// reason to hide what was found.
+fn note(place: &Place, began: Timestamp, found: &Verified) {
+    let problems = u64::try_from(found.problems.len()).unwrap_or(u64::MAX);
+    let verified = mailward_audit::Verified { began: Some(began), contents: found.contents, problems };
+    let _untold = client::run_there(place, &Request::Audit { ask: Ask::Verified { verified } });
 }
 
 fn salvage(place: &Place, json: bool) -> Result<(), Failure> {

@@ -9,7 +9,8 @@ use crate::place::Place;
 use arc_swap::ArcSwap;
 use mailward_core::config::{Audit, Config, KEYS, Quarantine};
 use mailward_core::event::{Event, Events};
-use mailward_core::{Clock as _, Domain, SystemClock, Timestamp};
+use mailward_core::limits::LOG_ALIVE_EVERY;
+use mailward_core::{Clock as _, Domain, Shutdown, SystemClock, Timestamp};
 use mailward_delivery::care::Care;
 use mailward_delivery::digest::Digests;
 use mailward_gate::bans::Bans;
@@ -207,6 +208,18 @@ impl Running {
     /// The socket that takes commands.
     pub(crate) fn socket(&self) -> PathBuf {
         self.0.parts.place.socket()
+    }
+
+    /// Writes a sign of life into the log, now and then, so that silence there means something.
+    pub(crate) async fn tell_alive(self, mut shutdown: Shutdown) {
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.fired() => return,
+                () = tokio::time::sleep(LOG_ALIVE_EVERY) => {}
+            }
+            self.events().emit(Event::info("server.alive").with("connections", self.gate().open()));
+        }
     }
 
     /// Stops the server, cleanly.

@@ -1,5 +1,6 @@
 //! What an audit needs of the server, and what is kept of it.
 
+mod seen;
 mod state;
 
 use super::desk::{Desk, shown};
@@ -9,7 +10,7 @@ use mailward_audit::actions::{Actions, Exception};
 use mailward_audit::evidence::{Archive, Counted, EvidenceError, Run};
 use mailward_audit::probe::Vantage;
 use mailward_audit::reminders::Reminder;
-use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict, Weights};
+use mailward_audit::{Area, Audits, Newest, State, Statement, Verdict, Verified, Weights};
 use mailward_core::{Clock as _, SystemClock};
 use mailward_vault::EvidenceKey;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub(crate) enum Ask {
     Answer { control: String, statement: Statement },
     /// Sign what this installation saw of another host, and nothing else: see [`Vantage`].
     Sign { look: String },
+    /// The store was checked to its last byte beside the server: note what came of it.
+    Verified { verified: Verified },
     /// Let something be for a while.
     Except { control: String, exception: Exception },
 }
@@ -148,7 +151,7 @@ impl AuditDesk {
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {
         let now = SystemClock.now();
         match ask {
-            Ask::Known | Ask::Canary { .. } => Err(Failure::Bug("not a matter of the archive".to_owned())),
+            Ask::Known | Ask::Canary { .. } | Ask::Verified { .. } => Err(Failure::Bug("not a matter of the archive".to_owned())),
             Ask::Keep { run, owners } => {
                 let run = serde_json::from_str(&run).map_err(|error| Failure::Refused(format!("the run: {error}")))?;
                 let kept = self.keep(run, &owners)?;
@@ -187,6 +190,10 @@ impl Desk {
         let ask = match ask {
             Ask::Known => return shown(self.audit_known().await?),
             Ask::Canary { about } => return self.canary(about).await,
+            Ask::Verified { verified } => {
+                self.note_verified(verified).await?;
+                return Ok(Value::Null);
+            }
             ask => ask,
         };
         let desk = self.audit.clone();

@@ -1,10 +1,18 @@
 //! The audit's own account: made for a run, asked about, and taken away with all that it left.
 
+mod held;
+mod sinks;
+
+pub(crate) use sinks::is_alias;
+
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
+use mailward_audit::Digest;
+use mailward_core::config::KeptClass;
 use mailward_core::limits::{
-    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME,
+    AUDIT_ALIVE_TIME, AUDIT_DIGEST_MAX, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX,
+    AUDIT_RUN_TIME, QUARANTINE_NOTE_MAX,
 };
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Domain, Secret, SystemClock, Timestamp};
@@ -13,13 +21,17 @@ use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
-use mailward_store::records::{KeptFor, QueueFilter, Steer, UidRange};
+use mailward_inspect::{Action, Check, Finding};
+use mailward_message::Structure;
+use mailward_message::decode::part_text;
+use mailward_store::records::{KeptFor, MailboxRecord, MessageRecord, QueueFilter, Steer, UidRange};
 use mailward_store::{MailStore as _, QuarantineStore as _, QueueStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is asked of it. Only accounts that were made here can be meant.
@@ -42,6 +54,12 @@ pub(crate) enum Ask {
     Learned { address: Address },
     /// Sends what it writes to one address elsewhere to this port of loopback; the address.
     Sink { address: Address, port: u16, demands_tls: bool },
+    /// Has what strangers send to an alias of its go on to this port of loopback; the alias.
+    Forward { address: Address, port: u16 },
+    /// Takes a message of it into the quarantine; whether users may decide on what is kept there for such a reason.
+    Hold { address: Address, marker: String },
+    /// Makes a digest for it alone, by links that end after so many milliseconds: a [`Digest`], or nothing.
+    Digest { address: Address, milliseconds: u64 },
     /// Takes it away.
     Forget { address: Address },
 }
@@ -88,12 +106,12 @@ pub(crate) struct Found {
     pub(crate) header: String,
 }
 
-/// Where it writes to elsewhere: a domain that there can't be (RFC 2606 §2).
-const ELSEWHERE: &str = "mailward-audit.invalid";
-/// What the routes are called that lead there, before a number.
-const SINK_ROUTE: &str = "mailward-audit-";
-/// How long a message to there is tried, seconds: no longer than an audit waits for it.
-const SINK_LIFETIME: u64 = 60;
+/// The same with where it is.
+struct Marked {
+    mailbox: MailboxRecord,
+    message: MessageRecord,
+    header: String,
+}
 
 /// How such an account is called. Together with the name before the @ nobody else is.
 const NAME: &str = "Mailward audit, for this run only";
@@ -130,6 +148,18 @@ impl Desk {
             Ask::Sink { address, port, demands_tls } => {
                 self.canary_account(&address).await?;
                 shown(self.canary_sink(&address, port, demands_tls).await?)
+            }
+            Ask::Forward { address, port } => {
+                self.canary_account(&address).await?;
+                shown(self.canary_forward(&address, port).await?)
+            }
+            Ask::Hold { address, marker } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_hold(account, &address, &marker).await?)
+            }
+            Ask::Digest { address, milliseconds } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_digest(account, Duration::from_millis(milliseconds)).await?)
             }
             Ask::Forget { address } => {
                 self.canary_account(&address).await?;
@@ -194,38 +224,6 @@ impl Desk {
         self.forget_canaries().await
     }
 
-    /// Only what that account writes to that address goes there, whatever other routes say.
-    /// Each has a route, and so a lane, of its own: what waits in one is in nobody's way.
-    async fn canary_sink(&self, from: &Address, port: u16, demands_tls: bool) -> Result<String, Failure> {
-        let bad = |error: &dyn std::fmt::Display| Failure::Bug(error.to_string());
-        let to = format!("sink-{port}@{ELSEWHERE}");
-        let tls = if demands_tls { RouteTls::StartTls } else { RouteTls::Opportunistic };
-        let words = ["host".to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST)];
-        let route = Route {
-            name: RouteName::parse(&format!("{SINK_ROUTE}{port}")).map_err(|error| bad(&error))?,
-            to: ForWhom::parse(&to).map_err(|error| bad(&error))?,
-            from: FromWhom::parse(&from.to_string()).map_err(|error| bad(&error))?,
-            leads: Leads::parse(&words, Some(tls), None).map_err(|error| bad(&error))?,
-            lifetime: Some(SINK_LIFETIME),
-            warn_after: Some(0),
-        };
-        self.routes.add(route, None).await?;
-        Ok(to)
-    }
-
-    async fn close_sinks(&self) -> Result<(), Failure> {
-        let is_ours = |route: &&Route| route.name.to_string().starts_with(SINK_ROUTE) && is_elsewhere(&route.to);
-        let names: Vec<RouteName> =
-            self.routes.table().routes().filter(is_ours).map(|route| route.name.clone()).collect();
-        for name in names {
-            match self.routes.remove(&name).await {
-                Ok(()) | Err(DirectoryError::NoRoute(_)) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Takes away what earlier runs left that were killed.
     pub(crate) async fn forget_canaries(&self) -> Result<(), Failure> {
         for user in self.directory.list_users(None, None).await?.iter().filter(|user| is_one(user)) {
@@ -243,7 +241,7 @@ impl Desk {
             for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
                 self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
             }
-            self.forget_sent(account).await?;
+            self.forget_sent().await?;
             self.directory.remove_user(address).await?;
             super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);
         }
@@ -251,9 +249,10 @@ impl Desk {
     }
 
     /// What still waits to be sent elsewhere is nobody's, and nobody is to hear that it failed.
-    async fn forget_sent(&self, account: AccountId) -> Result<(), Failure> {
-        let domain = Domain::parse(ELSEWHERE).map_err(|error| Failure::Bug(error.to_string()))?;
-        let filter = QueueFilter { submitter: Some(account), domain: Some(domain), ..QueueFilter::default() };
+    async fn forget_sent(&self) -> Result<(), Failure> {
+        let domain = Some(sinks::elsewhere()?);
+        // What others sent to its alias is nobody's, and nobody else sends there.
+        let filter = QueueFilter { domain, ..QueueFilter::default() };
         let mut after = None;
         for _step in 0..AUDIT_FOLLOWED_MAX {
             let steered = self.store.steer(filter.clone(), Steer::Remove, after).await?;
@@ -274,13 +273,19 @@ impl Desk {
     }
 
     async fn canary_mail(&self, account: AccountId, marker: &str) -> Result<Vec<Found>, Failure> {
+        let found = self.canary_messages(account, marker).await?;
+        Ok(found.into_iter().map(|one| Found { folder: one.mailbox.name.to_string(), header: one.header }).collect())
+    }
+
+    /// Messages in its mailboxes whose header has this text.
+    async fn canary_messages(&self, account: AccountId, marker: &str) -> Result<Vec<Marked>, Failure> {
         let mut found = Vec::new();
         for mailbox in self.store.mailboxes(account).await? {
             for message in self.store.messages(mailbox.id, vec![UidRange::ALL], AUDIT_FOLLOWED_MAX).await? {
                 let bytes = self.store.read(message.blob, 0, message.size.min(AUDIT_HEADER_MAX)).await?;
                 let header = header(&bytes);
                 if header.contains(marker) {
-                    found.push(Found { folder: mailbox.name.to_string(), header });
+                    found.push(Marked { mailbox: mailbox.clone(), message, header });
                 }
             }
         }
@@ -323,12 +328,6 @@ impl Desk {
     }
 }
 
-/// Whether it is of an address in the domain that the audit writes to.
-fn is_elsewhere(to: &ForWhom) -> bool {
-    let ForWhom::Address(address) = to else { return false };
-    address.domain().is_some_and(|domain| domain.as_str() == ELSEWHERE)
-}
-
 fn text_of(secret: &Secret) -> String {
     String::from_utf8_lossy(secret.expose()).into_owned()
 }
@@ -340,7 +339,7 @@ fn header(bytes: &[u8]) -> String {
 }
 
 /// The log from the first line on that is of this time or later, whatever the lines behind it look like.
-fn end_of(path: &Path, since: Timestamp) -> Result<String, Failure> {
+pub(super) fn end_of(path: &Path, since: Timestamp) -> Result<String, Failure> {
     let failed = |error| Failure::io(path.display(), error);
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();

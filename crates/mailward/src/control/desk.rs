@@ -340,7 +340,11 @@ impl Desk {
                 Ok(with_ended(json!({}), self.end_of_account(account, Why::Removed)))
             }
             Request::AliasAdd { alias, targets } => shown(directory.put_alias(&alias, targets).await?),
-            Request::AliasList { domain } => shown(directory.list_aliases(domain.as_ref())),
+            Request::AliasList { domain } => {
+                let mut aliases = directory.list_aliases(domain.as_ref());
+                aliases.retain(|alias| !super::canary::is_alias(&alias.address, &alias.targets));
+                shown(aliases)
+            }
             Request::AliasRemove { alias } => {
                 directory.remove_alias(&alias).await?;
                 Ok(Value::Null)

@@ -175,7 +175,7 @@ impl Desk {
         }
     }
 
-    fn quarantine_settings(&self) -> Quarantine {
+    pub(super) fn quarantine_settings(&self) -> Quarantine {
         self.server.as_ref().map_or_else(|| self.quarantine.clone(), |server| server.quarantine())
     }
 

@@ -48,11 +48,15 @@ pub enum Shelf {
     DmarcHeard,
     /// To whom the quarantine was shown, and by what word they answer.
     Digests,
+    /// What users' programs logged in over.
+    Clients,
+    /// What came of looking after the store.
+    Upkeep,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Routes,
         Self::MtaSts,
         Self::TlsReports,
@@ -74,6 +78,8 @@ impl Shelf {
         Self::DmarcReports,
         Self::DmarcHeard,
         Self::Digests,
+        Self::Clients,
+        Self::Upkeep,
     ];
 
     /// Its number in the database, for good.
@@ -100,6 +106,8 @@ impl Shelf {
             Self::DmarcReports => 19,
             Self::DmarcHeard => 20,
             Self::Digests => 21,
+            Self::Clients => 22,
+            Self::Upkeep => 23,
         }
     }
 }

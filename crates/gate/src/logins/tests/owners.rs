@@ -92,7 +92,7 @@ async fn who_is_refused_because_of_an_attack_neither_prolongs_it_nor_gets_banned
     let peer = Peer { session: 1, address: Some(HOME.parse().unwrap()), port: None, listener: Listener::Imaps };
     let address = user.parse().unwrap();
     let account = Some((AccountId(1), &address));
-    let attempt = Attempt { user, account, peer: &peer, mark: None, remembered: false };
+    let attempt = Attempt { user, account, peer: &peer, mark: None, remembered: false, tls: None };
     let mut refused = 0;
     for _ in 0..LOGIN_STRANGER_PAUSE.as_secs() / 10 {
         if h.logins.before(&attempt) != Before::Refuse {

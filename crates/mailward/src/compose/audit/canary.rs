@@ -6,7 +6,7 @@ use crate::control::desk::Desk;
 use crate::control::{Request, bans, client};
 use crate::failure::Failure;
 use crate::place::Place;
-use mailward_audit::{Account, Answered, Arrived, Canary, Kept, Missed, Progress, TriedBan};
+use mailward_audit::{Account, Answered, Arrived, Canary, Digest, Kept, Missed, Progress, TriedBan};
 use mailward_core::limits::{AUDIT_ALIVE_EVERY, AUDIT_RUN_TIME};
 use mailward_core::{Address, Secret, Shutdown, Timestamp};
 use serde::Deserialize;
@@ -173,6 +173,19 @@ impl Canary for OwnAccount {
 
     fn sink(&self, port: u16, demands_tls: bool) -> Answered<'_, String> {
         Box::pin(self.asked(About::Sink { address: self.address.clone(), port, demands_tls }))
+    }
+
+    fn forward(&self, port: u16) -> Answered<'_, String> {
+        Box::pin(self.asked(About::Forward { address: self.address.clone(), port }))
+    }
+
+    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
+        Box::pin(self.asked(About::Hold { address: self.address.clone(), marker: marker.to_owned() }))
+    }
+
+    fn digest(&self, lasts: Duration) -> Answered<'_, Option<Digest>> {
+        let milliseconds = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        Box::pin(self.asked(About::Digest { address: self.address.clone(), milliseconds }))
     }
 
     fn forget(&self) -> Answered<'_, ()> {

@@ -56,7 +56,7 @@ const fn administers(listener: Listener) -> bool {
 impl Desk {
     /// All of it. What can't be told is left out.
     pub(super) async fn audit_state(&self) -> Result<State, Failure> {
-        let server = self.server.as_ref();
+        let (server, seen) = (self.server.as_ref(), self.watch.clients.seen());
         let mut users = self.directory.list_users(None, None).await?;
         // The audit's own account is nobody's.
         users.retain(|user| !canary::is_one(user));
@@ -91,6 +91,10 @@ impl Desk {
             quarantine: self.quarantined().await.ok(),
             dmarc_heard: self.dmarc_heard().await.ok(),
             audits: self.audits().await,
+            clients: Some(self.clients(&seen)),
+            last_logins: self.last_logins(&seen).await.ok(),
+            log: self.log_of_day().await,
+            verified: self.verified().await,
         })
     }
 
@@ -109,6 +113,7 @@ impl Desk {
         self.directory
             .list_aliases(None)
             .into_iter()
+            .filter(|alias| !canary::is_alias(&alias.address, &alias.targets))
             .map(|alias| {
                 (alias.address.to_string(), alias.targets.iter().filter(is_out).map(Address::to_string).collect())
             })
