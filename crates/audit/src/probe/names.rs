@@ -1,6 +1,7 @@
 //! What the DNS says of the host and of a domain whose mail it takes.
 
 use super::look::{NamesSeen, plain, plain_bytes};
+use super::time::Until;
 use super::web;
 use crate::doors::Waiting;
 use crate::finding::Finding;
@@ -17,6 +18,8 @@ use std::time::Duration;
 /// What is asked about.
 pub(super) struct About<'a> {
     pub(super) lookup: &'a dyn Lookup,
+    /// How long names are asked.
+    pub(super) until: Until,
     /// The host's name; nothing if it is known by an address alone.
     pub(super) host: Option<&'a Domain>,
     pub(super) domain: Option<&'a Domain>,
@@ -46,9 +49,8 @@ pub(super) async fn guess_domain(lookup: Option<&dyn Lookup>, host: &Domain) -> 
     Some(above.unwrap_or_else(|| host.clone()))
 }
 
-/// What is there, as it stands there.
-pub(super) async fn seen(about: &About<'_>) -> NamesSeen {
-    let mut seen = NamesSeen::default();
+/// What is there, as it stands there: filled in while it is found.
+pub(super) async fn see(about: &About<'_>, seen: &mut NamesSeen) {
     if let Some(domain) = about.domain {
         if let Ok(found) = about.lookup.mx(domain).await {
             let mut all: Vec<&Mx> = found.records.iter().collect();
@@ -76,7 +78,6 @@ pub(super) async fn seen(about: &About<'_>) -> NamesSeen {
             seen.reverse.insert(address.to_string(), names);
         }
     }
-    seen
 }
 
 /// The text at a name that begins so.
@@ -110,9 +111,8 @@ pub(super) async fn ask(about: &About<'_>, question: &str) -> Option<Finding> {
 }
 
 /// What is found of a name within its time.
-async fn in_time(asked: Waiting<'_, Is>) -> Is {
-    let late = |time: Duration| Is::Unknown(format!("the DNS doesn't say within {} seconds", time.as_secs()));
-    tokio::time::timeout(PROBE_NAMES_TIME, asked).await.unwrap_or_else(|_late| late(PROBE_NAMES_TIME))
+async fn in_time(until: Until, asked: Waiting<'_, Is>) -> Is {
+    until.within_and(PROBE_NAMES_TIME, asked).await.unwrap_or_else(Is::Unknown)
 }
 
 type Looks = for<'a> fn(&'a About<'a>, &'a Domain) -> Waiting<'a, Is>;
@@ -122,7 +122,7 @@ fn of_domain<'a>(about: &'a About<'a>, look: Looks) -> Waiting<'a, Finding> {
         let Some(domain) = about.domain else {
             return Finding::not_tested("no domain is known whose mail the host takes: --domain names one");
         };
-        worst(vec![(domain.to_string(), in_time(look(about, domain)).await)], "")
+        worst(vec![(domain.to_string(), in_time(about.until, look(about, domain)).await)], "")
     })
 }
 
@@ -131,7 +131,7 @@ fn of_host<'a>(about: &'a About<'a>, look: Looks) -> Waiting<'a, Finding> {
         let Some(host) = about.host else {
             return Finding::not_tested("the host is known by an address alone: --name names it");
         };
-        worst(vec![(host.to_string(), in_time(look(about, host)).await)], "")
+        worst(vec![(host.to_string(), in_time(about.until, look(about, host)).await)], "")
     })
 }
 
@@ -161,7 +161,7 @@ async fn dkim(about: &About<'_>) -> Finding {
     }
     let mut found = Vec::new();
     for selector in about.selectors {
-        let is = in_time(Box::pin(names::dkim(about.lookup, domain, selector, None))).await;
+        let is = in_time(about.until, Box::pin(names::dkim(about.lookup, domain, selector, None))).await;
         found.push((format!("{selector}._domainkey.{domain}"), is));
     }
     worst(found, "")
@@ -173,7 +173,7 @@ async fn reverse(about: &About<'_>) -> Finding {
     };
     let mut found = Vec::new();
     for address in about.addresses {
-        let is = in_time(Box::pin(names::leads_back(about.lookup, *address, host))).await;
+        let is = in_time(about.until, Box::pin(names::leads_back(about.lookup, *address, host))).await;
         found.push((address.to_string(), is));
     }
     worst(found, "the host has no address")
@@ -186,7 +186,7 @@ async fn lists(about: &About<'_>) -> Finding {
     let mut found = Vec::new();
     for list in about.lists {
         for address in about.addresses {
-            let is = in_time(Box::pin(listed(about.lookup, *address, list))).await;
+            let is = in_time(about.until, Box::pin(listed(about.lookup, *address, list))).await;
             found.push((format!("{address} at {list}"), is));
         }
     }
@@ -316,7 +316,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dns_that_never_answers_leaves_a_name_unknown() {
         let before = Instant::now();
-        let is = in_time(Box::pin(std::future::pending())).await;
+        let (_, until) = Until::of(PROBE_NAMES_TIME * 2, true);
+        let is = in_time(until, Box::pin(std::future::pending())).await;
         assert_eq!(before.elapsed(), PROBE_NAMES_TIME);
         assert!(matches!(is, Is::Unknown(_)));
     }

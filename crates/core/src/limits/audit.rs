@@ -168,6 +168,12 @@ pub const PROBE_PORTS_MAX: usize = 200;
 pub const PROBE_ADDRESSES_MAX: usize = 16;
 /// Selectors, lists, recipients and addresses that may be named, of each.
 pub const PROBE_NAMES_MAX: usize = 20;
+/// Time for a whole look: some forty minutes' worth of doors at sixteen addresses fit nobody's patience. What isn't asked by then isn't tested.
+pub const PROBE_LOOK_TIME: Duration = Duration::from_secs(1_800);
+/// How much of it is kept for names, so that a host that answers slowly at its doors can't hide what the DNS says; percent.
+pub const PROBE_NAMES_PERCENT: u32 = 20;
+/// Characters of what is said of one finding: one that is at many doors says so of each.
+pub const PROBE_SAID_MAX: usize = 8_000;
 /// Time for one question at one door: slow servers make strangers wait a second for each mistake.
 pub const PROBE_QUESTION_TIME: Duration = Duration::from_secs(120);
 /// Time for what is asked of one name in the DNS, all its questions together.
