@@ -34,7 +34,7 @@ mod ports;
 mod questions;
 mod time;
 mod vantage;
-mod web;
+pub(crate) mod web;
 
 pub use compare::changes;
 pub use kept::{Kept, KeptError, MAY};
@@ -218,28 +218,27 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
         let finding = if aim.skip.contains(&question.topic) {
             Some(left_out())
         } else {
-            let finding = until.within(Box::pin(asking::ask(&asked, &mut at, question.name))).await;
-            finding.unwrap_or_else(|| Some(until.unasked()))
+            Box::pin(asking::ask(&asked, &mut at, question.name)).await
         };
         findings.extend(finding.map(|finding| kept(question, finding)));
     }
     let mut seen = None;
     let is_mail = |at: &&At| at.seen.role == 25;
     let https = aim.ports.iter().find(|port| port.role == Some(443)).map_or(443, |port| port.number);
-    let about = lookup.filter(|_| asks_names).map(|lookup| names::About {
-        lookup,
+    let mut about = lookup.filter(|_| asks_names).map(|lookup| names::About {
+        web: web::Web { lookup, port: https, anchors: &aim.anchors, now: began },
         until: names_until,
+        ports: &ports,
+        programs: None,
         host: host.as_ref(),
         domain: domain.as_ref(),
         addresses: &addresses,
         selectors: &aim.selectors,
         lists: &aim.lists,
         shown: at.iter().filter(is_mail).filter_map(|at| at.shown.as_ref()?.as_ref().ok()).collect(),
-        anchors: &aim.anchors,
-        now: began,
-        https,
+        shown_anywhere: at.iter().find_map(|at| at.shown.as_ref()?.as_ref().ok()),
     });
-    if let Some(about) = &about {
+    if let Some(about) = &mut about {
         watch.looks_at("names");
         let seen = seen.insert(look::NamesSeen::default());
         // What is seen until then is told.
@@ -248,10 +247,7 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
     for question in QUESTIONS.iter().filter(|one| one.topic == Topic::Names) {
         watch.looks_at(question.name);
         let finding = match &about {
-            Some(about) => {
-                let finding = names_until.within(Box::pin(names::ask(about, question.name))).await;
-                finding.unwrap_or_else(|| Some(names_until.unasked()))
-            }
+            Some(about) => Box::pin(names::ask(about, question.name)).await,
             None if aim.skip.contains(&Topic::Names) => Some(left_out()),
             None => Some(Finding::not_tested("the DNS isn't asked (--dns none)")),
         };

@@ -10,7 +10,6 @@ use crate::doors::{
     no_such_door, relay, secured, settled,
 };
 use crate::finding::Finding;
-use crate::knock::KnockError;
 use crate::scene::{Door, Protocol};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::{PROBE_DOORS_AT_ONCE, PROBE_QUESTION_TIME};
@@ -288,8 +287,8 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
     let (mut bad, mut unknown, mut good, mut shown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for port in asked.ports.iter().filter(is_http) {
         let at = socket(port);
-        let page = asked.until.within(web::in_clear(at, asked.name)).await;
-        match page.unwrap_or_else(|| Err(KnockError::Late)) {
+        let page = asked.until.within_and(PROBE_QUESTION_TIME, web::in_clear(at, asked.name)).await;
+        match page.and_then(|page| page.map_err(|error| error.to_string())) {
             Ok(page) => {
                 shown.push(format!("{at}: {}", page.banner()));
                 let leads = page.location.as_deref().is_some_and(|to| to.starts_with("https://"));
@@ -300,7 +299,7 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
                     _ => bad.push(format!("{at} answers {}", page.banner())),
                 }
             }
-            Err(error) => unknown.push(format!("{at}: {}", plain(&error.to_string()))),
+            Err(error) => unknown.push(format!("{at}: {}", plain(&error))),
         }
     }
     let finding = if !bad.is_empty() {

@@ -214,6 +214,12 @@ pub struct NamesSeen {
     pub tlsa: Vec<String>,
     /// Names of the addresses.
     pub reverse: BTreeMap<String, Vec<String>>,
+    /// Who may certify the host, and where that stands.
+    #[serde(default)]
+    pub caa: Vec<String>,
+    /// What mail programs are told: SRV records, autoconfig, autodiscover.
+    #[serde(default)]
+    pub programs: Vec<String>,
 }
 
 /// One answer.
@@ -260,7 +266,7 @@ pub struct Change {
 }
 
 /// A text of others as it is told: cut, without what acts on a terminal.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     tamed(text.chars().take(PROBE_TEXT_MAX), |_| false)
 }
 

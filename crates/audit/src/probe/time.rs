@@ -1,6 +1,5 @@
 //! How long a look may take: a host that answers slowly, or for ever, ends it no later.
 
-use crate::finding::Finding;
 use mailward_core::limits::PROBE_NAMES_PERCENT;
 use std::future::Future;
 use std::time::Duration;
@@ -50,11 +49,6 @@ impl Until {
         let time =
             if seconds >= 120 { format!("{} minutes", seconds.div_euclid(60)) } else { format!("{seconds} seconds") };
         format!("a look takes {time} at most, and they were over")
-    }
-
-    /// What is found where something wasn't asked.
-    pub(super) fn unasked(self) -> Finding {
-        Finding::not_tested(self.over())
     }
 }
 

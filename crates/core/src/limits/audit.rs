@@ -186,6 +186,12 @@ pub const PROBE_TEXT_MAX: usize = 300;
 pub const PROBE_TEXTS_MAX: usize = 50;
 /// Bytes of a web server's answer that are read: a policy of MTA-STS is the longest that matters.
 pub const PROBE_PAGE_MAX: usize = 80 * 1024;
+/// Places of mail programs that one source tells of: more can't be read. Three are usual, large providers have six.
+pub const PROGRAM_SETTINGS_MAX: usize = 32;
+/// Elements inside one another in a page of settings, ...
+pub const PROGRAM_XML_DEPTH_MAX: usize = 12;
+/// ... and pieces of it: beginnings and ends of elements, texts, comments.
+pub const PROGRAM_XML_PIECES_MAX: usize = 5_000;
 /// Bytes of a look that is kept, and of a peer's that is read.
 pub const PROBE_STATE_MAX: usize = 4 * 1024 * 1024;
 /// Files of peers that are read.
