@@ -210,7 +210,7 @@ class Sslyze:
             leaf = scan["certificate_info"]["result"]["certificate_deployments"][0]["received_certificate_chain"][0]
             common = [one["value"] for one in leaf["subject"]["attributes"] if one["oid"]["name"] == "commonName"]
             facts |= {
-                NAMES: frozenset([*common, *leaf["subject_alternative_name"]["dns_names"]]), UNTIL: leaf["not_valid_after"][:10],
+                NAMES: frozenset([*common, *(one for kind in ("dns_names", "ip_addresses") for one in leaf["subject_alternative_name"][kind])]), UNTIL: leaf["not_valid_after"][:10],
                 SELF: leaf["subject"]["rfc4514_string"] == leaf["issuer"]["rfc4514_string"], BITS: leaf["public_key"]["key_size"],
                 SHA256: digest(leaf["as_pem"].strip()),
             }  # fmt: skip
@@ -272,6 +272,32 @@ class Testssl:
         }  # fmt: skip
 
 
+# ---- openssl ------------------------------------------------------------------------------------------------
+
+
+class Openssl:
+    """openssl s_client: versions from TLS 1.0 on, and the certificate. It is the one that begins TLS in ManageSieve."""
+
+    name = "openssl"
+
+    def look(self, host, ports, known):
+        facts = {}
+        for port in ports:
+            said = {f"TLS 1.{minor}": self.begin(host, port, flag) for minor, flag in enumerate(("-tls1", "-tls1_1", "-tls1_2", "-tls1_3"))}
+            taken = {version: text for version, text in said.items() if text}
+            facts[port, VERSIONS] = frozenset(taken)
+            for text in list(taken.values())[-1:]:
+                facts[port, SHA256] = digest(re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)[0])
+        return facts
+
+    def begin(self, host, port, version):
+        """What is told of a connection of one version; nothing if there is none."""
+        weak = [] if version == "-tls1_3" else ["-cipher", "ALL:@SECLEVEL=0"]
+        words = ["s_client", "-connect", f"{host.four}:{port}", "-starttls", STARTS[port], version, *weak]
+        done = run("openssl", *words, ok=None)
+        return done.text if done.returncode == 0 and "BEGIN CERTIFICATE" in done.text else ""
+
+
 # ---- dig and checkdmarc -------------------------------------------------------------------------------------
 
 
@@ -327,8 +353,9 @@ class Checkdmarc:
         self.place = by_pip("checkdmarc")
 
     def look(self, host):
-        # Its warnings come first.
-        text = run(sys.executable, "-m", "checkdmarc._cli", "-n", "127.0.0.1", "-o", out := WORK / f"{host.name}-checkdmarc.json", host.name, env={"PYTHONPATH": str(self.place)}).text
+        out = WORK / f"{host.name}-checkdmarc.json"
+        words = [host.name, "-n", "127.0.0.1", "-o", out]
+        text = run(sys.executable, "-m", "checkdmarc._cli", *words, env={"PYTHONPATH": str(self.place)}).text
         if not out.exists():
             raise Failed(f"checkdmarc says nothing of {host.name}: {text}"[:2000])
         said = json.loads(out.read_text())

@@ -82,14 +82,13 @@ impl Behind {
                 goodbye: b"LOGOUT\r\n",
                 // What it can, without being asked, ends with OK; so does the answer to LOGOUT. Who doesn't know NOOP says NO.
                 answers: |lines| {
-                    let of = |word: &str| {
-                        let first = |line: &&Vec<u8>| {
-                            line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-                        };
-                        lines.iter().filter(first).count()
+                    let first =
+                        |line: &[u8]| line.split(|byte| b" (".contains(byte)).next().map(<[u8]>::to_ascii_uppercase);
+                    let of = |word: &[u8]| {
+                        lines.iter().filter(|line| first(line).is_some_and(|first| first == word)).count()
                     };
                     let repeats = lines.iter().any(|line| String::from_utf8_lossy(line).contains(WORD));
-                    repeats || of("NO") > 0 || of("OK") > 2
+                    repeats || of(b"NO") > 0 || of(b"OK") > 2
                 },
             },
             _ => Self {
