@@ -1,5 +1,6 @@
-"""Other people's tools that look at a mail server from outside: nmap, sslyze and testssl.sh. Each gives facts, `{(port, fact): value}`,
-in one form, so that they can be laid beside one another; port 0 is the host's. Facts that a tool doesn't tell aren't there.
+"""Other people's tools that look at a mail server from outside: nmap, sslyze and testssl.sh at its doors, dig and checkdmarc in the DNS.
+Each gives facts, `{(port, fact): value}`, in one form, so that they can be laid beside one another; port 0 is the host's. Facts that a
+tool doesn't tell aren't there.
 """
 
 import datetime
@@ -23,7 +24,10 @@ PORTS, BANNER, STARTTLS, CLEAR, RELAY = "open ports", "banner", "STARTTLS offere
 VRFY, EXPN = "VRFY tells who is there", "EXPN tells who is there"
 VERSIONS, SUITES, WEAK, CURVES = "TLS versions", "suites", "weak suites", "curves"
 SHA256, NAMES, UNTIL, SELF, BITS = "certificate", "names", "valid until", "self-signed", "key bits"
-FACTS = (PORTS, BANNER, STARTTLS, CLEAR, RELAY, VRFY, EXPN, VERSIONS, SUITES, WEAK, CURVES, SHA256, NAMES, UNTIL, SELF, BITS)
+MX, SPF, DMARC, STS, RPT, TLSA, PTR, CAA, SRV = "MX", "SPF", "DMARC", "MTA-STS", "TLS-RPT", "TLSA", "PTR", "CAA", "SRV"
+SPF_GOOD, DMARC_GOOD, STS_GOOD, RPT_GOOD, SIGNED = "SPF is good", "DMARC is good", "MTA-STS is good", "TLS-RPT is good", "zone is signed"
+NAMES_FACTS = (MX, SPF, DMARC, STS, RPT, TLSA, PTR, CAA, SRV, SPF_GOOD, DMARC_GOOD, STS_GOOD, RPT_GOOD, SIGNED)
+FACTS = (*NAMES_FACTS, PORTS, BANNER, STARTTLS, CLEAR, RELAY, VRFY, EXPN, VERSIONS, SUITES, WEAK, CURVES, SHA256, NAMES, UNTIL, SELF, BITS)
 
 MAIL_PORTS = (25, 80, 110, 143, 443, 465, 587, 993, 995, 4190)
 # What is said before TLS begins there.
@@ -62,23 +66,26 @@ class Nmap:
 
     name = "nmap"
 
-    def look(self, host, ports, known):
+    def look(self, host, ports, known, at=None):
+        """At its IPv4 address unless told."""
+        at = at or host.four
         names = WORK / f"{host.name}-names"
         user, domain = known.split("@")
         names.write_text(f"{user}\n")
         scripts = "banner,smtp-commands,smtp-open-relay,smtp-enum-users,ssl-enum-ciphers,ssl-cert,imap-capabilities,pop3-capabilities"
         asked = [f"userdb={names}", f"smtp-enum-users.domain={domain}", "smtp-open-relay.domain=third.example"]
-        facts = self.read(self.ask(host, ports, scripts, [*asked, "smtp-enum-users.methods={VRFY}"]), VRFY)
+        facts = self.read(self.ask(at, host, ports, scripts, [*asked, "smtp-enum-users.methods={VRFY}"]), VRFY)
         if 25 in facts[0, PORTS]:
-            facts |= self.read(self.ask(host, [25], "smtp-enum-users", [*asked, "smtp-enum-users.methods={EXPN}"]), EXPN, [25])
+            facts |= self.read(self.ask(at, host, [25], "smtp-enum-users", [*asked, "smtp-enum-users.methods={EXPN}"]), EXPN, [25])
         return facts
 
-    def ask(self, host, ports, scripts, asked):
+    def ask(self, at, host, ports, scripts, asked):
+        family = ["-6"] if ":" in at else []
         text = run(
-            "nmap", "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-",
-            host.four,
+            "nmap", *family, "-v", "-n", "-Pn", "-sT", "-p", ",".join(map(str, ports)), "--script", scripts, "--script-args", ",".join(asked), "-oX", "-",
+            at,
         ).text  # fmt: skip
-        (WORK / f"{host.name}-nmap-{len(ports)}.xml").write_text(text)
+        (WORK / f"{host.name}-nmap-{len(family)}-{len(ports)}.xml").write_text(text)
         return xml.fromstring(text[text.index("<?xml") :])
 
     def read(self, tree, enumerated, only=None):
@@ -167,7 +174,7 @@ class Sslyze:
     name = "sslyze"
 
     def __init__(self):
-        self.place = sslyze()
+        self.place = by_pip("sslyze")
 
     def look(self, host, ports, known):
         out = WORK / f"{host.name}-sslyze.json"
@@ -203,25 +210,25 @@ class Sslyze:
             leaf = scan["certificate_info"]["result"]["certificate_deployments"][0]["received_certificate_chain"][0]
             common = [one["value"] for one in leaf["subject"]["attributes"] if one["oid"]["name"] == "commonName"]
             facts |= {
-                NAMES: frozenset([*common, *leaf["subject_alternative_name"]["dns_names"]]), UNTIL: leaf["not_valid_after"][:10],
+                NAMES: frozenset([*common, *(one for kind in ("dns_names", "ip_addresses") for one in leaf["subject_alternative_name"][kind])]), UNTIL: leaf["not_valid_after"][:10],
                 SELF: leaf["subject"]["rfc4514_string"] == leaf["issuer"]["rfc4514_string"], BITS: leaf["public_key"]["key_size"],
                 SHA256: digest(leaf["as_pem"].strip()),
             }  # fmt: skip
         return facts
 
 
-def sslyze():
-    """Where it is. Wants the network, once; what pip gets has to have the hashes that are written down beside this file."""
+def by_pip(name):
+    """Where a program of Python is. Wants the network, once; what pip gets has to have the hashes that are written down beside this file."""
 
     def make(place):
         fetched = place.with_suffix(".new")
         shutil.rmtree(fetched, ignore_errors=True)
-        words = ["install", "--quiet", "--no-deps", "--require-hashes", "--target", str(fetched), "-r", str(Path(__file__).with_name("sslyze.txt"))]
+        words = ["install", "--quiet", "--no-deps", "--require-hashes", "--target", str(fetched), "-r", str(Path(__file__).with_name(f"{name}.txt"))]
         # pip's settings are those of the user whose tests these are.
         peers.command(sys.executable, "-m", "pip", *words, env={**os.environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir})
         fetched.rename(place)
 
-    return peers.kept("sslyze", make)
+    return peers.kept(name, make)
 
 
 # ---- testssl.sh ---------------------------------------------------------------------------------------------
@@ -234,15 +241,11 @@ class Testssl:
 
     def __init__(self):
         self.place = peers.fetch("testssl.sh")
+        # It wants a program that asks the DNS, also where it isn't to ask.
+        self.around = with_libraries(self.place) | {"TERM": "dumb", "TESTSSL_INSTALL_DIR": str(self.place / "etc/testssl")}
 
     def look(self, host, ports, known):
-        facts = {}
-        # It wants a program that asks the DNS, also where it isn't to ask.
-        usr = self.place / "usr"
-        around = {
-            "PATH": f"{usr / 'bin'}:{os.environ['PATH']}", "LD_LIBRARY_PATH": ":".join(map(str, usr.glob("lib/*-linux-gnu"))), "TERM": "dumb",
-            "TESTSSL_INSTALL_DIR": str(self.place / "etc/testssl"),
-        }  # fmt: skip
+        facts, usr, around = {}, self.place / "usr", self.around
         for port in ports:
             out = WORK / f"{host.name}-{port}-testssl.json"
             start = ["--starttls", STARTS[port]] if port in STARTS else []
@@ -269,14 +272,132 @@ class Testssl:
         }  # fmt: skip
 
 
+# ---- openssl ------------------------------------------------------------------------------------------------
+
+
+class Openssl:
+    """openssl s_client: versions from TLS 1.0 on, and the certificate. It is the one that begins TLS in ManageSieve."""
+
+    name = "openssl"
+
+    def look(self, host, ports, known):
+        facts = {}
+        for port in ports:
+            said = {f"TLS 1.{minor}": self.begin(host, port, flag) for minor, flag in enumerate(("-tls1", "-tls1_1", "-tls1_2", "-tls1_3"))}
+            taken = {version: text for version, text in said.items() if text}
+            facts[port, VERSIONS] = frozenset(taken)
+            for text in list(taken.values())[-1:]:
+                facts[port, SHA256] = digest(re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)[0])
+        return facts
+
+    def begin(self, host, port, version):
+        """What is told of a connection of one version; nothing if there is none."""
+        weak = [] if version == "-tls1_3" else ["-cipher", "ALL:@SECLEVEL=0"]
+        words = ["s_client", "-connect", f"{host.four}:{port}", "-starttls", STARTS[port], version, *weak]
+        done = run("openssl", *words, ok=None)
+        return done.text if done.returncode == 0 and "BEGIN CERTIFICATE" in done.text else ""
+
+
+# ---- dig and checkdmarc -------------------------------------------------------------------------------------
+
+
+def with_libraries(place):
+    """What surrounds programs of a package that is unpacked and not installed."""
+    usr = place / "usr"
+    return {"PATH": f"{usr / 'bin'}:{os.environ['PATH']}", "LD_LIBRARY_PATH": ":".join(map(str, usr.glob("lib/*-linux-gnu")))}
+
+
+def host_names(words):
+    return frozenset(word.rstrip(".").lower() for word in words)
+
+
+def beginning(texts, word):
+    """The first text that begins so; "none" if there is none."""
+    return next((text for text in texts if text.lower().startswith(word.lower())), "none")
+
+
+class Dig:
+    """dig, which comes with testssl.sh: records as they stand there."""
+
+    name = "dig"
+
+    def __init__(self, place):
+        self.around = with_libraries(place)
+
+    def look(self, host):
+        ask = lambda name, kind: run("dig", "@127.0.0.1", "+short", "+time=5", name, kind, env=self.around).text.splitlines()
+        texts = lambda name: ["".join(re.findall(r'"((?:[^"\\\\]|\\\\.)*)"', line)) for line in ask(name, "TXT")]
+        name = host.name
+        services = [(service, line.split()) for service in SERVICES for line in ask(f"_{service}._tcp.{name}", "SRV")]
+        return {(0, fact): value for fact, value in {
+            MX: host_names(ask(name, "MX")),
+            SPF: beginning(texts(name), "v=spf1"), DMARC: beginning(texts(f"_dmarc.{name}"), "v=DMARC1"),
+            STS: beginning(texts(f"_mta-sts.{name}"), "v=STSv1"), RPT: beginning(texts(f"_smtp._tls.{name}"), "v=TLSRPTv1"),
+            TLSA: frozenset("".join(line.split()).lower() for line in ask(f"_25._tcp.{name}", "TLSA")),
+            PTR: host_names(run("dig", "@127.0.0.1", "+short", "-x", host.four, env=self.around).text.splitlines()),
+            CAA: frozenset(re.sub(r'^0 issue "([^";]*)"$', r"\1", line) for line in ask(name, "CAA")),
+            SRV: frozenset(f"{service} {target.rstrip('.')}:{port}" for service, (_, _, port, target) in services if target != "."),
+        }.items()}  # fmt: skip
+
+
+# Services of mail programs; in pairs: with TLS from the first byte, and without.
+SERVICES = {"imaps": "IMAP", "imap": "IMAP", "pop3s": "POP3", "pop3": "POP3", "submissions": "submission", "submission": "submission"}
+
+
+class Checkdmarc:
+    """checkdmarc, which comes by pip: what is good of SPF, DMARC, MTA-STS and TLS-RPT."""
+
+    name = "checkdmarc"
+
+    def __init__(self):
+        self.place = by_pip("checkdmarc")
+
+    def look(self, host):
+        out = WORK / f"{host.name}-checkdmarc.json"
+        words = [host.name, "-n", "127.0.0.1", "-o", out]
+        text = run(sys.executable, "-m", "checkdmarc._cli", *words, env={"PYTHONPATH": str(self.place)}).text
+        if not out.exists():
+            raise Failed(f"checkdmarc says nothing of {host.name}: {text}"[:2000])
+        said = json.loads(out.read_text())
+        spf, dmarc = said["spf"], said["dmarc"]
+        tag = lambda name: dmarc.get("tags", {}).get(name, {}).get("value")
+        ends = spf.get("parsed", {}).get("all")
+        facts = {
+            MX: frozenset(f"{one['preference']} {one['hostname']}" for one in said["mx"]["hosts"]),
+            SPF_GOOD: spf["valid"] and ends in ("fail", "softfail") and not any("ptr" in warning for warning in spf["warnings"]),
+            DMARC_GOOD: dmarc["valid"] and tag("p") in ("quarantine", "reject") and bool(tag("rua")) and tag("t") != "y",
+            STS_GOOD: said["mta_sts"]["valid"], RPT_GOOD: said["smtp_tls_reporting"]["valid"], SIGNED: said["dnssec"],
+        }  # fmt: skip
+        # Two records are none to it.
+        facts |= {fact: one["record"] for fact, one in ((SPF, spf), (DMARC, dmarc)) if one["record"]}
+        return {(0, fact): value for fact, value in facts.items()}
+
+
+def our_names(look, host):
+    """The same facts of what `mailward probe --json` says of names."""
+    names, verdicts = look["names"], {one["name"]: one["verdict"] for one in look["findings"]}
+    told = next((line for line in names["programs"] if line.startswith("SRV: ")), "")
+    services = set()
+    for service, begins in SERVICES.items():
+        how = "TLS from the first byte" if service.endswith("s") else "STARTTLS"
+        services |= {f"{service} {host}:{port}" for host, port in re.findall(rf"{begins} at (\S+):(\d+) with {how}", told)}
+    return {(0, fact): value for fact, value in {
+        MX: host_names(names["mx"]), SPF: names["spf"] or "none", DMARC: names["dmarc"] or "none", STS: names["mta_sts"] or "none",
+        RPT: names["tls_rpt"] or "none", TLSA: frozenset(one.replace(" ", "") for one in names["tlsa"]),
+        PTR: frozenset(names["reverse"].get(host.four, [])), CAA: frozenset(one.partition(": ")[2] for one in names["caa"]),
+        SRV: frozenset(services), SPF_GOOD: verdicts["names.spf"] == "pass", DMARC_GOOD: verdicts["names.dmarc"] == "pass",
+        STS_GOOD: verdicts["names.mta-sts"] == "pass", RPT_GOOD: verdicts["names.tls-rpt"] == "pass", SIGNED: verdicts["names.signed"] == "pass",
+    }.items()}  # fmt: skip
+
+
 # ---- ours ---------------------------------------------------------------------------------------------------
 
 
-def ours(look, host):
-    """The same facts of what `mailward probe --json` says, at the host's IPv4 address."""
-    facts = {(0, PORTS): tuple(one["port"] for one in look["ports"] if one["address"] == host.four and one["state"] == "open" and one["role"])}
+def ours(look, at):
+    """The same facts of what `mailward probe --json` says, at one address of the host."""
+    facts = {(0, PORTS): tuple(one["port"] for one in look["ports"] if one["address"] == at and one["state"] == "open" and one["role"])}
     for door in look["doors"]:
-        if door["address"] != host.four:
+        if door["address"] != at:
             continue
         said = {BANNER: door["banner"] and greeting(door["banner"])}
         if door["port"] in STARTS:

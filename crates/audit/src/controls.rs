@@ -37,6 +37,7 @@ const BY_AREA: &[&[Control]] = &[
     names::CONTROLS,
     names::BEYOND,
     names::BESIDE,
+    names::TOLD,
     state::SERVER,
     state::USERS,
     state::MAIL,

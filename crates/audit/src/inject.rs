@@ -389,8 +389,7 @@ pub(crate) async fn auth(talk: &mut Talk, user: &str, password: &[u8]) -> Result
     let mut plain = format!("\0{user}\0").into_bytes();
     plain.extend_from_slice(password);
     let plain = STANDARD.encode(plain);
-    let begin = format!("{} PLAIN", talk.sasl());
-    let begun = talk.ask(&begin).await?;
+    let begun = talk.begin_sasl("PLAIN").await?;
     if begun.kind != Kind::More {
         return Ok(begun.kind);
     }

@@ -41,6 +41,7 @@ mod inject;
 pub mod knock;
 mod names;
 pub mod probe;
+pub mod programs;
 mod record;
 pub mod reminders;
 pub mod report;
@@ -59,7 +60,7 @@ pub use host::parsers;
 pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record, sha256_of};
 pub use run::{Progress, run};
-pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements};
+pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements, WEB_PORT};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{
     Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, LastLogin, LastLogins, Log, Logins, Newest,

@@ -1,8 +1,9 @@
 //! What the DNS says of one domain, one host or one address, and whether that is good: for controls and for looks from outside.
 
 use crate::finding::{Exhibit, Finding};
+use crate::knock::{Shown, certificate};
 use mailward_core::{Domain, SpfResult};
-use mailward_dns::{Lookup, LookupError, Name, Tlsa};
+use mailward_dns::{Issuer, Lookup, LookupError, Name, Tlsa, caa};
 use mailward_inspect::dmarc::{Request, discover};
 use mailward_inspect::spf::{Mechanism, Record, select};
 use mailward_sts::{is_public, report_places, sts_id};
@@ -258,4 +259,75 @@ pub(crate) async fn dane(lookup: &dyn Lookup, host: &Domain) -> Is {
             None => Is::Bad("none of its TLSA records can be used for mail".to_owned()),
         },
     }
+}
+
+/// An authority in words.
+pub(crate) fn issuer(one: &Issuer) -> String {
+    let name = one.name.as_deref().unwrap_or("nobody");
+    match &one.account {
+        Some(account) => format!("{name} for the account {account}"),
+        None => name.to_owned(),
+    }
+}
+
+/// What authorities call themselves in certificates, and the names by which CAA records know them, by their own words.
+const AUTHORITIES: [(&str, &[&str]); 12] = [
+    ("Let's Encrypt", &["letsencrypt.org"]),
+    ("Google Trust Services", &["pki.goog"]),
+    ("DigiCert", &["digicert.com"]),
+    ("Sectigo", &["sectigo.com"]),
+    ("ZeroSSL", &["sectigo.com"]),
+    ("GlobalSign", &["globalsign.com"]),
+    ("Amazon", &["amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com", "aws.amazon.com"]),
+    ("Buypass", &["buypass.com", "buypass.no"]),
+    ("Actalis", &["actalis.it"]),
+    ("SSL Corp", &["ssl.com"]),
+    ("HARICA", &["harica.gr"]),
+    ("Hellenic Academic and Research Institutions", &["harica.gr"]),
+];
+
+/// NET-15: only the authority that certified what is shown may certify a host, and only for an account of ours.
+pub(crate) async fn certified_by(lookup: &dyn Lookup, host: &Domain, shown: Option<&Shown>) -> Is {
+    let (at, allowed, secure) = match caa(lookup, host).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Is::Bad("everybody may certify it: there is no CAA record".to_owned()),
+        Err(error) => return missing(&error),
+    };
+    if !allowed.restricts {
+        return Is::Bad(format!("everybody may certify it: the CAA records at {at} name no issuer"));
+    }
+    if allowed.unread > 0 {
+        return Is::Unknown(format!("{at} has {} CAA records more than are read", allowed.unread));
+    }
+    let named: Vec<&Issuer> = allowed.issuers.iter().filter(|one| one.name.is_some()).collect();
+    let told = named.iter().map(|one| issuer(one)).collect::<Vec<_>>().join(", ");
+    if named.is_empty() || !allowed.critical.is_empty() {
+        return Is::Bad(format!("nobody may certify it, so its certificate can't be renewed (CAA at {at})"));
+    }
+    let own = shown.and_then(|shown| certificate(shown.chain.first()?).ok());
+    let Some(own) = own else {
+        return Is::Unknown(format!(
+            "{told} may certify it (CAA at {at}); no certificate was shown to compare that with"
+        ));
+    };
+    let known = AUTHORITIES.iter().find(|(name, _)| own.issuer.contains(name));
+    let Some((name, names)) = known else {
+        let issuer = own.issuer;
+        return Is::Unknown(format!(
+            "{told} may certify it (CAA at {at}); whether that is {issuer:?}, isn't known here"
+        ));
+    };
+    let ours = named.iter().filter(|one| one.name.as_deref().is_some_and(|one| names.contains(&one)));
+    let ours: Vec<&&Issuer> = ours.collect();
+    if ours.is_empty() {
+        return Is::Bad(format!("{told} may certify it (CAA at {at}), and {name} did: renewing will fail"));
+    }
+    if ours.iter().any(|one| one.account.is_none()) {
+        return Is::Bad(format!("{name} may certify it for whoever asks: no accounturi (CAA at {at})"));
+    }
+    if named.len() > ours.len() {
+        return Is::Bad(format!("others than {name} may certify it, too: {told} (CAA at {at})"));
+    }
+    let proven = if secure { ", proven" } else { "" };
+    Is::Good(format!("{told} alone may certify it (CAA at {at}{proven})"))
 }

@@ -19,6 +19,8 @@
 //!
 //! **Limits**: `limits::PROBE_*`, `limits::KNOCK_*`.
 //!
+//! It ends within `limits::PROBE_LOOK_TIME`, whatever the host does; the last part of that is kept for names.
+//!
 //! **Failure**: what can't be found out is "not tested", never "passed". A host of which nothing can be reached is
 //! [`ProbeError::Nobody`].
 
@@ -30,8 +32,9 @@ mod look;
 mod names;
 mod ports;
 mod questions;
+mod time;
 mod vantage;
-mod web;
+pub(crate) mod web;
 
 pub use compare::changes;
 pub use kept::{Kept, KeptError, MAY};
@@ -53,13 +56,16 @@ use asking::Asked;
 use doors::{At, Trust, talk_to};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::{
-    AUDIT_EXHIBITS_MAX, PROBE_ADDRESSES_MAX, PROBE_DOORS_AT_ONCE, PROBE_NAMES_MAX, PROBE_RATE,
+    AUDIT_EXHIBITS_MAX, PROBE_ADDRESSES_MAX, PROBE_DOORS_AT_ONCE, PROBE_LOOK_TIME, PROBE_NAMES_MAX, PROBE_RATE,
+    PROBE_SAID_MAX,
 };
 use mailward_core::{Clock, Domain};
 use mailward_dns::Lookup;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+use time::Until;
 
 /// Whom to look at, and how.
 #[derive(Clone)]
@@ -88,6 +94,8 @@ pub struct Aim {
     pub skip: Vec<Topic>,
     /// Connections a second, 1 to `limits::KNOCK_RATE_MAX`.
     pub rate: u32,
+    /// How long it may take; `limits::PROBE_LOOK_TIME` unless given.
+    pub time: Duration,
     /// The program that looks, with its version.
     pub by: String,
 }
@@ -108,6 +116,7 @@ impl Aim {
             recipients: Vec::new(),
             skip: Vec::new(),
             rate: PROBE_RATE,
+            time: PROBE_LOOK_TIME,
             by: "mailward".to_owned(),
         }
     }
@@ -165,6 +174,8 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
     let began = clock.now();
     bounded(aim)?;
     let lookup = aim.lookup.as_deref();
+    let asks_names = lookup.is_some() && !aim.skip.contains(&Topic::Names);
+    let (until, names_until) = Until::of(aim.time, asks_names);
     let (addresses, host) = addresses(aim).await?;
     let name = aim.name.clone().unwrap_or_else(|| aim.host.clone());
     let host = aim.name.as_deref().and_then(|name| Domain::parse(name).ok()).or(host);
@@ -174,11 +185,11 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
         (None, None) => None,
     };
     watch.looks_at("ports");
-    let ports = ports::scan(&addresses, &aim.ports).await;
+    let ports = ports::scan(&addresses, &aim.ports, until).await;
     if ports.iter().all(|port| port.state != PortState::Open) {
         return Err(ProbeError::Nobody(aim.host.clone()));
     }
-    let trust = Trust { anchors: &aim.anchors, now: began };
+    let trust = Trust { anchors: &aim.anchors, now: began, until };
     // Whom one asks about who has no domain: the address itself (RFC 5321 §4.1.3).
     let about = match (&domain, addresses.first()) {
         (Some(domain), _) => domain.to_string(),
@@ -194,6 +205,7 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
         recipients: &aim.recipients,
         trust,
         ports: &ports,
+        until,
         looked_inside: aim.ports.iter().any(|port| port.role.is_none()),
         name: &name,
     };
@@ -213,21 +225,24 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
     let mut seen = None;
     let is_mail = |at: &&At| at.seen.role == 25;
     let https = aim.ports.iter().find(|port| port.role == Some(443)).map_or(443, |port| port.number);
-    let about = lookup.filter(|_| !aim.skip.contains(&Topic::Names)).map(|lookup| names::About {
-        lookup,
+    let mut about = lookup.filter(|_| asks_names).map(|lookup| names::About {
+        web: web::Web { lookup, port: https, anchors: &aim.anchors, now: began },
+        until: names_until,
+        ports: &ports,
+        programs: None,
         host: host.as_ref(),
         domain: domain.as_ref(),
         addresses: &addresses,
         selectors: &aim.selectors,
         lists: &aim.lists,
         shown: at.iter().filter(is_mail).filter_map(|at| at.shown.as_ref()?.as_ref().ok()).collect(),
-        anchors: &aim.anchors,
-        now: began,
-        https,
+        shown_anywhere: at.iter().find_map(|at| at.shown.as_ref()?.as_ref().ok()),
     });
-    if let Some(about) = &about {
+    if let Some(about) = &mut about {
         watch.looks_at("names");
-        seen = Some(names::seen(about).await);
+        let seen = seen.insert(look::NamesSeen::default());
+        // What is seen until then is told.
+        let _late = names_until.within(names::see(about, seen)).await;
     }
     for question in QUESTIONS.iter().filter(|one| one.topic == Topic::Names) {
         watch.looks_at(question.name);
@@ -303,14 +318,14 @@ async fn addresses(aim: &Aim) -> Result<(Vec<IpAddr>, Option<Domain>), ProbeErro
 
 /// Talks to every door that is open, `limits::PROBE_DOORS_AT_ONCE` at a time.
 async fn talked(aim: &Aim, ports: &[PortSeen], name: &str, us: &Us, trust: Trust<'_>) -> Vec<At> {
-    let tls = Some(trust).filter(|_| !aim.skip.contains(&Topic::Tls));
+    let looks_at_tls = !aim.skip.contains(&Topic::Tls);
     let mut each: Vec<Waiting<'_, At>> = Vec::new();
     for port in ports.iter().filter(|port| port.state == PortState::Open) {
         let speaks = Port { number: port.port, role: port.role }.speaks();
         if let (Some(Speaks::Door(protocol)), Some(role)) = (speaks, port.role) {
             let address = SocketAddr::new(port.address, port.port);
             let door = Door { protocol, address, name: name.to_owned() };
-            each.push(Box::pin(talk_to(door, role, &us.domain, tls)));
+            each.push(Box::pin(talk_to(door, role, &us.domain, trust, looks_at_tls)));
         }
     }
     stream::iter(each).buffered(PROBE_DOORS_AT_ONCE).collect().await
@@ -333,9 +348,7 @@ fn order(verdict: &str) -> usize {
 }
 
 fn kept(question: &Question, finding: Finding) -> Found {
-    let plain = |text: String| -> String {
-        text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
-    };
+    let plain = |text: String| look::tamed(text.chars(), |c| c == '\n' || c == '\t');
     let evidence = finding.exhibits.into_iter().take(AUDIT_EXHIBITS_MAX).map(|exhibit| {
         let output = Output::of(exhibit);
         Output { input: plain(output.input), excerpt: plain(output.excerpt), ..output }
@@ -347,7 +360,7 @@ fn kept(question: &Question, finding: Finding) -> Found {
         hole: question.is_hole(),
         question: question.words().to_owned(),
         verdict: word(finding.verdict).to_owned(),
-        said: plain(finding.said),
+        said: look::tamed(finding.said.chars().take(PROBE_SAID_MAX), |c| c == '\n' || c == '\t'),
         mend: question.mend.to_owned(),
         evidence: evidence.collect(),
     }

@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// SMTP's own (RFC 5321 §4.5.4.2).
 pub const MAIL_PORT: u16 = 25;
 
+/// HTTPS's own (RFC 9110 §4.2.2).
+pub const WEB_PORT: u16 = 443;
+
 /// What an audit looks at.
 pub struct Scene {
     /// The host.
@@ -45,6 +48,8 @@ pub struct Scene {
     pub peers: Peers,
     /// The port at which other mail hosts are asked.
     pub mail_port: u16,
+    /// The port at which pages of settings are fetched by HTTPS.
+    pub web_port: u16,
     /// When the audit began; what is old or over is so at this time.
     pub now: Timestamp,
 }
@@ -66,6 +71,7 @@ impl Scene {
             machine: None,
             peers: Peers::default(),
             mail_port: MAIL_PORT,
+            web_port: WEB_PORT,
             now,
         }
     }

@@ -1,7 +1,7 @@
 //! Records at names, without a server: what is asked is written down, and answers may fail or take their time.
 
 use mailward_core::Domain;
-use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, TlsaRecord};
+use mailward_dns::{Answer, Found, Kind, Lookup, LookupError, Mx, Name, Srv, TlsaRecord};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -19,6 +19,8 @@ pub enum Data {
     Txt(Vec<u8>),
     /// PTR.
     Ptr(String),
+    /// SRV.
+    Srv(Srv),
     /// CNAME.
     Alias(String),
 }
@@ -30,6 +32,7 @@ impl Data {
             Self::Mx(..) => matches!(kind, Kind::Mx),
             Self::Txt(_) => matches!(kind, Kind::Txt),
             Self::Ptr(_) => matches!(kind, Kind::Ptr),
+            Self::Srv(_) => matches!(kind, Kind::Srv),
             Self::Alias(_) => false,
         }
     }
@@ -209,5 +212,8 @@ impl Lookup for Records {
             Data::Mx(preference, host) => Some(Mx { preference: *preference, host: host.clone() }),
             _ => None,
         })
+    }
+    fn srv<'a>(&'a self, name: &'a Name) -> Answer<'a, Srv> {
+        self.answer(name.clone(), Kind::Srv, |data| if let Data::Srv(srv) = data { Some(srv.clone()) } else { None })
     }
 }

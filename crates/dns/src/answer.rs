@@ -2,7 +2,7 @@
 //! is given may be a lie in every part.
 
 use crate::denial::{self, Verdict};
-use crate::lookup::{Kind, TlsaRecord};
+use crate::lookup::{CaaRecord, Kind, Srv, TlsaRecord};
 use hickory_resolver::proto::dnssec::Proof;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
@@ -17,6 +17,8 @@ pub(crate) enum Datum {
     Tlsa(TlsaRecord),
     Txt(Vec<u8>),
     Ptr(String),
+    Srv(Srv),
+    Caa(CaaRecord),
 }
 
 /// What a message says about the name that was asked for.
@@ -68,6 +70,8 @@ pub(crate) const fn record_type(kind: Kind) -> RecordType {
         Kind::Tlsa => RecordType::TLSA,
         Kind::Txt => RecordType::TXT,
         Kind::Ptr => RecordType::PTR,
+        Kind::Srv => RecordType::SRV,
+        Kind::Caa => RecordType::CAA,
     }
 }
 
@@ -178,12 +182,16 @@ pub fn look(bytes: &[u8]) -> usize {
     }
     let name = message.queries.first().map_or_else(Name::root, |query| query.name().clone());
     let mut used = 0_usize;
-    for kind in [Kind::Mx, Kind::A, Kind::Aaaa, Kind::Tlsa, Kind::Txt, Kind::Ptr] {
+    for kind in Kind::ALL {
         for judged in [None, Some(Verdict::Passed), Some(Verdict::Unproven), Some(Verdict::Refused)] {
             let reading = read(&message, &name, kind, judged);
             used = used.saturating_add(reading.links.len());
             if let End::Records { data, .. } = reading.end {
                 used = used.saturating_add(data.len());
+                let caa = data
+                    .into_iter()
+                    .filter_map(|datum| if let Datum::Caa(record) = datum { Some(record) } else { None });
+                used = used.saturating_add(crate::caa::allowed(caa).issuers.len());
             }
         }
     }
@@ -203,6 +211,17 @@ fn datum(data: &RData) -> Option<Datum> {
         }),
         RData::TXT(txt) => Datum::Txt(txt.txt_data.concat()),
         RData::PTR(ptr) => Datum::Ptr(ptr.0.to_lowercase().to_ascii()),
+        RData::SRV(srv) => Datum::Srv(Srv {
+            priority: srv.priority,
+            weight: srv.weight,
+            port: srv.port,
+            target: srv.target.to_lowercase().to_ascii(),
+        }),
+        RData::CAA(caa) => Datum::Caa(CaaRecord {
+            critical: caa.issuer_critical,
+            tag: caa.tag.to_ascii_lowercase(),
+            value: caa.value.clone(),
+        }),
         _ => return None,
     })
 }

@@ -19,9 +19,11 @@
 //! "later" to whoever sends mail, never "no".
 //!
 //! **Standards**: RFC 1035, RFC 2181 §5 and §10.3, RFC 2308 (negative answers), RFC 9520 (failures), RFC 4033–4035, 5155,
-//! 6840, 9276 (DNSSEC), RFC 5321 §5.1 and RFC 7505 (mail hosts), RFC 6698, 7671, 7672 (DANE).
+//! 6840, 9276 (DNSSEC), RFC 5321 §5.1 and RFC 7505 (mail hosts), RFC 6698, 7671, 7672 (DANE), RFC 2782
+//! (services), RFC 8659 and 8657 (who may certify).
 
 mod answer;
+mod caa;
 mod dane;
 mod denial;
 mod lookup;
@@ -32,8 +34,9 @@ mod turns;
 mod wire;
 
 pub use answer::look;
+pub use caa::{Allowed, Issuer, allowed, caa};
 pub use dane::{Dane, Matching, Selector, Tlsa, Usage, dane};
-pub use lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, NoDns, TlsaRecord};
+pub use lookup::{Alias, Answer, CaaRecord, Found, Kind, Lookup, LookupError, Mx, NoDns, Srv, TlsaRecord};
 pub use name::{Name, NameError};
 pub use resolver::{Resolver, ResolverError};
 pub use route::{LeftOut, MailHost, MailHosts, Ourselves, RouteError, route};

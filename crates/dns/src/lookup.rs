@@ -57,6 +57,18 @@ pub trait Lookup: Send + Sync {
             self.mx(&domain).await
         })
     }
+
+    /// Where a service of a domain is (RFC 2782), at names such as [`Name::service`] makes, as they stand there: unsorted, `.` (the
+    /// service isn't there) included. Who has no words of its own for it doesn't know now.
+    fn srv<'a>(&'a self, name: &'a Name) -> Answer<'a, Srv> {
+        LookupError::unasked(name, Kind::Srv)
+    }
+
+    /// Who may certify names, at one name (RFC 8659 §4), as it stands there. The records that count for a name may stand above it:
+    /// [`crate::caa`]. Who has no words of its own for it doesn't know now.
+    fn caa<'a>(&'a self, name: &'a Name) -> Answer<'a, CaaRecord> {
+        LookupError::unasked(name, Kind::Caa)
+    }
 }
 
 /// Records that are there: at least one.
@@ -112,6 +124,44 @@ impl Mx {
     }
 }
 
+/// Where a service is (RFC 2782).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Srv {
+    /// Smaller ones are tried first.
+    pub priority: u16,
+    /// How often, beside others of the same priority.
+    pub weight: u16,
+    /// At which port.
+    pub port: u16,
+    /// The host as it stands there: may be `.` (there is no such service), or no host's name at all.
+    pub target: String,
+}
+
+impl Srv {
+    /// Whether it says that the domain hasn't this service.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.target.is_empty() || self.target == "."
+    }
+
+    /// Its host by name; `None`: it is none.
+    #[must_use]
+    pub fn host(&self) -> Option<Domain> {
+        Domain::parse(self.target.strip_suffix('.').unwrap_or(&self.target)).ok()
+    }
+}
+
+/// A CAA record as it stands in the DNS (RFC 8659 §4.1). For what it allows, see [`crate::caa`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CaaRecord {
+    /// Whether who doesn't know the tag must not certify.
+    pub critical: bool,
+    /// Its tag, in lower case.
+    pub tag: String,
+    /// Its value: at most what a DNS answer has room for, 64 KiB. Bytes, not always text.
+    pub value: Vec<u8>,
+}
+
 /// A TLSA record as it stands in the DNS (RFC 6698 §2.1): numbers that may mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsaRecord {
@@ -140,6 +190,15 @@ pub enum Kind {
     Txt,
     /// Names of an address.
     Ptr,
+    /// Where a service is.
+    Srv,
+    /// Who may certify.
+    Caa,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [Self::Mx, Self::A, Self::Aaaa, Self::Tlsa, Self::Txt, Self::Ptr, Self::Srv, Self::Caa];
 }
 
 impl fmt::Display for Kind {
@@ -151,6 +210,8 @@ impl fmt::Display for Kind {
             Kind::Tlsa => "TLSA",
             Kind::Txt => "TXT",
             Kind::Ptr => "PTR",
+            Kind::Srv => "SRV",
+            Kind::Caa => "CAA",
         })
     }
 }
@@ -214,6 +275,12 @@ impl LookupError {
         Self::NoRecords { name: name.clone(), kind, secure: false, valid_until: Instant::now() }
     }
 
+    /// That nobody who could say was asked.
+    fn unasked<'a, T: Send + 'a>(name: &Name, kind: Kind) -> Answer<'a, T> {
+        let error = Self::Temporary { name: name.clone(), kind, why: "nobody is there to ask".to_owned() };
+        Box::pin(std::future::ready(Err(error)))
+    }
+
     /// Whether the same question may have another answer soon: it failed, rather than being answered with "none".
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
@@ -261,5 +328,11 @@ impl Lookup for NoDns {
     }
     fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
         Self::fails(name.clone(), Kind::Mx)
+    }
+    fn srv<'a>(&'a self, name: &'a Name) -> Answer<'a, Srv> {
+        Self::fails(name.clone(), Kind::Srv)
+    }
+    fn caa<'a>(&'a self, name: &'a Name) -> Answer<'a, CaaRecord> {
+        Self::fails(name.clone(), Kind::Caa)
     }
 }

@@ -77,6 +77,14 @@ impl Name {
         Self::under(&format!("_{port}._tcp"), host)
     }
 
+    /// Where a service over TCP is told of: `_imaps._tcp.example.org` (RFC 2782, RFC 6186).
+    ///
+    /// # Errors
+    /// [`NameError`], if the service's name is none or the domain's leaves no room for it.
+    pub fn service(service: &str, domain: &Domain) -> Result<Self, NameError> {
+        Self::under(&format!("_{service}._tcp"), domain)
+    }
+
     /// Where an address's name is: `1.2.0.192.in-addr.arpa` (RFC 1035 §3.5), `….ip6.arpa` (RFC 3596 §2.5). An IPv4
     /// address inside an IPv6 one is asked for as what it is.
     #[must_use]

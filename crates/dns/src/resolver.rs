@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Datum, End, Link};
 use crate::denial::Verdict;
-use crate::lookup::{Alias, Answer, Found, Kind, Lookup, LookupError, Mx, TlsaRecord};
+use crate::lookup::{Alias, Answer, CaaRecord, Found, Kind, Lookup, LookupError, Mx, Srv, TlsaRecord};
 use crate::name::Name;
 use crate::wire::{self, Upstream};
 use hickory_resolver::config::{
@@ -338,6 +338,26 @@ impl Lookup for Resolver {
 
     fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
         Box::pin(self.exchangers(name.clone()))
+    }
+
+    fn srv<'a>(&'a self, name: &'a Name) -> Answer<'a, Srv> {
+        Box::pin(async move {
+            let found = self.ask(name.clone(), Kind::Srv).await?;
+            pick(name.clone(), Kind::Srv, &found, |datum| match datum {
+                Datum::Srv(service) => Some(service.clone()),
+                _ => None,
+            })
+        })
+    }
+
+    fn caa<'a>(&'a self, name: &'a Name) -> Answer<'a, CaaRecord> {
+        Box::pin(async move {
+            let found = self.ask(name.clone(), Kind::Caa).await?;
+            pick(name.clone(), Kind::Caa, &found, |datum| match datum {
+                Datum::Caa(record) => Some(record.clone()),
+                _ => None,
+            })
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! Strangers cause questions, and whose servers they name answers as slowly as it likes. Whoever has its share on the way
 //! waits behind itself: all that it can stop is itself.
 
-use crate::lookup::{Answer, Kind, Lookup, LookupError, Mx, TlsaRecord};
+use crate::lookup::{Answer, CaaRecord, Kind, Lookup, LookupError, Mx, Srv, TlsaRecord};
 use crate::name::Name;
 use mailward_core::{Domain, Network};
 use std::collections::HashMap;
@@ -197,6 +197,12 @@ impl Lookup for InTurn<'_> {
     }
     fn mx_at<'a>(&'a self, name: &'a Name) -> Answer<'a, Mx> {
         self.asked(name.clone(), Kind::Mx, self.lookup.mx_at(name))
+    }
+    fn srv<'a>(&'a self, name: &'a Name) -> Answer<'a, Srv> {
+        self.asked(name.clone(), Kind::Srv, self.lookup.srv(name))
+    }
+    fn caa<'a>(&'a self, name: &'a Name) -> Answer<'a, CaaRecord> {
+        self.asked(name.clone(), Kind::Caa, self.lookup.caa(name))
     }
 }
 

@@ -14,7 +14,7 @@ use mailward_core::limits::{
 };
 use mailward_dns::{Lookup, LookupError, Name, Resolver};
 use mailward_dns_zone::proto::op::{Message, ResponseCode};
-use mailward_dns_zone::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
+use mailward_dns_zone::proto::rr::rdata::{A, CNAME, MX, NULL, SOA, SRV, TXT};
 use mailward_dns_zone::proto::rr::{Name as WireName, RData, Record, RecordType};
 use mailward_dns_zone::{Raw, Reply, Zone, Zones};
 use std::sync::Arc;
@@ -104,6 +104,37 @@ async fn aliases_end_at_their_limit_over_many_answers_and_within_one() {
         let before = questions.load(Ordering::SeqCst);
         assert!(why(&server, &name).await.contains("aliases"), "{name}");
         assert!(questions.load(Ordering::SeqCst) - before <= DNS_ALIASES_MAX + 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn services_and_authorities_of_a_liar_are_bounded_and_junk_in_them_is_no_answer() {
+    let server = Raw::start(|question| match asked(question).0.as_str() {
+        "many." => answer(
+            question,
+            300,
+            (0..=DNS_ANSWER_RECORDS_MAX).map(|n| RData::SRV(SRV::new(0, 0, 993, wire(&format!("h{n}."))))),
+        ),
+        "odd." => answer(
+            question,
+            300,
+            [RData::SRV(SRV::new(0, 0, 0, WireName::from_labels([&b"\0\x1b[2J"[..], b"x"]).unwrap()))],
+        ),
+        "short." => {
+            answer(question, 300, [RData::Unknown { code: asked(question).1, rdata: NULL::with(vec![0, 1, 2]) }])
+        }
+        _ => answer(question, 300, [RData::CNAME(CNAME(question.queries[0].name().clone()))]),
+    })
+    .await;
+    let resolver = Resolver::new(&server.config()).unwrap();
+    let name = |text: &str| Name::parse(text).unwrap();
+    let error = resolver.srv(&name("many")).await.unwrap_err();
+    assert!(matches!(&error, LookupError::Temporary { why, .. } if why.contains("records")), "{error:?}");
+    let found = resolver.srv(&name("odd")).await.unwrap();
+    assert!(found.records[0].host().is_none() && !found.records[0].target.chars().any(char::is_control));
+    for lying in ["short", "self"] {
+        assert!(resolver.srv(&name(lying)).await.unwrap_err().is_temporary(), "{lying}");
+        assert!(resolver.caa(&name(lying)).await.unwrap_err().is_temporary(), "{lying}");
     }
 }
 

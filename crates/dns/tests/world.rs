@@ -10,7 +10,10 @@
 
 use mailward_core::Domain;
 use mailward_core::config::Dns;
-use mailward_dns::{Dane, Found, Kind, Lookup, LookupError, Mx, Name, Ourselves, Resolver, RouteError, dane, route};
+use mailward_core::limits::CAA_LABELS_MAX;
+use mailward_dns::{
+    Dane, Found, Kind, Lookup, LookupError, Mx, Name, Ourselves, Resolver, RouteError, Srv, caa, dane, route,
+};
 use mailward_dns_zone::proto::rr::RecordType;
 use mailward_dns_zone::{Fault, Zone, Zones};
 use std::net::IpAddr;
@@ -56,6 +59,11 @@ unusable 300 IN MX 10 mx3.signed.
 mx3 300 IN A 192.0.2.3
 _25._tcp.mx3 300 IN TLSA 1 1 1 {digest}
 lost 300 IN MX 10 gone.signed.
+_imaps._tcp 300 IN SRV 0 1 993 Mail.Signed.
+_imap._tcp 300 IN SRV 0 0 0 .
+sub 300 IN TXT \"nothing\"
+@ 300 IN CAA 0 issue \"ca.example; accounturi=https://ca.example/1\"
+@ 300 IN CAA 128 strange \"x\"
 "
         ),
     )
@@ -68,6 +76,8 @@ fn plain_zone() -> Zone {
             "@ 300 IN MX 10 mx.plain.
 mx 300 IN A 192.0.2.2
 _25._tcp.mx 300 IN TLSA 3 1 1 {DIGEST}
+_imaps._tcp 300 IN SRV 0 1 993 mail.plain.
+@ 300 IN CAA 0 issue \";\"
 tosigned 300 IN MX 10 mx.signed.
 tosigned-alias 300 IN CNAME signed.
 "
@@ -87,7 +97,7 @@ fn hashed_zone(iterations: u16) -> Zone {
 
 async fn world() -> (Zones, Resolver) {
     let forged = Zone::signed("forged.", "@ 300 IN MX 10 mx.forged.\nmx 300 IN A 192.0.2.5\n")
-        .forged("mx 300 IN A 203.0.113.66\n_25._tcp.mx 300 IN TLSA 3 1 1 00\n");
+        .forged("mx 300 IN A 203.0.113.66\n_25._tcp.mx 300 IN TLSA 3 1 1 00\n_imaps._tcp 300 IN SRV 0 0 993 evil.\n");
     let zones = Zones::start(&[signed_zone(), plain_zone(), hashed_zone(0), forged]).await;
     let resolver = Resolver::new(&zones.config()).unwrap();
     (zones, resolver)
@@ -145,6 +155,40 @@ async fn what_a_signed_zone_says_is_secure() {
 
     let found = resolver.txt(&Name::parse("SIGNED.").unwrap()).await.unwrap();
     assert_eq!((found.records, found.secure), (vec![b"v=spf1 -all".to_vec()], true));
+}
+
+#[tokio::test]
+async fn services_are_found_with_their_proof_and_those_that_arent_there_say_so() {
+    let (_zones, resolver) = world().await;
+    let at = |service: &str, zone: &str| Name::service(service, &domain(zone)).unwrap();
+    let found = resolver.srv(&at("imaps", "signed")).await.unwrap();
+    let wanted = Srv { priority: 0, weight: 1, port: 993, target: "mail.signed.".to_owned() };
+    assert_eq!((found.records, found.secure), (vec![wanted.clone()], true));
+    assert_eq!((wanted.is_none(), wanted.host()), (false, Some(domain("mail.signed"))));
+    let found = resolver.srv(&at("imap", "signed")).await.unwrap();
+    assert!(found.secure && found.records[0].is_none() && found.records[0].host().is_none());
+    assert!(!resolver.srv(&at("imaps", "plain")).await.unwrap().secure);
+    let error = resolver.srv(&at("pop3s", "signed")).await.unwrap_err();
+    assert!(matches!(error, LookupError::NoName { secure: true, .. }), "{error:?}");
+    let error = resolver.srv(&at("imaps", "forged")).await.unwrap_err();
+    assert!(matches!(error, LookupError::Bogus { kind: Kind::Srv, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_may_certify_is_told_by_the_nearest_name_above() {
+    let (_zones, resolver) = world().await;
+    for name in ["signed", "mx.signed", "gone.below.sub.signed"] {
+        let (at, allowed, secure) = caa(&resolver, &domain(name)).await.unwrap().unwrap();
+        assert_eq!((at.as_str(), secure, allowed.critical.as_slice()), ("signed", true, &["strange".to_owned()][..]));
+        assert_eq!(allowed.issuers[0].name.as_deref(), Some("ca.example"), "{name}");
+        assert_eq!(allowed.issuers[0].account.as_deref(), Some("https://ca.example/1"), "{name}");
+    }
+    let (_, allowed, secure) = caa(&resolver, &domain("mx.plain")).await.unwrap().unwrap();
+    assert!(allowed.restricts && allowed.issuers[0].name.is_none() && !secure);
+    assert_eq!(caa(&resolver, &domain("mx.hashed")).await.unwrap(), None);
+    let deep = format!("{}plain", "a.".repeat(CAA_LABELS_MAX));
+    let error = caa(&resolver, &domain(&deep)).await.unwrap_err();
+    assert!(matches!(error, LookupError::Temporary { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ pub mod spf;
 pub mod structure;
 mod subject;
 mod verdict;
+pub mod xml;
 
 pub use field::{hundredths, verdict_field};
 pub use inspector::{Inspected, Inspector, Parts, Settings, Stored};

@@ -7,9 +7,11 @@ mod hosts;
 mod lists;
 mod nobody;
 mod proofs;
+mod told;
 
 pub(super) use beside::BESIDE;
 pub(super) use beyond::BEYOND;
+pub(super) use told::TOLD;
 
 use crate::area::Area;
 use crate::control::{Check, Control, Probe};

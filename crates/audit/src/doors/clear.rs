@@ -19,7 +19,7 @@ pub(crate) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
         }
         bad.extend(features.iter().filter(|one| one.starts_with("AUTH=")).map(|one| format!("{one} is offered")));
         // A server that looks at a password says that it is wrong; one that doesn't says something else.
-        match said(&mut talk, &format!("LOGIN {NOBODY} x")).await? {
+        match unless_gone(talk.ask(&format!("LOGIN {NOBODY} x")).await)? {
             Some(answer) if answer.kind == Kind::Yes || answer.whole().contains("AUTHENTICATIONFAILED") => {
                 bad.push(format!("LOGIN is tried: {}", answer.text()));
             }
@@ -29,14 +29,13 @@ pub(crate) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
         // RFC 5804 §1.7: an empty list where nobody logs in yet.
         let offered = features.iter().filter(|one| one.starts_with("SASL "));
         bad.extend(offered.map(|one| format!("{one} is offered")));
-        return Ok(Seen::unless(&bad, "no way to log in is offered before TLS").heard(door, &talk));
     } else {
         let offered = features.iter().filter(|one| *one == "USER" || one.starts_with("SASL "));
         bad.extend(offered.map(|one| format!("{one} is offered")));
         if talk.greeting().whole().contains('@') && talk.greeting().whole().contains('<') {
             bad.push("APOP is offered".to_owned());
         }
-        if let Some(answer) = said(&mut talk, &format!("USER {NOBODY}")).await?
+        if let Some(answer) = unless_gone(talk.ask(&format!("USER {NOBODY}")).await)?
             && answer.kind == Kind::Yes
         {
             bad.push(format!("USER is taken: {}", answer.text()));
@@ -44,18 +43,17 @@ pub(crate) async fn takes_no_password(door: &Door) -> Result<Seen, KnockError> {
     }
     // A session of its own: too many refusals may have ended the first.
     let mut sasl = Talk::open(door).await?;
-    let begin = format!("{} PLAIN", sasl.sasl());
-    if let Some(answer) = said(&mut sasl, &begin).await?
+    if let Some(answer) = unless_gone(sasl.begin_sasl("PLAIN").await)?
         && answer.kind == Kind::More
     {
-        bad.push(format!("{begin} asks for a password"));
+        bad.push(format!("{} PLAIN asks for a password", sasl.sasl()));
     }
     Ok(Seen::unless(&bad, "no way to log in is offered or taken before TLS").heard(door, &talk).heard(door, &sasl))
 }
 
 /// `None` if it hangs up instead.
-async fn said(talk: &mut Talk, command: &str) -> Result<Option<Answer>, KnockError> {
-    match talk.ask(command).await {
+fn unless_gone(answer: Result<Answer, KnockError>) -> Result<Option<Answer>, KnockError> {
+    match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(KnockError::Closed) => Ok(None),
         Err(other) => Err(other),

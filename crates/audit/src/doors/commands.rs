@@ -108,6 +108,11 @@ pub(crate) async fn says_no_version(door: &Door) -> Result<Seen, KnockError> {
         said.push('\n');
         said.push_str(&talk.ask(more).await?.whole());
     }
+    if door.protocol == Protocol::ManageSieve {
+        // The version of the protocol, which every server names (RFC 5804 §1.7).
+        let is_protocol = |line: &&str| line.get(..9).is_some_and(|name| name.eq_ignore_ascii_case("\"VERSION\""));
+        said = said.lines().filter(|line| !is_protocol(line)).collect::<Vec<_>>().join("\n");
+    }
     let found: Vec<String> = versions(&said).into_iter().map(|word| format!("it says {word}")).collect();
     Ok(Seen::unless(&found, "no version and no system is named").heard(door, &talk))
 }

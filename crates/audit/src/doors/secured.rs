@@ -4,6 +4,7 @@ use super::Seen;
 use crate::knock::tls::{Hello, Version, suites};
 use crate::knock::{Answer, Kind, KnockError, Offer, Talk};
 use crate::scene::{Door, Protocol};
+use mailward_core::limits::KNOCK_LINES_MAX;
 
 /// AUTH before TLS, and at the door for servers.
 pub(crate) async fn no_login_in_clear(door: &Door) -> Result<Seen, KnockError> {
@@ -50,6 +51,56 @@ async fn offered(talk: &mut Talk, how: &str, bad: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
+/// What is said to find out whether something behind STARTTLS is answered.
+struct Behind {
+    /// STARTTLS, and a command behind it, in one segment.
+    both: &'static [u8],
+    goodbye: &'static [u8],
+    /// Whether one of the lines that come under TLS answers that command.
+    answers: fn(&[Vec<u8>]) -> bool,
+}
+
+/// A word of ours that an answer to NOOP repeats (RFC 5804 §2.13).
+const WORD: &str = "mailward-behind";
+
+impl Behind {
+    fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Imap => Self {
+                both: b"i1 STARTTLS\r\ni2 NOOP\r\n",
+                goodbye: b"i3 LOGOUT\r\n",
+                answers: |lines| lines.iter().any(|line| line.starts_with(b"i2 ")),
+            },
+            Protocol::Pop3 => Self {
+                both: b"STLS\r\nCAPA\r\n",
+                goodbye: b"QUIT\r\n",
+                // One reply, to QUIT.
+                answers: |lines| lines.len() > 1,
+            },
+            Protocol::ManageSieve => Self {
+                both: b"STARTTLS\r\nNOOP \"mailward-behind\"\r\n",
+                goodbye: b"LOGOUT\r\n",
+                // What it can, without being asked, ends with OK; so does the answer to LOGOUT. Who doesn't know NOOP says NO.
+                answers: |lines| {
+                    let first =
+                        |line: &[u8]| line.split(|byte| b" (".contains(byte)).next().map(<[u8]>::to_ascii_uppercase);
+                    let of = |word: &[u8]| {
+                        lines.iter().filter(|line| first(line).is_some_and(|first| first == word)).count()
+                    };
+                    let repeats = lines.iter().any(|line| String::from_utf8_lossy(line).contains(WORD));
+                    repeats || of(b"NO") > 0 || of(b"OK") > 2
+                },
+            },
+            _ => Self {
+                both: b"STARTTLS\r\nNOOP\r\n",
+                goodbye: b"QUIT\r\n",
+                // One reply, to QUIT; a reply may have several lines.
+                answers: |lines| lines.iter().filter(|line| line.get(3) != Some(&b'-')).count() > 1,
+            },
+        }
+    }
+}
+
 /// A command behind STARTTLS in the same segment.
 pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockError> {
     let mut talk = Talk::open(door).await?;
@@ -57,15 +108,9 @@ pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockErr
     if !features.iter().any(|feature| feature == "STARTTLS" || feature == "STLS") {
         return Ok(Seen::nothing("TLS isn't offered, so nothing can be put before it").heard(door, &talk));
     }
-    let is_imap = door.protocol == Protocol::Imap;
-    let (both, goodbye): (&[u8], &[u8]) = match door.protocol {
-        Protocol::Imap => (b"i1 STARTTLS\r\ni2 NOOP\r\n", b"i3 LOGOUT\r\n"),
-        Protocol::Pop3 => (b"STLS\r\nCAPA\r\n", b"QUIT\r\n"),
-        _ => (b"STARTTLS\r\nNOOP\r\n", b"QUIT\r\n"),
-    };
+    let behind = Behind::of(door.protocol);
     // First: is it answered in clear, after it was said that TLS begins?
-    talk.wire().send(both).await?;
-    let Some(line) = agreed(&mut talk, is_imap).await? else {
+    let Some(line) = agreed(&mut talk, door, &behind).await? else {
         return Ok(Seen::good("it ends the session, or refuses TLS, when something follows").heard(door, &talk));
     };
     let suites = suites::of(Version::TLS12);
@@ -86,8 +131,7 @@ pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockErr
     // Then: is it answered under TLS?
     let mut talk = Talk::open(door).await?;
     talk.hello().await?;
-    talk.wire().send(both).await?;
-    if agreed(&mut talk, is_imap).await?.is_none() {
+    if agreed(&mut talk, door, &behind).await?.is_none() {
         return Ok(Seen::good("it ends the session when something follows").heard(door, &talk));
     }
     let name = door.name.clone();
@@ -96,18 +140,14 @@ pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockErr
         Err(error) => return Ok(Seen::unknown(error.to_string()).heard(door, &talk)),
     }
     let mut lines = Vec::new();
-    if talk.wire().send(goodbye).await.is_ok() {
-        while let Ok(line) = talk.wire().line().await {
+    if talk.wire().send(behind.goodbye).await.is_ok() {
+        while lines.len() < KNOCK_LINES_MAX
+            && let Ok(line) = talk.wire().line().await
+        {
             lines.push(line);
         }
     }
-    let answered = match door.protocol {
-        Protocol::Imap => lines.iter().any(|line| line.starts_with(b"i2 ")),
-        // One reply, to QUIT; a reply may have several lines.
-        Protocol::Pop3 => lines.len() > 1,
-        _ => lines.iter().filter(|line| line.get(3) != Some(&b'-')).count() > 1,
-    };
-    Ok(if answered {
+    Ok(if (behind.answers)(&lines) {
         Seen::bad("what was put behind STARTTLS in clear is answered under TLS")
     } else {
         Seen::good("what is put behind STARTTLS in clear is forgotten")
@@ -115,24 +155,21 @@ pub(crate) async fn forgets_what_was_clear(door: &Door) -> Result<Seen, KnockErr
     .heard(door, &talk))
 }
 
-/// The line that says that TLS begins; `None` if it doesn't.
-async fn agreed(talk: &mut Talk, is_imap: bool) -> Result<Option<String>, KnockError> {
-    let mut line = match talk.wire().line().await {
-        Ok(line) => line,
-        Err(KnockError::Closed) => return Ok(None),
-        Err(other) => return Err(other),
+/// Says both, and the line that says that TLS begins; `None` if it doesn't.
+async fn agreed(talk: &mut Talk, door: &Door, behind: &Behind) -> Result<Option<String>, KnockError> {
+    talk.wire().send(behind.both).await?;
+    let answer = match door.protocol {
+        Protocol::Imap => tagged(talk).await,
+        _ => talk.answer().await,
     };
-    // A reply of several lines ends with the one that has no hyphen.
-    while !is_imap && line.get(3) == Some(&b'-') && line.first().is_some_and(u8::is_ascii_digit) {
-        line = talk.wire().line().await?;
+    match answer {
+        Ok(answer) => Ok((answer.kind == Kind::Yes).then(|| answer.text())),
+        Err(KnockError::Closed) => Ok(None),
+        Err(other) => Err(other),
     }
-    let lines = vec![line];
-    let answer = if is_imap {
-        Answer::imap(lines)
-    } else if lines.first().is_some_and(|line| line.starts_with(b"+") || line.starts_with(b"-")) {
-        Answer::pop3(lines)
-    } else {
-        Answer::smtp(lines)
-    };
-    Ok((answer.kind == Kind::Yes).then(|| answer.text()))
+}
+
+/// The first line, as the tag is one of its own.
+async fn tagged(talk: &mut Talk) -> Result<Answer, KnockError> {
+    Ok(Answer::imap(vec![talk.wire().line().await?]))
 }

@@ -2,7 +2,7 @@
 
 use super::KnockError;
 use mailward_core::Timestamp;
-use mailward_core::limits::{KNOCK_CHAIN_MAX, KNOCK_CONNECT_TIME};
+use mailward_core::limits::{DOMAIN_MAX, KNOCK_CHAIN_MAX, KNOCK_CONNECT_TIME};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -238,6 +238,8 @@ pub fn judge(chain: &[Vec<u8>], name: &str, anchors: &Anchors, at: Timestamp) ->
 pub struct Certificate {
     /// The names and addresses that it stands for. Hostile.
     pub names: Vec<String>,
+    /// Who signed it, as it says: organisation, or else common name. Hostile.
+    pub issuer: String,
     /// Serial number, hexadecimal.
     pub serial: String,
     /// From when.
@@ -333,8 +335,11 @@ pub fn certificate(der: &[u8]) -> Result<Certificate, KnockError> {
         },
     };
     let validity = parsed.validity();
+    let by = parsed.issuer();
+    let words = by.iter_organization().chain(by.iter_common_name()).find_map(|word| word.as_str().ok());
     Ok(Certificate {
         names,
+        issuer: words.unwrap_or_default().chars().take(DOMAIN_MAX).collect(),
         serial: parsed.raw_serial_as_string(),
         from: Timestamp::from_secs(validity.not_before.timestamp()),
         until: Timestamp::from_secs(validity.not_after.timestamp()),

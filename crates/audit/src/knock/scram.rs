@@ -45,7 +45,7 @@ pub async fn login(talk: &mut Talk, user: &str, password: &[u8], binding: Bindin
     let user = user.replace('=', "=3D").replace(',', "=2C");
     let bare = format!("n={user},r={nonce}");
 
-    let begun = talk.ask(&format!("{} {mechanism}", talk.sasl())).await?;
+    let begun = talk.begin_sasl(mechanism).await?;
     if begun.kind != Kind::More {
         return Ok(begun);
     }

@@ -254,6 +254,24 @@ impl Talk {
         }
     }
 
+    /// Begins a login by SASL, without a first word of ours: [`Kind::More`] if it is asked for.
+    ///
+    /// # Errors
+    /// [`KnockError`].
+    pub async fn begin_sasl(&mut self, mechanism: &str) -> Result<Answer, KnockError> {
+        if self.protocol.speaks() != Speaks::Sieve {
+            return self.ask(&format!("{} {mechanism}", self.sasl())).await;
+        }
+        self.wire.send(format!("{} \"{mechanism}\"\r\n", self.sasl()).as_bytes()).await?;
+        let line = self.wire.line().await?;
+        let line = self.with_literals(line).await?;
+        // A string alone is what the server says in the dialogue (RFC 5804 §2.1).
+        let quotes = line.iter().filter(|byte| **byte == b'"').count();
+        let asks = matches!((line.first(), quotes), (Some(b'"'), 2) | (Some(b'{'), _));
+        let answer = Answer::sieve(vec![line]);
+        Ok(if asks { Answer { kind: Kind::More, ..answer } } else { answer })
+    }
+
     /// Reads one answer to the last command.
     ///
     /// # Errors
@@ -281,12 +299,10 @@ impl Talk {
                     }
                 }
                 Speaks::Sieve => {
-                    let literal = answer::literal(&line);
+                    let line = self.with_literals(line).await?;
                     let over = answer::ends_sieve(&line);
                     lines.push(line);
-                    if let Some(length) = literal {
-                        lines.push(self.wire.bytes(length).await?);
-                    } else if over {
+                    if over {
                         return Ok(Answer::sieve(lines));
                     }
                 }
@@ -304,6 +320,20 @@ impl Talk {
                 }
             }
         }
+    }
+
+    /// A line of ManageSieve to its end: texts in it may be literals (RFC 5804 §4), behind which it goes on.
+    async fn with_literals(&mut self, first: Vec<u8>) -> Result<Vec<u8>, KnockError> {
+        let (mut whole, mut last) = (Vec::new(), first);
+        for _literal in 0..KNOCK_LINES_MAX {
+            let literal = answer::literal(&last);
+            whole.append(&mut last);
+            let Some(length) = literal else { return Ok(whole) };
+            whole.extend_from_slice(b"\r\n");
+            whole.extend(self.wire.bytes(length).await?);
+            last = self.wire.line().await?;
+        }
+        Err(KnockError::TooMuch("literals"))
     }
 
     /// Whether nothing more comes after a goodbye; LOGOUT's is followed by an answer.

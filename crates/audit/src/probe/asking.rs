@@ -3,13 +3,13 @@
 use super::doors::{At, Trust};
 use super::look::{PortSeen, PortState, RelaySeen, plain};
 use super::ports::{Port, Speaks};
+use super::time::Until;
 use super::web;
 use crate::doors::{
     LINES, Looked, SMTP, SUBMISSION, Seen, TLS, Us, Waiting, certificates, ciphers, clear, commands, content, joined,
     no_such_door, relay, secured, settled,
 };
 use crate::finding::Finding;
-use crate::knock::KnockError;
 use crate::scene::{Door, Protocol};
 use futures_util::stream::{self, StreamExt as _};
 use mailward_core::limits::{PROBE_DOORS_AT_ONCE, PROBE_QUESTION_TIME};
@@ -19,7 +19,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Where SMTP is spoken to strangers or users.
 const SENDING: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::Submissions];
 /// Where TLS may begin after something was said in clear.
-const IN_CLEAR: &[Protocol] = &[Protocol::Smtp, Protocol::Submission, Protocol::Imap, Protocol::Pop3];
+const IN_CLEAR: &[Protocol] =
+    &[Protocol::Smtp, Protocol::Submission, Protocol::Imap, Protocol::Pop3, Protocol::ManageSieve];
 /// Where users read, or filter, and TLS may begin after something was said in clear.
 const READERS_IN_CLEAR: &[Protocol] = &[Protocol::Imap, Protocol::Pop3, Protocol::ManageSieve];
 
@@ -29,6 +30,8 @@ pub(super) struct Asked<'a> {
     pub(super) recipients: &'a [String],
     pub(super) trust: Trust<'a>,
     pub(super) ports: &'a [PortSeen],
+    /// How long doors are asked.
+    pub(super) until: Until,
     /// Whether ports that nobody should reach were among those looked at.
     pub(super) looked_inside: bool,
     pub(super) name: &'a str,
@@ -36,28 +39,27 @@ pub(super) struct Asked<'a> {
 
 /// What is found for the question of this name; nothing for those that aren't about doors.
 pub(super) async fn ask(asked: &Asked<'_>, at: &mut [At], question: &str) -> Option<Finding> {
-    let us = &asked.us;
     Some(match question {
         "ports.inside" => inside(asked),
         "ports.alike" => alike(asked.ports),
         "doors.answer" => answer(at),
-        "relay.refused" => relay_refused(us, at).await,
+        "relay.refused" => relay_refused(asked, at).await,
         "submission.login" => {
-            each(us, at, SUBMISSION, no_such_door, |us, door| Box::pin(relay::needs_login(us, door))).await
+            each(asked, at, SUBMISSION, no_such_door, |us, door| Box::pin(relay::needs_login(us, door))).await
         }
         "smtp.clear-login" => {
-            each(us, at, SENDING, no_such_door, |_, door| Box::pin(secured::no_login_in_clear(door))).await
+            each(asked, at, SENDING, no_such_door, |_, door| Box::pin(secured::no_login_in_clear(door))).await
         }
         "readers.clear-login" => {
             let none = || Finding::pass("no door for readers begins in clear");
-            each(us, at, READERS_IN_CLEAR, none, |_, door| Box::pin(clear::takes_no_password(door))).await
+            each(asked, at, READERS_IN_CLEAR, none, |_, door| Box::pin(clear::takes_no_password(door))).await
         }
         "starttls.injection" => {
-            each(us, at, IN_CLEAR, no_such_door, |_, door| Box::pin(secured::forgets_what_was_clear(door))).await
+            each(asked, at, IN_CLEAR, no_such_door, |_, door| Box::pin(secured::forgets_what_was_clear(door))).await
         }
         "smtp.message-end" => to_recipients(asked, at, |us, door| Box::pin(content::ends_once(us, door))).await,
         "smtp.hops" => to_recipients(asked, at, |us, door| Box::pin(content::counts_hops(us, door))).await,
-        "tls.starttls" => each(us, at, SMTP, no_such_door, |_, door| Box::pin(certificates::begins_tls(door))).await,
+        "tls.starttls" => each(asked, at, SMTP, no_such_door, |_, door| Box::pin(certificates::begins_tls(door))).await,
         "tls.versions" => of_taken(at, |door, taken| {
             let list: Vec<_> = taken
                 .iter()
@@ -66,13 +68,17 @@ pub(super) async fn ask(asked: &Asked<'_>, at: &mut [At], question: &str) -> Opt
             ciphers::judge_versions(door, &list)
         }),
         "tls.suites" => of_taken(at, ciphers::judge_ciphers),
-        "tls.manners" => each(us, at, TLS, no_such_door, |_, door| Box::pin(ciphers::good_manners(door))).await,
-        "tls.hybrid" => each(us, at, TLS, no_such_door, |_, door| Box::pin(ciphers::is_hybrid(door))).await,
+        "tls.manners" => each(asked, at, TLS, no_such_door, |_, door| Box::pin(ciphers::good_manners(door))).await,
+        "tls.hybrid" => each(asked, at, TLS, no_such_door, |_, door| Box::pin(ciphers::is_hybrid(door))).await,
         "tls.certificate" => certificate(asked, at),
-        "smtp.users" => each(us, at, SMTP, no_such_door, |us, door| Box::pin(commands::tells_no_users(us, door))).await,
-        "smtp.commands" => each(us, at, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))).await,
+        "smtp.users" => {
+            each(asked, at, SMTP, no_such_door, |us, door| Box::pin(commands::tells_no_users(us, door))).await
+        }
+        "smtp.commands" => {
+            each(asked, at, SENDING, no_such_door, |_, door| Box::pin(commands::offers_little(door))).await
+        }
         "banner.versions" => {
-            each(us, at, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))).await
+            each(asked, at, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))).await
         }
         "web.redirect" => web_redirect(asked).await,
         _ => return None,
@@ -82,13 +88,13 @@ pub(super) async fn ask(asked: &Asked<'_>, at: &mut [At], question: &str) -> Opt
 type Looks = for<'a> fn(&'a Us, &'a Door) -> Looked<'a>;
 
 /// Asks every door of these protocols, each within its time.
-async fn each(us: &Us, at: &[At], protocols: &[Protocol], none: fn() -> Finding, look: Looks) -> Finding {
+async fn each(asked: &Asked<'_>, at: &[At], protocols: &[Protocol], none: fn() -> Finding, look: Looks) -> Finding {
     let mut looks: Vec<Waiting<'_, (&Door, Seen)>> = Vec::new();
     for at in at.iter().filter(|at| protocols.contains(&at.door.protocol)) {
         looks.push(Box::pin(async move {
             let seen = match speechless(at) {
                 Some(seen) => seen,
-                None => in_time(look(us, &at.door)).await,
+                None => in_time(asked.until, look(&asked.us, &at.door)).await,
             };
             (&at.door, seen)
         }));
@@ -104,9 +110,8 @@ fn speechless(at: &At) -> Option<Seen> {
     at.no_dialogue().map(|error| Seen::unknown(error.to_owned()))
 }
 
-async fn in_time(look: Looked<'_>) -> Seen {
-    let looked = tokio::time::timeout(PROBE_QUESTION_TIME, look).await;
-    looked.map_or_else(|_late| Seen::from(KnockError::Late), settled)
+async fn in_time(until: Until, look: Looked<'_>) -> Seen {
+    until.within_and(PROBE_QUESTION_TIME, look).await.map_or_else(Seen::unknown, settled)
 }
 
 /// Sends to every recipient that was named, at every door for servers.
@@ -120,7 +125,7 @@ async fn to_recipients(asked: &Asked<'_>, at: &[At], look: Looks) -> Finding {
             let us = Us { recipient: recipient.clone(), ..asked.us.clone() };
             let looked = match speechless(at) {
                 Some(seen) => seen,
-                None => in_time(look(&us, &at.door)).await,
+                None => in_time(asked.until, look(&us, &at.door)).await,
             };
             seen.push((&at.door, looked));
         }
@@ -129,18 +134,19 @@ async fn to_recipients(asked: &Asked<'_>, at: &[At], look: Looks) -> Finding {
 }
 
 /// A door by its place in the list, and the attempts that were made there.
-type Tried = (usize, Result<Vec<relay::Made>, KnockError>);
+type Tried = (usize, Result<Vec<relay::Made>, Seen>);
 
 /// Makes every attempt at every door, and keeps how many came through.
-async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
+async fn relay_refused(asked: &Asked<'_>, at: &mut [At]) -> Finding {
+    let us = &asked.us;
     let mut tried: Vec<Waiting<'_, Tried>> = Vec::new();
     for (number, at) in at.iter().enumerate().filter(|(_, at)| SENDING.contains(&at.door.protocol)) {
         if speechless(at).is_some() {
             continue;
         }
         tried.push(Box::pin(async move {
-            let tried = tokio::time::timeout(PROBE_QUESTION_TIME, relay::attempts(us, &at.door)).await;
-            (number, tried.unwrap_or(Err(KnockError::Late)))
+            let tried = asked.until.within_and(PROBE_QUESTION_TIME, relay::attempts(us, &at.door)).await;
+            (number, tried.map_or_else(|late| Err(Seen::unknown(late)), |made| made.map_err(Seen::from)))
         }));
     }
     let all: Vec<_> = stream::iter(tried).buffered(PROBE_DOORS_AT_ONCE).collect().await;
@@ -160,7 +166,7 @@ async fn relay_refused(us: &Us, at: &mut [At]) -> Finding {
     }
     seen.extend(all.into_iter().filter_map(|(number, made)| {
         let door = &at.get(number)?.door;
-        Some((door, made.map_or_else(Seen::from, |made| relay::told(door, &made))))
+        Some((door, made.map_or_else(|seen| seen, |made| relay::told(door, &made))))
     }));
     if seen.is_empty() { no_such_door() } else { joined(seen) }
 }
@@ -223,6 +229,8 @@ fn inside(asked: &Asked<'_>) -> Finding {
         .collect();
     let finding = if !open.is_empty() {
         Finding::fail(open.join("; "))
+    } else if all.iter().any(|port| port.state == PortState::Untried) {
+        Finding::not_tested(asked.until.over())
     } else if asked.ports.iter().all(|port| port.state == PortState::Unreachable) {
         Finding::not_tested("no port can be reached from here")
     } else {
@@ -261,6 +269,8 @@ fn alike(ports: &[PortSeen]) -> Finding {
     }
     let finding = if open.is_empty() {
         Finding::not_tested("no port was looked at")
+    } else if ports.iter().any(|port| port.role.is_some() && port.state == PortState::Untried) {
+        Finding::not_tested("not every port was tried in time")
     } else if bad.is_empty() {
         Finding::pass(format!("every address has {}", list(&everywhere)))
     } else {
@@ -277,7 +287,8 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
     let (mut bad, mut unknown, mut good, mut shown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for port in asked.ports.iter().filter(is_http) {
         let at = socket(port);
-        match web::in_clear(at, asked.name).await {
+        let page = asked.until.within_and(PROBE_QUESTION_TIME, web::in_clear(at, asked.name)).await;
+        match page.and_then(|page| page.map_err(|error| error.to_string())) {
             Ok(page) => {
                 shown.push(format!("{at}: {}", page.banner()));
                 let leads = page.location.as_deref().is_some_and(|to| to.starts_with("https://"));
@@ -288,7 +299,7 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
                     _ => bad.push(format!("{at} answers {}", page.banner())),
                 }
             }
-            Err(error) => unknown.push(format!("{at}: {}", plain(&error.to_string()))),
+            Err(error) => unknown.push(format!("{at}: {}", plain(&error))),
         }
     }
     let finding = if !bad.is_empty() {
@@ -311,7 +322,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_question_that_is_never_answered_ends_unknown() {
         let before = Instant::now();
-        let seen = in_time(Box::pin(std::future::pending())).await;
+        let (until, _) = Until::of(PROBE_QUESTION_TIME * 2, false);
+        let seen = in_time(until, Box::pin(std::future::pending())).await;
         assert_eq!(before.elapsed(), PROBE_QUESTION_TIME);
         assert_eq!(seen.grade, crate::doors::Grade::Unknown);
     }

@@ -41,6 +41,8 @@ fn facts(look: &Look) -> BTreeMap<String, String> {
             [("spf", &names.spf), ("dmarc", &names.dmarc), ("mta-sts", &names.mta_sts), ("tls-rpt", &names.tls_rpt)];
         facts.insert("names mx".to_owned(), mx.join(", "));
         facts.insert("names tlsa".to_owned(), tlsa.join(", "));
+        facts.insert("names caa".to_owned(), names.caa.join(", "));
+        facts.insert("names programs".to_owned(), names.programs.join(", "));
         for (name, text) in texts {
             facts.insert(format!("names {name}"), text.clone().unwrap_or_else(|| "none".to_owned()));
         }

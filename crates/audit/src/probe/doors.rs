@@ -1,6 +1,7 @@
 //! What doors say and take, before it is judged: a dialogue in clear, one under TLS, and what of TLS there is.
 
 use super::look::{CertificateSeen, DoorSeen, TlsSeen, VersionSeen, plain, plain_bytes};
+use super::time::Until;
 use super::web;
 use crate::doors::certificates::{days, shown};
 use crate::doors::ciphers::{Taken, all_taken};
@@ -32,10 +33,12 @@ impl At {
 pub(super) struct Trust<'a> {
     pub(super) anchors: &'a Anchors,
     pub(super) now: Timestamp,
+    /// How long doors are talked to.
+    pub(super) until: Until,
 }
 
 /// Talks to a door; `domain` is whose postmaster is asked for.
-pub(super) async fn talk_to(door: Door, role: u16, domain: &str, tls: Option<Trust<'_>>) -> At {
+pub(super) async fn talk_to(door: Door, role: u16, domain: &str, trust: Trust<'_>, looks_at_tls: bool) -> At {
     let mut seen = DoorSeen {
         address: door.address.ip(),
         port: door.address.port(),
@@ -54,31 +57,42 @@ pub(super) async fn talk_to(door: Door, role: u16, domain: &str, tls: Option<Tru
         tls: None,
         certificate: None,
     };
-    if door.protocol == Protocol::Https {
-        match web::first_lines(&door, &door.name).await {
-            Ok(page) => seen.banner = Some(page.banner()),
-            Err(error) => seen.error = Some(plain(&error.to_string())),
-        }
-    } else if let Err(error) = dialogue(&door, domain, &mut seen).await {
-        seen.error = Some(plain(&error.to_string()));
+    let until = trust.until;
+    let heard = until.within(first_words(&door, domain, &mut seen)).await;
+    match heard {
+        Some(Ok(())) => {}
+        Some(Err(error)) => seen.error = Some(plain(&error.to_string())),
+        None => seen.error = Some(until.over()),
     }
     let mut at = At { door, seen, shown: None, taken: None };
-    let Some(trust) = tls else { return at };
+    if !looks_at_tls {
+        return at;
+    }
     // Who says nothing has nothing to show; who offers no TLS neither.
     let is_mute = at.no_dialogue().is_some() && at.door.protocol != Protocol::Https;
     if is_mute || at.seen.starttls == Some(false) {
         return at;
     }
-    let showed = shown(&at.door).await;
+    let late = || KnockError::Tls(until.over());
+    let showed = until.within(shown(&at.door)).await.unwrap_or_else(|| Err(late()));
     if let Ok(showed) = &showed {
         at.seen.certificate = certificate_of(showed, &at.door, trust);
     }
-    let taken = all_taken(&at.door).await;
+    let taken = until.within(all_taken(&at.door)).await.unwrap_or_else(|| Err(late()));
     if let Ok(taken) = &taken {
         at.seen.tls = Some(tls_of(taken));
     }
     (at.shown, at.taken) = (Some(showed), Some(taken));
     at
+}
+
+/// What it says to whoever comes.
+async fn first_words(door: &Door, domain: &str, seen: &mut DoorSeen) -> Result<(), KnockError> {
+    if door.protocol == Protocol::Https {
+        seen.banner = Some(web::first_lines(door, &door.name).await?.banner());
+        return Ok(());
+    }
+    dialogue(door, domain, seen).await
 }
 
 /// What is said to a stranger, before TLS and after it.

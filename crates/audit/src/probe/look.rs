@@ -57,6 +57,8 @@ pub enum PortState {
     Silent,
     /// No way there.
     Unreachable,
+    /// The look's time was over before it was tried.
+    Untried,
 }
 
 impl PortState {
@@ -67,6 +69,7 @@ impl PortState {
             PortState::Closed => "closed",
             PortState::Silent => "silent",
             PortState::Unreachable => "unreachable",
+            PortState::Untried => "untried",
         }
     }
 }
@@ -211,6 +214,12 @@ pub struct NamesSeen {
     pub tlsa: Vec<String>,
     /// Names of the addresses.
     pub reverse: BTreeMap<String, Vec<String>>,
+    /// Who may certify the host, and where that stands.
+    #[serde(default)]
+    pub caa: Vec<String>,
+    /// What mail programs are told: SRV records, autoconfig, autodiscover.
+    #[serde(default)]
+    pub programs: Vec<String>,
 }
 
 /// One answer.
@@ -257,8 +266,18 @@ pub struct Change {
 }
 
 /// A text of others as it is told: cut, without what acts on a terminal.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().take(PROBE_TEXT_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+pub(crate) fn plain(text: &str) -> String {
+    tamed(text.chars().take(PROBE_TEXT_MAX), |_| false)
+}
+
+/// Characters of others, without those that act on a terminal or can't be seen where they stand: control characters but those that
+/// are let be, and overrides of direction.
+pub(super) fn tamed(text: impl Iterator<Item = char>, lets_be: fn(char) -> bool) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}')
+    };
+    text.map(|c| if acts(c) && !lets_be(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The same of bytes.

@@ -1,6 +1,7 @@
 //! Which ports are looked at, and which of them are open.
 
 use super::look::{PortSeen, PortState, plain};
+use super::time::Until;
 use crate::doors::Waiting;
 use crate::knock::{KnockError, Wire};
 use crate::scene::Protocol;
@@ -96,6 +97,11 @@ impl Port {
         USUAL.iter().find(|(usual, _)| *usual == role).map(|(_, speaks)| *speaks)
     }
 
+    /// What it is like at an address.
+    fn seen(self, address: IpAddr, state: PortState, why: Option<String>) -> PortSeen {
+        PortSeen { address, port: self.number, role: self.role, state, why }
+    }
+
     /// What would be there, for people.
     pub fn inside(number: u16) -> &'static str {
         INSIDE.iter().find(|(port, _)| *port == number).map_or("something beside mail", |(_, says)| says)
@@ -149,11 +155,14 @@ pub fn parse(list: &str) -> Result<Vec<Port>, String> {
 }
 
 /// Tries every port of every address, `limits::PROBE_PORTS_AT_ONCE` at a time.
-pub(super) async fn scan(addresses: &[IpAddr], ports: &[Port]) -> Vec<PortSeen> {
+pub(super) async fn scan(addresses: &[IpAddr], ports: &[Port], until: Until) -> Vec<PortSeen> {
     let mut each: Vec<Waiting<'_, PortSeen>> = Vec::new();
     for address in addresses {
         for port in ports {
-            each.push(Box::pin(one(*address, *port)));
+            each.push(Box::pin(async move {
+                let seen = until.within(one(*address, *port)).await;
+                seen.unwrap_or_else(|| port.seen(*address, PortState::Untried, Some(until.over())))
+            }));
         }
     }
     some_at_once(each).await
@@ -169,7 +178,7 @@ async fn one(address: IpAddr, port: Port) -> PortSeen {
         Err(KnockError::Connect(why)) => (meaning(&why), Some(plain(&why))),
         Err(other) => (PortState::Unreachable, Some(plain(&other.to_string()))),
     };
-    PortSeen { address, port: port.number, role: port.role, state, why }
+    port.seen(address, state, why)
 }
 
 /// What the system's words mean.
@@ -251,8 +260,12 @@ mod tests {
         let closed = gone.local_addr().unwrap().port();
         drop(gone);
         let ports = [Port { number: open, role: Some(25) }, Port { number: closed, role: None }];
-        let seen = scan(&["127.0.0.1".parse().unwrap()], &ports).await;
-        assert_eq!(seen.iter().map(|port| port.state).collect::<Vec<_>>(), [PortState::Open, PortState::Closed]);
+        let states = |seen: Vec<PortSeen>| seen.iter().map(|port| port.state).collect::<Vec<_>>();
+        let at = ["127.0.0.1".parse().unwrap()];
+        let (until, _) = Until::of(std::time::Duration::from_secs(60), false);
+        assert_eq!(states(scan(&at, &ports, until).await), [PortState::Open, PortState::Closed]);
+        let (over, _) = Until::of(std::time::Duration::ZERO, false);
+        assert_eq!(states(scan(&at, &ports, over).await), [PortState::Untried; 2]);
     }
 
     proptest! {

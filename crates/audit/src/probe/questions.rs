@@ -79,7 +79,7 @@ const fn of_its_own(
 }
 
 /// All of them.
-pub const QUESTIONS: [Question; 34] = [
+pub const QUESTIONS: [Question; 38] = [
     asks(
         "ports.inside",
         Topic::Ports,
@@ -246,6 +246,30 @@ pub const QUESTIONS: [Question; 34] = [
         Some("CLI-01"),
         (2, false, "Do mail programs find their settings, with TLS from the first byte alone?"),
         "Serve mail/config-v1.1.xml by HTTPS at autoconfig.DOMAIN.",
+    ),
+    asks(
+        "names.programs",
+        Topic::Names,
+        "CLI-01",
+        "Let the SRV records, the page at autoconfig.DOMAIN and the one at autodiscover.DOMAIN name the same hosts and ports, which are open.",
+    ),
+    asks(
+        "names.programs-tls",
+        Topic::Names,
+        "CLI-02",
+        "Tell programs of 993, 995 and 465 with TLS from the first byte alone (SSL in both pages), and take STARTTLS and plain out.",
+    ),
+    asks(
+        "names.services",
+        Topic::Names,
+        "CLI-03",
+        "Publish \"_imap._tcp SRV 0 0 0 .\", and the same for _pop3._tcp and _submission._tcp.",
+    ),
+    asks(
+        "names.caa",
+        Topic::Names,
+        "NET-15",
+        "Publish CAA 0 issue \"AUTHORITY; accounturi=ACCOUNT\" for the host's name, with the authority's own words for both.",
     ),
     of_its_own(
         "doors.answer",

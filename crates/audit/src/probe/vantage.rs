@@ -1,6 +1,6 @@
 //! A look that a peer made and signed: what an audit knows of its own server from outside.
 
-use super::look::{Look, PortSeen};
+use super::look::{Look, PortSeen, PortState};
 use super::ports::INSIDE;
 use crate::record::{hex, unhex};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -108,7 +108,8 @@ impl Vantage {
 
     /// Whether every port that nobody should reach was tried at every address.
     pub fn is_whole(&self) -> bool {
-        let tried: BTreeSet<(IpAddr, u16)> = self.ports.iter().map(|port| (port.address, port.port)).collect();
+        let tried = self.ports.iter().filter(|port| port.state != PortState::Untried);
+        let tried: BTreeSet<(IpAddr, u16)> = tried.map(|port| (port.address, port.port)).collect();
         let wanted = |address: &IpAddr| INSIDE.iter().all(|(port, _)| tried.contains(&(*address, *port)));
         !self.addresses.is_empty() && self.addresses.iter().all(wanted)
     }

@@ -2,12 +2,13 @@
 //!
 //! HTTP/1.0 is asked, so that an answer ends where the connection does and isn't cut in chunks (RFC 9112 §6.3).
 
-use super::look::plain;
+pub(crate) use super::look::plain;
 use crate::knock::{Anchors, KnockError, Offer, Wire, judge};
 use crate::scene::Door;
 use mailward_core::limits::{PROBE_FEATURES_MAX, PROBE_PAGE_MAX};
 use mailward_core::{Domain, Timestamp};
-use mailward_dns::Lookup;
+use mailward_dns::{Lookup, LookupError};
+use std::fmt;
 use std::net::SocketAddr;
 
 /// A web server's answer.
@@ -97,29 +98,81 @@ pub(super) async fn in_clear(address: SocketAddr, host: &str) -> Result<Page, Kn
     asked(Wire::connect(address).await?, host, "/").await
 }
 
-/// Fetches a page by HTTPS from a host whose certificate is judged.
-///
-/// # Errors
-/// In words.
-pub(super) async fn fetch(
-    lookup: &dyn Lookup,
-    host: &Domain,
-    port: u16,
-    path: &str,
-    anchors: &Anchors,
-    now: Timestamp,
-) -> Result<Page, String> {
-    let found = lookup.addresses(host).await.map_err(|error| error.to_string())?;
-    let address = found.records.first().ok_or_else(|| format!("{host} has no address"))?;
-    let said = |error: KnockError| format!("{host}: {error}");
-    let mut wire = Wire::connect(SocketAddr::new(*address, port)).await.map_err(said)?;
-    let chain = wire.start_tls(host.as_str(), Offer::default()).await.map_err(said)?.chain.clone();
-    judge(&chain, host.as_str(), anchors, now).map_err(|why| format!("the certificate of {host}: {why}"))?;
-    asked(wire, host.as_str(), path).await.map_err(said)
+/// By whom pages are fetched by HTTPS.
+#[derive(Clone, Copy)]
+pub(crate) struct Web<'a> {
+    pub(crate) lookup: &'a dyn Lookup,
+    /// 443 but for trials.
+    pub(crate) port: u16,
+    pub(crate) anchors: &'a Anchors,
+    pub(crate) now: Timestamp,
 }
 
-async fn asked(mut wire: Wire, host: &str, path: &str) -> Result<Page, KnockError> {
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+/// Why a page can't be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unfetched {
+    /// The DNS has no such host.
+    NoHost(String),
+    /// The host doesn't hand it out: no connection, a certificate that proves nothing, no answer.
+    Failed(String),
+    /// Nobody knows where the host is now.
+    Unknown(String),
+}
+
+impl fmt::Display for Unfetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NoHost(why) | Self::Failed(why) | Self::Unknown(why)) = self;
+        f.write_str(&plain(why))
+    }
+}
+
+impl Web<'_> {
+    /// A page of a host, whose certificate is judged.
+    ///
+    /// # Errors
+    /// [`Unfetched`].
+    pub(crate) async fn get(&self, host: &str, path: &str) -> Result<Page, Unfetched> {
+        self.asked(host, &format!("GET {path} HTTP/1.0\r\n{}\r\n", fields(host))).await
+    }
+
+    /// The same, asked with XML.
+    ///
+    /// # Errors
+    /// [`Unfetched`].
+    pub(crate) async fn post(&self, host: &str, path: &str, xml: &str) -> Result<Page, Unfetched> {
+        let about = format!("Content-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\n", xml.len());
+        self.asked(host, &format!("POST {path} HTTP/1.0\r\n{}{about}\r\n{xml}", fields(host))).await
+    }
+
+    async fn asked(&self, host: &str, request: &str) -> Result<Page, Unfetched> {
+        let host = Domain::parse(host).map_err(|error| Unfetched::Failed(format!("{host}: {error}")))?;
+        let found = match self.lookup.addresses(&host).await {
+            Ok(found) => found,
+            Err(error @ (LookupError::NoName { .. } | LookupError::NoRecords { .. })) => {
+                return Err(Unfetched::NoHost(error.to_string()));
+            }
+            Err(error) if error.is_temporary() => return Err(Unfetched::Unknown(error.to_string())),
+            Err(error) => return Err(Unfetched::Failed(error.to_string())),
+        };
+        let address = found.records.first().ok_or_else(|| Unfetched::NoHost(format!("{host} has no address")))?;
+        let said = |error: KnockError| Unfetched::Failed(format!("{host}: {error}"));
+        let mut wire = Wire::connect(SocketAddr::new(*address, self.port)).await.map_err(said)?;
+        let chain = wire.start_tls(host.as_str(), Offer::default()).await.map_err(said)?.chain.clone();
+        let untrusted = |why| Unfetched::Failed(format!("the certificate of {host}: {why}"));
+        judge(&chain, host.as_str(), self.anchors, self.now).map_err(untrusted)?;
+        said_to(wire, request).await.map_err(said)
+    }
+}
+
+fn fields(host: &str) -> String {
+    format!("Host: {host}\r\nAccept: */*\r\nConnection: close\r\n")
+}
+
+async fn asked(wire: Wire, host: &str, path: &str) -> Result<Page, KnockError> {
+    said_to(wire, &format!("GET {path} HTTP/1.0\r\n{}\r\n", fields(host))).await
+}
+
+async fn said_to(mut wire: Wire, request: &str) -> Result<Page, KnockError> {
     wire.send(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     loop {

@@ -2,7 +2,7 @@
 
 use crate::old_tls::{self, Manners};
 use crate::session::Session;
-use crate::{http, imap, pop3, smtp};
+use crate::{http, imap, pop3, sieve, smtp};
 use mailward_audit::knock::Anchors;
 use mailward_audit::{Account, Door, Host, Protocol, Scene, State};
 use mailward_core::{Clock as _, Secret, SystemClock};
@@ -77,6 +77,7 @@ pub(crate) enum Fault {
     NoList,
     InboxOpen,
     AnyoneMay,
+    NoNoop,
     OpensOthers,
 }
 
@@ -237,6 +238,7 @@ async fn serve(stream: TcpStream, place: &Place) {
         Protocol::Imap | Protocol::Imaps => imap::serve(session, place).await,
         Protocol::Pop3 | Protocol::Pop3s => pop3::serve(session, place).await,
         Protocol::Https => http::serve(session, place).await,
+        Protocol::ManageSieve => sieve::serve(session, place).await,
         _ => smtp::serve(session, place).await,
     }
 }

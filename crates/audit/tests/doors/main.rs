@@ -14,5 +14,6 @@ mod outside;
 mod pop3;
 mod probing;
 mod session;
+mod sieve;
 mod smtp;
 mod tls_bytes;

@@ -1,5 +1,6 @@
 //! Looks from outside: at a server that does everything right, at one that does one thing wrong, and at hostile hosts.
 
+mod hostile;
 mod peculiar;
 
 use crate::house::{CANARY, Fault, House, NAME, PASSWORD, Shows};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
-const ALL: [Protocol; 7] = [
+const ALL: [Protocol; 8] = [
     Protocol::Smtp,
     Protocol::Submission,
     Protocol::Submissions,
@@ -28,6 +29,7 @@ const ALL: [Protocol; 7] = [
     Protocol::Imaps,
     Protocol::Pop3,
     Protocol::Pop3s,
+    Protocol::ManageSieve,
 ];
 
 const fn role(protocol: Protocol) -> u16 {
@@ -105,6 +107,12 @@ const FAULTS: &[(&str, Protocol, Fault, &str)] = &[
     ("smtp.clear-login", Protocol::Smtp, Fault::AuthInClear, "AUTH PLAIN is offered in clear"),
     ("readers.clear-login", Protocol::Imap, Fault::LoginInClear, "LOGINDISABLED isn't named"),
     ("starttls.injection", Protocol::Smtp, Fault::InjectsUnderTls, "is answered under TLS"),
+    ("starttls.injection", Protocol::ManageSieve, Fault::InjectsUnderTls, "is answered under TLS"),
+    ("starttls.injection", Protocol::ManageSieve, Fault::NoNoop, "is answered under TLS"),
+    ("starttls.injection", Protocol::ManageSieve, Fault::InjectsInClear, "it goes on in clear"),
+    ("readers.clear-login", Protocol::ManageSieve, Fault::LoginInClear, "SASL PLAIN is offered"),
+    ("readers.clear-login", Protocol::ManageSieve, Fault::AuthBegunInClear, "AUTHENTICATE PLAIN asks for a password"),
+    ("banner.versions", Protocol::ManageSieve, Fault::Version, "it says 1.2.3"),
     ("smtp.message-end", Protocol::Smtp, Fault::EndsAt(b"\n.\n"), "ends it"),
     ("smtp.hops", Protocol::Smtp, Fault::CountsNoHops, "times is taken"),
     ("smtp.users", Protocol::Smtp, Fault::VrfyTells, "VRFY tells who is there"),

@@ -195,6 +195,12 @@ pub const PROBE_PORTS_MAX: usize = 200;
 pub const PROBE_ADDRESSES_MAX: usize = 16;
 /// Selectors, lists, recipients and addresses that may be named, of each.
 pub const PROBE_NAMES_MAX: usize = 20;
+/// Time for a whole look: some forty minutes' worth of doors at sixteen addresses fit nobody's patience. What isn't asked by then isn't tested.
+pub const PROBE_LOOK_TIME: Duration = Duration::from_secs(1_800);
+/// How much of it is kept for names, so that a host that answers slowly at its doors can't hide what the DNS says; percent.
+pub const PROBE_NAMES_PERCENT: u32 = 20;
+/// Characters of what is said of one finding: one that is at many doors says so of each.
+pub const PROBE_SAID_MAX: usize = 8_000;
 /// Time for one question at one door: slow servers make strangers wait a second for each mistake.
 pub const PROBE_QUESTION_TIME: Duration = Duration::from_secs(120);
 /// Time for what is asked of one name in the DNS, all its questions together.
@@ -207,6 +213,12 @@ pub const PROBE_TEXT_MAX: usize = 300;
 pub const PROBE_TEXTS_MAX: usize = 50;
 /// Bytes of a web server's answer that are read: a policy of MTA-STS is the longest that matters.
 pub const PROBE_PAGE_MAX: usize = 80 * 1024;
+/// Places of mail programs that one source tells of: more can't be read. Three are usual, large providers have six.
+pub const PROGRAM_SETTINGS_MAX: usize = 32;
+/// Elements inside one another in a page of settings, ...
+pub const PROGRAM_XML_DEPTH_MAX: usize = 12;
+/// ... and pieces of it: beginnings and ends of elements, texts, comments.
+pub const PROGRAM_XML_PIECES_MAX: usize = 5_000;
 /// Bytes of a look that is kept, and of a peer's that is read.
 pub const PROBE_STATE_MAX: usize = 4 * 1024 * 1024;
 /// Files of peers that are read.

@@ -78,6 +78,12 @@ pub const DNS_FAILURE_TTL: Duration = Duration::from_secs(5);
 pub const DNS_KEYS_TTL_MAX: Duration = Duration::from_secs(300);
 /// Servers in `dns.servers`. Three is what resolv.conf(5) takes.
 pub const DNS_SERVERS_MAX: usize = 8;
+/// CAA records of one name that are read; more aren't looked at, and that is told. Three are many.
+pub const CAA_RECORDS_MAX: usize = 32;
+/// Parameters of one CAA record: with more it can't be read.
+pub const CAA_PARAMETERS_MAX: usize = 16;
+/// Names, each a label shorter, at which CAA records are looked for.
+pub const CAA_LABELS_MAX: usize = 16;
 /// Mail hosts of one domain that are looked at, the best ones (MX bombs). Large providers have five.
 pub const ROUTE_HOSTS_MAX: usize = 20;
 /// Addresses of one mail host that are looked at.

@@ -1,11 +1,10 @@
 //! A report of others, read: of RFC 9990, or of RFC 7489 which many still send.
 
 use super::{Published, Report, Row, SignedBy, plain};
+use crate::xml::{self, Bounds, Piece};
 use mailward_core::limits::{
     DKIM_SIGNATURES_MAX, DMARC_ROWS_MAX, DMARC_TEXT_MAX, DMARC_XML_DEPTH_MAX, DMARC_XML_MAX, DMARC_XML_PIECES_MAX,
 };
-use quick_xml::Reader;
-use quick_xml::events::Event;
 
 /// Reads a report; none if it isn't one, has a document type, or is beyond a limit (attacks D9). What isn't known is stepped
 /// over, and rows that can't be read are counted as more.
@@ -14,69 +13,14 @@ pub fn read(xml: &[u8]) -> Option<Report> {
     if xml.len() > DMARC_XML_MAX {
         return None;
     }
-    // Some write Latin letters of one byte.
-    let text = String::from_utf8_lossy(xml.strip_prefix(b"\xef\xbb\xbf").unwrap_or(xml));
-    let mut reader = Reader::from_str(&text);
+    let bounds = Bounds { pieces: DMARC_XML_PIECES_MAX, depth: DMARC_XML_DEPTH_MAX, text: DMARC_TEXT_MAX };
     let mut building = Building::default();
-    let mut path: Vec<String> = Vec::new();
-    let mut value = String::new();
-    for _ in 0..=DMARC_XML_PIECES_MAX {
-        match reader.read_event().ok()? {
-            Event::Start(start) => {
-                if path.len() >= DMARC_XML_DEPTH_MAX {
-                    return None;
-                }
-                path.push(local(start.local_name().as_ref()));
-                value.clear();
-                building.open(&path);
-            }
-            Event::End(_) => {
-                // Most elements around others have nothing of their own.
-                building.close(&path, &if value.is_empty() { String::new() } else { plain(&value) });
-                value.clear();
-                path.pop()?;
-            }
-            Event::Empty(start) => {
-                path.push(local(start.local_name().as_ref()));
-                building.open(&path);
-                building.close(&path, "");
-                path.pop()?;
-            }
-            Event::Text(text) => add(&mut value, &text.xml10_content()),
-            Event::CData(text) => add(&mut value, &text.xml10_content()),
-            Event::GeneralRef(reference) => match reference.resolve_char_ref().ok()? {
-                Some(c) => add(&mut value, c.encode_utf8(&mut [0; 4])),
-                None => add(&mut value, known(&reference.into_inner())?),
-            },
-            // What it could define costs more than it is worth.
-            Event::DocType(_) => return None,
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            Event::Eof => return if path.is_empty() { building.report() } else { None },
-        }
-    }
-    None
-}
-
-/// The entities that need no definition (XML 1.0 §4.6).
-fn known(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "lt" => "<",
-        "gt" => ">",
-        "amp" => "&",
-        "apos" => "'",
-        "quot" => "\"",
-        _ => return None,
-    })
-}
-
-fn local(name: &str) -> String {
-    name.chars().take(DMARC_TEXT_MAX).collect()
-}
-
-/// No more than is ever looked at.
-fn add(value: &mut String, text: &str) {
-    let room = DMARC_TEXT_MAX.saturating_mul(8).saturating_sub(value.len());
-    value.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+    xml::walk(xml, bounds, |piece| match piece {
+        Piece::Begins(path, _) => building.open(path),
+        // Most elements around others have nothing of their own.
+        Piece::Ends(path, value) => building.close(path, &if value.is_empty() { String::new() } else { plain(value) }),
+    })?;
+    building.report()
 }
 
 #[derive(Default)]

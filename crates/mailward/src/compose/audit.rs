@@ -15,7 +15,7 @@ use mailward_audit::probe::Peers;
 use mailward_audit::reminders::{Reminder, letters};
 use mailward_audit::{
     Area, Canary as _, Control, Door, Host, HostPrograms, MAIL_PORT, Machine, Ours, Probe, Progress, Protocol, Record,
-    Scene, Weights, all, run, score,
+    Scene, WEB_PORT, Weights, all, run, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -81,6 +81,7 @@ pub(crate) fn scene(
         machine,
         peers: peers(&config.peers, data),
         mail_port: MAIL_PORT,
+        web_port: WEB_PORT,
         now: SystemClock.now(),
     }
 }

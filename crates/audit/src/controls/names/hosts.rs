@@ -7,7 +7,7 @@ use crate::scene::Scene;
 use mailward_core::Domain;
 use mailward_dns::LookupError;
 
-const NO_DOMAINS: &str = "there is no domain here yet";
+pub(super) const NO_DOMAINS: &str = "there is no domain here yet";
 const NO_HOSTS: &str = "no domain here has a mail host in the DNS";
 
 pub(super) async fn resolver_validates(scene: &Scene) -> Finding {

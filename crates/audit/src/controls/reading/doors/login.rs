@@ -68,8 +68,7 @@ pub(super) async fn breaks_alone(door: &Door) -> Result<Seen, KnockError> {
     let Some(mechanism) = ["PLAIN", "LOGIN", "SCRAM-SHA-256"].into_iter().find(|one| offered.contains(one)) else {
         return Ok(Seen::nothing("no login by SASL is offered that can be broken so").heard(door, &other));
     };
-    let begin = format!("{} {mechanism}", talk.sasl());
-    let begun = talk.ask(&begin).await?;
+    let begun = talk.begin_sasl(mechanism).await?;
     if begun.kind != Kind::More {
         return Ok(Seen::unknown(format!("{mechanism} doesn't begin: {}", begun.text())).heard(door, &talk));
     }
