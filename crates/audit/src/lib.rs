@@ -47,6 +47,7 @@ mod run;
 mod scene;
 mod score;
 mod state;
+mod statements;
 
 pub use area::{Area, Dimension};
 pub use canary::{Answered, Arrived, Canary, Kept, TriedBan};
@@ -64,3 +65,4 @@ pub use state::{
     Administration, AlertWay, Audits, DkimKey, Engine, Hashes, Newest, Passwords, Quarantine, Rescan, Settings,
     SettingsFile, State, TrustRule,
 };
+pub use statements::StatementError;
