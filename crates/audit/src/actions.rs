@@ -1,15 +1,18 @@
 //! Corrective actions: what becomes of what an audit found.
 //!
 //! A control that fails opens one, with the owner of its area and a day by which it has to be over. Only a run in which the same
-//! control passes closes it. One that fails again is opened again, and counts how often. Who can't mend something may have
+//! control passes, or in which it is seen that there is nothing left to ask, closes it. One that fails again is opened again, and counts how often. Who can't mend something may have
 //! an exception approved, by somebody else than the owner, for at most a year. An overdue action of a mandatory control caps the
 //! score ([`Actions::cap`]).
 
 use crate::area::Area;
+use crate::control::Probe;
 use crate::controls;
 use crate::evidence::Run;
 use crate::finding::Verdict;
 use crate::record::Record;
+use crate::statements::same_person;
+use mailward_core::Address;
 use mailward_core::Timestamp;
 use mailward_core::limits::{AUDIT_EXCEPTION_DAYS, AUDIT_WORDS_MAX};
 use serde::{Deserialize, Serialize};
@@ -81,6 +84,9 @@ pub enum ExceptionError {
     /// Nobody grants themselves one.
     #[error("{0} owns the area; somebody else has to approve it")]
     Owner(String),
+    /// Nobody can tell who that is.
+    #[error("{0:?} isn't an address; who approves is somebody with one, such as bob@example.org")]
+    Approver(String),
     /// It ends.
     #[error("an exception ends after today and within {AUDIT_EXCEPTION_DAYS} days")]
     Until,
@@ -92,9 +98,10 @@ impl Action {
         self.closed.is_none()
     }
 
-    /// When it has to be over: an exception gives time as long as it holds.
+    /// When it has to be over: an exception gives time, unless who approved it has become the owner since.
     pub fn until(&self) -> Timestamp {
-        self.exception.as_ref().map_or(self.due, |exception| exception.until.max(self.due))
+        let holds = self.exception.as_ref().filter(|exception| !same_person(&exception.approver, &self.owner));
+        holds.map_or(self.due, |exception| exception.until.max(self.due))
     }
 
     /// Whether it should be over and isn't.
@@ -114,6 +121,8 @@ impl Actions {
         for record in &run.records {
             match record.verdict {
                 Verdict::Fail | Verdict::Error | Verdict::Partial(_) => self.failed(record, owners),
+                // Somebody's word that it doesn't apply mends nothing: who won't mend it needs an exception.
+                Verdict::NotApplicable if record.probe == Probe::Statement => {}
                 Verdict::Pass | Verdict::NotApplicable => {
                     if let Some(action) = self.0.get_mut(&record.id).filter(|action| action.is_open()) {
                         action.closed = Some(record.ended);
@@ -175,7 +184,10 @@ impl Actions {
         if reason.is_empty() || reason.chars().count() > AUDIT_WORDS_MAX {
             return Err(ExceptionError::Reason);
         }
-        if exception.approver.eq_ignore_ascii_case(&action.owner) || exception.approver.trim().is_empty() {
+        if Address::parse(&exception.approver, true).is_err() {
+            return Err(ExceptionError::Approver(exception.approver));
+        }
+        if same_person(&exception.approver, &action.owner) {
             return Err(ExceptionError::Owner(exception.approver));
         }
         let lasts = exception.until.secs().saturating_sub(exception.at.secs());

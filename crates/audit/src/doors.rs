@@ -287,3 +287,41 @@ pub(crate) async fn logged_in(scene: &Scene, door: &Door) -> Result<Option<Talk>
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Host;
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static OPEN: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+
+    /// Looks for a while, and counts who looks meanwhile.
+    fn crowded<'a>(_: &'a Scene, _: &'a Door) -> Looked<'a> {
+        Box::pin(async {
+            MOST.fetch_max(OPEN.fetch_add(1, Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+            Ok(Seen::good("so it is"))
+        })
+    }
+
+    #[tokio::test]
+    async fn however_many_doors_there_are_so_many_are_looked_at_at_once() {
+        let host = Host::at("/nowhere", false, Box::new(BTreeMap::new()));
+        let mut scene = Scene::of(host, Timestamp(0));
+        for port in 1..=u16::try_from(3 * KNOCK_AT_ONCE).unwrap_or(u16::MAX) {
+            let address = ([127, 0, 0, 1], port).into();
+            scene.doors.push(Door { protocol: Protocol::Imaps, address, name: String::new() });
+        }
+        let found = each(&scene, &[Protocol::Imaps], no_such_door, crowded).await;
+        assert_eq!((found.verdict, MOST.load(Ordering::Relaxed)), (crate::Verdict::Pass, KNOCK_AT_ONCE));
+        MOST.store(0, Ordering::Relaxed);
+        in_turn(&scene, &[Protocol::Imaps], no_such_door, crowded).await;
+        assert_eq!(MOST.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,35 +1,37 @@
 //! What audits found, kept so that nobody can change it unnoticed.
 //!
-//! A directory holds one file a run (`00000001.json`), and `seals`: a line for each run that was ever kept, with the hash of its
-//! file, the hash of the line before, and a signature over both with the installation's key. Runs are deleted when they are old
-//! enough; their seals stay. So a byte that changed in a run, in a score or in a seal is found, and so is a run that went
-//! missing, or one that was put in between. What can't be found from here is a tail that was cut off whole: every report tells the
-//! newest seal, and [`Archive::verify`] takes one that somebody wrote down.
+//! A directory holds one file a run (`00000001.json`); what people said, what is to be done and what was told of it, each in one
+//! file; and `seals`: a line for each run that was ever kept and for each change of the others, with the hash of the file, the hash
+//! of the line before, and a signature over both with the installation's key. Runs are deleted when they are old enough; their
+//! seals stay. Whatever is written lies aside first (`00000001.json.new`); then comes its line, and only then it takes its place.
+//! Whoever is cut off before the line has changed nothing; whoever is cut off after it has, and what lies aside is read. So a byte that changed in a run, in a score, in an answer, in an exception or in a seal is found, and so is a run
+//! that went missing, or one that was put in between. What isn't as it was sealed is never used, and never sealed again. What can't be
+//! found from here is a whole directory as it once was, with all that came later cut off: every report tells the newest seal, and
+//! [`Archive::verify`] takes one that somebody wrote down.
 
+mod chain;
+mod papers;
 mod seal;
 mod secrets;
+mod verify;
+mod whole;
 
-pub use seal::Seal;
+pub use seal::{Link, Seal};
+pub use verify::{Counted, Fault, Verified};
 
 use crate::actions::Actions;
 use crate::record::{Record, sha256};
-use crate::reminders::Reminders;
-use crate::scene::Statements;
 use crate::score::{Score, Weights, score};
 use mailward_core::Timestamp;
-use mailward_core::limits::{AUDIT_EXCERPT_MAX, AUDIT_FILE_MAX, AUDIT_KEEP_DAYS, AUDIT_RUN_MAX, AUDIT_SEALS_MAX};
+use mailward_core::limits::{AUDIT_EXCERPT_MAX, AUDIT_FILE_MAX, AUDIT_KEEP_DAYS, AUDIT_RUN_MAX};
 use mailward_vault::EvidenceKey;
-use serde::de::DeserializeOwned;
+use papers::ACTIONS;
+use seal::Line;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-const STATEMENTS: &str = "statements.json";
-const ACTIONS: &str = "actions.json";
-const REMINDERS: &str = "reminders.json";
 
 /// One audit: what was found, and what it is worth.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,32 +96,19 @@ pub enum EvidenceError {
     NoRun(u64),
 }
 
-/// Something that isn't as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Which run, if it is known.
-    pub number: Option<u64>,
-    /// What is wrong with it.
-    pub what: String,
+/// Where the bytes are that were sealed.
+enum Found {
+    /// Nothing was sealed, and nothing is there.
+    Nothing,
+    /// In their place.
+    InPlace(Vec<u8>),
+    /// Beside it: whoever kept them was cut off.
+    Aside(Vec<u8>),
+    /// Nowhere.
+    Gone,
+    /// Nowhere: what is in their place is something else, and why.
+    Changed(&'static str),
 }
-
-/// What [`Archive::verify`] found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// Seals there are.
-    pub seals: usize,
-    /// Runs whose file is there.
-    pub runs: usize,
-    /// The newest seal's hash: to be written down elsewhere.
-    pub newest: Option<String>,
-    /// What is wrong; nothing if it is empty.
-    pub faults: Vec<Fault>,
-}
-
-/// Runs whose records were found to be worth what their seals say, by the hash of their file and that worth: who looks again and
-/// finds the same hash has the same bytes, and would count the same.
-#[derive(Debug, Default)]
-pub struct Counted(BTreeSet<(String, u32)>);
 
 /// The directory.
 #[derive(Clone, Debug)]
@@ -133,24 +122,30 @@ impl Archive {
         Self { directory: data.join("audit") }
     }
 
-    /// Keeps a run: its number and its score are given here, as nobody else is believed. Both files are on stable storage when
-    /// this returns. A run that is cut off in between leaves a file without a seal, which the next one replaces.
+    /// Keeps a run and what is to be done after it: the run's number and its score are given here, as nobody else is believed. All of
+    /// it is on stable storage when this returns. Whoever is cut off in between has kept both or neither.
     ///
     /// # Errors
     /// [`EvidenceError`].
-    pub fn keep(&self, mut run: Run, key: &EvidenceKey) -> Result<Run, EvidenceError> {
+    pub fn keep(&self, mut run: Run, actions: &Actions, key: &EvidenceKey) -> Result<Run, EvidenceError> {
         self.make()?;
-        let seals = self.history()?;
-        run.number = seals.last().map_or(1, |seal| seal.number.saturating_add(1));
+        let mut chain = self.chain()?;
+        run.number = chain.runs().next_back().map_or(1, |seal| seal.number.saturating_add(1));
         run.score = score(&run.records, &run.weights, &run.overdue);
-        let bytes = run.to_bytes()?;
-        self.write(&file_of(run.number), &bytes)?;
-        let seal = Seal::over(&run, sha256(&bytes), seals.last(), key)?;
-        let mut lines: Vec<u8> = Vec::new();
-        for seal in seals.iter().chain([&seal]) {
-            lines.extend_from_slice(seal.line()?.as_bytes());
+        if let Some(seal) = chain.runs().next_back()
+            && let Found::Aside(_) = self.find(Some(&seal.file), &file_of(seal.number))?
+        {
+            self.put_in_place(&file_of(seal.number))?;
         }
-        self.write("seals", &lines)?;
+        let is_changed = self.add_paper(&mut chain, ACTIONS, actions, run.ended, key)?;
+        let (bytes, file) = (run.to_bytes()?, file_of(run.number));
+        chain.add(Line::of_run(&run, sha256(&bytes)), key)?;
+        self.lay_aside(&file, &bytes)?;
+        self.keep_chain(&chain)?;
+        self.put_in_place(&file)?;
+        if is_changed {
+            self.put_in_place(ACTIONS)?;
+        }
         Ok(run)
     }
 
@@ -160,7 +155,7 @@ impl Archive {
     /// [`EvidenceError`].
     pub fn prune(&self, now: Timestamp) -> Result<usize, EvidenceError> {
         let mut gone = 0_usize;
-        for seal in self.history()?.iter().filter(|seal| seal.is_old(now)) {
+        for seal in self.chain()?.runs().filter(|seal| seal.is_old(now)) {
             match fs::remove_file(self.directory.join(file_of(seal.number))) {
                 Ok(()) => gone = gone.saturating_add(1),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -170,105 +165,43 @@ impl Archive {
         Ok(gone)
     }
 
-    /// A run.
+    /// A run, as it was sealed.
     ///
     /// # Errors
-    /// [`EvidenceError`].
+    /// [`EvidenceError`]; also if its file isn't the one that was sealed.
     pub fn run(&self, number: u64) -> Result<Run, EvidenceError> {
-        let bytes = self.read(&file_of(number))?.ok_or(EvidenceError::NoRun(number))?;
-        serde_json::from_slice(&bytes).map_err(|error| EvidenceError::Odd(format!("audit number {number}: {error}")))
+        let chain = self.chain()?;
+        let seal = chain.runs().find(|seal| seal.number == number).ok_or(EvidenceError::NoRun(number))?;
+        self.run_of(seal)
     }
 
-    /// The newest run that is sealed.
+    /// The newest run.
     ///
     /// # Errors
-    /// [`EvidenceError`].
+    /// As [`Archive::run`].
     pub fn newest(&self) -> Result<Option<Run>, EvidenceError> {
-        self.history()?.last().map(|seal| self.run(seal.number)).transpose()
+        self.chain()?.runs().next_back().map(|seal| self.run_of(seal)).transpose()
     }
 
-    /// A line for each run that was ever kept, the oldest first.
+    fn run_of(&self, seal: &Seal) -> Result<Run, EvidenceError> {
+        let number = seal.number;
+        let odd = |what: String| EvidenceError::Odd(format!("audit number {number}: {what}"));
+        let bytes = match self.find(Some(&seal.file), &file_of(number))? {
+            Found::InPlace(bytes) | Found::Aside(bytes) => bytes,
+            Found::Nothing | Found::Gone => return Err(EvidenceError::NoRun(number)),
+            Found::Changed(why) => {
+                return Err(odd(format!("its file {why}; `mailward audit verify` looks at all of them")));
+            }
+        };
+        serde_json::from_slice(&bytes).map_err(|error| odd(error.to_string()))
+    }
+
+    /// The seal of each run that was ever kept, the oldest first.
     ///
     /// # Errors
     /// [`EvidenceError`]; also where a line isn't as it was written.
     pub fn history(&self) -> Result<Vec<Seal>, EvidenceError> {
-        let bytes = self.read("seals")?.unwrap_or_default();
-        let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(AUDIT_SEALS_MAX);
-        lines.map(Seal::read).collect::<Option<_>>().ok_or_else(|| {
-            EvidenceError::Odd(
-                "the seals of past audits aren't as they were written: `mailward audit verify` tells where; move the directory \
-                 audit in the data directory aside to begin anew"
-                    .to_owned(),
-            )
-        })
-    }
-
-    /// Looks at everything again: hashes, signatures, the chain, and that each score follows from its records. `public`: the key that
-    /// has to have signed; `written_down`: the hash of a seal that has to be among them. `now` decides which runs may be gone.
-    ///
-    /// # Errors
-    /// [`EvidenceError::Io`]; what isn't as it was written is no error but a [`Fault`].
-    pub fn verify(
-        &self,
-        public: Option<&[u8]>,
-        written_down: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Verified, EvidenceError> {
-        self.verify_anew(public, written_down, now, &mut Counted::default())
-    }
-
-    /// The same, by whoever did so before: what is `counted` isn't counted again, and what is found sound comes to it. Hashes,
-    /// signatures and the chain are looked at as ever.
-    ///
-    /// # Errors
-    /// As [`Archive::verify`].
-    pub fn verify_anew(
-        &self,
-        public: Option<&[u8]>,
-        written_down: Option<&str>,
-        now: Timestamp,
-        counted: &mut Counted,
-    ) -> Result<Verified, EvidenceError> {
-        let before_this = std::mem::take(&mut counted.0);
-        let bytes = self.read("seals")?.unwrap_or_default();
-        let mut verified = Verified { seals: 0, runs: 0, newest: None, faults: Vec::new() };
-        let mut before: Option<Seal> = None;
-        let mut hashes = Vec::new();
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            verified.seals = verified.seals.saturating_add(1);
-            let Some(seal) = Seal::read(line) else {
-                let what = format!("line {} of the seals isn't as it was written", verified.seals);
-                verified.faults.push(Fault { number: None, what });
-                before = None;
-                continue;
-            };
-            let mut wrong = |what: String| verified.faults.push(Fault { number: Some(seal.number), what });
-            if let Some(what) = seal.fault(before.as_ref(), public, verified.seals) {
-                wrong(what);
-            }
-            match self.read(&file_of(seal.number))? {
-                None if seal.is_old(now) => {}
-                None => wrong("its file is gone".to_owned()),
-                Some(bytes) => {
-                    verified.runs = verified.runs.saturating_add(1);
-                    let worth = (seal.file.clone(), seal.total);
-                    match seal.run_fault(&bytes, before_this.contains(&worth)) {
-                        Some(what) => wrong(what),
-                        // What is gone from the archive is forgotten, so that this is never longer than it.
-                        None => drop(counted.0.insert(worth)),
-                    }
-                }
-            }
-            hashes.push(seal.hash());
-            before = Some(seal);
-        }
-        verified.newest = before.as_ref().map(Seal::hash);
-        if let Some(wanted) = written_down.filter(|wanted| !hashes.iter().any(|hash| hash.eq_ignore_ascii_case(wanted)))
-        {
-            let what = format!("no seal has the hash {}", wanted.escape_debug());
-            verified.faults.push(Fault { number: None, what });
-        }
-        Ok(verified)
+        Ok(self.chain()?.runs().cloned().collect())
     }
 
     fn make(&self) -> Result<(), EvidenceError> {
@@ -286,17 +219,40 @@ impl Archive {
         Ok(Some(bytes))
     }
 
-    /// Whole or not at all.
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
-        let aside = self.directory.join(format!("{name}.new"));
+    /// Looks for the bytes whose hash is `sealed`.
+    fn find(&self, sealed: Option<&str>, name: &str) -> Result<Found, EvidenceError> {
+        let there = self.read(name)?;
+        let Some(sealed) = sealed else {
+            return Ok(there.map_or(Found::Nothing, |_| Found::Changed("was never sealed")));
+        };
+        let is_changed = match there {
+            Some(bytes) if sha256(&bytes) == sealed => return Ok(Found::InPlace(bytes)),
+            there => there.is_some(),
+        };
+        Ok(match self.read(&aside(name))?.filter(|bytes| sha256(bytes) == sealed) {
+            Some(bytes) => Found::Aside(bytes),
+            None if is_changed => Found::Changed("has changed since it was sealed"),
+            None => Found::Gone,
+        })
+    }
+
+    /// Writes what is to be a file, beside its place. It is on stable storage when this returns.
+    fn lay_aside(&self, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
         let written = (|| {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+            let aside = self.directory.join(aside(name));
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(aside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&aside, self.directory.join(name))?;
             File::open(&self.directory)?.sync_all()
         })();
         written.map_err(|error| self.failed(name, error))
+    }
+
+    /// What was laid aside becomes the file, whole or not at all.
+    fn put_in_place(&self, name: &str) -> Result<(), EvidenceError> {
+        let (from, to) = (self.directory.join(aside(name)), self.directory.join(name));
+        let moved = fs::rename(from, to).and_then(|()| File::open(&self.directory)?.sync_all());
+        moved.map_err(|error| self.failed(name, error))
     }
 
     fn failed(&self, name: &str, error: io::Error) -> EvidenceError {
@@ -304,68 +260,9 @@ impl Archive {
     }
 }
 
-/// What people said and what is to be done: files beside the runs, each replaced whole.
-impl Archive {
-    /// What people said; nothing before anybody did.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn statements(&self) -> Result<Statements, EvidenceError> {
-        self.document(STATEMENTS).map(Option::unwrap_or_default)
-    }
-
-    /// Keeps what people said.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn keep_statements(&self, statements: &Statements) -> Result<(), EvidenceError> {
-        self.keep_document(STATEMENTS, statements)
-    }
-
-    /// What is to be done; `None` before the first run was kept.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn actions(&self) -> Result<Option<Actions>, EvidenceError> {
-        self.document(ACTIONS)
-    }
-
-    /// Keeps what is to be done.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn keep_actions(&self, actions: &Actions) -> Result<(), EvidenceError> {
-        self.keep_document(ACTIONS, actions)
-    }
-
-    /// What was told of what is to be done; nothing before somebody was reminded.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn reminders(&self) -> Result<Reminders, EvidenceError> {
-        self.document(REMINDERS).map(Option::unwrap_or_default)
-    }
-
-    /// Keeps what was told.
-    ///
-    /// # Errors
-    /// [`EvidenceError`].
-    pub fn keep_reminders(&self, reminders: &Reminders) -> Result<(), EvidenceError> {
-        self.keep_document(REMINDERS, reminders)
-    }
-
-    fn document<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, EvidenceError> {
-        let Some(bytes) = self.read(name)? else { return Ok(None) };
-        let odd = |error| EvidenceError::Odd(format!("{}: {error}", self.directory.join(name).display()));
-        serde_json::from_slice(&bytes).map(Some).map_err(odd)
-    }
-
-    fn keep_document<T: Serialize>(&self, name: &str, document: &T) -> Result<(), EvidenceError> {
-        self.make()?;
-        let mut bytes = serde_json::to_vec_pretty(document).map_err(|error| EvidenceError::Odd(error.to_string()))?;
-        bytes.push(b'\n');
-        self.write(name, &bytes)
-    }
+/// Where something lies before it takes its place.
+fn aside(name: &str) -> String {
+    format!("{name}.new")
 }
 
 fn file_of(number: u64) -> String {

@@ -49,6 +49,7 @@ mod run;
 mod scene;
 mod score;
 mod state;
+mod statements;
 
 pub use area::{Area, Dimension};
 pub use canary::{Answered, Arrived, Canary, Digest, Kept, TriedBan};
@@ -66,3 +67,4 @@ pub use state::{
     Administration, AlertWay, Audits, Clients, DkimKey, Engine, Hashes, LastLogin, LastLogins, Log, Logins, Newest,
     Passwords, Quarantine, Rescan, Settings, SettingsFile, Silence, State, TrustRule, Verified,
 };
+pub use statements::StatementError;

@@ -195,6 +195,14 @@ pub(crate) fn stated(scene: &Scene, id: &str, days: u16) -> crate::Finding {
     let Some(statement) = scene.statements.of(id) else {
         return Finding::not_tested("nobody has answered this; `mailward audit answer` asks");
     };
+    let applies = !crate::controls::find(id).is_some_and(crate::Control::may_be_left_out);
+    if statement.share.is_none() && applies {
+        return Finding::not_tested(format!("{} says that it doesn't apply, and it applies everywhere", statement.who));
+    }
+    let is_yet_to_come = statement.at.secs().saturating_sub(scene.now.secs()) > 86_400;
+    if is_yet_to_come {
+        return Finding::fail(format!("the answer is of {}, which is yet to come", day(statement.at)));
+    }
     let at_most = statement.at.secs().saturating_add(i64::from(days).saturating_mul(86_400));
     let until = statement.until.map_or(at_most, |until| until.secs().min(at_most));
     let told = format!("{} on {}: {}", statement.who, day(statement.at), statement.says);

@@ -90,18 +90,63 @@ fn an_overdue_mandatory_control_caps_until_it_is_excepted() {
         Err(ExceptionError::Owner(_))
     ));
     assert!(matches!(
-        actions.except("PHY-WHY-1", except("bob", "no money", i64::from(AUDIT_EXCEPTION_DAYS) + 1)),
+        actions.except("PHY-WHY-1", except("bob@example.test", "no money", i64::from(AUDIT_EXCEPTION_DAYS) + 1)),
         Err(ExceptionError::Until)
     ));
-    assert!(matches!(actions.except("PHY-WHY-1", except("bob", "no money", 0)), Err(ExceptionError::Until)));
-    assert!(matches!(actions.except("PHY-WHY-1", except("bob", " ", 3)), Err(ExceptionError::Reason)));
-    let long = |characters: usize| except("bob", &"\u{e9}".repeat(characters), i64::from(AUDIT_EXCEPTION_DAYS));
+    for owner in [
+        "ADA@example.test",
+        " ada@example.test",
+        "Ada <ada@example.test>",
+        "ada+boss@example.test",
+        "ada@example.test.",
+    ] {
+        let granted = actions.clone().except("PHY-WHY-1", except(owner, "no money", 30));
+        assert!(matches!(granted, Err(ExceptionError::Owner(_) | ExceptionError::Approver(_))), "{owner}");
+    }
+    for nobody in ["bob", "", "the board"] {
+        let granted = actions.clone().except("PHY-WHY-1", except(nobody, "no money", 30));
+        assert!(matches!(granted, Err(ExceptionError::Approver(_))), "{nobody}");
+    }
+    assert!(matches!(
+        actions.except("PHY-WHY-1", except("bob@example.test", "no money", 0)),
+        Err(ExceptionError::Until)
+    ));
+    assert!(matches!(actions.except("PHY-WHY-1", except("bob@example.test", " ", 3)), Err(ExceptionError::Reason)));
+    let long =
+        |characters: usize| except("bob@example.test", &"\u{e9}".repeat(characters), i64::from(AUDIT_EXCEPTION_DAYS));
     assert!(matches!(actions.clone().except("PHY-WHY-1", long(AUDIT_WORDS_MAX + 1)), Err(ExceptionError::Reason)));
     assert!(actions.clone().except("PHY-WHY-1", long(AUDIT_WORDS_MAX)).is_ok());
-    assert!(matches!(actions.except("PHY-WHY-2", except("bob", "no money", 3)), Err(ExceptionError::NoAction(_))));
-    actions.except("phy-why-1", except("bob", "no money this year", 30)).unwrap();
+    assert!(matches!(
+        actions.except("PHY-WHY-2", except("bob@example.test", "no money", 3)),
+        Err(ExceptionError::NoAction(_))
+    ));
+    actions.except("phy-why-1", except("bob@example.test", "no money this year", 30)).unwrap();
     assert!(actions.cap(at(38)).is_empty());
     assert_eq!(actions.cap(at(39)).len(), 1);
+}
+
+#[test]
+fn what_somebody_says_does_not_apply_closes_nothing_and_what_is_seen_not_to_apply_does() {
+    let heard = |id: &str| {
+        let mut actions = Actions::default();
+        for (day, verdict) in [(0, Verdict::Fail), (1, Verdict::NotApplicable)] {
+            actions.heard(&run(day, &[(id, verdict)]), &owners());
+        }
+        actions.0[id].is_open()
+    };
+    assert!(heard("PHY-15"), "it is asked of people");
+    assert!(!heard("PHY-02"), "the host is looked at");
+}
+
+#[test]
+fn an_exception_gives_no_time_to_an_owner_who_approved_it_before_they_were_one() {
+    let mut actions = after(&[(0, Verdict::Fail)]);
+    let (reason, approver) = ("no money".to_owned(), "bob@example.test".to_owned());
+    actions.except("PHY-WHY-1", Exception { reason, approver, at: at(6), until: at(36) }).unwrap();
+    assert!(actions.cap(at(8)).is_empty());
+    let bob = [(Area::Physical, "Bob@example.test".to_owned())].into();
+    actions.heard(&run(8, &[("PHY-WHY-1", Verdict::Fail)]), &bob);
+    assert_eq!(actions.cap(at(8)).len(), 1);
 }
 
 #[test]

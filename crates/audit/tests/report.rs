@@ -51,7 +51,7 @@ fn kept(runs: Vec<Run>) -> (Vec<Run>, Vec<Seal>, Actions) {
     let mut actions = Actions::default();
     let mut kept = Vec::new();
     for run in runs {
-        kept.push(archive.keep(run, &key).unwrap());
+        kept.push(archive.keep(run, &Actions::default(), &key).unwrap());
         actions.heard(kept.last().unwrap(), &owners);
     }
     (kept, archive.history().unwrap(), actions)

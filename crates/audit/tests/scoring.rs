@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what it expects")]
 
-use mailward_audit::{Area, Cap, Dimension, Probe, Record, Verdict, Weights, score};
+use mailward_audit::{Area, Cap, Dimension, Probe, Record, Verdict, Weights, all, find, score};
 use mailward_core::Timestamp;
 use proptest::prelude::*;
 
@@ -117,6 +117,11 @@ fn an_area_of_which_nothing_applies_leaves_the_total() {
     assert_eq!((score.total, score.areas.len()), (100_000, 1));
 }
 
+/// Dimensions of areas that count for something.
+fn dimensions(score: &mailward_audit::Score) -> usize {
+    score.areas.iter().map(|area| area.points.len()).sum()
+}
+
 fn verdicts() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         Just(Verdict::Error),
@@ -129,7 +134,86 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
     ]
 }
 
+#[test]
+fn nothing_that_caps_is_hidden_behind_a_parent_that_does_not() {
+    for control in all().into_iter().filter(|control| control.cap.is_some()) {
+        let Some(parent) = control.parent.and_then(find) else { continue };
+        // It isn't run while its parent fails, so its parent's failure has to cost as much.
+        assert!(parent.cap.is_some_and(|cap| Some(cap.most()) <= control.cap.map(Cap::most)), "{}", control.id);
+    }
+}
+
+#[test]
+fn every_parent_is_asked_and_none_is_its_own_forebear() {
+    for control in all() {
+        let mut above = control;
+        for _ in 0..all().len() {
+            let Some(id) = above.parent else { break };
+            above = find(id).unwrap_or_else(|| panic!("{} has no parent {id}", above.id));
+            assert_ne!(above.id, control.id);
+        }
+    }
+}
+
+#[test]
+fn weights_that_sum_to_nothing_are_worth_nothing() {
+    let all: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    let nothing = Weights(Area::ALL.iter().map(|area| (*area, 0)).collect());
+    assert_eq!((score(&all, &nothing, &[]).total, nothing.sum()), (0, 0));
+    assert_eq!(score(&[], &Weights::default(), &[]).total, 0);
+}
+
+#[test]
+fn several_caps_are_told_and_the_lowest_holds() {
+    let mut records: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
+    for (id, cap) in [("BKP-02", Cap::Restore), ("SVC-04", Cap::Hole)] {
+        let failed = record(Area::Backup, Dimension::What, 1, Verdict::Error);
+        records.push(Record { id: id.to_owned(), cap: Some(cap), ..failed });
+    }
+    let score = score(&records, &Weights::default(), &["LOG-09".to_owned()]);
+    let caps: Vec<(u16, &str)> = score.caps.iter().map(|cap| (cap.most, cap.id.as_str())).collect();
+    assert_eq!((score.total, caps), (40_000, vec![(400, "SVC-04"), (700, "BKP-02"), (800, "LOG-09")]));
+}
+
 proptest! {
+    /// Whatever weights and caps there are: no better answer lowers a total, no overdue action lifts one, nobody has more than there
+    /// is, and leaving out what passed lifts nothing.
+    #[test]
+    fn no_answer_pays_but_a_better_one(
+        given in prop::collection::vec((0_usize..18, 0_usize..3, 0_u8..=255, verdicts(), 0_usize..3), 1..60),
+        weights in prop::collection::btree_map(0_usize..18, any::<u16>(), 0..18),
+        which in any::<prop::sample::Index>(),
+        better in verdicts(),
+    ) {
+        let weights = Weights(weights.into_iter().map(|(area, weight)| (Area::ALL[area], weight)).collect());
+        let mut records: Vec<Record> = given
+            .into_iter()
+            .map(|(area, dimension, weight, verdict, cap)| Record {
+                cap: [None, Some(Cap::Hole), Some(Cap::Restore)][cap],
+                ..record(Area::ALL[area], Dimension::ALL[dimension], weight, verdict)
+            })
+            .collect();
+        let before = score(&records, &weights, &[]);
+        prop_assert!(before.total <= before.uncapped && before.uncapped <= 100_000);
+        prop_assert!(score(&records, &weights, &["LOG-09".to_owned()]).total <= before.total.min(80_000));
+        prop_assert!(before.areas.iter().all(|area| area.sum <= 10_000));
+        let at = which.index(records.len());
+        let was = records[at].verdict;
+        records[at].verdict = better;
+        let after = score(&records, &weights, &[]);
+        match (was.share(), better.share()) {
+            // An error weighs as much as a failure, and what isn't known as little as either.
+            (Some(was_worth), Some(worth)) if worth >= was_worth && !(better.is_failure() && !was.is_failure()) => {
+                prop_assert!(after.total >= before.total, "{was:?} to {better:?}: {} to {}", before.total, after.total);
+            }
+            (Some(100), None) if records[at].cap.is_none() => {
+                prop_assert!(after.uncapped <= before.uncapped || after.areas.len() < before.areas.len()
+                    || dimensions(&after) < dimensions(&before));
+            }
+            _ => {}
+        }
+    }
+
     #[test]
     fn a_better_answer_never_lowers_a_score(
         given in prop::collection::vec((0_usize..18, 0_usize..3, 1_u8..=10, verdicts()), 1..60),

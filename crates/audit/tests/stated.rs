@@ -47,9 +47,32 @@ async fn every_question_to_people_is_answered_by_them_alone_and_for_a_while() {
         assert_eq!(verdict(control, Some(Some(100)), 1).await, Verdict::Pass, "{}", control.id);
         assert_eq!(verdict(control, Some(Some(0)), 1).await, Verdict::Fail, "{}", control.id);
         assert_eq!(verdict(control, Some(Some(40)), 1).await, Verdict::Partial(40), "{}", control.id);
-        assert_eq!(verdict(control, Some(None), 1).await, Verdict::NotApplicable, "{}", control.id);
+        // What caps the total isn't talked away.
+        let left_out = if control.cap.is_some() { Verdict::NotTested } else { Verdict::NotApplicable };
+        assert_eq!(verdict(control, Some(None), 1).await, left_out, "{}", control.id);
         assert_eq!(verdict(control, None, 1).await, Verdict::NotTested, "{}", control.id);
         assert_eq!(verdict(control, Some(Some(100)), days).await, Verdict::Pass, "{}", control.id);
         assert_eq!(verdict(control, Some(Some(100)), days + 1).await, Verdict::Fail, "{}: it is too old", control.id);
     }
+}
+
+#[tokio::test]
+async fn what_every_area_is_asked_applies_everywhere_and_no_answer_is_of_tomorrow() {
+    let every: Vec<&'static Control> = all()
+        .into_iter()
+        .filter(|control| control.probe == Probe::Statement)
+        .filter(|control| !stated(control))
+        .collect();
+    assert_eq!(every.len(), 54, "three of each area");
+    for control in every {
+        assert_eq!(verdict(control, Some(None), 1).await, Verdict::NotTested, "{}", control.id);
+        assert_eq!(verdict(control, Some(Some(0)), 1).await, Verdict::Fail, "{}", control.id);
+    }
+    for (control, _days) in ours() {
+        assert_eq!(verdict(control, Some(Some(100)), -2).await, Verdict::Fail, "{}: it is yet to come", control.id);
+    }
+}
+
+fn stated(control: &Control) -> bool {
+    matches!(control.check, Check::Stated { .. })
 }

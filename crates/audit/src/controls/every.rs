@@ -4,6 +4,7 @@ use crate::area::{Area, Dimension};
 use crate::control::{Check, Control, Probe};
 use crate::finding::{Finding, Verdict};
 use crate::scene::{Scene, stated};
+use crate::statements::same_person;
 
 /// How long somebody's word that they have read an audit holds, in days.
 const READ_DAYS: u16 = 30;
@@ -167,7 +168,7 @@ fn owner(scene: &Scene, area: Area) -> Finding {
 fn deputy(scene: &Scene, area: Area) -> Finding {
     match (scene.deputies.get(&area), scene.owners.get(&area)) {
         (None, _) => Finding::fail(format!("audit.deputies names nobody for {}", area.key())),
-        (Some(deputy), Some(owner)) if deputy.eq_ignore_ascii_case(owner) => {
+        (Some(deputy), Some(owner)) if same_person(deputy, owner) => {
             Finding::fail(format!("{deputy} is the owner as well"))
         }
         (Some(deputy), _) => either(person(scene, deputy)),
@@ -178,9 +179,7 @@ fn has_read(scene: &Scene, area: Area) -> Finding {
     let id = format!("{}-WHO-3", area.code());
     let said = stated(scene, &id, READ_DAYS);
     match (scene.statements.of(&id), scene.owners.get(&area)) {
-        (Some(statement), Some(owner))
-            if said.verdict == Verdict::Pass && !statement.who.eq_ignore_ascii_case(owner) =>
-        {
+        (Some(statement), Some(owner)) if said.verdict == Verdict::Pass && !same_person(&statement.who, owner) => {
             Finding::fail(format!("{} has said so, and isn't the owner", statement.who))
         }
         _ => said,
@@ -191,9 +190,7 @@ fn policy(scene: &Scene, area: Area) -> Finding {
     let id = format!("{}-WHY-1", area.code());
     let said = with_file(scene, &id);
     match (scene.statements.of(&id), scene.owners.get(&area)) {
-        (Some(statement), Some(owner))
-            if said.verdict == Verdict::Pass && statement.who.eq_ignore_ascii_case(owner) =>
-        {
+        (Some(statement), Some(owner)) if said.verdict == Verdict::Pass && same_person(&statement.who, owner) => {
             Finding::fail(format!("{owner} owns the area and can't approve its policy"))
         }
         _ => said,

@@ -44,10 +44,9 @@ fn one(page: &mut Markup, report: &Report, action: &Action) {
 
 /// Who, until when, and how much it matters.
 fn facts(page: &mut Markup, report: &Report, action: &Action) {
-    let due = action.exception.as_ref().map_or(action.due, |exception| exception.until.max(action.due));
     page.text(&format!("Weight {}. Owner: ", action.weight));
     page.words("span", &[("dir", "auto")], if action.owner.is_empty() { "nobody" } else { &action.owner });
-    page.text(&format!(". Due {}", day(due)));
+    page.text(&format!(". Due {}", day(action.until())));
     if action.is_overdue(report.now) {
         page.text(", ");
         page.words("strong", &[("class", "late")], "overdue");

@@ -18,6 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -114,6 +115,8 @@ pub(crate) struct Place {
     learned: Mutex<(u64, u64)>,
     failures: Mutex<BTreeMap<String, usize>>,
     pub(crate) pages: Mutex<Pages>,
+    /// How often the log was looked at.
+    pub(crate) looks: AtomicUsize,
 }
 
 fn tls() -> &'static (TlsAcceptor, String) {
@@ -136,7 +139,11 @@ fn tls() -> &'static (TlsAcceptor, String) {
 
 /// Runs as long as the test's runtime; the scene that an audit would have of it.
 pub(crate) async fn scene(faults: &[Fault]) -> Scene {
-    let place = Arc::new(Place {
+    scene_of(&place(faults)).await
+}
+
+pub(crate) fn place(faults: &[Fault]) -> Arc<Place> {
+    Arc::new(Place {
         faults: faults.to_vec(),
         mail: Mutex::default(),
         kept: Mutex::default(),
@@ -145,12 +152,16 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         learned: Mutex::default(),
         failures: Mutex::default(),
         pages: Mutex::default(),
-    });
+        looks: AtomicUsize::default(),
+    })
+}
+
+pub(crate) async fn scene_of(place: &Arc<Place>) -> Scene {
     let mut doors = Vec::new();
     for protocol in [Protocol::Smtp, Protocol::Submissions, Protocol::Imaps, Protocol::Https] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         doors.push(Door { protocol, address: listener.local_addr().unwrap(), name: NAME.to_owned() });
-        let place = Arc::clone(&place);
+        let place = Arc::clone(place);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -170,7 +181,7 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         doors,
         anchors: Anchors::only(tls().1.as_bytes()),
         canary: Some(Account { address: CANARY.to_owned(), password: Secret::new(PASSWORD), inside }),
-        names: Some(names(&place)),
+        names: Some(names(place)),
         state: Some(State {
             domains: vec!["example.org".to_owned()],
             name: Some(NAME.to_owned()),
@@ -578,6 +589,7 @@ impl Canary for Place {
     }
 
     fn log(&self, since: Timestamp) -> Answered<'_, Vec<u8>> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             if self.does(Fault::LogUnreadable) {
                 return missed("the log");

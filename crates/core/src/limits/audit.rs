@@ -31,11 +31,17 @@ pub const AUDIT_EXCERPT_MAX: usize = 4096;
 /// Bytes of a whole run: it travels over the control socket as one request, as a string of JSON.
 pub const AUDIT_RUN_MAX: usize = 400 * 1024;
 
-/// Seals that are read: a run a day for a century.
+/// Seals that are read: a run a day, with a change of what is to be done, for half a century.
 pub const AUDIT_SEALS_MAX: usize = 40_000;
 
 /// Days that a run is kept; its seal is kept for ever. A year, and a month to look back from its end.
 pub const AUDIT_KEEP_DAYS: u16 = 400;
+
+/// What a clock may be put back during a run that is kept: as much as a host is wrong by that has kept no time for a day or two.
+pub const AUDIT_CLOCK_SLACK: Duration = Duration::from_secs(60);
+
+/// Bytes of the name of a file that somebody showed: Linux's longest path.
+pub const AUDIT_PATH_MAX: usize = 4096;
 
 /// Exhibits kept of one control.
 pub const AUDIT_EXHIBITS_MAX: usize = 64;

@@ -222,7 +222,7 @@ fn look(place: Option<&Place>, host: Host, controls: &[&'static Control]) -> Res
     match place.filter(|_| scene.state.is_some()) {
         Some(place) => {
             let server = looking::Server::There(Arc::new(place.clone()));
-            runtime.block_on(looking::look_within(server, controls, scene, weights, &stop, &mut telling))
+            runtime.block_on(looking::look_within(server, place.data(), controls, scene, weights, &stop, &mut telling))
         }
         None => Ok(runtime.block_on(looking::look(controls, scene, weights, &stop, &mut telling))),
     }

@@ -14,8 +14,8 @@ use mailward_audit::knock::Anchors;
 use mailward_audit::probe::Peers;
 use mailward_audit::reminders::{Reminder, letters};
 use mailward_audit::{
-    Area, Canary as _, Control, Door, Host, HostPrograms, MAIL_PORT, Machine, Ours, Probe, Progress, Protocol, Record,
-    Scene, WEB_PORT, Weights, all, run, score,
+    Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
+    Weights, all, run, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -61,29 +61,27 @@ pub(crate) fn scene(
         AuditMachine::Virtual => Some(Machine::Virtual),
         AuditMachine::Container => Some(Machine::Container),
     };
-    let (state, statements, actions, doors) = match known {
-        Some(known) => (Some(known.state), known.statements, known.actions, known.doors),
-        None => Default::default(),
-    };
-    let name = state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
-    let anchors = anchors(data, &name);
-    Scene {
-        host,
-        doors: doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect(),
-        anchors,
-        canary: None,
+    let mut scene = Scene {
+        anchors: anchors(data, ""),
         names,
-        state,
-        statements,
         owners: people(&config.owners),
         deputies: people(&config.deputies),
-        actions,
         machine,
         peers: peers(&config.peers, data),
-        mail_port: MAIL_PORT,
-        web_port: WEB_PORT,
-        now: SystemClock.now(),
+        ..Scene::of(host, SystemClock.now())
+    };
+    if let Some(known) = known {
+        tell_of_now(&mut scene, known, data);
     }
+    scene
+}
+
+/// What the server says now, instead of what it said before.
+fn tell_of_now(scene: &mut Scene, known: Known, data: &Path) {
+    let name = known.state.name.clone().unwrap_or_default();
+    scene.doors = known.doors.iter().filter_map(|(listener, address)| door(listener, address, &name)).collect();
+    scene.anchors = anchors(data, &name);
+    (scene.state, scene.statements, scene.actions) = (Some(known.state), known.statements, known.actions);
 }
 
 /// What peers saw from elsewhere: files in the data directory, signed with keys that the configuration names.
@@ -142,6 +140,7 @@ fn needs_account(controls: &[&'static Control]) -> bool {
 /// The same with an account of the audit's own, which is there as long as it takes. Without one, what needs it isn't tested.
 pub(crate) async fn look_within(
     server: Server,
+    data: &Path,
     controls: &[&'static Control],
     mut scene: Scene,
     weights: Weights,
@@ -151,9 +150,19 @@ pub(crate) async fn look_within(
     if !needs_account(controls) {
         return Ok(look(controls, scene, weights, stop, progress).await);
     }
-    let own = match OwnAccount::make(server, stop, progress).await {
-        Ok(Some((own, account))) => {
+    let own = match OwnAccount::make(server.clone(), stop, progress).await {
+        Ok(Some((own, account, waited))) => {
             scene.canary = Some(account);
+            let known = if waited { Some(server.known().await) } else { None };
+            match known.transpose() {
+                // Whatever another audit changed meanwhile, this one finds what it finds alone.
+                Ok(Some(known)) => tell_of_now(&mut scene, known, data),
+                Ok(None) => {}
+                Err(failure) => {
+                    let _later = own.forget().await;
+                    return Err(failure);
+                }
+            }
             Some(own)
         }
         Ok(None) => return Err(Failure::Refused("another audit goes on, and didn't end in time".to_owned())),
@@ -161,10 +170,10 @@ pub(crate) async fn look_within(
         Err(Failure::Refused(_) | Failure::NoServer(_)) => None,
         Err(other) => return Err(other),
     };
-    // What is asked of the server of now is asked when it is this one's turn.
+    // What is old or over is so when it is this one's turn.
     scene.now = SystemClock.now();
     let alive = own.clone().map(|own| tokio::spawn(own.stay()));
-    let run = tokio::time::timeout(AUDIT_RUN_TIME, look(controls, scene, weights, stop, progress)).await;
+    let run = in_time(look(controls, scene, weights, stop, progress)).await;
     if let Some(alive) = alive {
         alive.abort();
     }
@@ -172,7 +181,13 @@ pub(crate) async fn look_within(
         // What is left goes by itself, later.
         let _later = own.forget().await;
     }
-    run.map_err(|_late| Failure::Refused("it took too long".to_owned()))
+    run
+}
+
+/// What hangs is told of.
+async fn in_time(run: impl Future<Output = Run>) -> Result<Run, Failure> {
+    let late = |_| Failure::Refused(format!("it isn't over after {} minutes", AUDIT_RUN_TIME.as_secs() / 60));
+    tokio::time::timeout(AUDIT_RUN_TIME, run).await.map_err(late)
 }
 
 /// Runs these controls and makes a run of it, which isn't kept yet.
@@ -262,16 +277,17 @@ fn until(hour: u8, now: &Zoned) -> Duration {
 async fn once(desk: &Desk, events: &Events, shutdown: &Shutdown) -> Result<(), Failure> {
     let Some(server) = &desk.server else { return Ok(()) };
     let config = server.audit();
-    let before = desk.audit_failing().await?;
-    let host = host(server.place());
-    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), server.place().data());
+    let (host, data) = (host(server.place()), server.place().data());
+    let scene = scene(&config, host, Some(desk.audit_known().await?), desk.lookup.clone(), data);
     let own = Server::Here(Box::new(desk.clone()));
-    let run = look_within(own, &all(), scene, weights(&config), shutdown, &mut ()).await?;
+    let run = look_within(own, data, &all(), scene, weights(&config), shutdown, &mut ()).await?;
     if shutdown.is_fired() {
         return Ok(());
     }
-    let kept = desk.audit_keep(run, people(&config.owners)).await?;
-    tell(events, &before, &kept);
+    // One by hand may have ended meanwhile.
+    let before = desk.audit_failing().await?;
+    let (kept, seal) = desk.audit_keep(run, people(&config.owners)).await?;
+    tell(events, &before, &kept, &seal);
     Ok(())
 }
 
@@ -297,12 +313,12 @@ async fn remind(desk: &Desk, events: &Events) -> Result<(), Failure> {
 }
 
 /// Tells what changed, and nothing else.
-fn tell(events: &Events, before: &BTreeSet<String>, kept: &Run) {
+fn tell(events: &Events, before: &BTreeSet<String>, kept: &Run, seal: &str) {
     let points = format!("{}.{:02}", kept.score.total / 100, kept.score.total.rem_euclid(100));
     let failing: BTreeSet<String> = failing(&kept.records).collect();
-    events.emit(
-        Event::info("audit.done").with("number", kept.number).with("points", points).with("failed", failing.len()),
-    );
+    let done = Event::info("audit.done").with("number", kept.number).with("points", points);
+    // A log that is kept elsewhere is where a seal is written down.
+    events.emit(done.with("failed", failing.len()).with("seal", seal));
     for id in failing.difference(before) {
         let said = kept.records.iter().find(|record| record.id == *id).map_or("", |record| record.said.as_str());
         events.emit(Event::alert("audit.failed").with("control", id).with("why", said));
@@ -320,10 +336,21 @@ pub(crate) fn failing(records: &[Record]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
-    use super::until;
+    use super::{in_time, until};
+    use crate::failure::Failure;
     use jiff::civil::date;
     use jiff::tz::TimeZone;
+    use mailward_core::limits::AUDIT_RUN_TIME;
     use std::time::Duration;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_audit_that_hangs_is_told_of() {
+        let began = Instant::now();
+        let late = in_time(std::future::pending()).await;
+        assert!(matches!(late, Err(Failure::Refused(why)) if why == "it isn't over after 30 minutes"));
+        assert!(began.elapsed() >= AUDIT_RUN_TIME);
+    }
 
     #[test]
     fn the_next_time_is_that_hour_ever_later_and_never_now() {

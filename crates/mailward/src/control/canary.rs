@@ -238,12 +238,24 @@ impl Desk {
 
     async fn forget_canary(&self, address: &Address) -> Result<(), Failure> {
         if let Some(account) = self.directory.account_id(address) {
-            for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
-                self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
-            }
+            self.forget_kept(account).await?;
             self.forget_sent().await?;
             self.directory.remove_user(address).await?;
             super::sessions::end_of_account(self.server.as_ref(), account, super::sessions::Why::Removed);
+        }
+        Ok(())
+    }
+
+    /// What is in the quarantine for it, a page at a time: as many pages as a run can fill, and more.
+    async fn forget_kept(&self, account: AccountId) -> Result<(), Failure> {
+        for _page in 0..AUDIT_FOLLOWED_MAX {
+            let page = self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await?;
+            if page.is_empty() {
+                break;
+            }
+            for kept in page {
+                self.store.discard(kept.id, KeptFor::Account(account), Vec::new()).await?;
+            }
         }
         Ok(())
     }
@@ -366,76 +378,4 @@ fn is_time(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
-    use super::*;
-    use mailward_core::limits::AUDIT_ALIVE_EVERY;
-
-    #[test]
-    fn the_log_begins_where_it_is_asked_for_and_hides_nothing_behind_that() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let at = |secs| Timestamp::from_secs(secs).text();
-        let text = format!("{} info a\n{} info b\nforged \x1b\n{} info c\n", at(10), at(20), at(5));
-        std::fs::write(&path, &text).unwrap();
-        let told = end_of(&path, Timestamp::from_secs(20)).unwrap();
-        assert!(told.starts_with(&at(20)) && told.contains("forged \x1b") && told.ends_with("info c\n"), "{told}");
-        assert_eq!(end_of(&path, Timestamp::from_secs(0)).unwrap(), text);
-        assert_eq!(end_of(&path, Timestamp::from_secs(30)).unwrap(), "");
-        assert!(end_of(&dir.path().join("none"), Timestamp::from_secs(0)).is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_turn_ends_with_the_word_or_with_silence() {
-        let of = |local: &str| Address::parse(&format!("{AUDIT_LOCAL}{local}@example.test"), false).unwrap();
-        let turn = Turn(tokio::sync::Mutex::new(Some(Holder { address: of("1"), heard: Instant::now() })));
-        let is_taken = async || turn.0.lock().await.as_ref().is_some_and(Holder::is_alive);
-        for _ in 0..10 {
-            tokio::time::sleep(AUDIT_ALIVE_EVERY).await;
-            turn.alive(&of("1")).await;
-            assert!(is_taken().await);
-        }
-        // Another one's word doesn't count.
-        let half = AUDIT_ALIVE_TIME / 2;
-        tokio::time::sleep(half).await;
-        turn.alive(&of("2")).await;
-        assert!(is_taken().await);
-        tokio::time::sleep(half).await;
-        assert!(!is_taken().await);
-    }
-
-    #[test]
-    fn only_so_much_of_a_log_is_read_and_from_a_whole_line_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let line = format!("{} info x.y z={}\n", Timestamp::from_secs(20).text(), "z".repeat(1_000));
-        let lines = usize::try_from(AUDIT_LOG_MAX).unwrap() / line.len() + 10;
-        std::fs::write(&path, line.repeat(lines)).unwrap();
-        let told = end_of(&path, Timestamp::from_secs(0)).unwrap();
-        assert!(told.len() as u64 <= AUDIT_LOG_MAX && told.len() as u64 > AUDIT_LOG_MAX - 2_000, "{}", told.len());
-        assert!(told.starts_with(&line), "it begins with a whole line");
-    }
-
-    #[test]
-    fn nobody_is_taken_for_the_audit_s_account_who_has_only_its_name() {
-        let user = |address: &str, name: &str| UserInfo {
-            address: Address::parse(address, false).unwrap(),
-            display_name: name.to_owned(),
-            enabled: true,
-            has_password: true,
-            quota_bytes: 0,
-            quota_messages: 0,
-            usage: None,
-            created: Timestamp(0),
-        };
-        assert!(is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), NAME)));
-        assert!(!is_one(&user("alice@example.test", NAME)));
-        assert!(!is_one(&user(&format!("{AUDIT_LOCAL}19c3@example.test"), "Alice")));
-    }
-
-    #[test]
-    fn a_header_ends_before_the_text() {
-        assert_eq!(header(b"Subject: a\r\n\r\nmarker"), "Subject: a\r\n");
-        assert_eq!(header(b"\xff"), "\u{fffd}");
-    }
-}
+mod tests;

@@ -3,6 +3,10 @@
 use crate::support::*;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Stdio;
 
 /// What controls of a probe found: the verdict's first word, and what was said.
 fn found(data: &str) -> impl Fn(&str) -> (String, String) + use<> {
@@ -56,7 +60,7 @@ fn a_server_tells_all_that_is_asked_of_it_and_what_is_spoiled_shows() {
     }
 
     // In the file and not in force: from here on nobody answers what the audit asks of the DNS.
-    let file = std::path::Path::new(&data).join("mailward.toml");
+    let file = Path::new(&data).join("mailward.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let changed = text.replace("\n[dns]\n", "\n[dns]\nservers = [\"127.0.0.1:9\"]\ntimeout = 1\n");
     assert_ne!(text, changed);
@@ -71,5 +75,39 @@ fn a_server_tells_all_that_is_asked_of_it_and_what_is_spoiled_shows() {
         assert_eq!(of(id).0, "pass", "{id}: {}", of(id).1);
     }
     assert_eq!(of("CAP-02").0, "fail", "nobody owns what failed");
+    server.stop(Signal::SIGTERM);
+}
+
+/// Asks the server as an audit asks it of its own account.
+fn canary(data: &str, about: &Value) -> Value {
+    let mut wire = UnixStream::connect(Path::new(data).join("control.sock")).unwrap();
+    let asked = serde_json::json!({ "do": "audit", "ask": { "what": "canary", "about": about } });
+    writeln!(wire, "{asked}").unwrap();
+    let mut line = String::new();
+    BufReader::new(wire).read_line(&mut line).unwrap();
+    serde_json::from_str::<Value>(&line).unwrap()["done"].clone()
+}
+
+#[test]
+fn an_audit_that_waited_for_its_turn_judges_the_server_of_then() {
+    let (mut server, _ready) = Server::demo();
+    let data = server.data();
+    let mine = canary(&data, &serde_json::json!({ "what": "make" }));
+    let words = ["audit", "run", "--control", "FLT-15,SVC-07", "--forget", "--json", "--data", &data];
+    let mut second = mailward(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(second.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("another audit goes on") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it says why it waits");
+    }
+    done(&["rules", "add", "192.0.2.7", "skip", "--data", &data]);
+    let forget = serde_json::json!({ "what": "forget", "address": mine["address"] });
+    assert_eq!(canary(&data, &forget), Value::Null);
+    let out = second.wait_with_output().unwrap();
+    let run: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let records = run["records"].as_array().unwrap();
+    let of = records.iter().find(|record| record["id"] == "FLT-15").unwrap();
+    assert!(of["said"].as_str().unwrap().contains("192.0.2.7"), "{of}");
     server.stop(Signal::SIGTERM);
 }

@@ -8,8 +8,7 @@ use crate::place::{Place, Where};
 use crate::print;
 use clap::Args;
 use mailward_audit::{Control, Probe, Statement, all, sha256_of};
-use mailward_core::limits::AUDIT_WORDS_MAX;
-use mailward_core::{Clock as _, SystemClock, Timestamp};
+use mailward_core::{Address, Clock as _, SystemClock, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
@@ -67,8 +66,9 @@ struct Given {
 impl Answering {
     pub(super) fn run(self, place: &Where) -> Result<(), Failure> {
         let place = place.find()?;
-        if self.who.trim().is_empty() || self.who.chars().count() > AUDIT_WORDS_MAX {
-            return Err(Failure::Usage("--who is who answers, such as ada@example.org".to_owned()));
+        // Before the first question is asked.
+        if Address::parse(&self.who, true).is_err() {
+            return Err(Failure::Usage("--who is the address of who answers, such as ada@example.org".to_owned()));
         }
         match (&self.id, &self.answer, &self.answers) {
             (Some(id), Some(answer), _) => {
@@ -170,13 +170,6 @@ fn statement(control: &Control, who: &str, given: &Given) -> Result<Statement, F
             _ => return Err(wrong("an answer is yes, no, 0 to 100, or na")),
         },
     };
-    let says = given.says.trim();
-    if says.chars().count() > AUDIT_WORDS_MAX || says.contains(['\n', '\r']) {
-        return Err(wrong(&format!("says is one line of at most {AUDIT_WORDS_MAX} characters")));
-    }
-    if share.is_none() && says.is_empty() {
-        return Err(wrong("what doesn't apply needs a reason in says"));
-    }
     let until = match &given.until {
         None => None,
         Some(day) => Some(Timestamp::of_day(day).ok_or_else(|| wrong("until is a day such as 2027-03-01"))?),
@@ -185,8 +178,10 @@ fn statement(control: &Control, who: &str, given: &Given) -> Result<Statement, F
         None => None,
         Some(file) => Some((file.display().to_string(), hash(file)?)),
     };
-    let (who, says) = (who.trim().to_owned(), says.to_owned());
-    Ok(Statement { share, says, who, at: SystemClock.now(), until, file })
+    let (who, says) = (who.to_owned(), given.says.trim().to_owned());
+    let statement = Statement { share, says, who, at: SystemClock.now(), until, file };
+    statement.check(control).map_err(|error| wrong(&error.to_string()))?;
+    Ok(statement)
 }
 
 /// SHA-256 of a file, in hexadecimal.

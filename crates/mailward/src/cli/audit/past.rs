@@ -253,18 +253,17 @@ fn action_row(action: &Action, now: Timestamp) -> Vec<String> {
     let state = match &action.exception {
         _ if !action.is_open() => "closed",
         _ if action.is_overdue(now) => "OVERDUE",
-        Some(_) => "excepted",
-        None if action.reopened > 0 => "open again",
-        None => "open",
+        Some(_) if action.until() > action.due => "excepted",
+        _ if action.reopened > 0 => "open again",
+        _ => "open",
     };
     let day = |at: Timestamp| at.text().chars().take(10).collect::<String>();
-    let due = action.exception.as_ref().map_or(action.due, |exception| exception.until);
     vec![
         action.control.clone(),
         action.area.key().to_owned(),
         action.weight.to_string(),
         state.to_owned(),
-        day(due),
+        day(action.until()),
         if action.owner.is_empty() { "nobody".to_owned() } else { print::tame(&action.owner) },
         print::short(&action.said, 60),
     ]
@@ -304,9 +303,10 @@ impl Verify {
                 print::line(format_args!("{number}{}", print::tame(fault.field("what").as_str().unwrap_or_default())))?;
             }
             print::line(format_args!(
-                "{} audits, {} with their evidence",
+                "{} audits, {} with their evidence; {} changes of what was said and what is to be done",
                 verified.field("seals"),
-                verified.field("runs")
+                verified.field("runs"),
+                verified.field("papers")
             ))?;
             if let Some(newest) = verified.field("newest").as_str() {
                 print::line(format_args!("newest seal: {}", print::tame(newest)))?;

@@ -1,6 +1,6 @@
 //! The audit's own account, over a desk or over the control socket.
 
-use crate::control::audit::Ask;
+use crate::control::audit::{Ask, Known};
 use crate::control::canary::{Ask as About, Found, Made};
 use crate::control::desk::Desk;
 use crate::control::{Request, bans, client};
@@ -38,6 +38,14 @@ impl Server {
         }
     }
 
+    /// What the server says of itself now.
+    pub(super) async fn known(&self) -> Result<Known, Failure> {
+        match self {
+            Server::Here(desk) => desk.audit_known().await,
+            Server::There(place) => read(there(place, Request::Audit { ask: Ask::Known }).await?),
+        }
+    }
+
     async fn bans(&self) -> Result<Value, Failure> {
         match self {
             Server::Here(desk) => desk.canary_bans().await,
@@ -53,6 +61,28 @@ async fn there(place: &Arc<Place>, request: Request) -> Result<Value, Failure> {
     asked.map_err(|error| Failure::Bug(error.to_string()))?
 }
 
+/// Asks until the answer is a turn, and tells whether it was waited for; nothing after `limits::AUDIT_RUN_TIME`, or when the word to
+/// stop came.
+async fn in_turn(
+    ask: impl AsyncFn() -> Result<Option<Made>, Failure>,
+    stop: &Shutdown,
+    progress: &mut dyn Progress,
+) -> Result<Option<(Made, bool)>, Failure> {
+    let began = Instant::now();
+    let mut waited = false;
+    loop {
+        if let Some(made) = ask().await? {
+            return Ok(Some((made, waited)));
+        }
+        if stop.is_fired() || began.elapsed() >= AUDIT_RUN_TIME {
+            return Ok(None);
+        }
+        waited = true;
+        progress.waits("another audit goes on; this one begins when it is over");
+        tokio::time::sleep(TURN_LOOK).await;
+    }
+}
+
 /// The account, as long as the run takes.
 pub(crate) struct OwnAccount {
     server: Server,
@@ -62,27 +92,19 @@ pub(crate) struct OwnAccount {
 
 impl OwnAccount {
     /// Makes it, as soon as no other audit goes on; nothing if that is after `limits::AUDIT_RUN_TIME`, or the word to stop came.
+    /// Also whether it waited: then the server isn't what it was.
     pub(crate) async fn make(
         server: Server,
         stop: &Shutdown,
         progress: &mut dyn Progress,
-    ) -> Result<Option<(Arc<Self>, Account)>, Failure> {
-        let began = Instant::now();
-        let made: Made = loop {
-            if let Some(made) = read(server.ask(About::Make).await?)? {
-                break made;
-            }
-            if stop.is_fired() || began.elapsed() >= AUDIT_RUN_TIME {
-                return Ok(None);
-            }
-            progress.waits("another audit goes on; this one begins when it is over");
-            tokio::time::sleep(TURN_LOOK).await;
-        };
+    ) -> Result<Option<(Arc<Self>, Account, bool)>, Failure> {
+        let ask = async || read(server.ask(About::Make).await?);
+        let Some((made, waited)) = in_turn(ask, stop, progress).await? else { return Ok(None) };
         let address = Address::parse(&made.address, false).map_err(|error| Failure::Bug(error.to_string()))?;
         let own = Arc::new(Self { server, address, stranger: made.stranger });
         let inside: Arc<dyn Canary> = own.clone();
         let password = Secret::new(made.password.as_str());
-        Ok(Some((own, Account { address: made.address, password, inside: Some(inside) })))
+        Ok(Some((own, Account { address: made.address, password, inside: Some(inside) }, waited)))
     }
 
     /// Tells the server that the audit goes on, without end.
@@ -190,5 +212,39 @@ impl Canary for OwnAccount {
 
     fn forget(&self) -> Answered<'_, ()> {
         Box::pin(self.asked(About::Forget { address: self.address.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+    use super::*;
+    use mailward_core::shutdown;
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn made() -> Made {
+        let stranger = Ipv4Addr::LOCALHOST.into();
+        Made { address: String::new(), password: String::new(), stranger }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_never_comes_is_given_up_and_one_that_comes_late_is_known_to_be_late() {
+        let (_never, stop) = shutdown::channel();
+        let began = Instant::now();
+        assert!(in_turn(async || Ok(None), &stop, &mut ()).await.unwrap().is_none());
+        let waited = began.elapsed();
+        assert!(waited >= AUDIT_RUN_TIME && waited <= AUDIT_RUN_TIME.saturating_add(TURN_LOOK), "{waited:?}");
+
+        let asked = AtomicUsize::new(0);
+        let third = async || Ok((asked.fetch_add(1, Ordering::Relaxed) == 2).then(made));
+        assert!(in_turn(third, &stop, &mut ()).await.unwrap().unwrap().1);
+        assert!(!in_turn(async || Ok(Some(made())), &stop, &mut ()).await.unwrap().unwrap().1);
+
+        let (trigger, stop) = shutdown::channel();
+        trigger.fire();
+        let began = Instant::now();
+        assert!(in_turn(async || Ok(None), &stop, &mut ()).await.unwrap().is_none());
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
