@@ -8,28 +8,22 @@ pub(crate) use sinks::is_alias;
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
-use mailward_audit::Digest;
-use mailward_core::config::KeptClass;
 use mailward_core::limits::{
-    AUDIT_ALIVE_TIME, AUDIT_DIGEST_MAX, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX,
-    AUDIT_RUN_TIME, QUARANTINE_NOTE_MAX,
+    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX,
+    AUDIT_RUN_TIME,
 };
 use mailward_core::rule::Rule;
-use mailward_core::{AccountId, Address, Clock as _, Domain, Secret, SystemClock, Timestamp};
-use mailward_directory::routes::{ForWhom, FromWhom, Leads, Route, RouteName, RouteTls};
-use mailward_directory::{DirectoryError, NewPassword, NewUser, UserInfo};
+use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
+use mailward_directory::{NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
-use mailward_inspect::{Action, Check, Finding};
-use mailward_message::Structure;
-use mailward_message::decode::part_text;
 use mailward_store::records::{KeptFor, MailboxRecord, MessageRecord, QueueFilter, Steer, UidRange};
 use mailward_store::{MailStore as _, QuarantineStore as _, QueueStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
