@@ -16,6 +16,7 @@ mod secrets;
 mod verify;
 mod whole;
 
+pub(crate) use seal::reads;
 pub use seal::{Link, Seal};
 pub use verify::{Counted, Fault, Verified};
 

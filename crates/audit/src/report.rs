@@ -12,11 +12,13 @@
 mod areas;
 mod charts;
 mod markup;
+mod names;
 mod page;
 mod stand_ins;
 mod todo;
 
-pub use stand_ins::Names;
+pub use names::Names;
+pub(crate) use stand_ins::given_away;
 
 use crate::actions::Actions;
 use crate::control::Control;

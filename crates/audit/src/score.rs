@@ -19,6 +19,21 @@ impl Weights {
         self.0.get(&area).copied().unwrap_or_else(|| area.weight())
     }
 
+    /// In words, which areas count otherwise than by default, and what all sum to then; `None` where none does.
+    pub fn told(&self) -> Option<String> {
+        let changed = Area::ALL.iter().filter(|area| self.of(**area) != area.weight());
+        let changed: Vec<String> = changed
+            .map(|area| {
+                let (is, was) = (points(self.of(*area).into()), points(area.weight().into()));
+                format!("{} {is} instead of {was}", area.title())
+            })
+            .collect();
+        let (sum, usual) = (points(self.sum()), points(Weights::default().sum()));
+        (!changed.is_empty()).then(|| {
+            format!("Areas count otherwise than usual: {}; all of them {sum} instead of {usual}", changed.join(", "))
+        })
+    }
+
     /// Their sum, in hundredths.
     pub fn sum(&self) -> u32 {
         Area::ALL.iter().map(|area| u32::from(self.of(*area))).sum()

@@ -99,6 +99,16 @@ fn the_change_since_the_last_audit_is_told_with_its_sign() {
 }
 
 #[test]
+fn that_areas_count_otherwise_than_usual_is_on_the_first_sheet() {
+    let mut other = run(0, "x", b"", |_| Verdict::Pass);
+    other.weights = Weights([(Area::Logs, 0)].into());
+    let (runs, history, actions) = kept(vec![other]);
+    assert!(report(runs, history, actions, 0).html().contains("Areas count otherwise than usual: "));
+    let (runs, history, actions) = kept(vec![run(0, "x", b"", |_| Verdict::Pass)]);
+    assert!(!report(runs, history, actions, 0).html().contains("count otherwise"));
+}
+
+#[test]
 fn the_worst_risks_are_told_once_each_and_those_that_cap_come_first() {
     let verdict = |control: &Control| match control {
         control if control.id == starred() || control.id.ends_with("-WHO-1") => Verdict::Fail,

@@ -164,6 +164,17 @@ fn weights_that_sum_to_nothing_are_worth_nothing() {
 }
 
 #[test]
+fn who_counts_areas_otherwise_is_told_of_with_the_usual_sum() {
+    assert_eq!(Weights::default().told(), None);
+    assert_eq!(Weights([(Area::Logs, Area::Logs.weight())].into()).told(), None);
+    let told = Weights([(Area::Logs, 0), (Area::Backup, 125)].into()).told().unwrap();
+    assert!(told.starts_with("Areas count otherwise than usual: "), "{told}");
+    let usual = mailward_audit::points(Area::Logs.weight().into());
+    assert!(told.contains(&format!("{} 0 instead of {usual}", Area::Logs.title())), "{told}");
+    assert!(told.contains(" 1.25 instead of ") && told.ends_with(" instead of 15"), "{told}");
+}
+
+#[test]
 fn several_caps_are_told_and_the_lowest_holds() {
     let mut records: Vec<Record> = Area::ALL.iter().flat_map(|area| whole(*area, Verdict::Pass)).collect();
     for (id, cap) in [("BKP-02", Cap::Restore), ("SVC-04", Cap::Hole)] {

@@ -86,12 +86,12 @@ impl JsonList {
 /// A failure to standard error.
 pub(crate) fn complain(failure: &Failure) {
     // Nobody is left to tell if standard error is gone too.
-    let _lost = writeln!(std::io::stderr().lock(), "mailward: {failure}");
+    let _lost = writeln!(std::io::stderr().lock(), "mailward: {}", tame_lines(&failure.to_string()));
 }
 
 /// Something that should be known but stops nothing, to standard error.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    let _lost = writeln!(std::io::stderr().lock(), "mailward: {text}");
+    let _lost = writeln!(std::io::stderr().lock(), "mailward: {}", tame_lines(&text.to_string()));
 }
 
 /// Something that takes long, on standard error while it does; nothing if that is no terminal.
@@ -177,6 +177,11 @@ pub(crate) fn txt_record(name: &str, strings: &[&str]) -> String {
 /// What came from outside, fit for a terminal: no control characters, no overrides of direction.
 pub(crate) fn tame(text: &str) -> String {
     text.chars().map(|c| if moves_a_terminal(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same of lines that are ours: what a failure quotes may be anybody's.
+fn tame_lines(text: &str) -> String {
+    text.split('\n').map(tame).collect::<Vec<_>>().join("\n")
 }
 
 /// Control characters (C0, DEL, C1) and overrides of direction.

@@ -182,6 +182,21 @@ impl Seal {
     }
 }
 
+/// Reads a line of any bytes, which is the one that would be written or none, and a run.
+///
+/// # Panics
+/// Where that isn't so.
+pub(crate) fn reads(bytes: &[u8]) {
+    if let Some(line) = Line::read(bytes) {
+        assert!(line.text().is_ok_and(|text| text.as_bytes() == bytes), "another line means the same");
+        assert!(line.fault(None, None, 1).is_some() || line.link().before == NOTHING, "a first line behind another");
+    }
+    if let Ok(run) = serde_json::from_slice::<Run>(bytes) {
+        let again = score(&run.records, &run.weights, &run.overdue);
+        assert!(again.total <= again.uncapped && again.uncapped <= 100_000, "more than there is");
+    }
+}
+
 /// Controls that failed.
 fn failed(run: &Run) -> u32 {
     let failed = run.records.iter().filter(|record| record.verdict.is_failure()).count();

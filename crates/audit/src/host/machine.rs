@@ -1,15 +1,19 @@
 //! What kind of machine it is.
 
-use super::{Missed, Program};
+use super::{Host, Missed, Program};
 use crate::finding::Finding;
 use crate::scene::{Machine, Scene};
 
 /// What it is said to be, or what it looks like, and by which sign.
 pub(crate) fn machine(scene: &Scene) -> Result<(Machine, String), Missed> {
-    if let Some(machine) = scene.machine {
-        return Ok((machine, "it is said to be".to_owned()));
+    match scene.machine {
+        Some(machine) => Ok((machine, "it is said to be".to_owned())),
+        None => looks_like(&scene.host),
     }
-    let host = &scene.host;
+}
+
+/// What it looks like, and by which sign.
+pub(crate) fn looks_like(host: &Host) -> Result<(Machine, String), Missed> {
     if let Ok(said) = host.ask(Program::DetectVirt) {
         let word = String::from_utf8_lossy(&said.out).trim().to_owned();
         let sign = format!("{}: {word}", Program::DetectVirt);

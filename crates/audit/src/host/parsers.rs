@@ -1,5 +1,5 @@
-//! Every parser of what a host's files and programs say, on any bytes: for fuzzing and property tests. A host that was broken
-//! into writes what it likes.
+//! Every parser of what a host's files and programs say and of what an audit kept, on any bytes: for fuzzing and property tests. A
+//! host that was broken into writes what it likes.
 
 use super::{
     Transport, accounts, apt, debian_version, ini, mounts, nft, packages, processes, settings, sockets, sshd, sudo,
@@ -34,6 +34,12 @@ pub fn all(bytes: &[u8]) {
     let _carriers = (crate::controls::logs::rsyslog(&text), crate::controls::logs::syslog_ng(&text));
     let _firmware = crate::controls::patches::outdated(bytes);
     let _first = crate::controls::logs::first_time(&text);
+    crate::evidence::reads(bytes);
+    let given = crate::report::given_away(&text);
+    // What is part of another word is none.
+    for name in ["ada@canary.example", "192.0.2.77"] {
+        assert!(given.matches(name).count() <= text.matches(name).count(), "a name that stands for itself");
+    }
     for line in text.lines() {
         let _head = crate::controls::logs::head_time(line);
         if let Some(key) = crate::controls::access::ssh::key(line) {

@@ -6,7 +6,7 @@ pub(crate) use super::blocks;
 pub(crate) use super::demands::{Answer, Demands, base, named, tell};
 pub(crate) use super::hash;
 pub(crate) use super::ini::Ini;
-pub(crate) use super::machine::{left_to_its_host, machine};
+pub(crate) use super::machine::{left_to_its_host, looks_like, machine};
 pub(crate) use super::mounts::{self, Mount, holding, is_below, mounts};
 pub(crate) use super::nft::{Chain, ruleset};
 pub(crate) use super::packages;

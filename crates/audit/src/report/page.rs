@@ -94,6 +94,9 @@ fn score(page: &mut Markup, report: &Report) {
             }
         };
         page.words("p", &[], &format!("{change} {}", counts(report)));
+        if let Some(otherwise) = report.run.weights.told() {
+            page.words("p", &[], &format!("{otherwise}."));
+        }
         caps(page, report);
     });
 }

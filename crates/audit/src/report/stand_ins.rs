@@ -2,16 +2,17 @@
 //!
 //! What is replaced: mail addresses (`address-1`), names of this host, of its domains and of what is below them (`host-1`), IP addresses
 //! (`ip-1`) but for those that are the same everywhere, and people whom the server or the host knows (`person-1`). What is left out:
-//! what people wrote, and excerpts of evidence. Where a control looks at the network, all names of hosts are replaced. In doubt a
-//! word is replaced; words of the catalogue itself never are.
+//! what people wrote, and excerpts of evidence. But where a control looks at the files of the host alone, all names of hosts are
+//! replaced. In doubt a word is replaced; words of the catalogue itself and names of settings never are.
 
-use super::Report;
+use super::{Names, Report};
 use crate::actions::Action;
 use crate::control::Probe;
 use crate::controls::{all, find};
 use crate::evidence::Run;
 use crate::finding::Verdict;
 use crate::record::Record;
+use mailward_core::config::KEYS;
 use mailward_core::limits::AUDIT_EXCERPT_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -21,15 +22,6 @@ use std::sync::LazyLock;
 const LEFT_OUT: &str = "left out";
 /// Bytes of the longest text of an IP address, in a zone or not (RFC 4291 §2.2: eight groups, or six and an IPv4 address).
 const IP_MAX: usize = 45;
-
-/// What has to be known to be left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
-    /// Names of this host and domains it receives mail for.
-    pub hosts: Vec<String>,
-    /// People: addresses, names of accounts, names.
-    pub people: Vec<String>,
-}
 
 /// A report with stand-ins.
 pub(super) fn anonymous(report: &Report, names: &Names) -> Report {
@@ -51,6 +43,15 @@ pub(super) fn anonymous(report: &Report, names: &Names) -> Report {
     Report { run, before, actions, is_anonymous: true, history: report.history.clone(), now: report.now }
 }
 
+/// A text that has two canaries in it, with what is left of them.
+pub(crate) fn given_away(text: &str) -> String {
+    let mut stand_ins = StandIns::new(&["canary.example".to_owned()], &["ada@canary.example".to_owned()]);
+    let most = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= AUDIT_EXCERPT_MAX / 2).last().unwrap_or(0);
+    let (before, after) = text.split_at(most);
+    let after = after.get(..after.len().min(AUDIT_EXCERPT_MAX / 4)).unwrap_or_default();
+    stand_ins.text(&format!("{before} ada@canary.example 192.0.2.77 {after}"), true)
+}
+
 /// A record of which nothing but the answer is left.
 fn bare(record: &Record) -> Record {
     Record { said: String::new(), seen: Vec::new(), ..record.clone() }
@@ -59,6 +60,7 @@ fn bare(record: &Record) -> Record {
 /// Words of the catalogue, in lower case, which give nobody away.
 static ORDINARY: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let mut ordinary = BTreeSet::from(["localhost", "mailward", "root"].map(str::to_owned));
+    ordinary.extend(KEYS.iter().map(|key| key.path.to_owned()));
     for control in all() {
         for text in [control.question, control.why, control.verified, control.mend, control.source] {
             // Examples have people of their own.
@@ -72,6 +74,14 @@ static ORDINARY: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     }
     ordinary
 });
+
+/// Directories in which each name is a user's.
+const HOMES: [&str; 5] =
+    ["/home/", "/var/mail/", "/var/spool/mail/", "/var/spool/cron/crontabs/", "/var/lib/systemd/linger/"];
+
+/// How names of files end that the audit speaks of without their directory. None is a name that the DNS gives (RFC 1591).
+const FILES: [&str; 10] =
+    [".conf", ".json", ".list", ".log", ".pem", ".service", ".socket", ".sock", ".timer", ".toml"];
 
 /// Who stands for whom.
 struct StandIns {
@@ -289,7 +299,7 @@ impl StandIns {
             rest = rest.get(end..).unwrap_or_default();
         }
         let trimmed = rest.trim_matches('.');
-        let is_file = out.ends_with('/') && !out.ends_with("//");
+        let is_file = out.ends_with('/') && !out.ends_with("//") || is_file(trimmed);
         if all_hosts && !is_file && looks_like_a_host(trimmed) && !is_ordinary(trimmed) {
             let begin = rest.len().saturating_sub(rest.trim_start_matches('.').len());
             out.push_str(rest.get(..begin).unwrap_or_default());
@@ -298,7 +308,7 @@ impl StandIns {
             return;
         }
         if !trimmed.is_empty()
-            && (out.ends_with("/home/") || self.people.contains(&trimmed.to_lowercase()))
+            && (HOMES.iter().any(|home| out.ends_with(home)) || self.people.contains(&trimmed.to_lowercase()))
             && !is_ordinary(trimmed)
         {
             let name = self.stand_in("person", trimmed);
@@ -340,6 +350,10 @@ impl StandIns {
     }
 }
 
+fn is_file(name: &str) -> bool {
+    FILES.iter().any(|end| name.ends_with(end))
+}
+
 fn is_ordinary(word: &str) -> bool {
     ORDINARY.contains(&word.to_lowercase())
 }
@@ -350,9 +364,9 @@ const fn is_of_people(probe: Probe, verdict: Verdict) -> bool {
         && matches!(verdict, Verdict::Pass | Verdict::Fail | Verdict::Partial(_) | Verdict::NotApplicable)
 }
 
-/// Whether names with dots are names of hosts there, and not of files or settings.
+/// Whether names with dots are names of hosts there: what isn't is on the host alone, where most are files and settings of others.
 const fn asks_outside(probe: Probe) -> bool {
-    matches!(probe, Probe::Names | Probe::Outside | Probe::Doors)
+    !matches!(probe, Probe::Host)
 }
 
 /// What names are made of.

@@ -46,8 +46,7 @@ fn every_control_is_spoiled_once_and_unknown_once() {
     let ids: BTreeSet<&str> = of_the_host().iter().map(|control| control.id).collect();
     let spoiled: BTreeSet<&str> = spoiled::SPOILED.iter().map(|(id, ..)| *id).collect();
     let unknown: BTreeSet<&str> = unknown::UNKNOWN.iter().map(|(id, ..)| *id).collect();
-    // What kind of machine it is can't be wrong, only unknown.
-    assert_eq!(ids.difference(&spoiled).collect::<Vec<_>>(), [&"PHY-01"]);
+    assert_eq!(ids.difference(&spoiled).count(), 0, "{:?}", ids.difference(&spoiled).collect::<Vec<_>>());
     assert_eq!(ids.difference(&unknown).count(), 0, "{:?}", ids.difference(&unknown).collect::<Vec<_>>());
     assert_eq!(spoiled.difference(&ids).count() + unknown.difference(&ids).count(), 0);
     assert!(ids.len() >= 60, "{}", ids.len());

@@ -8,6 +8,15 @@ use mailward_audit::{Drive, Program, Space, Verdict};
 pub(crate) type Spoil = (&'static str, &'static str, fn(&mut Made), &'static [&'static str]);
 
 pub(crate) const SPOILED: &[Spoil] = &[
+    (
+        "PHY-01",
+        "said to be a container, of which less is asked, and looks like a machine of its own",
+        |m| {
+            m.said.machine = Some(mailward_audit::Machine::Container);
+            m.says(Program::DetectVirt, "none\n");
+        },
+        &["*"],
+    ),
     ("PHY-02", "/var/lib/mailward is on", |m| m.file("/sys/dev/block/253:1/dm/uuid", "LVM-x"), &["ENC-20"]),
     (
         "PHY-02",

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
+use tempfile::TempDir;
 
 /// What controls of a probe found: the verdict's first word, and what was said.
 fn found(data: &str) -> impl Fn(&str) -> (String, String) + use<> {
@@ -108,6 +109,45 @@ fn an_audit_that_waited_for_its_turn_judges_the_server_of_then() {
     let run: Value = serde_json::from_slice(&out.stdout).unwrap();
     let records = run["records"].as_array().unwrap();
     let of = records.iter().find(|record| record["id"] == "FLT-15").unwrap();
-    assert!(of["said"].as_str().unwrap().contains("192.0.2.7"), "{of}");
+    assert!(of.to_string().contains("192.0.2.7 skip: doesn't say why"), "{of}");
     server.stop(Signal::SIGTERM);
+}
+
+/// Another installation's audit, in which one control says this of itself.
+fn handed_over(dir: &TempDir, name: &str, id: &str, verdict: &Value, total: u32) -> String {
+    let record = serde_json::json!({
+        "id": id, "area": "logs", "dimension": "what", "weight": 10, "cap": null, "probe": "host", "began": 0, "ended": 0,
+        "verdict": verdict, "said": EVIL, "seen": [],
+    });
+    let score = serde_json::json!({ "total": total, "uncapped": total, "caps": [], "areas": [] });
+    let file = path(dir, name);
+    std::fs::write(&file, serde_json::json!({ "score": score, "records": [record], "weights": {} }).to_string())
+        .unwrap();
+    file
+}
+
+/// What clears a screen, turns writing round, ends a page, or is a formula.
+const EVIL: &str = "\u{1b}[2J\u{9b}31m\0\r\n\u{202e}</script>=cmd|' /C calc'!A0";
+
+#[test]
+fn what_another_installation_hands_over_moves_no_terminal_and_is_counted_again() {
+    let dir = TempDir::new().unwrap();
+    let fail = serde_json::json!("fail");
+    let good = handed_over(&dir, "good", "LOG-07", &serde_json::json!("pass"), 100_000);
+    let bad = handed_over(&dir, "bad", EVIL, &fail, 0);
+    let flattering = handed_over(&dir, "flattering", "LOG-07", &fail, 100_000);
+    let odd = handed_over(&dir, "odd", "LOG-07", &serde_json::json!(EVIL), 0);
+    for (words, code, has) in [
+        (vec!["audit", "compare", &good, &bad], 0, "1000 points before, 0 after"),
+        (vec!["audit", "compare", &good, &bad, "--json"], 0, "\"after\": \"failed\""),
+        (vec!["audit", "compare", &good, &flattering], 1, "it says 1000 points, and its answers are worth 0"),
+        (vec!["audit", "compare", &odd, &good], 1, "unknown variant"),
+    ] {
+        let (ended, out, err) = run(&words);
+        assert_eq!(ended, code, "{words:?} {err}");
+        let told = format!("{out}{err}");
+        assert!(told.contains(has), "{words:?}: {told:?}");
+        let moves = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!told.chars().any(moves), "{words:?}: {told:?}");
+    }
 }

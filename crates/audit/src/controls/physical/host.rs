@@ -6,7 +6,7 @@ use crate::control::{Check, Control};
 use crate::finding::Finding;
 use crate::host::Missed;
 use crate::host::reading::{
-    Answer, Demands, Ini, base, blocks, holding, left_to_its_host, machine, mounts, named, tell, units,
+    Answer, Demands, Ini, base, blocks, holding, left_to_its_host, looks_like, machine, mounts, named, tell, units,
 };
 use crate::scene::{Machine, Scene};
 use std::collections::BTreeSet;
@@ -17,9 +17,10 @@ pub(in crate::controls) const HOST: &[Control] = &[
     Control {
         id: "PHY-01",
         weight: 2,
-        question: "Is it known what kind of machine this is?",
+        question: "Is it known what kind of machine this is, and does it look like what it is said to be?",
         why: "Half of this area is the provider's on a rented machine, and yours on your own. Who doesn't know takes care of neither.",
-        verified: "What the audit was told, else systemd-detect-virt, /proc/cpuinfo and /sys/class/dmi.",
+        verified: "systemd-detect-virt, /proc/cpuinfo and /sys/class/dmi; what the audit was told counts before them, but for a kind of \
+                   which less is asked than of what it looks like.",
         mend: "Say it: audit.machine in mailward.toml is \"metal\", \"virtual\" or \"container\"; then `mailward reload`.",
         source: "Lynis, tests of virtual machines",
         check: Check::Look(|scene| tell(is_known(scene))),
@@ -172,12 +173,29 @@ fn below_us(scene: &Scene) -> Result<Option<Finding>, Missed> {
 
 fn is_known(scene: &Scene) -> Answer {
     let (machine, sign) = machine(scene)?;
-    let kind = match machine {
+    let kind = |machine| match machine {
         Machine::Metal => "a machine of its own",
         Machine::Virtual => "a virtual machine",
         Machine::Container => "a container",
     };
-    Ok(Finding::pass(format!("this is {kind}")).showing("kind of machine", sign))
+    // What isn't asked there isn't talked away.
+    if let Ok((other, sign)) = looks_like(&scene.host)
+        && leaves_out(machine) > leaves_out(other)
+    {
+        let told =
+            format!("it is said to be {}, of which less is asked, and looks like {}", kind(machine), kind(other));
+        return Ok(Finding::fail(told).showing("kind of machine", sign));
+    }
+    Ok(Finding::pass(format!("this is {}", kind(machine))).showing("kind of machine", sign))
+}
+
+/// How much isn't asked of it.
+const fn leaves_out(machine: Machine) -> u8 {
+    match machine {
+        Machine::Metal => 0,
+        Machine::Virtual => 1,
+        Machine::Container => 2,
+    }
 }
 
 fn disks_are_encrypted(scene: &Scene) -> Answer {

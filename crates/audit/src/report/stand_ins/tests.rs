@@ -42,6 +42,8 @@ fn where_the_network_is_asked_all_hosts_are_replaced_but_no_files_and_settings()
         ours.text("mx1.hoster.example (https://mta-sts.hoster.example/.well-known/mta-sts.txt), /etc/resolv.conf, v=spf1 include:_spf.hoster.example -all; OpenSSH_9.6 mailward.toml", true),
         "host-2 (https://host-3/.well-known/mta-sts.txt), /etc/resolv.conf, v=spf1 include:host-4 -all; OpenSSH_9.6 mailward.toml"
     );
+    let ours_alone = "actions.json has changed; dns.servers, limits.connections; clamav-daemon.service";
+    assert_eq!(ours.text(ours_alone, true), ours_alone);
 }
 
 #[test]

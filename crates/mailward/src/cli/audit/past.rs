@@ -10,9 +10,12 @@ use crate::print::{self, Field as _};
 use clap::Args;
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::evidence::{Run, Seal};
-use mailward_audit::{Check, Record, Verdict, all, points};
+use mailward_audit::{Check, Record, Score, Verdict, Weights, all, points, score};
+use mailward_core::limits::AUDIT_FILE_MAX;
 use mailward_core::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read as _;
 
 pub(super) fn ask(place: &Place, ask: Ask) -> Result<Value, Failure> {
     client::run(place, &Request::Audit { ask })
@@ -121,7 +124,7 @@ impl History {
 #[derive(Debug, Args)]
 #[command(
     after_help = "A file is what `mailward audit report --json`, `audit show --json` or `audit run --json` printed,
-here or elsewhere.
+here or elsewhere. Its points are counted again.
 
 Examples:
   mailward audit compare 12 13
@@ -139,16 +142,34 @@ pub(crate) struct Compare {
     json: bool,
 }
 
-/// The part of an audit that is compared.
+/// The part of an audit that is compared. `audit show --json` tells no weights.
 #[derive(serde::Deserialize)]
 struct Compared {
-    score: mailward_audit::Score,
+    score: Score,
     records: Vec<Record>,
+    weights: Option<Weights>,
+    #[serde(default)]
+    overdue: Vec<String>,
+}
+
+impl Compared {
+    /// Nobody's word is taken for what records are worth.
+    fn counted(self) -> Result<Self, String> {
+        let Some(weights) = &self.weights else { return Ok(self) };
+        let (says, worth) = (self.score.total, score(&self.records, weights, &self.overdue).total);
+        if says == worth {
+            return Ok(self);
+        }
+        Err(format!("it says {} points, and its answers are worth {}", points(says), points(worth)))
+    }
 }
 
 impl Compare {
     pub(super) fn run(self, place: &Where) -> Result<(), Failure> {
         let (before, after) = (compared(place, &self.before)?, compared(place, &self.after)?);
+        if before.weights.as_ref().zip(after.weights.as_ref()).is_some_and(|(before, after)| before != after) {
+            print::note("areas count otherwise in one than in the other: compare answers, not points");
+        }
         let mut rows = Vec::new();
         let mut changes = Vec::new();
         for record in &after.records {
@@ -159,7 +180,7 @@ impl Compare {
                     json!({ "control": record.id, "before": was, "after": record.verdict.word(), "said": record.said }),
                 );
                 rows.push(vec![
-                    record.id.clone(),
+                    print::short(&record.id, 20),
                     was.to_owned(),
                     record.verdict.word().to_owned(),
                     print::short(&record.said, 80),
@@ -182,15 +203,20 @@ impl Compare {
 fn compared(place: &Where, name: &str) -> Result<Compared, Failure> {
     if let Ok(number) = name.parse::<u64>() {
         let run = run_of(&place.find()?, number)?;
-        return Ok(Compared { score: run.score, records: run.records });
+        return Ok(Compared {
+            score: run.score,
+            records: run.records,
+            weights: Some(run.weights),
+            overdue: run.overdue,
+        });
     }
-    let bytes = std::fs::read(name).map_err(|error| Failure::io(print::tame(name), error))?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::Refused(format!(
-            "{}: {error}: it has to be what `mailward audit report --json` prints",
-            print::tame(name)
-        ))
-    })
+    let mut bytes = Vec::new();
+    let file = File::open(name).map_err(|error| Failure::io(print::tame(name), error))?;
+    file.take(AUDIT_FILE_MAX).read_to_end(&mut bytes).map_err(|error| Failure::io(print::tame(name), error))?;
+    let refused = |why: String| Failure::Refused(format!("{}: {why}", print::tame(name)));
+    let read: Compared = serde_json::from_slice(&bytes)
+        .map_err(|error| refused(format!("{error}: it has to be what `mailward audit report --json` prints")))?;
+    read.counted().map_err(refused)
 }
 
 #[derive(Debug, Args)]

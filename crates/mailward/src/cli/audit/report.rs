@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 
 /// Risks that are told.
 const WORST: usize = 3;
-/// Users of the host that are people: those of Debian's `adduser`.
-const PEOPLE: std::ops::Range<u32> = 1_000..60_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "The page is one file that needs nothing else, for a browser or for paper. It and the JSON have
@@ -84,25 +82,12 @@ fn before(place: &Place, run: &Run, history: &[Seal]) -> Result<Option<Run>, Fai
     }
 }
 
-/// What gives this organisation away: names of the host and of what it serves, of its users, and of those who answered.
+/// What gives this organisation away.
 fn names(place: &Place, known: &Known) -> Names {
-    let host = Host::ours(Box::new(BTreeMap::new()));
-    let mut hosts: Vec<String> = known.state.name.iter().chain(&known.state.domains).cloned().collect();
-    hosts.push(host.text("/proc/sys/kernel/hostname").unwrap_or_default());
-    let owners = place.config().audit.owners.iter().chain(&place.config().audit.deputies);
-    let mut people: Vec<String> = known.state.accounts.iter().flat_map(|accounts| accounts.keys().cloned()).collect();
-    people.extend(owners.map(|owner| owner.address.to_string()));
-    people.extend(known.statements.0.values().map(|statement| statement.who.clone()));
-    // What can't be read isn't in the report either: its controls read the same.
-    people.extend(host.text("/etc/passwd").unwrap_or_default().lines().filter_map(person));
-    Names { hosts, people }
-}
-
-/// The name in a line of `/etc/passwd`, if it is a person's.
-fn person(line: &str) -> Option<String> {
-    let mut fields = line.split(':');
-    let (name, number) = (fields.next()?, fields.nth(1)?.parse::<u32>().ok()?);
-    PEOPLE.contains(&number).then(|| name.to_owned())
+    let config = &place.config().audit;
+    let people = config.owners.iter().chain(&config.deputies).map(|owner| owner.address.to_string());
+    let peers = config.peers.iter().map(|peer| peer.name.clone());
+    Names::of(&known.state, &known.statements, people, peers, &Host::ours(Box::new(BTreeMap::new())))
 }
 
 /// The page tells where the holes are: nobody else may read it until somebody lets them.
@@ -143,17 +128,4 @@ fn text(run: &Run, report: &Report) -> Result<(), Failure> {
         }
     }
     print::line("\n`mailward audit actions` lists what is to be done; --html FILE writes a page for paper")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::person;
-
-    #[test]
-    fn people_are_users_of_the_host_who_log_in() {
-        assert_eq!(person("ada:x:1000:1000:Ada:/home/ada:/bin/sh").as_deref(), Some("ada"));
-        for nobody in ["root:x:0:0::/root:/bin/sh", "nobody:x:65534:65534::/:/bin/false", "", "a:b", "a:x:y:z"] {
-            assert_eq!(person(nobody), None, "{nobody}");
-        }
-    }
 }

@@ -68,6 +68,9 @@ pub(super) fn summary(run: &Run) -> Result<(), Failure> {
         points(run.score.total),
         points(run.weights.sum())
     ))?;
+    if let Some(otherwise) = run.weights.told() {
+        print::line(otherwise)?;
+    }
     for cap in &run.score.caps {
         let why = format!("at most {} while {} doesn't pass: {}", cap.most, cap.id, print::tame(&cap.why));
         print::line(why)?;
