@@ -22,6 +22,8 @@ pub trait Progress: Send {
     fn ended(&mut self, record: &Record);
     /// Nothing is begun yet: why, in words.
     fn waits(&mut self, _why: &str) {}
+    /// Nothing is answered for so long, as the run has had its share of the processor.
+    fn rests(&mut self, _time: Duration) {}
 }
 
 /// Nobody is told.
@@ -81,11 +83,14 @@ pub async fn run(
                 }
             }
         }
+        if answers.is_empty() && !rest.is_zero() && !waiting.is_empty() {
+            progress.rests(rest);
+        }
         let answered = tokio::select! {
             biased;
             Some(answered) = answers.next() => answered,
-            () = stopped.fired(), if !rest.is_zero() => continue,
-            () = tokio::time::sleep(rest), if !rest.is_zero() => continue,
+            () = stopped.fired(), if !rest.is_zero() && !waiting.is_empty() => continue,
+            () = tokio::time::sleep(rest), if !rest.is_zero() && !waiting.is_empty() => continue,
             // Nothing goes, and what waits waits for itself.
             else => break,
         };

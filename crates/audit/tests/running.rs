@@ -150,6 +150,9 @@ impl Progress for Begun {
         self.1.push((control.id, self.0.elapsed()));
     }
     fn ended(&mut self, _: &Record) {}
+    fn rests(&mut self, time: Duration) {
+        self.1.push(("rests", time));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,10 +160,10 @@ async fn who_took_a_lot_of_the_processor_looks_on_later_while_others_ask_on() {
     let (_trigger, stop) = shutdown::channel();
     let mut begun = Begun(tokio::time::Instant::now(), Vec::new());
     run(&[&WORKS, &LOOKS, &ASKS, &ASKS_ON], scene(Statements::default()), &Still, &stop, &mut begun).await;
-    assert_eq!(begun.1.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["asks", "works", "asks on", "looks"]);
+    assert_eq!(begun.1.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["asks", "works", "asks on", "rests", "looks"]);
     // A tenth of a second is the share of this time.
     let share = Duration::from_millis(100) * 100 / AUDIT_SHARE;
-    assert!(begun.1[3].1 >= share && begun.1[3].1 <= AUDIT_SPREAD, "{:?}", begun.1);
+    assert!(begun.1[4].1 >= share && begun.1[4].1 <= AUDIT_SPREAD, "{:?}", begun.1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Look how safe the mail service is: a score with evidence, and what to mend first
 #[derive(Debug, Args)]
@@ -261,5 +262,8 @@ impl Progress for Telling {
             self.0.clear();
             print::note(why);
         }
+    }
+    fn rests(&mut self, time: Duration) {
+        self.0.show(format_args!("rests for {} s, so that mail has the processor", time.as_secs().saturating_add(1)));
     }
 }
