@@ -60,7 +60,7 @@ pub use finding::{Exhibit, Finding, Verdict};
 pub use host::parsers;
 pub use host::{Drive, Host, HostPrograms, Missed, Ours, Program, Programs, Said, Space, Stat, Transport};
 pub use record::{Output, Record, sha256_of};
-pub use run::{Progress, run};
+pub use run::{Progress, run, run_gently};
 pub use scene::{Account, Door, MAIL_PORT, Machine, Protocol, Scene, Statement, Statements, WEB_PORT};
 pub use score::{AreaScore, Capped, Score, Weights, points, score};
 pub use state::{

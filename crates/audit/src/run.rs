@@ -33,15 +33,37 @@ impl Progress for () {
 }
 
 /// Runs `controls`, parents before their children whatever their order in the list, and returns a record of each in the list's
-/// order. At most `limits::AUDIT_AT_ONCE` are answered at a time, and beside each other only those that may be ([`Needs`]); those
-/// that look at the host wait while the run has had more of the processor than `limits::AUDIT_SHARE`. A stop leaves the rest "not
-/// tested". A child of a control that isn't in the list is run.
+/// order. At most `limits::AUDIT_AT_ONCE` are answered at a time, and beside each other only those that may be ([`Needs`]). A stop
+/// leaves the rest "not tested". A child of a control that isn't in the list is run.
 pub async fn run(
     controls: &[&'static Control],
     scene: Arc<Scene>,
     clock: &dyn Clock,
     stop: &Shutdown,
     progress: &mut dyn Progress,
+) -> Vec<Record> {
+    answer(controls, scene, clock, stop, progress, None).await
+}
+
+/// As [`run`], for a list that is long: those that look at the host wait while the run has had more of the processor than
+/// `limits::AUDIT_SHARE`, for `limits::AUDIT_SPREAD` at most. Its own thread's time is counted, so that has to do nothing else.
+pub async fn run_gently(
+    controls: &[&'static Control],
+    scene: Arc<Scene>,
+    clock: &dyn Clock,
+    stop: &Shutdown,
+    progress: &mut dyn Progress,
+) -> Vec<Record> {
+    answer(controls, scene, clock, stop, progress, Some(Effort::begin())).await
+}
+
+async fn answer(
+    controls: &[&'static Control],
+    scene: Arc<Scene>,
+    clock: &dyn Clock,
+    stop: &Shutdown,
+    progress: &mut dyn Progress,
+    mut effort: Option<Effort>,
 ) -> Vec<Record> {
     let listed: BTreeSet<&'static str> = controls.iter().map(|control| control.id).collect();
     let mut waiting: Vec<&'static Control> = controls.to_vec();
@@ -50,10 +72,9 @@ pub async fn run(
     let mut done: BTreeMap<&'static str, Record> = BTreeMap::new();
     let mut going: Vec<&'static Control> = Vec::new();
     let mut answers = FuturesUnordered::new();
-    let mut effort = Effort::begin();
     let mut stopped = stop.clone();
     loop {
-        let rest = if stop.is_fired() { Duration::ZERO } else { effort.rest() };
+        let rest = effort.as_ref().filter(|_| !stop.is_fired()).map_or(Duration::ZERO, Effort::rest);
         let rested = |control: &Control| rest.is_zero() || control.needs != Needs::Host;
         // One after the other: what is settled without asking may let its children go on.
         while let Some((place, parent)) = next(&waiting, &going, &listed, &done, rested) {
@@ -95,7 +116,9 @@ pub async fn run(
             else => break,
         };
         let (control, began, (finding, took)) = answered;
-        effort.add(took);
+        if let Some(effort) = &mut effort {
+            effort.add(took);
+        }
         going.retain(|other| other.id != control.id);
         let record = Record::new(control, began, clock.now(), finding);
         progress.ended(&record);

@@ -4,7 +4,7 @@
 
 use mailward_audit::{
     Area, Asked, Check, Control, Dimension, Finding, Host, Needs, Probe, Progress, Record, Scene, Statement,
-    Statements, Verdict, all, find, run,
+    Statements, Verdict, all, find, run, run_gently,
 };
 use mailward_core::limits::{AUDIT_AT_ONCE, AUDIT_CONTROL_TIME, AUDIT_EXHIBITS_MAX, AUDIT_SHARE, AUDIT_SPREAD};
 use mailward_core::{Clock, Timestamp, shutdown};
@@ -159,11 +159,19 @@ impl Progress for Begun {
 async fn who_took_a_lot_of_the_processor_looks_on_later_while_others_ask_on() {
     let (_trigger, stop) = shutdown::channel();
     let mut begun = Begun(tokio::time::Instant::now(), Vec::new());
-    run(&[&WORKS, &LOOKS, &ASKS, &ASKS_ON], scene(Statements::default()), &Still, &stop, &mut begun).await;
+    run_gently(&[&WORKS, &LOOKS, &ASKS, &ASKS_ON], scene(Statements::default()), &Still, &stop, &mut begun).await;
     assert_eq!(begun.1.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["asks", "works", "asks on", "rests", "looks"]);
     // A tenth of a second is the share of this time.
     let share = Duration::from_millis(100) * 100 / AUDIT_SHARE;
     assert!(begun.1[4].1 >= share && begun.1[4].1 <= AUDIT_SPREAD, "{:?}", begun.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_little_has_it_at_once() {
+    let (_trigger, stop) = shutdown::channel();
+    let mut begun = Begun(tokio::time::Instant::now(), Vec::new());
+    run(&[&WORKS, &LOOKS], scene(Statements::default()), &Still, &stop, &mut begun).await;
+    assert_eq!(begun.1.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["works", "looks"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,7 +185,7 @@ async fn a_run_that_is_stopped_rests_no_more() {
     };
     let mut nobody = ();
     let (records, ()) =
-        tokio::join!(run(&controls, scene(Statements::default()), &Still, &stop, &mut nobody), after_a_second);
+        tokio::join!(run_gently(&controls, scene(Statements::default()), &Still, &stop, &mut nobody), after_a_second);
     assert_eq!((records[0].verdict, records[1].verdict), (Verdict::Pass, Verdict::NotTested));
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }

@@ -15,7 +15,7 @@ use mailward_audit::probe::Peers;
 use mailward_audit::reminders::{Reminder, letters};
 use mailward_audit::{
     Area, Canary as _, Control, Door, Host, HostPrograms, Machine, Ours, Probe, Progress, Protocol, Record, Scene,
-    Weights, all, run, score,
+    Weights, all, run, run_gently, score,
 };
 use mailward_core::config::{Audit, AuditMachine, AuditPeer, AuditPerson};
 use mailward_core::event::{Event, Events};
@@ -200,7 +200,13 @@ pub(crate) async fn look(
 ) -> Run {
     let name = scene.state.as_ref().and_then(|state| state.name.clone()).unwrap_or_default();
     let began = SystemClock.now();
-    let records = run(controls, Arc::new(scene), &SystemClock, stop, progress).await;
+    let scene = Arc::new(scene);
+    // Whoever asks for some of them, to see what they mended, waits for them.
+    let records = if controls.len() < all().len() {
+        run(controls, scene, &SystemClock, stop, progress).await
+    } else {
+        run_gently(controls, scene, &SystemClock, stop, progress).await
+    };
     Run {
         number: 0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
