@@ -49,7 +49,7 @@ mod score;
 mod state;
 
 pub use area::{Area, Dimension};
-pub use canary::{Answered, Arrived, Canary, Digest, Kept, TriedBan};
+pub use canary::{Answered, Arrived, Canary, Digest, Held, Kept, TriedBan};
 pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};

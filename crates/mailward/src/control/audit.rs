@@ -151,7 +151,9 @@ impl AuditDesk {
     fn answer(&self, ask: Ask) -> Result<Value, Failure> {
         let now = SystemClock.now();
         match ask {
-            Ask::Known | Ask::Canary { .. } | Ask::Verified { .. } => Err(Failure::Bug("not a matter of the archive".to_owned())),
+            Ask::Known | Ask::Canary { .. } | Ask::Verified { .. } => {
+                Err(Failure::Bug("not a matter of the archive".to_owned()))
+            }
             Ask::Keep { run, owners } => {
                 let run = serde_json::from_str(&run).map_err(|error| Failure::Refused(format!("the run: {error}")))?;
                 let kept = self.keep(run, &owners)?;
