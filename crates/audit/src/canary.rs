@@ -46,9 +46,12 @@ pub trait Canary: fmt::Debug + Send + Sync {
     /// SMTP; the address.
     fn forward(&self, port: u16) -> Answered<'_, String>;
 
-    /// Takes a message of the account's mailboxes, whose header has this text, into the quarantine, for a reason for which users
-    /// are shown what is kept, and may decide; false: users here may decide on nothing.
-    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool>;
+    /// Takes a message of the account's mailboxes, whose header has this text, into the quarantine, as if it had been kept when it
+    /// came; false: users here may decide on nothing.
+    fn hold<'a>(&'a self, marker: &'a str, held: Held) -> Answered<'a, bool>;
+
+    /// Lets one go that is kept for the account, as an administrator does; whether there was one.
+    fn release<'a>(&'a self, marker: &'a str) -> Answered<'a, bool>;
 
     /// Makes a digest of what is kept for the account, for it alone and whatever the hour, by links that end after this time, and
     /// takes it out of the account's mailbox; `None`: nothing is told, or there are no pages for its links.
@@ -72,6 +75,16 @@ pub struct Arrived {
 pub struct Kept {
     /// What was found in it, in words. Hostile in part.
     pub why: String,
+}
+
+/// Why a message is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// For a reason for which users are shown what is kept, and may decide.
+    ForUsers,
+    /// For a virus.
+    ForVirus,
 }
 
 /// A digest of the quarantine, decoded. Hostile in part.

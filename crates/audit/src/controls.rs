@@ -70,6 +70,7 @@ const BY_AREA: &[&[Control]] = &[
     patches::FIRMWARE,
     viruses::CONTROLS,
     viruses::INJECTION,
+    viruses::RELEASED,
     viruses::HOST,
     clients::CONTROLS,
     clients::DOORS,

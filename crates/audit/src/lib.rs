@@ -52,7 +52,7 @@ mod state;
 mod statements;
 
 pub use area::{Area, Dimension};
-pub use canary::{Answered, Arrived, Canary, Digest, Kept, TriedBan};
+pub use canary::{Answered, Arrived, Canary, Digest, Held, Kept, TriedBan};
 pub use control::{Asked, Cap, Check, Control, Needs, Probe};
 pub use controls::{NOT_BUILT, all, find};
 pub use finding::{Exhibit, Finding, Verdict};

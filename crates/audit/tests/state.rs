@@ -11,8 +11,9 @@
 
 use mailward_audit::actions::{Action, Actions, Exception};
 use mailward_audit::{
-    Administration, AlertWay, Area, Audits, Check, Clients, DkimKey, Door, Engine, Hashes, Host, LastLogin, LastLogins, Log, Logins, Newest, Passwords,
-    Probe, Protocol, Quarantine, Rescan, Scene, Settings, SettingsFile, Silence, State, TrustRule, Verified as Checked, Verdict, all, find, run,
+    Administration, AlertWay, Area, Audits, Check, Clients, DkimKey, Door, Engine, Hashes, Host, LastLogin, LastLogins,
+    Log, Logins, Newest, Passwords, Probe, Protocol, Quarantine, Rescan, Scene, Settings, SettingsFile, Silence, State,
+    TrustRule, Verdict, Verified as Checked, all, find, run,
 };
 use mailward_core::{SystemClock, Timestamp, shutdown};
 use proptest::prelude::*;
@@ -324,13 +325,19 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
         ("CAP-12", audits(|a| a.secrets.push("OSA-03".to_owned())), "evidence of OSA-03"),
         ("CAP-12", audits(|a| a.left = 2), "2 accounts of earlier audits"),
         ("CLI-06", good(), "2 accounts"),
-        ("CLI-05", clients(|c| c.logins.push(logins("imap", "none", 3))), "3 at imap without TLS, the last on 2027-01-14"),
+        (
+            "CLI-05",
+            clients(|c| c.logins.push(logins("imap", "none", 3))),
+            "3 at imap without TLS, the last on 2027-01-14",
+        ),
         ("CLI-05", clients(|c| c.logins.push(logins("pop3", "other", 1))), "1 at pop3 under TLS (other)"),
         ("CLI-05", clients(|c| c.logins.push(logins("pop3", "\x1b[2J", 1))), "1 at pop3"),
         // What is bad is told, however little is known.
         (
             "CLI-05",
-            clients(|c| *c = Clients { begun: Some(ago(1)), from_first: false, logins: vec![logins("imap", "none", 1)] }),
+            clients(|c| {
+                *c = Clients { begun: Some(ago(1)), from_first: false, logins: vec![logins("imap", "none", 1)] }
+            }),
             "1 at imap",
         ),
         ("SVC-18", clients(|c| drop(c.logins.remove(0))), "nobody logged in within 90 days by: IMAP"),

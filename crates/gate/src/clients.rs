@@ -16,8 +16,8 @@
 use bytes::Bytes;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{
-    AUDIT_LOCAL, CLIENT_ACCOUNTS_MAX, CLIENT_DAYS, CLIENT_LAST_DAYS, CLIENT_MONTH, CLIENT_RECORDS_MAX, CLIENTS_WRITE_TIME,
-    PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
+    AUDIT_LOCAL, CLIENT_ACCOUNTS_MAX, CLIENT_DAYS, CLIENT_LAST_DAYS, CLIENT_MONTH, CLIENT_RECORDS_MAX,
+    CLIENTS_WRITE_TIME, PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
 };
 use mailward_core::{AccountId, Clock, Listener, Peer, Shutdown, Timestamp};
 use mailward_directory::{Attempt, Before, Failed, LoginWatch};

@@ -2,8 +2,10 @@
 
 mod host;
 mod injection;
+mod released;
 
 pub(super) use injection::INJECTION;
+pub(super) use released::RELEASED;
 
 use crate::control::Control;
 

@@ -9,6 +9,7 @@
 
 mod cases;
 mod house;
+mod inside;
 mod pages;
 #[path = "../doors/session.rs"]
 #[allow(dead_code, reason = "shared with the tests of doors, which need more of it")]

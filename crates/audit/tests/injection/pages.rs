@@ -32,11 +32,13 @@ fn shown(tags: &[&str], raw: bool) -> String {
 
 pub(crate) fn digest(place: &Place, lasts: Duration) -> Digest {
     assert!([AUDIT_LINK_ENDS, AUDIT_LINK_TIME].contains(&lasts), "{lasts:?}");
-    let marker = place.held().unwrap_or_default();
     let mut pages = place.pages.lock().unwrap();
-    let word = format!("{WORD}{:08}", pages.0.len());
-    pages.0.push(Given { word: word.clone(), marker: marker.clone(), until: Instant::now() + lasts, used: false });
-    let text = format!("1. {marker}\n   Look at it: https://mx.example.org/quarantine/{word}\n");
+    let mut text = String::new();
+    for marker in place.held() {
+        let word = format!("{WORD}{:08}", pages.0.len());
+        text.push_str(&format!("1. {marker}\n   Look at it: https://mx.example.org/quarantine/{word}\n"));
+        pages.0.push(Given { word, marker, until: Instant::now() + lasts, used: false });
+    }
     Digest { text, html: shown(&TAGS[..2], place.does(TagsInDigest)) }
 }
 
@@ -71,7 +73,7 @@ fn answer(place: &Place, method: &str, word: &str, act: Option<&str>) -> (u16, S
     let acts = method == "POST" || place.does(LinkActsWhenOpened);
     if acts && act == Some("release") && !place.does(LinkDoesNothing) {
         given.used = true;
-        place.release(&given.marker);
+        place.let_go(&given.marker);
     }
     (200, page())
 }

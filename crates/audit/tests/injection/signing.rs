@@ -4,8 +4,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mailward_message::dkim::ChainStatus;
 use mailward_core::{Clock as _, Domain, SystemClock};
+use mailward_message::dkim::ChainStatus;
 use mailward_vault::dkim::{Algorithm, ArcSeal, Key, Signer};
 use std::sync::{Arc, OnceLock};
 
@@ -49,7 +49,8 @@ pub(crate) fn sealed(domain: &str, message: &str) -> String {
     let signer = Arc::new(Signer::new(Domain::parse(domain).unwrap(), vec![("arc".to_owned(), sealing().clone())]));
     let mut signing = signer.begin_seal(SystemClock.now());
     signing.push(message.as_bytes()).unwrap();
-    let seal = ArcSeal { instance: 1, chain: ChainStatus::None, before: b"", results: "mx.example.org;\r\n\tdkim=none" };
+    let seal =
+        ArcSeal { instance: 1, chain: ChainStatus::None, before: b"", results: "mx.example.org;\r\n\tdkim=none" };
     format!("{}{message}", String::from_utf8(signing.seal(&seal).unwrap().unwrap()).unwrap())
 }
 

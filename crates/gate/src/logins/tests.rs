@@ -259,7 +259,8 @@ async fn so_many_wrong_passwords_are_known_again() {
     let address = "user1@example.test".parse().unwrap();
     let mark = h.marks.of("user1@example.test", b"another", &Secret::new("old 1"));
     let account = Some((AccountId(1), &address));
-    let attempt = Attempt { user: "user1@example.test", account, peer: &peer, mark: Some(&mark), remembered: false, tls: None };
+    let attempt =
+        Attempt { user: "user1@example.test", account, peer: &peer, mark: Some(&mark), remembered: false, tls: None };
     assert_ne!(h.logins.before(&attempt), Before::Refuse);
 }
 

@@ -24,10 +24,12 @@ pub(crate) struct Store {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Check every record, reference and counter, and the search index
-    #[command(after_help = "Reads every message. May run beside the server, which then remembers for its audit when that was.
+    #[command(
+        after_help = "Reads every message. May run beside the server, which then remembers for its audit when that was.
 Exit code 65 if anything is wrong.
 
-Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json")]
+Examples:\n  mailward store verify\n  mailward store verify --data /srv/copy --json"
+    )]
     Verify {
         /// Print JSON
         #[arg(long)]

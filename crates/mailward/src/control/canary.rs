@@ -8,9 +8,9 @@ pub(crate) use sinks::is_alias;
 use super::desk::{Desk, shown};
 use crate::compose::bans::{spare, try_doors};
 use crate::failure::Failure;
+use mailward_audit::Held;
 use mailward_core::limits::{
-    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX,
-    AUDIT_RUN_TIME,
+    AUDIT_ALIVE_TIME, AUDIT_FOLLOWED_MAX, AUDIT_HEADER_MAX, AUDIT_LOCAL, AUDIT_LOG_MAX, AUDIT_RUN_TIME,
 };
 use mailward_core::rule::Rule;
 use mailward_core::{AccountId, Address, Clock as _, Secret, SystemClock, Timestamp};
@@ -18,7 +18,7 @@ use mailward_directory::{NewPassword, NewUser, UserInfo};
 use mailward_gate::journal::{Asked, What};
 use mailward_gate::rules::{NewRule, RulePlace};
 use mailward_inspect::quarantine::Note;
-use mailward_store::records::{KeptFor, MailboxRecord, MessageRecord, QueueFilter, Steer, UidRange};
+use mailward_store::records::{KeptFor, MailboxRecord, MessageRecord, Quarantined, QueueFilter, Steer, UidRange};
 use mailward_store::{MailStore as _, QuarantineStore as _, QueueStore as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,7 +51,9 @@ pub(crate) enum Ask {
     /// Has what strangers send to an alias of its go on to this port of loopback; the alias.
     Forward { address: Address, port: u16 },
     /// Takes a message of it into the quarantine; whether users may decide on what is kept there for such a reason.
-    Hold { address: Address, marker: String },
+    Hold { address: Address, marker: String, held: Held },
+    /// Lets one go that is kept for it, as `mailward quarantine release` does; whether there was one.
+    Release { address: Address, marker: String },
     /// Makes a digest for it alone, by links that end after so many milliseconds: a [`Digest`], or nothing.
     Digest { address: Address, milliseconds: u64 },
     /// Takes it away.
@@ -147,9 +149,13 @@ impl Desk {
                 self.canary_account(&address).await?;
                 shown(self.canary_forward(&address, port).await?)
             }
-            Ask::Hold { address, marker } => {
+            Ask::Hold { address, marker, held } => {
                 let account = self.canary_account(&address).await?;
-                shown(self.canary_hold(account, &address, &marker).await?)
+                shown(self.canary_hold(account, &address, &marker, held).await?)
+            }
+            Ask::Release { address, marker } => {
+                let account = self.canary_account(&address).await?;
+                shown(self.canary_release(account, &marker).await?)
             }
             Ask::Digest { address, milliseconds } => {
                 let account = self.canary_account(&address).await?;
@@ -299,12 +305,21 @@ impl Desk {
     }
 
     async fn canary_kept(&self, account: AccountId, marker: &str) -> Result<Vec<String>, Failure> {
+        let found = self.canary_held(account, marker).await?;
+        let why = |kept: Quarantined| {
+            let findings = Note::read(&kept.note).map(|note| note.findings).unwrap_or_default();
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        Ok(found.into_iter().map(why).collect())
+    }
+
+    /// What is kept for it and has this text in its header.
+    async fn canary_held(&self, account: AccountId, marker: &str) -> Result<Vec<Quarantined>, Failure> {
         let mut found = Vec::new();
         for kept in self.store.quarantine(Some(account), None, AUDIT_FOLLOWED_MAX).await? {
             let bytes = self.store.read(kept.blob, 0, kept.size.min(AUDIT_HEADER_MAX)).await?;
             if header(&bytes).contains(marker) {
-                let findings = Note::read(&kept.note).map(|note| note.findings).unwrap_or_default();
-                found.push(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+                found.push(kept);
             }
         }
         Ok(found)

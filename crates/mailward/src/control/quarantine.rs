@@ -237,7 +237,7 @@ impl Desk {
         Ok(Piece { bytes: STANDARD.encode(&bytes), last: end >= kept.size })
     }
 
-    async fn let_go(
+    pub(super) async fn let_go(
         &self,
         id: QuarantineId,
         whom: KeptFor,

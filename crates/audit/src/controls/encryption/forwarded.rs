@@ -70,10 +70,14 @@ async fn ends(scene: &Scene) -> Finding {
         Err(finding) => return finding,
     };
     let finding = match sink.catch(&trial, &caught.message).await {
-        Ok(Sent::Refused(said)) if said.starts_with('5') => Finding::pass(format!("what was forwarded before is refused: {said}")),
+        Ok(Sent::Refused(said)) if said.starts_with('5') => {
+            Finding::pass(format!("what was forwarded before is refused: {said}"))
+        }
         Ok(Sent::Came(_)) => Finding::fail("what was forwarded before is forwarded again"),
         Ok(Sent::Refused(said)) => Finding::fail(format!("what was forwarded before is to come again: {said}")),
-        Ok(Sent::Left | Sent::Lost) => Finding::not_tested("what was forwarded before is taken, and doesn't come again in time"),
+        Ok(Sent::Left | Sent::Lost) => {
+            Finding::not_tested("what was forwarded before is taken, and doesn't come again in time")
+        }
         Err(error) => Finding::not_tested(format!("{}: {error}", trial.door)),
     };
     finding.showing("the header as it was forwarded", header(&caught.message))

@@ -1,6 +1,6 @@
 //! Links of the quarantine's digest: what they do, how often, how long, and what is shown behind them.
 
-use crate::canary::Digest;
+use crate::canary::{Digest, Held};
 use crate::control::{Control, Needs};
 use crate::doors::made_so;
 use crate::finding::Finding;
@@ -32,8 +32,11 @@ pub(in crate::controls) const DIGEST: &[Control] = &[injected!(
 .needing(Needs::Mail)];
 
 /// Ends of tags that hostile text begins with, and a tag that runs something when its picture can't be had; a number tells which.
-const TAGS: [(&str, &str); 3] =
-    [("the subject", "<img src=x onerror=a1>"), ("the sender's name", "<img src=x onerror=a2>"), ("a file's name", "<img src=x onerror=a3>")];
+const TAGS: [(&str, &str); 3] = [
+    ("the subject", "<img src=x onerror=a1>"),
+    ("the sender's name", "<img src=x onerror=a2>"),
+    ("a file's name", "<img src=x onerror=a3>"),
+];
 
 async fn links(scene: &Scene) -> Finding {
     let trial = match Trial::by(By::Stranger, scene) {
@@ -102,13 +105,18 @@ impl Tried<'_> {
         let (trial, marker) = (self.trial, &self.marker);
         let [(_, subject), (_, name), (_, file)] = TAGS;
         let says = Says { sender: String::new(), fields: format!("From: \"\\\"> {name}\" <audit@{NOBODY}>\r\n") };
-        let message = trial.message(marker, &format!("\"> {subject} {marker}"), &says, &specimens::named(&format!("\"> {file}.txt")));
+        let message = trial.message(
+            marker,
+            &format!("\"> {subject} {marker}"),
+            &says,
+            &specimens::named(&format!("\"> {file}.txt")),
+        );
         let sent = trial.bring("a harmless file with a hostile name", marker, &says.sender, &message).await;
         self.said.extend(sent.transcript);
         if !matches!(sent.fate, Fate::Arrived(_)) {
             return Err(Stopped::Blind(format!("a harmless message doesn't arrive: {}", sent.fate.words())));
         }
-        if !trial.canary.hold(marker).await? {
+        if !trial.canary.hold(marker, Held::ForUsers).await? {
             let why = "users may decide on nothing that is kept, so that no digest has links";
             return Err(Stopped::Found(Finding::not_applicable(why)));
         }
@@ -156,7 +164,8 @@ impl Tried<'_> {
             for (method, act) in [("GET", ""), ("POST", RELEASE)] {
                 let answer = self.ask(method, &other, act).await?;
                 if is_taken(&answer) {
-                    self.bad.push(format!("{method} of a word that was never given is answered with {}", answer.status));
+                    self.bad
+                        .push(format!("{method} of a word that was never given is answered with {}", answer.status));
                 }
             }
         }
@@ -183,7 +192,9 @@ impl Tried<'_> {
 
     async fn digest(&mut self, lasts: Duration) -> Result<Digest, Stopped> {
         let digest = self.trial.canary.digest(lasts).await?;
-        digest.ok_or_else(|| Stopped::Blind("the server makes no digest of what is kept for the audit's account".to_owned()))
+        digest.ok_or_else(|| {
+            Stopped::Blind("the server makes no digest of what is kept for the audit's account".to_owned())
+        })
     }
 
     async fn ask(&mut self, method: &str, link: &Link, act: &str) -> Result<Page, KnockError> {
@@ -290,7 +301,9 @@ mod tests {
         let link = Link::after(text, "mark").unwrap();
         assert_eq!((link.host.as_str(), link.word.as_str()), ("a.example:444", "BBBBBBBBBBBBBBBBBBBB-_BB"));
         assert_eq!(link.near().word, "ABBBBBBBBBBBBBBBBBBB-_BB");
-        for none in ["mark", "mark https://a b/quarantine/AAAAAAAAAAAAAAAAAAAAAAAA", "mark https://a/quarantine/short", ""] {
+        for none in
+            ["mark", "mark https://a b/quarantine/AAAAAAAAAAAAAAAAAAAAAAAA", "mark https://a/quarantine/short", ""]
+        {
             assert_eq!(Link::after(none, "mark"), None, "{none}");
         }
     }

@@ -22,7 +22,9 @@ pub(crate) const CONTROLS: &[Control] = &[
             "One old scanner in the office that logs in without TLS tells the password to everybody on its way.",
             "The server's own count of logins by day, door and version of TLS, this host's own without TLS left out. What it doesn't know of the \
              30 days isn't taken for good: where counting began later, it has to have begun before anybody could log in.",
-            made_so!("Mailward lets nobody log in without TLS, nor under less than 1.2; `login.succeeded` in the log names who did, with `tls=`"),
+            made_so!(
+                "Mailward lets nobody log in without TLS, nor under less than 1.2; `login.succeeded` in the log names who did, with `tls=`"
+            ),
             "NIST SP 800-45 version 2; RFC 8996",
         ],
     ),
@@ -58,7 +60,8 @@ pub(crate) const CONTROLS: &[Control] = &[
 
 fn clients(scene: &Scene) -> Result<(&Clients, Timestamp), Missed> {
     let clients = fact(scene, "what its users log in over", |state| state.clients.as_ref())?;
-    let begun = clients.begun.ok_or_else(|| Missed::NotReached("the server doesn't tell since when it counts".into()))?;
+    let begun =
+        clients.begun.ok_or_else(|| Missed::NotReached("the server doesn't tell since when it counts".into()))?;
     if begun.secs() > scene.now.secs() {
         let why = format!("it counts since {}, which is still to come: the clock was set back", day(begun));
         return Err(Missed::Odd("the count of logins".to_owned(), why));
@@ -88,11 +91,14 @@ fn secured(scene: &Scene) -> Told {
     };
     let of_month = || clients.logins.iter().filter(|one| one.logins > 0);
     let what = |one: &Logins| {
-        let over = if one.carrier == "none" { "without TLS".to_owned() } else { format!("under TLS ({})", one.carrier) };
+        let over =
+            if one.carrier == "none" { "without TLS".to_owned() } else { format!("under TLS ({})", one.carrier) };
         format!("{} at {} {over}, the last on {}", one.logins, one.door, one.last)
     };
     let bad: Vec<String> = of_month().filter(|one| !is_good(one)).map(what).collect();
-    let sum = |carrier: &str| of_month().filter(|one| one.carrier == carrier).fold(0_u64, |sum, one| sum.saturating_add(one.logins));
+    let sum = |carrier: &str| {
+        of_month().filter(|one| one.carrier == carrier).fold(0_u64, |sum, one| sum.saturating_add(one.logins))
+    };
     let since = days_since(begun, scene.now);
     let finding = if !bad.is_empty() {
         Finding::fail(format!("logins that weren't safe: {}", some(&bad)))
@@ -125,7 +131,9 @@ const FOR_USERS: [(&str, [&str; 2]); 3] =
 fn doors_are_used(scene: &Scene) -> Told {
     let (clients, begun) = clients(scene)?;
     if scene.doors.is_empty() {
-        return Err(Missed::NotReached("no door is known: the server doesn't run, or couldn't say where it listens".into()));
+        return Err(Missed::NotReached(
+            "no door is known: the server doesn't run, or couldn't say where it listens".into(),
+        ));
     }
     let is_open = |doors: &[&str; 2]| scene.doors.iter().any(|door| doors.contains(&door.protocol.word()));
     let open: Vec<&(&str, [&str; 2])> = FOR_USERS.iter().filter(|(_, doors)| is_open(doors)).collect();
@@ -138,7 +146,8 @@ fn doors_are_used(scene: &Scene) -> Told {
     let finding = if unused.is_empty() {
         Finding::pass(format!("somebody logged in by each of {} protocols", open.len()))
     } else if since < CLIENT_DAYS {
-        let why = format!("nobody logged in yet by {}, but logins are counted for {since} days alone", unused.join(", "));
+        let why =
+            format!("nobody logged in yet by {}, but logins are counted for {since} days alone", unused.join(", "));
         Finding::not_tested(why)
     } else {
         let said = format!("nobody logged in within {CLIENT_DAYS} days by: {}", unused.join(", "));
@@ -171,7 +180,11 @@ fn nobody_is_gone(scene: &Scene) -> Told {
         let said = format!("nobody logged in for {CLIENT_DAYS} days as {} of {all}: {}", gone.len(), some(&gone));
         Finding::of(all.saturating_sub(gone.len()), all, said)
     } else if unknown > 0 {
-        let why = if logins.is_full { "not all have room".to_owned() } else { format!("logins are counted since {}", day(begun)) };
+        let why = if logins.is_full {
+            "not all have room".to_owned()
+        } else {
+            format!("logins are counted since {}", day(begun))
+        };
         Finding::not_tested(format!("when somebody last logged in as {unknown} of {all} isn't known: {why}"))
     } else {
         Finding::pass(format!("each of {all} accounts was used within {CLIENT_DAYS} days, or is younger"))

@@ -45,7 +45,10 @@ pub(crate) const CONTROLS: &[Control] = &[
 ];
 
 fn log_goes_on(scene: &Scene) -> Told {
-    let log = fact(scene, "what its log says (it may go to standard error, where the server can't read it)", |state| state.log.as_ref())?;
+    let log =
+        fact(scene, "what its log says (it may go to standard error, where the server can't read it)", |state| {
+            state.log.as_ref()
+        })?;
     let Some((since, until)) = log.since.zip(log.until) else {
         let level = settings(scene)?.text("log.level")?;
         if !matches!(level.as_str(), "info" | "debug") {
@@ -85,6 +88,7 @@ fn checked(scene: &Scene) -> Told {
         (0, ..=CHECK_DAYS) => Finding::pass(format!("nothing was wrong {said}")),
         (0, _) => Finding::fail(format!("it was checked {days} days ago, {said}")),
     };
-    let seen = format!("contents = {}\nproblems = {}\nbegan = {}\n", verified.contents, verified.problems, began.text());
+    let seen =
+        format!("contents = {}\nproblems = {}\nbegan = {}\n", verified.contents, verified.problems, began.text());
     Ok(finding.showing("mailward store verify", seen))
 }

@@ -6,7 +6,7 @@ use crate::control::desk::Desk;
 use crate::control::{Request, bans, client};
 use crate::failure::Failure;
 use crate::place::Place;
-use mailward_audit::{Account, Answered, Arrived, Canary, Digest, Kept, Missed, Progress, TriedBan};
+use mailward_audit::{Account, Answered, Arrived, Canary, Digest, Held, Kept, Missed, Progress, TriedBan};
 use mailward_core::limits::{AUDIT_ALIVE_EVERY, AUDIT_RUN_TIME};
 use mailward_core::{Address, Secret, Shutdown, Timestamp};
 use serde::Deserialize;
@@ -201,8 +201,12 @@ impl Canary for OwnAccount {
         Box::pin(self.asked(About::Forward { address: self.address.clone(), port }))
     }
 
-    fn hold<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
-        Box::pin(self.asked(About::Hold { address: self.address.clone(), marker: marker.to_owned() }))
+    fn hold<'a>(&'a self, marker: &'a str, held: Held) -> Answered<'a, bool> {
+        Box::pin(self.asked(About::Hold { address: self.address.clone(), marker: marker.to_owned(), held }))
+    }
+
+    fn release<'a>(&'a self, marker: &'a str) -> Answered<'a, bool> {
+        Box::pin(self.asked(About::Release { address: self.address.clone(), marker: marker.to_owned() }))
     }
 
     fn digest(&self, lasts: Duration) -> Answered<'_, Option<Digest>> {

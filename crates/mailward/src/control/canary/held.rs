@@ -3,7 +3,7 @@
 use super::Marked;
 use crate::control::desk::Desk;
 use crate::failure::Failure;
-use mailward_audit::Digest;
+use mailward_audit::{Digest, Held};
 use mailward_core::config::KeptClass;
 use mailward_core::limits::{AUDIT_DIGEST_MAX, AUDIT_RUN_TIME, QUARANTINE_NOTE_MAX};
 use mailward_core::{AccountId, Address, Clock as _, SystemClock, Timestamp};
@@ -11,18 +11,26 @@ use mailward_inspect::quarantine::Note;
 use mailward_inspect::{Action, Check, Finding};
 use mailward_message::Structure;
 use mailward_message::decode::part_text;
+use mailward_store::records::KeptFor;
 use mailward_store::{MailStore as _, QuarantineStore as _};
 use std::time::Duration;
 
 impl Desk {
     /// As if it had been kept when it came. What is tried is what users are shown of it: no filter has to be hit for that.
-    pub(super) async fn canary_hold(&self, account: AccountId, address: &Address, marker: &str) -> Result<bool, Failure> {
-        let Some(class) = self.quarantine_settings().users_release.first().copied() else { return Ok(false) };
-        let check = match class {
-            KeptClass::Spam => Check::Spam,
-            KeptClass::Attachments => Check::Attachments,
-            KeptClass::Structure => Check::Structure,
-            KeptClass::Content => Check::Content,
+    pub(super) async fn canary_hold(
+        &self,
+        account: AccountId,
+        address: &Address,
+        marker: &str,
+        held: Held,
+    ) -> Result<bool, Failure> {
+        let check = match (held, self.quarantine_settings().users_release.first()) {
+            (Held::ForVirus, _) => Check::Antivirus,
+            (Held::ForUsers, None) => return Ok(false),
+            (Held::ForUsers, Some(KeptClass::Spam)) => Check::Spam,
+            (Held::ForUsers, Some(KeptClass::Attachments)) => Check::Attachments,
+            (Held::ForUsers, Some(KeptClass::Structure)) => Check::Structure,
+            (Held::ForUsers, Some(KeptClass::Content)) => Check::Content,
         };
         let found = self.canary_messages(account, marker).await?.into_iter().next();
         let Marked { mailbox, message, .. } =
@@ -32,11 +40,17 @@ impl Desk {
         let envelope = envelope.map(|structure| structure.envelope().clone()).unwrap_or_default();
         let finding = Finding::new(check, "audit", Action::Quarantine, "the audit has it kept");
         let stored = Note::of_stored(&envelope, address, vec![finding]);
-        let note = Note { direction: "incoming".to_owned(), administrators: false, ..stored };
+        let note = Note { direction: "incoming".to_owned(), administrators: held == Held::ForVirus, ..stored };
         let lasts = i64::try_from(AUDIT_RUN_TIME.as_millis()).unwrap_or(i64::MAX);
         let expires = Timestamp(SystemClock.now().0.saturating_add(lasts));
         let bytes = note.to_bytes(QUARANTINE_NOTE_MAX).into();
         self.store.withdraw(mailbox.id, message.uid, bytes, expires, Vec::new()).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn canary_release(&self, account: AccountId, marker: &str) -> Result<bool, Failure> {
+        let Some(kept) = self.canary_held(account, marker).await?.into_iter().next() else { return Ok(false) };
+        self.let_go(kept.id, KeptFor::Everybody, None, "released", None).await?;
         Ok(true)
     }
 
@@ -71,8 +85,15 @@ mod tests {
 
     fn letter(text: &str) -> Vec<u8> {
         let (hostname, to) = (Domain::parse("mx.example.test").unwrap(), ["joe@example.test".parse().unwrap()]);
-        let letter =
-            Letter { hostname: &hostname, to: &to, subject: "s", date: Timestamp(0), id: "a.1", text, html: "<p>x</p>" };
+        let letter = Letter {
+            hostname: &hostname,
+            to: &to,
+            subject: "s",
+            date: Timestamp(0),
+            id: "a.1",
+            text,
+            html: "<p>x</p>",
+        };
         letter.written()
     }
 
