@@ -161,6 +161,7 @@ pub(crate) async fn scene(faults: &[Fault]) -> Scene {
         actions: None,
         machine: None,
         mail_port: MAIL_PORT,
+        web_port: mailward_audit::WEB_PORT,
         now: SystemClock.now(),
     }
 }
