@@ -242,7 +242,7 @@ async fn looked(aim: &Aim, clock: &dyn Clock, watch: &mut dyn Watch) -> Result<L
         watch.looks_at("names");
         let seen = seen.insert(look::NamesSeen::default());
         // What is seen until then is told.
-        let _late = names_until.within(names::see(about, seen)).await;
+        let _late = names_until.within(Box::pin(names::see(about, seen))).await;
     }
     for question in QUESTIONS.iter().filter(|one| one.topic == Topic::Names) {
         watch.looks_at(question.name);

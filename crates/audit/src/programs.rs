@@ -249,7 +249,7 @@ fn listed(places: &BTreeSet<(String, u16)>) -> String {
 
 async fn in_time(asked: impl Future<Output = Source>) -> Source {
     let late = || Source::Unknown(format!("no answer within {} seconds", PROBE_NAMES_TIME.as_secs()));
-    tokio::time::timeout(PROBE_NAMES_TIME, asked).await.unwrap_or_else(|_late| late())
+    tokio::time::timeout(PROBE_NAMES_TIME, Box::pin(asked)).await.unwrap_or_else(|_late| late())
 }
 
 /// What is at the name of a service: there, said not to be there, nothing said, or not known.

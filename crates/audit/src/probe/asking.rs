@@ -80,7 +80,7 @@ pub(super) async fn ask(asked: &Asked<'_>, at: &mut [At], question: &str) -> Opt
         "banner.versions" => {
             each(asked, at, LINES, no_such_door, |_, door| Box::pin(commands::says_no_version(door))).await
         }
-        "web.redirect" => web_redirect(asked).await,
+        "web.redirect" => Box::pin(web_redirect(asked)).await,
         _ => return None,
     })
 }
@@ -145,7 +145,8 @@ async fn relay_refused(asked: &Asked<'_>, at: &mut [At]) -> Finding {
             continue;
         }
         tried.push(Box::pin(async move {
-            let tried = asked.until.within_and(PROBE_QUESTION_TIME, relay::attempts(us, &at.door)).await;
+            let attempts = Box::pin(relay::attempts(us, &at.door));
+            let tried = asked.until.within_and(PROBE_QUESTION_TIME, attempts).await;
             (number, tried.map_or_else(|late| Err(Seen::unknown(late)), |made| made.map_err(Seen::from)))
         }));
     }
@@ -287,7 +288,7 @@ async fn web_redirect(asked: &Asked<'_>) -> Finding {
     let (mut bad, mut unknown, mut good, mut shown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for port in asked.ports.iter().filter(is_http) {
         let at = socket(port);
-        let page = asked.until.within_and(PROBE_QUESTION_TIME, web::in_clear(at, asked.name)).await;
+        let page = asked.until.within_and(PROBE_QUESTION_TIME, Box::pin(web::in_clear(at, asked.name))).await;
         match page.and_then(|page| page.map_err(|error| error.to_string())) {
             Ok(page) => {
                 shown.push(format!("{at}: {}", page.banner()));

@@ -87,7 +87,7 @@ pub(super) async fn see(about: &mut About<'_>, seen: &mut NamesSeen) {
         seen.caa = told.collect();
     }
     if let Some(domain) = about.domain {
-        let programs = Published::of(&about.web, domain).await;
+        let programs = Box::pin(Published::of(&about.web, domain)).await;
         seen.programs = programs.shown().lines().map(plain).collect();
         about.programs = Some(programs);
     }

@@ -26,13 +26,13 @@ impl Until {
 
     /// What comes of asking, if it comes by then; who isn't asked by then isn't asked at all.
     pub(super) async fn within<T>(self, asked: impl Future<Output = T>) -> Option<T> {
-        if self.is_over() { None } else { timeout_at(self.end, asked).await.ok() }
+        if self.is_over() { None } else { timeout_at(self.end, Box::pin(asked)).await.ok() }
     }
 
     /// The same, and within a time of its own.
     pub(super) async fn within_and<T>(self, time: Duration, asked: impl Future<Output = T>) -> Result<T, String> {
         let late = || format!("no answer within {} seconds", time.as_secs());
-        match self.within(timeout(time, asked)).await {
+        match self.within(timeout(time, Box::pin(asked))).await {
             Some(answer) => answer.map_err(|_late| late()),
             None => Err(self.over()),
         }

@@ -132,7 +132,8 @@ impl Web<'_> {
     /// # Errors
     /// [`Unfetched`].
     pub(crate) async fn get(&self, host: &str, path: &str) -> Result<Page, Unfetched> {
-        self.asked(host, &format!("GET {path} HTTP/1.0\r\n{}\r\n", fields(host))).await
+        let request = format!("GET {path} HTTP/1.0\r\n{}\r\n", fields(host));
+        Box::pin(self.asked(host, &request)).await
     }
 
     /// The same, asked with XML.
@@ -141,7 +142,8 @@ impl Web<'_> {
     /// [`Unfetched`].
     pub(crate) async fn post(&self, host: &str, path: &str, xml: &str) -> Result<Page, Unfetched> {
         let about = format!("Content-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\n", xml.len());
-        self.asked(host, &format!("POST {path} HTTP/1.0\r\n{}{about}\r\n{xml}", fields(host))).await
+        let request = format!("POST {path} HTTP/1.0\r\n{}{about}\r\n{xml}", fields(host));
+        Box::pin(self.asked(host, &request)).await
     }
 
     async fn asked(&self, host: &str, request: &str) -> Result<Page, Unfetched> {

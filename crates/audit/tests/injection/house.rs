@@ -195,6 +195,7 @@ pub(crate) async fn scene_of(place: &Arc<Place>) -> Scene {
         actions: None,
         machine: None,
         mail_port: MAIL_PORT,
+        web_port: mailward_audit::WEB_PORT,
         now: SystemClock.now(),
     }
 }

@@ -201,7 +201,7 @@ pub const PROBE_PORTS_MAX: usize = 200;
 pub const PROBE_ADDRESSES_MAX: usize = 16;
 /// Selectors, lists, recipients and addresses that may be named, of each.
 pub const PROBE_NAMES_MAX: usize = 20;
-/// Time for a whole look: some forty minutes' worth of doors at sixteen addresses fit nobody's patience. What isn't asked by then isn't tested.
+/// Time for a whole look, whatever the host does: what isn't asked by then isn't tested. Most take less than five minutes.
 pub const PROBE_LOOK_TIME: Duration = Duration::from_secs(1_800);
 /// How much of it is kept for names, so that a host that answers slowly at its doors can't hide what the DNS says; percent.
 pub const PROBE_NAMES_PERCENT: u32 = 20;

@@ -105,7 +105,7 @@ async fn of_published(scene: &Scene, judge: impl Fn(&Published) -> Option<Is>) -
             found.push((domain.to_string(), is));
             break;
         }
-        let is = match patience.within(Published::of(&web, domain)).await {
+        let is = match patience.within(Box::pin(Published::of(&web, domain))).await {
             Ok(published) => {
                 shown.push_str(&format!("{domain}\n{}\n", published.shown()));
                 judge(&published)
