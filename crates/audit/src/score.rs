@@ -88,8 +88,8 @@ pub fn score(records: &[Record], weights: &Weights, overdue: &[String]) -> Score
     let weight: u64 = areas.iter().map(|area| u64::from(area.weight)).sum();
     // Hundredths of points of 100 each, by hundredths of weight; the total is out of 1,000 points, whatever the weights sum to.
     let sum: u64 = areas.iter().map(|area| u64::from(area.sum).saturating_mul(u64::from(area.weight))).sum();
-    let uncapped = sum.saturating_mul(10).checked_div(weight).unwrap_or(0);
-    let uncapped = u32::try_from(uncapped).unwrap_or(100_000).min(100_000);
+    let uncapped = sum.saturating_mul(10).checked_div(weight).unwrap_or(0).min(100_000);
+    let uncapped = u32::try_from(uncapped).unwrap_or(0);
     let late = overdue.iter().map(|id| Capped {
         most: OVERDUE_MOST,
         id: id.clone(),

@@ -1,6 +1,11 @@
 //! What may be given away: a world in which every name is a canary, and what of it sings in a report.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what it expects")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test says what it expects"
+)]
 
 use mailward_audit::actions::{Actions, Exception};
 use mailward_audit::evidence::Run;
@@ -201,7 +206,7 @@ fn heard(text: &str) -> Vec<String> {
     for mark in [SONG, "198.51.100.", "100.51.198", "2001:db8", "eva@", "0123", "schlüssel", "will es so"] {
         for (at, _) in lower.match_indices(mark) {
             let from = (0..=at.saturating_sub(60)).rev().find(|at| lower.is_char_boundary(*at)).unwrap_or(0);
-            found.push(lower[from..].chars().take(120).collect());
+            found.push(lower.get(from..).unwrap_or_default().chars().take(120).collect());
         }
     }
     found

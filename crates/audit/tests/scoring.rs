@@ -213,8 +213,8 @@ proptest! {
         records[at].verdict = better;
         let after = score(&records, &weights, &[]);
         match (was.share(), better.share()) {
-            // An error weighs as much as a failure, and what isn't known as little as either.
-            (Some(was_worth), Some(worth)) if worth >= was_worth && !(better.is_failure() && !was.is_failure()) => {
+            // What fails in part is worth more than what isn't known, and may cap where that doesn't.
+            (Some(was_worth), Some(worth)) if worth >= was_worth && (was.is_failure() || !better.is_failure()) => {
                 prop_assert!(after.total >= before.total, "{was:?} to {better:?}: {} to {}", before.total, after.total);
             }
             (Some(100), None) if records[at].cap.is_none() => {

@@ -408,6 +408,7 @@ fn spoiled() -> Vec<(&'static str, World, &'static str)> {
         ("CAP-05", good().with(|a| a.0.get_mut("PHY-01").unwrap().reopened = 1), "PHY-01 for the 2."),
         ("CAP-06", good().with(|a| a.0.get_mut("PHY-02").unwrap().opened = days_ago(13)), "8 days of 7"),
         ("CAP-07", except("ada@example.org", 1, -30), "by its owner"),
+        ("CAP-07", except("Ada <ADA+board@example.org>", 1, -30), "by its owner"),
         ("CAP-07", except("bob@example.org", 9, 1), "is over"),
         ("CAP-07", except("bob@example.org", 1, -366), "more than a year"),
         ("CAP-08", audits(|a| a.faults.push("audit 2: its records are worth less".to_owned())), "not all of them"),

@@ -118,6 +118,19 @@ fn what_is_not_installed_does_not_apply() {
 }
 
 #[test]
+fn of_two_families_of_addresses_the_worse_one_counts() {
+    let mut made = good();
+    for family in ["ip", "ip6"] {
+        for id in ["NET-03", "NET-04"] {
+            let spoil =
+                |made: &mut made::Made| made.says_otherwise(mailward_audit::Program::NftRuleset, "inet", family);
+            let found = made.spoiled(spoil, |scene| look(scene, id));
+            assert_eq!(found.verdict, mailward_audit::Verdict::Fail, "{id}, {family} alone: {}", found.said);
+        }
+    }
+}
+
+#[test]
 fn a_machine_is_known_by_what_it_looks_like() {
     let mut made = good();
     made.said.machine = None;

@@ -329,6 +329,9 @@ mod tests {
         Told { name: "mail.example.test".to_owned(), weights: Weights::default(), owners }
     }
 
+    /// What makes a run one that isn't kept.
+    type Spoil = fn(&mut Run);
+
     fn keep(desk: &AuditDesk, run: &Run) -> Result<Value, Failure> {
         let run = serde_json::to_string(run).unwrap();
         desk.answer(Ask::Keep { run, owners: BTreeMap::new() }, Some(told()))
@@ -344,7 +347,7 @@ mod tests {
             run.records.iter_mut().for_each(|record| (record.began, record.ended) = (run.began, run.ended));
             run
         };
-        let odd: [(&str, fn(&mut Run)); 8] = [
+        let odd: [(&str, Spoil); 8] = [
             ("it has", |run| drop(run.records.pop())),
             ("it has", |run| run.records.truncate(1)),
             ("isn't asked so here", |run| run.records.swap(0, 1)),

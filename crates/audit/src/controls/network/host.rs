@@ -149,8 +149,9 @@ fn the_rest_is_dropped(scene: &Scene) -> Answer {
     let (both, v4, v6) = (drops("inet"), drops("ip"), drops("ip6"));
     let finding = match (both || v4, both || v6) {
         (true, true) => Finding::pass("what no rule lets in is dropped, for IPv4 and IPv6"),
-        (true, false) => Finding::of(1, 2, "IPv4 is filtered, IPv6 lets everything in"),
-        (false, true) => Finding::of(1, 2, "IPv6 is filtered, IPv4 lets everything in"),
+        // Whoever wants in takes the open one.
+        (true, false) => Finding::fail("IPv4 is filtered, IPv6 lets everything in"),
+        (false, true) => Finding::fail("IPv6 is filtered, IPv4 lets everything in"),
         (false, false) => Finding::fail("no chain at the hook input drops what no rule lets in"),
     };
     Ok(finding.showing(Program::NftRuleset.to_string(), said))
@@ -183,7 +184,7 @@ fn only_we_send(scene: &Scene) -> Answer {
     let finding = match (v4, v6) {
         (true, true) => Finding::pass(said_so),
         (false, false) => Finding::fail("everybody on this host may send to port 25 elsewhere"),
-        _ => Finding::of(1, 2, format!("{said_so}, but over one of IPv4 and IPv6 everybody may")),
+        _ => Finding::fail(format!("{said_so}, but over one of IPv4 and IPv6 everybody may")),
     };
     Ok(finding.showing(Program::NftRuleset.to_string(), said))
 }

@@ -8,6 +8,7 @@ use crate::finding::Finding;
 use crate::host::Missed;
 use crate::scene::Scene;
 use crate::state::Audits;
+use crate::statements::same_person;
 use mailward_core::limits::AUDIT_EXCEPTION_DAYS;
 
 /// An audit begins at the same hour every day; on the day on which clocks are put back that is an hour later.
@@ -276,7 +277,7 @@ fn excepted(scene: &Scene) -> Told {
         let lasts = exception.until.secs().saturating_sub(exception.at.secs());
         let why = if exception.until < scene.now {
             "is over"
-        } else if exception.approver.trim().is_empty() || exception.approver.eq_ignore_ascii_case(&action.owner) {
+        } else if exception.approver.trim().is_empty() || same_person(&exception.approver, &action.owner) {
             "was approved by its owner"
         } else if lasts > i64::from(AUDIT_EXCEPTION_DAYS).saturating_mul(DAY) {
             "is for more than a year"
