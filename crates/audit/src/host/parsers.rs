@@ -34,6 +34,9 @@ pub fn all(bytes: &[u8]) {
     let _carriers = (crate::controls::logs::rsyslog(&text), crate::controls::logs::syslog_ng(&text));
     let _firmware = crate::controls::patches::outdated(bytes);
     let _first = crate::controls::logs::first_time(&text);
+    if let Some(host) = crate::controls::filtering::linked_host(&text) {
+        assert!(!host.contains(['\r', '\n', ' ']), "a host that begins another field");
+    }
     for line in text.lines() {
         let _head = crate::controls::logs::head_time(line);
         if let Some(key) = crate::controls::access::ssh::key(line) {
