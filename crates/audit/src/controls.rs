@@ -9,7 +9,7 @@ mod denial;
 mod encryption;
 mod every;
 mod files;
-mod filtering;
+pub(crate) mod filtering;
 pub(crate) mod logs;
 mod names;
 mod network;

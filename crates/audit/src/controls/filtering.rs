@@ -7,6 +7,7 @@ mod learning;
 
 pub(super) use alike::ALIKE;
 pub(super) use digest::DIGEST;
+pub(crate) use digest::linked_host;
 pub(super) use injection::INJECTION;
 pub(super) use learning::LEARNING;
 

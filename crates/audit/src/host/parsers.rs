@@ -40,6 +40,9 @@ pub fn all(bytes: &[u8]) {
     for name in ["ada@canary.example", "192.0.2.77"] {
         assert!(given.matches(name).count() <= text.matches(name).count(), "a name that stands for itself");
     }
+    if let Some(host) = crate::controls::filtering::linked_host(&text) {
+        assert!(!host.contains(['\r', '\n', ' ']), "a host that begins another field");
+    }
     for line in text.lines() {
         let _head = crate::controls::logs::head_time(line);
         if let Some(key) = crate::controls::access::ssh::key(line) {

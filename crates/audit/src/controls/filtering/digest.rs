@@ -289,6 +289,11 @@ impl Link {
     }
 }
 
+/// The host that the first link of a digest leads to, for fuzzing.
+pub(crate) fn linked_host(text: &str) -> Option<String> {
+    Link::after(text, "").map(|link| link.host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
