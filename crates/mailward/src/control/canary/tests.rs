@@ -6,6 +6,7 @@ use super::*;
 use crate::control::{Call, Request};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use mailward_core::Domain;
 use mailward_core::config::Config;
 use mailward_core::limits::AUDIT_ALIVE_EVERY;
 use mailward_inspect::policy::Rulebook;
