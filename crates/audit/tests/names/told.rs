@@ -146,7 +146,12 @@ async fn what_programs_and_authorities_are_told_is_compared_and_found_wrong() {
             fail,
             "autoconfig leads IMAP to imap.other.example:993, SRV to mx.example:993",
         ),
-        ("CLI-01", telling(vec![autodiscover(&OUTLOOK)]), fail, "autoconfig: autoconfig.example has no page of settings"),
+        (
+            "CLI-01",
+            telling(vec![autodiscover(&OUTLOOK)]),
+            fail,
+            "autoconfig: autoconfig.example has no page of settings",
+        ),
         ("CLI-01", telling(good_pages()).with("_submissions", ""), fail, "SRV tells of no submission with TLS"),
         (
             "CLI-01",
