@@ -104,14 +104,15 @@ async fn answer(
                 }
             }
         }
-        if answers.is_empty() && !rest.is_zero() && !waiting.is_empty() {
+        let rests = !rest.is_zero() && !waiting.is_empty();
+        if rests && answers.is_empty() {
             progress.rests(rest);
         }
         let answered = tokio::select! {
             biased;
             Some(answered) = answers.next() => answered,
-            () = stopped.fired(), if !rest.is_zero() && !waiting.is_empty() => continue,
-            () = tokio::time::sleep(rest), if !rest.is_zero() && !waiting.is_empty() => continue,
+            () = stopped.fired(), if rests => continue,
+            () = tokio::time::sleep(rest), if rests => continue,
             // Nothing goes, and what waits waits for itself.
             else => break,
         };

@@ -21,11 +21,11 @@ use mailward_core::limits::{
 };
 use mailward_core::{AccountId, Clock, Listener, Peer, Shutdown, Timestamp};
 use mailward_directory::{Attempt, Before, Failed, LoginWatch};
+use mailward_store::behind::{Behind, now_and_then};
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use mailward_store::{DirectoryStore, ShelfStore, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What carried a login.
@@ -140,10 +140,8 @@ struct Inner {
 pub struct Clients {
     shelf: Arc<dyn ShelfStore>,
     clock: Arc<dyn Clock>,
-    events: Events,
     inner: Mutex<Inner>,
-    /// Whether the last attempt to write failed.
-    failed: AtomicBool,
+    behind: Behind,
     /// One writes at a time.
     writing: tokio::sync::Mutex<()>,
 }
@@ -196,8 +194,8 @@ impl Clients {
         };
         let (unwritten, last_unwritten) = (BTreeSet::new(), BTreeSet::new());
         let inner = Mutex::new(Inner { begun, begun_written, days, unwritten, last, last_unwritten, is_full: false });
-        let (failed, writing) = (AtomicBool::new(false), tokio::sync::Mutex::default());
-        let clients = Arc::new(Self { shelf, clock, events, inner, failed, writing });
+        let (behind, writing) = (Behind::new(events, "clients.unwritten"), tokio::sync::Mutex::default());
+        let clients = Arc::new(Self { shelf, clock, inner, behind, writing });
         if !begun_written {
             clients.save_or_tell().await;
         }
@@ -269,25 +267,13 @@ impl Clients {
 
     /// Writes every `limits::CLIENTS_WRITE_TIME` until the word to stop. Whoever stops the server saves once more, when all
     /// sessions are over ([`Clients::save_or_tell`]).
-    pub async fn keep(self: Arc<Self>, mut shutdown: Shutdown) {
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.fired() => return,
-                () = tokio::time::sleep(CLIENTS_WRITE_TIME) => self.save_or_tell().await,
-            }
-        }
+    pub async fn keep(self: Arc<Self>, shutdown: Shutdown) {
+        now_and_then(CLIENTS_WRITE_TIME, shutdown, || self.save_or_tell()).await;
     }
 
     /// Writes; that it can't be is told, once until it can.
     pub async fn save_or_tell(&self) {
-        let outcome = self.save().await;
-        let failed_before = self.failed.swap(outcome.is_err(), Ordering::Relaxed);
-        if let Err(error) = outcome
-            && !failed_before
-        {
-            self.events.emit(Event::warn("clients.unwritten").with("why", error));
-        }
+        self.behind.tell(self.save().await);
     }
 
     fn today(&self) -> i64 {

@@ -28,24 +28,23 @@ use mailward_core::event::Events;
 use mailward_core::limits::{JOURNAL_HOSTS, JOURNAL_PER_HOST, JOURNAL_PER_SECOND, JOURNAL_RING, JOURNAL_SAMPLE};
 use mailward_core::{Clock, Network, Secret, Timestamp};
 use mailward_store::api::ShelfStore;
+use mailward_store::behind::Behind;
 use mailward_vault::{SourceKey, VaultError};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the [module](self).
 pub struct Journal {
     key: SourceKey,
     clock: Arc<dyn Clock>,
-    events: Events,
     shelf: Arc<dyn ShelfStore>,
     /// Makes references differ.
     counter: AtomicU64,
     hosts: Table<Noted, ()>,
     inner: Mutex<Inner>,
-    /// Whether the last attempt to write failed.
-    failed: AtomicBool,
+    behind: Behind,
     /// One writes at a time, so that what is written last is newest.
     writing: tokio::sync::Mutex<()>,
 }
@@ -103,11 +102,10 @@ impl Journal {
             key: SourceKey::new(secret, "journal")?,
             counter: AtomicU64::new(u64::try_from(clock.now().0).unwrap_or(0) << 16),
             clock,
-            events,
             shelf,
             hosts: Table::new(JOURNAL_HOSTS),
             inner: Mutex::default(),
-            failed: AtomicBool::new(false),
+            behind: Behind::new(events, "refusals.unwritten"),
             writing: tokio::sync::Mutex::default(),
         }))
     }

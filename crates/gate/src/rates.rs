@@ -44,12 +44,12 @@ use mailward_core::config::Rates as Config;
 use mailward_core::event::{Event, Events};
 use mailward_core::limits::{RATE_ALARM_TIME, RATE_NAMED_MAX, RATE_SOURCES_MAX};
 use mailward_core::{Clock, RateLimits, RateMeasure, RateStep, Secret, Timestamp};
+use mailward_store::behind::Behind;
 use mailward_vault::{SourceKey, VaultError};
 use serde::{Deserialize, Serialize};
 use source::{SOURCES, Source, Sources};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use table::PARTS;
 
 /// Sources that one part of the table names.
@@ -141,8 +141,7 @@ pub struct Rates {
     settings: ArcSwap<Settings>,
     clock: Arc<dyn Clock>,
     events: Events,
-    /// Whether the last attempt to write failed.
-    failed: AtomicBool,
+    behind: Behind,
     /// One writes at a time, so that what is written last is newest.
     writing: tokio::sync::Mutex<()>,
 }
@@ -187,8 +186,8 @@ impl Rates {
             key: SourceKey::new(secret, "rates")?,
             settings: ArcSwap::from_pointee(Settings::of(config)),
             clock,
+            behind: Behind::new(events.clone(), "rates.unwritten"),
             events,
-            failed: AtomicBool::new(false),
             writing: tokio::sync::Mutex::default(),
         }))
     }

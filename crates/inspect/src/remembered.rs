@@ -11,17 +11,17 @@
 use crate::quarantine::Note;
 use crate::verdict::Action;
 use bytes::Bytes;
-use mailward_core::event::{Event, Events};
+use mailward_core::event::Events;
 use mailward_core::limits::{
     SHELF_CHANGES_MAX, SHELF_KEY_MAX, VERDICT_BYTES_MAX, VERDICTS_PER_HOUR, VERDICTS_TIME, VERDICTS_WRITE_TIME,
 };
 use mailward_core::{Clock, QuarantineId, Shutdown, Timestamp};
 use mailward_store::StoreError;
 use mailward_store::api::ShelfStore;
+use mailward_store::behind::{Behind, now_and_then};
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One message, and what was found in it.
@@ -41,10 +41,8 @@ pub struct Remembered {
 pub struct Verdicts {
     shelf: Arc<dyn ShelfStore>,
     clock: Arc<dyn Clock>,
-    events: Events,
     inner: Mutex<Inner>,
-    /// Whether the last attempt to write failed.
-    failed: AtomicBool,
+    behind: Behind,
     /// One writes at a time.
     writing: tokio::sync::Mutex<()>,
 }
@@ -61,8 +59,8 @@ impl Verdicts {
     /// Over a shelf of the store.
     #[must_use]
     pub fn new(shelf: Arc<dyn ShelfStore>, clock: Arc<dyn Clock>, events: Events) -> Arc<Self> {
-        let (inner, failed, writing) = (Mutex::default(), AtomicBool::new(false), tokio::sync::Mutex::default());
-        Arc::new(Self { shelf, clock, events, inner, failed, writing })
+        let (inner, writing) = (Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { shelf, clock, inner, behind: Behind::new(events, "verdicts.unwritten"), writing })
     }
 
     /// Remembers what was found in a message, if its hour has room. It is memory only and never waits.
@@ -127,25 +125,13 @@ impl Verdicts {
 
     /// Writes now and then until the word to stop. Whoever stops the server saves once more, when all sessions are over
     /// ([`Verdicts::save_or_tell`]).
-    pub async fn keep(self: Arc<Self>, mut shutdown: Shutdown) {
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.fired() => return,
-                () = tokio::time::sleep(VERDICTS_WRITE_TIME) => self.save_or_tell().await,
-            }
-        }
+    pub async fn keep(self: Arc<Self>, shutdown: Shutdown) {
+        now_and_then(VERDICTS_WRITE_TIME, shutdown, || self.save_or_tell()).await;
     }
 
     /// Writes; that it can't be is told, once until it can.
     pub async fn save_or_tell(&self) {
-        let outcome = self.save().await;
-        let failed_before = self.failed.swap(outcome.is_err(), Ordering::Relaxed);
-        if let Err(error) = outcome
-            && !failed_before
-        {
-            self.events.emit(Event::warn("verdicts.unwritten").with("why", error));
-        }
+        self.behind.tell(self.save().await);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -166,7 +152,7 @@ mod tests {
     use super::*;
     use crate::verdict::{Check, Finding};
     use mailward_store::{LocalStore, Options};
-    use std::sync::atomic::AtomicI64;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     #[derive(Debug)]
     struct Hand(AtomicI64);

@@ -32,6 +32,7 @@
 
 pub mod api;
 mod apply;
+pub mod behind;
 mod committer;
 mod departed;
 pub mod fault;

@@ -74,29 +74,27 @@ struct Open {
 impl<See: FnMut(&str, &Stat) -> bool> Visit<'_, See> {
     fn all(mut self, host: &Host) -> Result<usize, Missed> {
         let began = Instant::now();
-        let root = host.open(if self.root.is_empty() { "/" } else { self.root }, DIRECTORY)?;
+        let root = host.open(self.root, DIRECTORY)?;
         let mut open = vec![self.read(root, self.root.trim_end_matches('/').to_owned())?];
         // Depth first, so that only as many directories are held open as it is deep.
-        while let Some(last) = open.last_mut() {
+        loop {
+            let depth = open.len();
+            let Some(last) = open.last_mut() else { break };
             let Some(name) = last.below.pop() else {
                 open.pop();
                 continue;
             };
-            let path = format!("{}/{}", last.path, name.to_string_lossy());
-            // One step below a directory that is held: whatever is put in its place meanwhile leads nowhere else.
-            let opened = rustix::fs::openat(
-                &last.directory,
-                &name,
-                DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                Mode::empty(),
-            );
-            if open.len() > AUDIT_WALK_DEPTH {
+            if depth > AUDIT_WALK_DEPTH {
                 return Err(self.odd(format!("it is deeper than {AUDIT_WALK_DEPTH} directories")));
             }
             if began.elapsed() > self.time {
                 let seconds = self.time.as_secs();
                 return Err(self.odd(format!("it has more files than are looked at within {seconds} seconds")));
             }
+            let path = format!("{}/{}", last.path, name.to_string_lossy());
+            // One step below a directory that is held: whatever is put in its place meanwhile leads nowhere else.
+            let flags = DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let opened = rustix::fs::openat(&last.directory, &name, flags, Mode::empty());
             match opened {
                 Ok(directory) => open.push(self.read(directory, path)?),
                 // Gone since it was seen, or no directory any more.

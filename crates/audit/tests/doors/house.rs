@@ -243,7 +243,7 @@ async fn serve(stream: TcpStream, place: &Place) {
     }
 }
 
-/// Whether the session goes on under TLS.
+/// Whether the session goes on under TLS. What came with the command, and wasn't cleared, stays: that is the fault.
 pub(crate) async fn start_tls(session: &mut Session, place: &Place) -> bool {
     if let Some(manners) = &place.manners
         && old_tls::plays(session, manners).await

@@ -46,11 +46,9 @@ async fn talk(session: &mut Session, place: &Place) {
                     return;
                 }
                 session.say(&format!("{tag} OK begin")).await;
-                let kept = std::mem::take(&mut session.pending);
                 if !start_tls(session, place).await {
                     return;
                 }
-                session.pending = kept;
                 continue;
             }
             "LOGIN" if !session.is_tls() && !has(Fault::LoginInClear) => "NO [PRIVACYREQUIRED] no".to_owned(),

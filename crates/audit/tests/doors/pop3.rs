@@ -31,11 +31,9 @@ pub(crate) async fn serve(mut session: Session, place: &Place) {
                     return;
                 }
                 session.say("+OK begin").await;
-                let kept = std::mem::take(&mut session.pending);
                 if !start_tls(&mut session, place).await {
                     return;
                 }
-                session.pending = kept;
             }
             "USER" if session.is_tls() || has(Fault::LoginInClear) => session.say("+OK go on").await,
             "AUTH" if session.is_tls() => {

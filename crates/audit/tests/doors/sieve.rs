@@ -41,11 +41,9 @@ pub(crate) async fn serve(mut session: Session, place: &Place) {
                 if injected && has(Fault::InjectsInClear) {
                     continue;
                 }
-                let kept = std::mem::take(&mut session.pending);
                 if !start_tls(&mut session, place).await {
                     return;
                 }
-                session.pending = kept;
                 says_what_it_can(&mut session, place).await;
             }
             "AUTHENTICATE" if session.is_tls() || has(Fault::AuthBegunInClear) => session.say("\"\"").await,

@@ -68,11 +68,9 @@ pub(crate) async fn serve(mut session: Session, place: &Place) {
                 if injected && has(Fault::InjectsInClear) {
                     continue;
                 }
-                let kept = std::mem::take(&mut session.pending);
                 if !start_tls(&mut session, place).await {
                     return;
                 }
-                session.pending = kept;
                 continue;
             }
             "AUTH" if has(Fault::AuthBegunInClear) && !session.is_tls() => "334 ".to_owned(),

@@ -4,15 +4,14 @@
 use super::reference::hour_of;
 use super::{Entry, Hour, Inner, Journal, Reference};
 use bytes::Bytes;
-use mailward_core::event::Event;
 use mailward_core::limits::{
     JOURNAL_PER_HOUR, JOURNAL_RING, JOURNAL_TIME, JOURNAL_WRITE_TIME, PAGE_ROWS_MAX, SHELF_CHANGES_MAX,
 };
 use mailward_core::{Shutdown, Timestamp};
 use mailward_store::StoreError;
+use mailward_store::behind::now_and_then;
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Comes before every reference, in the order of keys.
 const LEFT_OUT: &str = "#";
@@ -127,24 +126,12 @@ impl Journal {
 
     /// Writes every `limits::JOURNAL_WRITE_TIME`, until the word to stop comes. Whoever stops the server saves once more, when all
     /// sessions are over ([`Journal::save_or_tell`]).
-    pub async fn keep(self: Arc<Self>, mut shutdown: Shutdown) {
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.fired() => return,
-                () = tokio::time::sleep(JOURNAL_WRITE_TIME) => self.save_or_tell().await,
-            }
-        }
+    pub async fn keep(self: Arc<Self>, shutdown: Shutdown) {
+        now_and_then(JOURNAL_WRITE_TIME, shutdown, || self.save_or_tell()).await;
     }
 
     /// Writes; that it can't be is told, once until it can.
     pub async fn save_or_tell(&self) {
-        let outcome = self.save().await;
-        let failed_before = self.failed.swap(outcome.is_err(), Ordering::Relaxed);
-        if let Err(error) = outcome
-            && !failed_before
-        {
-            self.events.emit(Event::warn("refusals.unwritten").with("why", error));
-        }
+        self.behind.tell(self.save().await);
     }
 }

@@ -12,10 +12,10 @@ use mailward_core::limits::{RATE_KEPT_LEAST, RATE_KEPT_MAX, RATE_WINDOW, RATE_WR
 use mailward_core::{Shutdown, Timestamp};
 use mailward_store::StoreError;
 use mailward_store::api::ShelfStore;
+use mailward_store::behind::now_and_then;
 use mailward_store::records::{Shelf, ShelfChange, Shelved};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Sources of one part that are written down.
 const KEPT_PER_PART: usize = RATE_KEPT_MAX.div_euclid(PARTS);
@@ -129,25 +129,13 @@ impl Rates {
 
     /// Writes every `limits::RATE_WRITE_TIME`, until the word to stop comes. Whoever stops the server saves once more, when all
     /// sessions are over ([`Rates::save_or_tell`]).
-    pub async fn keep(self: Arc<Self>, shelf: Arc<dyn ShelfStore>, mut shutdown: Shutdown) {
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.fired() => return,
-                () = tokio::time::sleep(RATE_WRITE_TIME) => self.save_or_tell(&*shelf).await,
-            }
-        }
+    pub async fn keep(self: Arc<Self>, shelf: Arc<dyn ShelfStore>, shutdown: Shutdown) {
+        now_and_then(RATE_WRITE_TIME, shutdown, || self.save_or_tell(&*shelf)).await;
     }
 
     /// Writes; that it can't be is told, once until it can.
     pub async fn save_or_tell(&self, shelf: &dyn ShelfStore) {
-        let outcome = self.save(shelf).await;
-        let failed_before = self.failed.swap(outcome.is_err(), Ordering::Relaxed);
-        if let Err(error) = outcome
-            && !failed_before
-        {
-            self.events.emit(Event::warn("rates.unwritten").with("why", error));
-        }
+        self.behind.tell(self.save(shelf).await);
     }
 }
 
